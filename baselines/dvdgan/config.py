@@ -1,0 +1,201 @@
+"""The named settings of a DVD-GAN: every choice the paper states, and every one it leaves open, with its reason."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vidbench.models import InputError
+
+DEFAULT_STEPS = 20_000
+"""Generator steps where the request names none; our own choice, the paper makes about 300,000 at batch 512."""
+
+
+def _setting(
+    default: Any, why: str, *, choices: tuple[str, ...] = (), minimum: float | None = None, free: bool = False
+) -> Any:
+    """A field with its sentence; `free` settings decide no weight, so they may change between runs of one training."""
+    metadata = {"why": why, "choices": choices, "minimum": minimum, "free": free}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the networks and of their training; `describe` prints each with its reason.
+
+    Sources: "paper" is arXiv 1907.06571 v2, "DGMR" the published pseudocode of the radar nowcasting GAN of the same
+    lineage, "BigGAN" the image GAN whose blocks DVD-GAN uses. Anything else is our own choice.
+
+    Raises:
+        InputError: a value out of its range, or not among its choices.
+    """
+
+    ch: int = _setting(
+        32, "Channels at full resolution; not in the paper; chosen so that two CPU cores sample in time.", minimum=1
+    )
+    g_multipliers: tuple[int, ...] = _setting(
+        (1, 2, 4, 6),
+        "Generator widths in units of ch, from the image back to 4x4, the last repeated; halving as in BigGAN.",
+        minimum=1,
+    )
+    state_fraction: float = _setting(
+        0.5, "ConvGRU state width over block width; one half in DGMR, not in the paper.", minimum=0.01
+    )
+    latent_dim: int = _setting(120, "Length of z (paper).", minimum=1)
+    embedding_dim: int = _setting(120, "Length of the class embedding (paper).", minimum=1)
+    upsampling: str = _setting(
+        "bilinear", "Kernel of the x2 upsampling; the paper's figure says bilinear, DGMR nearest.",
+        choices=("bilinear", "nearest"),
+    )  # fmt: skip
+    d_ch: int = _setting(48, "Channels after the first block of each discriminator; not in the paper.", minimum=1)
+    d_multipliers: tuple[int, ...] = _setting(
+        (1, 2, 4, 8),
+        "Discriminator widths in units of d_ch, from the image down, the last repeated (BigGAN).",
+        minimum=1,
+    )
+    spatial_frames: int = _setting(8, "k, the random frames that the spatial discriminator sees (paper).", minimum=1)
+    phi: int = _setting(2, "Side of the average pooling before the temporal discriminator (paper: 2x2).", minimum=1)
+    batch_size: int = _setting(64, "Clips per step; the paper uses 512 on a TPU pod, one GPU holds this.", minimum=2)
+    d_steps: int = _setting(2, "Discriminator steps per generator step (paper).", minimum=1)
+    g_lr: float = _setting(1e-4, "Adam learning rate of the generator (paper v2).", minimum=0)
+    d_lr: float = _setting(5e-4, "Adam learning rate of the discriminators (paper v2).", minimum=0)
+    beta1: float = _setting(0.0, "Adam beta 1; not in the paper, 0 in BigGAN and DGMR.", minimum=0)
+    beta2: float = _setting(0.999, "Adam beta 2; not in the paper, 0.999 in BigGAN and DGMR.", minimum=0)
+    bn_eps: float = _setting(1e-5, "Added to BatchNorm variances (BigGAN).", minimum=0)
+    sn_eps: float = _setting(1e-4, "Floor of the norms in spectral normalisation (DGMR).", minimum=0)
+    ema_decay: float = _setting(
+        0.999,
+        "Decay of the averaged generator; the paper's 0.9999 spans 10,000 steps, as long as a whole short run.",
+        minimum=0,
+    )
+    ema_start: int = _setting(
+        500, "Step at which averaging starts (paper: 20,000 of 300,000); before it the average is a copy.", minimum=0
+    )
+    precision: str = _setting(
+        "auto",
+        "Type of convolutions in training: auto is bfloat16 on a GPU and float32 elsewhere; statistics stay float32.",
+        choices=("auto", "float32", "bfloat16"),
+    )
+    standing_batches: int = _setting(
+        32, "Batches averaged into the standing BatchNorm statistics (BigGAN's remedy).", minimum=1, free=True
+    )
+    log_every: int = _setting(
+        20, "Steps between lines of train.jsonl and looks for non-finite losses.", minimum=1, free=True
+    )
+    checkpoint_every: int = _setting(
+        1000, "Steps between training states; the last two are kept.", minimum=1, free=True
+    )
+    sample_every: int = _setting(1000, "Steps between sample sheets.", minimum=1, free=True)
+    autotune: bool = _setting(
+        True, "Let cuDNN time its algorithms in the first steps; some seconds at the start of a run.", free=True
+    )
+    loader_threads: int = _setting(4, "Threads that draw real clips ahead of the training.", minimum=1, free=True)
+    max_minutes: float | None = _setting(
+        None, "Stop cleanly after this many minutes; writing the checkpoints comes on top.", minimum=0, free=True
+    )
+
+    def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            value, choices, minimum = getattr(self, item.name), item.metadata["choices"], item.metadata["minimum"]
+            if choices and value not in choices:
+                raise InputError(f"Setting '{item.name}' is '{value}'; choose one of {', '.join(choices)}.")
+            values = value if isinstance(value, tuple) else (value,)
+            if minimum is not None and any(v is not None and not minimum <= v < float("inf") for v in values):
+                raise InputError(f"Setting '{item.name}' is {value}; give a number of at least {minimum:g}.")
+        for name in ("g_multipliers", "d_multipliers"):
+            if not getattr(self, name):
+                raise InputError(f"Setting '{name}' is empty; give whole numbers separated by commas.")
+        for name in ("beta1", "beta2", "ema_decay"):
+            if getattr(self, name) >= 1:
+                raise InputError(f"Setting '{name}' is {getattr(self, name)}; give a number below 1.")
+
+    def to_values(self) -> dict[str, Any]:
+        """The settings by name, of types that JSON keeps."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(self).items()}
+
+
+def _field(name: str) -> dataclasses.Field[Any]:
+    known = {item.name: item for item in dataclasses.fields(Settings)}
+    if name in known:
+        return known[name]
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}."
+    raise InputError(f"The model 'dvdgan' has no setting '{name}'; {hint}")
+
+
+def _parse(name: str, text: str) -> Any:
+    """The value of one setting from its text."""
+    kind = str(_field(name).type)
+    text = text.strip()
+    try:
+        if kind.startswith("tuple"):
+            return tuple(int(part) for part in text.split(",") if part.strip())
+        if kind == "int":
+            return int(text)
+        if kind == "bool":
+            return {"true": True, "false": False}[text.lower()]
+        if "None" in kind and text.lower() == "none":
+            return None
+        return text if kind == "str" else float(text)
+    except (ValueError, KeyError):
+        wanted = {
+            "int": "a whole number",
+            "bool": "true or false",
+            "tuple[int, ...]": "whole numbers separated by commas",
+        }.get(kind, "a number")
+        raise InputError(f"Setting '{name}' is '{text}'; give {wanted}.") from None
+
+
+def parse_settings(given: Mapping[str, str], base: Settings | None = None) -> Settings:
+    """Settings from ``key=value`` text.
+
+    Args:
+        given: text per setting name; names left out keep the value of `base`.
+        base: settings to start from, the defaults where None.
+
+    Raises:
+        InputError: an unknown name (the nearest known one is suggested), or a value that cannot be used.
+    """
+    return dataclasses.replace(base or Settings(), **{name: _parse(name, text) for name, text in given.items()})
+
+
+def settings_from_values(values: Mapping[str, Any], where: str) -> Settings:
+    """Settings from what `Settings.to_values` gave; `where` names the file for the message.
+
+    Raises:
+        InputError: settings of another version of this model.
+    """
+    fields = dataclasses.fields(Settings)
+    # A setting that decides no weight may be newer than the file; any other difference means another network.
+    needed = {item.name for item in fields if not item.metadata["free"]}
+    odd = sorted((needed - set(values)) | (set(values) - {item.name for item in fields}))
+    if odd:
+        raise InputError(f"{where} was written by another version of dvdgan (setting '{odd[0]}'); train it again.")
+    kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return Settings(**kept)
+
+
+def resume_settings(given: Mapping[str, str], stored: Settings) -> Settings:
+    """Settings to go on with: those that decide weights as stored, the others as given now, or at their default.
+
+    Raises:
+        InputError: a given setting would change the training; names it.
+    """
+    free: dict[str, Any] = {item.name: item.default for item in dataclasses.fields(Settings) if item.metadata["free"]}
+    wanted = parse_settings(given, dataclasses.replace(stored, **free))
+    for item in dataclasses.fields(Settings):
+        old, new = getattr(stored, item.name), getattr(wanted, item.name)
+        if old != new and not item.metadata["free"]:
+            raise InputError(
+                f"This training was begun with {item.name}={old} and cannot go on with {item.name}={new}; "
+                "leave the setting out, or choose another output folder."
+            )
+    return wanted
+
+
+def describe() -> str:
+    """One line per setting: name, default and reason."""
+    return "\n".join(f"{item.name}={item.default}: {item.metadata['why']}" for item in dataclasses.fields(Settings))

@@ -1,0 +1,64 @@
+"""The convolutional GRU that carries time through a DVD-GAN generator."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dvdgan.layers import Conv
+
+
+class ConvGRU(nn.Module):
+    """A ConvGRU with 3x3 convolutions and a ReLU candidate, from a zero state (paper v2; equations as in TrIVD-GAN).
+
+    ::
+
+        r = sigmoid(Wr * [h, x])
+        u = sigmoid(Wu * [h, x])
+        c = ReLU(Wc * [r . h, x])
+        h' = u . h + (1 - u) . c
+
+    so u keeps the OLD state. A convolution of concatenated maps is the sum of two convolutions: the part that sees x
+    is computed for all time steps at once, and only the part that sees h runs step by step.
+    """
+
+    def __init__(self, inputs: int, state: int) -> None:
+        super().__init__()
+        self._state = state
+        self.reset, self.update, self.candidate = (Conv(state + inputs, state, 3) for _ in range(3))
+
+    def forward(self, x_NTCHW: Tensor, num_frames: int) -> Tensor:
+        """Unroll over time.
+
+        Args:
+            x_NTCHW: inputs [N, T, C, H, W], or [N, 1, C, H, W] for the same input at every step.
+            num_frames: number of time steps T.
+
+        Returns:
+            The states of all steps, folded clip-major, [N * T, S, H, W].
+        """
+        clips, given = x_NTCHW.shape[:2]
+        gates = (self.reset, self.update, self.candidate)
+        weight_h, weight_x = (
+            [_channels_last(gate.effective[:, part]) for gate in gates]
+            for part in (slice(None, self._state), slice(self._state, None))
+        )
+        bias = torch.cat([gate.bias for gate in gates if gate.bias is not None]).to(x_NTCHW.dtype)
+        from_x = functional.conv2d(x_NTCHW.flatten(0, 1), _channels_last(torch.cat(weight_x)), bias, padding=1)
+        from_x = from_x.unflatten(0, (clips, given)).expand(-1, num_frames, -1, -1, -1)
+        gates_x, candidates_x = from_x[:, :, : 2 * self._state].unbind(1), from_x[:, :, 2 * self._state :].unbind(1)
+        gates_h, candidate_h = _channels_last(torch.cat(weight_h[:2])), weight_h[2]
+
+        h = torch.zeros_like(candidates_x[0])
+        states = []
+        for gate_x, candidate_x in zip(gates_x, candidates_x, strict=True):
+            r, u = torch.sigmoid(gate_x + functional.conv2d(h, gates_h, padding=1)).chunk(2, dim=1)
+            c = torch.relu(candidate_x + functional.conv2d(r * h, candidate_h, padding=1))
+            h = torch.lerp(c, h, u)
+            states.append(h.permute(0, 2, 3, 1))
+        return torch.stack(states, dim=1).flatten(0, 1).permute(0, 3, 1, 2)
+
+
+def _channels_last(weight: Tensor) -> Tensor:
+    return weight.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,216 @@
+"""The layers of both networks: spectral normalisation, class-conditional BatchNorm per time step, residual block.
+
+Axes: N clips, T frames, C channels, H, W pixels, D the code [z; e(y)]. Frames are folded clip-major: row n * T + t.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+class SpectralLayer(nn.Module):
+    """A weight that is divided by its top singular value before use; `normalise_weights` does it for a whole network.
+
+    The weight is seen as a matrix [first axis, all others]. `u` follows its top left singular vector by power iteration.
+    """
+
+    u: Tensor
+
+    def __init__(self, shape: tuple[int, ...], bias: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(shape))
+        self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
+        self.register_buffer("u", torch.zeros(shape[0]))
+        self._effective: Tensor | None = None
+
+    @property
+    def effective(self) -> Tensor:
+        """The weight in use: normalised, in the type of the computation."""
+        if self._effective is None:
+            raise RuntimeError("normalise_weights or use_plain_weights must run before the network does")
+        return self._effective
+
+    def set_effective(self, weight: Tensor, dtype: torch.dtype) -> None:
+        """Use a weight from now on; convolutions in `dtype` with channels last, all else in float32."""
+        layout = _FORMATS.get(weight.dim())
+        self._effective = weight if layout is None else weight.to(dtype, memory_format=layout)
+
+    def bias_as(self, dtype: torch.dtype) -> Tensor | None:
+        """The bias in the type of the computation."""
+        return None if self.bias is None else self.bias.to(dtype)
+
+
+class Conv(SpectralLayer):
+    """Convolution over 2 (height, width) or 3 (time, height, width) axes that keeps their sizes."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, axes: int = 2) -> None:
+        super().__init__((outputs, inputs, *(kernel,) * axes))
+        self._conv = functional.conv2d if axes == 2 else functional.conv3d
+        self._padding = kernel // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [B, inputs, ...] to [B, outputs, ...]."""
+        return self._conv(x, self.effective, self.bias_as(x.dtype), padding=self._padding)
+
+
+class Linear(SpectralLayer):
+    """Affine map, in float32."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__((outputs, inputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map float32 [B, inputs] to [B, outputs]."""
+        return functional.linear(x, self.effective, self.bias)
+
+
+class Embedding(SpectralLayer):
+    """One row per class, float32."""
+
+    def __init__(self, classes: int, width: int) -> None:
+        super().__init__((classes, width), bias=False)
+
+    def forward(self, labels_N: Tensor) -> Tensor:
+        """Rows [N, width] of int64 labels [N]."""
+        return functional.embedding(labels_N, self.effective)
+
+
+def spectral_layers(network: nn.Module) -> Iterator[SpectralLayer]:
+    """All spectrally normalised layers of a network, in the order of their definition."""
+    return (module for module in network.modules() if isinstance(module, SpectralLayer))
+
+
+def initialise(network: nn.Module, rng: torch.Generator) -> None:
+    """Orthogonal weights (paper), zero biases, random power-iteration vectors; float32 on the CPU."""
+    for layer in spectral_layers(network):
+        nn.init.orthogonal_(layer.weight, generator=rng)
+        layer.u.copy_(functional.normalize(torch.randn(layer.u.shape, generator=rng), dim=0))
+
+
+def normalise_weights(network: nn.Module, dtype: torch.dtype, eps: float) -> None:
+    """One power iteration for every weight, then weight / sigma as the effective weight, differentiable in the weight.
+
+    Runs once per update, not once per use: a ConvGRU uses its weights at every time step. Matrices of one shape are
+    stacked, so that the number of kernels grows with the number of shapes and not of layers. Always float32.
+
+    Args:
+        network: network whose layers are renewed.
+        dtype: type of the convolutions.
+        eps: floor of the norms.
+    """
+    by_shape: dict[tuple[int, int], list[SpectralLayer]] = defaultdict(list)
+    for layer in spectral_layers(network):
+        by_shape[(layer.weight.shape[0], layer.weight[0].numel())].append(layer)
+    for layers in by_shape.values():
+        weights_LRC = torch.stack([layer.weight.flatten(1) for layer in layers])
+        with torch.no_grad():
+            u_LR1 = torch.stack([layer.u for layer in layers]).unsqueeze(2)
+            v_LC1 = functional.normalize(weights_LRC.transpose(1, 2) @ u_LR1, dim=1, eps=eps)
+            u_LR1 = functional.normalize(weights_LRC @ v_LC1, dim=1, eps=eps)
+        sigma_L11 = (u_LR1 * (weights_LRC @ v_LC1)).sum(1, keepdim=True).clamp_min(eps)
+        for layer, weight, u in zip(layers, (weights_LRC / sigma_L11).unbind(), u_LR1.squeeze(2).unbind(), strict=True):
+            layer.u = u
+            layer.set_effective(weight.view(layer.weight.shape), dtype)
+
+
+@torch.no_grad()
+def bake_weights(network: nn.Module) -> None:
+    """Replace every weight by weight / sigma with the exact sigma (float64 eigenvalue), rounded to float16, in place.
+
+    float16 halves the shipped file; the standing statistics are computed afterwards, with these very weights.
+    """
+    for layer in spectral_layers(network):
+        matrix = layer.weight.detach().cpu().double().flatten(1)
+        gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
+        sigma = torch.linalg.eigvalsh(gram)[-1].clamp_min(0).sqrt().clamp_min(1e-12)
+        layer.weight.copy_((matrix / sigma).half().float().view(layer.weight.shape))
+
+
+def use_plain_weights(network: nn.Module, dtype: torch.dtype = torch.float32) -> None:
+    """Use the weights as they are: for baked networks."""
+    for layer in spectral_layers(network):
+        layer.set_effective(layer.weight.detach(), dtype)
+
+
+class ConditionalBatchNorm(nn.Module):
+    """BatchNorm without affine, then scale 1 + Wg [z; e(y)] and shift Wb [z; e(y)], then ReLU.
+
+    Statistics are per time step, [T, C] over clips and space, never pooled over time: BatchNorm cannot carry
+    information from one frame to another (paper, v1 text). Modes: ``batch`` normalises by the batch, ``collect`` does
+    so too and adds the batch's statistics to a running sum, ``standing`` normalises by the stored statistics.
+    """
+
+    standing_mean: Tensor
+    standing_var: Tensor
+
+    def __init__(self, channels: int, code_dim: int, num_frames: int, eps: float) -> None:
+        super().__init__()
+        self.scale, self.shift = Linear(code_dim, channels), Linear(code_dim, channels)
+        self.mode, self._eps = "batch", eps
+        self.register_buffer("standing_mean", torch.zeros(num_frames, channels))
+        self.register_buffer("standing_var", torch.ones(num_frames, channels))
+
+    def forward(self, x: Tensor, code_ND: Tensor) -> Tensor:
+        """Normalise [N * T, C, H, W] with codes float32 [N, D]: each clip's frames get that clip's own code."""
+        clips, (frames, channels) = code_ND.shape[0], self.standing_mean.shape
+        scale_N1C, shift_N1C = 1 + self.scale(code_ND).unsqueeze(1), self.shift(code_ND).unsqueeze(1)
+        if self.mode == "standing":
+            scale_NTC = scale_N1C * torch.rsqrt(self.standing_var + self._eps)
+            shift_NTC = shift_N1C - self.standing_mean * scale_NTC
+            scale, shift = (p.reshape(clips * frames, channels, 1, 1).to(x.dtype) for p in (scale_NTC, shift_NTC))
+            return torch.addcmul(shift, x, scale).relu_()
+        # Time steps become channels, so that the fused kernel keeps their statistics apart; it sums in float32.
+        by_time = x.reshape(clips, frames * channels, *x.shape[2:])
+        if self.mode == "collect":
+            var, mean = torch.var_mean(by_time.float(), dim=(0, 2, 3), correction=0)
+            self.standing_mean += mean.view(frames, channels)
+            self.standing_var += var.view(frames, channels)
+        normal = functional.batch_norm(by_time, None, None, training=True, eps=self._eps).view(
+            clips, frames, *x.shape[1:]
+        )
+        scale, shift = (p.to(x.dtype)[..., None, None] for p in (scale_N1C, shift_N1C))
+        return torch.addcmul(shift, normal, scale).relu().flatten(0, 1)
+
+
+def batch_norms(network: nn.Module) -> Iterator[ConditionalBatchNorm]:
+    """All conditional BatchNorms of a network."""
+    return (module for module in network.modules() if isinstance(module, ConditionalBatchNorm))
+
+
+class GeneratorBlock(nn.Module):
+    """BN-ReLU-up-conv3-BN-ReLU-conv3 plus the shortcut up-conv1 (paper, block figure).
+
+    The 1x1 convolution runs before the upsampling: the two commute, and it is four times cheaper there. Without
+    upsampling and change of width the shortcut is the identity.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, code_dim: int, num_frames: int, bn_eps: float, upsampling: str | None
+    ) -> None:
+        super().__init__()
+        self._upsampling = upsampling
+        self.norm1 = ConditionalBatchNorm(inputs, code_dim, num_frames, bn_eps)
+        self.conv1 = Conv(inputs, outputs, 3)
+        self.norm2 = ConditionalBatchNorm(outputs, code_dim, num_frames, bn_eps)
+        self.conv2 = Conv(outputs, outputs, 3)
+        plain = inputs == outputs and upsampling is None
+        self.shortcut: nn.Module = nn.Identity() if plain else Conv(inputs, outputs, 1)
+
+    def _up(self, x: Tensor) -> Tensor:
+        if self._upsampling is None:
+            return x
+        # On a GPU the kernel for the other layout uses one thread per output pixel: at 8x8 it took 60 ms, not 1.
+        x = x.contiguous(memory_format=torch.channels_last)
+        return functional.interpolate(x, scale_factor=2, mode=self._upsampling)
+
+    def forward(self, x: Tensor, code_ND: Tensor) -> Tensor:
+        """Map [N * T, inputs, H, W] to [N * T, outputs, H or 2H, W or 2W]."""
+        h = self.conv1(self._up(self.norm1(x, code_ND)))
+        return self.conv2(self.norm2(h, code_ND)) + self._up(self.shortcut(x))

@@ -1,0 +1,235 @@
+"""Metrics over a stream of features in index order, each with its interval; memory does not grow with the stream.
+
+The interval of an estimate describes one thing: how the value would scatter if other samples were generated, at this
+number of samples and against this very reference. The reference is held fixed, and the bias of the estimator at this
+number of samples is part of what the interval covers.
+
+Rows are put into blocks at fixed indices before anything is summed, so that an estimate has the same bits whatever the
+sizes of the batches in which the rows arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vidmetrics.definitions import MetricDefinition
+from vidmetrics.errors import InputError
+from vidmetrics.frechet import distance, gaussian
+from vidmetrics.inception_score import ScoreSums, score, score_sums
+from vidmetrics.intervals import jackknife_interval
+from vidmetrics.moments import Moments, check_rows
+
+_BLOCK = 256
+"""Rows summed at once: large enough for fast matrix products, and fixed because it decides the last bits."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured number.
+
+    Attributes:
+        value: the metric.
+        interval: 95 % interval ``(low, high)`` over the sampling of generated clips, or None with too few samples.
+        num_samples: generated clips behind it.
+        num_reference: real clips behind it, None where the metric needs none.
+    """
+
+    value: float
+    interval: tuple[float, float] | None
+    num_samples: int
+    num_reference: int | None
+
+
+class _RowBlocks:
+    """Cuts a stream of rows at fixed indices: at the ends of its groups, and every `_BLOCK` rows within a group."""
+
+    def __init__(self, width: int, num_samples: int, groups: int) -> None:
+        if num_samples < 1 or width < 1:
+            raise InputError(f"An estimate of {num_samples} samples of size {width} is empty; both must be at least 1.")
+        self.width, self.num_samples, self.seen = width, num_samples, 0
+        ends = [(g + 1) * num_samples // groups for g in range(groups)]
+        starts = [0, *ends[:-1]]
+        self._cuts = [
+            (group, min(begin + _BLOCK, end))
+            for group, (start, end) in enumerate(zip(starts, ends, strict=True))
+            for begin in range(start, end, _BLOCK)
+        ][::-1]
+        self._waiting: list[npt.NDArray[Any]] = []
+        self._flushed = 0
+
+    def push(self, rows: npt.NDArray[Any]) -> list[tuple[int, int, npt.NDArray[Any]]]:
+        """Return the blocks completed by these rows: ``(group, index of the first row, rows)``."""
+        rows = np.asarray(rows)
+        if rows.ndim != 2 or rows.shape[1] != self.width:
+            raise InputError(f"The features have shape {list(rows.shape)}, but [N, {self.width}] is needed.")
+        if self.seen + len(rows) > self.num_samples:
+            raise InputError(
+                f"{self.seen + len(rows)} samples came where {self.num_samples} were announced; score just that many."
+            )
+        self.seen += len(rows)
+        if not self._cuts or self._cuts[-1][1] > self.seen:
+            self._waiting.append(rows.copy())  # the caller may reuse his buffer
+            return []
+        rows = np.concatenate([*self._waiting, rows])
+        first, done = self._flushed, []
+        while self._cuts and self._cuts[-1][1] <= self.seen:
+            group, end = self._cuts.pop()
+            done.append((group, self._flushed, rows[self._flushed - first : end - first]))
+            self._flushed = end
+        self._waiting = [rows[self._flushed - first :].copy()]
+        return done
+
+    def check_complete(self) -> None:
+        if self.seen != self.num_samples:
+            raise InputError(f"{self.seen} samples came where {self.num_samples} were announced; score just that many.")
+
+
+def _num_groups(groups: int, num_samples: int) -> int:
+    """Number of jackknife groups: at least two samples in each; 1 (no interval) where fewer than 3 are possible."""
+    possible = min(groups, num_samples // 2)
+    return possible if possible >= 3 else 1
+
+
+class FrechetEstimator:
+    """Fréchet distance of a stream of features to reference moments.
+
+    Args:
+        dim: number of features per sample.
+        num_samples: exact number of samples that will come.
+        groups: jackknife groups, contiguous index ranges ``g*N//G``; fewer where there are few samples.
+    """
+
+    def __init__(self, dim: int, num_samples: int, groups: int = 20) -> None:
+        count = _num_groups(groups, num_samples)
+        self._blocks = _RowBlocks(dim, num_samples, count)
+        self._groups = [Moments(dim) for _ in range(count)]
+
+    def update(self, features: npt.NDArray[Any]) -> None:
+        """Add the next samples in index order, real ``[N, dim]``.
+
+        Raises:
+            InputError: wrong shape, NaN or infinity, or more samples than announced.
+        """
+        for group, first, rows in self._blocks.push(features):
+            self._groups[group].update(check_rows(rows, self._blocks.width, "features", first))
+
+    def result(self, reference: Moments | None) -> Estimate:
+        """Return the estimate; the reference is held fixed.
+
+        Raises:
+            InputError: fewer samples came than announced, or there is no reference.
+        """
+        self._blocks.check_complete()
+        if reference is None:
+            raise InputError("A Fréchet distance needs real clips to compare with; give a reference.")
+        target = gaussian(reference.mean, reference.covariance, "reference")
+
+        def value_of(moments: Moments) -> float:
+            return distance(gaussian(moments.mean, moments.covariance, "generated"), target)
+
+        everything = _merged(self._groups)
+        value = value_of(everything)
+        interval = None
+        if len(self._groups) > 1:
+            interval = jackknife_interval(value, [value_of(m) for m in _leave_one_out(self._groups)])
+        return Estimate(value, interval, self._blocks.num_samples, reference.count)
+
+
+class InceptionScoreEstimator:
+    """Inception Score of a stream of logits: the mean over contiguous splits, as `vidmetrics.inception_score`.
+
+    With 3 splits or more the splits themselves are the jackknife groups: each fold is the mean of the other splits,
+    at their full size. With fewer, each fold recomputes the score without one group.
+
+    Args:
+        num_classes: number of logits per sample.
+        num_samples: exact number of samples that will come.
+        splits: number of contiguous parts.
+        groups: jackknife groups where there are fewer than 3 splits; fewer where there are few samples.
+
+    Raises:
+        InputError: fewer samples than splits.
+    """
+
+    def __init__(self, num_classes: int, num_samples: int, splits: int, groups: int = 20) -> None:
+        if not 1 <= splits <= num_samples:
+            raise InputError(f"{num_samples} samples cannot be cut into {splits} splits; give more samples.")
+        self._splits = splits
+        # Two splits are halves of an even number of groups, so that no group crosses the border of a split.
+        self._cells = splits if splits >= 3 else splits * _num_groups(groups // splits, num_samples // splits)
+        self._blocks = _RowBlocks(num_classes, num_samples, self._cells)
+        self._sums = [ScoreSums(0, 0.0, np.zeros(num_classes)) for _ in range(self._cells)]
+
+    def update(self, logits: npt.NDArray[Any]) -> None:
+        """Add the next samples in index order, real ``[N, num_classes]``.
+
+        Raises:
+            InputError: wrong shape, NaN or ``+inf``, or more samples than announced.
+        """
+        for cell, first, rows in self._blocks.push(logits):
+            self._sums[cell] = self._sums[cell] + score_sums(rows, first)
+
+    def result(self, reference: Moments | None = None) -> Estimate:
+        """Return the estimate; a reference is not used and must be None.
+
+        Raises:
+            InputError: fewer samples came than announced, or a reference was given.
+        """
+        self._blocks.check_complete()
+        if reference is not None:
+            raise InputError("An Inception Score looks at generated clips alone; give no reference.")
+        cells = range(self._cells)
+        value = self._score_of(cells)
+        interval = None
+        if self._cells >= 3:
+            interval = jackknife_interval(value, [self._score_of([c for c in cells if c != gone]) for gone in cells])
+        return Estimate(value, interval, self._blocks.num_samples, None)
+
+    def _score_of(self, cells: Sequence[int]) -> float:
+        per_split = self._cells // self._splits
+        splits: dict[int, list[ScoreSums]] = {}
+        for cell in cells:
+            splits.setdefault(cell // per_split, []).append(self._sums[cell])
+        return float(np.mean([score(reduce(add, parts)) for parts in splits.values()]))
+
+
+def make_estimator(
+    definition: MetricDefinition, dim: int, num_samples: int
+) -> FrechetEstimator | InceptionScoreEstimator:
+    """Return the estimator of a metric.
+
+    Args:
+        definition: the metric.
+        dim: size of the network output that it measures.
+        num_samples: exact number of generated samples that will come.
+    """
+    if definition.statistic == "frechet":
+        return FrechetEstimator(dim, num_samples)
+    return InceptionScoreEstimator(dim, num_samples, definition.splits or 1)
+
+
+def _merged(parts: Sequence[Moments]) -> Moments:
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total.merge(part)
+    return total
+
+
+def _leave_one_out(parts: Sequence[Moments]) -> list[Moments]:
+    """Return, for each part, the merge of all others; by prefixes and suffixes, because subtraction loses digits."""
+    before = [Moments(parts[0].dim)]
+    for part in parts[:-1]:
+        before.append(_merged([before[-1], part]))
+    after = Moments(parts[0].dim)
+    folds = []
+    for part, prefix in zip(reversed(parts), reversed(before), strict=True):
+        folds.append(_merged([prefix, after]))
+        after = _merged([part, after])
+    return folds[::-1]

@@ -1,0 +1,116 @@
+"""The measuring networks by name, and where their weights are.
+
+A network file holds one ``torch.nn.Module`` class with the attributes of `vidmetrics.networks.base.Body` and a class
+method ``from_tensors(tensors, **settings)``; it is imported when its name is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidmetrics.errors import InputError, unknown_name
+from vidmetrics.home import home
+from vidmetrics.weights.files import file_sha256, read_tensors
+
+if TYPE_CHECKING:
+    from vidmetrics.networks.base import Network
+    from vidmetrics.networks.precision import Precision
+
+__all__ = ["Network", "default_weights", "load_network"]
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One network: its class as ``module:class``, settings of ``from_tensors``, and what its weights are."""
+
+    target: str
+    weights: str
+    embedded: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+_NETWORKS = {
+    "i3d-kinetics-400": _Entry("i3d:I3D", "DeepMind's rgb_scratch", settings={"num_classes": 400}),
+    "i3d-kinetics-600": _Entry("i3d:I3D", "DeepMind's rgb_scratch_kin600", settings={"num_classes": 600}),
+    "shapes": _Entry("shapes:ShapesNetwork", "the ones shipped in this package", embedded=True),
+}
+
+
+def default_weights(name: str) -> Path:
+    """Return where the weights of a network are looked for; the file need not exist.
+
+    Raises:
+        InputError: there is no such network; suggests the nearest one.
+    """
+    folder = _HERE if _entry(name).embedded else home() / "weights"
+    return folder / f"{name}.safetensors"
+
+
+def load_network(
+    name: str, weights: Path | None = None, device: str = "cpu", precision: Precision = "exact"
+) -> Network:
+    """Load a measuring network.
+
+    Args:
+        name: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"`` or ``"shapes"``.
+        weights: a ``.safetensors`` or ``.npz`` file; None for the network's default.
+        device: a torch device string.
+        precision: ``"exact"`` computes float32 products with deterministic kernels, ``"fast"`` allows TF32.
+
+    Raises:
+        InputError: unknown name or precision, missing or unreadable weights, weights of another network, a device
+            that cannot be used.
+    """
+    entry = _entry(name)
+    if precision not in ("exact", "fast"):
+        raise InputError(f"Unknown precision '{precision}'; choose 'exact' or 'fast'.")
+    path = default_weights(name) if weights is None else Path(weights)
+    if weights is None and not path.is_file():
+        raise InputError(
+            f"The weights of '{name}' are not at {path}; put {entry.weights} variables there, saved by their "
+            "TensorFlow names, or pass a .safetensors or .npz file of them."
+        )
+    tensors = read_tensors(path)
+
+    import torch
+
+    from vidmetrics.networks.base import Network
+
+    module, _, class_name = entry.target.partition(":")
+    cls = getattr(importlib.import_module(f"vidmetrics.networks.{module}"), class_name)
+    body = cls.from_tensors(tensors, **entry.settings).eval().requires_grad_(False)
+    try:
+        body = body.to(torch.device(device))
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"The device '{device}' cannot be used ({reason}); choose another one.") from error
+    sha256 = file_sha256(path)
+    return Network(name, body, device=device, precision=precision, weights_sha256=sha256, proven=_proven(name, sha256))
+
+
+def _entry(name: str) -> _Entry:
+    if name not in _NETWORKS:
+        raise InputError(unknown_name("network", name, _NETWORKS))
+    return _NETWORKS[name]
+
+
+def _proven(name: str, sha256: str) -> bool:
+    """Return whether these weights are the recorded ones; a network without a record is never proven."""
+    path = _HERE / "proven.json"
+    records = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return bool(records.get(name, {}).get("sha256") == sha256)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Network":
+        from vidmetrics.networks.base import Network
+
+        return Network
+    raise AttributeError(f"module 'vidmetrics.networks' has no attribute '{name}'")

@@ -1,0 +1,91 @@
+"""What every measuring network is to its callers: uint8 clips in, named float32 features out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vidmetrics.errors import InputError
+from vidmetrics.networks.precision import Precision, computing
+
+
+class Body(Protocol):
+    """What the ``torch.nn.Module`` of a network file offers; preprocessing happens inside its ``forward``.
+
+    Attributes:
+        outputs: size of each output by name.
+        min_frames: shortest clip that gives an output.
+        preprocessing: id of everything that happens between uint8 and the first layer.
+    """
+
+    outputs: Mapping[str, int]
+    min_frames: int
+    preprocessing: str
+
+    def __call__(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Map uint8 ``[N, T, H, W, 3]`` to float32 ``[N, outputs[name]]`` by name."""
+        ...
+
+
+class Network:
+    """A loaded network that measures clips.
+
+    Attributes:
+        name: the name it was loaded by.
+        outputs: size of each output by name.
+        min_frames: shortest clip that it takes.
+        preprocessing: id of everything that happens between uint8 and the first layer.
+        precision: ``"exact"`` or ``"fast"``.
+        weights_sha256: digest of the weights file.
+        proven: whether the weights are known to be the ones that the metrics are defined on.
+    """
+
+    def __init__(
+        self, name: str, body: Body, *, device: str, precision: Precision, weights_sha256: str, proven: bool
+    ) -> None:
+        self.name = name
+        self.outputs: dict[str, int] = dict(body.outputs)
+        self.min_frames = body.min_frames
+        self.preprocessing = body.preprocessing
+        self.precision = precision
+        self.weights_sha256 = weights_sha256
+        self.proven = proven
+        self._body = body
+        self._device = torch.device(device)
+
+    def __call__(self, clips_NTHWC: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
+        """Return float32 ``[N, outputs[name]]`` for each output.
+
+        Args:
+            clips_NTHWC: uint8 RGB ``[N, T, H, W, 3]`` with ``T >= min_frames``.
+
+        Raises:
+            InputError: another dtype or shape, or clips that are too short.
+        """
+        clips_NTHWC = np.asarray(clips_NTHWC)
+        self._check(clips_NTHWC)
+        if len(clips_NTHWC) == 0:
+            return {output: np.zeros((0, size), np.float32) for output, size in self.outputs.items()}
+        clips = torch.from_numpy(np.ascontiguousarray(clips_NTHWC)).to(self._device)
+        with torch.inference_mode(), computing(self.precision):
+            features = self._body(clips)
+            return {output: features[output].float().cpu().numpy() for output in self.outputs}
+
+    def _check(self, clips: npt.NDArray[Any]) -> None:
+        if clips.dtype != np.uint8:
+            raise InputError(
+                f"The network '{self.name}' takes uint8 clips with values 0 to 255, not {clips.dtype}; convert them."
+            )
+        if clips.ndim != 5 or clips.shape[4] != 3 or 0 in clips.shape[1:]:
+            raise InputError(
+                f"The network '{self.name}' takes RGB clips [N, T, H, W, 3], not {list(clips.shape)}; reorder the axes."
+            )
+        if clips.shape[1] < self.min_frames:
+            raise InputError(
+                f"The network '{self.name}' needs clips of at least {self.min_frames} frames, not {clips.shape[1]}; "
+                "give longer clips."
+            )

@@ -1,0 +1,227 @@
+"""Inflated Inception-v1 (I3D) for RGB clips, as DeepMind published it.
+
+Carreira and Zisserman, "Quo Vadis, Action Recognition?", arXiv 1705.07750; the graph of TF-Hub
+deepmind/i3d-kinetics-400 and the checkpoints rgb_scratch and rgb_scratch_kin600 of deepmind/kinetics-i3d (Apache-2.0).
+
+What a port must keep to give the same numbers:
+
+* "SAME" padding is computed from the size of the input, and where it is odd the larger half goes behind;
+* max pools pad with minus infinity; batch norm has eps 1e-3 and no scale; only the last convolution has a bias;
+* frames 0..255 are stretched to 224x224 by TensorFlow 1's bilinear resize, and scaled to [-1, 1] after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812 - torch's own documentation writes it so
+
+from vidmetrics.errors import InputError
+from vidmetrics.resize import resize_tf1_bilinear
+
+Triple = tuple[int, int, int]
+
+BATCH_NORM_EPS = 1e-3
+FRAME_SIZE = 224
+SCOPE = "RGB/inception_i3d/"
+"""Name scope of every variable in the Kinetics-400 checkpoint and Hub module; the Kinetics-600 checkpoint has none."""
+
+# Channels of the branches: 1x1 | 1x1 then 3x3 | 1x1 then 3x3 | pool then 1x1 (table 1 of arXiv 1409.4842).
+_MIXED = {
+    "Mixed_3b": (192, 64, 96, 128, 16, 32, 32),
+    "Mixed_3c": (256, 128, 128, 192, 32, 96, 64),
+    "Mixed_4b": (480, 192, 96, 208, 16, 48, 64),
+    "Mixed_4c": (512, 160, 112, 224, 24, 64, 64),
+    "Mixed_4d": (512, 128, 128, 256, 24, 64, 64),
+    "Mixed_4e": (512, 112, 144, 288, 32, 64, 64),
+    "Mixed_4f": (528, 256, 160, 320, 32, 128, 128),
+    "Mixed_5b": (832, 256, 160, 320, 32, 128, 128),
+    "Mixed_5c": (832, 384, 192, 384, 48, 128, 128),
+}
+_POOL_FEATURES = 1024
+
+
+def same_padding(sizes: Sequence[int], kernel: Triple, stride: Triple) -> list[int]:
+    """Return TensorFlow's "SAME" padding of the axes T, H, W in the order of `torch.nn.functional.pad` (last first)."""
+    pads: list[int] = []
+    for size, k, s in reversed(list(zip(sizes, kernel, stride, strict=True))):
+        total = max((-(-size // s) - 1) * s + k - size, 0)
+        pads += [total // 2, total - total // 2]
+    return pads
+
+
+def _pad_same(x_NCTHW: torch.Tensor, kernel: Triple, stride: Triple, value: float) -> torch.Tensor:
+    pads = same_padding(x_NCTHW.shape[2:], kernel, stride)
+    return F.pad(x_NCTHW, pads, value=value) if any(pads) else x_NCTHW
+
+
+class _Unit(nn.Module):
+    """Convolution without bias, batch norm without scale, ReLU."""
+
+    def __init__(self, channels_in: int, channels_out: int, size: int, stride: int = 1) -> None:
+        super().__init__()
+        self.kernel: Triple = (size, size, size)
+        self.stride: Triple = (stride, stride, stride)
+        self.weight = nn.Parameter(torch.empty(channels_out, channels_in, *self.kernel))
+        self.beta = nn.Parameter(torch.empty(channels_out))
+        self.register_buffer("mean", torch.empty(channels_out))
+        self.register_buffer("variance", torch.empty(channels_out))
+
+    def forward(self, x_NCTHW: torch.Tensor) -> torch.Tensor:
+        x = F.conv3d(_pad_same(x_NCTHW, self.kernel, self.stride, 0.0), self.weight, stride=self.stride)
+        mean, variance = self.get_buffer("mean"), self.get_buffer("variance")
+        return F.batch_norm(x, mean, variance, None, self.beta, eps=BATCH_NORM_EPS).relu_()
+
+
+def _max_pool(x_NCTHW: torch.Tensor, kernel: Triple, stride: Triple) -> torch.Tensor:
+    return F.max_pool3d(_pad_same(x_NCTHW, kernel, stride, -torch.inf), kernel, stride)
+
+
+class _Mixed(nn.Module):
+    """Inception block: four branches, concatenated."""
+
+    def __init__(self, channels: tuple[int, int, int, int, int, int, int], branch_2_last: str) -> None:
+        super().__init__()
+        wide, b0, b1a, b1b, b2a, b2b, b3 = channels
+        self.branch_2_last = branch_2_last
+        self.add_module("Branch_0/Conv3d_0a_1x1", _Unit(wide, b0, 1))
+        self.add_module("Branch_1/Conv3d_0a_1x1", _Unit(wide, b1a, 1))
+        self.add_module("Branch_1/Conv3d_0b_3x3", _Unit(b1a, b1b, 3))
+        self.add_module("Branch_2/Conv3d_0a_1x1", _Unit(wide, b2a, 1))
+        self.add_module(f"Branch_2/{branch_2_last}", _Unit(b2a, b2b, 3))
+        self.add_module("Branch_3/Conv3d_0b_1x1", _Unit(wide, b3, 1))
+
+    def forward(self, x_NCTHW: torch.Tensor) -> torch.Tensor:
+        unit = self.get_submodule
+        branches = (
+            unit("Branch_0/Conv3d_0a_1x1")(x_NCTHW),
+            unit("Branch_1/Conv3d_0b_3x3")(unit("Branch_1/Conv3d_0a_1x1")(x_NCTHW)),
+            unit(f"Branch_2/{self.branch_2_last}")(unit("Branch_2/Conv3d_0a_1x1")(x_NCTHW)),
+            unit("Branch_3/Conv3d_0b_1x1")(_max_pool(x_NCTHW, (3, 3, 3), (1, 1, 1))),
+        )
+        return torch.cat(branches, dim=1)
+
+
+class I3D(nn.Module):
+    """I3D with the outputs ``logits`` ``[N, classes]`` and ``pool`` ``[N, 1024]``, both averaged over time.
+
+    Args:
+        num_classes: 400 or 600 for the published weights.
+    """
+
+    min_frames = 9  # the last average pool spans 2 steps, and each step stands for 8 frames
+    preprocessing = "tf1-bilinear-224-then-scale-v1"
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.outputs = {"logits": num_classes, "pool": _POOL_FEATURES}
+        self.add_module("Conv3d_1a_7x7", _Unit(3, 64, 7, stride=2))
+        self.add_module("Conv3d_2b_1x1", _Unit(64, 64, 1))
+        self.add_module("Conv3d_2c_3x3", _Unit(64, 192, 3))
+        for name, channels in _MIXED.items():
+            # The published graph names this one unit of Mixed_5b "0a" although it comes second.
+            self.add_module(name, _Mixed(channels, "Conv3d_0a_3x3" if name == "Mixed_5b" else "Conv3d_0b_3x3"))
+        self.logits_weight = nn.Parameter(torch.empty(num_classes, _POOL_FEATURES, 1, 1, 1))
+        self.logits_bias = nn.Parameter(torch.empty(num_classes))
+
+    def forward(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Map uint8 clips ``[N, T, H, W, 3]`` to float32 ``logits`` and ``pool``."""
+        # On CPUs one clip at a time: as fast, less memory, and a clip's features cannot depend on its neighbours.
+        batches = torch.split(clips_NTHWC, 1 if clips_NTHWC.device.type == "cpu" else len(clips_NTHWC))
+        results = [self._features(preprocess(batch)) for batch in batches]
+        return {name: torch.cat([result[name] for result in results]) for name in self.outputs}
+
+    def _features(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        unit = self.get_submodule
+        x = unit("Conv3d_1a_7x7")(x)  # N x 64 x T/2 x 112 x 112, every division rounded up
+        x = _max_pool(x, (1, 3, 3), (1, 2, 2))  # N x 64 x T/2 x 56 x 56
+        x = unit("Conv3d_2c_3x3")(unit("Conv3d_2b_1x1")(x))  # N x 192 x T/2 x 56 x 56
+        x = _max_pool(x, (1, 3, 3), (1, 2, 2))  # N x 192 x T/2 x 28 x 28
+        for name in ("Mixed_3b", "Mixed_3c"):
+            x = unit(name)(x)
+        x = _max_pool(x, (3, 3, 3), (2, 2, 2))  # N x 480 x T/4 x 14 x 14
+        for name in ("Mixed_4b", "Mixed_4c", "Mixed_4d", "Mixed_4e", "Mixed_4f"):
+            x = unit(name)(x)
+        x = _max_pool(x, (2, 2, 2), (2, 2, 2))  # N x 832 x T/8 x 7 x 7
+        for name in ("Mixed_5b", "Mixed_5c"):
+            x = unit(name)(x)
+        pool = F.avg_pool3d(x, (2, 7, 7), stride=1)  # N x 1024 x T/8-1 x 1 x 1
+        logits = F.conv3d(pool, self.logits_weight, self.logits_bias)
+        return {"logits": logits.mean(dim=(2, 3, 4)), "pool": pool.mean(dim=(2, 3, 4))}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any]], num_classes: int) -> I3D:
+        """Build the network from variables under their TensorFlow names, with or without the scope.
+
+        Optimizer slots (``.../Momentum``) and ``global_step``, which training checkpoints also hold, are not used.
+
+        Args:
+            tensors: float32 arrays; kernels in TensorFlow's layout ``[kt, kh, kw, in, out]``.
+            num_classes: how many classes the weights must have.
+
+        Raises:
+            InputError: a variable is missing, unknown, of another shape or dtype, or not finite.
+        """
+        given = {
+            name.removeprefix(SCOPE): np.asarray(value)
+            for name, value in tensors.items()
+            if name != "global_step" and not name.endswith("/Momentum")
+        }
+        network = cls(num_classes)
+        wanted = _variables(network)
+        missing, unknown = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
+        if missing or unknown:
+            examples = ", ".join(f"'{name}' is missing" for name in missing[:1])
+            examples += ", " * bool(missing and unknown) + ", ".join(f"'{name}' is unknown" for name in unknown[:1])
+            raise InputError(
+                f"These are not the variables of I3D: {len(missing)} missing and {len(unknown)} unknown ({examples}); "
+                "save the checkpoint's variables by their TensorFlow names."
+            )
+        with torch.no_grad():
+            for name, target in wanted.items():
+                target.copy_(torch.from_numpy(_to_torch_layout(name, given[name], tuple(target.shape))))
+        return network
+
+
+def preprocess(clips_NTHWC: torch.Tensor) -> torch.Tensor:
+    """Map uint8 clips ``[N, T, H, W, 3]`` to float32 ``[N, 3, T, 224, 224]`` in [-1, 1]."""
+    N, T, H, W, C = clips_NTHWC.shape
+    frames_NHWC = resize_tf1_bilinear(clips_NTHWC.reshape(N * T, H, W, C).float(), FRAME_SIZE, FRAME_SIZE)
+    scaled = frames_NHWC / 127.5 - 1.0
+    return scaled.reshape(N, T, FRAME_SIZE, FRAME_SIZE, C).permute(0, 4, 1, 2, 3).contiguous()
+
+
+def _variables(network: I3D) -> dict[str, torch.Tensor]:
+    """Return where each variable goes, by its TensorFlow name without the scope."""
+    variables: dict[str, torch.Tensor] = {
+        "Logits/Conv3d_0c_1x1/conv_3d/w": network.logits_weight,
+        "Logits/Conv3d_0c_1x1/conv_3d/b": network.logits_bias,
+    }
+    for path, unit in network.named_modules():
+        if isinstance(unit, _Unit):
+            name = path.replace(".", "/")
+            variables[f"{name}/conv_3d/w"] = unit.weight
+            variables[f"{name}/batch_norm/beta"] = unit.beta
+            variables[f"{name}/batch_norm/moving_mean"] = unit.get_buffer("mean")
+            variables[f"{name}/batch_norm/moving_variance"] = unit.get_buffer("variance")
+    return variables
+
+
+def _to_torch_layout(name: str, value: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """Return a variable as torch keeps it, after checking it against torch's shape."""
+    expected: list[tuple[int, ...]] = [shape, (1, 1, 1, 1, *shape)]  # batch norm is saved in either shape
+    if len(shape) == 5:
+        expected = [(*shape[2:], shape[1], shape[0])]
+    if value.dtype != np.float32 or value.shape not in expected:
+        raise InputError(
+            f"The I3D variable '{name}' is {value.dtype} {list(value.shape)}, but float32 {list(expected[0])} is "
+            "needed; give the weights of the network that was asked for."
+        )
+    if not np.isfinite(value).all():
+        raise InputError(f"The I3D variable '{name}' holds NaN or infinity; get the weights anew.")
+    return np.ascontiguousarray(value.transpose(4, 3, 0, 1, 2) if len(shape) == 5 else value.reshape(shape))

@@ -1,0 +1,144 @@
+"""The embedded network: a small 3-D convolutional classifier of moving shapes, with its weights in the package.
+
+What it is. Four convolutions over time and space, an average over all positions (``pool``, 64 values) and one linear
+layer (``logits``, 24 classes: 4 shapes times 6 motions in three pairs of opposites). It stands in for I3D in the
+``shapes-*`` tasks: the Fréchet distance of its logits is ``fvd-shapes``, that of its pooled features ``fid-shapes``,
+and ``is-shapes`` is the Inception Score of its logits.
+
+How it was trained. ``tools/train_shapes_network.py`` trains it on the train split of the embedded data set to answer
+with *evidence*: a logit is the sum of what speaks for the shape, for the axis of the motion and for its direction. A
+plain classifier is arbitrarily sure of itself on clips that no class describes, so clips with a cue taken away are part
+of the training (outlier exposure, Hendrycks et al., ICLR 2019), with the evidence that is left: frames in random order
+keep shape and axis, a repeated frame keeps the shape, noise keeps nothing, and a clip mixed with noise keeps its share.
+Distances between such sets of clips are then those between the cues they lack, in that order.
+
+What it sees and what it does not. It sees shapes, motion over a few frames, frames out of order or frozen, blur, and
+noise of a standard deviation above about 10 of 255; weaker noise it does not notice. It is blind, more or less, to colour
+and texture, to the background, to where the shape is, and to whether all clips of a class are one and the same clip; a
+clip played backwards is a good clip of another class, so a set of them scores as well as real clips do. It was trained
+on 12 and 16 frames of 32x32 and says nothing about real video beyond "none of these shapes".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from vidmetrics.errors import InputError
+
+SIZE = 32
+"""Height and width, in pixels, that the network works at."""
+
+# Channels out, strides in time and space; every kernel is 3 x 3 x 3 with zeros around.
+CONVOLUTIONS = ((16, (1, 2, 2)), (32, (1, 2, 2)), (48, (2, 1, 1)), (64, (1, 2, 2)))
+NUM_CLASSES = 24
+
+
+def preprocess(clips_NTHWC: Tensor) -> Tensor:
+    """Turn clips into what the first convolution reads: the preprocessing ``shapes-bilinear-antialias-32``.
+
+    Frames of another size than 32x32 are resized to it by bilinear interpolation whose kernel widens when frames shrink
+    (``torch.nn.functional.interpolate`` with ``antialias=True``), ignoring the aspect ratio and not rounding; values
+    0 to 255 become -1 to 1.
+
+    Args:
+        clips_NTHWC: uint8 ``[N, T, H, W, 3]``.
+
+    Returns:
+        float32 ``[N, 3, T, 32, 32]``, channels last in memory.
+    """
+    n, t, h, w, c = clips_NTHWC.shape
+    if (h, w) == (SIZE, SIZE):
+        x_NCTHW = clips_NTHWC.permute(0, 4, 1, 2, 3).to(torch.float32)
+    else:
+        frames = clips_NTHWC.reshape(n * t, h, w, c).permute(0, 3, 1, 2).to(torch.float32)
+        frames = nn.functional.interpolate(
+            frames, size=(SIZE, SIZE), mode="bilinear", align_corners=False, antialias=True
+        )
+        x_NCTHW = frames.reshape(n, t, c, SIZE, SIZE).permute(0, 2, 1, 3, 4)
+    return (x_NCTHW / 127.5 - 1.0).contiguous(memory_format=torch.channels_last_3d)
+
+
+class ShapesNetwork(nn.Module):
+    """Classifier of moving shapes; a clip's features depend on that clip alone.
+
+    Attributes:
+        outputs: name and width of each output.
+        min_frames: shortest clip it accepts.
+        preprocessing: id of the preprocessing, see `preprocess`.
+    """
+
+    outputs: ClassVar[dict[str, int]] = {"logits": NUM_CLASSES, "pool": CONVOLUTIONS[-1][0]}
+    min_frames: ClassVar[int] = 8
+    preprocessing: ClassVar[str] = "shapes-bilinear-antialias-32"
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = [3, *(width for width, _ in CONVOLUTIONS)]
+        self.convolutions = nn.ModuleList(
+            nn.Conv3d(before, after, kernel_size=3, stride=stride, padding=1)
+            for before, (after, stride) in zip(widths, CONVOLUTIONS, strict=False)
+        )
+        self.classifier = nn.Linear(widths[-1], NUM_CLASSES)
+        self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # missing in torch's stubs
+
+    def forward(self, clips_NTHWC: Tensor) -> dict[str, Tensor]:
+        """Compute the outputs of a batch of clips.
+
+        Args:
+            clips_NTHWC: uint8 ``[N, T, H, W, 3]``, ``T >= 8``.
+
+        Returns:
+            ``logits`` float32 ``[N, 24]`` and ``pool`` float32 ``[N, 64]``, not negative.
+
+        Raises:
+            InputError: the clips have another shape or dtype, or are too short.
+        """
+        if clips_NTHWC.dtype != torch.uint8 or clips_NTHWC.ndim != 5 or clips_NTHWC.shape[-1] != 3:
+            raise InputError(
+                f"The shapes network got {clips_NTHWC.dtype} {list(clips_NTHWC.shape)}; give it uint8 [N, T, H, W, 3]."
+            )
+        if clips_NTHWC.shape[1] < self.min_frames:
+            raise InputError(
+                f"The shapes network got clips of {clips_NTHWC.shape[1]} frames; give it at least {self.min_frames}."
+            )
+        x_NCTHW = preprocess(clips_NTHWC)
+        for convolution in self.convolutions:
+            x_NCTHW = torch.relu(convolution(x_NCTHW))
+        pool = x_NCTHW.mean(dim=(2, 3, 4))
+        return {"logits": self.classifier(pool), "pool": pool}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any] | Tensor]) -> ShapesNetwork:
+        """Build the network from its weights, ready for inference.
+
+        Args:
+            tensors: float32 arrays or tensors, named as in `torch.nn.Module.state_dict`.
+
+        Raises:
+            InputError: a tensor is missing, unknown, of another shape or dtype, or not finite.
+        """
+        network = cls()
+        expected = network.state_dict()
+        if set(tensors) != set(expected):
+            differing = ", ".join(sorted(set(tensors) ^ set(expected)))
+            raise InputError(
+                f"These are not weights of the shapes network, as tensors are missing or unknown ({differing}); "
+                "use the file that ships with vidmetrics."
+            )
+        weights = {name: torch.as_tensor(tensor) for name, tensor in tensors.items()}
+        for name, tensor in weights.items():
+            fits = tensor.dtype == torch.float32 and tensor.shape == expected[name].shape
+            if not fits or not bool(torch.isfinite(tensor).all()):
+                raise InputError(
+                    f"Tensor '{name}' of the shapes network is {tensor.dtype} {list(tensor.shape)} or holds values that "
+                    f"are not finite, where finite float32 {list(expected[name].shape)} belongs; "
+                    "use the file that ships with vidmetrics."
+                )
+        network.load_state_dict(weights)
+        network.requires_grad_(False)
+        return network.eval()

@@ -1,0 +1,1 @@
+"""Weights of the measuring networks: files in, named tensors out."""

@@ -1,0 +1,52 @@
+"""Reading weight files without executing anything that they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vidmetrics.errors import InputError
+
+
+def read_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return the tensors of a ``.safetensors`` or ``.npz`` file by name.
+
+    Raises:
+        InputError: the file is missing, of another kind, damaged, or holds pickled objects.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no weights file at {path}; give an existing .safetensors or .npz file.")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    if path.suffix == ".npz":
+        return _read_npz(path)
+    raise InputError(f"The weights file {path} is neither .safetensors nor .npz; convert it to one of them.")
+
+
+def _read_safetensors(path: Path) -> dict[str, npt.NDArray[Any]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise InputError(f"The weights file {path} cannot be read ({error}); get it anew.") from error
+
+
+def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"The weights file {path} cannot be read ({error}); get it anew.") from error
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

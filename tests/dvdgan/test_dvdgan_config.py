@@ -1,0 +1,82 @@
+"""Settings from text."""
+
+import dataclasses
+import json
+
+import pytest
+
+from dvdgan.config import Settings, describe, parse_settings, resume_settings, settings_from_values
+from vidbench.models import InputError
+
+
+def test_text_becomes_values_of_the_right_type():
+    settings = parse_settings({"ch": "16", "d_lr": "2e-4", "g_multipliers": "1, 3", "max_minutes": "7.5"})
+    assert (settings.ch, settings.d_lr, settings.g_multipliers, settings.max_minutes) == (16, 2e-4, (1, 3), 7.5)
+    assert parse_settings({"max_minutes": "none"}).max_minutes is None
+
+
+def test_the_paper_s_values_are_the_defaults():
+    settings = Settings()
+    assert (settings.g_lr, settings.d_lr, settings.d_steps, settings.spatial_frames, settings.phi) == (
+        1e-4,
+        5e-4,
+        2,
+        8,
+        2,
+    )
+    assert (settings.latent_dim, settings.embedding_dim, settings.upsampling) == (120, 120, "bilinear")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"batchsize": "4"}, "did you mean 'batch_size'"),
+        ({"qqq": "4"}, "no setting 'qqq'"),
+        ({"ch": "x"}, "whole number"),
+        ({"ch": "1.5"}, "whole number"),
+        ({"ch": "0"}, "at least 1"),
+        ({"g_lr": "nan"}, "at least 0"),
+        ({"autotune": "maybe"}, "true or false"),
+        ({"g_lr": "fast"}, "give a number"),
+        ({"precision": "float16"}, "auto, float32, bfloat16"),
+        ({"d_multipliers": ""}, "separated by commas"),
+        ({"d_multipliers": "1,0"}, "at least 1"),
+        ({"ema_decay": "1"}, "below 1"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_sentence(given, words):
+    with pytest.raises(InputError, match=words) as caught:
+        parse_settings(given)
+    assert str(caught.value).endswith((".", "?"))
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_survive_json_and_foreign_ones_are_refused():
+    settings = parse_settings({"d_multipliers": "1,2,4", "max_minutes": "3"})
+    assert settings_from_values(json.loads(json.dumps(settings.to_values())), "f") == settings
+    with pytest.raises(InputError, match="another version of dvdgan"):
+        settings_from_values(settings.to_values() | {"attention": True}, "f")
+    values = settings.to_values()
+    del values["ch"]
+    with pytest.raises(InputError, match="setting 'ch'"):
+        settings_from_values(values, "f")
+
+
+def test_a_file_older_than_a_setting_that_decides_no_weight_still_loads():
+    values = parse_settings({"ch": "16"}).to_values()
+    del values["autotune"]
+    assert settings_from_values(values, "f") == parse_settings({"ch": "16"})
+
+
+def test_going_on_keeps_what_decides_weights_and_takes_the_rest_from_the_call():
+    stored = parse_settings({"ch": "16", "max_minutes": "3"})
+    going_on = resume_settings({"ch": "16", "log_every": "7"}, stored)
+    assert going_on == dataclasses.replace(stored, log_every=7, max_minutes=None)
+    with pytest.raises(InputError, match="ch=16 and cannot go on with ch=8"):
+        resume_settings({"ch": "8"}, stored)
+
+
+def test_every_setting_has_a_reason():
+    lines = describe().splitlines()
+    assert len(lines) == len(dataclasses.fields(Settings))
+    assert all(len(line.split(": ", 1)[1]) > 10 for line in lines)

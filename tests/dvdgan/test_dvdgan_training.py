@@ -1,0 +1,155 @@
+"""Training: exact resume, what is written, what is refused, and that it learns."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from dvdgan import checkpoint
+from dvdgan.config import parse_settings
+from dvdgan.generator import make_sampler
+from dvdgan.model import DVDGAN
+from dvdgan.update import Networks
+from vidbench.models import InputError
+
+
+def test_a_stopped_and_resumed_training_equals_an_unbroken_one(tmp_path, request_for):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    path = DVDGAN.train(request_for(whole, 4))
+    DVDGAN.train(request_for(parts, 2))
+    again = DVDGAN.train(request_for(parts, 4))
+    state = checkpoint.state_path(whole, 4)
+    assert state.read_bytes() == checkpoint.state_path(parts, 4).read_bytes()
+    assert path.read_bytes() == again.read_bytes()
+    tensors = load_file(state)
+    assert not torch.equal(tensors["generator/head.weight"], tensors["average/head.weight"])
+    earlier = load_file(checkpoint.state_path(whole, 2))
+    assert all(not torch.equal(tensors[name], earlier[name]) for name in ("generator/head.u", "average/head.weight"))
+    assert float(tensors["adam_d/step/spatial.head.linear.weight"]) == 8
+
+
+def test_what_a_training_writes(tmp_path, request_for):
+    seen = []
+    request = dataclasses.replace(
+        request_for(tmp_path, 5, checkpoint_every="1", sample_every="4"),
+        progress=lambda done, total, text: seen.append((done, total, text)),
+    )
+    DVDGAN.train(request)
+    assert [item[:2] for item in seen] == [(i, 5) for i in range(1, 6)]
+    assert "clips/s" in seen[-1][2]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "generator.safetensors",
+        "samples-00000004.png",
+        "samples-00000005.png",
+        "state-00000004.safetensors",
+        "state-00000005.safetensors",
+        "train.jsonl",
+    ]
+    lines = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    assert lines[0]["event"] == "start"
+    assert lines[0]["settings"]["ch"] == 4
+    assert lines[0]["seed"] == 3
+    assert [line["step"] for line in lines[1:-1]] == [1, 2, 3, 4, 5]
+    assert {"loss_spatial", "loss_temporal", "loss_generator", "real_spatial", "clips_per_s"} <= set(lines[1])
+    assert lines[-1]["checkpoint_sha256"] == checkpoint.sha256_file(tmp_path / "generator.safetensors")
+    with Image.open(tmp_path / "samples-00000005.png") as sheet:
+        assert sheet.size == (5 * 10, 9 * 10)
+
+
+def test_real_clips_are_fresh_in_every_discriminator_step(tmp_path, request_for, task):
+    request = request_for(tmp_path, 3)
+    DVDGAN.train(request)
+    assert sorted(request.clips.drawn) == list(range(6))
+
+
+def test_the_time_limit_stops_cleanly_and_the_next_call_goes_on(tmp_path, request_for, task):
+    path = DVDGAN.train(request_for(tmp_path, 4, max_minutes="0"))
+    assert [step for step, _ in checkpoint.list_states(tmp_path)] == [1]
+    assert DVDGAN.load(path, task, "cpu").num_parameters > 0
+    DVDGAN.train(request_for(tmp_path, 4))
+    whole = tmp_path / "whole"
+    DVDGAN.train(request_for(whole, 4))
+    assert checkpoint.state_path(tmp_path, 4).read_bytes() == checkpoint.state_path(whole, 4).read_bytes()
+
+
+def test_other_settings_or_another_seed_are_refused_on_resume(tmp_path, request_for):
+    DVDGAN.train(request_for(tmp_path, 2))
+    with pytest.raises(InputError, match=r"d_lr=0\.0005 and cannot go on with d_lr=0\.001"):
+        DVDGAN.train(request_for(tmp_path, 4, d_lr="1e-3"))
+    with pytest.raises(InputError, match="seed 3 and cannot go on with seed 4"):
+        DVDGAN.train(request_for(tmp_path, 4, seed=4))
+    with pytest.raises(InputError, match="has made 2"):
+        DVDGAN.train(request_for(tmp_path, 1))
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_last_good_state(tmp_path, request_for):
+    DVDGAN.train(request_for(tmp_path, 2))
+    tensors = load_file(checkpoint.state_path(tmp_path, 2))
+    tensors["discriminators/spatial.head.linear.bias"].fill_(float("nan"))
+    metadata = checkpoint.read_metadata(checkpoint.state_path(tmp_path, 2), "dvdgan-training-1")
+    checkpoint.write_atomically(checkpoint.state_path(tmp_path, 2), checkpoint.to_bytes(tensors, metadata))
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(InputError, match=r"not finite at step 3 .*state-00000002\.safetensors"):
+        DVDGAN.train(request_for(tmp_path, 8))
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_clips_of_the_wrong_shape_are_refused(tmp_path, request_for, task):
+    request = request_for(tmp_path, 2)
+    request.clips.task = dataclasses.replace(task, num_frames=4)
+    with pytest.raises(InputError, match=r"\[3, 5, 8, 8, 3\] is due"):
+        DVDGAN.train(request)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bfloat16_runs_and_stays_finite(task, tiny_settings):
+    networks = Networks(task, parse_settings({**tiny_settings, "precision": "bfloat16"}), 0, torch.device("cpu"))
+    clips = torch.randint(0, 256, (3, 5, 8, 8, 3), dtype=torch.uint8)
+    for step in range(2):
+        losses = networks.update(step, lambda draw: (clips, torch.tensor([0, 1, 2])))
+    assert torch.isfinite(losses).all()
+    assert networks.generator.head.effective.dtype == torch.bfloat16
+    assert all(p.dtype == torch.float32 and torch.isfinite(p).all() for p in networks.generator.parameters())
+
+
+def test_the_average_is_a_copy_before_its_start_and_decays_after(task, tiny_settings):
+    settings = parse_settings({**tiny_settings, "ema_start": "1", "ema_decay": "0.75"})
+    networks = Networks(task, settings, 0, torch.device("cpu"))
+    batch = torch.randint(0, 256, (3, 5, 8, 8, 3), dtype=torch.uint8), torch.tensor([0, 1, 2])
+    networks.update(0, lambda draw: batch)
+    first = networks.generator.head.weight.detach().clone()
+    assert torch.equal(networks.average["head.weight"], first)
+    networks.update(1, lambda draw: batch)
+    expected = 0.75 * first + 0.25 * networks.generator.head.weight.detach()
+    torch.testing.assert_close(networks.average["head.weight"], expected)
+
+
+def test_it_learns_the_colour_of_each_class(task, tiny_settings):
+    colours = np.array([[200, 40, 60], [50, 70, 210]])
+    clips = np.broadcast_to(colours[:, None, None, None], (2, 5, 8, 8, 3)).astype(np.uint8)
+    batch = torch.from_numpy(clips.repeat(4, axis=0)), torch.tensor([0] * 4 + [1] * 4)
+    settings = parse_settings({**tiny_settings, "batch_size": "8", "g_lr": "4e-3", "d_lr": "4e-3", "ema_decay": "0.8"})
+    pair = dataclasses.replace(task, class_names=("red", "blue"))
+    networks = Networks(pair, settings, 0, torch.device("cpu"))
+
+    def distance() -> float:
+        sampler = make_sampler(networks.average, pair, settings, 0, torch.device("cpu"))
+        with torch.no_grad():
+            made = sampler(torch.randn(8, 6, generator=torch.Generator().manual_seed(0)), batch[1])
+        return (made - (batch[0].permute(0, 1, 4, 2, 3) / 127.5 - 1)).abs().mean().item()
+
+    before = distance()
+    for step in range(60):
+        networks.update(step, lambda draw: batch)
+    assert distance() < 0.5 * before
+
+
+def test_importing_loads_no_torch():
+    code = "import sys, dvdgan, dvdgan.model, dvdgan.config; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,78 @@
+"""The clip plan: from names and a seed alone, fair, and unmoved by what is missing."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import numpy as np
+import pytest
+
+from vidbench.data.clips import clip_draws, clip_frames, clip_span, clip_start, plan_order
+from vidbench.errors import InputError
+
+NAMES = [f"video{i:03d}_000000_000010" for i in range(200)]
+
+
+def test_a_draw_depends_on_its_own_video_alone():
+    whole = clip_draws(NAMES, 3, 4)
+    assert whole.dtype == np.uint64
+    assert whole.shape == (200, 4)
+    np.testing.assert_array_equal(clip_draws(NAMES[50:], 3, 4), whole[50:])
+    np.testing.assert_array_equal(clip_draws(NAMES, 3, 2), whole[:, :2])
+    np.testing.assert_array_equal(clip_draws(NAMES[::-1], 3, 4), whole[::-1])
+    assert len(np.unique(np.concatenate([whole, clip_draws(NAMES, 4, 4)]))) == 1600
+
+
+def test_the_plan_is_this_one_forever():
+    text = b"vidbench clip plan 1:start:0:1:abc_000001_000011"
+    expected = int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
+    assert int(clip_draws(["abc_000001_000011"], 0, 2)[0, 1]) == expected == 12865787839027024299
+
+
+def test_starts_are_uniform_and_reach_both_ends():
+    draws = clip_draws([str(i) for i in range(4000)], 0, 1)[:, 0].tolist()
+    counts = np.bincount([clip_start(draw, 20, 12, "x") for draw in draws], minlength=9)
+    assert counts.size == 9
+    assert np.abs(counts - 4000 / 9).max() < 100  # five standard deviations
+    assert clip_start(0, 20, 12, "x") == 0
+    assert clip_start(2**64 - 1, 20, 12, "x") == 8
+    assert clip_start(2**64 - 1, 12, 12, "x") == 0
+
+
+def test_frames_of_a_clip():
+    assert clip_span(12, 2) == 23
+    np.testing.assert_array_equal(clip_frames(5, 4, 3), [5, 8, 11, 14])
+    assert clip_frames(5, 4, 3)[-1] == 5 + clip_span(4, 3) - 1
+
+
+def test_a_short_video_is_refused_with_both_lengths():
+    with pytest.raises(InputError) as caught:
+        clip_start(7, 22, clip_span(12, 2), "/data/short.mp4")
+    message = str(caught.value)
+    assert all(part in message for part in ("/data/short.mp4", "22", "23"))
+    assert "\n" not in message
+
+
+def test_the_order_goes_round_by_round_through_the_videos():
+    order = plan_order(NAMES, 0, 3)
+    assert order.shape == (600, 2)
+    np.testing.assert_array_equal(order[:, 1], np.repeat([0, 1, 2], 200))
+    for number in range(3):
+        assert sorted(order[order[:, 1] == number, 0]) == list(range(200))
+    assert (np.diff(order[:200, 0]) < 0).any()
+
+
+def test_the_order_does_not_depend_on_that_of_the_list_and_shifts_nothing():
+    def named(names):
+        return [(names[video], clip) for video, clip in plan_order(names, 0, 2)]
+
+    whole = named(NAMES)
+    assert named(NAMES[::-1]) == whole
+    assert named(NAMES[20:]) == [entry for entry in whole if entry[0] in NAMES[20:]]
+    assert [name for name, _ in plan_order(NAMES, 1, 2)] != [name for name, _ in plan_order(NAMES, 0, 2)]
+
+
+def test_the_first_clips_are_a_fair_subset():
+    """Names sorted by class, as lists often are: the first half must not be the first classes."""
+    classes = plan_order(NAMES, 0, 1)[:100, 0] // 20
+    assert np.bincount(classes, minlength=10).min() >= 4

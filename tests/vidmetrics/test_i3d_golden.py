@@ -1,0 +1,155 @@
+"""The I3D against recorded answers of the published TensorFlow graph, and proof that this comparison has teeth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from vidmetrics import InputError
+from vidmetrics.networks import i3d
+from vidmetrics.networks.i3d import I3D
+
+# Promised are 1e-4 (docs/precision.md); TensorFlow and torch on one CPU agree to 1e-6, so 1e-5 leaves room for machines.
+TOLERANCE = 1e-5
+
+NAMES = (
+    "pattern-9x224x224",
+    "noise-12x224x224",
+    "pattern-12x224x224",
+    "pattern-16x224x224",
+    "mixed-48x224x224",
+    "pattern-16x64x64",
+    "mixed-12x48x80",
+    "pattern-9x301x253",
+)
+
+
+def relative(ours, theirs):
+    return np.linalg.norm(ours.astype(np.float64) - theirs) / np.linalg.norm(theirs.astype(np.float64))
+
+
+def case_named(cases, name):
+    return next(case for case in cases.CLIP_CASES if case.name == name)
+
+
+def test_the_inputs_are_those_that_tensorflow_saw(cases, golden):
+    assert tuple(case.name for case in cases.CLIP_CASES) == NAMES
+    for case in cases.CLIP_CASES:
+        assert cases.sha256_of({"clip": case.clip()}) == golden.record["inputs_sha256"][case.name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("output", ["logits", "pool"])
+def test_features_equal_those_of_the_published_graph(golden, torch_answers, name, output):
+    ours, theirs = torch_answers[f"{output}/{name}"], golden.answers[f"{output}/{name}"]
+    assert ours.dtype == np.float32
+    assert ours.shape == theirs.shape == ((400,) if output == "logits" else (1024,))
+    assert relative(ours, theirs) < TOLERANCE
+    assert np.abs(ours - theirs).max() < TOLERANCE * np.abs(theirs).max()
+
+
+def test_clips_of_the_oracle_are_told_apart(golden):
+    # If all clips gave about the same logits, agreement would say little.
+    logits = [golden.answers[f"logits/{name}"] for name in NAMES]
+    nearest = min(relative(a, b) for i, a in enumerate(logits) for b in logits[:i])
+    assert nearest > 1000 * TOLERANCE
+
+
+tensorflow_padding = i3d.same_padding
+
+
+def _symmetric(sizes, kernel, stride):
+    """What torch's `padding=` does: the larger half on both sides."""
+    pads = tensorflow_padding(sizes, kernel, stride)
+    return [max(pads[i & ~1], pads[i | 1]) for i in range(len(pads))]
+
+
+def _half_pixel(frames_NHWC, height, width):
+    frames_NCHW = frames_NHWC.permute(0, 3, 1, 2)
+    resized = torch.nn.functional.interpolate(frames_NCHW, (height, width), mode="bilinear", align_corners=False)
+    return resized.permute(0, 2, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "wrong"),
+    [
+        ("BATCH_NORM_EPS", 1e-5),
+        ("same_padding", _symmetric),
+        ("resize_tf1_bilinear", _half_pixel),
+    ],
+    ids=["eps-1e-5", "symmetric-padding", "half-pixel-resize"],
+)
+def test_a_known_mistake_would_be_caught(monkeypatch, cases, golden, seeded_i3d, attribute, wrong):
+    monkeypatch.setattr(i3d, attribute, wrong)
+    name = "mixed-12x48x80"
+    logits = seeded_i3d(case_named(cases, name).clip()[None])["logits"][0]
+    # Ten times the promised 1e-4: not even the loosest tolerance in use would let it pass.
+    assert relative(logits, golden.answers[f"logits/{name}"]) > 1e-3
+
+
+def test_features_do_not_depend_on_the_batch(cases, seeded_i3d, torch_answers):
+    name = "mixed-12x48x80"
+    clip = case_named(cases, name).clip()
+    together = seeded_i3d(np.stack([255 - clip, clip]))
+    assert np.array_equal(together["logits"][1], torch_answers[f"logits/{name}"])
+    assert relative(together["logits"][0], together["logits"][1]) > 1e-3
+
+
+def test_nine_frames_are_the_fewest(seeded_i3d):
+    assert seeded_i3d.min_frames == 9  # a clip of exactly 9 is among the cases above
+    with pytest.raises(InputError, match="at least 9 frames, not 8"):
+        seeded_i3d(np.zeros((1, 8, 16, 16, 3), np.uint8))
+
+
+@pytest.fixture(scope="module")
+def tensors(seeded_weights):
+    rng = np.random.default_rng(600)
+    tensors = {name.removeprefix(i3d.SCOPE): value for name, value in seeded_weights.items()}
+    tensors["Logits/Conv3d_0c_1x1/conv_3d/w"] = rng.normal(0, 0.05, (1, 1, 1, 1024, 600)).astype(np.float32)
+    tensors["Logits/Conv3d_0c_1x1/conv_3d/b"] = rng.normal(0, 0.1, 600).astype(np.float32)
+    return tensors
+
+
+class TestKinetics600:
+    """The 600-class network has the same trunk under names without the scope.
+
+    Its TensorFlow graph is not published as a file that could be run here, so it is held against the 400-class network,
+    which is held against TensorFlow, and its last layer against numpy.
+    """
+
+    def test_trunk_and_last_layer(self, cases, tensors, torch_answers):
+        # A training checkpoint holds more than the network: optimizer slots and the step.
+        noise = {f"{name}/Momentum": np.full_like(value, np.nan) for name, value in tensors.items()}
+        network = I3D.from_tensors(tensors | noise | {"global_step": np.array(7)}, num_classes=600).eval()
+        clip = torch.from_numpy(case_named(cases, "mixed-12x48x80").clip()[None])
+        with torch.inference_mode():
+            features = network(clip)
+        pool = features["pool"][0].numpy()
+        assert relative(pool, torch_answers["pool/mixed-12x48x80"]) < 1e-6
+        kernel, bias = (tensors[f"Logits/Conv3d_0c_1x1/conv_3d/{kind}"].astype(np.float64) for kind in "wb")
+        assert features["logits"].shape == (1, 600)
+        assert relative(features["logits"][0].numpy(), pool @ kernel[0, 0, 0] + bias) < 1e-5
+
+    def test_batch_norm_may_be_saved_flat(self, tensors):
+        flat = {name: value.reshape(-1) if "batch_norm" in name else value for name, value in tensors.items()}
+        ours, theirs = (I3D.from_tensors(t, num_classes=600).state_dict() for t in (flat, tensors))
+        assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+    def test_the_other_class_count_is_refused(self, tensors):
+        with pytest.raises(InputError, match=r"Logits/Conv3d_0c_1x1/conv_3d/w.*600.*400.*needed"):
+            I3D.from_tensors(tensors, num_classes=400)
+
+    def test_damaged_variables_are_refused(self, tensors):
+        name = "Mixed_5b/Branch_2/Conv3d_0a_3x3/conv_3d/w"
+        lacking = {key: value for key, value in tensors.items() if key != name}
+        with pytest.raises(InputError, match=f"1 missing and 0 unknown.*'{name}' is missing"):
+            I3D.from_tensors(lacking, num_classes=600)
+        with pytest.raises(InputError, match=r"0 missing and 1 unknown.*'gamma' is unknown"):
+            I3D.from_tensors(tensors | {"gamma": np.ones(3, np.float32)}, num_classes=600)
+        with pytest.raises(InputError, match=f"'{name}' is float64"):
+            I3D.from_tensors(tensors | {name: tensors[name].astype(np.float64)}, num_classes=600)
+        with pytest.raises(InputError, match=f"'{name}' is float32"):
+            I3D.from_tensors(tensors | {name: tensors[name].transpose(4, 3, 0, 1, 2)}, num_classes=600)
+        with pytest.raises(InputError, match=f"'{name}' holds NaN"):
+            I3D.from_tensors(tensors | {name: np.full_like(tensors[name], np.nan)}, num_classes=600)

@@ -1,0 +1,139 @@
+"""The public face of the package: light import, metric definitions, one-call metrics."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import vidmetrics
+from vidmetrics import METRICS, InputError, frechet_distance, get_metric, inception_score, measure
+from vidmetrics.networks.base import Network
+
+
+def run_python(code):
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_import_is_light():
+    heavy = "[m for m in ('torch', 'scipy', 'safetensors', 'pandas', 'vidmetrics.networks') if m in sys.modules]"
+    assert run_python(f"import sys, vidmetrics, vidmetrics.definitions; print({heavy})") == "[]"
+
+
+def test_functions_named_like_their_files_stay_functions():
+    code = (
+        "import vidmetrics.inception_score, vidmetrics.measure, vidmetrics\n"
+        "from vidmetrics.measure import fvd\n"
+        "from vidmetrics.inception_score import score_sums\n"
+        "print(callable(vidmetrics.inception_score), callable(vidmetrics.measure), vidmetrics.fvd is fvd)"
+    )
+    assert run_python(code) == "True True True"
+
+
+def test_public_names():
+    assert set(dir(vidmetrics)) == set(vidmetrics.__all__)
+    assert all(getattr(vidmetrics, name) is not None for name in vidmetrics.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'sqrtm'"):
+        _ = vidmetrics.sqrtm
+
+
+def test_definitions():
+    table = {m.id: (m.network, m.output, m.statistic, m.splits, m.higher_is_better) for m in METRICS.values()}
+    assert table == {
+        "fvd": ("i3d-kinetics-400", "logits", "frechet", None, False),
+        "fid-i3d-k600": ("i3d-kinetics-600", "pool", "frechet", None, False),
+        "is-i3d-k600": ("i3d-kinetics-600", "logits", "inception-score", 10, True),
+        "fvd-shapes": ("shapes", "logits", "frechet", None, False),
+        "fid-shapes": ("shapes", "pool", "frechet", None, False),
+        "is-shapes": ("shapes", "logits", "inception-score", 1, True),
+    }
+    assert all(METRICS[id].id == id and len(METRICS[id].source) > 40 for id in METRICS)
+    with pytest.raises(InputError, match="'fvd-shape'; did you mean 'fvd-shapes'"):
+        get_metric("fvd-shape")
+    with pytest.raises(TypeError):
+        METRICS["fvd"] = None
+
+
+class Colours(torch.nn.Module):
+    """Mean colour as logits, two pixels as pool."""
+
+    outputs = {"logits": 3, "pool": 2}  # noqa: RUF012
+    min_frames = 1
+    preprocessing = "none"
+
+    def forward(self, clips_NTHWC):
+        floats = clips_NTHWC.float() / 64
+        return {"logits": floats.mean(dim=(1, 2, 3)), "pool": floats[:, 0, 0, :2, 0]}
+
+
+@pytest.fixture
+def colours(monkeypatch):
+    """Every network is replaced by one that numpy can follow."""
+
+    def load(name, weights=None, device="cpu", precision="exact"):
+        return Network(name, Colours(), device=device, precision=precision, weights_sha256="0" * 64, proven=False)
+
+    monkeypatch.setattr("vidmetrics.networks.load_network", load)
+    return load
+
+
+@pytest.fixture
+def clips():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 200, (50, 2, 3, 4, 3), np.uint8), rng.integers(50, 256, (40, 2, 3, 4, 3), np.uint8)
+
+
+def by_numpy(id, real, generated):
+    definition = get_metric(id)
+
+    def features(clips):
+        floats = clips.astype(np.float64) / 64
+        return floats.mean(axis=(1, 2, 3)) if definition.output == "logits" else floats[:, 0, 0, :2, 0]
+
+    if definition.statistic == "inception-score":
+        return inception_score(features(generated), definition.splits)[0]
+    (a, b) = (features(real), features(generated))
+    return frechet_distance(a.mean(0), np.cov(a, rowvar=False), b.mean(0), np.cov(b, rowvar=False))
+
+
+@pytest.mark.parametrize("id", list(METRICS))
+def test_one_call_metrics(colours, clips, id):
+    real, generated = clips
+    function = getattr(vidmetrics, id.replace("-", "_"))
+    expected = by_numpy(id, real, generated)
+    if METRICS[id].needs_reference:
+        assert function(real, generated) == pytest.approx(expected, rel=1e-5)
+        batches = (iter(np.split(real, [3, 30])), (generated[i : i + 7] for i in range(0, 40, 7)))
+        assert function(*batches) == pytest.approx(expected, rel=1e-5)
+        assert measure(id, real, generated).num_reference == 50
+    else:
+        assert function(generated) == pytest.approx(expected, rel=1e-5)
+        assert function(np.split(generated, [3, 30])) == pytest.approx(expected, rel=1e-5)
+        assert measure(id, None, generated).num_reference is None
+
+
+def test_measure_takes_a_loaded_network_and_gives_an_interval(colours, clips):
+    estimate = measure("fvd-shapes", *clips, network=colours("shapes"))
+    assert estimate.num_samples == 40
+    assert estimate.interval[0] < estimate.value < estimate.interval[1]
+    with pytest.raises(InputError, match="defined on 'shapes', not on 'i3d-kinetics-400'"):
+        measure("fvd-shapes", *clips, network=colours("i3d-kinetics-400"))
+
+
+def test_wrong_sets_of_clips_are_refused(colours, clips):
+    real, generated = clips
+    with pytest.raises(InputError, match="compares with real clips"):
+        measure("fvd", None, generated)
+    with pytest.raises(InputError, match="generated clips alone"):
+        measure("is-shapes", real, generated)
+    with pytest.raises(InputError, match="no generated clips"):
+        measure("fvd", real, [])
+    with pytest.raises(InputError, match="no generated clips"):
+        measure("fvd", real, generated[:0])
+    with pytest.raises(InputError, match="at least 2 samples, but 1"):
+        measure("fvd", real[:1], generated)
+    with pytest.raises(InputError, match="uint8"):
+        measure("fvd", real.astype(np.float32), generated)

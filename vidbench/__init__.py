@@ -1,0 +1,97 @@
+"""vidbench: video generation benchmarks with a protocol behind every number.
+
+```python
+import vidbench
+
+result = vidbench.evaluate(model="dvdgan", task="shapes-gen")
+result.metrics["fvd-shapes"].value
+result = vidbench.score(task="shapes-gen", samples="my-samples/")
+```
+
+Importing this package is fast: torch and the rest are imported by what needs them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from vidbench.results import Result
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "evaluate", "score"]
+
+
+def evaluate(
+    model: str,
+    task: str,
+    *,
+    data: str | Path | None = None,
+    output: str | Path | None = None,
+    num_samples: int | None = None,
+    batch_size: int = 32,
+    device: str | None = None,
+    precision: Literal["exact", "fast"] = "exact",
+    seed: int | None = None,
+) -> Result:
+    """Sample from a model, measure the samples, and write ``result.json`` and ``report.html``.
+
+    Args:
+        model: a registered name, ``NAME:CHECKPOINT``, or ``package.module:callable``.
+        task: a task name, or the path of a task file.
+        data: data folder, for tasks that read one.
+        output: folder to write to; ``runs/TASK/MODEL`` by default. A run found there is continued.
+        num_samples: another number than the task's, for an unofficial result.
+        batch_size: clips per call of the model and the networks; does not change the number.
+        device: torch device; a GPU where there is one by default.
+        precision: ``"exact"`` (float32, TF32 off) or ``"fast"``.
+        seed: another seed than the task's, for an unofficial result.
+
+    Returns:
+        The result record, as written to ``result.json``.
+
+    Raises:
+        InputError: bad input, in one sentence; nothing is half-written.
+    """
+    from vidbench.evaluation import evaluate_model
+    from vidbench.progress import Progress
+    from vidbench.run import Options
+
+    options = Options(_path(data), _path(output), num_samples, batch_size, device, precision, seed)
+    return evaluate_model(model, task, options, Progress(enabled=False))[0]
+
+
+def score(
+    task: str,
+    samples: str | Path,
+    *,
+    data: str | Path | None = None,
+    output: str | Path | None = None,
+    num_samples: int | None = None,
+    batch_size: int = 32,
+    device: str | None = None,
+    precision: Literal["exact", "fast"] = "exact",
+) -> Result:
+    """Measure clips that lie on disk, from any model; arguments, result and errors as for `evaluate`.
+
+    Args:
+        task: a task name, or the path of a task file.
+        samples: exchange folder, ``.npy``/``.npz`` file (uint8 ``[N, T, H, W, 3]``), folder of videos or of frame folders.
+        data: data folder, for tasks that read one.
+        output: folder to write to.
+        num_samples: another number than the task's, for an unofficial result.
+        batch_size: clips per call of the networks.
+        device: torch device.
+        precision: ``"exact"`` or ``"fast"``.
+    """
+    from vidbench.evaluation import score_samples
+    from vidbench.progress import Progress
+    from vidbench.run import Options
+
+    options = Options(_path(data), _path(output), num_samples, batch_size, device, precision)
+    return score_samples(Path(samples), task, options, Progress(enabled=False))[0]
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return None if value is None else Path(value)

@@ -1,0 +1,5 @@
+"""`python -m vidbench`, the form that torchrun needs."""
+
+from vidbench.cli import main
+
+main()

@@ -1,0 +1,25 @@
+"""`vidbench doctor`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from vidbench.cli import options
+
+
+@click.command("doctor")
+@options.as_json
+def command(as_json: bool) -> None:
+    """Say what is installed, which network weights are here, and which tasks would run."""
+    from vidbench.doctor import examine
+
+    report = examine()
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+        return
+    for section, rows in report.items():
+        click.echo(section)
+        for name, value in rows.items():
+            click.echo(f"  {name:<22} {value}")

@@ -1,0 +1,67 @@
+"""The table at the end of `evaluate` and `score`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from vidbench.results import MetricRecord, Result
+from vidbench.tasks import Task
+
+
+def print_result(result: Result, task: Task, output: Path, as_json: bool) -> None:
+    """Print a result for people, or exactly one JSON document."""
+    if as_json:
+        click.echo(result.to_json())
+        return
+    console = Console()
+    if not console.is_terminal:
+        # A pipe has no width of its own; wrapping a number would change it for whoever parses it.
+        console = Console(width=120)
+    console.print(_table(result, task))
+    for line in _status(result, output):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _table(result: Result, task: Task) -> Table:
+    count = next(iter(result.metrics.values())).num_samples
+    title = f"{result.model.name} on {result.task.name} v{result.task.version}: {count:,} samples"
+    table = Table(title=title, title_justify="left")
+    table.add_column("metric")
+    table.add_column("better")
+    table.add_column("value", justify="right", style="bold")
+    table.add_column("95 % interval", justify="right")
+    table.add_column(f"floor ({task.evaluation.floor})", justify="right")
+    table.add_column(f"ceiling ({task.evaluation.ceiling})", justify="right")
+    for name, metric in result.metrics.items():
+        table.add_row(name, *_cells(metric))
+    return table
+
+
+def _cells(metric: MetricRecord) -> tuple[str, ...]:
+    interval = "-" if metric.interval is None else f"{number(metric.interval[0])} to {number(metric.interval[1])}"
+    return (
+        "higher" if metric.higher_is_better else "lower",
+        number(metric.value),
+        interval,
+        "-" if metric.floor is None else number(metric.floor),
+        "-" if metric.ceiling is None else number(metric.ceiling),
+    )
+
+
+def number(value: float) -> str:
+    """Four significant digits without an exponent, as papers print scores."""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    digits = 3 if abs(value) < 1 else 2 if abs(value) < 100 else 1
+    return f"{value:.{digits}f}"
+
+
+def _status(result: Result, output: Path) -> list[str]:
+    lines = ["official" if result.official else "unofficial, because:"]
+    lines += [f"  - {reason}" for reason in result.reasons]
+    lines += ["", f"result  {output / 'result.json'}", f"report  {output / 'report.html'}"]
+    return lines

@@ -1,0 +1,44 @@
+"""`vidbench tasks list` and `vidbench tasks show`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from vidbench.cli import options
+from vidbench.tasks import load_task, task_names
+from vidbench.tasks.words import describe
+
+
+@click.group("tasks")
+def command() -> None:
+    """List the tasks, or print a whole protocol."""
+
+
+@command.command("list")
+@options.as_json
+def list_tasks(as_json: bool) -> None:
+    """One line for each shipped task."""
+    tasks = [load_task(name).task for name in task_names()]
+    if as_json:
+        rows = [{"name": t.name, "version": t.version, "title": t.title, "fingerprint": t.fingerprint} for t in tasks]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    width = max(len(task.name) for task in tasks)
+    for task in tasks:
+        click.echo(f"{task.name:<{width}}  v{task.version}  {task.title}")
+
+
+@command.command("show")
+@click.argument("task")
+@options.as_json
+def show(task: str, as_json: bool) -> None:
+    """Print the whole protocol of TASK (a name or a TOML file) in words and numbers, with its fingerprint."""
+    loaded = load_task(task)
+    if as_json:
+        click.echo(
+            json.dumps({**loaded.task.model_dump(mode="json"), "fingerprint": loaded.task.fingerprint}, indent=2)
+        )
+    else:
+        click.echo(describe(loaded.task))

@@ -1,0 +1,42 @@
+"""What every source of real clips answers: one split of a data set, cut into the clips that a task fixes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+
+class ClipDataset(Protocol):
+    """One split of a data set under one clip plan.
+
+    Attributes:
+        num_clips: number of clips in the plan that are present on disk.
+        labels: int64 ``[num_clips]``, or None where the data has no labels.
+        class_names: names in label order; empty where the data has no labels.
+        coverage: share of the official clips that are present, 0 to 1.
+        identity_sha256: digest of everything that decides the bytes of the clips: the names and bytes of the files
+            in use (or the generator's version), the clip plan, the resize.
+    """
+
+    num_clips: int
+    class_names: tuple[str, ...]
+    coverage: float
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """See the class."""
+        ...
+
+    @property
+    def identity_sha256(self) -> str:
+        """See the class."""
+        ...
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Return clips uint8 ``[N, T, H, W, 3]``, a pure function of the int64 indices ``[N]``.
+
+        Raises:
+            InputError: a file cannot be decoded, or is shorter than the task needs; names the file.
+        """
+        ...

@@ -1,0 +1,202 @@
+"""Video files to RGB frames, by frame index, the same bytes on every machine.
+
+Frames are counted as the decoder gives them, from the first one on: no seeking, no conversion of the frame rate, no
+trust in the container's own count. Pixels are taken as stored (no correction of non-square pixels, no deinterlacing)
+and turned upright as the container's display matrix says.
+
+The conversion from YUV to RGB asks FFmpeg for its bit-exact code: its default picks SIMD code by the CPU at hand, which
+changes pixels from machine to machine and is off by up to three levels.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vidbench.errors import InputError
+
+# Codecs that give back the very pixels they were given, where these were RGB; H.264 cannot tell from its header.
+_LOSSLESS_CODECS = frozenset({"ffv1", "png", "qtrle", "rawvideo"})
+
+
+def decode_frames(path: Path, frame_indices: np.ndarray | None = None) -> np.ndarray:
+    """Decode some or all frames of a video.
+
+    Args:
+        path: a video file in any container and codec that FFmpeg reads.
+        frame_indices: int ``[T]`` in ascending order, 0 for the first decoded frame; None for all frames.
+
+    Returns:
+        uint8 RGB ``[T, H, W, 3]``, upright.
+
+    Raises:
+        InputError: the file is missing, unreadable, damaged, holds no video, changes its frame size, or ends before
+            the last index; names the file.
+    """
+    return np.stack(list(iterate_frames(path, frame_indices)))
+
+
+def iterate_frames(path: Path, frame_indices: np.ndarray | None = None) -> Iterator[np.ndarray]:
+    """Yield some or all frames of a video as uint8 RGB ``[H, W, 3]``, upright, holding one at a time.
+
+    Args:
+        path: as for `decode_frames`.
+        frame_indices: as for `decode_frames`; decoding stops after the last one.
+
+    Raises:
+        InputError: as `decode_frames`.
+    """
+    if frame_indices is None:
+        with _decoding(path) as frames:
+            for frame in frames:
+                yield _to_rgb(frame, path)
+        return
+    wanted = [int(index) for index in frame_indices]
+    if not wanted or wanted[0] < 0 or wanted != sorted(wanted):
+        raise ValueError("frame_indices must be a non-empty ascending sequence of non-negative integers")
+    times_wanted = Counter(wanted)
+    decoded = 0
+    with _decoding(path) as frames:
+        for decoded, frame in enumerate(islice(frames, wanted[-1] + 1), start=1):
+            if decoded - 1 in times_wanted:
+                rgb_HWC = _to_rgb(frame, path)
+                for _ in range(times_wanted[decoded - 1]):
+                    yield rgb_HWC
+    if decoded <= wanted[-1]:
+        raise InputError(
+            f"The video '{path}' ends after {decoded} frames but frame {wanted[-1]} is needed (counting from 0); "
+            "the file is truncated or too short, so fetch it again or remove it."
+        )
+
+
+def count_frames(path: Path) -> int:
+    """Count the frames of a video by decoding it: containers lie about their length.
+
+    Raises:
+        InputError: as `decode_frames`.
+    """
+    with _decoding(path) as frames:
+        return sum(1 for _ in frames)
+
+
+def is_lossless(path: Path) -> bool:
+    """Tell from a file's header whether its codec certainly kept 8-bit RGB pixels as they were given.
+
+    Lossless codecs on YUV planes do not count: the conversion from RGB rounded already.
+
+    Raises:
+        InputError: the file is missing, unreadable or holds no video; names the file.
+    """
+    with _open(path) as (_, stream):
+        context = stream.codec_context
+        planes = context.format
+        is_rgb = planes is not None and planes.is_rgb and not planes.has_palette
+        return context.name in _LOSSLESS_CODECS and is_rgb and all(part.bits <= 8 for part in planes.components)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[Any, Any]]:
+    """Open a file and pick its moving picture; FFmpeg's errors leave as one sentence."""
+    import av
+
+    if not path.is_file():
+        raise InputError(f"The video '{path}' does not exist or is not a file; check the path.")
+    try:
+        # A tag that is not UTF-8 says nothing about the pictures.
+        with av.open(str(path), metadata_errors="ignore") as container:
+            attached = av.stream.Disposition.attached_pic
+            streams = [stream for stream in container.streams.video if not stream.disposition & attached]
+            if not streams or streams[0].codec_context is None:
+                raise InputError(f"The file '{path}' holds no video stream that can be decoded; replace or remove it.")
+            yield container, streams[0]
+    except av.error.FFmpegError as error:
+        raise InputError(f"The video '{path}' cannot be decoded ({_reason(error)}); replace or remove it.") from error
+
+
+@contextmanager
+def _decoding(path: Path) -> Iterator[Iterator[Any]]:
+    """Give the checked PyAV frames of a file; the file is closed on leaving."""
+    import av
+
+    with _open(path) as (container, stream):
+        context = stream.codec_context
+        # One thread: frames come in the same order and damage shows at the same frame, however many cores there are.
+        context.thread_type = "NONE"
+        context.thread_count = 1
+        context.flags |= av.codec.context.Flags.bitexact
+        # Without this H.264 and MPEG-4 paint over damaged parts in silence.
+        context.options = {"err_detect": "explode"}
+        yield _checked_frames(path, container, stream)
+
+
+def _checked_frames(path: Path, container: Any, stream: Any) -> Iterator[Any]:
+    size: tuple[int, int] | None = None
+    number = 0
+    for packet in container.demux(stream):
+        if packet.is_corrupt:
+            raise InputError(f"The video '{path}' is cut off or damaged after frame {number}; replace or remove it.")
+        for frame in packet.decode():
+            if frame.is_corrupt:
+                raise InputError(f"The video '{path}' is damaged at frame {number}; replace or remove it.")
+            if size is None:
+                size = (frame.width, frame.height)
+            elif size != (frame.width, frame.height):
+                raise InputError(
+                    f"The video '{path}' changes its frame size from {size[0]}x{size[1]} to "
+                    f"{frame.width}x{frame.height} at frame {number}; replace or remove it."
+                )
+            number += 1
+            yield frame
+    if number == 0:
+        raise InputError(f"The video '{path}' holds no frame that can be decoded; replace or remove it.")
+
+
+def _to_rgb(frame: Any, path: Path) -> np.ndarray:
+    """Convert a PyAV frame to upright uint8 RGB ``[H, W, 3]``; the frame's own matrix and range are honoured."""
+    from av.video.reformatter import Interpolation
+
+    flags = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
+    rgb_HWC: np.ndarray = frame.to_ndarray(format="rgb24", interpolation=int(flags), threads=1)
+    return _upright(rgb_HWC, _display_matrix(frame), path)
+
+
+def _display_matrix(frame: Any) -> np.ndarray | None:
+    """Return the int32 ``[3, 3]`` display matrix of a frame (16.16 fixed point), or None where it has none."""
+    for side_data in frame.side_data:
+        if side_data.type.name == "DISPLAYMATRIX":
+            return np.frombuffer(bytes(side_data), dtype=np.int32).reshape(3, 3)
+    return None
+
+
+def _upright(rgb_HWC: np.ndarray, matrix: np.ndarray | None, path: Path) -> np.ndarray:
+    """Apply a display matrix that turns or mirrors by right angles.
+
+    ISO/IEC 14496-12 (tkhd): a stored pixel (x, y) is shown at (a x + c y, b x + d y), up to a shift, where a, b and
+    c, d open the first and second row.
+    """
+    if matrix is None:
+        return rgb_HWC
+    (a, b), (c, d) = np.sign(matrix[:2, :2]).tolist()
+    if b == c == 0 and a and d:
+        flip_x, flip_y = a < 0, d < 0
+    elif a == d == 0 and b and c:
+        rgb_HWC = rgb_HWC.transpose(1, 0, 2)
+        flip_x, flip_y = c < 0, b < 0
+    else:
+        raise InputError(
+            f"The video '{path}' is to be shown turned by an angle other than a multiple of 90 degrees, which is not "
+            "supported; re-encode it upright or remove it."
+        )
+    return np.ascontiguousarray(rgb_HWC[:: -1 if flip_y else 1, :: -1 if flip_x else 1])
+
+
+def _reason(error: Exception) -> str:
+    """FFmpeg's own words for an error, on one line, without its number."""
+    words = getattr(error, "strerror", None) or str(error)
+    return " ".join(words.split())

@@ -1,0 +1,85 @@
+"""From the decoded size to the task's: a central crop and a named, antialiased resize, the same bytes everywhere.
+
+The resize is Pillow's on 8-bit images: its kernels widen with the scale (antialiased) and it computes in 22-bit fixed
+point, horizontal pass first, each pass rounded to 8 bits, so that no machine differs by a level.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from vidbench.errors import InputError
+
+Resize = Literal["none", "pil-bilinear", "pil-bicubic", "pil-lanczos", "pil-box"]
+Crop = Literal["none", "center"]
+
+
+def center_window(height: int, width: int, target_height: int, target_width: int) -> tuple[int, int, int, int]:
+    """Return the largest central window with the target's aspect ratio, in integer arithmetic.
+
+    The longer side is cut to ``floor(other * ratio)`` and starts at ``floor(rest / 2)``, so that an odd rest leaves
+    its extra pixel at the bottom or right.
+
+    Returns:
+        ``(top, left, height, width)`` in pixels of the source.
+    """
+    if width * target_height > height * target_width:
+        window_width = max(1, height * target_width // target_height)
+        return 0, (width - window_width) // 2, height, window_width
+    window_height = max(1, width * target_height // target_width)
+    return (height - window_height) // 2, 0, window_height, width
+
+
+def fit_frames(
+    frames_THWC: np.ndarray, height: int, width: int, resize: Resize, crop: Crop, source: str = "the video"
+) -> np.ndarray:
+    """Bring frames to the task's size.
+
+    Frames that have that size already are returned untouched.
+
+    Args:
+        frames_THWC: uint8 RGB ``[T, H, W, 3]``.
+        height: rows wanted.
+        width: columns wanted.
+        resize: Pillow's kernel by name, or ``"none"`` to accept no other size.
+        crop: ``"center"`` cuts `center_window` out before the resize; ``"none"`` lets the resize change the aspect.
+        source: what to call the frames in an error.
+
+    Returns:
+        uint8 RGB ``[T, height, width, 3]``.
+
+    Raises:
+        InputError: ``resize`` is ``"none"`` and the size, after the crop, is not the task's.
+    """
+    source_height, source_width = frames_THWC.shape[1:3]
+    if (source_height, source_width) == (height, width):
+        return frames_THWC
+    if crop == "center":
+        top, left, window_height, window_width = center_window(source_height, source_width, height, width)
+        frames_THWC = frames_THWC[:, top : top + window_height, left : left + window_width]
+    if frames_THWC.shape[1:3] == (height, width):
+        return np.ascontiguousarray(frames_THWC)
+    if resize == "none":
+        raise InputError(
+            f"The frames of {source} are {source_width}x{source_height} pixels but the task wants {width}x{height} and "
+            "allows no resize; use files of that size or a task that names a resize."
+        )
+    return _resize(frames_THWC, height, width, resize)
+
+
+def _resize(frames_THWC: np.ndarray, height: int, width: int, resize: str) -> np.ndarray:
+    from PIL import Image
+
+    kernel = {
+        "pil-box": Image.Resampling.BOX,
+        "pil-bilinear": Image.Resampling.BILINEAR,
+        "pil-bicubic": Image.Resampling.BICUBIC,
+        "pil-lanczos": Image.Resampling.LANCZOS,
+    }[resize]
+    fitted_THWC = np.empty((len(frames_THWC), height, width, 3), np.uint8)
+    for fitted_HWC, frame_HWC in zip(fitted_THWC, frames_THWC, strict=True):
+        image = Image.fromarray(np.ascontiguousarray(frame_HWC))
+        fitted_HWC[...] = np.asarray(image.resize((width, height), kernel))
+    return fitted_THWC

@@ -1,0 +1,84 @@
+"""Training clips from real videos: everything decoded once into memory, batches drawn by step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from vidbench.data.clips import clip_span
+from vidbench.data.kinetics import KineticsDataset
+from vidbench.errors import InputError
+from vidbench.tasks.schema import ClipSpec
+
+MEMORY_LIMIT_BYTES = 16 << 30
+# After so many videos the mean length says early whether the rest will fit.
+_PROJECT_AFTER = 64
+
+
+class VideoTrainingClips:
+    """Random clips of the videos of a split; a `vidbench.models.interface.TrainingClips`.
+
+    A training may start a clip at any frame, so whole videos are kept at the task's size, not only the clips of the
+    plan. Every clip of a video and every video are equally likely.
+
+    Attributes:
+        num_videos: videos on disk.
+    """
+
+    def __init__(self, root: Path, split: str, clips: ClipSpec, seed: int) -> None:
+        """Decode every video once.
+
+        Args:
+            root: the data folder, as for `KineticsDataset`.
+            split: the split to train on.
+            clips: the clips of the task (the plan's seed and ``clips_per_video`` play no part).
+            seed: seed of the training, 0 to 2**64 - 1.
+
+        Raises:
+            InputError: the folder cannot be used (see `KineticsDataset`), a video cannot be decoded or is shorter than
+                a clip, or the frames need more than 16 GiB.
+        """
+        dataset = KineticsDataset(root, split, clips)
+        self._spec = clips
+        self._seed = seed
+        self.num_videos = len(dataset.videos)
+        self._labels = np.array([video.label for video in dataset.videos], dtype=np.int64)
+        self._videos: list[np.ndarray] = []
+        total = 0
+        for video in range(self.num_videos):
+            self._videos.append(dataset.whole_video(video))
+            total += self._videos[-1].nbytes
+            _refuse_too_large(total, video + 1, self.num_videos)
+        self._starts = np.array(
+            [len(frames_FHWC) - clip_span(clips.num_frames, clips.stride) + 1 for frames_FHWC in self._videos],
+            dtype=np.uint64,
+        )
+
+    def draw(self, step: int, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return clips uint8 ``[N, T, H, W, 3]`` and labels int64 ``[N]`` of a step.
+
+        The stream is Philox's own 64-bit output under the key (seed, step), scaled in integer arithmetic, which no
+        numpy version changes; sample i of a step is the same for every batch size.
+        """
+        raw = np.random.Philox(key=np.array([self._seed, step], np.uint64)).random_raw(2 * batch_size).reshape(-1, 2)
+        high = raw >> np.uint64(32)
+        videos = ((high[:, 0] * np.uint64(self.num_videos)) >> np.uint64(32)).astype(np.int64)
+        starts = ((high[:, 1] * self._starts[videos]) >> np.uint64(32)).astype(np.int64)
+        spec = self._spec
+        span = clip_span(spec.num_frames, spec.stride)
+        clips_NTHWC = np.empty((batch_size, spec.num_frames, spec.height, spec.width, 3), np.uint8)
+        for row, (video, start) in enumerate(zip(videos.tolist(), starts.tolist(), strict=True)):
+            clips_NTHWC[row] = self._videos[video][start : start + span : spec.stride]
+        return clips_NTHWC, self._labels[videos]
+
+
+def _refuse_too_large(total_bytes: int, videos_done: int, num_videos: int) -> None:
+    """Refuse as soon as it is plain that the videos will not fit, and name the size they would take."""
+    settled = videos_done >= min(_PROJECT_AFTER, num_videos)
+    projected = total_bytes * num_videos // videos_done
+    if total_bytes > MEMORY_LIMIT_BYTES or (settled and projected > MEMORY_LIMIT_BYTES):
+        raise InputError(
+            f"Training holds all videos in memory, and {num_videos} of them take about {projected / 2**30:.1f} GiB at "
+            f"the task's size where the limit is {MEMORY_LIMIT_BYTES / 2**30:.0f} GiB; train on a smaller split or size."
+        )

@@ -1,0 +1,142 @@
+"""The main job: sample, measure, and write a result that carries its own proof."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vidbench.distributed import process_group
+from vidbench.errors import InputError
+from vidbench.features import FeatureStore, extract, feature_store, missing_shards
+from vidbench.files import write_text
+from vidbench.models.registry import ModelChoice, choose_model
+from vidbench.progress import Progress
+from vidbench.record import assemble
+from vidbench.results import ModelRecord, Result
+from vidbench.run import Options, Run, open_run
+from vidbench.samples import open_samples
+from vidbench.sources import ClipSource, DatasetSource, FilesSource, open_model, sample_labels
+from vidbench.tasks import load_task
+from vidmetrics.home import home
+
+REPORT_CLIPS = 16
+
+
+def evaluate_model(model: str, task: str, options: Options, progress: Progress) -> tuple[Result, Path]:
+    """Evaluate a model; returns the result and the folder it was written to. See `vidbench.evaluate`."""
+    started = time.monotonic()
+    choice = choose_model(model)
+    loaded = load_task(task)
+    with process_group() as ranks:
+        run = open_run(loaded, options, ranks, progress, default_name=_folder_name(choice))
+        source, record = open_model(choice, run.task, run.evaluation, run.seed, run.num_samples, run.device)
+        return _measure(run, source, record, (), started), run.output
+
+
+def score_samples(samples: Path, task: str, options: Options, progress: Progress) -> tuple[Result, Path]:
+    """Score clips on disk; returns the result and the folder it was written to. See `vidbench.score`."""
+    started = time.monotonic()
+    loaded = load_task(task)
+    with process_group() as ranks:
+        run = open_run(loaded, options, ranks, progress, default_name=f"samples-{samples.stem}")
+        source, record, reasons = _files_source(run, samples)
+        return _measure(run, source, record, reasons, started), run.output
+
+
+def _folder_name(choice: ModelChoice) -> str:
+    name = choice.name.replace(":", "-")
+    return f"{name}-{choice.checkpoint.stem}" if choice.checkpoint else name
+
+
+def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple[str, ...]]:
+    samples, task = open_samples(path), run.task
+    expected = (run.num_samples, task.predicted_frames, task.clips.height, task.clips.width)
+    got = (samples.num_samples, samples.num_frames, samples.height, samples.width)
+    if got[1:] != expected[1:]:
+        raise InputError(
+            f"The samples in {path} have {got[1]} frames of {got[2]}x{got[3]} pixels, and the task '{task.name}' scores "
+            f"{expected[1]} frames of {expected[2]}x{expected[3]}: write them again at that shape."
+        )
+    if got[0] != expected[0]:
+        raise InputError(
+            f"There are {got[0]} samples in {path}, and exactly {expected[0]} are scored: "
+            f"give that many, or --num-samples {got[0]} for an unofficial result."
+        )
+    reasons = []
+    if samples.lossy:
+        reasons.append("The samples were stored with a lossy codec.")
+    labels = sample_labels(task, np.arange(run.num_samples), run.evaluation)
+    if labels is not None and samples.labels is None:
+        reasons.append("The samples carry no labels, so it is unknown whether their classes are the task's.")
+    elif labels is not None and samples.labels is not None and not np.array_equal(labels, samples.labels):
+        first = int(np.flatnonzero(labels != samples.labels)[0])
+        raise InputError(
+            f"Sample {first} in {path} has label {int(samples.labels[first])} where the task '{task.name}' asks for "
+            f"{int(labels[first])}: sample i of this task has the labels that `vidbench sample` gives it."
+        )
+    record = ModelRecord(
+        name="samples",
+        checkpoint_sha256=None,
+        code_sha256=None,
+        num_parameters=None,
+        samples_sha256=samples.identity_sha256,
+    )
+    return FilesSource(samples, task, run.evaluation), record, tuple(reasons)
+
+
+def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequence[str], started: float) -> Result:
+    cache = home()
+    title = "Samples of " + record.name
+    stores = _features(run, source, title, run.output, run.num_samples, run.options.batch_size)
+    real = DatasetSource(run.reference)
+    real_stores = _features(run, real, "Reference clips", cache, run.num_reference, run.options.batch_size)
+    bounds = {
+        "floor": _bound_stores(run, run.task.evaluation.floor, "Floor", cache),
+        "ceiling": _bound_stores(run, run.task.evaluation.ceiling, "Ceiling", cache),
+    }
+    run.ranks.barrier()
+    result = assemble(run, record, reasons, stores, real_stores, bounds, cache, started)
+    if run.ranks.is_main:
+        _write(run, result, source)
+    run.ranks.barrier()
+    return result
+
+
+def _features(
+    run: Run, source: ClipSource, title: str, root: Path, num_clips: int, batch_size: int
+) -> dict[str, FeatureStore]:
+    networks = list(run.networks.values())
+    stores = [feature_store(root, source, network, num_clips) for network in networks]
+    shards = missing_shards(stores)
+    # All ranks must have seen the same folder before the first of them adds to it.
+    run.ranks.barrier()
+    if shards:
+        todo = sum(len(stores[0].indices(shards[i])) for i in run.ranks.mine(len(shards)))
+        with run.progress.stage(title, todo) as advance:
+            extract(source, networks, stores, shards, batch_size, run.ranks, advance)
+    else:
+        run.progress.say(f"{title}: {num_clips} clips were measured before")
+    run.ranks.barrier()
+    return dict(zip(run.networks, stores, strict=True))
+
+
+def _bound_stores(run: Run, name: str, title: str, cache: Path) -> dict[str, FeatureStore] | None:
+    if name == "real" and run.evaluation.num_clips < run.num_samples:
+        return None
+    # Bounds run on the task's own seed: they belong to the task and not to this run.
+    seed = run.task.evaluation.seed
+    source, _ = open_model(choose_model(name), run.task, run.evaluation, seed, run.num_samples, "cpu")
+    return _features(run, source, f"{title} ({name})", cache, run.num_samples, run.options.batch_size)
+
+
+def _write(run: Run, result: Result, source: ClipSource) -> None:
+    from vidbench.report.page import render_report
+
+    shown = np.arange(min(REPORT_CLIPS, run.num_samples))
+    real = run.evaluation.read(shown[: run.evaluation.num_clips])
+    page = render_report(result, run.task, samples_NTHWC=source.read(shown), real_NTHWC=real)
+    result.write(run.output / "result.json")
+    write_text(run.output / "report.html", page)

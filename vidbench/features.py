@@ -1,0 +1,126 @@
+"""Feature shards on disk: the unit of resume, and all that the ranks of a run exchange.
+
+A shard holds the outputs of one network for a fixed range of indices. Its name depends on the identity of the clips
+and of the network, never on the batch size or on the number of ranks; it is written whole or not at all. A run that
+was killed therefore goes on where it stopped, and any number of ranks makes the same files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vidbench.distributed import Ranks
+from vidbench.files import digest, written_whole
+from vidbench.progress import Advance
+from vidbench.sources import ClipSource
+from vidmetrics.networks.base import Network
+
+FORMAT = "vidbench-features-1"
+SHARD_SIZE = 64
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """The shards of the first ``num_clips`` clips of one source under one network."""
+
+    folder: Path
+    num_clips: int
+
+    @property
+    def num_shards(self) -> int:
+        """Number of shards, the last one possibly shorter."""
+        return -(-self.num_clips // SHARD_SIZE)
+
+    def indices(self, shard: int) -> np.ndarray:
+        """Indices int64 that a shard covers."""
+        return np.arange(shard * SHARD_SIZE, min((shard + 1) * SHARD_SIZE, self.num_clips))
+
+    def path(self, shard: int) -> Path:
+        """File of a shard; the length is in the name, so that runs of different N never share a short last shard."""
+        first, count = shard * SHARD_SIZE, len(self.indices(shard))
+        return self.folder / f"features-{first:08d}+{count:03d}.safetensors"
+
+    def missing(self, shards: Sequence[int]) -> list[int]:
+        """Those of the shards that are not there yet."""
+        return [shard for shard in shards if not self.path(shard).is_file()]
+
+    def write(self, shard: int, outputs: Mapping[str, np.ndarray]) -> None:
+        """Write the network's outputs float32 ``[n, D]`` of one shard, whole."""
+        from safetensors.numpy import save_file
+
+        with written_whole(self.path(shard)) as temporary:
+            save_file({name: np.ascontiguousarray(value) for name, value in outputs.items()}, temporary)
+
+    def read(self, output: str) -> Iterator[np.ndarray]:
+        """Yield one output, float32 ``[n, D]`` per shard, in the order of the indices."""
+        from safetensors import safe_open
+
+        for shard in range(self.num_shards):
+            with safe_open(self.path(shard), framework="numpy") as tensors:
+                yield tensors.get_tensor(output)
+
+
+def network_identity(network: Network) -> dict[str, object]:
+    """Everything of a network that decides its features."""
+    return {
+        "name": network.name,
+        "weights_sha256": network.weights_sha256,
+        "preprocessing": network.preprocessing,
+        "precision": network.precision,
+    }
+
+
+def feature_key(source: ClipSource, network: Network) -> str:
+    """Content key of the features of a source under a network, 64 hex digits."""
+    return digest(
+        {"format": FORMAT, "shard": SHARD_SIZE, "source": source.identity, "network": network_identity(network)}
+    )
+
+
+def feature_store(root: Path, source: ClipSource, network: Network, num_clips: int) -> FeatureStore:
+    """The shards of a source under a network, in a folder named by their content key."""
+    return FeatureStore(root / "features" / feature_key(source, network)[:24], num_clips)
+
+
+def missing_shards(stores: Sequence[FeatureStore]) -> list[int]:
+    """Shards that at least one of the stores lacks; all stores cover the same indices."""
+    return sorted({shard for store in stores for shard in store.missing(range(store.num_shards))})
+
+
+def extract(
+    source: ClipSource,
+    networks: Sequence[Network],
+    stores: Sequence[FeatureStore],
+    shards: Sequence[int],
+    batch_size: int,
+    ranks: Ranks,
+    advance: Advance,
+) -> None:
+    """Make this rank's part of the missing shards, reading each clip once for all networks.
+
+    Args:
+        source: the clips.
+        networks: the measuring networks.
+        stores: one store per network, over the same indices.
+        shards: the shards to make, over all ranks; decided before any rank starts, so that all divide them alike.
+        batch_size: clips per call of the source and of the networks, at most; a batch never crosses a shard.
+        ranks: this process among the others.
+        advance: called with the number of clips done.
+    """
+    for position in ranks.mine(len(shards)):
+        shard = shards[position]
+        indices = stores[0].indices(shard)
+        parts: list[list[dict[str, np.ndarray]]] = [[] for _ in networks]
+        for start in range(0, len(indices), batch_size):
+            batch = indices[start : start + batch_size]
+            clips = source.read(batch)
+            for network, collected in zip(networks, parts, strict=True):
+                collected.append(network(clips))
+            advance(len(batch))
+        for store, collected in zip(stores, parts, strict=True):
+            outputs = {name: np.concatenate([part[name] for part in collected]) for name in collected[0]}
+            store.write(shard, outputs)

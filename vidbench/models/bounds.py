@@ -1,0 +1,86 @@
+"""The trivial models that bound every task: `real` from above, `copy` and `noise` from below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from vidbench.models.interface import InputError, ModelTask, SampleRequest, VideoModel
+
+
+def _no_checkpoint(name: str, checkpoint: Path | None) -> None:
+    if checkpoint is not None:
+        raise InputError(f"The model '{name}' has no weights: leave out ':{checkpoint}'.")
+
+
+class RealModel(VideoModel):
+    """Held-out real clips, each once: what a perfect model would score at this number of samples.
+
+    The only model that is shown the held-out clips; the harness binds them with `bind`.
+    """
+
+    def __init__(self, task: ModelTask) -> None:
+        self._task = task
+        self._read: Callable[[np.ndarray], np.ndarray] | None = None
+
+    @classmethod
+    def load(cls, checkpoint: Path | None, task: ModelTask, device: str) -> RealModel:
+        """See `VideoModel.load`; there is no checkpoint to load."""
+        _no_checkpoint("real", checkpoint)
+        return cls(task)
+
+    def bind(self, read: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Give the reader of held-out clips: int64 indices ``[N]`` to uint8 ``[N, T, H, W, 3]``."""
+        self._read = read
+
+    def sample(self, request: SampleRequest) -> np.ndarray:
+        """The held-out clip of each index; for prediction, what really happened after the given frames."""
+        if self._read is None:
+            raise InputError("The model 'real' needs the harness to bind held-out clips: use `vidbench evaluate`.")
+        return self._read(request.indices)[:, self._task.context_frames :]
+
+
+class CopyModel(VideoModel):
+    """Repeats the last given frame: a prediction of no motion at all."""
+
+    @classmethod
+    def load(cls, checkpoint: Path | None, task: ModelTask, device: str) -> CopyModel:
+        """See `VideoModel.load`.
+
+        Raises:
+            InputError: the task gives no frames to copy.
+        """
+        _no_checkpoint("copy", checkpoint)
+        if task.context_frames == 0:
+            raise InputError(
+                f"The model 'copy' repeats a given frame, and the task '{task.name}' gives none: use 'noise'."
+            )
+        return cls()
+
+    def sample(self, request: SampleRequest) -> np.ndarray:
+        """The last given frame, ``num_frames`` times."""
+        if request.context_NTHWC is None:
+            raise InputError("The model 'copy' was asked for samples without given frames: use a prediction task.")
+        return np.repeat(request.context_NTHWC[:, -1:], request.num_frames, axis=1)
+
+
+class NoiseModel(VideoModel):
+    """Pixels drawn uniformly from 0 to 255, each independent: no content and no motion."""
+
+    def __init__(self, task: ModelTask) -> None:
+        self._task = task
+
+    @classmethod
+    def load(cls, checkpoint: Path | None, task: ModelTask, device: str) -> NoiseModel:
+        """See `VideoModel.load`."""
+        _no_checkpoint("noise", checkpoint)
+        return cls(task)
+
+    def sample(self, request: SampleRequest) -> np.ndarray:
+        """Uniform noise from each sample's own seed."""
+        shape = (request.num_frames, self._task.height, self._task.width, 3)
+        return np.stack(
+            [np.random.Generator(np.random.Philox(int(s))).integers(0, 256, shape, np.uint8) for s in request.seeds]
+        )

@@ -1,0 +1,114 @@
+"""From the text after ``--model`` to a loaded model."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from vidbench.errors import InputError
+from vidbench.models.interface import ModelTask, VideoModel
+from vidmetrics.errors import unknown_name
+
+GROUP = "vidbench.models"
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model as the user named it.
+
+    Attributes:
+        name: registered name, or ``package.module:callable``.
+        factory: a `VideoModel` subclass, or a callable ``(checkpoint, task, device)``.
+        checkpoint: what followed the name, or None for the model's default.
+    """
+
+    name: str
+    factory: Any
+    checkpoint: Path | None
+
+    def load(self, task: ModelTask, device: str) -> Any:
+        """Load the model; the answer has at least ``sample(request)``."""
+        load: Callable[..., Any] = self.factory.load if _is_model_class(self.factory) else self.factory
+        model = load(self.checkpoint, task, device)
+        if not callable(getattr(model, "sample", None)):
+            raise InputError(
+                f"The model '{self.name}' gave {type(model).__name__}, which has no sample(request) method."
+            )
+        return model
+
+    @property
+    def code_sha256(self) -> str:
+        """Digest of the Python files of the package that the factory lives in.
+
+        Features of a model are reused by a later run only if this is unchanged: a model without a checkpoint is
+        nothing but its code.
+        """
+        try:
+            file = Path(inspect.getfile(self.factory))
+        except TypeError:
+            file = Path(inspect.getfile(type(self.factory)))
+        in_package = "." in self.factory.__module__ or file.name == "__init__.py"
+        files = sorted(file.parent.rglob("*.py")) if in_package else [file]
+        code = hashlib.sha256()
+        for each in files:
+            code.update(str(each.relative_to(file.parent)).encode() + b"\0" + each.read_bytes() + b"\0")
+        return code.hexdigest()
+
+
+def model_names() -> list[str]:
+    """Names registered under the entry-point group, sorted."""
+    return sorted({entry.name for entry in metadata.entry_points(group=GROUP)})
+
+
+def choose_model(text: str) -> ModelChoice:
+    """Resolve ``NAME``, ``NAME:CHECKPOINT`` or ``package.module:callable`` without loading weights.
+
+    Raises:
+        InputError: unknown name (with the closest known one), module that cannot be imported, missing callable.
+    """
+    name, _, rest = text.partition(":")
+    entries = {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
+    if name in entries:
+        return ModelChoice(name, entries[name].load(), Path(rest) if rest else None)
+    if rest and _looks_like_module(name):
+        return ModelChoice(text, _import(name, rest, known=list(entries)), None)
+    raise InputError(unknown_name("model", name, entries))
+
+
+def _looks_like_module(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def _import(module_name: str, attribute: str, known: list[str]) -> Callable[..., Any]:
+    # As with `python -m`, modules in the current folder can be named.
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(error.name + ".")):
+            sentence = unknown_name("model", module_name, known)
+            raise InputError(f"{sentence.rstrip('.')} (nor is there a Python module of that name)") from None
+        raise InputError(
+            f"The module '{module_name}' of --model needs '{error.name}', which is not installed."
+        ) from None
+    found = getattr(module, attribute, None)
+    if not callable(found):
+        raise InputError(f"The module '{module_name}' has no callable '{attribute}': name one after the colon.")
+    return found
+
+
+def _is_model_class(factory: Any) -> bool:
+    return inspect.isclass(factory) and issubclass(factory, VideoModel)
+
+
+def offers_training(factory: Any) -> bool:
+    """True where the model overrides `VideoModel.train`."""
+    return _is_model_class(factory) and factory.train.__func__ is not VideoModel.train.__func__  # type: ignore[attr-defined]

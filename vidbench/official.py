@@ -1,0 +1,53 @@
+"""When a number may be called official, and every reason why it may not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vidbench.data.base import ClipDataset
+from vidbench.tasks.loading import LoadedTask
+from vidmetrics.networks.base import Network
+
+
+def unofficial_reasons(
+    loaded: LoadedTask,
+    num_samples: int,
+    seed: int,
+    precision: str,
+    networks: Sequence[Network],
+    datasets: Sequence[ClipDataset],
+    extra: Sequence[str] = (),
+) -> tuple[str, ...]:
+    """Return one sentence for each way in which a run departs from the task; empty means official.
+
+    Args:
+        loaded: the task and its origin.
+        num_samples: samples scored.
+        seed: seed of the samples.
+        precision: precision of the measuring networks.
+        networks: the measuring networks.
+        datasets: the real splits in use.
+        extra: reasons that come from the samples themselves.
+    """
+    task = loaded.task
+    reasons: list[str] = []
+    if not loaded.shipped:
+        reasons.append(f"The task comes from a file of the user's own ({task.name}), not from vidbench.")
+    if num_samples != task.evaluation.num_samples:
+        reasons.append(f"{num_samples} samples were scored where the task asks for {task.evaluation.num_samples}.")
+    if seed != task.evaluation.seed:
+        reasons.append(f"The seed is {seed} where the task asks for {task.evaluation.seed}.")
+    if precision not in task.evaluation.precision:
+        allowed = ", ".join(task.evaluation.precision)
+        reasons.append(f"The networks ran with precision '{precision}' where the task allows {allowed}.")
+    reasons += [
+        f"The weights of '{network.name}' are not proven to be the published ones."
+        for network in networks
+        if not network.proven
+    ]
+    coverage = min(dataset.coverage for dataset in datasets)
+    if coverage < task.data.min_coverage:
+        reasons.append(
+            f"Only {coverage:.2%} of the official clips are present; the task needs {task.data.min_coverage:.2%}."
+        )
+    return (*reasons, *extra)

@@ -1,0 +1,141 @@
+"""From measured shards to the result record."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vidbench import __version__
+from vidbench.features import FeatureStore, network_identity
+from vidbench.files import digest
+from vidbench.official import unofficial_reasons
+from vidbench.reference import estimate, reference_moments
+from vidbench.results import (
+    DataRecord,
+    EnvironmentRecord,
+    ExecutionRecord,
+    MetricRecord,
+    ModelRecord,
+    NetworkRecord,
+    Result,
+    SplitRecord,
+    TaskRecord,
+)
+from vidbench.run import Run
+from vidmetrics.moments import Moments
+from vidmetrics.networks.base import Network
+
+Stores = dict[str, FeatureStore]
+
+
+def assemble(
+    run: Run,
+    record: ModelRecord,
+    reasons: Sequence[str],
+    stores: Stores,
+    real_stores: Stores,
+    bounds: Mapping[str, Stores | None],
+    cache: Path,
+    started: float,
+) -> Result:
+    """Compute every metric of the task and put the record together.
+
+    Args:
+        run: the run.
+        record: the model.
+        reasons: why the samples themselves make the result unofficial.
+        stores: complete shards of the samples, by network.
+        real_stores: complete shards of the reference clips, by network.
+        bounds: complete shards of the floor and the ceiling, None where there are too few real clips.
+        cache: folder of the reference statistics.
+        started: `time.monotonic` at the start of the run.
+    """
+    metrics: dict[str, MetricRecord] = {}
+    for metric in run.metrics:
+        network = run.networks[metric.network]
+        moments: Moments | None = None
+        if metric.statistic == "frechet":
+            moments = reference_moments(cache, real_stores[metric.network], network, metric.output)
+        limits: dict[str, float | None] = {}
+        for side, bound in bounds.items():
+            limits[side] = estimate(metric, bound[metric.network], network, moments).value if bound else None
+        found = estimate(metric, stores[metric.network], network, moments)
+        metrics[metric.id] = MetricRecord(
+            value=found.value,
+            interval=found.interval,
+            num_samples=found.num_samples,
+            num_reference=found.num_reference,
+            higher_is_better=metric.higher_is_better,
+            network=metric.network,
+            floor=limits["floor"],
+            ceiling=limits["ceiling"],
+        )
+    networks = list(run.networks.values())
+    why = unofficial_reasons(
+        run.loaded, run.num_samples, run.seed, run.options.precision, networks, (run.reference, run.evaluation), reasons
+    )
+    return Result(
+        task=TaskRecord(name=run.task.name, version=run.task.version, fingerprint=run.task.fingerprint),
+        model=record,
+        metrics=metrics,
+        data=_data_record(run),
+        networks={network.name: _network_record(network) for network in networks},
+        environment=_environment(run.device),
+        seed=run.seed,
+        official=not why,
+        reasons=why,
+        execution=ExecutionRecord(
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - started, 1),
+            batch_size=run.options.batch_size,
+            num_processes=run.ranks.world_size,
+        ),
+    )
+
+
+def _data_record(run: Run) -> DataRecord:
+    data = run.task.data
+    reference = SplitRecord(
+        split=data.reference_split,
+        num_clips=run.num_reference,
+        coverage=run.reference.coverage,
+        sha256=run.reference.identity_sha256,
+    )
+    evaluation = SplitRecord(
+        split=data.evaluation_split,
+        num_clips=min(run.num_samples, run.evaluation.num_clips),
+        coverage=run.evaluation.coverage,
+        sha256=run.evaluation.identity_sha256,
+    )
+    return DataRecord(
+        manifest_sha256=digest([reference.sha256, evaluation.sha256]),
+        coverage=min(reference.coverage, evaluation.coverage),
+        reference=reference,
+        evaluation=evaluation,
+    )
+
+
+def _network_record(network: Network) -> NetworkRecord:
+    fields: dict[str, Any] = network_identity(network)
+    del fields["name"]
+    return NetworkRecord(proven=network.proven, **fields)
+
+
+def _environment(device: str) -> EnvironmentRecord:
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+    return EnvironmentRecord(
+        vidbench=__version__,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        numpy=np.__version__,
+        platform=f"{sys.platform}-{platform.machine()}",
+        device=name,
+    )

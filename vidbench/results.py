@@ -1,0 +1,146 @@
+"""The result record: a number together with everything needed to recompute or to doubt it.
+
+`Result` is the schema of ``result.json``; it is published as ``docs/result.schema.json`` and refuses unknown keys.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vidbench.errors import InputError
+from vidbench.files import write_text
+
+SCHEMA_VERSION = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TaskRecord(_Record):
+    """Which protocol."""
+
+    name: str
+    version: int
+    fingerprint: str = Field(description="SHA-256 over every field of the task that decides the number.")
+
+
+class ModelRecord(_Record):
+    """Which model."""
+
+    name: str = Field(description="As given to --model, without the checkpoint; 'samples' for scored files.")
+    checkpoint_sha256: str | None = Field(description="Digest of the weights, null for a model without weights.")
+    code_sha256: str | None = Field(description="Digest of the Python files of the model's package.")
+    num_parameters: int | None
+    samples_sha256: str | None = Field(default=None, description="Digest of the scored files, null for a model.")
+
+
+class MetricRecord(_Record):
+    """One number."""
+
+    value: float
+    interval: tuple[float, float] | None = Field(
+        description="95 % jackknife interval over the generated clips at this N, the real side held fixed."
+    )
+    num_samples: int
+    num_reference: int | None = Field(description="Real clips compared with; null for metrics that use none.")
+    higher_is_better: bool
+    network: str = Field(description="Key into `networks`.")
+    floor: float | None = Field(description="The same metric for the task's floor model at the same N.")
+    ceiling: float | None = Field(description="The same metric for the task's ceiling model at the same N.")
+
+
+class SplitRecord(_Record):
+    """One split of the data as it was used."""
+
+    split: str
+    num_clips: int
+    coverage: float = Field(description="Share of the official clips that were present.")
+    sha256: str = Field(description="Digest of the clips: names and bytes of the files, clip plan, resize.")
+
+
+class DataRecord(_Record):
+    """The real clips."""
+
+    manifest_sha256: str = Field(description="Digest over both splits.")
+    coverage: float = Field(description="The smaller of the two coverages.")
+    reference: SplitRecord
+    evaluation: SplitRecord
+
+
+class NetworkRecord(_Record):
+    """One measuring network."""
+
+    weights_sha256: str
+    proven: bool = Field(description="True where the weights are known to be the published ones.")
+    preprocessing: str
+    precision: str
+
+
+class EnvironmentRecord(_Record):
+    """Where it ran, as far as it may touch the last digits."""
+
+    vidbench: str
+    python: str
+    torch: str
+    numpy: str
+    platform: str
+    device: str
+
+
+class ExecutionRecord(_Record):
+    """How it ran; none of this changes the number."""
+
+    finished: str = Field(description="UTC, ISO 8601.")
+    seconds: float
+    batch_size: int
+    num_processes: int
+
+
+class Result(_Record):
+    """The outcome of `vidbench evaluate` or `vidbench score`."""
+
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=SCHEMA_VERSION, le=SCHEMA_VERSION)
+    task: TaskRecord
+    model: ModelRecord
+    metrics: dict[str, MetricRecord]
+    data: DataRecord
+    networks: dict[str, NetworkRecord]
+    environment: EnvironmentRecord
+    seed: int
+    official: bool
+    reasons: tuple[str, ...] = Field(description="Why it is not official; empty where it is.")
+    execution: ExecutionRecord
+
+    def to_json(self) -> str:
+        """The record as a JSON document."""
+        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False)
+
+    def write(self, path: Path) -> None:
+        """Write the record whole."""
+        write_text(path, self.to_json() + "\n")
+
+
+def read_result(path: Path) -> Result:
+    """Read a result file.
+
+    Raises:
+        InputError: missing, not JSON, or not of this schema; names the file and the key.
+    """
+    if not path.is_file():
+        raise InputError(f"The result file {path} does not exist: give the path of a result.json.")
+    try:
+        return Result.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(str(part) for part in problem["loc"]) or "the document"
+        raise InputError(f"The result file {path} is not valid at '{place}': {problem['msg']}.") from None
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of ``result.json``."""
+    return Result.model_json_schema()

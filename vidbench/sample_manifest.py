@@ -1,0 +1,83 @@
+"""The manifest of generated clips on disk: the published schema of the exchange format, and its reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vidbench.errors import InputError
+
+MANIFEST_NAME = "manifest.json"
+FORMAT_NAME: Final = "vidbench-samples"
+FORMAT_VERSION: Final = 1
+
+# A plain file name: no separator of any system, no drive, no leading dot, so never a file outside the folder.
+_PLAIN_NPY = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\.npy$"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Shard(_Frozen):
+    """One ``.npy`` file of consecutive samples."""
+
+    file: str = Field(pattern=_PLAIN_NPY, description="Plain file name, beside the manifest.")
+    num_samples: int = Field(ge=1, description="Samples in the file.")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Digest of the file's bytes.")
+
+
+class TaskStamp(_Frozen):
+    """The task that the samples were made for."""
+
+    name: str = Field(description="Name of the task.")
+    fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$", description="Fingerprint of the task file.")
+
+
+class SamplesManifest(_Frozen):
+    """What a folder of samples holds. Every shard is uint8 RGB ``[N, T, H, W, 3]``, 0 to 255, C order."""
+
+    format: Literal["vidbench-samples"] = Field(description="Name of the format.")
+    version: Literal[1] = Field(description="Version of the format.")
+    num_samples: int = Field(ge=1, description="Samples in all shards together.")
+    num_frames: int = Field(ge=1, description="Frames of a sample; for prediction the predicted ones only.")
+    height: int = Field(ge=1, description="Frame height in pixels.")
+    width: int = Field(ge=1, description="Frame width in pixels.")
+    dtype: Literal["uint8"] = Field(description="Type of every value.")
+    labels: tuple[int, ...] | None = Field(default=None, description="Class of each sample, in order, where known.")
+    task: TaskStamp | None = Field(default=None, description="Task the samples were made for, where known.")
+    shards: tuple[Shard, ...] = Field(min_length=1, description="The files, in the order of the samples.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SamplesManifest:
+        total = sum(shard.num_samples for shard in self.shards)
+        if total != self.num_samples:
+            raise ValueError(f"num_samples is {self.num_samples} but the shards hold {total}")
+        if self.labels is not None and len(self.labels) != self.num_samples:
+            raise ValueError(f"num_samples is {self.num_samples} but there are {len(self.labels)} labels")
+        names = [shard.file for shard in self.shards]
+        if len(set(names)) != len(names):
+            raise ValueError("a shard file is named twice")
+        return self
+
+
+def read_manifest(path: Path) -> SamplesManifest:
+    """Read and check a manifest; the shards themselves are not opened.
+
+    Raises:
+        InputError: the file is unreadable or breaks the schema; names the file and the first wrong field.
+    """
+    try:
+        return SamplesManifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"The manifest '{path}' cannot be read ({error.strerror}); check the folder.") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        what = " ".join(f"{where}: {first['msg']}".removeprefix(": ").split())
+        raise InputError(
+            f"The manifest '{path}' is not one of {FORMAT_NAME} version {FORMAT_VERSION} ({what}); write the samples "
+            "again or correct it."
+        ) from error

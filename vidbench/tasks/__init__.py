@@ -1,0 +1,8 @@
+"""Tasks: protocols as data. `load_task` reads one by name or from a file of the user's own."""
+
+from __future__ import annotations
+
+from vidbench.tasks.loading import LoadedTask, load_task, task_names
+from vidbench.tasks.schema import Task
+
+__all__ = ["LoadedTask", "Task", "load_task", "task_names"]
