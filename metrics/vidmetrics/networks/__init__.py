@@ -34,11 +34,15 @@ class _Entry:
     weights: str
     embedded: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    tensor_names: str = "TensorFlow"
 
+
+_INCEPTION_WEIGHTS = "pt_inception-2015-12-05-6726825d.pth's"
 
 _NETWORKS = {
     "i3d-kinetics-400": _Entry("i3d:I3D", "DeepMind's rgb_scratch", settings={"num_classes": 400}),
     "i3d-kinetics-600": _Entry("i3d:I3D", "DeepMind's rgb_scratch_kin600", settings={"num_classes": 600}),
+    "inception-2015-12-05": _Entry("inception:Inception", _INCEPTION_WEIGHTS, tensor_names="state dict"),
     "shapes": _Entry("shapes:ShapesNetwork", "the ones shipped in this package", embedded=True),
 }
 
@@ -59,7 +63,8 @@ def load_network(
     """Load a measuring network.
 
     Args:
-        name: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"`` or ``"shapes"``.
+        name: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"``, ``"inception-2015-12-05"`` or
+            ``"shapes"``.
         weights: a ``.safetensors`` or ``.npz`` file; None for the network's default.
         device: a torch device string.
         precision: ``"exact"`` computes float32 products with deterministic kernels, ``"fast"`` allows TF32.
@@ -75,7 +80,7 @@ def load_network(
     if weights is None and not path.is_file():
         raise InputError(
             f"The weights of '{name}' are not at {path}; put {entry.weights} variables there, saved by their "
-            "TensorFlow names, or pass a .safetensors or .npz file of them."
+            f"{entry.tensor_names} names, or pass a .safetensors or .npz file of them."
         )
     tensors = read_tensors(path)
 
