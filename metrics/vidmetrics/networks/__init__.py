@@ -38,11 +38,13 @@ class _Entry:
 
 
 _INCEPTION_WEIGHTS = "pt_inception-2015-12-05-6726825d.pth's"
+_C3D_WEIGHTS = "conv3d_deepnetA_ucf.npz's, and mean2.npz's 'mean',"
 
 _NETWORKS = {
     "i3d-kinetics-400": _Entry("i3d:I3D", "DeepMind's rgb_scratch", settings={"num_classes": 400}),
     "i3d-kinetics-600": _Entry("i3d:I3D", "DeepMind's rgb_scratch_kin600", settings={"num_classes": 600}),
     "inception-2015-12-05": _Entry("inception:Inception", _INCEPTION_WEIGHTS, tensor_names="state dict"),
+    "c3d-ucf101": _Entry("c3d:C3D", _C3D_WEIGHTS, tensor_names="Chainer"),
     "shapes": _Entry("shapes:ShapesNetwork", "the ones shipped in this package", embedded=True),
 }
 
@@ -63,7 +65,7 @@ def load_network(
     """Load a measuring network.
 
     Args:
-        name: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"``, ``"inception-2015-12-05"`` or
+        name: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"``, ``"inception-2015-12-05"``, ``"c3d-ucf101"`` or
             ``"shapes"``.
         weights: a ``.safetensors`` or ``.npz`` file; None for the network's default.
         device: a torch device string.

@@ -30,7 +30,7 @@ FRAME_SIZE = 299
 NUM_CLASSES = 1008
 POOL_FEATURES = 2048
 FRAMES_AT_ONCE = 64
-"""Frames in flight on an accelerator, about 1.5 GB of activations; CPUs take one after the other."""
+"""Frames in flight on an accelerator, about 1 GB of activations; CPUs take one after the other."""
 
 AVERAGE, MAXIMUM, SHRINK = "3x3 average", "3x3 maximum", "3x3 maximum, stride 2"
 
