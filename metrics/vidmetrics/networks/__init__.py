@@ -34,17 +34,13 @@ class _Entry:
     weights: str
     embedded: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
-    tensor_names: str = "TensorFlow"
 
-
-_INCEPTION_WEIGHTS = "pt_inception-2015-12-05-6726825d.pth's"
-_C3D_WEIGHTS = "conv3d_deepnetA_ucf.npz's, and mean2.npz's 'mean',"
 
 _NETWORKS = {
     "i3d-kinetics-400": _Entry("i3d:I3D", "DeepMind's rgb_scratch", settings={"num_classes": 400}),
     "i3d-kinetics-600": _Entry("i3d:I3D", "DeepMind's rgb_scratch_kin600", settings={"num_classes": 600}),
-    "inception-2015-12-05": _Entry("inception:Inception", _INCEPTION_WEIGHTS, tensor_names="state dict"),
-    "c3d-ucf101": _Entry("c3d:C3D", _C3D_WEIGHTS, tensor_names="Chainer"),
+    "inception-2015-12-05": _Entry("inception:Inception", "pt_inception-2015-12-05-6726825d.pth"),
+    "c3d-ucf101": _Entry("c3d:C3D", "conv3d_deepnetA_ucf.npz with mean2.npz"),
     "shapes": _Entry("shapes:ShapesNetwork", "the ones shipped in this package", embedded=True),
 }
 
@@ -82,7 +78,7 @@ def load_network(
     if weights is None and not path.is_file():
         raise InputError(
             f"The weights of '{name}' are not at {path}; put {entry.weights} variables there, saved by their "
-            f"{entry.tensor_names} names, or pass a .safetensors or .npz file of them."
+            "TensorFlow names, or pass a .safetensors or .npz file of them."
         )
     tensors = read_tensors(path)
 

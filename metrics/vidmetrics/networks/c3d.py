@@ -8,7 +8,7 @@ What a port must keep to give the same numbers:
 
 * clips have 16 frames; colours are BGR; frames are stretched to 112x112 by bilinear interpolation with aligned corners;
 * the released code reads real frames as (x - 128) / 128 and multiplies by 128 again, so the network sees values 0 to
-  255; those who feed x / 127.5 - 1 give it 0.5 to 255.5 and other numbers;
+  255; those who feed x / 127.5 - 1 give it 0 to 256 and get other numbers;
 * the mean volume, 128x171, is cut at rows and columns 8 to 119, which is the middle of its rows and not of its columns;
 * max pools cover the whole input, so that the last one turns 7x7 into 4x4;
 * feature ``fc7`` is taken after its ReLU, where the released code takes it for C3D-FID.
@@ -96,6 +96,9 @@ class C3D(nn.Module):
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any]], widths: Mapping[str, int] = WIDTHS) -> C3D:
         """Build the network from the arrays of conv3d_deepnetA_ucf.npz, under their names, and ``mean`` of mean2.npz.
+
+        Both are files of release v1.0 of rezoo/tgan2. ``np.savez("c3d-ucf101.npz", mean=np.load("mean2.npz")["mean"],
+        **np.load("conv3d_deepnetA_ucf.npz"))`` makes them one file for `vidmetrics.load_network`.
 
         Args:
             tensors: float32 arrays (``mean`` may be float64): ``conv1a/W`` ``[out, in, 3, 3, 3]`` (time, height,
