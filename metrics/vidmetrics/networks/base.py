@@ -16,13 +16,13 @@ from vidmetrics.networks.precision import Precision, computing
 class Body(Protocol):
     """What the ``torch.nn.Module`` of a network file offers; preprocessing happens inside its ``forward``.
 
+    Two more attributes are read where a body has them: ``per_frame = True`` says that it measures frames, not clips,
+    and answers with ``N*T`` rows in clip-major order; ``max_frames`` is the longest clip that it takes.
+
     Attributes:
         outputs: size of each output by name.
         min_frames: shortest clip that gives an output.
         preprocessing: id of everything that happens between uint8 and the first layer.
-
-    Two more attributes are read where a body has them: ``per_frame = True`` says that it measures frames, not clips,
-    and answers with ``N*T`` rows in clip-major order; ``max_frames`` is the longest clip that it takes.
     """
 
     outputs: Mapping[str, int]
