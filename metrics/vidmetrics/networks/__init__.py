@@ -39,6 +39,8 @@ class _Entry:
 _NETWORKS = {
     "i3d-kinetics-400": _Entry("i3d:I3D", "DeepMind's rgb_scratch", settings={"num_classes": 400}),
     "i3d-kinetics-600": _Entry("i3d:I3D", "DeepMind's rgb_scratch_kin600", settings={"num_classes": 600}),
+    "inception-2015-12-05": _Entry("inception:Inception", "pt_inception-2015-12-05-6726825d.pth"),
+    "c3d-ucf101": _Entry("c3d:C3D", "conv3d_deepnetA_ucf.npz with mean2.npz"),
     "shapes": _Entry("shapes:ShapesNetwork", "the ones shipped in this package", embedded=True),
 }
 
@@ -59,7 +61,8 @@ def load_network(
     """Load a measuring network.
 
     Args:
-        name: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"`` or ``"shapes"``.
+        name: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"``, ``"inception-2015-12-05"``, ``"c3d-ucf101"`` or
+            ``"shapes"``.
         weights: a ``.safetensors`` or ``.npz`` file; None for the network's default.
         device: a torch device string.
         precision: ``"exact"`` computes float32 products with deterministic kernels, ``"fast"`` allows TF32.
