@@ -200,7 +200,7 @@ def _verify_path(target: str) -> Verdict:
 
 
 def _compared(name: str, path: Path, network: str | None, tensors: Any) -> Verdict:
-    proof = prove(tensors)
+    proof = prove(tensors, network) if network else prove(tensors)
     details = {
         "compared_with": proof.compared_with,
         "equal_tensors": proof.equal,

@@ -22,7 +22,7 @@ OFFLINE_VARIABLE = "VIDBENCH_OFFLINE"
 Report = Callable[[int, int | None], None]
 """Called with the bytes that are there and the bytes that there will be (None if nobody has said)."""
 
-_CHUNK = 2**18
+_CHUNK = 2**16
 _HEADWAY = 2**20
 _NO_FILE_IS_LARGER = 2**31
 _WORTH_ANOTHER_TRY = (408, 425, 429, 500, 502, 503, 504)

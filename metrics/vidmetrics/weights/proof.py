@@ -65,7 +65,7 @@ def is_network_variable(name: str) -> bool:
     return name != "global_step" and not name.endswith("/Momentum")
 
 
-def prove(tensors: Mapping[str, npt.NDArray[Any]]) -> Proof:
+def prove(tensors: Mapping[str, npt.NDArray[Any]], expected: str = "i3d-kinetics-400") -> Proof:
     """Compare I3D weights with DeepMind's, tensor by tensor.
 
     The comparison is that of the masked CRC-32C of each tensor's float32 bytes, in TensorFlow's layout, with the one that
@@ -75,6 +75,7 @@ def prove(tensors: Mapping[str, npt.NDArray[Any]]) -> Proof:
     Args:
         tensors: float32 arrays by their TensorFlow names, with or without the scope; kernels ``[kt, kh, kw, in, out]``,
             batch norm of any shape.
+        expected: the checkpoint to speak of when no checkpoint has more tensors in common.
     """
     given = {name.removeprefix(SCOPE): value for name, value in tensors.items() if is_network_variable(name)}
     if _is_folded(given):
@@ -85,7 +86,7 @@ def prove(tensors: Mapping[str, npt.NDArray[Any]]) -> Proof:
         )
     checksums = {name: _checksum(value) for name, value in given.items()}
     found = [_compare(checkpoint, checksums, published) for checkpoint, published in crc_table().items()]
-    return max(found, key=lambda proof: proof.equal)
+    return max(found, key=lambda proof: (proof.equal, proof.compared_with == expected))
 
 
 def _compare(checkpoint: str, given: Mapping[str, int | None], published: Mapping[str, int]) -> Proof:
@@ -159,5 +160,5 @@ def is_proven(network: str, tensors: Mapping[str, npt.NDArray[Any]], weights: Pa
         weights_sha256: SHA-256 of the file.
     """
     if network in crc_table():
-        return prove(tensors).checkpoint == network
+        return prove(tensors, network).checkpoint == network
     return imported_from_published(network, weights, weights_sha256)

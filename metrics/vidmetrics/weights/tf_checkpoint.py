@@ -98,13 +98,13 @@ class Checkpoint:
         """
         if name not in self.entries:
             raise InputError(
-                f"The checkpoint {self.prefix} has no tensor '{name}'; give the checkpoint of the network."
+                f"The checkpoint {self.prefix} has no tensor {name!r}; give the checkpoint of the network."
             )
         entry = self.entries[name]
         if entry.sliced or entry.dtype not in _DTYPES:
             what = "is stored in slices" if entry.sliced else f"has TensorFlow's data type number {entry.dtype}"
             raise InputError(
-                f"Tensor '{name}' of the checkpoint {self.prefix} {what}, which is not read; "
+                f"Tensor {name!r} of the checkpoint {self.prefix} {what}, which is not read; "
                 "give the checkpoint as it was published."
             )
         path = self.data_file(entry.shard)
@@ -116,10 +116,10 @@ class Checkpoint:
             raise InputError(f"The data of the checkpoint cannot be read ({error}); put {path} there.") from error
         if len(raw) != entry.size:
             raise InputError(
-                f"{path} is cut short: tensor '{name}' needs bytes {entry.offset} to {entry.offset + entry.size}; get it anew."
+                f"{path} is cut short: tensor {name!r} needs bytes {entry.offset} to {entry.offset + entry.size}; get it anew."
             )
         if masked_crc32c(raw) != entry.crc32c:
-            raise InputError(f"Tensor '{name}' in {path} does not have the checksum that the index says; get it anew.")
+            raise InputError(f"Tensor {name!r} in {path} does not have the checksum that the index says; get it anew.")
         values = np.frombuffer(raw, dtype=np.dtype(_DTYPES[entry.dtype])) if raw else np.empty(0, _DTYPES[entry.dtype])
         return values.reshape(entry.shape).copy()
 
@@ -204,10 +204,10 @@ def _entry(name: str, message: bytes, num_shards: int) -> Entry:
             sliced = True
     entry = Entry(numbers[1], shape, numbers[3], numbers[4], numbers[5], numbers[6], sliced)
     if not 0 <= entry.shard < num_shards or entry.offset < 0 or entry.size < 0:
-        raise DamagedError(f"the place of '{name}' makes no sense")
+        raise DamagedError(f"the place of {name!r} makes no sense")
     known = entry.dtype in _DTYPES and not sliced
     if known and entry.size != math.prod(shape) * np.dtype(_DTYPES[entry.dtype]).itemsize:
-        raise DamagedError(f"the size of '{name}' does not fit its shape")
+        raise DamagedError(f"the size of {name!r} does not fit its shape")
     return entry
 
 
