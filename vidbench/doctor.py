@@ -84,6 +84,8 @@ def _task(name: str, networks: dict[str, str]) -> str:
 
 def _known_answer(answer: KnownAnswer, networks: dict[str, str]) -> str:
     published = f"{answer.question}: {answer.value:g} ± {answer.tolerance:g}"
-    if _is_proven(networks[answer.network]):
+    if answer.needs not in networks:
+        return f"not run here, as it needs {answer.needs} ({published})"
+    if _is_proven(networks[answer.needs]):
         return f"can be computed with tests/vidmetrics/test_known_answers.py ({published})"
-    return f"not run here, as it needs the trained weights of {answer.network} ({published})"
+    return f"not run here, as it needs the trained weights of {answer.needs} ({published})"

@@ -15,7 +15,7 @@ class KnownAnswer:
 
     Attributes:
         name: short name.
-        network: the network whose trained weights it needs.
+        needs: what it is computed with: a network with trained weights, or `IMAGENET_FILES`.
         question: what is computed.
         value: the published answer.
         tolerance: how far an answer may be from it, absolute.
@@ -23,12 +23,17 @@ class KnownAnswer:
     """
 
     name: str
-    network: str
+    needs: str
     question: str
     value: float
     tolerance: float
     source: str
 
+
+IMAGENET_FILES = (
+    "known-answers/rgb_imagenet/model.ckpt.* and known-answers/v_CricketShot_g04_c01_rgb.npy in VIDBENCH_HOME"
+)
+"""Files of github.com/deepmind/kinetics-i3d, data/, that no metric needs: another I3D checkpoint and its sample clip."""
 
 _CONSTANT = "FVD of {} clips of {} frames of 64x64, all black against all white"
 _COMMON = (
@@ -63,6 +68,14 @@ KNOWN_ANSWERS = (
         10.13808536529541,
         1e-2,
         "universome/fvd-comparison, compare_metrics.py with TensorFlow; its torch port gives 10.138084766713924",
+    ),
+    KnownAnswer(
+        "i3d-imagenet-logits",
+        IMAGENET_FILES,
+        "norm of the logits of DeepMind's rgb_imagenet on its sample clip, 79 frames of 224x224",
+        87.108871,
+        87.108871e-4,
+        "deepmind/kinetics-i3d, out/imagenet_rgb.txt; such norms differ by 3e-5 between machines, so 1e-4 relative",
     ),
 )
 

@@ -13,6 +13,9 @@ import torch
 import vidmetrics
 from vidmetrics.known_answers import KNOWN_ANSWERS, known_answer
 from vidmetrics.moments import Moments
+from vidmetrics.networks.i3d import I3D
+from vidmetrics.weights.proof import IMAGENET, prove
+from vidmetrics.weights.reading import read_weights
 
 
 @pytest.fixture
@@ -59,6 +62,20 @@ def test_noise_without_preprocessing(network):
     real, fake = sides
     value = vidmetrics.frechet_distance(real.mean, real.covariance, fake.mean, fake.covariance)
     assert_known("fvd-random", value)
+
+
+def test_the_imagenet_checkpoint_on_its_sample_clip(real_home):
+    folder = real_home / "known-answers"
+    prefix, clip_path = folder / "rgb_imagenet" / "model.ckpt", folder / "v_CricketShot_g04_c01_rgb.npy"
+    if not (prefix.with_suffix(".ckpt.index").is_file() and clip_path.is_file()):
+        pytest.skip(f"no {prefix}.index or no {clip_path}: both are in github.com/deepmind/kinetics-i3d, data/")
+    tensors = read_weights([prefix])
+    assert prove(tensors).checkpoint == IMAGENET
+    clip_NTHWC = np.load(clip_path, allow_pickle=False)  # float32 in [-1, 1]
+    body = I3D.from_tensors(tensors, num_classes=400).eval()
+    with torch.inference_mode():
+        logits = body._features(torch.from_numpy(clip_NTHWC).permute(0, 4, 1, 2, 3).float().contiguous())["logits"]
+    assert_known("i3d-imagenet-logits", float(logits.double().norm()))
 
 
 def test_every_known_answer_has_a_test():

@@ -28,10 +28,16 @@ def list_weights(as_json: bool) -> None:
         return
     width = max(len(row["network"]) for row in rows)
     for row in rows:
-        size = "     ?   " if row["bytes"] is None else f"{row['bytes'] / 1e6:6.1f} MB"
         here = "here  " if row["here"] else "absent"
-        click.echo(f"{row['network']:<{width}}  {row['source']:<11}  {here}  {size}  {row['licence']}")
+        size = _megabytes([file["bytes"] for file in row["files"]])
+        click.echo(f"{row['network']:<{width}}  {row['source']:<11}  {here}  {size:>9}  {row['licence']}")
         click.echo(f"{'':<{width}}  {row['origin']}")
+
+
+def _megabytes(sizes: list[int | None]) -> str:
+    """Return the size of some files; a plus says that there is more, of a size that nobody has published."""
+    known = sum(size or 0 for size in sizes)
+    return f"{known / 1e6:.1f} MB{'+' * (None in sizes)}" if known else "?"
 
 
 @command.command("fetch")
