@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -189,6 +190,14 @@ def test_offline_says_where_to_put_what(run, monkeypatch, tmp_path):
     for more in ((), ("--via", "tfhub"), ("--via", "videogpt")):
         with pytest.raises(InputError, match="Offline"):
             run("fetch", "i3d-kinetics-400", *more)
+
+
+def test_a_refusal_is_one_sentence_on_stderr(tmp_path):
+    command = [sys.executable, "-m", "vidbench", "weights", "fetch", "i3d-kinetics-400", "--offline"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("Error: Offline, and ")
 
 
 def test_unknown_names(run):

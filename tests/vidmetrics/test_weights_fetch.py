@@ -299,6 +299,15 @@ def test_bytes_of_another_mirror_are_not_mixed(server, mirror, rude, fetching):
     assert mirror.ranges() == [None]
 
 
+def test_a_mirror_that_gives_nothing_takes_nothing(server, mirror, rude, fetching):
+    server.script = [rude.die_after(BROKEN), rude.hang_up, rude.hang_up]
+    mirror.script = [rude.answer(404)]
+    assert f"{BROKEN} bytes are kept" in fetching.assert_refused(f"{server.url}/w", f"{mirror.url}/w")
+    fetching(f"{server.url}/w", f"{mirror.url}/w")
+    fetching.assert_good()
+    assert server.ranges()[-1] == f"bytes={BROKEN}-"
+
+
 @pytest.mark.parametrize("variable", [False, True])
 def test_offline(server, fetching, monkeypatch, variable):
     file = PublishedFile("w.bin", (f"{server.url}/w",), bytes=len(CONTENT), sha256=SHA256)

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from vidmetrics import InputError, load_network
 from vidmetrics.networks import i3d
@@ -23,6 +23,7 @@ from vidmetrics.weights.proof import (
     is_network_variable,
     prove,
 )
+from vidmetrics.weights.reading import read_weights
 from vidmetrics.weights.registry import PublishedFile, Source, published_networks, source_of, sources
 from vidmetrics.weights.verify import git_blob_id, why_wrong
 
@@ -180,6 +181,34 @@ def test_files_that_are_not_weights(writer, seeded_weights, tmp_path, capfd):
     assert not imported_weights("i3d-kinetics-400").parent.exists()
     with pytest.raises(InputError, match="did you mean 'i3d-kinetics-400'"):
         import_weights([tmp_path / "broken.npz"], "i3d-kinetics400")
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # where a flipped bit says so
+@pytest.mark.parametrize("kind", ["compressed.npz", "plain.npz", "new.pt", "old.pth", "plain.safetensors"])
+def test_damaged_files_end_in_one_sentence(tmp_path, kind):
+    path = tmp_path / kind
+    tensors = {"a": np.arange(20, dtype=np.float32), "b": np.ones((3, 4))}
+    if path.suffix == ".npz":
+        (np.savez_compressed if path.stem == "compressed" else np.savez)(path, **tensors)
+    elif path.suffix == ".safetensors":
+        save_file(tensors, path)
+    else:
+        state = {name: torch.from_numpy(value) for name, value in tensors.items()}
+        torch.save(state, path, _use_new_zipfile_serialization=path.stem == "new")
+    good, random = path.read_bytes(), np.random.default_rng(7)
+    for attempt in range(150):
+        damaged = bytearray(good)
+        for place in random.integers(0, len(good), 1 + attempt % 3):
+            damaged[place] ^= 1 << random.integers(8)
+        path.write_bytes(damaged[: random.integers(len(good))] if attempt % 3 == 0 else damaged)
+        try:
+            read_weights([path])  # a flipped bit of a value that no checksum covers is read as it is
+        except InputError as error:
+            sentence = str(error)
+        else:
+            continue
+        assert "\n" not in sentence
+        assert str(path) in sentence
 
 
 def test_a_failed_import_leaves_the_old_weights(module, tmp_path):

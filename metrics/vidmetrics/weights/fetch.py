@@ -140,7 +140,7 @@ def _from_mirror(url: str, file: PublishedFile, part: PartFile, report: Report, 
     """
     import requests
 
-    failures, best = 0, part.size
+    failures, best = 0, _resumable(url, file, part)
     with requests.Session() as session:
         while True:
             try:
@@ -159,7 +159,7 @@ def _from_mirror(url: str, file: PublishedFile, part: PartFile, report: Report, 
                 if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.TooManyRedirects):
                     raise _NextMirrorError(reason) from error
             if part.size >= best + _HEADWAY:
-                failures, best = 0, part.size
+                failures, best = 0, _resumable(url, file, part)
             failures += 1
             if failures >= patience.attempts:
                 raise _NextMirrorError(f"{reason}, {failures} times")
@@ -222,16 +222,13 @@ def _receive(response: Response, part: PartFile, total: int | None, limit: int, 
 
 
 def _resumable(url: str, file: PublishedFile, part: PartFile) -> int:
-    """Return from which byte to go on; 0 throws away what is there.
+    """Return from which byte to go on; what is there is thrown away only when other bytes come instead.
 
     Bytes of another mirror are not gone on from. Without a validator the server cannot say whether its file is still the
     same; then the beginning is of use only if a hash will tell.
     """
     version = part.version()
-    if version and version.url == url and (version.validator or file.verifiable):
-        return part.size
-    part.clear()
-    return 0
+    return part.size if version and version.url == url and (version.validator or file.verifiable) else 0
 
 
 def _validator(response: Response) -> str | None:
