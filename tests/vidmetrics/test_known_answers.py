@@ -14,6 +14,7 @@ import vidmetrics
 from vidmetrics.known_answers import KNOWN_ANSWERS, known_answer
 from vidmetrics.moments import Moments
 from vidmetrics.networks.i3d import I3D
+from vidmetrics.networks.precision import computing
 from vidmetrics.weights.proof import IMAGENET, prove
 from vidmetrics.weights.reading import read_weights
 
@@ -55,7 +56,7 @@ def test_noise_without_preprocessing(network):
         random, moments = np.random.RandomState(seed), Moments(400)
         for _ in range(128):
             clip = torch.from_numpy(random.rand(1, 16, 224, 224, 3).astype(np.float32))
-            with torch.inference_mode():
+            with torch.inference_mode(), computing("exact"):
                 features = network._body._features(clip.permute(0, 4, 1, 2, 3).contiguous().to(network._device))
             moments.update(features["logits"].cpu().numpy())
         sides.append(moments)
@@ -73,7 +74,7 @@ def test_the_imagenet_checkpoint_on_its_sample_clip(real_home):
     assert prove(tensors).checkpoint == IMAGENET
     clip_NTHWC = np.load(clip_path, allow_pickle=False)  # float32 in [-1, 1]
     body = I3D.from_tensors(tensors, num_classes=400).eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), computing("exact"):
         logits = body._features(torch.from_numpy(clip_NTHWC).permute(0, 4, 1, 2, 3).float().contiguous())["logits"]
     assert_known("i3d-imagenet-logits", float(logits.double().norm()))
 
