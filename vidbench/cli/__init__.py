@@ -23,6 +23,7 @@ _COMMANDS = {
     "train": ("vidbench.cli.train", "Train a model on a task's training clips."),
     "tasks": ("vidbench.cli.tasks", "List the tasks, or print a whole protocol."),
     "models": ("vidbench.cli.models", "List the models that --model accepts."),
+    "weights": ("vidbench.cli.weights", "Get the published weights of the measuring networks, and prove them."),
     "doctor": ("vidbench.cli.doctor", "Say what is installed, and what would and would not run here."),
 }
 

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 from vidmetrics.errors import InputError, unknown_name
 from vidmetrics.home import home
 from vidmetrics.weights.files import file_sha256, read_tensors
+from vidmetrics.weights.proof import is_proven
 
 if TYPE_CHECKING:
     from vidmetrics.networks.base import Network
     from vidmetrics.networks.precision import Precision
 
-__all__ = ["Network", "default_weights", "load_network"]
+__all__ = ["Network", "default_weights", "is_shipped", "load_network", "network_names"]
 
 _HERE = Path(__file__).parent
 
@@ -77,8 +78,8 @@ def load_network(
     path = default_weights(name) if weights is None else Path(weights)
     if weights is None and not path.is_file():
         raise InputError(
-            f"The weights of '{name}' are not at {path}; put {entry.weights} variables there, saved by their "
-            "TensorFlow names, or pass a .safetensors or .npz file of them."
+            f"The weights of '{name}' ({entry.weights}) are not at {path}; run `vidbench weights fetch {name}`, "
+            "or `vidbench weights import PATH` if you have them."
         )
     tensors = read_tensors(path)
 
@@ -95,7 +96,18 @@ def load_network(
         reason = str(error).splitlines()[0]
         raise InputError(f"The device '{device}' cannot be used ({reason}); choose another one.") from error
     sha256 = file_sha256(path)
-    return Network(name, body, device=device, precision=precision, weights_sha256=sha256, proven=_proven(name, sha256))
+    proven = _proven(name, sha256) or is_proven(name, tensors, path, sha256)
+    return Network(name, body, device=device, precision=precision, weights_sha256=sha256, proven=proven)
+
+
+def network_names() -> list[str]:
+    """Return the names that `load_network` takes."""
+    return list(_NETWORKS)
+
+
+def is_shipped(name: str, sha256: str) -> bool:
+    """Return whether a file with this SHA-256 is the one of that network's weights that ships with this package."""
+    return _proven(name, sha256)
 
 
 def _entry(name: str) -> _Entry:
@@ -105,7 +117,7 @@ def _entry(name: str) -> _Entry:
 
 
 def _proven(name: str, sha256: str) -> bool:
-    """Return whether these weights are the recorded ones; a network without a record is never proven."""
+    """Return whether these weights are the ones recorded in this package; a network without a record is not."""
     path = _HERE / "proven.json"
     records = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return bool(records.get(name, {}).get("sha256") == sha256)
