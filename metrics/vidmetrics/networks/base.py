@@ -38,6 +38,7 @@ class Network:
         name: the name it was loaded by.
         outputs: size of each output by name.
         min_frames: shortest clip that it takes.
+        per_frame: whether each frame has a row of features of its own; otherwise each clip has one.
         preprocessing: id of everything that happens between uint8 and the first layer.
         precision: ``"exact"`` or ``"fast"``.
         weights_sha256: digest of the weights file.
@@ -50,6 +51,7 @@ class Network:
         self.name = name
         self.outputs: dict[str, int] = dict(body.outputs)
         self.min_frames = body.min_frames
+        self.per_frame: bool = getattr(body, "per_frame", False)
         self.preprocessing = body.preprocessing
         self.precision = precision
         self.weights_sha256 = weights_sha256
@@ -74,6 +76,10 @@ class Network:
         with torch.inference_mode(), computing(self.precision):
             features = self._body(clips)
             return {output: features[output].float().cpu().numpy() for output in self.outputs}
+
+    def rows_per_clip(self, num_frames: int) -> int:
+        """Return how many rows of features a clip of that many frames gives."""
+        return num_frames if self.per_frame else 1
 
     def _check(self, clips: npt.NDArray[Any]) -> None:
         if clips.dtype != np.uint8:
