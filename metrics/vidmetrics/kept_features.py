@@ -114,20 +114,27 @@ class KernelSubsetsEstimator(KeptFeatures):
 
     Interval: delete-a-group jackknife over the whole procedure; a fold takes the rows of a group out of every subset.
     The spread over subsets, which other tools print, is no error of the mean: subsets share their rows.
+
+    Args:
+        dim: number of features per row.
+        num_samples: exact number of samples that will come.
+        rows_per_sample: rows of each sample.
+        subset_size: rows of either side in a subset; 1,000 in the definition of KID.
     """
 
-    def __init__(self, dim: int, num_samples: int, rows_per_sample: int = 1) -> None:
+    def __init__(self, dim: int, num_samples: int, rows_per_sample: int = 1, subset_size: int = SUBSET_SIZE) -> None:
         super().__init__(dim, num_samples, rows_per_sample)
-        if num_samples * rows_per_sample < SUBSET_SIZE:
+        self._subset_size = subset_size
+        if num_samples * rows_per_sample < subset_size:
             raise InputError(
-                f"KID draws subsets of {SUBSET_SIZE} rows without replacement, but there are "
+                f"KID draws subsets of {subset_size} rows without replacement, but there are "
                 f"{num_samples * rows_per_sample}; give more clips."
             )
 
     def result(self, reference: Iterable[npt.NDArray[Any]] | None) -> Estimate:
         """Return the estimate; raises as `KernelEstimator.result`, and for a reference smaller than a subset."""
-        rows, real = self._features(), self._reference(reference, SUBSET_SIZE)
-        values, folds = grouped_kid(rows, real, self._group_of_row(), self._num_groups)
+        rows, real = self._features(), self._reference(reference, self._subset_size)
+        values, folds = grouped_kid(rows, real, self._group_of_row(), self._num_groups, subset_size=self._subset_size)
         value = float(values.mean())
         return self._estimate(value, self._jackknife(value, folds), len(real))
 
