@@ -135,7 +135,7 @@ SIMULATIONS: dict[str, Simulation] = {
 """One repetition of each: rows and reference in; the estimate, and the naive interval where there is one, out."""
 
 
-def simulate(name: str, case: str, count: int, repetitions: int, seed: int = 0) -> Coverage:
+def simulate(name: str, case: str, count: int, repetitions: int, seed: int = 0, num_real: int = NUM_REAL) -> Coverage:
     """Return how often an interval covers.
 
     Args:
@@ -144,9 +144,10 @@ def simulate(name: str, case: str, count: int, repetitions: int, seed: int = 0) 
         count: samples in a repetition.
         repetitions: how many.
         seed: seed of everything.
+        num_real: rows of the reference.
     """
     rng = np.random.default_rng(seed)
-    real = rng.normal(size=(NUM_REAL, DIM)).astype(np.float32)
+    real = rng.normal(size=(num_real, DIM)).astype(np.float32)
     moments = Moments(DIM)
     moments.update(real)
     shift, scale = CASES[case]
