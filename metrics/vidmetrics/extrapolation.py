@@ -8,8 +8,8 @@ fixed: only the generated side is extrapolated.
 Two choices are ours. Each of the 15 sets is a seeded random subset of the clips, drawn without replacement. And sizes
 below 5 D, for D features, are left out: the curve is a line only where n is well above D, and below D covariances are
 singular. From N/10, the 5,000 of 50,000 for 2,048 features in the paper, a set of 2,000 samples of 400 features would
-reach down to n = D/2, where the intercept misses by half of the distance; from 5 D it misses by a few percent
-(docs/metrics.md gives figures). At least 5 D samples are needed, and the sizes then run from N/2.
+reach down to n = D/2, where the intercept misses by half of the distance (docs/metrics.md gives figures). At least 10 D
+rows are needed, so that the sizes span a factor of two.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ Labels = npt.NDArray[np.int64]
 NUM_SIZES = 15
 MIN_SAMPLES = 30
 """Fewest samples that give 15 different sizes with at least 3 samples in the smallest."""
-ROWS_PER_FEATURE = 5
+MIN_ROWS_PER_FEATURE = 10
 
 
 def subset_sizes(num_samples: int, dim: int, rows_per_sample: int = 1) -> Labels:
     """Return 15 numbers of samples, evenly spaced up to N and rounded down; int64 ``[15]``.
 
-    They start where a set has 5 rows per feature, but not below N/10 nor above N/2.
+    They start at N/10, or where a set has 5 rows per feature if that is more.
 
     Args:
         num_samples: N.
@@ -45,12 +45,12 @@ def subset_sizes(num_samples: int, dim: int, rows_per_sample: int = 1) -> Labels
         rows_per_sample: rows of one clip.
 
     Raises:
-        InputError: fewer than 30 samples, or fewer than 5 rows per feature.
+        InputError: fewer than 30 samples, or fewer than 10 rows per feature.
     """
-    needed = ROWS_PER_FEATURE * dim / rows_per_sample
+    needed = MIN_ROWS_PER_FEATURE * dim / rows_per_sample
     if num_samples < needed:
         raise InputError(
-            f"An extrapolation over {dim} features needs {ROWS_PER_FEATURE} rows per feature, which is "
+            f"An extrapolation over {dim} features needs {MIN_ROWS_PER_FEATURE} rows per feature, which is "
             f"{math.ceil(needed)} samples, but {num_samples} given; give more clips."
         )
     if num_samples < MIN_SAMPLES:
@@ -58,7 +58,7 @@ def subset_sizes(num_samples: int, dim: int, rows_per_sample: int = 1) -> Labels
             f"An extrapolation to infinitely many samples needs at least {MIN_SAMPLES}, but {num_samples} given; "
             "give more clips."
         )
-    smallest = max(num_samples / 10, min(needed, num_samples / 2))
+    smallest = max(num_samples / 10, needed / 2)
     return np.linspace(smallest, num_samples, NUM_SIZES).astype(np.int64)
 
 

@@ -19,13 +19,14 @@ IDS = ["kvd-shapes", "fvd-inf-shapes", "precision-shapes", "recall-shapes", "den
 
 def test_values_are_those_of_a_direct_computation(small_task, plugin):
     small_task.write_text(small_task.read_text().replace('"fvd-shapes", "fid-shapes", "is-shapes"', str(IDS)[1:-1]))
+    small_task.write_text(small_task.read_text().replace("num_samples = 200", "num_samples = 250"))
     result = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
 
     import slow_plugin
 
     class Request:
-        seeds = sample_seeds(0, np.arange(200))
-        labels = np.arange(200) % 24
+        seeds = sample_seeds(0, np.arange(250))
+        labels = np.arange(250) % 24
         num_frames = 12
 
     generated = slow_plugin.Slow().sample(Request)
@@ -34,7 +35,7 @@ def test_values_are_those_of_a_direct_computation(small_task, plugin):
         found, expected = result.metrics[id], vidmetrics.measure(id, real, generated)
         assert found.value == pytest.approx(expected.value, rel=1e-5, abs=1e-9), id
         assert found.interval == pytest.approx(expected.interval, rel=1e-4, abs=1e-9), id
-        assert (found.num_samples, found.num_reference) == (200, 150)
+        assert (found.num_samples, found.num_reference) == (250, 150)
         better = found.floor > found.ceiling if found.higher_is_better else found.floor < found.ceiling
         assert better or found.floor == found.ceiling, id
 

@@ -25,15 +25,15 @@ def test_the_line():
 def test_sizes():
     # The paper's own case keeps clear of 5 rows per feature; where features are few, its N/10 stands.
     assert subset_sizes(50_000, 100).tolist() == np.linspace(5000, 50_000, 15).astype(int).tolist()
-    assert subset_sizes(2048, 400)[0] == 1024
+    assert subset_sizes(4000, 400)[0] == 2000
     assert subset_sizes(4096, 400)[[0, -1]].tolist() == [2000, 4096]
-    assert subset_sizes(200, 2048, rows_per_sample=64)[0] == 100
-    assert subset_sizes(160, 2048, rows_per_sample=64)[0] == 80
+    assert subset_sizes(400, 2048, rows_per_sample=64)[0] == 160
+    assert subset_sizes(320, 2048, rows_per_sample=64)[0] == 160
     assert len(set(subset_sizes(30, 2).tolist())) == 15
     with pytest.raises(InputError, match="at least 30, but 29"):
         subset_sizes(29, 2)
-    with pytest.raises(InputError, match="is 160 samples, but 159"):
-        subset_sizes(159, 2048, rows_per_sample=64)
+    with pytest.raises(InputError, match="is 320 samples, but 319"):
+        subset_sizes(319, 2048, rows_per_sample=64)
 
 
 def test_value_and_folds_by_hand():

@@ -127,8 +127,8 @@ def test_what_is_wrong_is_said(name):
 def test_too_few_samples_are_refused_and_few_have_no_interval():
     with pytest.raises(InputError, match=r"subsets of 1000 rows.*there are 998"):
         KernelSubsetsEstimator(3, 499, 2)
-    with pytest.raises(InputError, match="5 rows per feature, which is 2000 samples"):
-        FrechetInfinityEstimator(400, 1999)
+    with pytest.raises(InputError, match="10 rows per feature, which is 4000 samples"):
+        FrechetInfinityEstimator(400, 3999)
     with pytest.raises(InputError, match="at least 2 samples, but 1"):
         feed(KernelEstimator(3, 1), ROWS[:1]).result([REAL])
     with pytest.raises(InputError, match="generated features are 5"):
