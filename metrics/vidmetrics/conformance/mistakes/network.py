@@ -1,0 +1,124 @@
+"""Mistakes in feeding and computing I3D, and in what is measured of it; alone, and together with ddof 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import numpy as np
+import numpy.typing as npt
+
+from vidmetrics.conformance.mistakes.base import Answerer, Arrays, Mistake
+from vidmetrics.conformance.mistakes.distances import DISTANCE_MISTAKES, frechet
+from vidmetrics.conformance.mistakes.resizing import RESIZERS
+from vidmetrics.conformance.recipes import WEIGHTS
+
+if TYPE_CHECKING:
+    import torch
+
+Array = npt.NDArray[Any]
+Features = Callable[[Arrays, Array], Array]
+"""From all inputs (for the weights) and clips uint8 ``[N, T, H, W, 3]`` to features ``[N, D]``."""
+
+
+def _outputs(inputs: Arrays, clips: Array) -> dict[str, Array]:
+    import torch
+
+    from vidmetrics.networks.i3d import I3D
+
+    weights = {name.removeprefix(WEIGHTS): value for name, value in inputs.items() if name.startswith(WEIGHTS)}
+    network = I3D.from_tensors(weights, num_classes=400).eval()
+    with torch.inference_mode():
+        return {name: value.numpy() for name, value in network(torch.from_numpy(clips)).items()}
+
+
+def right_logits(inputs: Arrays, clips: Array) -> Array:
+    """Return what the network should give."""
+    return _outputs(inputs, clips)["logits"]
+
+
+def _patched(attribute: str, wrong: Any) -> Features:
+    """Compute with one name of the network's file replaced, so that everything else stays as it is."""
+
+    def features(inputs: Arrays, clips: Array) -> Array:
+        from vidmetrics.networks import i3d
+
+        replacement = wrong(getattr(i3d, attribute)) if callable(wrong) else wrong
+        with mock.patch.object(i3d, attribute, replacement):
+            return right_logits(inputs, clips)
+
+    return features
+
+
+def _symmetric(right: Callable[..., list[int]]) -> Callable[..., list[int]]:
+    """What torch's ``padding=`` does: the larger half on both sides."""
+
+    def padding(sizes: Sequence[int], kernel: Any, stride: Any) -> list[int]:
+        pads = right(sizes, kernel, stride)
+        return [max(pads[i & ~1], pads[i | 1]) for i in range(len(pads))]
+
+    return padding
+
+
+def _scaled(factor: float, offset: float) -> Callable[..., Any]:
+    def replace(right: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+        return lambda clips_NTHWC: right(clips_NTHWC) * factor + offset
+
+    return replace
+
+
+def _output(name: str) -> Features:
+    return lambda inputs, clips: _outputs(inputs, clips)[name]
+
+
+def _probabilities(inputs: Arrays, clips: Array) -> Array:
+    logits = right_logits(inputs, clips).astype(np.float64)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def _logits_answer(features: Features) -> Answerer:
+    return lambda inputs, _: features(inputs, inputs["clips"])
+
+
+def distance_answer(features: Features, ddof: int = 1) -> Answerer:
+    """Return the answer of FVD on other features or with another divisor."""
+
+    def answer(inputs: Arrays, _: dict[str, Any]) -> float:
+        a, b = (features(inputs, inputs[side]).astype(np.float64) for side in ("real_clips", "generated_clips"))
+        return frechet(a.mean(0), np.cov(a, rowvar=False, ddof=ddof), b.mean(0), np.cov(b, rowvar=False, ddof=ddof))
+
+    return answer
+
+
+_WRONG_FEATURES: dict[str, tuple[str, Features]] = {
+    "batch-norm-eps-1e-5": ("uses batch norm with eps 1e-5 instead of 1e-3", _patched("BATCH_NORM_EPS", 1e-5)),
+    "symmetric-padding": ("pads convolutions and pools alike on both sides", _patched("same_padding", _symmetric)),
+    "range-0-1": ("scales pixels to [0, 1] instead of [-1, 1]", _patched("preprocess", _scaled(0.5, 0.5))),
+    "range-0-255": ("does not scale pixels at all", _patched("preprocess", _scaled(127.5, 127.5))),
+    "bgr": ("reads the channels as BGR", lambda inputs, clips: right_logits(inputs, clips[..., ::-1].copy())),
+    "features-not-logits": ("measures pooled features instead of logits", _output("pool")),
+    "probabilities-not-logits": ("measures probabilities instead of logits", _probabilities),
+    **{
+        name: (title, _patched("resize_tf1_bilinear", lambda _, wrong=resizer: wrong))
+        for name, (title, resizer) in RESIZERS.items()
+        if name != "bicubic-resize"
+    },
+}
+
+
+def _mistakes() -> dict[str, Mistake]:
+    mistakes = {
+        name: Mistake(title, {"i3d-logits": _logits_answer(wrong), "fvd-from-clips": distance_answer(wrong)})
+        for name, (title, wrong) in _WRONG_FEATURES.items()
+    }
+    ddof = DISTANCE_MISTAKES["ddof-0"].title
+    mistakes["ddof-0"] = Mistake(ddof, {"fvd-from-clips": distance_answer(right_logits, ddof=0)})
+    for name in ("half-pixel-resize", "antialiased-resize", "short-side-crop", "batch-norm-eps-1e-5"):
+        title, wrong = _WRONG_FEATURES[name]
+        mistakes[f"{name}+ddof-0"] = Mistake(f"{title}, and {ddof}", {"fvd-from-clips": distance_answer(wrong, ddof=0)})
+    return mistakes
+
+
+NETWORK_MISTAKES = _mistakes()
