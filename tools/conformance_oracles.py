@@ -25,7 +25,7 @@ def _root_sum(matrix: mp.matrix) -> mp.mpf:
 
 
 def _covariance_part(A: mp.matrix, B: mp.matrix) -> mp.mpf:
-    """tr A + tr B - 2 tr (A^(1/2) B A^(1/2))^(1/2), the formula of Dowson and Landau."""
+    """Tr A + tr B - 2 tr (A^(1/2) B A^(1/2))^(1/2), the formula of Dowson and Landau."""
     values, vectors = mp.eigsy(A)
     root = vectors * mp.diag([mp.sqrt(max(value, mp.mpf(0))) for value in values]) * vectors.T
     traces = mp.fsum(A[i, i] + B[i, i] for i in range(A.rows))
@@ -86,7 +86,7 @@ def moments(inputs: Arrays, recipe: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def inception_score(inputs: Arrays, recipe: Mapping[str, Any], splits: int) -> dict[str, float]:
-    """exp of the mean divergence to the marginal for each split; mean and standard deviation over splits."""
+    """Exp of the mean divergence to the marginal for each split; mean and standard deviation over splits."""
     logits, scores = inputs["logits"], []
     for i in range(splits):
         table = []

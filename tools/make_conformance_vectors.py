@@ -36,7 +36,9 @@ def _expected(spec: Spec, inputs: dict[str, np.ndarray], tensorflow: dict[str, n
     """Return the expected answer and what computed it."""
     if spec.kind not in BY_TENSORFLOW:
         words, oracle = ORACLES[spec.kind]
-        settings = {key: spec.parameters[key] for key in ("splits", "degree", "gamma", "coef0") if key in spec.parameters}
+        settings = {
+            key: spec.parameters[key] for key in ("splits", "degree", "gamma", "coef0") if key in spec.parameters
+        }
         return oracle(inputs, spec.recipe, **settings), f"mpmath {mpmath.__version__}: {words}"
     versions = str(tensorflow["versions"])
     if spec.kind == "resize":
@@ -86,7 +88,7 @@ def _vector(spec: Spec, tensorflow: dict[str, np.ndarray]) -> dict[str, Any]:
         "expected": encode(expected, digits),
         "tolerance": spec.tolerance,
         "oracle": oracle,
-        "mistakes": {name: encode(wrong, 5) for name, wrong in mistakes.items()},
+        "mistakes": {name: encode(wrong, 5 if spec.kind in BY_TENSORFLOW else 12) for name, wrong in mistakes.items()},
     }
 
 

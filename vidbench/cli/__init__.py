@@ -23,6 +23,7 @@ _COMMANDS = {
     "train": ("vidbench.cli.train", "Train a model on a task's training clips."),
     "tasks": ("vidbench.cli.tasks", "List the tasks, or print a whole protocol."),
     "models": ("vidbench.cli.models", "List the models that --model accepts."),
+    "conformance": ("vidbench.cli.conformance", "Run the known-answer suite on ours, or on anyone's implementation."),
     "doctor": ("vidbench.cli.doctor", "Say what is installed, and what would and would not run here."),
 }
 

@@ -35,18 +35,18 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "frechet-from-moments": Kind(
-        "mean_a [D], cov_a [D, D], mean_b [D], cov_b [D, D], float64", "none", ("distance",)
-    ),
+    "frechet-from-moments": Kind("mean_a [D], cov_a [D, D], mean_b [D], cov_b [D, D], float64", "none", ("distance",)),
     "frechet-from-features": Kind(
         "features_a [N, D], features_b [M, D], float64; covariances with N - 1", "none", ("distance",)
     ),
     "moments": Kind(
-        "features [N, D], float64", "batch_size: add so many rows at a time, the last batch is shorter",
+        "features [N, D], float64",
+        "batch_size: add so many rows at a time, the last batch is shorter",
         ("mean", "covariance"),
     ),
     "inception-score": Kind(
-        "logits [N, C], float64; -inf is a probability of 0", "splits: contiguous parts i*N//S to (i+1)*N//S",
+        "logits [N, C], float64; -inf is a probability of 0",
+        "splits: contiguous parts i*N//S to (i+1)*N//S",
         ("mean", "std"),
     ),
     "kernel-mmd": Kind(
@@ -56,12 +56,15 @@ KINDS: Mapping[str, Kind] = {
     ),
     "resize": Kind("frames [N, H, W, C], float32", "kernel ('tf1-bilinear'), height, width", ("frames",)),
     "i3d-logits": Kind(
-        "clips uint8 [N, T, H, W, 3]; weights/NAME: float32 variables of I3D by their TensorFlow names", "none",
+        "clips uint8 [N, T, H, W, 3]; weights/NAME: float32 variables of I3D by their TensorFlow names",
+        "none",
         ("logits",),
     ),
     "fvd-from-clips": Kind(
         "real_clips, generated_clips uint8 [N, T, H, W, 3]; weights/NAME: float32 variables of I3D by their "
-        "TensorFlow names", "none", ("distance",),
+        "TensorFlow names",
+        "none",
+        ("distance",),
     ),
 }
 """Every kind by its name."""

@@ -110,6 +110,8 @@ def hidden_blocks(seed: int, stream: int, blocks: int, size: int, octaves: int) 
     below *= _integers(seed, stream + 10, 4, blocks, size, size) == 0
     lower = below + np.eye(size, dtype=np.int64)
     exponents = (np.arange(blocks * size) * octaves // max(blocks * size - 1, 1)).reshape(size, blocks).T
+    # Where one stream is wide the next one is narrow, so that the distance is of the size of the traces.
+    exponents = np.roll(exponents, stream - 1, axis=1)
     return np.einsum("bij,bj,bkj->bik", lower, np.int64(1) << exponents, lower)
 
 

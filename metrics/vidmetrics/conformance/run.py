@@ -134,3 +134,8 @@ def explanations(outcomes: Iterable[Outcome]) -> list[tuple[str, list[Outcome]]]
         found.append((best, [outcome for outcome in left if best in outcome.candidates]))
         left = [outcome for outcome in left if best not in outcome.candidates]
     return found
+
+
+def unexplained(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Return the failures that look like no known mistake."""
+    return [outcome for outcome in outcomes if outcome.verdict == "failed" and not outcome.candidates]

@@ -21,7 +21,18 @@ VERSION = "v1"
 
 FOLDER = Path(__file__).parent / "vectors" / VERSION
 
-_KEYS = {"name", "kind", "title", "recipe", "inputs_sha256", "parameters", "expected", "tolerance", "oracle", "mistakes"}
+_KEYS = {
+    "name",
+    "kind",
+    "title",
+    "recipe",
+    "inputs_sha256",
+    "parameters",
+    "expected",
+    "tolerance",
+    "oracle",
+    "mistakes",
+}
 
 
 @dataclass(frozen=True)

@@ -158,15 +158,9 @@ DISTANCE_MISTAKES = {
         "subtracts the mean of the first set in place and loses it (what a second call of such code gives)",
         {"frechet-from-features": _pair(_centred_in_place)},
     ),
-    "partial-batch-dropped": Mistake(
-        "drops the last batch where it is not full", {"moments": _without_partial_batch}
-    ),
-    "float32-one-pass": Mistake(
-        "sums x and x x^T in float32", {"moments": _one_pass_moments}, rounding=True
-    ),
-    "float32-root": Mistake(
-        "takes the matrix root in float32", of_both(_root_in_float32), rounding=True
-    ),
+    "partial-batch-dropped": Mistake("drops the last batch where it is not full", {"moments": _without_partial_batch}),
+    "float32-one-pass": Mistake("sums x and x x^T in float32", {"moments": _one_pass_moments}, rounding=True),
+    "float32-root": Mistake("takes the matrix root in float32", of_both(_root_in_float32), rounding=True),
     "missing-root": Mistake("takes the trace of A B without its root", of_both(_product_without_root)),
     "root-of-singular-values": Mistake(
         "takes roots of the singular values of A B, which are its eigenvalues only where A and B commute",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +31,7 @@ def _score(p: Array) -> float:
 
 def _splits(logits: Array, splits: int) -> list[Array]:
     bounds = [i * len(logits) // splits for i in range(splits + 1)]
-    return [logits[start:stop] for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [logits[start:stop] for start, stop in itertools.pairwise(bounds)]
 
 
 def _per_split(score: Callable[[Array], float], ddof: int = 0) -> dict[str, Answerer]:
@@ -74,9 +75,7 @@ def _kernel(x: Array, y: Array, degree: int, gamma: float, coef0: float) -> Arra
     return np.asarray((gamma * (x @ y.T) + coef0) ** degree)
 
 
-def _mmd(
-    inputs: Arrays, parameters: dict[str, Any], *, biased: bool = False, **changed: float
-) -> float:
+def _mmd(inputs: Arrays, parameters: dict[str, Any], *, biased: bool = False, **changed: float) -> float:
     settings: dict[str, Any] = {name: parameters[name] for name in ("degree", "gamma", "coef0")} | changed
     x, y = inputs["features_a"], inputs["features_b"]
     within = []
@@ -101,9 +100,7 @@ SCORE_MISTAKES = {
     "std-ddof-1": Mistake(
         "divides the variance over splits by S - 1", _per_split(lambda part: _score(_softmax(part)), ddof=1)
     ),
-    "remainder-dropped": Mistake(
-        "drops the samples beyond S times N // S", {"inception-score": _remainder_dropped}
-    ),
+    "remainder-dropped": Mistake("drops the samples beyond S times N // S", {"inception-score": _remainder_dropped}),
     "without-exponential": Mistake("returns the mean divergence without exp", _per_split(_without_exponential)),
     "divergence-reversed": Mistake("takes the divergence in the wrong direction", _per_split(_marginal_first)),
     "softmax-twice": Mistake(
