@@ -38,17 +38,21 @@ def right_logits(inputs: Arrays, clips: Array) -> Array:
     return _outputs(inputs, clips)["logits"]
 
 
-def _patched(attribute: str, wrong: Any) -> Features:
-    """Compute with one name of the network's file replaced, so that everything else stays as it is."""
+def _patched(**wrong: Any) -> Features:
+    """Compute with names of the network's file replaced, so that everything else stays as it is."""
 
     def features(inputs: Arrays, clips: Array) -> Array:
         from vidmetrics.networks import i3d
 
-        replacement = wrong(getattr(i3d, attribute)) if callable(wrong) else wrong
-        with mock.patch.object(i3d, attribute, replacement):
+        replaced = {name: new(getattr(i3d, name)) if callable(new) else new for name, new in wrong.items()}
+        with mock.patch.multiple(i3d, **replaced):
             return right_logits(inputs, clips)
 
     return features
+
+
+def _resizing(name: str) -> Callable[..., Any]:
+    return lambda _: RESIZERS[name][1]
 
 
 def _symmetric(right: Callable[..., list[int]]) -> Callable[..., list[int]]:
@@ -92,20 +96,28 @@ def distance_answer(features: Features, ddof: int = 1) -> Answerer:
     return answer
 
 
+_EPS, _EPS_TITLE = "batch-norm-eps-1e-5", "uses batch norm with eps 1e-5 instead of 1e-3"
+
 _WRONG_FEATURES: dict[str, tuple[str, Features]] = {
-    "batch-norm-eps-1e-5": ("uses batch norm with eps 1e-5 instead of 1e-3", _patched("BATCH_NORM_EPS", 1e-5)),
-    "symmetric-padding": ("pads convolutions and pools alike on both sides", _patched("same_padding", _symmetric)),
-    "range-0-1": ("scales pixels to [0, 1] instead of [-1, 1]", _patched("preprocess", _scaled(0.5, 0.5))),
-    "range-0-255": ("does not scale pixels at all", _patched("preprocess", _scaled(127.5, 127.5))),
+    _EPS: (_EPS_TITLE, _patched(BATCH_NORM_EPS=1e-5)),
+    "symmetric-padding": ("pads convolutions and pools alike on both sides", _patched(same_padding=_symmetric)),
+    "range-0-1": ("scales pixels to [0, 1] instead of [-1, 1]", _patched(preprocess=_scaled(0.5, 0.5))),
+    "range-0-255": ("does not scale pixels at all", _patched(preprocess=_scaled(127.5, 127.5))),
     "bgr": ("reads the channels as BGR", lambda inputs, clips: right_logits(inputs, clips[..., ::-1].copy())),
     "features-not-logits": ("measures pooled features instead of logits", _output("pool")),
     "probabilities-not-logits": ("measures probabilities instead of logits", _probabilities),
-    **{
-        name: (title, _patched("resize_tf1_bilinear", lambda _, wrong=resizer: wrong))
-        for name, (title, resizer) in RESIZERS.items()
-        if name != "bicubic-resize"
-    },
 }
+for _name, (_title, _) in RESIZERS.items():
+    if _name != "bicubic-resize":
+        _WRONG_FEATURES[_name] = (_title, _patched(resize_tf1_bilinear=_resizing(_name)))
+for _name in (
+    "half-pixel-resize",
+    "short-side-crop",
+):  # the two forms in which the widespread port with eps 1e-5 is fed
+    _WRONG_FEATURES[f"{_EPS}+{_name}"] = (
+        f"{RESIZERS[_name][0]}, and {_EPS_TITLE}",
+        _patched(BATCH_NORM_EPS=1e-5, resize_tf1_bilinear=_resizing(_name)),
+    )
 
 
 def _mistakes() -> dict[str, Mistake]:
@@ -115,7 +127,7 @@ def _mistakes() -> dict[str, Mistake]:
     }
     ddof = DISTANCE_MISTAKES["ddof-0"].title
     mistakes["ddof-0"] = Mistake(ddof, {"fvd-from-clips": distance_answer(right_logits, ddof=0)})
-    for name in ("half-pixel-resize", "antialiased-resize", "short-side-crop", "batch-norm-eps-1e-5"):
+    for name in ("half-pixel-resize", "antialiased-resize", "short-side-crop", _EPS, f"{_EPS}+half-pixel-resize"):
         title, wrong = _WRONG_FEATURES[name]
         mistakes[f"{name}+ddof-0"] = Mistake(f"{title}, and {ddof}", {"fvd-from-clips": distance_answer(wrong, ddof=0)})
     return mistakes
