@@ -79,7 +79,7 @@ def _network(inputs: Arrays) -> Network:
     from vidmetrics.networks.i3d import I3D
 
     weights = {name.removeprefix(WEIGHTS): value for name, value in inputs.items() if name.startswith(WEIGHTS)}
-    body = I3D.from_tensors(weights, num_classes=400).eval().requires_grad_(False)
+    body: Any = I3D.from_tensors(weights, num_classes=400).eval().requires_grad_(False)
     return Network("i3d-kinetics-400", body, device="cpu", precision="exact", weights_sha256="seeded", proven=False)
 
 

@@ -45,7 +45,7 @@ class VectorItem(pytest.Item):
                 f"looks like {' or '.join(titles) or 'no known mistake'}. Oracle: {self.vector.oracle}."
             )
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: str | None = None) -> str:  # type: ignore[override]
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: str | None = None) -> str:
         """One line where an answer is wrong; pytest's own report where this plugin or numpy breaks."""
         if isinstance(excinfo.value, ConformanceError):
             return f"{self.vector.name}: {excinfo.value}"

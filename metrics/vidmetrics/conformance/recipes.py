@@ -74,7 +74,8 @@ def _mixed_rows(seed: int, stream: int, count: int, dim: int, octaves: int, offs
     """Return correlated rows: column j is about 2**(-octaves * j / dim) wide, and all lie around the offset."""
     mixing = _integers(seed, 99, 5, dim, dim) - 2 + 4 * np.eye(dim, dtype=np.int64)
     scale = np.exp2(-(octaves * np.arange(dim) // dim) - 15.0)
-    return (_bells(seed, stream, count, dim) * scale) @ mixing.astype(np.float64) + offset
+    rows: npt.NDArray[np.float64] = (_bells(seed, stream, count, dim) * scale) @ mixing.astype(np.float64) + offset
+    return rows
 
 
 def _features(
@@ -112,7 +113,7 @@ def hidden_blocks(seed: int, stream: int, blocks: int, size: int, octaves: int) 
     exponents = (np.arange(blocks * size) * octaves // max(blocks * size - 1, 1)).reshape(size, blocks).T
     # Where one stream is wide the next one is narrow, so that the distance is of the size of the traces.
     exponents = np.roll(exponents, stream - 1, axis=1)
-    return np.einsum("bij,bj,bkj->bik", lower, np.int64(1) << exponents, lower)
+    return np.asarray(np.einsum("bij,bj,bkj->bik", lower, np.int64(1) << exponents, lower), np.int64)
 
 
 def _hidden_block_moments(seed: int, blocks: int, size: int, octaves: int) -> Arrays:

@@ -82,10 +82,10 @@ def check(vector: Vector, implementation: Implementation) -> Outcome:
     except Exception as error:  # noqa: BLE001,RUF100 - anything may come out of code that is being judged
         first_line = (str(error).splitlines() or [""])[0]
         return Outcome(vector, "error", message=f"{type(error).__name__}: {first_line}")
-    error = deviation(got, vector.expected)
-    if error <= vector.tolerance:
-        return Outcome(vector, "passed", got, error)
-    return Outcome(vector, "failed", got, error, candidates=diagnose(vector, got))
+    distance = deviation(got, vector.expected)
+    if distance <= vector.tolerance:
+        return Outcome(vector, "passed", got, distance)
+    return Outcome(vector, "failed", got, distance, candidates=diagnose(vector, got))
 
 
 def run(

@@ -22,7 +22,7 @@ def _softmax(logits: Array) -> Array:
 def _divergence(p: Array, q: Array) -> Array:
     """Return the KL divergence of each row of p to q, with 0 log 0 = 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(p > 0, p * (np.log(p) - np.log(q)), 0.0).sum(axis=1)
+        return np.asarray(np.where(p > 0, p * (np.log(p) - np.log(q)), 0.0).sum(axis=1))
 
 
 def _score(p: Array) -> float:
