@@ -64,7 +64,7 @@ def _mistaken(spec: Spec, inputs: dict[str, np.ndarray], expected: Answer) -> di
             print(f"{spec.name}: {name} gives no answer ({error})", file=sys.stderr)
             continue
         # Shapes that differ are a finding of their own, and infinite values are no JSON.
-        differs = deviation(answer, expected) > 3 * spec.tolerance
+        differs = deviation(answer, expected) > (1 if mistake.rounding else 3) * spec.tolerance
         if differs and not any(np.isinf(part).any() for part in answer.values()):
             found[name] = answer
     return found

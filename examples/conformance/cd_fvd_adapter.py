@@ -1,4 +1,7 @@
-"""cd-fvd's FVD, network included: ``vidbench conformance --implementation cd_fvd_adapter:answer``."""
+"""cd-fvd's FVD, network included: ``vidbench conformance --implementation cd_fvd_adapter:answer``.
+
+``cd_fvd_adapter:float32_answer`` is the other distance that the package carries, in the form of TATS and VideoGPT.
+"""
 
 import functools
 
@@ -7,6 +10,7 @@ import torch
 import without_torchvision  # noqa: F401
 from cdfvd.fvd import cdfvd, get_i3d_logits
 from cdfvd.third_party.i3d.pytorch_i3d import InceptionI3d
+from cdfvd.third_party.i3d.utils import frechet_distance
 from cdfvd.utils.metric_utils import FeatureStats
 
 SCOPE = "weights/RGB/inception_i3d/"
@@ -76,3 +80,10 @@ def answer(kind, inputs, parameters):
         features(FeatureStats(capture_mean_cov=True), videos=inputs[side]) for side in ("real_clips", "generated_clips")
     ]
     return distance(*sides)
+
+
+def float32_answer(kind, inputs, parameters):
+    """Answer Fréchet distances of features in float32, as features come out of a network."""
+    if kind != "frechet-from-features":
+        return NotImplemented
+    return float(frechet_distance(*(torch.from_numpy(inputs[f"features_{side}"]).float() for side in "ab")))

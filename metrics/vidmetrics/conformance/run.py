@@ -22,7 +22,7 @@ Verdict = Literal["passed", "failed", "error", "not offered"]
 _CLOSE = 0.02
 """An answer is that of a mistake where it is this close to it, as a share of what the mistake changes."""
 
-_ROUGHLY = 5.0
+_ROUGHLY = 20.0
 """Mistakes of rounding differ between machines: theirs is an error of the same size, up to this factor."""
 
 

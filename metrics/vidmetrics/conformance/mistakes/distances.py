@@ -108,6 +108,12 @@ def _centred_in_place(a: Array, b: Array) -> float:
     return frechet(np.zeros_like(mean_b), _covariance(a), mean_b, _covariance(b))
 
 
+def _float32_throughout(a: Array, b: Array) -> float:
+    a, b = a.astype(np.float32), b.astype(np.float32)
+    cov_a, cov_b = (np.cov(rows, rowvar=False, dtype=np.float32) for rows in (a, b))
+    return _root_in_float32(a.mean(0), cov_a, b.mean(0), cov_b)
+
+
 def one_pass_float32(rows: Array) -> tuple[Array, Array]:
     """Return mean and covariance from float32 sums of x and of x x^T."""
     single = rows.astype(np.float32)
@@ -161,6 +167,9 @@ DISTANCE_MISTAKES = {
     "partial-batch-dropped": Mistake("drops the last batch where it is not full", {"moments": _without_partial_batch}),
     "float32-one-pass": Mistake("sums x and x x^T in float32", {"moments": _one_pass_moments}, rounding=True),
     "float32-root": Mistake("takes the matrix root in float32", of_both(_root_in_float32), rounding=True),
+    "float32-throughout": Mistake(
+        "computes means, covariances and root in float32", {"frechet-from-features": _pair(_float32_throughout)}, True
+    ),
     "missing-root": Mistake("takes the trace of A B without its root", of_both(_product_without_root)),
     "root-of-singular-values": Mistake(
         "takes roots of the singular values of A B, which are its eigenvalues only where A and B commute",
