@@ -31,7 +31,7 @@ FVD = next(v for v in VECTORS if v.kind == "fvd-from-clips")
 def declared_tolerances():
     """The tolerances of docs/precision.md by kind."""
     text = (Path(__file__).parents[2] / "docs" / "precision.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| [^|]+ \| `([\w-]+)` \| (\S+) \|", text, flags=re.MULTILINE)
+    rows = re.findall(r"^\| [^|]+ \| `([\w-]+)` \| (\d\S*) \|", text, flags=re.MULTILINE)
     return {kind: float(tolerance) for kind, tolerance in rows}
 
 
@@ -100,18 +100,22 @@ def mistakes_and_vectors():
 def test_a_mistake_is_recognised(name, touched):
     outcomes = run(touched, with_mistake(name))
     found = explanations(outcomes)
-    assert found[0][0] == name
-    if not MISTAKES[name].rounding:  # whose errors are another machine's smaller or larger
+    if MISTAKES[name].rounding:  # its errors are smaller or larger elsewhere, and like those of others of its sort
+        assert MISTAKES[found[0][0]].rounding
+        assert any(name in outcome.candidates for outcome in outcomes)
+    else:
         assert all(outcome.verdict == "failed" for outcome in outcomes)
+        assert found[0][0] == name
         assert len(found[0][1]) == len(outcomes)
 
 
-# Two that only the network shows, and one that shows in several places.
-@pytest.mark.parametrize("name", ["batch-norm-eps-1e-5", "symmetric-padding", "half-pixel-resize", "range-0-1"])
+@pytest.mark.parametrize("name", list(ONE_OF_THE_NETWORK.mistakes))
 def test_a_mistake_of_the_network_is_recognised(name):
     outcome = check(ONE_OF_THE_NETWORK, with_mistake(name))
     assert outcome.verdict == "failed"
-    assert outcome.candidates[0] == name
+    # Where frames grow, antialias changes nothing; other vectors tell it from half-pixel centres.
+    assert name in outcome.candidates
+    assert outcome.candidates[0] == name or {name, outcome.candidates[0]} == {"antialiased-resize", "half-pixel-resize"}
 
 
 def test_every_mistake_has_a_vector_that_shows_it():

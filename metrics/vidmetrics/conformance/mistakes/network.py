@@ -15,22 +15,38 @@ from vidmetrics.conformance.mistakes.resizing import RESIZERS
 from vidmetrics.conformance.recipes import WEIGHTS
 
 if TYPE_CHECKING:
-    import torch
+    from vidmetrics.conformance.mistakes.resizing import Resizer
 
 Array = npt.NDArray[Any]
 Features = Callable[[Arrays, Array], Array]
 """From all inputs (for the weights) and clips uint8 ``[N, T, H, W, 3]`` to features ``[N, D]``."""
 
 
-def _outputs(inputs: Arrays, clips: Array) -> dict[str, Array]:
+def _outputs(
+    inputs: Arrays,
+    clips: Array,
+    resizer: Resizer | None = None,
+    scale: tuple[float, float] = (1 / 127.5, -1.0),
+    batch_norm_eps: float = 1e-3,
+) -> dict[str, Array]:
+    """Return what the network gives when it is fed in this way; the defaults are right."""
     import torch
 
     from vidmetrics.networks.i3d import I3D
+    from vidmetrics.resize import resize_tf1_bilinear
 
     weights = {name.removeprefix(WEIGHTS): value for name, value in inputs.items() if name.startswith(WEIGHTS)}
-    network = I3D.from_tensors(weights, num_classes=400).eval()
+    for name, value in weights.items():
+        if name.endswith("moving_variance"):  # only the sum of variance and eps counts
+            weights[name] = value + np.float32(batch_norm_eps - 1e-3)
+    network: Any = I3D.from_tensors(weights, num_classes=400).eval()
+    resize, (factor, offset) = resizer or resize_tf1_bilinear, scale
+    collected = []
     with torch.inference_mode():
-        return {name: value.numpy() for name, value in network(torch.from_numpy(clips)).items()}
+        for clip in clips:
+            frames_NHWC = resize(torch.from_numpy(clip).float(), 224, 224) * factor + offset
+            collected.append(network._features(frames_NHWC.permute(3, 0, 1, 2)[None].contiguous()))
+    return {name: np.concatenate([features[name].numpy() for features in collected]) for name in collected[0]}
 
 
 def right_logits(inputs: Arrays, clips: Array) -> Array:
@@ -38,21 +54,15 @@ def right_logits(inputs: Arrays, clips: Array) -> Array:
     return _outputs(inputs, clips)["logits"]
 
 
-def _patched(**wrong: Any) -> Features:
-    """Compute with names of the network's file replaced, so that everything else stays as it is."""
-
-    def features(inputs: Arrays, clips: Array) -> Array:
-        from vidmetrics.networks import i3d
-
-        replaced = {name: new(getattr(i3d, name)) if callable(new) else new for name, new in wrong.items()}
-        with mock.patch.multiple(i3d, **replaced):
-            return right_logits(inputs, clips)
-
-    return features
+def _fed(**wrong: Any) -> Features:
+    return lambda inputs, clips: _outputs(inputs, clips, **wrong)["logits"]
 
 
-def _resizing(name: str) -> Callable[..., Any]:
-    return lambda _: RESIZERS[name][1]
+def _padded_alike(inputs: Arrays, clips: Array) -> Array:
+    from vidmetrics.networks import i3d
+
+    with mock.patch.object(i3d, "same_padding", _symmetric(i3d.same_padding)):
+        return right_logits(inputs, clips)
 
 
 def _symmetric(right: Callable[..., list[int]]) -> Callable[..., list[int]]:
@@ -63,13 +73,6 @@ def _symmetric(right: Callable[..., list[int]]) -> Callable[..., list[int]]:
         return [max(pads[i & ~1], pads[i | 1]) for i in range(len(pads))]
 
     return padding
-
-
-def _scaled(factor: float, offset: float) -> Callable[..., Any]:
-    def replace(right: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
-        return lambda clips_NTHWC: right(clips_NTHWC) * factor + offset
-
-    return replace
 
 
 def _output(name: str) -> Features:
@@ -99,24 +102,24 @@ def distance_answer(features: Features, ddof: int = 1) -> Answerer:
 _EPS, _EPS_TITLE = "batch-norm-eps-1e-5", "uses batch norm with eps 1e-5 instead of 1e-3"
 
 _WRONG_FEATURES: dict[str, tuple[str, Features]] = {
-    _EPS: (_EPS_TITLE, _patched(BATCH_NORM_EPS=1e-5)),
-    "symmetric-padding": ("pads convolutions and pools alike on both sides", _patched(same_padding=_symmetric)),
-    "range-0-1": ("scales pixels to [0, 1] instead of [-1, 1]", _patched(preprocess=_scaled(0.5, 0.5))),
-    "range-0-255": ("does not scale pixels at all", _patched(preprocess=_scaled(127.5, 127.5))),
+    _EPS: (_EPS_TITLE, _fed(batch_norm_eps=1e-5)),
+    "symmetric-padding": ("pads convolutions and pools alike on both sides", _padded_alike),
+    "range-0-1": ("scales pixels to [0, 1] instead of [-1, 1]", _fed(scale=(1 / 255, 0.0))),
+    "range-0-255": ("does not scale pixels at all", _fed(scale=(1.0, 0.0))),
     "bgr": ("reads the channels as BGR", lambda inputs, clips: right_logits(inputs, clips[..., ::-1].copy())),
     "features-not-logits": ("measures pooled features instead of logits", _output("pool")),
     "probabilities-not-logits": ("measures probabilities instead of logits", _probabilities),
 }
 for _name, (_title, _) in RESIZERS.items():
     if _name != "bicubic-resize":
-        _WRONG_FEATURES[_name] = (_title, _patched(resize_tf1_bilinear=_resizing(_name)))
+        _WRONG_FEATURES[_name] = (_title, _fed(resizer=RESIZERS[_name][1]))
 for _name in (
     "half-pixel-resize",
     "short-side-crop",
 ):  # the two forms in which the widespread port with eps 1e-5 is fed
     _WRONG_FEATURES[f"{_EPS}+{_name}"] = (
         f"{RESIZERS[_name][0]}, and {_EPS_TITLE}",
-        _patched(BATCH_NORM_EPS=1e-5, resize_tf1_bilinear=_resizing(_name)),
+        _fed(batch_norm_eps=1e-5, resizer=RESIZERS[_name][1]),
     )
 
 
