@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from vidbench.distributed import Ranks
+from vidbench.errors import InputError
 from vidbench.files import digest, written_whole
 from vidbench.progress import Advance
 from vidbench.sources import ClipSource
@@ -110,6 +111,9 @@ def extract(
         batch_size: clips per call of the source and of the networks, at most; a batch never crosses a shard.
         ranks: this process among the others.
         advance: called with the number of clips done.
+
+    Raises:
+        InputError: a feature is NaN or infinite; names the first clip of the shard that has one.
     """
     for position in ranks.mine(len(shards)):
         shard = shards[position]
@@ -121,6 +125,18 @@ def extract(
             for network, collected in zip(networks, parts, strict=True):
                 collected.append(network(clips))
             advance(len(batch))
-        for store, collected in zip(stores, parts, strict=True):
+        for network, store, collected in zip(networks, stores, parts, strict=True):
             outputs = {name: np.concatenate([part[name] for part in collected]) for name in collected[0]}
+            _check_finite(outputs, network, indices)
             store.write(shard, outputs)
+
+
+def _check_finite(outputs: Mapping[str, np.ndarray], network: Network, indices: np.ndarray) -> None:
+    """Refuse features that are not finite before they are kept, naming the first clip that has some."""
+    for name, value in outputs.items():
+        bad = ~np.isfinite(value).all(axis=1)
+        if bad.any():
+            raise InputError(
+                f"The network '{network.name}' answers NaN or infinity in '{name}' for clip {int(indices[bad.argmax()])}; "
+                "look at that clip and at the network's weights."
+            )

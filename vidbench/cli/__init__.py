@@ -24,6 +24,7 @@ _COMMANDS = {
     "tasks": ("vidbench.cli.tasks", "List the tasks, or print a whole protocol."),
     "models": ("vidbench.cli.models", "List the models that --model accepts."),
     "weights": ("vidbench.cli.weights", "Get the published weights of the measuring networks, and prove them."),
+    "conformance": ("vidbench.cli.conformance", "Run the known-answer suite on ours, or on anyone's implementation."),
     "doctor": ("vidbench.cli.doctor", "Say what is installed, and what would and would not run here."),
 }
 

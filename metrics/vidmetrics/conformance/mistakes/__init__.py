@@ -1,0 +1,53 @@
+"""Known mistakes, as code that makes them: what an implementation that is wrong in this way would answer.
+
+`vidbench conformance --implementation vidmetrics.conformance.mistakes:ddof_0` runs the suite on ours with that one
+mistake; every id works so, with underscores for hyphens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from vidmetrics.conformance.kinds import Implementation
+from vidmetrics.conformance.mistakes.base import Arrays, Mistake
+from vidmetrics.conformance.mistakes.distances import DISTANCE_MISTAKES
+from vidmetrics.conformance.mistakes.network import NETWORK_MISTAKES
+from vidmetrics.conformance.mistakes.resizing import RESIZE_MISTAKES
+from vidmetrics.conformance.mistakes.scores import SCORE_MISTAKES
+
+__all__ = ["MISTAKES", "Mistake", "with_mistake"]
+
+
+def _joined() -> dict[str, Mistake]:
+    joined: dict[str, Mistake] = {}
+    for group in (DISTANCE_MISTAKES, SCORE_MISTAKES, RESIZE_MISTAKES, NETWORK_MISTAKES):
+        for name, mistake in group.items():
+            # A mistake that shows in several kinds, as a wrong resize does, is made in several files.
+            known = joined.get(name)
+            answers = {**known.answers, **mistake.answers} if known else mistake.answers
+            joined[name] = Mistake(known.title if known else mistake.title, answers, mistake.rounding)
+    return joined
+
+
+MISTAKES: Mapping[str, Mistake] = MappingProxyType(_joined())
+"""Every known mistake by its id."""
+
+
+def with_mistake(name: str) -> Implementation:
+    """Return our implementation with one known mistake; kinds that the mistake does not touch are answered rightly."""
+    from vidmetrics.conformance.ours import implementation
+
+    answers = MISTAKES[name].answers
+
+    def mistaken(kind: str, inputs: Arrays, parameters: dict[str, Any]) -> Any:
+        return answers[kind](inputs, parameters) if kind in answers else implementation(kind, inputs, parameters)
+
+    return mistaken
+
+
+def __getattr__(name: str) -> Any:
+    if name.replace("_", "-") in MISTAKES:
+        return with_mistake(name.replace("_", "-"))
+    raise AttributeError(f"module 'vidmetrics.conformance.mistakes' has no attribute '{name}'")

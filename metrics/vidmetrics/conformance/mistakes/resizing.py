@@ -1,0 +1,97 @@
+"""Mistakes in resizing: other kernels than the one of TensorFlow 1, and rounding to uint8 after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vidmetrics.conformance.mistakes.base import Answerer, Arrays, Mistake
+
+if TYPE_CHECKING:
+    import torch
+
+    Resizer = Callable[[torch.Tensor, int, int], torch.Tensor]
+
+
+def _interpolated(frames_NHWC: torch.Tensor, height: int, width: int, **settings: Any) -> torch.Tensor:
+    import torch
+
+    frames_NCHW = frames_NHWC.permute(0, 3, 1, 2)
+    return torch.nn.functional.interpolate(frames_NCHW, (height, width), **settings).permute(0, 2, 3, 1)
+
+
+def half_pixel(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Bilinear with half-pixel centres, what torch does by default."""
+    return _interpolated(frames_NHWC, height, width, mode="bilinear", align_corners=False)
+
+
+def antialiased(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Bilinear with half-pixel centres and a kernel that widens when frames shrink."""
+    return _interpolated(frames_NHWC, height, width, mode="bilinear", align_corners=False, antialias=True)
+
+
+def aligned_corners(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Bilinear where the outermost pixels keep their places."""
+    return _interpolated(frames_NHWC, height, width, mode="bilinear", align_corners=True)
+
+
+def nearest(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """The nearest pixel before."""
+    return _interpolated(frames_NHWC, height, width, mode="nearest")
+
+
+def bicubic(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Bicubic with half-pixel centres."""
+    return _interpolated(frames_NHWC, height, width, mode="bicubic", align_corners=False)
+
+
+def cropped(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Half-pixel bilinear of the short side, then the centre: the aspect ratio is kept and the borders are lost."""
+    rows, columns = frames_NHWC.shape[1:3]
+    scale = max(height / rows, width / columns)
+    tall, wide = max(round(rows * scale), height), max(round(columns * scale), width)
+    resized = half_pixel(frames_NHWC, tall, wide)
+    top, left = (tall - height) // 2, (wide - width) // 2
+    return resized[:, top : top + height, left : left + width]
+
+
+def truncated(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """The right kernel, then a cast to uint8, which cuts the fraction off."""
+    from vidmetrics.resize import resize_tf1_bilinear
+
+    return resize_tf1_bilinear(frames_NHWC, height, width).floor()
+
+
+def rounded(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """The right kernel, then rounding to uint8."""
+    from vidmetrics.resize import resize_tf1_bilinear
+
+    return resize_tf1_bilinear(frames_NHWC, height, width).round()
+
+
+RESIZERS: dict[str, tuple[str, Resizer]] = {
+    "half-pixel-resize": ("resizes bilinearly with half-pixel centres (torch's default)", half_pixel),
+    "antialiased-resize": ("resizes bilinearly with antialias", antialiased),
+    "aligned-corners-resize": ("resizes bilinearly with aligned corners", aligned_corners),
+    "nearest-resize": ("resizes to the nearest pixel", nearest),
+    "bicubic-resize": ("resizes bicubically", bicubic),
+    "short-side-crop": ("resizes the short side with half-pixel centres and crops the centre", cropped),
+    "truncated-uint8": ("cuts resized frames down to whole levels (a cast to uint8)", truncated),
+    "rounded-uint8": ("rounds resized frames to whole levels", rounded),
+}
+"""Title and wrong resizer of each mistake."""
+
+
+def _answer(resizer: Resizer) -> Answerer:
+    def answer(inputs: Arrays, parameters: dict[str, Any]) -> Any:
+        import torch
+
+        frames_NHWC = torch.from_numpy(np.ascontiguousarray(inputs["frames"]))
+        return resizer(frames_NHWC, parameters["height"], parameters["width"]).numpy()
+
+    return answer
+
+
+RESIZE_MISTAKES = {name: Mistake(title, {"resize": _answer(resizer)}) for name, (title, resizer) in RESIZERS.items()}

@@ -1,0 +1,105 @@
+"""Our own answers to the known-answer vectors, by the functions that the metrics themselves use."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vidmetrics.conformance.recipes import WEIGHTS
+
+if TYPE_CHECKING:
+    from vidmetrics.moments import Moments
+    from vidmetrics.networks.base import Network
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def implementation(kind: str, inputs: Arrays, parameters: dict[str, Any]) -> Any:
+    """Answer a question of the suite, see `vidmetrics.conformance.kinds`."""
+    return _ANSWERS[kind](inputs, parameters) if kind in _ANSWERS else NotImplemented
+
+
+def _frechet_from_moments(inputs: Arrays, parameters: dict[str, Any]) -> float:
+    from vidmetrics.frechet import frechet_distance
+
+    return frechet_distance(inputs["mean_a"], inputs["cov_a"], inputs["mean_b"], inputs["cov_b"])
+
+
+def _moments_of(features: npt.NDArray[Any], batch_size: int) -> Moments:
+    from vidmetrics.moments import Moments
+
+    moments = Moments(features.shape[1])
+    for start in range(0, len(features), batch_size):
+        moments.update(features[start : start + batch_size])
+    return moments
+
+
+def _frechet_from_features(inputs: Arrays, parameters: dict[str, Any]) -> float:
+    a, b = (_moments_of(inputs[f"features_{side}"], 256) for side in "ab")
+    return _frechet_from_moments(
+        {"mean_a": a.mean, "cov_a": a.covariance, "mean_b": b.mean, "cov_b": b.covariance}, parameters
+    )
+
+
+def _moments(inputs: Arrays, parameters: dict[str, Any]) -> Arrays:
+    moments = _moments_of(inputs["features"], parameters["batch_size"])
+    return {"mean": moments.mean, "covariance": moments.covariance}
+
+
+def _inception_score(inputs: Arrays, parameters: dict[str, Any]) -> dict[str, float]:
+    from vidmetrics.inception_score import inception_score
+
+    mean, std = inception_score(inputs["logits"], parameters["splits"])
+    return {"mean": mean, "std": std}
+
+
+def _kernel_mmd(inputs: Arrays, parameters: dict[str, Any]) -> Any:
+    if importlib.util.find_spec("vidmetrics.kernel") is None:
+        return NotImplemented
+    polynomial_mmd = importlib.import_module("vidmetrics.kernel").polynomial_mmd
+    return polynomial_mmd(inputs["features_a"], inputs["features_b"])
+
+
+def _resize(inputs: Arrays, parameters: dict[str, Any]) -> Any:
+    import torch
+
+    from vidmetrics.resize import resize_tf1_bilinear
+
+    if parameters["kernel"] != "tf1-bilinear":
+        return NotImplemented
+    frames = torch.from_numpy(inputs["frames"])
+    return resize_tf1_bilinear(frames, parameters["height"], parameters["width"]).numpy()
+
+
+def _network(inputs: Arrays) -> Network:
+    from vidmetrics.networks.base import Network
+    from vidmetrics.networks.i3d import I3D
+
+    weights = {name.removeprefix(WEIGHTS): value for name, value in inputs.items() if name.startswith(WEIGHTS)}
+    body: Any = I3D.from_tensors(weights, num_classes=400).eval().requires_grad_(False)
+    return Network("i3d-kinetics-400", body, device="cpu", precision="exact", weights_sha256="seeded", proven=False)
+
+
+def _i3d_logits(inputs: Arrays, parameters: dict[str, Any]) -> npt.NDArray[np.float32]:
+    return _network(inputs)(inputs["clips"])["logits"]
+
+
+def _fvd_from_clips(inputs: Arrays, parameters: dict[str, Any]) -> float:
+    from vidmetrics.measure import measure
+
+    return measure("fvd", inputs["real_clips"], inputs["generated_clips"], network=_network(inputs)).value
+
+
+_ANSWERS = {
+    "frechet-from-moments": _frechet_from_moments,
+    "frechet-from-features": _frechet_from_features,
+    "moments": _moments,
+    "inception-score": _inception_score,
+    "kernel-mmd": _kernel_mmd,
+    "resize": _resize,
+    "i3d-logits": _i3d_logits,
+    "fvd-from-clips": _fvd_from_clips,
+}

@@ -1,0 +1,98 @@
+"""A pytest plugin: one test per known-answer vector, for the CI of other people's repositories.
+
+``pytest --vidbench-implementation package.module:callable`` adds the tests to those that pytest collects; the marker
+``vidbench_conformance`` selects them alone. Without the option nothing is added and nothing is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from vidmetrics.conformance.kinds import Implementation
+    from vidmetrics.conformance.vectors import Vector
+
+MARK = "vidbench_conformance"
+
+
+class ConformanceError(Exception):
+    """An answer that differs from the known one."""
+
+
+class VectorItem(pytest.Item):
+    """One vector put to the implementation."""
+
+    vector: Vector
+    implementation: Implementation
+
+    def runtest(self) -> None:
+        """Fail with the deviation and the diagnosis; skip a kind that is not offered."""
+        from vidmetrics.conformance.mistakes import MISTAKES
+        from vidmetrics.conformance.run import check
+
+        outcome = check(self.vector, self.implementation)
+        if outcome.verdict == "not offered":
+            pytest.skip(f"the implementation does not offer '{self.vector.kind}'")
+        if outcome.verdict == "error":
+            raise ConformanceError(outcome.message)
+        if outcome.verdict == "failed":
+            titles = [f"code that {MISTAKES[name].title}" for name in outcome.candidates[:3]]
+            raise ConformanceError(
+                f"The answer is off by {outcome.deviation:.2g} relative, and {self.vector.tolerance:.0e} is allowed. It "
+                f"looks like {' or '.join(titles) or 'no known mistake'}. Oracle: {self.vector.oracle}."
+            )
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: str | None = None) -> str:
+        """One line where an answer is wrong; pytest's own report where this plugin or numpy breaks."""
+        if isinstance(excinfo.value, ConformanceError):
+            return f"{self.vector.name}: {excinfo.value}"
+        return str(super().repr_failure(excinfo))
+
+    def reportinfo(self) -> tuple[str, int | None, str]:
+        """Where a report says that the test is."""
+        return "vidbench conformance", None, self.vector.name
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("vidbench")
+    group.addoption(
+        "--vidbench-implementation",
+        metavar="M:C",
+        help="package.module:callable to hold against vidbench's known answers, one test per vector",
+    )
+    group.addoption(
+        "--vidbench-vectors", action="append", default=[], metavar="PATTERN", help="only vectors of these names"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", f"{MARK}: a known-answer vector of vidbench")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Add the vectors, before pytest deselects by -k and -m."""
+    target = config.getoption("--vidbench-implementation")
+    if target:
+        items.extend(_vector_items(session, target, config.getoption("--vidbench-vectors")))
+
+
+def _vector_items(session: pytest.Session, target: str, patterns: list[str]) -> Iterable[VectorItem]:
+    from vidmetrics.conformance.run import load_implementation
+    from vidmetrics.conformance.vectors import load_vectors
+    from vidmetrics.errors import InputError
+
+    try:
+        implementation, vectors = load_implementation(target), load_vectors(patterns)
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from error
+    for vector in vectors:
+        item: VectorItem = VectorItem.from_parent(session, name=f"vidbench-conformance[{vector.name}]")
+        item.vector, item.implementation = vector, implementation
+        item.add_marker(MARK)
+        yield item

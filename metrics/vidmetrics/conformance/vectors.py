@@ -1,0 +1,163 @@
+"""Known-answer vectors: reading them, making their inputs, and how far an answer is from another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vidmetrics.conformance.kinds import KINDS, Answer
+from vidmetrics.conformance.recipes import inputs_sha256, make_inputs
+from vidmetrics.errors import InputError, unknown_name
+
+VERSION = "v1"
+"""The version of the suite; expected values of a version never change."""
+
+FOLDER = Path(__file__).parent / "vectors" / VERSION
+
+_KEYS = {
+    "name",
+    "kind",
+    "title",
+    "recipe",
+    "inputs_sha256",
+    "parameters",
+    "expected",
+    "tolerance",
+    "oracle",
+    "mistakes",
+}
+
+
+@dataclass(frozen=True)
+class Vector:
+    """One question with its known answer.
+
+    Attributes:
+        name: ``family/what``, unique in a version.
+        kind: see `vidmetrics.conformance.kinds`.
+        title: what it asks, in a line.
+        recipe: how its inputs are made, see `vidmetrics.conformance.recipes`.
+        inputs_sha256: digest of these inputs.
+        parameters: of the kind.
+        expected: the right answer.
+        tolerance: largest distance (see `deviation`) at which an answer passes.
+        oracle: what computed the expected answer.
+        mistakes: what known mistakes answer instead, by their ids.
+    """
+
+    name: str
+    kind: str
+    title: str
+    recipe: Mapping[str, Any]
+    inputs_sha256: str
+    parameters: Mapping[str, Any]
+    expected: Answer
+    tolerance: float
+    oracle: str
+    mistakes: Mapping[str, Answer]
+
+    def inputs(self) -> dict[str, npt.NDArray[Any]]:
+        """Return fresh inputs.
+
+        Raises:
+            InputError: they are not the bytes that the expected answer was computed from.
+        """
+        arrays = make_inputs(self.recipe)
+        digest = inputs_sha256(arrays)
+        if digest != self.inputs_sha256:
+            raise InputError(
+                f"The inputs of the vector '{self.name}' have the digest {digest[:12]}… where {self.inputs_sha256[:12]}… "
+                f"was recorded; numpy {np.__version__} draws other numbers here, so use another version of it."
+            )
+        return arrays
+
+
+def deviation(got: Answer, expected: Answer) -> float:
+    """Return the distance of an answer from another, relative to the second: the largest over its parts.
+
+    The distance of a part is the Euclidean norm of the difference over the norm of the expected part (over 1 where that
+    is 0). It is infinite where shapes differ, or where one has a NaN or infinity and the other not.
+    """
+    worst = 0.0
+    for name, wanted in expected.items():
+        if name not in got:
+            continue
+        given = got[name]
+        if given.shape != wanted.shape:
+            return float("inf")
+        finite = np.isfinite(given) & np.isfinite(wanted)
+        same = (given == wanted) | (np.isnan(given) & np.isnan(wanted))
+        if not (finite | same).all():
+            return float("inf")
+        # In units of the largest value, so that squares neither overflow nor vanish.
+        scale = float(np.abs(wanted[finite]).max(initial=0.0)) or 1.0
+        difference = float(np.linalg.norm((given[finite] - wanted[finite]) / scale))
+        worst = max(worst, difference / (float(np.linalg.norm(wanted[finite] / scale)) or 1.0))
+    return worst
+
+
+def load_vectors(patterns: Sequence[str] = ()) -> list[Vector]:
+    """Return the vectors of the current version whose names match one of the patterns (``*`` as in file names).
+
+    Raises:
+        InputError: a pattern matches nothing.
+    """
+    vectors = [vector for path in sorted(FOLDER.glob("*.json")) for vector in read_vectors(path)]
+    for pattern in patterns:
+        if not any(fnmatchcase(vector.name, pattern) for vector in vectors):
+            raise InputError(unknown_name("vector", pattern, [vector.name for vector in vectors]))
+    return [v for v in vectors if not patterns or any(fnmatchcase(v.name, pattern) for pattern in patterns)]
+
+
+def read_vectors(path: Path) -> list[Vector]:
+    """Return the vectors of a file.
+
+    Raises:
+        InputError: the file is no list of vectors.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return [_vector(entry) for entry in document["vectors"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"The vectors in {path} cannot be read ({error}); restore the file.") from error
+
+
+def _vector(entry: Mapping[str, Any]) -> Vector:
+    if set(entry) != _KEYS:
+        raise ValueError(f"keys {sorted(set(entry) ^ _KEYS)} are missing or unknown in '{entry.get('name')}'")
+    if entry["kind"] not in KINDS:
+        raise ValueError(unknown_name("kind", entry["kind"], KINDS))
+    answers = {"expected": decode(entry["expected"])}
+    mistakes = {name: decode(value) for name, value in entry["mistakes"].items()}
+    return Vector(**{**entry, **answers, "mistakes": mistakes})
+
+
+def decode(parts: Mapping[str, Any]) -> Answer:
+    """Return an answer from JSON: a part is a number, null for NaN, or ``{"shape": [...], "values": [...]}``."""
+    answer = {}
+    for name, part in parts.items():
+        values = part["values"] if isinstance(part, Mapping) else part
+        array = np.array(values, np.float64)  # None becomes NaN
+        answer[name] = array.reshape(part["shape"]) if isinstance(part, Mapping) else array
+    return answer
+
+
+def encode(answer: Answer, digits: int = 17) -> dict[str, Any]:
+    """Return an answer as JSON, see `decode`; arrays with so many significant digits."""
+
+    def number(value: float, precision: int) -> float | None:
+        return None if np.isnan(value) else float(f"{value:.{precision}g}")
+
+    return {
+        name: number(float(part), 17)
+        if part.ndim == 0
+        else {"shape": list(part.shape), "values": [number(x, digits) for x in part.ravel().tolist()]}
+        for name, part in answer.items()
+    }

@@ -1,0 +1,137 @@
+"""`vidbench conformance`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vidbench.cli import options
+
+if TYPE_CHECKING:
+    from vidmetrics.conformance.run import Outcome
+
+
+@click.command("conformance")
+@click.option(
+    "--implementation",
+    metavar="M:C",
+    help="package.module:callable to judge; ours by default. See docs/conformance.md.",
+)
+@click.option(
+    "--vectors", "patterns", multiple=True, metavar="PATTERN", help="Only vectors of these names, e.g. 'frechet/*'."
+)
+@options.as_json
+def command(implementation: str | None, patterns: tuple[str, ...], as_json: bool) -> None:
+    """Run the known-answer suite on ours, or on anyone's implementation; exit 1 when a vector fails.
+
+    What fails is compared with what known mistakes answer, so that the verdict comes with a diagnosis.
+    """
+    from vidbench.progress import Progress
+    from vidmetrics.conformance.run import OURS, load_implementation, run
+    from vidmetrics.conformance.vectors import load_vectors
+
+    target = implementation or OURS
+    judged = load_implementation(target)
+    vectors = load_vectors(patterns)
+    with Progress(enabled=not as_json).stage("Vectors", len(vectors), "vectors") as advance:
+        outcomes = run(vectors, judged, lambda _: advance(1))
+    if as_json:
+        click.echo(json.dumps(_document(target, outcomes), indent=2))
+    else:
+        _print(target, outcomes)
+    if any(outcome.verdict in ("failed", "error") for outcome in outcomes):
+        raise click.exceptions.Exit(1)
+
+
+def _document(target: str, outcomes: list[Outcome]) -> dict[str, Any]:
+    from vidmetrics.conformance.mistakes import MISTAKES
+    from vidmetrics.conformance.run import explanations, unexplained
+    from vidmetrics.conformance.vectors import VERSION, encode
+
+    return {
+        "suite": VERSION,
+        "implementation": target,
+        "counts": _counts(outcomes),
+        "vectors": [
+            {
+                "name": o.vector.name,
+                "kind": o.vector.kind,
+                "verdict": o.verdict,
+                "expected": encode(o.vector.expected),
+                "got": None if o.got is None else _finite(encode(o.got)),
+                "deviation": o.deviation if o.deviation is not None and o.deviation < float("inf") else None,
+                "tolerance": o.vector.tolerance,
+                "oracle": o.vector.oracle,
+                "message": o.message,
+                "candidates": list(o.candidates),
+            }
+            for o in outcomes
+        ],
+        "diagnosis": [
+            {"mistake": name, "title": MISTAKES[name].title, "vectors": [o.vector.name for o in explained]}
+            for name, explained in explanations(outcomes)
+        ],
+        "unexplained": [o.vector.name for o in unexplained(outcomes)],
+    }
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity; null stands for it as for NaN."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and abs(value) == float("inf") else value
+
+
+def _counts(outcomes: list[Outcome]) -> dict[str, int]:
+    verdicts = [outcome.verdict for outcome in outcomes]
+    return {verdict: verdicts.count(verdict) for verdict in ("passed", "failed", "error", "not offered")}
+
+
+def _print(target: str, outcomes: list[Outcome]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from vidmetrics.conformance.vectors import VERSION
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=132)
+    table = Table(title=f"{target} on the known answers {VERSION}", title_justify="left")
+    for name in ("vector", "expected", "got", "error", "tolerance", "verdict"):
+        table.add_column(name, justify="left" if name in ("vector", "verdict") else "right")
+    for o in outcomes:
+        error = "-" if o.deviation is None else f"{o.deviation:.1e}"
+        got = "-" if o.got is None else _words(o.got)
+        table.add_row(o.vector.name, _words(o.vector.expected), got, error, f"{o.vector.tolerance:.0e}", o.verdict)
+    console.print(table)
+    for line in _diagnosis(outcomes):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _words(answer: Any) -> str:
+    """The first part of an answer: a number, or the shape of an array."""
+    first = next(iter(answer.values()))
+    return f"{float(first):.8g}" if first.ndim == 0 else "array " + "x".join(map(str, first.shape))
+
+
+def _diagnosis(outcomes: list[Outcome]) -> list[str]:
+    from vidmetrics.conformance.mistakes import MISTAKES
+    from vidmetrics.conformance.run import explanations, unexplained
+
+    counts = _counts(outcomes)
+    lines = [", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)]
+    failed = counts["failed"]
+    for name, explained in explanations(outcomes):
+        names = ", ".join(outcome.vector.name for outcome in explained)
+        lines.append(
+            f"{name}: {len(explained)} of {failed} failures look like code that {MISTAKES[name].title} ({names})"
+        )
+    unknown = [outcome.vector.name for outcome in unexplained(outcomes)]
+    if unknown:
+        lines.append(f"no known mistake: {', '.join(unknown)}")
+    lines += [f"error in {o.vector.name}: {o.message}" for o in outcomes if o.verdict == "error"]
+    return lines
