@@ -17,15 +17,29 @@ from vidmetrics.inception_score import inception_score
 from vidmetrics.measure import measure
 
 if TYPE_CHECKING:
+    from vidmetrics.conventions import CONVENTIONS, Convention
     from vidmetrics.definitions import METRICS, MetricDefinition, get_metric
     from vidmetrics.estimators import Estimate, make_estimator
     from vidmetrics.frechet import frechet_distance
     from vidmetrics.intervals import jackknife_interval
-    from vidmetrics.measure import fid_i3d_k600, fid_shapes, fvd, fvd_shapes, is_i3d_k600, is_shapes
+    from vidmetrics.measure import (
+        fid_i3d_k600,
+        fid_shapes,
+        fvd,
+        fvd_cdfvd,
+        fvd_magvit,
+        fvd_shapes,
+        fvd_styleganv,
+        fvd_videogpt,
+        is_i3d_k600,
+        is_shapes,
+    )
     from vidmetrics.moments import Moments
     from vidmetrics.networks import load_network
 
 _HOMES = {
+    "CONVENTIONS": "conventions",
+    "Convention": "conventions",
     "Estimate": "estimators",
     "METRICS": "definitions",
     "MetricDefinition": "definitions",
@@ -34,7 +48,11 @@ _HOMES = {
     "fid_shapes": "measure",
     "frechet_distance": "frechet",
     "fvd": "measure",
+    "fvd_cdfvd": "measure",
+    "fvd_magvit": "measure",
     "fvd_shapes": "measure",
+    "fvd_styleganv": "measure",
+    "fvd_videogpt": "measure",
     "get_metric": "definitions",
     "is_i3d_k600": "measure",
     "is_shapes": "measure",
@@ -44,7 +62,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "CONVENTIONS",
     "METRICS",
+    "Convention",
     "Estimate",
     "InputError",
     "MetricDefinition",
@@ -53,7 +73,11 @@ __all__ = [
     "fid_shapes",
     "frechet_distance",
     "fvd",
+    "fvd_cdfvd",
+    "fvd_magvit",
     "fvd_shapes",
+    "fvd_styleganv",
+    "fvd_videogpt",
     "get_metric",
     "inception_score",
     "is_i3d_k600",

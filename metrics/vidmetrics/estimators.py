@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vidmetrics.conventions import Root
 from vidmetrics.definitions import MetricDefinition
 from vidmetrics.errors import InputError
 from vidmetrics.frechet import distance, gaussian
+from vidmetrics.frechet_float32 import distance_float32_svd
 from vidmetrics.inception_score import ScoreSums, score, score_sums
 from vidmetrics.intervals import jackknife_interval
 from vidmetrics.moments import Moments, check_rows
@@ -104,10 +106,15 @@ class FrechetEstimator:
         dim: number of features per sample.
         num_samples: exact number of samples that will come.
         groups: jackknife groups, contiguous index ranges ``g*N//G``; fewer where there are few samples.
+        ddof: the covariances of both sides divide by ``N - ddof``.
+        root: how the matrix root is taken, see `vidmetrics.conventions.Convention`.
     """
 
-    def __init__(self, dim: int, num_samples: int, groups: int = 20) -> None:
+    def __init__(
+        self, dim: int, num_samples: int, groups: int = 20, ddof: int = 1, root: Root = "frechet-exact"
+    ) -> None:
         count = _num_groups(groups, num_samples)
+        self._ddof, self._root = ddof, root
         self._blocks = _RowBlocks(dim, num_samples, count)
         self._groups = [Moments(dim) for _ in range(count)]
 
@@ -129,10 +136,13 @@ class FrechetEstimator:
         self._blocks.check_complete()
         if reference is None:
             raise InputError("A Fréchet distance needs real clips to compare with; give a reference.")
-        target = gaussian(reference.mean, reference.covariance, "reference")
+        target = gaussian(reference.mean, self._covariance(reference), "reference")
 
         def value_of(moments: Moments) -> float:
-            return distance(gaussian(moments.mean, moments.covariance, "generated"), target)
+            covariance = self._covariance(moments)
+            if self._root == "float32-svd":
+                return distance_float32_svd(moments.mean, covariance, reference.mean, self._covariance(reference))
+            return distance(gaussian(moments.mean, covariance, "generated"), target)
 
         everything = _merged(self._groups)
         value = value_of(everything)
@@ -140,6 +150,12 @@ class FrechetEstimator:
         if len(self._groups) > 1:
             interval = jackknife_interval(value, [value_of(m) for m in _leave_one_out(self._groups)])
         return Estimate(value, interval, self._blocks.num_samples, reference.count)
+
+    def _covariance(self, moments: Moments) -> npt.NDArray[np.float64]:
+        """Return the covariance with this estimator's ``ddof``; moments keep the unbiased one."""
+        if self._ddof == 1:
+            return moments.covariance
+        return moments.covariance * ((moments.count - 1) / (moments.count - self._ddof))
 
 
 class InceptionScoreEstimator:
@@ -211,7 +227,7 @@ def make_estimator(
         num_samples: exact number of generated samples that will come.
     """
     if definition.statistic == "frechet":
-        return FrechetEstimator(dim, num_samples)
+        return FrechetEstimator(dim, num_samples, ddof=definition.ddof, root=definition.root)
     return InceptionScoreEstimator(dim, num_samples, definition.splits or 1)
 
 

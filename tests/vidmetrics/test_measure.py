@@ -44,6 +44,10 @@ def test_definitions():
     table = {m.id: (m.network, m.output, m.statistic, m.splits, m.higher_is_better) for m in METRICS.values()}
     assert table == {
         "fvd": ("i3d-kinetics-400", "logits", "frechet", None, False),
+        "fvd-styleganv": ("i3d-kinetics-400+styleganv", "logits", "frechet", None, False),
+        "fvd-videogpt": ("i3d-kinetics-400+videogpt", "logits", "frechet", None, False),
+        "fvd-magvit": ("i3d-kinetics-400+magvit", "logits", "frechet", None, False),
+        "fvd-cdfvd": ("i3d-kinetics-400+cdfvd", "logits", "frechet", None, False),
         "fid-i3d-k600": ("i3d-kinetics-600", "pool", "frechet", None, False),
         "is-i3d-k600": ("i3d-kinetics-600", "logits", "inception-score", 10, True),
         "fvd-shapes": ("shapes", "logits", "frechet", None, False),
@@ -96,7 +100,8 @@ def by_numpy(id, real, generated):
     if definition.statistic == "inception-score":
         return inception_score(features(generated), definition.splits)[0]
     (a, b) = (features(real), features(generated))
-    return frechet_distance(a.mean(0), np.cov(a, rowvar=False), b.mean(0), np.cov(b, rowvar=False))
+    cov_a, cov_b = (np.cov(x, rowvar=False, ddof=definition.ddof) for x in (a, b))
+    return frechet_distance(a.mean(0), cov_a, b.mean(0), cov_b)
 
 
 @pytest.mark.parametrize("id", list(METRICS))
