@@ -58,4 +58,5 @@ def _root(matrix: torch.Tensor) -> torch.Tensor:
     import torch
 
     left, values, right = torch.linalg.svd(matrix)
-    return (left * torch.where(values < _EPS, values, values.sqrt())) @ right
+    root: torch.Tensor = (left * torch.where(values < _EPS, values, values.sqrt())) @ right
+    return root

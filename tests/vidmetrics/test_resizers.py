@@ -81,7 +81,7 @@ def test_the_central_square():
     frames = torch.arange(5 * 8.0).reshape(1, 5, 8, 1)
     assert center_crop(frames, 4)[0, :, :, 0].tolist() == [[y * 8 + x for x in range(2, 6)] for y in range(4)]
     assert torch.equal(center_crop(frames[:, :, :5], 5), frames[:, :, :5])
-    with pytest.raises(InputError, match="6x6.*5x8"):
+    with pytest.raises(InputError, match=r"6x6.*5x8"):
         center_crop(frames, 6)
 
 
