@@ -234,7 +234,8 @@ def _shared(networks: Mapping[str, Network], clips: ClipFiles) -> dict[str, str]
     first: dict[tuple[str, ...], str] = {}
     share = {}
     for name, network in networks.items():
-        same = (network.weights_sha256, network.preprocessing_at(clips.height, clips.width), *sorted(network.outputs))
+        pixels = network.preprocessing_at(clips.height, clips.width)
+        same = (base_network(name), network.weights_sha256, pixels)
         share[name] = first.setdefault(same, name)
     return share
 
