@@ -93,8 +93,9 @@ _CONVENTIONS = (
         root="float32-svd",
         source="wilson1yan/VideoGPT, videogpt/fvd/fvd.py, videogpt/fvd/pytorch_i3d.py, videogpt/data.py (preprocess), "
         "scripts/compute_fvd.py; the state of fvd.py that multiplies by 2, so that the network sees [-1, 1].",
-        note="Earlier states of fvd.py (commits c6655e8 and 3eee7ec) gave the network [-0.5, 0.5], which is another "
-        "number; the paper's own repository (wilson1yan/VideoGPT-Paper) stretches and does not crop.",
+        note="An earlier state of fvd.py (commit 3eee7ec) gave the network [-0.5, 0.5], which is another number; the later "
+        "one was read in copies (linkedlist771/VideoGPT-baseline). The paper's own repository (wilson1yan/"
+        "VideoGPT-Paper) stretches and does not crop.",
     ),
     Convention(
         id="fvd-magvit",
