@@ -57,6 +57,9 @@ test-tensorflow: setup $(VENV_TF)/.installed
 	@mkdir -p build
 	@$(VENV_TF)/bin/python tests/oracles/i3d_tensorflow.py --shared $(SHARED) --output build/i3d_oracle.npz
 	@VIDBENCH_TF_ORACLE=$(abspath build/i3d_oracle.npz) $(VENV)/bin/python -m pytest tests/vidmetrics/test_i3d_tensorflow.py
+	@echo "== a TF-Hub module written by TensorFlow, read without it"
+	@$(VENV_TF)/bin/python $(SHARED)/tools/seeded_i3d_module.py build/seeded_module
+	@VIDBENCH_TF_MODULE=$(abspath build/seeded_module) $(VENV)/bin/python -m pytest tests/vidmetrics/test_weights_tensorflow.py
 
 schema: setup
 	@$(VENV)/bin/python tools/write_schemas.py

@@ -12,9 +12,11 @@ from vidbench.models.registry import model_names
 from vidbench.tasks import load_task, task_names
 from vidmetrics.definitions import METRICS
 from vidmetrics.home import home
+from vidmetrics.known_answers import KNOWN_ANSWERS, KnownAnswer
 from vidmetrics.networks import load_network
 
 _PACKAGES = ("torch", "numpy", "scipy", "pandas", "av", "pillow", "safetensors", "pydantic", "click", "rich")
+_PROVEN = ", proven"
 
 
 def examine() -> dict[str, dict[str, str]]:
@@ -28,6 +30,7 @@ def examine() -> dict[str, dict[str, str]]:
         "metrics": {name: _would_run(networks[metric.network]) for name, metric in METRICS.items()},
         "tasks": {name: _task(name, networks) for name in task_names()},
         "models": dict.fromkeys(model_names(), "registered"),
+        "known answers": {answer.name: _known_answer(answer, networks) for answer in KNOWN_ANSWERS},
     }
 
 
@@ -58,9 +61,13 @@ def _networks() -> dict[str, str]:
         except InputError as error:
             found[name] = f"no: {error}"
         else:
-            proof = "proven" if network.proven else "not proven to be the published weights"
-            found[name] = f"yes, weights {network.weights_sha256[:12]}, {proof}"
+            proof = _PROVEN if network.proven else ", not proven to be the published weights"
+            found[name] = f"yes, weights {network.weights_sha256[:12]}{proof}"
     return found
+
+
+def _is_proven(network: str) -> bool:
+    return network.startswith("yes") and network.endswith(_PROVEN)
 
 
 def _would_run(network: str) -> str:
@@ -73,3 +80,12 @@ def _task(name: str, networks: dict[str, str]) -> str:
     if lacking:
         return f"would not run: no weights for {', '.join(lacking)}"
     return "would run" if task.data.dataset == "shapes" else "would run with --data DIR"
+
+
+def _known_answer(answer: KnownAnswer, networks: dict[str, str]) -> str:
+    published = f"{answer.question}: {answer.value:g} ± {answer.tolerance:g}"
+    if answer.needs not in networks:
+        return f"not run here, as it needs {answer.needs} ({published})"
+    if _is_proven(networks[answer.needs]):
+        return f"can be computed with tests/vidmetrics/test_known_answers.py ({published})"
+    return f"not run here, as it needs the trained weights of {answer.needs} ({published})"

@@ -213,20 +213,28 @@ def _load_networks(
         name = METRICS[id].network
         weights = options.weights.get(name, options.weights.get(base_network(name)))
         if weights is None and not outright and not default_weights(name).is_file():
-            not_measured[id] = f"The weights of '{base_network(name)}' are not at {default_weights(name)}."
+            not_measured[id] = (
+                f"The weights of '{base_network(name)}' are not at {default_weights(name)}; run `vidbench weights fetch "
+                f"{base_network(name)}`."
+            )
             continue
         if name not in networks:
             networks[name] = load_network(name, weights=weights, device=device, precision=options.precision)
-        if options.shape.num_frames < networks[name].min_frames:
-            reason = (
-                f"The network '{name}' needs clips of at least {networks[name].min_frames} frames, not "
-                f"{options.shape.num_frames}."
-            )
-            if outright:
-                raise InputError(f"{reason[:-1]}; raise --num-frames.")
-            not_measured[id] = reason
+        reason = _unfit(networks[name], options.shape.num_frames)
+        if reason and outright:
+            raise InputError(f"{reason}; change --num-frames or leave the metric '{id}' out.")
+        if reason:
+            not_measured[id] = f"{reason}."
     wanted = {METRICS[id].network for id in chosen if id not in not_measured}
     return {name: network for name, network in networks.items() if name in wanted}, not_measured
+
+
+def _unfit(network: Network, num_frames: int) -> str | None:
+    if num_frames < network.min_frames:
+        return f"The network '{network.name}' needs clips of at least {network.min_frames} frames, not {num_frames}"
+    if network.max_frames is not None and num_frames > network.max_frames:
+        return f"The network '{network.name}' takes clips of at most {network.max_frames} frames, not {num_frames}"
+    return None
 
 
 def _shared(networks: Mapping[str, Network], clips: ClipFiles) -> dict[str, str]:

@@ -109,6 +109,11 @@ def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progr
                 f"The network '{network.name}' needs {network.min_frames} frames, and clips of the task '{task.name}' "
                 f"have {task.clips.num_frames}: choose other metrics or longer clips."
             )
+        if network.max_frames is not None and task.clips.num_frames > network.max_frames:
+            raise InputError(
+                f"The network '{network.name}' takes {network.max_frames} frames at most, and clips of the task "
+                f"'{task.name}' have {task.clips.num_frames}: choose other metrics or shorter clips."
+            )
     return Run(
         loaded=loaded,
         options=options,

@@ -164,6 +164,24 @@ def test_samples_of_a_wrong_shape_dtype_or_count(tmp_path, samples, parts):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("command", ["evaluate", "train", "sample"])
+def test_an_output_that_cannot_be_a_folder(tmp_path, command):
+    (tmp_path / "taken").write_text("a file")
+    where = "taken" if command == "sample" else "taken/deeper"
+    arguments = (
+        command,
+        "--model",
+        "dvdgan" if command == "train" else "noise",
+        "--task",
+        "shapes-gen",
+        "--output",
+        where,
+    )
+    more = ("--steps", "1", "--set", "batch_size=2", "--set", "ch=4", "--set", "d_ch=4") if command == "train" else ()
+    assert_refused(run(*arguments, *more, cwd=tmp_path), "taken")
+    assert (tmp_path / "taken").read_text() == "a file"
+
+
 def test_json_commands_print_one_document(tmp_path):
     for command in (("tasks", "list"), ("tasks", "show", "shapes-gen"), ("models", "list"), ("doctor",)):
         done = run(*command, "--json", cwd=tmp_path)

@@ -187,7 +187,7 @@ def test_all_conventions_from_as_few_passes_as_possible(tmp_path, tiny, height, 
     real, generated = clips_of(0, 7, 9, height, width), clips_of(1, 6, 9, height, width)
     np.save(tmp_path / "real.npy", real)
     np.save(tmp_path / "generated.npy", generated)
-    chosen = options("fvd", "fvd-*", shape=ClipShape(num_frames=9))
+    chosen = options("fvd", "fvd-[smvc]*", shape=ClipShape(num_frames=9))
     result = measure_clips(tmp_path / "real.npy", tmp_path / "generated.npy", chosen, QUIET)
     assert set(result.metrics) == {*CONVENTIONS, "fvd-shapes"}
     assert tiny == passes
@@ -223,11 +223,12 @@ def test_metrics_by_name_and_by_pattern():
 def test_what_cannot_run_is_said_or_refused(arrays):
     real, generated = arrays[:2]
     result = measure_clips(real, generated, options("fvd*", "is-shapes"), QUIET)
-    assert set(result.metrics) == {"fvd-shapes", "is-shapes"}
-    assert set(result.not_measured) == set(CONVENTIONS)
+    assert {"fvd-shapes", "is-shapes"} <= set(result.metrics)
+    assert set(CONVENTIONS) <= set(result.not_measured)
+    assert set(result.metrics) | set(result.not_measured) == {id for id in METRICS if id[:3] == "fvd"} | {"is-shapes"}
     assert all("i3d-kinetics-400.safetensors" in reason for reason in result.not_measured.values())
     assert result.metrics["is-shapes"].num_reference is None
-    with pytest.raises(InputError, match="weights of 'i3d-kinetics-400' are not at"):
+    with pytest.raises(InputError, match=r"weights of 'i3d-kinetics-400' .*are not at"):
         measure_clips(real, generated, options("fvd*", "fvd-cdfvd"), QUIET)
     with pytest.raises(InputError, match="None of the metrics can be measured: The weights of"):
         measure_clips(real, generated, options("fvd-m*"), QUIET)
@@ -237,9 +238,10 @@ def test_too_few_frames_for_a_network(arrays, tiny):
     real, generated = arrays[:2]
     short = ClipShape(num_frames=8)
     result = measure_clips(real, generated, options("fvd*", shape=short), QUIET)
-    assert set(result.metrics) == {"fvd-shapes"}
+    assert "fvd-shapes" in result.metrics
+    assert not set(CONVENTIONS) & set(result.metrics)
     assert "at least 9 frames, not 8" in result.not_measured["fvd-magvit"]
-    with pytest.raises(InputError, match="at least 9 frames, not 8; raise --num-frames"):
+    with pytest.raises(InputError, match="at least 9 frames, not 8; change --num-frames"):
         measure_clips(real, generated, options("fvd", shape=short), QUIET)
     assert tiny == {}
 
@@ -249,7 +251,7 @@ def test_the_batch_size_does_not_change_a_number(arrays):
     first = measure_clips(real, generated, options("*-shapes", batch_size=1), QUIET)
     shutil.rmtree(home())
     second = measure_clips(real, generated, options("*-shapes", batch_size=7), QUIET)
-    assert len(first.metrics) == 3
+    assert {"fvd-shapes", "fid-shapes", "is-shapes"} <= set(first.metrics)
     for id, metric in first.metrics.items():
         assert second.metrics[id].value == pytest.approx(metric.value, rel=1e-6)
         assert second.metrics[id].interval == pytest.approx(metric.interval, rel=1e-5)
@@ -265,8 +267,8 @@ def test_the_command_line(tmp_path, arrays):
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["official"] is False
-    assert list(document["metrics"]) == ["fvd-shapes"]
-    assert "Not measured: fvd, fvd-styleganv, fvd-videogpt, fvd-magvit, fvd-cdfvd. The weights of" in done.stderr
+    assert "fvd-shapes" in document["metrics"]
+    assert "Not measured: fvd, fvd-styleganv, fvd-videogpt, fvd-magvit, fvd-cdfvd" in done.stderr
     table = run("real.npy", "generated.npy", "--metric", "fvd-shapes", "--num-frames", 12, cwd=tmp_path)
     assert "fvd-shapes" in table.stdout
     assert "unofficial, because:" in table.stdout

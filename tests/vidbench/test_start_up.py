@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("torch", "scipy", "pandas", "tensorflow", "torchvision", "av", "PIL", "pydantic", "safetensors")
+HEAVY = ("torch", "scipy", "pandas", "tensorflow", "torchvision", "av", "PIL", "pydantic", "safetensors", "requests")
 
 
 def _loaded_by(code: str) -> list[str]:

@@ -24,6 +24,25 @@ def cases() -> ModuleType:
     return module
 
 
+def _beside_the_tests(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, TESTS / "oracles" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def writer() -> ModuleType:
+    """The module tests/oracles/checkpoint_writer.py."""
+    return _beside_the_tests("checkpoint_writer")
+
+
+@pytest.fixture(scope="session")
+def rude() -> ModuleType:
+    """The module tests/oracles/rude_server.py."""
+    return _beside_the_tests("rude_server")
+
+
 class Oracle:
     """Answers of TensorFlow and the record of how they were made."""
 

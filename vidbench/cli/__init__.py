@@ -24,6 +24,7 @@ _COMMANDS = {
     "train": ("vidbench.cli.train", "Train a model on a task's training clips."),
     "tasks": ("vidbench.cli.tasks", "List the tasks, or print a whole protocol."),
     "models": ("vidbench.cli.models", "List the models that --model accepts."),
+    "weights": ("vidbench.cli.weights", "Get the published weights of the measuring networks, and prove them."),
     "doctor": ("vidbench.cli.doctor", "Say what is installed, and what would and would not run here."),
 }
 
@@ -72,6 +73,17 @@ def main() -> None:
         # The reader of our output has gone (`| head`); point stdout elsewhere so that the exit flush is silent.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        # A full disk or a folder without permission is the user's to mend, not ours to trace.
+        if error.filename is None:
+            raise
+        code = _refuse(
+            f"Error: {error.filename} cannot be used ({error.strerror}): check the path and its permissions."
+        )
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":
+            raise
+        code = _refuse("Error: The GPU has too little memory for this batch: give a smaller --batch-size.")
     sys.stdout.flush()
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -17,12 +17,13 @@ from vidmetrics.conventions import CONVENTIONS
 from vidmetrics.errors import InputError, unknown_name
 from vidmetrics.home import home
 from vidmetrics.weights.files import file_sha256, read_tensors
+from vidmetrics.weights.proof import is_proven
 
 if TYPE_CHECKING:
     from vidmetrics.networks.base import Network
     from vidmetrics.networks.precision import Precision
 
-__all__ = ["Network", "base_network", "default_weights", "load_network"]
+__all__ = ["Network", "base_network", "default_weights", "is_shipped", "load_network", "network_names"]
 
 _HERE = Path(__file__).parent
 
@@ -40,6 +41,8 @@ class _Entry:
 _NETWORKS = {
     "i3d-kinetics-400": _Entry("i3d:I3D", "DeepMind's rgb_scratch", settings={"num_classes": 400}),
     "i3d-kinetics-600": _Entry("i3d:I3D", "DeepMind's rgb_scratch_kin600", settings={"num_classes": 600}),
+    "inception-2015-12-05": _Entry("inception:Inception", "pt_inception-2015-12-05-6726825d.pth"),
+    "c3d-ucf101": _Entry("c3d:C3D", "conv3d_deepnetA_ucf.npz with mean2.npz"),
     "shapes": _Entry("shapes:ShapesNetwork", "the ones shipped in this package", embedded=True),
 }
 
@@ -68,8 +71,9 @@ def load_network(
     """Load a measuring network.
 
     Args:
-        name: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"`` or ``"shapes"``, or a variant of the first as other FVD code
-            uses it (``"i3d-kinetics-400+videogpt"``, see `vidmetrics.conventions`), with the same weights file.
+        name: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"``, ``"inception-2015-12-05"``, ``"c3d-ucf101"`` or
+            ``"shapes"``; or the first as other FVD code uses it (``"i3d-kinetics-400+videogpt"`` and so on, see
+            `vidmetrics.conventions`), with the same weights file.
         weights: a ``.safetensors`` or ``.npz`` file; None for the network's default.
         device: a torch device string.
         precision: ``"exact"`` computes float32 products with deterministic kernels, ``"fast"`` allows TF32.
@@ -78,14 +82,14 @@ def load_network(
         InputError: unknown name or precision, missing or unreadable weights, weights of another network, a device
             that cannot be used.
     """
-    entry = _entry(name)
+    entry, base = _entry(name), base_network(name)
     if precision not in ("exact", "fast"):
         raise InputError(f"Unknown precision '{precision}'; choose 'exact' or 'fast'.")
     path = default_weights(name) if weights is None else Path(weights)
     if weights is None and not path.is_file():
         raise InputError(
-            f"The weights of '{base_network(name)}' are not at {path}; put {entry.weights} variables there, saved by their "
-            "TensorFlow names, or pass a .safetensors or .npz file of them."
+            f"The weights of '{base}' ({entry.weights}) are not at {path}; run `vidbench weights fetch {base}`, "
+            "or `vidbench weights import PATH` if you have them."
         )
     tensors = read_tensors(path)
 
@@ -102,14 +106,18 @@ def load_network(
         reason = str(error).splitlines()[0]
         raise InputError(f"The device '{device}' cannot be used ({reason}); choose another one.") from error
     sha256 = file_sha256(path)
-    return Network(
-        name,
-        body,
-        device=device,
-        precision=precision,
-        weights_sha256=sha256,
-        proven=_proven(base_network(name), sha256),
-    )
+    proven = _proven(base, sha256) or is_proven(base, tensors, path, sha256)
+    return Network(name, body, device=device, precision=precision, weights_sha256=sha256, proven=proven)
+
+
+def network_names() -> list[str]:
+    """Return the names that `load_network` takes, less the variants, which have no weights of their own."""
+    return list(_NETWORKS)
+
+
+def is_shipped(name: str, sha256: str) -> bool:
+    """Return whether a file with this SHA-256 is the one of that network's weights that ships with this package."""
+    return _proven(name, sha256)
 
 
 def _entry(name: str) -> _Entry:
@@ -130,7 +138,7 @@ def _variant_settings(name: str) -> dict[str, Any]:
 
 
 def _proven(name: str, sha256: str) -> bool:
-    """Return whether these weights are the recorded ones; a network without a record is never proven."""
+    """Return whether these weights are the ones recorded in this package; a network without a record is not."""
     path = _HERE / "proven.json"
     records = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return bool(records.get(name, {}).get("sha256") == sha256)

@@ -16,6 +16,9 @@ from vidmetrics.networks.precision import Precision, computing
 class Body(Protocol):
     """What the ``torch.nn.Module`` of a network file offers; preprocessing happens inside its ``forward``.
 
+    Two more attributes are read where a body has them: ``per_frame = True`` says that it measures frames, not clips,
+    and answers with ``N*T`` rows in clip-major order; ``max_frames`` is the longest clip that it takes.
+
     Attributes:
         outputs: size of each output by name.
         min_frames: shortest clip that gives an output.
@@ -28,7 +31,7 @@ class Body(Protocol):
     preprocessing: str
 
     def __call__(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Map uint8 ``[N, T, H, W, 3]`` to float32 ``[N, outputs[name]]`` by name."""
+        """Map uint8 ``[N, T, H, W, 3]`` to float32 ``[rows, outputs[name]]`` by name; a row is a clip or a frame."""
         ...
 
 
@@ -39,6 +42,8 @@ class Network:
         name: the name it was loaded by.
         outputs: size of each output by name.
         min_frames: shortest clip that it takes.
+        max_frames: longest clip that it takes, None where any length will do.
+        per_frame: whether each frame has a row of features of its own; otherwise each clip has one.
         preprocessing: id of everything that happens between uint8 and the first layer.
         precision: ``"exact"`` or ``"fast"``.
         weights_sha256: digest of the weights file.
@@ -51,6 +56,8 @@ class Network:
         self.name = name
         self.outputs: dict[str, int] = dict(body.outputs)
         self.min_frames = body.min_frames
+        self.max_frames: int | None = getattr(body, "max_frames", None)
+        self.per_frame: bool = getattr(body, "per_frame", False)
         self.preprocessing = body.preprocessing
         self.precision = precision
         self.weights_sha256 = weights_sha256
@@ -68,13 +75,16 @@ class Network:
         return str(at(height, width)) if at else self.preprocessing
 
     def __call__(self, clips_NTHWC: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
-        """Return float32 ``[N, outputs[name]]`` for each output.
+        """Return float32 ``[rows, outputs[name]]`` for each output.
+
+        A row belongs to a clip, and there are ``N``; where ``per_frame``, it belongs to a frame, and there are ``N*T``
+        in clip-major order: frame ``t`` of clip ``n`` has row ``n*T + t``.
 
         Args:
-            clips_NTHWC: uint8 RGB ``[N, T, H, W, 3]`` with ``T >= min_frames``.
+            clips_NTHWC: uint8 RGB ``[N, T, H, W, 3]`` with ``min_frames <= T <= max_frames``.
 
         Raises:
-            InputError: another dtype or shape, or clips that are too short.
+            InputError: another dtype or shape, or clips that are too short or too long.
         """
         clips_NTHWC = np.asarray(clips_NTHWC)
         self._check(clips_NTHWC)
@@ -84,6 +94,10 @@ class Network:
         with torch.inference_mode(), computing(self.precision):
             features = self._body(clips)
             return {output: features[output].float().cpu().numpy() for output in self.outputs}
+
+    def rows_per_clip(self, num_frames: int) -> int:
+        """Return how many rows of features a clip of that many frames gives."""
+        return num_frames if self.per_frame else 1
 
     def _check(self, clips: npt.NDArray[Any]) -> None:
         if clips.dtype != np.uint8:
@@ -98,4 +112,9 @@ class Network:
             raise InputError(
                 f"The network '{self.name}' needs clips of at least {self.min_frames} frames, not {clips.shape[1]}; "
                 "give longer clips."
+            )
+        if self.max_frames is not None and clips.shape[1] > self.max_frames:
+            raise InputError(
+                f"The network '{self.name}' takes clips of at most {self.max_frames} frames, not {clips.shape[1]}; "
+                "cut them, or choose other metrics."
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +33,21 @@ def _read_safetensors(path: Path) -> dict[str, npt.NDArray[Any]]:
 
     try:
         return dict(load_file(path))
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-        raise InputError(f"The weights file {path} cannot be read ({error}); get it anew.") from error
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        raise _unreadable(path, error) from error
 
 
 def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"The weights file {path} cannot be read ({error}); get it anew.") from error
+    except Exception as error:  # damaged archives raise what zipfile, zlib and numpy please
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: BaseException) -> InputError:
+    reason = (str(error).strip() or type(error).__name__).split("\n", 1)[0]
+    return InputError(f"The weights file {path} cannot be read ({reason}); get it anew.")
 
 
 def file_sha256(path: Path) -> str:

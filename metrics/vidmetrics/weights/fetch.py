@@ -1,0 +1,278 @@
+"""Downloading a published file so that its final name never stands for anything but the published bytes."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidmetrics.errors import InputError
+from vidmetrics.weights.part_file import PartFile, Version, locked_part
+from vidmetrics.weights.registry import PublishedFile
+from vidmetrics.weights.verify import why_wrong
+
+if TYPE_CHECKING:
+    from requests import Response, Session
+
+OFFLINE_VARIABLE = "VIDBENCH_OFFLINE"
+Report = Callable[[int, int | None], None]
+"""Called with the bytes that are there and the bytes that there will be (None if nobody has said)."""
+
+_CHUNK = 2**16
+_HEADWAY = 2**20
+_NO_FILE_IS_LARGER = 2**31
+_WORTH_ANOTHER_TRY = (408, 425, 429, 500, 502, 503, 504)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait and how often to try.
+
+    Attributes:
+        attempts: failures at one url, without a mebibyte gained in between, before the next mirror is tried.
+        connect_seconds: longest wait for a connection.
+        stall_seconds: longest wait for the next byte.
+        first_wait_seconds: wait after the first failure; doubled each time, 30 seconds at most.
+        sleep: does the waiting.
+    """
+
+    attempts: int = 5
+    connect_seconds: float = 15.0
+    stall_seconds: float = 30.0
+    first_wait_seconds: float = 1.0
+    sleep: Callable[[float], None] = time.sleep
+
+
+class _TryAgainError(Exception):
+    """The attempt failed in a way that may pass."""
+
+
+class _NextMirrorError(Exception):
+    """This url will not give the file."""
+
+
+def is_offline(flag: bool = False) -> bool:
+    """Return whether the network must not be touched: the flag, or ``VIDBENCH_OFFLINE`` set to anything but 0."""
+    return flag or os.environ.get(OFFLINE_VARIABLE, "").strip() not in ("", "0")
+
+
+def fetch(
+    file: PublishedFile,
+    folder: Path,
+    report: Report | None = None,
+    *,
+    offline: bool = False,
+    patience: Patience = Patience(),
+) -> Path:
+    """Return the path of a published file, after downloading it if it is not there.
+
+    The bytes go to ``NAME.part``, which gets its final name only when its size and hash are the published ones. A transfer
+    that broke, in this process or an earlier one, goes on where it stopped if the server still has the same version of the
+    file. Wrong bytes are deleted and the next mirror is tried. Two processes that want one file take turns: the second
+    waits for the first and then finds the file. Proxies and certificates are those of the environment, as `requests` reads
+    them (``HTTPS_PROXY``, ``NO_PROXY``, ``REQUESTS_CA_BUNDLE``).
+
+    Args:
+        file: what to fetch.
+        folder: where to put it.
+        report: told of progress.
+        offline: do not touch the network; the environment variable ``VIDBENCH_OFFLINE`` does the same.
+        patience: waits and tries.
+
+    Raises:
+        InputError: offline and not there; no mirror gave the published bytes; another file has its name.
+    """
+    final = folder / file.name
+    if final.is_file():
+        return _checked(final, file)
+    if is_offline(offline):
+        raise InputError(f"Offline, and {final} is not there; put it there by hand: {_by_hand(file)}.")
+    report = report or _no_report
+    try:
+        with locked_part(final) as part:
+            if final.is_file():  # somebody else was faster
+                return _checked(final, file)
+            reasons = []
+            for url in file.urls:
+                try:
+                    _from_mirror(url, file, part, report, patience)
+                except _NextMirrorError as error:
+                    reasons.append(f"{_host(url)}: {error}")
+                else:
+                    part.finish(final)
+                    return final
+            kept = f"; {part.size} bytes are kept and the same command goes on from there" if part.size else ""
+    except OSError as error:
+        raise InputError(f"{final} cannot be written ({error}); make room or choose another VIDBENCH_HOME.") from error
+    raise InputError(
+        f"{file.name} could not be fetched ({'; '.join(reasons)}){kept}; or put {final} there by hand: {_by_hand(file)}."
+    )
+
+
+def _no_report(_done: int, _total: int | None) -> None:
+    """The report of nobody."""
+
+
+def _checked(final: Path, file: PublishedFile) -> Path:
+    wrong = why_wrong(final, file)
+    if wrong:
+        raise InputError(f"{final} is not the published file, as {wrong}; remove it and run the same command again.")
+    return final
+
+
+def _by_hand(file: PublishedFile) -> str:
+    return f"{file.urls[0]}, {file.known_by}"
+
+
+def _host(url: str) -> str:
+    return url.split("/")[2]
+
+
+def _from_mirror(url: str, file: PublishedFile, part: PartFile, report: Report, patience: Patience) -> None:
+    """Fill the part file with the published bytes.
+
+    Raises:
+        _NextMirrorError: this url did not give them.
+    """
+    import requests
+
+    failures, best = 0, _resumable(url, file, part)
+    with requests.Session() as session:
+        while True:
+            try:
+                resumed = _transfer(session, url, file, part, report, patience)
+                wrong = why_wrong(part.path, file)
+                if wrong is None:
+                    return
+                part.clear()
+                if not resumed:
+                    raise _NextMirrorError(wrong)
+                raise _TryAgainError(wrong)  # perhaps the beginning was of another version: once more, from the start
+            except _TryAgainError as error:
+                reason = str(error)
+            except requests.exceptions.RequestException as error:
+                reason = _in_words(error, patience)
+                if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.TooManyRedirects):
+                    raise _NextMirrorError(reason) from error
+            if part.size >= best + _HEADWAY:
+                failures, best = 0, _resumable(url, file, part)
+            failures += 1
+            if failures >= patience.attempts:
+                raise _NextMirrorError(f"{reason}, {failures} times")
+            patience.sleep(min(patience.first_wait_seconds * 2 ** (failures - 1), 30.0))
+
+
+def _transfer(
+    session: Session, url: str, file: PublishedFile, part: PartFile, report: Report, patience: Patience
+) -> bool:
+    """Make one request and take what it gives; return whether earlier bytes were gone on from.
+
+    Raises:
+        _TryAgainError: the transfer broke.
+        _NextMirrorError: the answer is a refusal, or larger than the file can be.
+        requests.exceptions.RequestException: likewise, from the library.
+    """
+    headers = {"Accept-Encoding": "identity", "User-Agent": "vidbench"}
+    offset = _resumable(url, file, part)
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+        version = part.version()
+        if version and version.validator:
+            headers["If-Range"] = version.validator
+    timeouts = (patience.connect_seconds, patience.stall_seconds)
+    with session.get(url, headers=headers, stream=True, timeout=timeouts) as response:
+        if response.status_code == 416:
+            if _range_total(response) == offset:
+                return True  # everything had come already
+            part.clear()
+            raise _TryAgainError("the server has fewer bytes than had come")
+        if response.status_code not in (200, 206):
+            words = f"HTTP {response.status_code} {response.reason}".strip()
+            raise (_TryAgainError if response.status_code in _WORTH_ANOTHER_TRY else _NextMirrorError)(words)
+        if response.status_code == 206:
+            total = _total_of_the_rest(response, offset, part)
+        else:
+            offset = 0
+            part.start(Version(url, _validator(response)))
+            total = _length(response)
+        limit = file.bytes if file.bytes is not None else _NO_FILE_IS_LARGER
+        if total is not None and total > limit:
+            part.clear()
+            raise _NextMirrorError(f"it offers {total} bytes instead of {limit}")
+        _receive(response, part, total if total is not None else file.bytes, limit, report)
+    if total is not None and part.size < total:
+        raise _TryAgainError(f"the connection ended after {part.size} of {total} bytes")
+    return offset > 0
+
+
+def _receive(response: Response, part: PartFile, total: int | None, limit: int, report: Report) -> None:
+    done = part.size
+    report(done, total)
+    for chunk in response.iter_content(_CHUNK):
+        done += len(chunk)
+        if done > limit:
+            part.clear()
+            raise _NextMirrorError(f"it sends more than {limit} bytes")
+        part.append(chunk)
+        report(done, total)
+
+
+def _resumable(url: str, file: PublishedFile, part: PartFile) -> int:
+    """Return from which byte to go on; what is there is thrown away only when other bytes come instead.
+
+    Bytes of another mirror are not gone on from. Without a validator the server cannot say whether its file is still the
+    same; then the beginning is of use only if a hash will tell.
+    """
+    version = part.version()
+    return part.size if version and version.url == url and (version.validator or file.verifiable) else 0
+
+
+def _validator(response: Response) -> str | None:
+    etag = response.headers.get("ETag", "")
+    if etag.startswith('"'):  # a weak one, W/"...", says nothing about bytes (RFC 9110, 13.1.5)
+        return etag
+    return response.headers.get("Last-Modified")
+
+
+def _total_of_the_rest(response: Response, offset: int, part: PartFile) -> int | None:
+    """Return the size of the whole file from the header Content-Range of a partial answer."""
+    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+    if not offset or match is None or int(match[1]) != offset:
+        part.clear()
+        raise _TryAgainError("the server sent another part than the one asked for")
+    return None if match[2] == "*" else int(match[2])
+
+
+def _range_total(response: Response) -> int | None:
+    match = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", "").strip())
+    return int(match[1]) if match else None
+
+
+def _length(response: Response) -> int | None:
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdigit() and "Content-Encoding" not in response.headers else None
+
+
+def _in_words(error: Exception, patience: Patience) -> str:
+    """Return the reason of a failed request without the library's nesting."""
+    from requests import exceptions
+
+    if isinstance(error, exceptions.ConnectTimeout):
+        return f"no connection within {patience.connect_seconds:g} s"
+    if isinstance(error, exceptions.ProxyError):
+        return "the proxy does not let it through"
+    if isinstance(error, exceptions.SSLError):
+        return "the certificate is not trusted"
+    if isinstance(error, exceptions.Timeout) or "timed out" in str(error).lower():
+        return f"no byte for {patience.stall_seconds:g} s"
+    if isinstance(error, exceptions.ChunkedEncodingError | exceptions.ContentDecodingError):
+        return "the connection broke"
+    if isinstance(error, exceptions.TooManyRedirects):
+        return "it redirects without end"
+    if isinstance(error, exceptions.ConnectionError):
+        return "no connection"
+    return type(error).__name__

@@ -1,0 +1,111 @@
+"""Turning published weights into the one safetensors file that a network is loaded from."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vidmetrics.errors import InputError, unknown_name
+from vidmetrics.home import home
+from vidmetrics.weights.files import file_sha256
+from vidmetrics.weights.proof import SCOPE, import_record_path, prove
+from vidmetrics.weights.reading import files_of, read_weights
+from vidmetrics.weights.registry import published_networks
+
+_I3D_LOGITS = "Logits/Conv3d_0c_1x1/conv_3d/w"
+_I3D_CLASSES = {400: "i3d-kinetics-400", 600: "i3d-kinetics-600"}
+
+
+def imported_weights(network: str) -> Path:
+    """Return where the weights of a network are kept; the file need not exist."""
+    return home() / "weights" / f"{network}.safetensors"
+
+
+def network_of(tensors: Mapping[str, npt.NDArray[Any]]) -> str | None:
+    """Return which network weights are for, by their names and shapes; None if they are for none that is known."""
+    names = {name.removeprefix(SCOPE): value for name, value in tensors.items()}
+    if _I3D_LOGITS in names:
+        shape = names[_I3D_LOGITS].shape
+        return _I3D_CLASSES.get(shape[-1]) if len(shape) == 5 else None
+    if {"Conv2d_1a_3x3.conv.weight", "fc.weight"} <= set(names):
+        return "inception-2015-12-05"
+    if {"conv1a/W", "mean"} <= set(names):
+        return "c3d-ucf101"
+    return None
+
+
+def import_weights(paths: Sequence[Path], network: str | None = None) -> tuple[str, Path]:
+    """Read published weights and write them to where their network is loaded from.
+
+    Beside the weights goes a record, ``NETWORK.import.json``, of the files that were read and their SHA-256.
+
+    Args:
+        paths: a TF-Hub module folder, a TensorFlow checkpoint (its prefix or its ``.index``), ``i3d_pretrained_400.pt``,
+            ``pt_inception-2015-12-05-6726825d.pth``, ``.npz`` or ``.safetensors``; or several parts of one set of weights.
+        network: the network they are for; None to tell by their names and shapes.
+
+    Returns:
+        The network and the file that was written.
+
+    Raises:
+        InputError: unreadable files, weights of no known network, or of another than the one that was named.
+    """
+    if network is not None and network not in published_networks():
+        raise InputError(unknown_name("network", network, published_networks()))
+    tensors = read_weights(paths)
+    where = ", ".join(map(str, paths))
+    found = network_of(tensors)
+    if found is None:
+        raise InputError(
+            f"{where} holds the weights of no known network; known are those of {', '.join(published_networks())}."
+        )
+    if network is not None and found != network:
+        raise InputError(f"{where} holds weights of '{found}', not of '{network}'; name that one or none.")
+    if found in _I3D_CLASSES.values():
+        _check_i3d(where, tensors)
+    files = [file for path in paths for file in files_of(path)]
+    read = [{"name": file.name, "bytes": file.stat().st_size, "sha256": file_sha256(file)} for file in files]
+    target = imported_weights(found)
+    try:
+        _write(found, tensors, read, target)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written ({error}); make room or choose another VIDBENCH_HOME.") from error
+    return found, target
+
+
+def _check_i3d(where: str, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+    proof = prove(tensors)
+    if proof.folded:
+        raise InputError(
+            f"The weights of {where} {proof.verdict}; give DeepMind's checkpoint or i3d_pretrained_400.pt."
+        )
+    from vidmetrics.networks.i3d import I3D
+
+    kernel = next(value for name, value in tensors.items() if name.removeprefix(SCOPE) == _I3D_LOGITS)
+    I3D.from_tensors(tensors, num_classes=kernel.shape[-1])
+
+
+def _write(network: str, tensors: Mapping[str, npt.NDArray[Any]], read: list[dict[str, Any]], target: Path) -> None:
+    """Write weights and record so that neither is ever seen half-written, and no record stands beside other weights."""
+    from safetensors.numpy import save_file
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    record = import_record_path(target)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{network}.") as folder:
+        weights, note = Path(folder) / target.name, Path(folder) / record.name
+        save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, weights)
+        content = {"network": network, "weights_sha256": file_sha256(weights), "files": read}
+        note.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        umask = os.umask(0)
+        os.umask(umask)
+        weights.chmod(0o666 & ~umask)
+        record.unlink(missing_ok=True)
+        weights.replace(target)
+        note.replace(record)

@@ -1,0 +1,164 @@
+"""Whether weights are the published ones: tensor by tensor for I3D, by the imported file for everything else."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vidmetrics.weights.crc32c import masked_crc32c
+from vidmetrics.weights.registry import sources
+
+SCOPE = "RGB/inception_i3d/"
+"""Name scope of every variable in the Kinetics-400 checkpoint and Hub module; the Kinetics-600 checkpoint has none."""
+
+IMAGENET = "i3d-kinetics-400-imagenet"
+_LOGITS = "Logits/Conv3d_0c_1x1/conv_3d/"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a set of weights was found to be.
+
+    Attributes:
+        checkpoint: the published checkpoint that every tensor equals; None if there is none.
+        verdict: the finding in one sentence without a full stop, for a person.
+        compared_with: the published checkpoint with the most tensors in common.
+        equal: how many tensors equal that checkpoint's.
+        total: how many tensors that checkpoint has.
+        differing: names of the tensors that differ from it, are missing, or are not in it.
+        folded: whether batch norm is folded into the convolutions, so that there is nothing to compare.
+    """
+
+    checkpoint: str | None
+    verdict: str
+    compared_with: str | None = None
+    equal: int = 0
+    total: int = 0
+    differing: tuple[str, ...] = ()
+    folded: bool = False
+
+
+@functools.cache
+def crc_table() -> Mapping[str, Mapping[str, int]]:
+    """Return the masked CRC-32C of each tensor of each published checkpoint, by the tensor's name without the scope.
+
+    The numbers are those that the published checkpoint indexes store; see ``i3d_tensor_crc32c.origin.md``.
+    """
+    table: dict[str, dict[str, int]] = {}
+    with Path(__file__).with_name("i3d_tensor_crc32c.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            name = row["tensor"].removeprefix(SCOPE)
+            table.setdefault(row["checkpoint"], {})[name] = int(row["masked_crc32c"], 16)
+    return table
+
+
+def is_network_variable(name: str) -> bool:
+    """Return whether a variable of a training checkpoint is part of the network: neither an optimizer's slot nor the step."""
+    return name != "global_step" and not name.endswith("/Momentum")
+
+
+def prove(tensors: Mapping[str, npt.NDArray[Any]], expected: str = "i3d-kinetics-400") -> Proof:
+    """Compare I3D weights with DeepMind's, tensor by tensor.
+
+    The comparison is that of the masked CRC-32C of each tensor's float32 bytes, in TensorFlow's layout, with the one that
+    the published checkpoint's index stores. Two different sets of 230 tensors do not agree in all of them by accident; a
+    checksum is no defence against somebody who means to deceive.
+
+    Args:
+        tensors: float32 arrays by their TensorFlow names, with or without the scope; kernels ``[kt, kh, kw, in, out]``,
+            batch norm of any shape.
+        expected: the checkpoint to speak of when no checkpoint has more tensors in common.
+    """
+    given = {name.removeprefix(SCOPE): value for name, value in tensors.items() if is_network_variable(name)}
+    if _is_folded(given):
+        return Proof(
+            None,
+            "cannot be proven: batch norm is folded into the convolutions, so that no tensor is left as it was published",
+            folded=True,
+        )
+    checksums = {name: _checksum(value) for name, value in given.items()}
+    found = [_compare(checkpoint, checksums, published) for checkpoint, published in crc_table().items()]
+    return max(found, key=lambda proof: (proof.equal, proof.compared_with == expected))
+
+
+def _compare(checkpoint: str, given: Mapping[str, int | None], published: Mapping[str, int]) -> Proof:
+    names = sorted(set(given) | set(published))
+    differing = tuple(name for name in names if given.get(name) is None or given[name] != published.get(name))
+    equal = sum(name in published for name in names) - sum(name in published for name in differing)
+    if differing:
+        first = ", ".join(differing[:3]) + ", …" * (len(differing) > 3)
+        verdict = f"not DeepMind's values: {len(differing)} of {len(names)} tensors differ from {checkpoint} ({first})"
+        return Proof(None, verdict, checkpoint, equal, len(published), differing)
+    if checkpoint == IMAGENET:
+        verdict = "a port trained from ImageNet (rgb_imagenet), not the FVD network"
+    else:
+        verdict = f"proven: all {equal} tensors are those of DeepMind's {checkpoint}"
+    return Proof(checkpoint, verdict, checkpoint, equal, len(published))
+
+
+def _checksum(value: npt.NDArray[Any]) -> int | None:
+    """Return the checksum of a float32 tensor; None for another dtype, which no published tensor has."""
+    value = np.asarray(value)
+    if value.dtype != np.float32:
+        return None
+    return masked_crc32c(np.ascontiguousarray(value, dtype="<f4").tobytes())
+
+
+def _is_folded(given: Mapping[str, Any]) -> bool:
+    biased = [name for name in given if name.endswith("conv_3d/b") and not name.startswith(_LOGITS)]
+    return bool(biased) and not any("batch_norm" in name for name in given)
+
+
+def import_record_path(weights: Path) -> Path:
+    """Return where the import of a weights file wrote down what it read."""
+    return weights.with_suffix(".import.json")
+
+
+def imported_from_published(network: str, weights: Path, weights_sha256: str) -> bool:
+    """Return whether a weights file was written, on this machine or another, by an import of the published file.
+
+    True says: the record beside the file names the very bytes of the weights, and says that they were made from files that
+    have the published SHA-256. That catches another file, a damaged one and a later change of the weights. It is no proof
+    against a forged record, and it trusts the importer; only I3D can be proven tensor by tensor, because only for I3D are
+    checksums of single tensors published.
+
+    Args:
+        network: name of the network.
+        weights: the weights file; its record lies beside it.
+        weights_sha256: SHA-256 of the weights file as it is now.
+    """
+    path = import_record_path(weights)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["network"] != network or record["weights_sha256"] != weights_sha256:
+            return False
+        read = {str(file["sha256"]) for file in record["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    for source in sources():
+        published = {file.sha256 for file in source.files if file.name in source.imports}
+        if source.network == network and published and None not in published and published == read:
+            return True
+    return False
+
+
+def is_proven(network: str, tensors: Mapping[str, npt.NDArray[Any]], weights: Path, weights_sha256: str) -> bool:
+    """Return whether weights, just read from a file, are known to be the ones published for a network.
+
+    Args:
+        network: name of the network.
+        tensors: what the file holds.
+        weights: the file.
+        weights_sha256: SHA-256 of the file.
+    """
+    if network in crc_table():
+        return prove(tensors, network).checkpoint == network
+    return imported_from_published(network, weights, weights_sha256)

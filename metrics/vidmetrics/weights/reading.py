@@ -1,0 +1,120 @@
+"""Reading published weights in whatever form they come, as named tensors; nothing that a file holds is executed."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vidmetrics.errors import InputError
+from vidmetrics.weights.files import read_tensors
+from vidmetrics.weights.i3d_names import is_torch_i3d, to_tensorflow
+from vidmetrics.weights.proof import is_network_variable
+from vidmetrics.weights.tf_checkpoint import open_checkpoint
+
+_TORCH_SUFFIXES = (".pt", ".pth")
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files that a path given by a user stands for.
+
+    Args:
+        path: a TF-Hub module folder, a checkpoint prefix or its ``.index``, or a single file.
+
+    Raises:
+        InputError: there is nothing of the kind.
+    """
+    if path.is_dir():
+        prefix = path / "variables" / "variables"
+        if not (path / "saved_model.pb").is_file() or not prefix.with_suffix(".index").is_file():
+            raise InputError(
+                f"The folder {path} is not a TF-Hub module, as it lacks saved_model.pb or variables/variables.index; "
+                "give the module's folder, or the file itself."
+            )
+        return _checkpoint_files(prefix)
+    if path.suffix == ".index":
+        return _checkpoint_files(path)
+    if path.is_file():
+        return [path]
+    if (path.parent / f"{path.name}.index").is_file():
+        return _checkpoint_files(path)
+    raise InputError(
+        f"There are no weights at {path}; give a TF-Hub module folder, a TensorFlow checkpoint, or a .pt, .pth, "
+        ".safetensors or .npz file."
+    )
+
+
+def _checkpoint_files(path: Path) -> list[Path]:
+    checkpoint = open_checkpoint(path)
+    index = checkpoint.prefix.parent / f"{checkpoint.prefix.name}.index"
+    return [index, *(checkpoint.data_file(shard) for shard in range(checkpoint.num_shards))]
+
+
+def read_weights(paths: Sequence[Path]) -> dict[str, npt.NDArray[Any]]:
+    """Return the tensors of published weights by name.
+
+    I3D comes under TensorFlow's names and in its layout, whatever it was read from; everything else keeps its names. Slots
+    of an optimizer are left out. More than one file is read as parts of one set of weights.
+
+    Args:
+        paths: what `files_of` takes.
+
+    Raises:
+        InputError: a file is missing, damaged, of an unknown kind, not tensors alone, or two files hold the same name.
+    """
+    tensors: dict[str, npt.NDArray[Any]] = {}
+    for path in paths:
+        part = _read_one(path)
+        if twice := sorted(set(part) & set(tensors)):
+            raise InputError(f"'{twice[0]}' is in {path} and in another file too; give each part of the weights once.")
+        tensors.update(part)
+    return to_tensorflow(tensors) if is_torch_i3d(tensors) else tensors
+
+
+def _read_one(path: Path) -> dict[str, npt.NDArray[Any]]:
+    first = files_of(path)[0]
+    if first.suffix == ".index":
+        checkpoint = open_checkpoint(first)
+        wanted = [name for name, entry in checkpoint.entries.items() if is_network_variable(name) and not entry.is_text]
+        return {name: checkpoint.read(name) for name in wanted}
+    if first.suffix in _TORCH_SUFFIXES:
+        return _read_torch(first)
+    return read_tensors(first)
+
+
+def _read_torch(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return a torch state dict as arrays; refuses everything that is not tensors by name."""
+    if _is_torchscript(path):
+        raise InputError(
+            f"{path} is a TorchScript program, which is not run; the known ones of I3D have batch norm folded in and could "
+            "not be proven, so use `vidbench weights fetch`, or give i3d_pretrained_400.pt or DeepMind's checkpoint."
+        )
+    import torch
+
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged archives raise what zipfile, pickle and torch please
+        reason = str(error).strip().split("\n", 1)[0].split(". ", 1)[0]
+        raise InputError(f"{path} cannot be read as tensors alone ({reason}); get it anew.") from error
+    if (
+        not isinstance(loaded, dict)
+        or not loaded
+        or not all(isinstance(value, torch.Tensor) for value in loaded.values())
+    ):
+        raise InputError(f"{path} does not hold tensors by name; give a state dict.")
+    try:
+        return {str(name): np.ascontiguousarray(value.detach().numpy()) for name, value in loaded.items()}
+    except (TypeError, RuntimeError) as error:
+        raise InputError(f"{path} holds a tensor that numpy does not know ({error}); give float32 weights.") from error
+
+
+def _is_torchscript(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile):  # torch says what is wrong with it
+        return False

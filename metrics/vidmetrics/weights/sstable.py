@@ -1,0 +1,99 @@
+"""Reading a sorted string table: the container of a TensorFlow checkpoint's index.
+
+The layout is LevelDB's (``doc/table_format.md`` of google/leveldb), which TensorFlow copied into ``lib/io/table``: blocks of
+sorted keys with shared prefixes, an index block that points at them, and a footer of 48 bytes that points at the index
+block and ends in a magic number. Each block is followed by its compression type and a checksum of both.
+"""
+
+from __future__ import annotations
+
+from vidmetrics.weights.crc32c import masked_crc32c
+from vidmetrics.weights.snappy import decompress
+from vidmetrics.weights.wire import DamagedError, varint
+
+MAGIC = 0xDB4775248B80FB57
+LIMIT = 64 * 2**20
+"""The most bytes that a table, or its contents, may have; the largest published index has 20 kB."""
+
+_FOOTER = 48
+_TRAILER = 5
+
+
+def read_table(data: bytes) -> dict[bytes, bytes]:
+    """Return the contents of a table, in its order.
+
+    Args:
+        data: all bytes of the file.
+
+    Raises:
+        DamagedError: it is not a table, a checksum does not fit, or the keys are not sorted.
+    """
+    if len(data) > LIMIT:
+        raise DamagedError(f"it has {len(data)} bytes, which no index has")
+    if len(data) < _FOOTER or int.from_bytes(data[-8:], "little") != MAGIC:
+        raise DamagedError("it does not end as a checkpoint index does")
+    end = len(data) - 8
+    at = len(data) - _FOOTER
+    _, at = _handle(data, at, end)  # of the meta-index, which TensorFlow leaves empty
+    index, _ = _handle(data, at, end)
+    table: dict[bytes, bytes] = {}
+    last: bytes | None = None
+    left = LIMIT
+    for _, pointer in _entries(_block(data, index, left)):
+        handle, _ = _handle(pointer, 0, len(pointer))
+        block = _block(data, handle, left)
+        left -= len(block)
+        for key, value in _entries(block):
+            if last is not None and key <= last:
+                raise DamagedError("its keys are not sorted")
+            table[key] = value
+            last = key
+    return table
+
+
+def _handle(data: bytes, at: int, end: int) -> tuple[tuple[int, int], int]:
+    """Return offset and size of a block, and the position behind them."""
+    offset, at = varint(data, at, end)
+    size, at = varint(data, at, end)
+    return (offset, size), at
+
+
+def _block(data: bytes, handle: tuple[int, int], limit: int) -> bytes:
+    offset, size = handle
+    if offset + size + _TRAILER > len(data) - _FOOTER:
+        raise DamagedError("a block lies outside of the file")
+    contents = data[offset : offset + size]
+    compression = data[offset + size]
+    stored = int.from_bytes(data[offset + size + 1 : offset + size + _TRAILER], "little")
+    if masked_crc32c(contents + bytes([compression])) != stored:
+        raise DamagedError("the checksum of a block does not fit")
+    if compression == 1:
+        return decompress(contents, limit)
+    if compression != 0:
+        raise DamagedError(f"a block has the unknown compression {compression}")
+    if size > limit:
+        raise DamagedError("its blocks overlap")
+    return contents
+
+
+def _entries(block: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the keys and values of a block."""
+    if len(block) < 4:
+        raise DamagedError("a block ends early")
+    restarts = int.from_bytes(block[-4:], "little")
+    end = len(block) - 4 * (restarts + 1)
+    if end < 0:
+        raise DamagedError("a block ends early")
+    found: list[tuple[bytes, bytes]] = []
+    at, key = 0, b""
+    while at < end:
+        shared, at = varint(block, at, end, bits=32)
+        unshared, at = varint(block, at, end, bits=32)
+        size, at = varint(block, at, end, bits=32)
+        if shared > len(key) or unshared + size > end - at:
+            raise DamagedError("an entry does not fit in its block")
+        key = key[:shared] + block[at : at + unshared]
+        at += unshared
+        found.append((key, block[at : at + size]))
+        at += size
+    return found

@@ -1,0 +1,114 @@
+"""`vidbench weights list`, `fetch`, `import`, `verify` and `where`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from vidbench.cli import options
+from vidbench.progress import Progress
+
+
+@click.group("weights")
+def command() -> None:
+    """Get the published weights of the measuring networks, and prove them tensor by tensor."""
+
+
+@command.command("list")
+@options.as_json
+def list_weights(as_json: bool) -> None:
+    """One line for each source of each network: what it is, how large, under which licence."""
+    from vidbench.weights import describe_sources
+
+    rows = describe_sources()
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    width = max(len(row["network"]) for row in rows)
+    for row in rows:
+        here = "here  " if row["here"] else "absent"
+        size = _megabytes([file["bytes"] for file in row["files"]])
+        click.echo(f"{row['network']:<{width}}  {row['source']:<11}  {here}  {size:>9}  {row['licence']}")
+        click.echo(f"{'':<{width}}  {row['origin']}")
+
+
+def _megabytes(sizes: list[int | None]) -> str:
+    """Return the size of some files; a plus says that there is more, of a size that nobody has published."""
+    known = sum(size or 0 for size in sizes)
+    return f"{known / 1e6:.1f} MB{'+' * (None in sizes)}" if known else "?"
+
+
+@command.command("fetch")
+@click.argument("networks", nargs=-1, required=True, metavar="NETWORK...")
+@click.option(
+    "--via", metavar="SOURCE", help="Another source than the first one of `weights list`; tfhub, for example."
+)
+@click.option("--offline", is_flag=True, help="Do not touch the network: import what is already there.")
+def fetch_weights(networks: tuple[str, ...], via: str | None, offline: bool) -> None:
+    """Download, verify and import the published weights of NETWORK; prints where they are.
+
+    A broken transfer goes on where it stopped when the command runs again.
+    """
+    from vidbench import weights
+
+    for network in networks:
+        click.echo(weights.fetch_weights(network, via, offline, Progress()))
+
+
+@command.command("import")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.option("--network", metavar="NETWORK", help="Refuse weights of any other; told by names and shapes by default.")
+def import_weights(paths: tuple[Path, ...], network: str | None) -> None:
+    """Import weights from a file that you have; prints where they are.
+
+    PATH is a TF-Hub module folder, a TensorFlow checkpoint (its prefix or its .index), i3d_pretrained_400.pt,
+    pt_inception-2015-12-05-6726825d.pth, .npz or .safetensors; several PATHs are parts of one set of weights.
+    """
+    from vidmetrics.weights.importing import import_weights
+
+    name, path = import_weights(paths, network)
+    click.echo(path)
+    Progress().say(f"imported {name}; `vidbench weights verify {name}` says whether these are the published weights")
+
+
+@command.command("verify")
+@click.argument("targets", nargs=-1, metavar="[NETWORK|PATH]...")
+@options.as_json
+@click.pass_context
+def verify(ctx: click.Context, targets: tuple[str, ...], as_json: bool) -> None:
+    """Say whether weights are the published ones; exit code 1 if any are not.
+
+    Without arguments every network is looked at, and those without weights are no fault.
+    """
+    from vidbench.weights import verify
+
+    verdicts = verify(targets)
+    if as_json:
+        click.echo(json.dumps([verdict.as_json() for verdict in verdicts], indent=2))
+    else:
+        width = max(len(verdict.name) for verdict in verdicts)
+        for verdict in verdicts:
+            click.echo(f"{verdict.name:<{width}}  {verdict.verdict}")
+    if any(not verdict.ok and (targets or verdict.state != "absent") for verdict in verdicts):
+        ctx.exit(1)
+
+
+@command.command("where")
+@click.argument("networks", nargs=-1, metavar="[NETWORK]...")
+@options.as_json
+def where(networks: tuple[str, ...], as_json: bool) -> None:
+    """Print where the weights of NETWORK, or of all networks, are looked for."""
+    from vidbench.weights import all_networks, weights_path
+
+    paths = {network: weights_path(network) for network in networks or all_networks()}
+    if as_json:
+        rows = [{"network": name, "path": str(path), "here": path.is_file()} for name, path in paths.items()]
+        click.echo(json.dumps(rows, indent=2))
+    elif len(networks) == 1:
+        click.echo(next(iter(paths.values())))
+    else:
+        width = max(map(len, paths))
+        for name, path in paths.items():
+            click.echo(f"{name:<{width}}  {'here  ' if path.is_file() else 'absent'}  {path}")
