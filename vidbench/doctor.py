@@ -27,7 +27,7 @@ def examine() -> dict[str, dict[str, str]]:
         "devices": _devices(),
         "folders": {"home": f"{home()} ({'VIDBENCH_HOME' if 'VIDBENCH_HOME' in os.environ else 'default'})"},
         "networks": networks,
-        "metrics": {name: _would_run(networks[metric.network]) for name, metric in METRICS.items()},
+        "metrics": {name: _would_run(networks.get(metric.network, "yes")) for name, metric in METRICS.items()},
         "tasks": {name: _task(name, networks) for name in task_names()},
         "models": dict.fromkeys(model_names(), "registered"),
         "known answers": {answer.name: _known_answer(answer, networks) for answer in KNOWN_ANSWERS},
@@ -55,7 +55,7 @@ def _devices() -> dict[str, str]:
 
 def _networks() -> dict[str, str]:
     found = {}
-    for name in dict.fromkeys(metric.network for metric in METRICS.values()):
+    for name in dict.fromkeys(metric.network for metric in METRICS.values() if metric.network):
         try:
             network = load_network(name)
         except InputError as error:

@@ -17,7 +17,7 @@ from vidbench.errors import InputError
 from vidbench.features import FeatureStore, extract, feature_store, missing_shards
 from vidbench.progress import Progress
 from vidbench.record import environment_record, network_record
-from vidbench.reference import estimate, reference_moments
+from vidbench.reference import RealSide, estimate
 from vidbench.results import EnvironmentRecord, NetworkRecord
 from vidmetrics.definitions import METRICS, MetricDefinition, get_metric
 from vidmetrics.estimators import Estimate
@@ -121,13 +121,13 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
         stores = {
             title: _features(clips, title, list(dict.fromkeys(share.values())), networks, options, ranks, progress)
             for title, clips in sides.items()
-            if title == "Samples" or any(metric.needs_reference for metric in metrics)
+            if title == "Samples" or any(metric.needs_reference != "none" for metric in metrics)
         }
         found: dict[str, MeasuredMetric] = {}
         for metric in metrics:
             by_side = {title: of_network[share[metric.network]] for title, of_network in stores.items()}
             try:
-                result = _estimate(metric, networks[metric.network], by_side)
+                result = _estimate(metric, networks[metric.network], by_side, options.shape.num_frames)
             except InputError as error:
                 if chosen[metric.id]:
                     raise
@@ -211,6 +211,12 @@ def _load_networks(
     not_measured: dict[str, str] = {}
     for id, outright in chosen.items():
         name = METRICS[id].network
+        if METRICS[id].needs_reference == "frames":
+            reason = f"The metric '{id}' compares each predicted frame with the true one, not sets of clips"
+            if outright:
+                raise InputError(f"{reason}; call vidmetrics.measure('{id}', true, predicted).")
+            not_measured[id] = f"{reason}."
+            continue
         weights = options.weights.get(name, options.weights.get(base_network(name)))
         if weights is None and not outright and not default_weights(name).is_file():
             not_measured[id] = (
@@ -220,11 +226,11 @@ def _load_networks(
             continue
         if name not in networks:
             networks[name] = load_network(name, weights=weights, device=device, precision=options.precision)
-        reason = _unfit(networks[name], options.shape.num_frames)
-        if reason and outright:
-            raise InputError(f"{reason}; change --num-frames or leave the metric '{id}' out.")
-        if reason:
-            not_measured[id] = f"{reason}."
+        unfit = _unfit(networks[name], options.shape.num_frames)
+        if unfit and outright:
+            raise InputError(f"{unfit}; change --num-frames or leave the metric '{id}' out.")
+        if unfit:
+            not_measured[id] = f"{unfit}."
     wanted = {METRICS[id].network for id in chosen if id not in not_measured}
     return {name: network for name, network in networks.items() if name in wanted}, not_measured
 
@@ -272,11 +278,12 @@ def _features(
     return dict(zip(names, stores, strict=True))
 
 
-def _estimate(metric: MetricDefinition, network: Network, stores: Mapping[str, FeatureStore]) -> Estimate:
-    moments = None
-    if metric.needs_reference:
-        moments = reference_moments(home(), stores["Real clips"], network, metric.output)
-    return estimate(metric, stores["Samples"], network, moments)
+def _estimate(
+    metric: MetricDefinition, network: Network, stores: Mapping[str, FeatureStore], num_frames: int
+) -> Estimate:
+    # Where no metric asks for real clips there is no store of theirs, and none is read.
+    real = RealSide(home(), stores.get("Real clips", stores["Samples"]), network, num_frames)
+    return estimate(metric, stores["Samples"], real)
 
 
 def _clips_record(clips: ClipFiles) -> MeasuredClips:

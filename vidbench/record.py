@@ -17,7 +17,7 @@ from vidbench import __version__
 from vidbench.features import FeatureStore, network_identity
 from vidbench.files import digest
 from vidbench.official import unofficial_reasons
-from vidbench.reference import estimate, reference_moments
+from vidbench.reference import RealSide, estimate
 from vidbench.results import (
     DataRecord,
     EnvironmentRecord,
@@ -30,7 +30,6 @@ from vidbench.results import (
     TaskRecord,
 )
 from vidbench.run import Run
-from vidmetrics.moments import Moments
 from vidmetrics.networks.base import Network
 
 Stores = dict[str, FeatureStore]
@@ -61,13 +60,11 @@ def assemble(
     metrics: dict[str, MetricRecord] = {}
     for metric in run.metrics:
         network = run.networks[metric.network]
-        moments: Moments | None = None
-        if metric.statistic == "frechet":
-            moments = reference_moments(cache, real_stores[metric.network], network, metric.output)
+        real = RealSide(cache, real_stores[metric.network], network, run.task.clips.num_frames)
         limits: dict[str, float | None] = {}
         for side, bound in bounds.items():
-            limits[side] = estimate(metric, bound[metric.network], network, moments).value if bound else None
-        found = estimate(metric, stores[metric.network], network, moments)
+            limits[side] = estimate(metric, bound[metric.network], real).value if bound else None
+        found = estimate(metric, stores[metric.network], real)
         metrics[metric.id] = MetricRecord(
             value=found.value,
             interval=found.interval,

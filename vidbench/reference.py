@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from vidbench.features import FeatureStore
 from vidbench.files import digest, written_whole
 from vidmetrics.definitions import MetricDefinition
-from vidmetrics.estimators import Estimate, make_estimator
+from vidmetrics.estimators import Estimate, Reference, make_estimator
 from vidmetrics.moments import Moments
 from vidmetrics.networks.base import Network
 
@@ -36,11 +37,44 @@ def reference_moments(root: Path, store: FeatureStore, network: Network, output:
     return moments
 
 
-def estimate(
-    definition: MetricDefinition, store: FeatureStore, network: Network, reference: Moments | None
-) -> Estimate:
-    """Compute one metric from complete shards, in the order of the indices."""
-    estimator = make_estimator(definition, network.outputs[definition.output], store.num_clips)
+@dataclass(frozen=True)
+class RealSide:
+    """The real clips under one network, handed to each metric in the form it asks for.
+
+    Attributes:
+        root: cache folder of the moments.
+        store: complete feature shards of the reference clips.
+        network: the network that made them.
+        num_frames: frames of a clip.
+    """
+
+    root: Path
+    store: FeatureStore
+    network: Network
+    num_frames: int
+
+    @property
+    def rows_per_clip(self) -> int:
+        """Rows of features of one clip."""
+        return self.network.rows_per_clip(self.num_frames)
+
+    def for_metric(self, definition: MetricDefinition) -> Reference:
+        """Return moments, an iterator over feature shards that can be read once, or None."""
+        if definition.needs_reference == "moments":
+            return reference_moments(self.root, self.store, self.network, definition.output)
+        return self.store.read(definition.output) if definition.needs_reference == "features" else None
+
+
+def estimate(definition: MetricDefinition, store: FeatureStore, real: RealSide) -> Estimate:
+    """Compute one metric from complete shards, in the order of the indices.
+
+    Args:
+        definition: the metric.
+        store: complete feature shards of the samples.
+        real: the real clips under the same network.
+    """
+    dim = real.network.outputs[definition.output]
+    estimator = make_estimator(definition, dim, store.num_clips, real.rows_per_clip)
     for features in store.read(definition.output):
         estimator.update(features)
-    return estimator.result(reference)
+    return estimator.result(real.for_metric(definition))

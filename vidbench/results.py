@@ -44,7 +44,7 @@ class MetricRecord(_Record):
 
     value: float
     interval: tuple[float, float] | None = Field(
-        description="95 % jackknife interval over the generated clips at this N, the real side held fixed."
+        description="95 % interval over the generated clips at this N, the real side held fixed; docs/metrics.md says how."
     )
     num_samples: int
     num_reference: int | None = Field(description="Real clips compared with; null for metrics that use none.")

@@ -88,6 +88,12 @@ def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progr
         raise InputError(f"--num-samples {num_samples} is too few for a covariance: give 2 or more.")
     device = choose_device(options.device, ranks)
     metrics = tuple(get_metric(name) for name in task.evaluation.metrics)
+    for metric in metrics:
+        if metric.needs_reference == "frames":
+            raise InputError(
+                f"The metric '{metric.id}' compares each predicted frame with the true one, and a task measures sets of "
+                f"clips: leave it out of the task and call vidmetrics.measure('{metric.id}', true, predicted)."
+            )
     wanted = task.reference.num_clips
     reference = open_dataset(task, task.data.reference_split, options.data, None if wanted == "all" else wanted)
     evaluation = open_dataset(task, task.data.evaluation_split, options.data, num_samples)

@@ -2,7 +2,8 @@
 
 The interval of an estimate describes one thing: how the value would scatter if other samples were generated, at this
 number of samples and against this very reference. The reference is held fixed, and the bias of the estimator at this
-number of samples is part of what the interval covers.
+number of samples is part of what the interval covers. Where each frame has features of its own, the groups are groups
+of clips all the same: the frames of one clip are not independent.
 
 Rows are put into blocks at fixed indices before anything is summed, so that an estimate has the same bits whatever the
 sizes of the batches in which the rows arrive.
@@ -10,11 +11,12 @@ sizes of the batches in which the rows arrive.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +27,7 @@ from vidmetrics.errors import InputError
 from vidmetrics.frechet import distance, gaussian
 from vidmetrics.frechet_float32 import distance_float32_svd
 from vidmetrics.inception_score import ScoreSums, score, score_sums
-from vidmetrics.intervals import jackknife_interval
+from vidmetrics.intervals import cut, jackknife_interval
 from vidmetrics.moments import Moments, check_rows
 
 _BLOCK = 256
@@ -49,14 +51,34 @@ class Estimate:
     num_reference: int | None
 
 
-class _RowBlocks:
-    """Cuts a stream of rows at fixed indices: at the ends of its groups, and every `_BLOCK` rows within a group."""
+Reference: TypeAlias = "Moments | Iterable[npt.NDArray[Any]] | None"
+"""What an estimator is handed of the real side, as `MetricDefinition.needs_reference` says: moments, or features real
+``[n, D]`` in batches, or nothing."""
 
-    def __init__(self, width: int, num_samples: int, groups: int) -> None:
-        if num_samples < 1 or width < 1:
+
+class Estimator(Protocol):
+    """A metric over a stream of features."""
+
+    def update(self, features: npt.NDArray[Any], /) -> None:
+        """Add the next samples in index order, real ``[n, D]``."""
+        ...
+
+    def result(self, reference: Any, /) -> Estimate:
+        """Return the estimate against a `Reference`, which is held fixed."""
+        ...
+
+
+class _RowBlocks:
+    """Cuts a stream of rows at fixed indices: at the ends of its groups, and every `_BLOCK` rows within a group.
+
+    Groups are contiguous ranges of whole samples; a sample has one row, or one for each of its frames.
+    """
+
+    def __init__(self, width: int, num_samples: int, groups: int, rows_per_sample: int = 1) -> None:
+        if num_samples < 1 or width < 1 or rows_per_sample < 1:
             raise InputError(f"An estimate of {num_samples} samples of size {width} is empty; both must be at least 1.")
-        self.width, self.num_samples, self.seen = width, num_samples, 0
-        ends = [(g + 1) * num_samples // groups for g in range(groups)]
+        self.width, self.num_samples, self.rows_per_sample, self.seen = width, num_samples, rows_per_sample, 0
+        ends = [(g + 1) * num_samples // groups * rows_per_sample for g in range(groups)]
         starts = [0, *ends[:-1]]
         self._cuts = [
             (group, min(begin + _BLOCK, end))
@@ -71,10 +93,8 @@ class _RowBlocks:
         rows = np.asarray(rows)
         if rows.ndim != 2 or rows.shape[1] != self.width:
             raise InputError(f"The features have shape {list(rows.shape)}, but [N, {self.width}] is needed.")
-        if self.seen + len(rows) > self.num_samples:
-            raise InputError(
-                f"{self.seen + len(rows)} samples came where {self.num_samples} were announced; score just that many."
-            )
+        if self.seen + len(rows) > self.num_samples * self.rows_per_sample:
+            raise InputError(self._miscounted(self.seen + len(rows)))
         self.seen += len(rows)
         if not self._cuts or self._cuts[-1][1] > self.seen:
             self._waiting.append(rows.copy())  # the caller may reuse his buffer
@@ -89,12 +109,22 @@ class _RowBlocks:
         return done
 
     def check_complete(self) -> None:
-        if self.seen != self.num_samples:
-            raise InputError(f"{self.seen} samples came where {self.num_samples} were announced; score just that many.")
+        if self.seen != self.num_samples * self.rows_per_sample:
+            raise InputError(self._miscounted(self.seen))
+
+    def _miscounted(self, rows: int) -> str:
+        return counting_message(rows, self.num_samples, self.rows_per_sample)
 
 
-def _num_groups(groups: int, num_samples: int) -> int:
-    """Number of jackknife groups: at least two samples in each; 1 (no interval) where fewer than 3 are possible."""
+def counting_message(rows: int, num_samples: int, rows_per_sample: int) -> str:
+    """Return the sentence that says another number of samples came than was announced."""
+    if rows_per_sample == 1:
+        return f"{rows} samples came where {num_samples} were announced; score just that many."
+    return f"{rows} frames came where {num_samples} clips of {rows_per_sample} were announced; score just that many."
+
+
+def num_groups(groups: int, num_samples: int) -> int:
+    """Return the number of jackknife groups: at least two samples in each; 1 (no interval) where fewer than 3 are possible."""
     possible = min(groups, num_samples // 2)
     return possible if possible >= 3 else 1
 
@@ -106,16 +136,23 @@ class FrechetEstimator:
         dim: number of features per sample.
         num_samples: exact number of samples that will come.
         groups: jackknife groups, contiguous index ranges ``g*N//G``; fewer where there are few samples.
+        rows_per_sample: rows of each sample: 1, or its number of frames.
         ddof: the covariances of both sides divide by ``N - ddof``.
         root: how the matrix root is taken, see `vidmetrics.conventions.Convention`.
     """
 
     def __init__(
-        self, dim: int, num_samples: int, groups: int = 20, ddof: int = 1, root: Root = "frechet-exact"
+        self,
+        dim: int,
+        num_samples: int,
+        groups: int = 20,
+        rows_per_sample: int = 1,
+        ddof: int = 1,
+        root: Root = "frechet-exact",
     ) -> None:
-        count = _num_groups(groups, num_samples)
+        count = num_groups(groups, num_samples)
         self._ddof, self._root = ddof, root
-        self._blocks = _RowBlocks(dim, num_samples, count)
+        self._blocks = _RowBlocks(dim, num_samples, count, rows_per_sample)
         self._groups = [Moments(dim) for _ in range(count)]
 
     def update(self, features: npt.NDArray[Any]) -> None:
@@ -125,7 +162,8 @@ class FrechetEstimator:
             InputError: wrong shape, NaN or infinity, or more samples than announced.
         """
         for group, first, rows in self._blocks.push(features):
-            self._groups[group].update(check_rows(rows, self._blocks.width, "features", first))
+            blocks = self._blocks
+            self._groups[group].update(check_rows(rows, blocks.width, "features", first, blocks.rows_per_sample))
 
     def result(self, reference: Moments | None) -> Estimate:
         """Return the estimate; the reference is held fixed.
@@ -149,7 +187,10 @@ class FrechetEstimator:
         interval = None
         if len(self._groups) > 1:
             interval = jackknife_interval(value, [value_of(m) for m in _leave_one_out(self._groups)])
-        return Estimate(value, interval, self._blocks.num_samples, reference.count)
+        num_reference = reference.count // self._blocks.rows_per_sample
+        # Only the exact distance cannot be negative.
+        lowest = 0.0 if self._root == "frechet-exact" else -math.inf
+        return Estimate(value, cut(interval, lowest=lowest), self._blocks.num_samples, num_reference)
 
     def _covariance(self, moments: Moments) -> npt.NDArray[np.float64]:
         """Return the covariance with this estimator's ``ddof``; moments keep the unbiased one."""
@@ -169,18 +210,21 @@ class InceptionScoreEstimator:
         num_samples: exact number of samples that will come.
         splits: number of contiguous parts.
         groups: jackknife groups where there are fewer than 3 splits; fewer where there are few samples.
+        rows_per_sample: rows of each sample: 1, or its number of frames; a split holds whole samples.
 
     Raises:
         InputError: fewer samples than splits.
     """
 
-    def __init__(self, num_classes: int, num_samples: int, splits: int, groups: int = 20) -> None:
+    def __init__(
+        self, num_classes: int, num_samples: int, splits: int, groups: int = 20, rows_per_sample: int = 1
+    ) -> None:
         if not 1 <= splits <= num_samples:
             raise InputError(f"{num_samples} samples cannot be cut into {splits} splits; give more samples.")
         self._splits = splits
         # Two splits are halves of an even number of groups, so that no group crosses the border of a split.
-        self._cells = splits if splits >= 3 else splits * _num_groups(groups // splits, num_samples // splits)
-        self._blocks = _RowBlocks(num_classes, num_samples, self._cells)
+        self._cells = splits if splits >= 3 else splits * num_groups(groups // splits, num_samples // splits)
+        self._blocks = _RowBlocks(num_classes, num_samples, self._cells, rows_per_sample)
         self._sums = [ScoreSums(0, 0.0, np.zeros(num_classes)) for _ in range(self._cells)]
 
     def update(self, logits: npt.NDArray[Any]) -> None:
@@ -190,7 +234,7 @@ class InceptionScoreEstimator:
             InputError: wrong shape, NaN or ``+inf``, or more samples than announced.
         """
         for cell, first, rows in self._blocks.push(logits):
-            self._sums[cell] = self._sums[cell] + score_sums(rows, first)
+            self._sums[cell] = self._sums[cell] + score_sums(rows, first, self._blocks.rows_per_sample)
 
     def result(self, reference: Moments | None = None) -> Estimate:
         """Return the estimate; a reference is not used and must be None.
@@ -206,7 +250,8 @@ class InceptionScoreEstimator:
         interval = None
         if self._cells >= 3:
             interval = jackknife_interval(value, [self._score_of([c for c in cells if c != gone]) for gone in cells])
-        return Estimate(value, interval, self._blocks.num_samples, None)
+        classes = float(self._blocks.width)
+        return Estimate(value, cut(interval, lowest=1.0, highest=classes), self._blocks.num_samples, None)
 
     def _score_of(self, cells: Sequence[int]) -> float:
         per_split = self._cells // self._splits
@@ -216,19 +261,33 @@ class InceptionScoreEstimator:
         return float(np.mean([score(reduce(add, parts)) for parts in splits.values()]))
 
 
-def make_estimator(
-    definition: MetricDefinition, dim: int, num_samples: int
-) -> FrechetEstimator | InceptionScoreEstimator:
-    """Return the estimator of a metric.
+def make_estimator(definition: MetricDefinition, dim: int, num_samples: int, rows_per_sample: int = 1) -> Estimator:
+    """Return the estimator of a metric on features.
 
     Args:
         definition: the metric.
         dim: size of the network output that it measures.
         num_samples: exact number of generated samples that will come.
+        rows_per_sample: rows of features of each sample, see `vidmetrics.networks.base.Network.rows_per_clip`.
+
+    Raises:
+        InputError: the metric compares frames and has no features, or cannot be measured on so few samples.
     """
     if definition.statistic == "frechet":
-        return FrechetEstimator(dim, num_samples, ddof=definition.ddof, root=definition.root)
-    return InceptionScoreEstimator(dim, num_samples, definition.splits or 1)
+        return FrechetEstimator(
+            dim, num_samples, rows_per_sample=rows_per_sample, ddof=definition.ddof, root=definition.root
+        )
+    if definition.statistic == "inception-score":
+        splits = definition.splits or 1
+        return InceptionScoreEstimator(dim, num_samples, splits, rows_per_sample=rows_per_sample)
+    from vidmetrics.kept_features import KEPT_ESTIMATORS
+
+    if definition.statistic not in KEPT_ESTIMATORS:
+        raise InputError(
+            f"The metric '{definition.id}' compares predicted with true frames and has no features; use "
+            "vidmetrics.measure with clips."
+        )
+    return KEPT_ESTIMATORS[definition.statistic](dim, num_samples, rows_per_sample)
 
 
 def _merged(parts: Sequence[Moments]) -> Moments:

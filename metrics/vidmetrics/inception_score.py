@@ -33,12 +33,13 @@ class ScoreSums:
         return ScoreSums(self.count + other.count, self.plogp + other.plogp, self.p + other.p)
 
 
-def score_sums(logits: npt.NDArray[Any], first_index: int = 0) -> ScoreSums:
+def score_sums(logits: npt.NDArray[Any], first_index: int = 0, rows_per_sample: int = 1) -> ScoreSums:
     """Return the sums of a batch.
 
     Args:
         logits: real ``[N, C]``; ``-inf`` is a probability of exactly 0.
         first_index: index of the first row in the whole stream, for messages.
+        rows_per_sample: rows of one clip, for messages.
 
     Raises:
         InputError: another shape or dtype; a row with NaN, ``+inf`` or without any finite value.
@@ -49,10 +50,9 @@ def score_sums(logits: npt.NDArray[Any], first_index: int = 0) -> ScoreSums:
     values = logits.astype(np.float64)
     bad = np.isnan(values).any(axis=1) | ~np.isfinite(values.max(axis=1, initial=-np.inf))
     if bad.any():
-        row = first_index + int(np.argmax(bad))
-        raise InputError(
-            f"The logits of sample {row} hold NaN or infinity; look at the clip and the network behind it."
-        )
+        sample, frame = divmod(first_index + int(np.argmax(bad)), rows_per_sample)
+        place = f"sample {sample}" if rows_per_sample == 1 else f"sample {sample}, frame {frame},"
+        raise InputError(f"The logits of {place} hold NaN or infinity; look at the clip and the network behind it.")
     shifted = values - values.max(axis=1, keepdims=True, initial=-np.inf)
     exponentials = np.exp(shifted)
     totals = exponentials.sum(axis=1, keepdims=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from vidmetrics.errors import InputError
 
 if TYPE_CHECKING:
+    from vidmetrics.definitions import MetricDefinition
     from vidmetrics.estimators import Estimate
     from vidmetrics.networks import Network
 
@@ -32,11 +33,13 @@ def measure(
     """Measure clips by a metric id.
 
     The clips may be an array or an iterable of batches; the features of the generated ones are kept until their number
-    is known (4 bytes times features times clips), those of the real ones are not.
+    is known (4 bytes times features times rows), those of the real ones where the metric asks for features and not for
+    moments. PSNR and SSIM compare clip i with clip i, and are given the predicted frames alone.
 
     Args:
         metric: a metric id, see `vidmetrics.METRICS`.
         real_clips: uint8 ``[N, T, H, W, 3]``, or batches of it; None for a metric that looks at generated clips alone.
+            For PSNR and SSIM, the true frames of each predicted clip.
         generated_clips: uint8 ``[N, T, H, W, 3]``, or batches of it.
         network: a loaded network to use; None loads the metric's own network with its default weights.
         device: where to load that network.
@@ -48,37 +51,91 @@ def measure(
         InputError: unknown metric, clips of another dtype or shape, too few clips, missing weights.
     """
     from vidmetrics.definitions import get_metric
-    from vidmetrics.estimators import make_estimator
+
+    definition = get_metric(metric)
+    if definition.needs_reference != "none" and real_clips is None:
+        raise InputError(f"The metric '{metric}' compares with real clips; give them.")
+    if definition.needs_reference == "none" and real_clips is not None:
+        raise InputError(f"The metric '{metric}' looks at generated clips alone; pass None for the real ones.")
+    if definition.needs_reference == "frames":
+        if network is not None:
+            raise InputError(f"The metric '{metric}' compares frames and uses no network; leave it out.")
+        return _compare_frames(definition, _at_once(real_clips), _at_once(generated_clips))
+    return _measure_features(definition, real_clips, generated_clips, network, device)
+
+
+def _measure_features(
+    definition: MetricDefinition, real_clips: Clips | None, generated_clips: Clips, network: Network | None, device: str
+) -> Estimate:
+    from dataclasses import replace
+
+    from vidmetrics.estimators import Reference, make_estimator
     from vidmetrics.moments import Moments
     from vidmetrics.networks import load_network
 
-    definition = get_metric(metric)
-    if definition.needs_reference and real_clips is None:
-        raise InputError(f"The metric '{metric}' compares with real clips; give them.")
-    if not definition.needs_reference and real_clips is not None:
-        raise InputError(f"The metric '{metric}' looks at generated clips alone; pass None for the real ones.")
     if network is None:
         network = load_network(definition.network, device=device)
     elif network.name != definition.network:
-        raise InputError(f"The metric '{metric}' is defined on '{definition.network}', not on '{network.name}'.")
+        raise InputError(f"The metric '{definition.id}' is defined on '{definition.network}', not on '{network.name}'.")
     dim = network.outputs[definition.output]
-    reference = None
-    if real_clips is not None:
+    real = _CountedFeatures(network, definition.output, real_clips)
+    reference: Reference = None
+    if definition.needs_reference == "moments":
         reference = Moments(dim)
-        for features in _features(network, definition.output, real_clips):
+        for features in real:
             reference.update(features)
-    generated = list(_features(network, definition.output, generated_clips))
-    if not generated:
+    elif definition.needs_reference == "features":
+        reference = list(real)
+    counted = _CountedFeatures(network, definition.output, generated_clips)
+    generated = list(counted)
+    if not counted.num_clips:
         raise InputError("There are no generated clips to measure; give at least two.")
-    estimator = make_estimator(definition, dim, sum(map(len, generated)))
+    rows, uneven = divmod(sum(map(len, generated)), counted.num_clips)
+    if uneven:
+        raise InputError(f"The metric '{definition.id}' needs clips of one length; give all the same number of frames.")
+    estimator = make_estimator(definition, dim, counted.num_clips, rows)
     for features in generated:
         estimator.update(features)
-    return estimator.result(reference)
+    estimate = estimator.result(reference)
+    # The two sides may hold clips of different lengths; what is counted is clips.
+    return estimate if reference is None else replace(estimate, num_reference=real.num_clips)
 
 
-def _features(network: Network, output: str, clips: Clips) -> Iterator[npt.NDArray[np.float32]]:
-    for batch in _batches(clips):
-        yield network(batch)[output]
+def _compare_frames(
+    definition: MetricDefinition, true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any]
+) -> Estimate:
+    from vidmetrics.estimators import Estimate
+    from vidmetrics.frames import psnr_frames, ssim_frames
+    from vidmetrics.intervals import cut, mean_interval
+
+    score_frames = psnr_frames if definition.statistic == "psnr" else ssim_frames
+    scores_N = score_frames(true_NTHWC, predicted_NTHWC).mean(axis=1)
+    interval = mean_interval(scores_N) if np.isfinite(scores_N).all() else None
+    highest = np.inf if definition.statistic == "psnr" else 1.0
+    return Estimate(float(scores_N.mean()), cut(interval, highest=highest), len(scores_N), len(scores_N))
+
+
+def _at_once(clips: Clips | None) -> npt.NDArray[Any]:
+    if isinstance(clips, np.ndarray):
+        return clips
+    batches = [] if clips is None else list(clips)
+    if not batches:
+        raise InputError("There are no clips to compare; give as many true as predicted ones.")
+    return np.concatenate(batches)
+
+
+class _CountedFeatures:
+    """Features batch by batch, and how many clips they came from."""
+
+    def __init__(self, network: Network, output: str, clips: Clips | None) -> None:
+        self.num_clips = 0
+        self._network, self._output, self._clips = network, output, clips
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        for batch in _batches(() if self._clips is None else self._clips):
+            features = self._network(batch)[self._output]
+            self.num_clips += len(batch)
+            yield features
 
 
 def _batches(clips: Clips) -> Iterator[npt.NDArray[Any]]:
@@ -138,3 +195,49 @@ def fid_shapes(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu"
 def is_shapes(generated_clips: Clips, *, device: str = "cpu") -> float:
     """Return the metric ``is-shapes``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
     return measure("is-shapes", None, generated_clips, device=device).value
+
+
+def _comparing(metric: str) -> Callable[..., float]:
+    """Return the one-call function of a metric that compares with real clips."""
+
+    def function(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
+        return measure(metric, real_clips, generated_clips, device=device).value
+
+    return _named(function, metric)
+
+
+def _alone(metric: str) -> Callable[..., float]:
+    """Return the one-call function of a metric that looks at generated clips alone."""
+
+    def function(generated_clips: Clips, *, device: str = "cpu") -> float:
+        return measure(metric, None, generated_clips, device=device).value
+
+    return _named(function, metric)
+
+
+def _named(function: Callable[..., float], metric: str) -> Callable[..., float]:
+    function.__name__ = function.__qualname__ = metric.replace("-", "_") + "_" * (metric == "is")
+    function.__doc__ = f"Return the metric ``{metric}``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."
+    return function
+
+
+coverage = _comparing("coverage")
+coverage_shapes = _comparing("coverage-shapes")
+density = _comparing("density")
+density_shapes = _comparing("density-shapes")
+fid = _comparing("fid")
+fid_c3d_ucf101 = _comparing("fid-c3d-ucf101")
+fid_inf = _comparing("fid-inf")
+fvd_inf = _comparing("fvd-inf")
+fvd_inf_shapes = _comparing("fvd-inf-shapes")
+is_ = _alone("is")  # `is` is a word of the language
+is_c3d_ucf101 = _alone("is-c3d-ucf101")
+kid = _comparing("kid")
+kvd = _comparing("kvd")
+kvd_shapes = _comparing("kvd-shapes")
+precision = _comparing("precision")
+precision_shapes = _comparing("precision-shapes")
+psnr = _comparing("psnr")
+recall = _comparing("recall")
+recall_shapes = _comparing("recall-shapes")
+ssim = _comparing("ssim")

@@ -18,7 +18,7 @@ from vidmetrics.errors import InputError
 Array = npt.NDArray[np.float64]
 
 
-def check_rows(rows: npt.NDArray[Any], width: int, what: str, first_index: int = 0) -> Array:
+def check_rows(rows: npt.NDArray[Any], width: int, what: str, first_index: int = 0, rows_per_sample: int = 1) -> Array:
     """Return rows as float64 ``[N, width]`` after checking them.
 
     Args:
@@ -26,6 +26,7 @@ def check_rows(rows: npt.NDArray[Any], width: int, what: str, first_index: int =
         width: number of columns wanted.
         what: what the rows are, for messages, e.g. ``"features"``.
         first_index: index of the first row in the whole stream, for messages.
+        rows_per_sample: rows of one clip, for messages.
 
     Raises:
         InputError: another shape or a dtype that is not real, or a NaN or infinity (names the first such row).
@@ -40,8 +41,9 @@ def check_rows(rows: npt.NDArray[Any], width: int, what: str, first_index: int =
     values = rows.astype(np.float64)
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
-        row = int(np.argmax(bad))
-        raise InputError(f"The {what} of sample {first_index + row} hold NaN or infinity; look at the clip behind it.")
+        sample, frame = divmod(first_index + int(np.argmax(bad)), rows_per_sample)
+        place = f"sample {sample}" if rows_per_sample == 1 else f"sample {sample}, frame {frame},"
+        raise InputError(f"The {what} of {place} hold NaN or infinity; look at the clip behind it.")
     return values
 
 

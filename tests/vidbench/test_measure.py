@@ -226,7 +226,14 @@ def test_what_cannot_run_is_said_or_refused(arrays):
     assert {"fvd-shapes", "is-shapes"} <= set(result.metrics)
     assert set(CONVENTIONS) <= set(result.not_measured)
     assert set(result.metrics) | set(result.not_measured) == {id for id in METRICS if id[:3] == "fvd"} | {"is-shapes"}
-    assert all("i3d-kinetics-400.safetensors" in reason for reason in result.not_measured.values())
+    assert all("i3d-kinetics-400.safetensors" in result.not_measured[id] for id in CONVENTIONS)
+    # Nine clips are too few for an extrapolation, and its own sentence says so.
+    assert "fvd-inf-shapes" in result.not_measured
+    assert (
+        "predicted frame" in measure_clips(real, generated, options("[ps]s*", "is-shapes"), QUIET).not_measured["psnr"]
+    )
+    with pytest.raises(InputError, match="'ssim' compares each predicted frame"):
+        measure_clips(real, generated, options("ssim"), QUIET)
     assert result.metrics["is-shapes"].num_reference is None
     with pytest.raises(InputError, match=r"weights of 'i3d-kinetics-400' .*are not at"):
         measure_clips(real, generated, options("fvd*", "fvd-cdfvd"), QUIET)

@@ -33,9 +33,9 @@ def test_frechet_value_and_interval(count, groups):
     estimate = feed(FrechetEstimator(5, count), rows, 1, 3, count // 2).result(reference)
     bounds = [g * count // groups for g in range(groups + 1)]
     folds = [np.delete(rows, np.s_[bounds[g] : bounds[g + 1]], axis=0) for g in range(groups)]
-    expected = jackknife_interval(direct(rows, reference), [direct(fold, reference) for fold in folds])
+    low, high = jackknife_interval(direct(rows, reference), [direct(fold, reference) for fold in folds])
     assert estimate.value == pytest.approx(direct(rows, reference), rel=1e-11)
-    assert estimate.interval == pytest.approx(expected, rel=1e-9)
+    assert estimate.interval == pytest.approx((max(low, 0), high), rel=1e-9)
     assert (estimate.num_samples, estimate.num_reference) == (count, 90)
 
 
@@ -126,13 +126,52 @@ def test_a_reference_where_it_belongs():
         InceptionScoreEstimator(3, 10, 11)
 
 
-def test_every_metric_has_its_estimator():
-    logits = np.random.default_rng(5).normal(size=(100, 8))
+def test_every_metric_on_features_has_its_estimator():
+    logits = np.random.default_rng(5).normal(size=(1040, 8)).astype(np.float32)
+    real = np.random.default_rng(6).normal(size=(1000, 8)).astype(np.float32)
     for definition in METRICS.values():
-        reference = reference_of(8) if definition.needs_reference else None
-        value = feed(make_estimator(definition, 8, 100), logits).result(reference).value
-        if definition.needs_reference:
-            exact = direct(logits, reference, definition.ddof)
-            assert value == pytest.approx(exact, rel=1e-10 if definition.root == "frechet-exact" else 1e-4)
-        else:
-            assert value == pytest.approx(inception_score(logits, definition.splits)[0], rel=1e-12)
+        if definition.needs_reference == "frames":
+            with pytest.raises(InputError, match="use vidmetrics"):
+                make_estimator(definition, 8, 1040)
+            continue
+        reference = {"none": None, "moments": reference_of(8), "features": iter(np.split(real, [400]))}
+        estimate = feed(make_estimator(definition, 8, 1040), logits).result(reference[definition.needs_reference])
+        assert estimate.num_samples == 1040
+        if definition.statistic == "frechet":
+            exact = direct(logits.astype(np.float64), reference_of(8), definition.ddof)
+            assert estimate.value == pytest.approx(exact, rel=1e-10 if definition.root == "frechet-exact" else 1e-4)
+        elif definition.statistic == "inception-score":
+            assert estimate.value == pytest.approx(inception_score(logits, definition.splits)[0], rel=1e-12)
+        elif definition.needs_reference == "features":
+            assert estimate.num_reference == 1000
+
+
+def test_groups_of_frames_are_groups_of_clips():
+    rows = np.random.default_rng(7).normal(size=(70 * 3, 4))
+    reference = reference_of(4)
+    estimate = feed(FrechetEstimator(4, 70, rows_per_sample=3), rows, 1, 100).result(reference)
+    bounds = [3 * (g * 70 // 20) for g in range(21)]
+    folds = [np.delete(rows, np.s_[bounds[g] : bounds[g + 1]], axis=0) for g in range(20)]
+    low, high = jackknife_interval(direct(rows, reference), [direct(fold, reference) for fold in folds])
+    assert estimate.value == pytest.approx(direct(rows, reference), rel=1e-11)
+    assert estimate.interval == pytest.approx((max(low, 0), high), rel=1e-9)
+    assert (estimate.num_samples, estimate.num_reference) == (70, 30)
+    score = feed(InceptionScoreEstimator(4, 70, 10, rows_per_sample=3), rows, 50).result()
+    assert score.value == pytest.approx(inception_score(rows, 10)[0], rel=1e-12)
+    with pytest.raises(InputError, match="209 frames came where 70 clips of 3"):
+        feed(FrechetEstimator(4, 70, rows_per_sample=3), rows[:-1]).result(reference)
+    rows[100, 2] = np.inf
+    for estimator in (FrechetEstimator(4, 70, rows_per_sample=3), InceptionScoreEstimator(4, 70, 1, 20, 3)):
+        with pytest.raises(InputError, match="sample 33, frame 1, hold NaN"):
+            feed(estimator, rows)
+
+
+def test_intervals_end_where_values_end():
+    rng = np.random.default_rng(8)
+    reference = reference_of(4, 3000)
+    lows = [feed(FrechetEstimator(4, 40), rng.normal(size=(40, 4))).result(reference).interval[0] for _ in range(20)]
+    assert min(lows) == 0
+    flat = feed(InceptionScoreEstimator(4, 60, 1), 1e-3 * rng.normal(size=(60, 4))).result()
+    sharp = feed(InceptionScoreEstimator(4, 60, 1), 20 * np.eye(4)[np.arange(60) % 4]).result()
+    assert flat.interval[0] >= 1
+    assert sharp.interval[1] <= 4

@@ -10,7 +10,22 @@ import pytest
 import torch
 
 import vidmetrics
-from vidmetrics import METRICS, InputError, frechet_distance, get_metric, inception_score, measure
+from vidmetrics import (
+    METRICS,
+    InputError,
+    density_coverage,
+    frechet_distance,
+    get_metric,
+    inception_score,
+    kid_subsets,
+    measure,
+    polynomial_mmd,
+    precision_recall,
+    psnr_frames,
+    ssim_frames,
+)
+from vidmetrics.extrapolation import frechet_at_infinity
+from vidmetrics.frechet import gaussian
 from vidmetrics.networks.base import Network
 
 
@@ -50,6 +65,23 @@ def test_definitions():
         "fvd-cdfvd": ("i3d-kinetics-400+cdfvd", "logits", "frechet", None, False),
         "fid-i3d-k600": ("i3d-kinetics-600", "pool", "frechet", None, False),
         "is-i3d-k600": ("i3d-kinetics-600", "logits", "inception-score", 10, True),
+        "kvd": ("i3d-kinetics-400", "logits", "kernel", None, False),
+        "fid": ("inception-2015-12-05", "pool", "frechet", None, False),
+        "is": ("inception-2015-12-05", "logits-unbiased", "inception-score", 10, True),
+        "kid": ("inception-2015-12-05", "pool", "kernel-subsets", None, False),
+        "is-c3d-ucf101": ("c3d-ucf101", "logits", "inception-score", 1, True),
+        "fid-c3d-ucf101": ("c3d-ucf101", "fc7", "frechet", None, False),
+        **{
+            id: (*place, id.removesuffix("-shapes"), None, True)
+            for name in ("precision", "recall", "density", "coverage")
+            for id, place in ((name, ("i3d-kinetics-400", "logits")), (f"{name}-shapes", ("shapes", "pool")))
+        },
+        "psnr": ("", "", "psnr", None, True),
+        "ssim": ("", "", "ssim", None, True),
+        "fvd-inf": ("i3d-kinetics-400", "logits", "frechet-inf", None, False),
+        "fid-inf": ("inception-2015-12-05", "pool", "frechet-inf", None, False),
+        "kvd-shapes": ("shapes", "logits", "kernel", None, False),
+        "fvd-inf-shapes": ("shapes", "logits", "frechet-inf", None, False),
         "fvd-shapes": ("shapes", "logits", "frechet", None, False),
         "fid-shapes": ("shapes", "pool", "frechet", None, False),
         "is-shapes": ("shapes", "logits", "inception-score", 1, True),
@@ -64,13 +96,26 @@ def test_definitions():
 class Colours(torch.nn.Module):
     """Mean colour as logits, two pixels as pool."""
 
-    outputs = {"logits": 3, "pool": 2}  # noqa: RUF012
+    outputs = {"logits": 3, "pool": 2, "logits-unbiased": 3, "fc7": 2}  # noqa: RUF012
     min_frames = 1
     preprocessing = "none"
 
     def forward(self, clips_NTHWC):
         floats = clips_NTHWC.float() / 64
-        return {"logits": floats.mean(dim=(1, 2, 3)), "pool": floats[:, 0, 0, :2, 0]}
+        logits, pool = floats.mean(dim=(1, 2, 3)), floats[:, 0, 0, :2, 0]
+        return {"logits": logits, "pool": pool, "logits-unbiased": logits, "fc7": pool}
+
+
+class FrameColours(torch.nn.Module):
+    """The same of every frame, as a network that measures frames answers: clip by clip."""
+
+    outputs = Colours.outputs
+    min_frames = 1
+    preprocessing = "none"
+    per_frame = True
+
+    def forward(self, clips_NTHWC):
+        return Colours()(clips_NTHWC.flatten(0, 1)[:, None])
 
 
 @pytest.fixture
@@ -78,7 +123,8 @@ def colours(monkeypatch):
     """Every network is replaced by one that numpy can follow."""
 
     def load(name, weights=None, device="cpu", precision="exact"):
-        return Network(name, Colours(), device=device, precision=precision, weights_sha256="0" * 64, proven=False)
+        body = FrameColours() if name.startswith("inception") else Colours()
+        return Network(name, body, device=device, precision=precision, weights_sha256="0" * 64, proven=False)
 
     monkeypatch.setattr("vidmetrics.networks.load_network", load)
     return load
@@ -94,30 +140,63 @@ def by_numpy(id, real, generated):
     definition = get_metric(id)
 
     def features(clips):
-        floats = clips.astype(np.float64) / 64
-        return floats.mean(axis=(1, 2, 3)) if definition.output == "logits" else floats[:, 0, 0, :2, 0]
+        if definition.network.startswith("inception"):
+            clips = clips.reshape(-1, 1, *clips.shape[2:])
+        floats = clips.astype(np.float32) / 64
+        return floats.mean(axis=(1, 2, 3)) if "logits" in definition.output else floats[:, 0, 0, :2, 0]
 
+    if definition.needs_reference == "frames":
+        return {"psnr": psnr_frames, "ssim": ssim_frames}[id](real, generated).mean()
     if definition.statistic == "inception-score":
         return inception_score(features(generated), definition.splits)[0]
-    (a, b) = (features(real), features(generated))
-    cov_a, cov_b = (np.cov(x, rowvar=False, ddof=definition.ddof) for x in (a, b))
-    return frechet_distance(a.mean(0), cov_a, b.mean(0), cov_b)
+    a, b = features(real), features(generated)
+    cov_a, cov_b = (np.cov(x.T, ddof=definition.ddof) for x in (a, b))
+    return {
+        "frechet": lambda: frechet_distance(a.mean(0), cov_a, b.mean(0), cov_b),
+        "kernel": lambda: polynomial_mmd(a, b),
+        "kernel-subsets": lambda: kid_subsets(b, a)[0],
+        "precision": lambda: precision_recall(a, b)[0],
+        "recall": lambda: precision_recall(a, b)[1],
+        "density": lambda: density_coverage(a, b)[0],
+        "coverage": lambda: density_coverage(a, b)[1],
+        "frechet-inf": lambda: extrapolated(a, b, len(generated)),
+    }[definition.statistic]()
+
+
+def extrapolated(real, generated, num_clips):
+    reference = gaussian(real.mean(0), np.cov(real.T))
+    rows = len(generated) // num_clips
+    everything = np.zeros(num_clips, np.int64)
+    return frechet_at_infinity(generated, reference, everything, 1, rows_per_sample=rows)[0]
 
 
 @pytest.mark.parametrize("id", list(METRICS))
 def test_one_call_metrics(colours, clips, id):
     real, generated = clips
-    function = getattr(vidmetrics, id.replace("-", "_"))
+    if id == "kid":  # its subsets have 1,000 rows
+        real, generated = np.tile(real, (10, 1, 1, 1, 1)), np.tile(generated, (13, 1, 1, 1, 1))
+    if METRICS[id].needs_reference == "frames":
+        real, generated = np.tile(real[:40], (1, 1, 4, 4, 1)), np.tile(generated, (1, 1, 4, 4, 1))
+    function = getattr(vidmetrics, "is_" if id == "is" else id.replace("-", "_"))
     expected = by_numpy(id, real, generated)
-    if METRICS[id].needs_reference:
-        assert function(real, generated) == pytest.approx(expected, rel=1e-5)
-        batches = (iter(np.split(real, [3, 30])), (generated[i : i + 7] for i in range(0, 40, 7)))
-        assert function(*batches) == pytest.approx(expected, rel=1e-5)
-        assert measure(id, real, generated).num_reference == 50
-    else:
+    if METRICS[id].needs_reference == "none":
         assert function(generated) == pytest.approx(expected, rel=1e-5)
         assert function(np.split(generated, [3, 30])) == pytest.approx(expected, rel=1e-5)
         assert measure(id, None, generated).num_reference is None
+    else:
+        assert function(real, generated) == pytest.approx(expected, rel=1e-5)
+        batches = (iter(np.split(real, [3, 30])), (generated[i : i + 7] for i in range(0, len(generated), 7)))
+        assert function(*batches) == pytest.approx(expected, rel=1e-5)
+        estimate = measure(id, real, generated)
+        assert (estimate.num_samples, estimate.num_reference) == (len(generated), len(real))
+
+
+def test_the_sides_may_differ_in_length_and_clips_are_counted(colours, clips):
+    real, generated = clips
+    estimate = measure("fid", real[:, :1], generated)
+    assert (estimate.num_samples, estimate.num_reference) == (40, 50)
+    with pytest.raises(InputError, match="same number of frames"):
+        measure("fid", real, [generated[:3], generated[3:, :1]])
 
 
 def test_measure_takes_a_loaded_network_and_gives_an_interval(colours, clips):

@@ -1,0 +1,191 @@
+"""How often each metric's 95 % interval covers, by simulation on Gaussians.
+
+    python tools/interval_coverage.py --repetitions 400
+
+Prints the table in docs/metrics.md. A reference is drawn once and held fixed. Then, again and again, N samples are
+drawn from one of three Gaussians (the reference's own, one near it, one far from it), and their interval is asked
+whether it covers the truth: the expectation of the estimator at this N against this reference, which is the mean over
+all repetitions; for the extrapolated distance, the closed form of the distance at infinitely many samples.
+
+``width`` is the mean width of the interval over that of the ideal one, 3.92 standard deviations of the value. ``naive``
+is the coverage of the interval that suggests itself and is wrong: for recall and coverage, a share of the real rows as
+if they were independent (Wilson); for KID, the spread over subsets over the root of their number.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from vidmetrics.estimators import Estimate, FrechetEstimator, InceptionScoreEstimator
+from vidmetrics.frechet import frechet_distance
+from vidmetrics.intervals import mean_interval, share_interval
+from vidmetrics.kept_features import (
+    CoverageEstimator,
+    DensityEstimator,
+    FrechetInfinityEstimator,
+    KernelEstimator,
+    KernelSubsetsEstimator,
+    PrecisionEstimator,
+    RecallEstimator,
+)
+from vidmetrics.kernel import grouped_kid
+from vidmetrics.moments import Moments
+
+DIM = 6
+NUM_REAL = 1000
+CASES = {"same": (0.0, 1.0), "near": (0.2, 1.1), "far": (0.6, 0.8)}
+"""Mean and standard deviation of every feature of the generated side; the real side has 0 and 1."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What a simulation found; see the module."""
+
+    coverage: float
+    width: float
+    value: float
+    naive: float | None
+
+
+@dataclass(frozen=True)
+class _Reference:
+    rows: np.ndarray
+    moments: Moments
+
+
+Simulation = Callable[[np.ndarray, _Reference], tuple[Estimate, "tuple[float, float] | None"]]
+
+
+def _on_features(make: Callable[[int, int], object]) -> Simulation:
+    def once(rows: np.ndarray, reference: _Reference) -> tuple[Estimate, None]:
+        estimator = make(rows.shape[1], len(rows))
+        estimator.update(rows)
+        return estimator.result([reference.rows]), None
+
+    return once
+
+
+def _on_moments(make: Callable[[int, int], object]) -> Simulation:
+    def once(rows: np.ndarray, reference: _Reference) -> tuple[Estimate, None]:
+        estimator = make(rows.shape[1], len(rows))
+        estimator.update(rows)
+        return estimator.result(reference.moments), None
+
+    return once
+
+
+def _with_share(simulation: Simulation) -> Simulation:
+    def once(rows: np.ndarray, reference: _Reference) -> tuple[Estimate, tuple[float, float]]:
+        estimate, _ = simulation(rows, reference)
+        return estimate, share_interval(estimate.value, len(reference.rows))
+
+    return once
+
+
+def _frames(rows: np.ndarray, reference: _Reference) -> tuple[Estimate, None]:
+    """Clips of 4 frames: the clip's row, and noise of a quarter of its variance in each frame."""
+    noise = np.random.default_rng(np.abs(rows[:3, 0]).view(np.uint64)).normal(0, 0.5, (len(rows), 4, DIM))
+    estimator = FrechetEstimator(DIM, len(rows), rows_per_sample=4)
+    estimator.update((rows[:, None] + noise).reshape(-1, DIM))
+    return estimator.result(reference.moments), None
+
+
+def _score(splits: int) -> Simulation:
+    def once(rows: np.ndarray, reference: _Reference) -> tuple[Estimate, None]:
+        estimator = InceptionScoreEstimator(DIM, len(rows), splits)
+        estimator.update(3 * rows)
+        return estimator.result(), None
+
+    return once
+
+
+def _kid(rows: np.ndarray, reference: _Reference) -> tuple[Estimate, tuple[float, float]]:
+    size = len(rows) // 2
+    estimator = KernelSubsetsEstimator(DIM, len(rows), subset_size=size)
+    estimator.update(rows)
+    estimate = estimator.result([reference.rows])
+    values, _ = grouped_kid(rows.astype(np.float32), reference.rows, np.zeros(len(rows), np.int64), 1, subset_size=size)
+    half = 1.96 * values.std() / np.sqrt(len(values))
+    return estimate, (values.mean() - half, values.mean() + half)
+
+
+def _mean(rows: np.ndarray, reference: _Reference) -> tuple[Estimate, None]:
+    scores = rows[:, 0] ** 2  # skewed, as scores of clips are
+    return Estimate(float(scores.mean()), mean_interval(scores), len(rows), None), None
+
+
+SIMULATIONS: dict[str, Simulation] = {
+    "Fréchet distance": _on_moments(FrechetEstimator),
+    "Fréchet distance, 4 frames a clip": _frames,
+    "Fréchet distance at infinity": _on_moments(FrechetInfinityEstimator),
+    "Inception Score, 1 split": _score(1),
+    "Inception Score, 10 splits": _score(10),
+    "kernel distance (KVD)": _on_features(KernelEstimator),
+    "kernel distance, subsets (KID)": _kid,
+    "precision": _on_features(PrecisionEstimator),
+    "recall": _with_share(_on_features(RecallEstimator)),
+    "density": _on_features(DensityEstimator),
+    "coverage": _with_share(_on_features(CoverageEstimator)),
+    "mean over clips (PSNR, SSIM)": _mean,
+}
+"""One repetition of each: rows and reference in; the estimate, and the naive interval where there is one, out."""
+
+
+def simulate(name: str, case: str, count: int, repetitions: int, seed: int = 0, num_real: int = NUM_REAL) -> Coverage:
+    """Return how often an interval covers.
+
+    Args:
+        name: key of `SIMULATIONS`.
+        case: key of `CASES`.
+        count: samples in a repetition.
+        repetitions: how many.
+        seed: seed of everything.
+        num_real: rows of the reference.
+    """
+    rng = np.random.default_rng(seed)
+    real = rng.normal(size=(num_real, DIM)).astype(np.float32)
+    moments = Moments(DIM)
+    moments.update(real)
+    shift, scale = CASES[case]
+    found = [
+        SIMULATIONS[name](rng.normal(shift, scale, (count, DIM)), _Reference(real, moments)) for _ in range(repetitions)
+    ]
+    values = np.array([estimate.value for estimate, _ in found])
+    truth = float(values.mean())
+    if name == "Fréchet distance at infinity":
+        truth = frechet_distance(np.full(DIM, shift), scale**2 * np.eye(DIM), moments.mean, moments.covariance)
+
+    def share(intervals: np.ndarray) -> float:
+        return float(((intervals[:, 0] <= truth) & (truth <= intervals[:, 1])).mean())
+
+    intervals = np.array([estimate.interval for estimate, _ in found])
+    naive = None if found[0][1] is None else share(np.array([other for _, other in found]))
+    width = float((intervals[:, 1] - intervals[:, 0]).mean() / (3.92 * values.std()))
+    return Coverage(share(intervals), width, truth, naive)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repetitions", type=int, default=400)
+    parser.add_argument("--counts", type=int, nargs="+", default=[100, 400])
+    options = parser.parse_args()
+    header = [f"{case}, N = {count}" for case in CASES for count in options.counts]
+    print("| interval of | " + " | ".join(header) + " |")
+    print("|---|" + "---|" * len(header))
+    for name in SIMULATIONS:
+        cells = []
+        for case in CASES:
+            for count in options.counts:
+                found = simulate(name, case, count, options.repetitions)
+                naive = "" if found.naive is None else f"; naive {found.naive:.1%}"
+                cells.append(f"{found.coverage:.1%} ({found.width:.2f}{naive})")
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
