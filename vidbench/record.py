@@ -84,8 +84,8 @@ def assemble(
         model=record,
         metrics=metrics,
         data=_data_record(run),
-        networks={network.name: _network_record(network) for network in networks},
-        environment=_environment(run.device),
+        networks={network.name: network_record(network) for network in networks},
+        environment=environment_record(run.device),
         seed=run.seed,
         official=not why,
         reasons=why,
@@ -120,13 +120,15 @@ def _data_record(run: Run) -> DataRecord:
     )
 
 
-def _network_record(network: Network) -> NetworkRecord:
+def network_record(network: Network) -> NetworkRecord:
+    """What a result says of a network."""
     fields: dict[str, Any] = network_identity(network)
     del fields["name"]
     return NetworkRecord(proven=network.proven, **fields)
 
 
-def _environment(device: str) -> EnvironmentRecord:
+def environment_record(device: str) -> EnvironmentRecord:
+    """What a result says of this machine; ``device`` is a torch device string."""
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
     return EnvironmentRecord(
         vidbench=__version__,

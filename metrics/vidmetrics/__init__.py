@@ -17,6 +17,7 @@ from vidmetrics.inception_score import inception_score
 from vidmetrics.measure import measure
 
 if TYPE_CHECKING:
+    from vidmetrics.conventions import CONVENTIONS, Convention
     from vidmetrics.definitions import METRICS, MetricDefinition, get_metric
     from vidmetrics.estimators import Estimate, make_estimator
     from vidmetrics.extrapolation import at_infinity
@@ -36,9 +37,13 @@ if TYPE_CHECKING:
         fid_inf,
         fid_shapes,
         fvd,
+        fvd_cdfvd,
         fvd_inf,
         fvd_inf_shapes,
+        fvd_magvit,
         fvd_shapes,
+        fvd_styleganv,
+        fvd_videogpt,
         is_,
         is_c3d_ucf101,
         is_i3d_k600,
@@ -57,6 +62,8 @@ if TYPE_CHECKING:
     from vidmetrics.networks import load_network
 
 _HOMES = {
+    "CONVENTIONS": "conventions",
+    "Convention": "conventions",
     "Estimate": "estimators",
     "METRICS": "definitions",
     "MetricDefinition": "definitions",
@@ -75,9 +82,13 @@ _HOMES = {
     "fid_shapes": "measure",
     "frechet_distance": "frechet",
     "fvd": "measure",
+    "fvd_cdfvd": "measure",
     "fvd_inf": "measure",
     "fvd_inf_shapes": "measure",
+    "fvd_magvit": "measure",
     "fvd_shapes": "measure",
+    "fvd_styleganv": "measure",
+    "fvd_videogpt": "measure",
     "get_metric": "definitions",
     "is_": "measure",
     "is_c3d_ucf101": "measure",
@@ -104,7 +115,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "CONVENTIONS",
     "METRICS",
+    "Convention",
     "Estimate",
     "InputError",
     "MetricDefinition",
@@ -123,9 +136,13 @@ __all__ = [
     "fid_shapes",
     "frechet_distance",
     "fvd",
+    "fvd_cdfvd",
     "fvd_inf",
     "fvd_inf_shapes",
+    "fvd_magvit",
     "fvd_shapes",
+    "fvd_styleganv",
+    "fvd_videogpt",
     "get_metric",
     "inception_score",
     "is_",

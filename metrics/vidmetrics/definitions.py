@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from vidmetrics.conventions import CONVENTIONS, Convention, Root
 from vidmetrics.errors import InputError, unknown_name
 
 Statistic: TypeAlias = Literal[
@@ -52,6 +53,8 @@ class MetricDefinition:
         splits: number of contiguous parts of an Inception Score, None for all others.
         higher_is_better: direction of the metric.
         source: where the definition comes from, and which parts of it are our own choice.
+        ddof: the covariances of a distance divide by ``N - ddof``, on both sides.
+        root: how the distance takes its matrix root, see `vidmetrics.conventions.Convention`.
     """
 
     id: str
@@ -62,6 +65,8 @@ class MetricDefinition:
     splits: int | None
     higher_is_better: bool
     source: str
+    ddof: int = 1
+    root: Root = "frechet-exact"
 
     @property
     def needs_reference(self) -> Literal["none", "moments", "features", "frames"]:
@@ -71,6 +76,22 @@ class MetricDefinition:
 
 def _distance(id: str, title: str, network: str, output: str, source: str) -> MetricDefinition:
     return MetricDefinition(id, title, network, output, "frechet", None, False, source)
+
+
+def _convention(convention: Convention, title: str) -> MetricDefinition:
+    source = f"{convention.source} {convention.note} See docs/conventions.md."
+    return MetricDefinition(
+        convention.id,
+        title,
+        convention.network,
+        "logits",
+        "frechet",
+        None,
+        False,
+        source,
+        convention.ddof,
+        convention.root,
+    )
 
 
 def _score(id: str, title: str, network: str, splits: int, source: str, output: str = "logits") -> MetricDefinition:
@@ -116,6 +137,10 @@ _DEFINITIONS = (
         "Unterthiner et al., arXiv 1812.01717, and google-research/frechet_video_distance: time-averaged logits of the "
         "I3D trained from scratch on Kinetics-400, frames stretched to 224x224 by TF1 bilinear, covariance with n-1.",
     ),
+    _convention(CONVENTIONS["fvd-styleganv"], "Fréchet Video Distance as StyleGAN-V computes it"),
+    _convention(CONVENTIONS["fvd-videogpt"], "Fréchet Video Distance as VideoGPT computes it"),
+    _convention(CONVENTIONS["fvd-magvit"], "Fréchet Video Distance as MAGVIT computes it"),
+    _convention(CONVENTIONS["fvd-cdfvd"], "Fréchet Video Distance as cd-fvd computes it with its I3D"),
     _distance(
         "fid-i3d-k600",
         "Fréchet distance on I3D Kinetics-600 pooled features",

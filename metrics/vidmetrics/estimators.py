@@ -11,6 +11,7 @@ sizes of the batches in which the rows arrive.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -20,9 +21,11 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vidmetrics.conventions import Root
 from vidmetrics.definitions import MetricDefinition
 from vidmetrics.errors import InputError
 from vidmetrics.frechet import distance, gaussian
+from vidmetrics.frechet_float32 import distance_float32_svd
 from vidmetrics.inception_score import ScoreSums, score, score_sums
 from vidmetrics.intervals import cut, jackknife_interval
 from vidmetrics.moments import Moments, check_rows
@@ -134,10 +137,21 @@ class FrechetEstimator:
         num_samples: exact number of samples that will come.
         groups: jackknife groups, contiguous index ranges ``g*N//G``; fewer where there are few samples.
         rows_per_sample: rows of each sample: 1, or its number of frames.
+        ddof: the covariances of both sides divide by ``N - ddof``.
+        root: how the matrix root is taken, see `vidmetrics.conventions.Convention`.
     """
 
-    def __init__(self, dim: int, num_samples: int, groups: int = 20, rows_per_sample: int = 1) -> None:
+    def __init__(
+        self,
+        dim: int,
+        num_samples: int,
+        groups: int = 20,
+        rows_per_sample: int = 1,
+        ddof: int = 1,
+        root: Root = "frechet-exact",
+    ) -> None:
         count = num_groups(groups, num_samples)
+        self._ddof, self._root = ddof, root
         self._blocks = _RowBlocks(dim, num_samples, count, rows_per_sample)
         self._groups = [Moments(dim) for _ in range(count)]
 
@@ -160,10 +174,13 @@ class FrechetEstimator:
         self._blocks.check_complete()
         if reference is None:
             raise InputError("A Fréchet distance needs real clips to compare with; give a reference.")
-        target = gaussian(reference.mean, reference.covariance, "reference")
+        target = gaussian(reference.mean, self._covariance(reference), "reference")
 
         def value_of(moments: Moments) -> float:
-            return distance(gaussian(moments.mean, moments.covariance, "generated"), target)
+            covariance = self._covariance(moments)
+            if self._root == "float32-svd":
+                return distance_float32_svd(moments.mean, covariance, reference.mean, self._covariance(reference))
+            return distance(gaussian(moments.mean, covariance, "generated"), target)
 
         everything = _merged(self._groups)
         value = value_of(everything)
@@ -171,7 +188,15 @@ class FrechetEstimator:
         if len(self._groups) > 1:
             interval = jackknife_interval(value, [value_of(m) for m in _leave_one_out(self._groups)])
         num_reference = reference.count // self._blocks.rows_per_sample
-        return Estimate(value, cut(interval, lowest=0.0), self._blocks.num_samples, num_reference)
+        # Only the exact distance cannot be negative.
+        lowest = 0.0 if self._root == "frechet-exact" else -math.inf
+        return Estimate(value, cut(interval, lowest=lowest), self._blocks.num_samples, num_reference)
+
+    def _covariance(self, moments: Moments) -> npt.NDArray[np.float64]:
+        """Return the covariance with this estimator's ``ddof``; moments keep the unbiased one."""
+        if self._ddof == 1:
+            return moments.covariance
+        return moments.covariance * ((moments.count - 1) / (moments.count - self._ddof))
 
 
 class InceptionScoreEstimator:
@@ -249,7 +274,9 @@ def make_estimator(definition: MetricDefinition, dim: int, num_samples: int, row
         InputError: the metric compares frames and has no features, or cannot be measured on so few samples.
     """
     if definition.statistic == "frechet":
-        return FrechetEstimator(dim, num_samples, rows_per_sample=rows_per_sample)
+        return FrechetEstimator(
+            dim, num_samples, rows_per_sample=rows_per_sample, ddof=definition.ddof, root=definition.root
+        )
     if definition.statistic == "inception-score":
         splits = definition.splits or 1
         return InceptionScoreEstimator(dim, num_samples, splits, rows_per_sample=rows_per_sample)

@@ -152,6 +152,26 @@ def fvd(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> fl
     return measure("fvd", real_clips, generated_clips, device=device).value
 
 
+def fvd_styleganv(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
+    """Return the metric ``fvd-styleganv``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
+    return measure("fvd-styleganv", real_clips, generated_clips, device=device).value
+
+
+def fvd_videogpt(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
+    """Return the metric ``fvd-videogpt``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
+    return measure("fvd-videogpt", real_clips, generated_clips, device=device).value
+
+
+def fvd_magvit(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
+    """Return the metric ``fvd-magvit``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
+    return measure("fvd-magvit", real_clips, generated_clips, device=device).value
+
+
+def fvd_cdfvd(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
+    """Return the metric ``fvd-cdfvd``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
+    return measure("fvd-cdfvd", real_clips, generated_clips, device=device).value
+
+
 def fid_i3d_k600(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
     """Return the metric ``fid-i3d-k600``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
     return measure("fid-i3d-k600", real_clips, generated_clips, device=device).value

@@ -1,6 +1,14 @@
-"""Resizing as the published networks were fed: TensorFlow 1's bilinear kernel, bit by bit."""
+"""The named resizers: how published code brings frames to the size of its network.
+
+``tf1-bilinear`` is TensorFlow 1's kernel, bit by bit; ``bilinear`` and ``bilinear-antialias`` are what torch's
+``interpolate`` does with half-pixel centres. All take float32 and none rounds.
+"""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import torch
 
@@ -35,15 +43,108 @@ def resize_tf1_bilinear(frames_NHWC: torch.Tensor, height: int, width: int) -> t
     Raises:
         InputError: another dtype or shape, or an empty frame.
     """
-    if frames_NHWC.dtype != torch.float32 or frames_NHWC.ndim != 4 or 0 in frames_NHWC.shape[1:]:
-        raise InputError(
-            f"The resize takes float32 [N, H, W, C], not {frames_NHWC.dtype} {list(frames_NHWC.shape)}; convert first."
-        )
-    if height < 1 or width < 1:
-        raise InputError(f"Frames cannot be resized to {height}x{width}; both sides must be at least 1.")
+    _check(frames_NHWC, height, width)
     top, bottom, y = _neighbours(frames_NHWC.shape[1], height, frames_NHWC.device)
     left, right, x = _neighbours(frames_NHWC.shape[2], width, frames_NHWC.device)
     lower_x, upper_x = frames_NHWC[:, :, left], frames_NHWC[:, :, right]
     rows = lower_x + (upper_x - lower_x) * x[:, None]
     lower_y, upper_y = rows[:, top], rows[:, bottom]
     return lower_y + (upper_y - lower_y) * y[:, None, None]
+
+
+def resize_bilinear(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Resize bilinearly with half-pixel centres, without antialias.
+
+    Output pixel i reads source position ``(i + 0.5) * size_in / size_out - 0.5``, clamped to the frame: torch's
+    ``interpolate(mode="bilinear", align_corners=False)`` and TensorFlow 2's ``tf.image.resize``. Where it makes frames
+    smaller it skips pixels.
+
+    Args:
+        frames_NHWC: float32 ``[N, H, W, C]``, any range.
+        height: rows wanted.
+        width: columns wanted.
+
+    Returns:
+        float32 ``[N, height, width, C]`` in the range of the input.
+
+    Raises:
+        InputError: another dtype or shape, or an empty frame.
+    """
+    return _interpolate(frames_NHWC, height, width, antialias=False)
+
+
+def resize_bilinear_antialias(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Resize bilinearly with half-pixel centres and, where frames become smaller, a triangle as wide as the scale.
+
+    torch's ``interpolate(mode="bilinear", align_corners=False, antialias=True)``, which follows Pillow without its
+    rounding to 8 bits; equal to `resize_bilinear` where frames become larger.
+
+    Args:
+        frames_NHWC: float32 ``[N, H, W, C]``, any range.
+        height: rows wanted.
+        width: columns wanted.
+
+    Returns:
+        float32 ``[N, height, width, C]`` in the range of the input.
+
+    Raises:
+        InputError: another dtype or shape, or an empty frame.
+    """
+    return _interpolate(frames_NHWC, height, width, antialias=True)
+
+
+Resizer = Callable[[torch.Tensor, int, int], torch.Tensor]
+
+RESIZERS: Mapping[str, Resizer] = MappingProxyType(
+    {
+        "tf1-bilinear": resize_tf1_bilinear,
+        "bilinear": resize_bilinear,
+        "bilinear-antialias": resize_bilinear_antialias,
+    }
+)
+"""Every resizer by its name: ``(frames_NHWC, height, width) -> frames_NHWC``."""
+
+
+def short_side_size(height: int, width: int, side: int) -> tuple[int, int]:
+    """Return ``(height, width)`` after the short side is brought to ``side`` and the aspect is kept.
+
+    The long side is ``ceil(length * (side / short))`` in float64, in that order of operations, as VideoGPT
+    (videogpt/data.py, preprocess) and its descendants compute it: for a few sizes the ceiling adds a pixel that exact
+    arithmetic would not, and a square becomes ``(side + 1, side)``.
+    """
+    scale = side / min(height, width)
+    if height < width:
+        return side, math.ceil(width * scale)
+    return math.ceil(height * scale), side
+
+
+def center_crop(frames_NHWC: torch.Tensor, side: int) -> torch.Tensor:
+    """Cut the central square out of frames ``[N, H, W, C]``; an odd rest leaves its extra pixel at the bottom or right.
+
+    Raises:
+        InputError: the frames are smaller than the square.
+    """
+    _, H, W, _ = frames_NHWC.shape
+    if side < 1 or min(H, W) < side:
+        raise InputError(f"A square of {side}x{side} cannot be cut out of frames of {H}x{W}; resize them first.")
+    top, left = (H - side) // 2, (W - side) // 2
+    return frames_NHWC[:, top : top + side, left : left + side]
+
+
+def _interpolate(frames_NHWC: torch.Tensor, height: int, width: int, antialias: bool) -> torch.Tensor:
+    _check(frames_NHWC, height, width)
+    # Contiguous, because torch has another kernel, with other last bits, for frames that lie channels last.
+    frames_NCHW = frames_NHWC.permute(0, 3, 1, 2).contiguous()
+    resized_NCHW = torch.nn.functional.interpolate(
+        frames_NCHW, (height, width), mode="bilinear", align_corners=False, antialias=antialias
+    )
+    return resized_NCHW.permute(0, 2, 3, 1)
+
+
+def _check(frames_NHWC: torch.Tensor, height: int, width: int) -> None:
+    if frames_NHWC.dtype != torch.float32 or frames_NHWC.ndim != 4 or 0 in frames_NHWC.shape[1:]:
+        raise InputError(
+            f"The resize takes float32 [N, H, W, C], not {frames_NHWC.dtype} {list(frames_NHWC.shape)}; convert first."
+        )
+    if height < 1 or width < 1:
+        raise InputError(f"Frames cannot be resized to {height}x{width}; both sides must be at least 1.")

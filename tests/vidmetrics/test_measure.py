@@ -59,6 +59,10 @@ def test_definitions():
     table = {m.id: (m.network, m.output, m.statistic, m.splits, m.higher_is_better) for m in METRICS.values()}
     assert table == {
         "fvd": ("i3d-kinetics-400", "logits", "frechet", None, False),
+        "fvd-styleganv": ("i3d-kinetics-400+styleganv", "logits", "frechet", None, False),
+        "fvd-videogpt": ("i3d-kinetics-400+videogpt", "logits", "frechet", None, False),
+        "fvd-magvit": ("i3d-kinetics-400+magvit", "logits", "frechet", None, False),
+        "fvd-cdfvd": ("i3d-kinetics-400+cdfvd", "logits", "frechet", None, False),
         "fid-i3d-k600": ("i3d-kinetics-600", "pool", "frechet", None, False),
         "is-i3d-k600": ("i3d-kinetics-600", "logits", "inception-score", 10, True),
         "kvd": ("i3d-kinetics-400", "logits", "kernel", None, False),
@@ -146,8 +150,9 @@ def by_numpy(id, real, generated):
     if definition.statistic == "inception-score":
         return inception_score(features(generated), definition.splits)[0]
     a, b = features(real), features(generated)
+    cov_a, cov_b = (np.cov(x.T, ddof=definition.ddof) for x in (a, b))
     return {
-        "frechet": lambda: frechet_distance(a.mean(0), np.cov(a.T), b.mean(0), np.cov(b.T)),
+        "frechet": lambda: frechet_distance(a.mean(0), cov_a, b.mean(0), cov_b),
         "kernel": lambda: polynomial_mmd(a, b),
         "kernel-subsets": lambda: kid_subsets(b, a)[0],
         "precision": lambda: precision_recall(a, b)[0],

@@ -19,6 +19,7 @@ from vidmetrics.errors import unknown_name
 _COMMANDS = {
     "evaluate": ("vidbench.cli.evaluate", "Sample from a model and score it on a task: the main job."),
     "score": ("vidbench.cli.score", "Score clips that are already on disk, from any model."),
+    "measure": ("vidbench.cli.measure", "Measure any two folders or arrays of clips; always unofficial."),
     "sample": ("vidbench.cli.sample", "Write a model's clips for a task, without scoring them."),
     "train": ("vidbench.cli.train", "Train a model on a task's training clips."),
     "tasks": ("vidbench.cli.tasks", "List the tasks, or print a whole protocol."),

@@ -26,6 +26,14 @@ num_samples = click.option(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document on stdout.")
 
+precision = click.option(
+    "--precision",
+    type=click.Choice(["exact", "fast"]),
+    default="exact",
+    show_default=True,
+    help="Of the measuring networks: float32 without TF32, or as fast as the device allows.",
+)
+
 
 def seed(help_text: str) -> Decorator:
     """`--seed`, whose meaning differs between commands."""
@@ -44,13 +52,7 @@ _SCORING: tuple[Decorator, ...] = (
     num_samples,
     batch_size,
     device,
-    click.option(
-        "--precision",
-        type=click.Choice(["exact", "fast"]),
-        default="exact",
-        show_default=True,
-        help="Of the measuring networks: float32 without TF32, or as fast as the device allows.",
-    ),
+    precision,
     as_json,
 )
 

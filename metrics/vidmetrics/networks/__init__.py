@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidmetrics.conventions import CONVENTIONS
 from vidmetrics.errors import InputError, unknown_name
 from vidmetrics.home import home
 from vidmetrics.weights.files import file_sha256, read_tensors
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from vidmetrics.networks.base import Network
     from vidmetrics.networks.precision import Precision
 
-__all__ = ["Network", "default_weights", "is_shipped", "load_network", "network_names"]
+__all__ = ["Network", "base_network", "default_weights", "is_shipped", "load_network", "network_names"]
 
 _HERE = Path(__file__).parent
 
@@ -45,6 +46,14 @@ _NETWORKS = {
     "shapes": _Entry("shapes:ShapesNetwork", "the ones shipped in this package", embedded=True),
 }
 
+# The I3D under the other FVD conventions: the same weights, another preprocessing or eps.
+_VARIANTS = {convention.network: convention for convention in CONVENTIONS.values() if "+" in convention.network}
+
+
+def base_network(name: str) -> str:
+    """Return the network whose weights a variant (``"i3d-kinetics-400+videogpt"``) uses; any other name as it is."""
+    return name.partition("+")[0] if name in _VARIANTS else name
+
 
 def default_weights(name: str) -> Path:
     """Return where the weights of a network are looked for; the file need not exist.
@@ -53,7 +62,7 @@ def default_weights(name: str) -> Path:
         InputError: there is no such network; suggests the nearest one.
     """
     folder = _HERE if _entry(name).embedded else home() / "weights"
-    return folder / f"{name}.safetensors"
+    return folder / f"{base_network(name)}.safetensors"
 
 
 def load_network(
@@ -63,7 +72,8 @@ def load_network(
 
     Args:
         name: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"``, ``"inception-2015-12-05"``, ``"c3d-ucf101"`` or
-            ``"shapes"``.
+            ``"shapes"``; or the first as other FVD code uses it (``"i3d-kinetics-400+videogpt"`` and so on, see
+            `vidmetrics.conventions`), with the same weights file.
         weights: a ``.safetensors`` or ``.npz`` file; None for the network's default.
         device: a torch device string.
         precision: ``"exact"`` computes float32 products with deterministic kernels, ``"fast"`` allows TF32.
@@ -72,13 +82,13 @@ def load_network(
         InputError: unknown name or precision, missing or unreadable weights, weights of another network, a device
             that cannot be used.
     """
-    entry = _entry(name)
+    entry, base = _entry(name), base_network(name)
     if precision not in ("exact", "fast"):
         raise InputError(f"Unknown precision '{precision}'; choose 'exact' or 'fast'.")
     path = default_weights(name) if weights is None else Path(weights)
     if weights is None and not path.is_file():
         raise InputError(
-            f"The weights of '{name}' ({entry.weights}) are not at {path}; run `vidbench weights fetch {name}`, "
+            f"The weights of '{base}' ({entry.weights}) are not at {path}; run `vidbench weights fetch {base}`, "
             "or `vidbench weights import PATH` if you have them."
         )
     tensors = read_tensors(path)
@@ -89,19 +99,19 @@ def load_network(
 
     module, _, class_name = entry.target.partition(":")
     cls = getattr(importlib.import_module(f"vidmetrics.networks.{module}"), class_name)
-    body = cls.from_tensors(tensors, **entry.settings).eval().requires_grad_(False)
+    body = cls.from_tensors(tensors, **entry.settings, **_variant_settings(name)).eval().requires_grad_(False)
     try:
         body = body.to(torch.device(device))
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"The device '{device}' cannot be used ({reason}); choose another one.") from error
     sha256 = file_sha256(path)
-    proven = _proven(name, sha256) or is_proven(name, tensors, path, sha256)
+    proven = _proven(base, sha256) or is_proven(base, tensors, path, sha256)
     return Network(name, body, device=device, precision=precision, weights_sha256=sha256, proven=proven)
 
 
 def network_names() -> list[str]:
-    """Return the names that `load_network` takes."""
+    """Return the names that `load_network` takes, less the variants, which have no weights of their own."""
     return list(_NETWORKS)
 
 
@@ -111,9 +121,20 @@ def is_shipped(name: str, sha256: str) -> bool:
 
 
 def _entry(name: str) -> _Entry:
-    if name not in _NETWORKS:
-        raise InputError(unknown_name("network", name, _NETWORKS))
-    return _NETWORKS[name]
+    if base_network(name) not in _NETWORKS:
+        raise InputError(unknown_name("network", name, [*_NETWORKS, *_VARIANTS]))
+    return _NETWORKS[base_network(name)]
+
+
+def _variant_settings(name: str) -> dict[str, Any]:
+    """Return what a variant of the I3D adds to the settings of its network; nothing for any other name."""
+    if name not in _VARIANTS:
+        return {}
+    from vidmetrics.networks.preprocessing import Preprocessing
+
+    convention = _VARIANTS[name]
+    pixels = Preprocessing(convention.resize, convention.crop)
+    return {"pixels": pixels, "batch_norm_eps": convention.batch_norm_eps}
 
 
 def _proven(name: str, sha256: str) -> bool:

@@ -22,7 +22,8 @@ class Body(Protocol):
     Attributes:
         outputs: size of each output by name.
         min_frames: shortest clip that gives an output.
-        preprocessing: id of everything that happens between uint8 and the first layer.
+        preprocessing: id of everything that happens between uint8 and the first layer, and of any other setting that
+            the weights do not hold.
     """
 
     outputs: Mapping[str, int]
@@ -63,6 +64,15 @@ class Network:
         self.proven = proven
         self._body = body
         self._device = torch.device(device)
+
+    def preprocessing_at(self, height: int, width: int) -> str:
+        """Return what `preprocessing` comes down to for frames of one size.
+
+        Two networks of the same weights, outputs and precision with equal answers give equal features there, so that
+        one pass serves both.
+        """
+        at = getattr(self._body, "preprocessing_at", None)
+        return str(at(height, width)) if at else self.preprocessing
 
     def __call__(self, clips_NTHWC: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
         """Return float32 ``[rows, outputs[name]]`` for each output.

@@ -8,6 +8,8 @@ What a port must keep to give the same numbers:
 * "SAME" padding is computed from the size of the input, and where it is odd the larger half goes behind;
 * max pools pad with minus infinity; batch norm has eps 1e-3 and no scale; only the last convolution has a bias;
 * frames 0..255 are stretched to 224x224 by TensorFlow 1's bilinear resize, and scaled to [-1, 1] after that.
+
+Other preprocessing and another eps, as other people's FVD code has them, are settings: see `vidmetrics.conventions`.
 """
 
 from __future__ import annotations
@@ -22,12 +24,12 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own documentation writes it so
 
 from vidmetrics.errors import InputError
-from vidmetrics.resize import resize_tf1_bilinear
+from vidmetrics.networks.preprocessing import Preprocessing
 
 Triple = tuple[int, int, int]
 
 BATCH_NORM_EPS = 1e-3
-FRAME_SIZE = 224
+PREPROCESSING = Preprocessing((("tf1-bilinear", 224),))
 SCOPE = "RGB/inception_i3d/"
 """Name scope of every variable in the Kinetics-400 checkpoint and Hub module; the Kinetics-600 checkpoint has none."""
 
@@ -65,6 +67,7 @@ class _Unit(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, size: int, stride: int = 1) -> None:
         super().__init__()
+        self.eps = BATCH_NORM_EPS
         self.kernel: Triple = (size, size, size)
         self.stride: Triple = (stride, stride, stride)
         self.weight = nn.Parameter(torch.empty(channels_out, channels_in, *self.kernel))
@@ -75,7 +78,7 @@ class _Unit(nn.Module):
     def forward(self, x_NCTHW: torch.Tensor) -> torch.Tensor:
         x = F.conv3d(_pad_same(x_NCTHW, self.kernel, self.stride, 0.0), self.weight, stride=self.stride)
         mean, variance = self.get_buffer("mean"), self.get_buffer("variance")
-        return F.batch_norm(x, mean, variance, None, self.beta, eps=BATCH_NORM_EPS).relu_()
+        return F.batch_norm(x, mean, variance, None, self.beta, eps=self.eps).relu_()
 
 
 def _max_pool(x_NCTHW: torch.Tensor, kernel: Triple, stride: Triple) -> torch.Tensor:
@@ -112,13 +115,20 @@ class I3D(nn.Module):
 
     Args:
         num_classes: 400 or 600 for the published weights.
+        pixels: from uint8 frames to the first layer.
+        batch_norm_eps: added to the variance in every batch norm.
     """
 
     min_frames = 9  # the last average pool spans 2 steps, and each step stands for 8 frames
-    preprocessing = "tf1-bilinear-224-then-scale-v1"
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(
+        self, num_classes: int, pixels: Preprocessing = PREPROCESSING, batch_norm_eps: float = BATCH_NORM_EPS
+    ) -> None:
         super().__init__()
+        self._pixels = pixels
+        # The weights do not tell the eps, so it belongs to the id that stands beside them.
+        self._suffix = "" if batch_norm_eps == BATCH_NORM_EPS else f"-batch-norm-eps-{batch_norm_eps:g}"
+        self.preprocessing = pixels.id + self._suffix
         self.outputs = {"logits": num_classes, "pool": _POOL_FEATURES}
         self.add_module("Conv3d_1a_7x7", _Unit(3, 64, 7, stride=2))
         self.add_module("Conv3d_2b_1x1", _Unit(64, 64, 1))
@@ -128,12 +138,19 @@ class I3D(nn.Module):
             self.add_module(name, _Mixed(channels, "Conv3d_0a_3x3" if name == "Mixed_5b" else "Conv3d_0b_3x3"))
         self.logits_weight = nn.Parameter(torch.empty(num_classes, _POOL_FEATURES, 1, 1, 1))
         self.logits_bias = nn.Parameter(torch.empty(num_classes))
+        for module in self.modules():
+            if isinstance(module, _Unit):
+                module.eps = batch_norm_eps
+
+    def preprocessing_at(self, height: int, width: int) -> str:
+        """`preprocessing` for frames of one size; equal for variants that do the same to such frames."""
+        return self._pixels.id_at(height, width) + self._suffix
 
     def forward(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:
         """Map uint8 clips ``[N, T, H, W, 3]`` to float32 ``logits`` and ``pool``."""
         # On CPUs one clip at a time: as fast, less memory, and a clip's features cannot depend on its neighbours.
         batches = torch.split(clips_NTHWC, 1 if clips_NTHWC.device.type == "cpu" else len(clips_NTHWC))
-        results = [self._features(preprocess(batch)) for batch in batches]
+        results = [self._features(self._pixels(batch)) for batch in batches]
         return {name: torch.cat([result[name] for result in results]) for name in self.outputs}
 
     def _features(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -155,7 +172,7 @@ class I3D(nn.Module):
         return {"logits": logits.mean(dim=(2, 3, 4)), "pool": pool.mean(dim=(2, 3, 4))}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any]], num_classes: int) -> I3D:
+    def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any]], num_classes: int, **settings: Any) -> I3D:
         """Build the network from variables under their TensorFlow names, with or without the scope.
 
         Optimizer slots (``.../Momentum``) and ``global_step``, which training checkpoints also hold, are not used.
@@ -163,6 +180,7 @@ class I3D(nn.Module):
         Args:
             tensors: float32 arrays; kernels in TensorFlow's layout ``[kt, kh, kw, in, out]``.
             num_classes: how many classes the weights must have.
+            **settings: the other arguments of the class.
 
         Raises:
             InputError: a variable is missing, unknown, of another shape or dtype, or not finite.
@@ -172,7 +190,7 @@ class I3D(nn.Module):
             for name, value in tensors.items()
             if name != "global_step" and not name.endswith("/Momentum")
         }
-        network = cls(num_classes)
+        network = cls(num_classes, **settings)
         wanted = _variables(network)
         missing, unknown = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
         if missing or unknown:
@@ -186,14 +204,6 @@ class I3D(nn.Module):
             for name, target in wanted.items():
                 target.copy_(torch.from_numpy(_to_torch_layout(name, given[name], tuple(target.shape))))
         return network
-
-
-def preprocess(clips_NTHWC: torch.Tensor) -> torch.Tensor:
-    """Map uint8 clips ``[N, T, H, W, 3]`` to float32 ``[N, 3, T, 224, 224]`` in [-1, 1]."""
-    N, T, H, W, C = clips_NTHWC.shape
-    frames_NHWC = resize_tf1_bilinear(clips_NTHWC.reshape(N * T, H, W, C).float(), FRAME_SIZE, FRAME_SIZE)
-    scaled = frames_NHWC / 127.5 - 1.0
-    return scaled.reshape(N, T, FRAME_SIZE, FRAME_SIZE, C).permute(0, 4, 1, 2, 3).contiguous()
 
 
 def _variables(network: I3D) -> dict[str, torch.Tensor]:

@@ -1,0 +1,67 @@
+"""From uint8 frames to the input of the I3D: resizes by name, perhaps a central crop, then [-1, 1]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from vidmetrics.resize import RESIZERS, center_crop, short_side_size
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One resize to an exact size, and the square that is cut out after it, if any."""
+
+    name: str
+    height: int
+    width: int
+    crop: int | None
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How frames reach the network; see `vidmetrics.conventions.Convention` for the fields.
+
+    Attributes:
+        resize: resizes in order, ``(name, side)``.
+        crop: ``"center"`` keeps the aspect in each resize and cuts the central square out after it.
+    """
+
+    resize: tuple[tuple[str, int], ...]
+    crop: Literal["none", "center"] = "none"
+
+    @property
+    def id(self) -> str:
+        """What happens to frames of any size."""
+        cut = "-short-side-then-center-crop" if self.crop == "center" else ""
+        return "-then-".join([*(f"{name}-{side}{cut}" for name, side in self.resize), "scale-v1"])
+
+    def id_at(self, height: int, width: int) -> str:
+        """What happens to frames of one size: equal for two preprocessings that give such frames the same bits."""
+        steps = [
+            f"{s.name}-{s.height}x{s.width}{f'-cut-{s.crop}' if s.crop else ''}" for s in self._steps(height, width)
+        ]
+        return "-then-".join([*steps, "scale-v1"])
+
+    def __call__(self, clips_NTHWC: torch.Tensor) -> torch.Tensor:
+        """Map uint8 clips ``[N, T, H, W, 3]`` to float32 ``[N, 3, T, side, side]`` in [-1, 1]."""
+        N, T, H, W, C = clips_NTHWC.shape
+        frames_NHWC = clips_NTHWC.reshape(N * T, H, W, C).float()
+        for step in self._steps(H, W):
+            frames_NHWC = RESIZERS[step.name](frames_NHWC, step.height, step.width)
+            if step.crop:
+                frames_NHWC = center_crop(frames_NHWC, step.crop)
+        scaled = frames_NHWC / 127.5 - 1.0
+        return scaled.reshape(N, T, *scaled.shape[1:]).permute(0, 4, 1, 2, 3).contiguous()
+
+    def _steps(self, height: int, width: int) -> list[_Step]:
+        """The resizes that change frames of this size: to its own size, every resizer is the identity."""
+        steps = []
+        for name, side in self.resize:
+            target = short_side_size(height, width, side) if self.crop == "center" else (side, side)
+            if target != (height, width) or target != (side, side):
+                steps.append(_Step(name, *target, None if target == (side, side) else side))
+            height, width = side, side
+        return steps

@@ -1,0 +1,116 @@
+"""`vidbench measure`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from vidbench.cli import options
+from vidbench.distributed import ranks_from_environment
+from vidbench.errors import InputError
+from vidbench.progress import Progress
+
+if TYPE_CHECKING:
+    from vidbench.measuring import Measurement
+
+
+@click.command("measure")
+@click.argument("real", type=click.Path(path_type=Path))
+@click.argument("samples", type=click.Path(path_type=Path))
+@click.option(
+    "--metric",
+    "metrics",
+    required=True,
+    multiple=True,
+    metavar="ID",
+    help="Metric id, or a pattern like 'fvd*'; repeatable.",
+)
+@click.option("--num-frames", type=int, default=16, show_default=True, help="First so many frames of each video.")
+@click.option("--stride", type=int, metavar="N", default=1, show_default=True, help="Take every N-th frame of a video.")
+@click.option(
+    "--resolution",
+    type=int,
+    metavar="SIDE",
+    help="Cut the central square out and resize it (Pillow's bicubic); by default frames stay as they are.",
+)
+@click.option(
+    "--weights", multiple=True, metavar="NETWORK=FILE", help="Weights of a network, .safetensors or .npz; repeatable."
+)
+@options.device
+@options.precision
+@options.batch_size
+@options.as_json
+def command(
+    real: Path,
+    samples: Path,
+    metrics: tuple[str, ...],
+    num_frames: int,
+    stride: int,
+    resolution: int | None,
+    weights: tuple[str, ...],
+    device: str | None,
+    precision: Literal["exact", "fast"],
+    batch_size: int,
+    as_json: bool,
+) -> None:
+    """Measure SAMPLES against REAL: any two folders or arrays of clips. The result is always unofficial.
+
+    Each is an exchange folder, a .npy or .npz file (uint8 [N, T, H, W, 3]), a folder of videos, or a folder of frame
+    folders; videos may lie in sub-folders, such as classes. A video gives one clip, its first frames; a video that is too
+    short is refused. A metric that a pattern names and that cannot run is reported; one named outright is an error.
+    """
+    from vidbench.clip_files import ClipShape
+    from vidbench.measuring import MeasureOptions, measure_clips
+
+    chosen = MeasureOptions(
+        metrics, ClipShape(num_frames, stride, resolution), _by_network(weights), device, precision, batch_size
+    )
+    progress = Progress()
+    result = measure_clips(real, samples, chosen, progress)
+    if ranks_from_environment().is_main:
+        for reason in dict.fromkeys(result.not_measured.values()):
+            ids = [id for id, other in result.not_measured.items() if other == reason]
+            progress.say(f"Not measured: {', '.join(ids)}. {reason}")
+        _print(result, as_json)
+
+
+def _by_network(weights: tuple[str, ...]) -> dict[str, Path]:
+    files = {}
+    for entry in weights:
+        network, equals, file = entry.partition("=")
+        if not (network and equals and file):
+            raise InputError(f"--weights '{entry}' does not read NETWORK=FILE, e.g. i3d-kinetics-400=i3d.safetensors.")
+        files[network] = Path(file)
+    return files
+
+
+def _print(result: Measurement, as_json: bool) -> None:
+    if as_json:
+        click.echo(result.to_json())
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from vidbench.cli.table import number
+
+    table = Table()
+    for name in ("metric", "better"):
+        table.add_column(name)
+    for name in ("value", "95 % interval", "samples", "real"):
+        table.add_column(name, justify="right")
+    for id, metric in result.metrics.items():
+        interval = "-" if metric.interval is None else " to ".join(map(number, metric.interval))
+        real = "-" if metric.num_reference is None else f"{metric.num_reference:,}"
+        better = "higher" if metric.higher_is_better else "lower"
+        table.add_row(id, better, number(metric.value), interval, f"{metric.num_samples:,}", real)
+    console = Console()
+    if not console.is_terminal:
+        # A pipe has no width of its own; wrapping a number would change it for whoever parses it.
+        console = Console(width=120)
+    size = f"{result.num_frames} frames of {result.width}x{result.height}"
+    console.print(f"{result.samples.path} against {result.real.path}, {size}", highlight=False, soft_wrap=True)
+    console.print(table)
+    for line in ("unofficial, because:", *(f"  - {reason}" for reason in result.reasons)):
+        console.print(line, highlight=False, soft_wrap=True)
