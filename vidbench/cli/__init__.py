@@ -23,6 +23,7 @@ _COMMANDS = {
     "train": ("vidbench.cli.train", "Train a model on a task's training clips."),
     "tasks": ("vidbench.cli.tasks", "List the tasks, or print a whole protocol."),
     "models": ("vidbench.cli.models", "List the models that --model accepts."),
+    "data": ("vidbench.cli.data", "Check a data folder, and write its manifest."),
     "doctor": ("vidbench.cli.doctor", "Say what is installed, and what would and would not run here."),
 }
 
