@@ -14,9 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vidbench.data.bair import find_bair
+from vidbench.data.scan import scan_folder
 from vidbench.data.tfrecord import MalformedError, bytes_features, masked_crc32c, read_record, record_index
 from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
+from vidbench.progress import Progress
+from vidbench.tasks import load_task
 from vidbench.tasks.schema import ClipSpec
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -203,3 +206,25 @@ def test_what_goes_wrong_is_said(root, content):
     refused("no files like 'traj_0_to_255.tfrecords'")
     with pytest.raises(InputError, match="no split 'val'"):
         find_bair(root, "val", "image_aux1")
+
+
+def test_a_scan_counts_against_the_published_numbers_and_finds_damage(root, content, tmp_path):
+    path = root / "softmotion30_44k" / "test" / "traj_0_to_2.tfrecords"
+    damaged = bytearray(content)
+    damaged[record_index(path)[1].offset + 1000] ^= 1
+    path.write_bytes(damaged)
+    shipped = load_task("shapes-pred").task
+    names = {"train_split": "train", "reference_split": "test", "evaluation_split": "test"}
+    data = shipped.data.model_copy(update={"dataset": "bair-image-aux1", **names})
+    task = shipped.model_copy(update={"data": data, "clips": CLIPS})
+    outcome = scan_folder(root, task, (), tmp_path / "scan", 1, Progress(enabled=False))
+    assert [(split.split, split.official, split.found, split.usable) for split in outcome.splits] == [
+        ("train", 43264, 3, 3),
+        ("test", 256, 3, 0),
+    ]
+    # Both files of this copy hold the same records.
+    assert [(problem.id, problem.problem) for problem in outcome.problems] == [
+        ("traj_00000", "duplicated"),
+        ("traj_00001", "unreadable"),
+        ("traj_00002", "duplicated"),
+    ]

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from vidbench.data.clips import clip_span
 from vidbench.data.decode import UnusableVideoError
 from vidbench.data.listing import FrameSource, Listing, VideoFile
-from vidbench.data.probe import VideoFacts, examine_video
+from vidbench.data.probe import VideoFacts, examine_video, refuse_truncated
 from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
 from vidbench.tasks.schema import ClipSpec
@@ -120,6 +120,7 @@ def examine(subject: Subject) -> Finding:
             "seconds": facts.seconds,
             "file_sha256": subject.source.sha256(),
         }
+        refuse_truncated(subject.source.path, facts)
         problem = _problem(subject, facts)
         if problem is not None:
             return Finding(**found, problem=problem[0], reason=problem[1])
@@ -159,11 +160,6 @@ def _facts(source: FrameSource, pixels: Any) -> VideoFacts:
 
 def _problem(subject: Subject, facts: VideoFacts) -> tuple[Problem, str] | None:
     path = subject.source.path
-    if facts.shortfall:
-        return "truncated", (
-            f"The video '{path}' holds {facts.seconds:.2f} s of the {facts.promised_seconds:.2f} s that its header "
-            "states; fetch it again."
-        )
     span = clip_span(subject.clips.num_frames, subject.clips.stride) if subject.clips else 1
     if facts.frames < span:
         return "too short", f"The video '{path}' has {facts.frames} frames but a clip of the task covers {span}."

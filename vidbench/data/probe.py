@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vidbench.data.decode import decoding, display_matrix, to_rgb
+from vidbench.data.decode import UnusableVideoError, decoding, display_matrix, to_rgb
 
 _TAGGED_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 # By the signs of a, b, c, d in the display matrix; see `vidbench.data.decode`. Clockwise, as players turn it.
@@ -88,6 +88,20 @@ def examine_video(path: Path, each: Callable[[np.ndarray], None] | None = None) 
         seconds=None if first is None or last_end is None else last_end - first,
         promised_seconds=promised,
     )
+
+
+def refuse_truncated(path: Path, facts: VideoFacts) -> None:
+    """Refuse a video that ends before its container says.
+
+    Raises:
+        UnusableVideoError: it does; names the file and both lengths.
+    """
+    if facts.shortfall:
+        raise UnusableVideoError(
+            "truncated",
+            f"The video '{path}' holds {facts.seconds:.2f} s of the {facts.promised_seconds:.2f} s that its header "
+            "states: it is truncated, so fetch it again or remove it.",
+        )
 
 
 def _promised_seconds(container: Any, stream: Any) -> float | None:
