@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import av
 import numpy as np
@@ -12,11 +13,13 @@ import pytest
 from vidbench.data import open_dataset, open_training
 from vidbench.data.folder import find_folder
 from vidbench.data.kinetics600 import class_names, class_number, find_kinetics600
+from vidbench.data.layouts import _READERS
 from vidbench.data.ucf101 import find_ucf101
 from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
 from vidbench.tasks import load_task
-from vidbench.tasks.schema import ClipSpec, Task
+from vidbench.tasks.schema import ClipSpec, DataSpec, Task
+from vidbench.tasks.words import _SOURCES
 
 CLIPS = ClipSpec(num_frames=3, height=16, width=16, resize="none", crop="none")
 CAPITAL, SMALL = "passing American football (in game)", "passing american football (not in game)"
@@ -116,6 +119,7 @@ FORMS = {
 }
 PATH_FORMS = {
     "slashes": lambda labels: "".join(f"val/{underscores(label)}/{name_of(n)}.mp4\r\n" for n, label in labels.items()),
+    "rows": lambda labels: csv(labels).split("\n", 1)[1],
     "bare": lambda labels: "".join(f"{label}/{name_of(n)}\n\n" for n, label in labels.items()),
 }
 
@@ -138,7 +142,7 @@ def test_every_table_is_read(k600, name):
 
 
 @pytest.mark.parametrize("form", PATH_FORMS)
-def test_lists_of_paths_are_read(k600, form):
+def test_lists_without_a_header_are_read(k600, form):
     write(k600, "val.txt", PATH_FORMS[form](official()))
     check_two_videos(k600)
 
@@ -186,6 +190,7 @@ def test_lists_that_cannot_be_trusted_name_the_line(k600):
         "https://s3.example.org/600/val/abseiling.tar.gz\n": ("archives", "line 1"),
         f"val/abseiling/{name_of(0)}.mp4 0\n": ("Line 1", "ID_SSSSSS_EEEEEE"),
         f"val/abseiling/{name_of(0)}.mp4\nval/{name_of(1)}.mp4\n": ("no class", name_of(1)),
+        csv(official()).split("\n", 1)[1] + "abseiling,short,0,10\n": ("Line 601",),
         csv({**official(), 7: "juggling knives"}): ("'juggling knives'", "line 9"),
         csv({**official(), 7: ""}): ("no label", "line 9"),
         "\n": ("names no video",),
@@ -345,3 +350,8 @@ def test_every_literal_of_the_schema_opens_its_reader(ucf, tmp_path):
         refusal(
             lambda name=f"bair-image-{camera}": open_dataset(own_task(name, "test"), "test", ucf), "no split 'test'"
         )
+
+
+def test_every_data_set_of_the_schema_has_a_reader_and_words():
+    named = set(get_args(DataSpec.model_fields["dataset"].annotation))
+    assert set(_READERS) | {"shapes"} == named == set(_SOURCES)

@@ -1,6 +1,6 @@
 """Lists of Kinetics-600: CSV tables, and text files of paths.
 
-A text file may hold the rows of a table, or one path per line, with or without folders and suffix; the folder above the
+A text file may hold the rows of a table, with or without its header, or one path per line, with or without folders and suffix; the folder above the
 file is then the class. A number after the path is refused: lists that lack a class number the rest wrongly, and nothing
 in them shows it.
 """
@@ -17,6 +17,7 @@ from vidbench.errors import InputError
 
 _TIMES = ("youtube_id", "time_start", "time_end")
 _NAME = re.compile(r"[\w-]+_\d{6}_\d{6}")
+_ROW = re.compile(r"(?P<label>[^,/]+,)?(?P<id>[\w-]{11}),(?P<start>\d+(\.0*)?),(?P<end>\d+(\.0*)?)(,[^,/]*)*")
 _SPLIT_FOLDERS = frozenset({"", "train", "val", "validate", "test", "."})
 
 
@@ -45,7 +46,12 @@ def read_list(path: Path) -> list[ListedVideo]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The list '{path}' cannot be read ({error}); fetch it again.") from error
     first = next((line for line in lines if line.strip()), "")
-    entries = _from_table(path) if "youtube_id" in first else _from_paths(path, lines)
+    if "youtube_id" in first:
+        entries = _from_table(path)
+    elif _ROW.fullmatch(first.strip()):
+        entries = _from_rows(path, lines)
+    else:
+        entries = _from_paths(path, lines)
     if not entries:
         raise InputError(f"The list '{path}' names no video; fetch the official list.")
     return entries
@@ -63,6 +69,22 @@ def _from_table(path: Path) -> list[ListedVideo]:
         if not youtube_id or label == "":
             raise InputError(f"The list '{path}' has no label or no youtube_id in line {line}; complete the line.")
         entries.append(ListedVideo(official_name(youtube_id, start, end, path, line), label, line))
+    return entries
+
+
+def _from_rows(path: Path, lines: list[str]) -> list[ListedVideo]:
+    """Rows without a header: ``label,id,start,end,…``, or without the label."""
+    entries = []
+    for line, text in enumerate(lines, start=1):
+        if not text.strip():
+            continue
+        row = _ROW.fullmatch(text.strip())
+        if row is None:
+            raise InputError(
+                f"Line {line} of '{path}' is not 'label,youtube_id,time_start,time_end,…'; fetch the official list."
+            )
+        label = None if row["label"] is None else row["label"].rstrip(",").strip('"')
+        entries.append(ListedVideo(official_name(row["id"], row["start"], row["end"], path, line), label, line))
     return entries
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -47,7 +48,7 @@ def _map_until_death(
     waiting = list(reversed(items))
     running: dict[Future[Answer], Item] = {}
     context = multiprocessing.get_context(_START_METHOD)
-    pool = ProcessPoolExecutor(max_workers=workers, mp_context=context)
+    pool = ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_leave_interrupts_to_the_parent)
     try:
         while waiting or running:
             while waiting and len(running) < _QUEUED_PER_WORKER * workers:
@@ -63,3 +64,8 @@ def _map_until_death(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return [], []
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    """A Ctrl-C reaches every process of the terminal; one of them is enough to end the work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
