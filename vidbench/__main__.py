@@ -2,4 +2,6 @@
 
 from vidbench.cli import main
 
-main()
+# Worker processes of a scan import this module again.
+if __name__ == "__main__":
+    main()

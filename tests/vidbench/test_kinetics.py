@@ -112,7 +112,7 @@ def test_reading_does_not_depend_on_order_or_batches(root):
 
 def test_reading_is_the_same_when_nothing_fits_into_the_cache(root, monkeypatch):
     clips = read_all(KineticsDataset(root, "train", CLIPS))
-    monkeypatch.setattr("vidbench.data.kinetics._CACHE_BYTES", 2 * clips[0].nbytes)
+    monkeypatch.setattr("vidbench.data.videos._CACHE_BYTES", 2 * clips[0].nbytes)
     dataset = KineticsDataset(root, "train", CLIPS)
     np.testing.assert_array_equal(read_all(dataset), clips)
     assert len(dataset._cache) <= 2
@@ -244,7 +244,7 @@ def test_videos_that_cannot_be_used_are_named_when_read(root):
     write_video(path, 0, SPAN - 1)
     dataset = KineticsDataset(root, "train", CLIPS)
     refusal(lambda: read_all(dataset), names=(path.name, "6", "7"))
-    refusal(lambda: VideoTrainingClips(root, "train", CLIPS, 0), names=(path.name, "6", "7"))
+    refusal(lambda: VideoTrainingClips(KineticsDataset(root, "train", CLIPS), seed=0), names=(path.name, "6", "7"))
     path.write_bytes(b"broken")
     refusal(lambda: read_all(KineticsDataset(root, "train", CLIPS)), names=(path.name, "cannot be decoded"))
     write_video(path, 0, 20, size=24)
@@ -254,21 +254,21 @@ def test_videos_that_cannot_be_used_are_named_when_read(root):
 
 
 def test_training_draws_are_a_function_of_seed_and_step(root):
-    training = VideoTrainingClips(root, "train", CLIPS, seed=1)
+    training = VideoTrainingClips(KineticsDataset(root, "train", CLIPS), seed=1)
     assert training.num_videos == 6
     clips, labels = training.draw(3, 64)
     assert clips.shape == (64, 4, 16, 16, 3)
     assert clips.dtype == np.uint8
-    again, labels_again = VideoTrainingClips(root, "train", CLIPS, seed=1).draw(3, 64)
+    again, labels_again = VideoTrainingClips(KineticsDataset(root, "train", CLIPS), seed=1).draw(3, 64)
     np.testing.assert_array_equal(clips, again)
     np.testing.assert_array_equal(labels, labels_again)
     np.testing.assert_array_equal(training.draw(3, 8)[0], clips[:8])
     assert (training.draw(4, 64)[0] != clips).any()
-    assert (VideoTrainingClips(root, "train", CLIPS, seed=2).draw(3, 64)[0] != clips).any()
+    assert (VideoTrainingClips(KineticsDataset(root, "train", CLIPS), seed=2).draw(3, 64)[0] != clips).any()
 
 
 def test_training_reaches_every_start_of_every_video_alike(root):
-    clips, labels = VideoTrainingClips(root, "train", CLIPS, seed=0).draw(0, 12000)
+    clips, labels = VideoTrainingClips(KineticsDataset(root, "train", CLIPS), seed=0).draw(0, 12000)
     np.testing.assert_array_equal(np.diff(clips[:, :, 0, 0, 1].astype(int), axis=1), 2)
     numbers = clips[:, 0, 0, 0, 0] // 10
     names = KineticsDataset(root, "train", CLIPS).class_names

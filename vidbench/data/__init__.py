@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidbench.data.base import ClipDataset
 from vidbench.errors import InputError
 from vidbench.models.interface import TrainingClips
 from vidbench.tasks.schema import Task
+
+if TYPE_CHECKING:
+    from vidbench.data.videos import VideoDataset
 
 __all__ = ["ClipDataset", "open_dataset", "open_training"]
 
@@ -33,9 +37,7 @@ def open_dataset(task: Task, split: str, data: Path | None, num_clips: int | Non
         return ShapesDataset(
             split, num_clips or task.evaluation.num_samples, clips.num_frames, clips.height, clips.width
         )
-    from vidbench.data.kinetics import KineticsDataset
-
-    return KineticsDataset(_need_folder(task, data), split, task.clips, num_clips)
+    return _open_videos(task, split, data, num_clips)
 
 
 def open_training(task: Task, data: Path | None, seed: int) -> TrainingClips:
@@ -50,7 +52,14 @@ def open_training(task: Task, data: Path | None, seed: int) -> TrainingClips:
         )
     from vidbench.data.video_training import VideoTrainingClips
 
-    return VideoTrainingClips(_need_folder(task, data), task.data.train_split, clips, seed)
+    return VideoTrainingClips(_open_videos(task, task.data.train_split, data, None), seed)
+
+
+def _open_videos(task: Task, split: str, data: Path | None, num_clips: int | None) -> VideoDataset:
+    from vidbench.data.layouts import find_listing
+    from vidbench.data.videos import VideoDataset
+
+    return VideoDataset(find_listing(task.data.dataset, _need_folder(task, data), split), task.clips, num_clips)
 
 
 def _need_folder(task: Task, data: Path | None) -> Path:

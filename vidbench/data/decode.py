@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,26 @@ from vidbench.errors import InputError
 
 # Codecs that give back the very pixels they were given, where these were RGB; H.264 cannot tell from its header.
 _LOSSLESS_CODECS = frozenset({"ffv1", "png", "qtrle", "rawvideo"})
+
+
+class UnusableVideoError(InputError):
+    """A video that gives no frames, or not all of them.
+
+    Attributes:
+        problem: what is wrong, in short.
+    """
+
+    def __init__(self, problem: Literal["unreadable", "truncated", "no video stream"], sentence: str) -> None:
+        super().__init__(sentence)
+        self.problem: Literal["unreadable", "truncated", "no video stream"] = problem
+
+
+class Decoding(NamedTuple):
+    """An open file: PyAV's container and stream, and the checked frames."""
+
+    container: Any
+    stream: Any
+    frames: Iterator[Any]
 
 
 def decode_frames(path: Path, frame_indices: np.ndarray | None = None) -> np.ndarray:
@@ -53,25 +73,26 @@ def iterate_frames(path: Path, frame_indices: np.ndarray | None = None) -> Itera
         InputError: as `decode_frames`.
     """
     if frame_indices is None:
-        with _decoding(path) as frames:
-            for frame in frames:
-                yield _to_rgb(frame, path)
+        with decoding(path) as video:
+            for frame in video.frames:
+                yield to_rgb(frame, path)
         return
     wanted = [int(index) for index in frame_indices]
     if not wanted or wanted[0] < 0 or wanted != sorted(wanted):
         raise ValueError("frame_indices must be a non-empty ascending sequence of non-negative integers")
     times_wanted = Counter(wanted)
     decoded = 0
-    with _decoding(path) as frames:
-        for decoded, frame in enumerate(islice(frames, wanted[-1] + 1), start=1):
+    with decoding(path) as video:
+        for decoded, frame in enumerate(islice(video.frames, wanted[-1] + 1), start=1):
             if decoded - 1 in times_wanted:
-                rgb_HWC = _to_rgb(frame, path)
+                rgb_HWC = to_rgb(frame, path)
                 for _ in range(times_wanted[decoded - 1]):
                     yield rgb_HWC
     if decoded <= wanted[-1]:
-        raise InputError(
+        raise UnusableVideoError(
+            "truncated",
             f"The video '{path}' ends after {decoded} frames but frame {wanted[-1]} is needed (counting from 0); "
-            "the file is truncated or too short, so fetch it again or remove it."
+            "the file is truncated or too short, so fetch it again or remove it.",
         )
 
 
@@ -81,8 +102,8 @@ def count_frames(path: Path) -> int:
     Raises:
         InputError: as `decode_frames`.
     """
-    with _decoding(path) as frames:
-        return sum(1 for _ in frames)
+    with decoding(path) as video:
+        return sum(1 for _ in video.frames)
 
 
 def is_lossless(path: Path) -> bool:
@@ -106,22 +127,31 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
     import av
 
     if not path.is_file():
-        raise InputError(f"The video '{path}' does not exist or is not a file; check the path.")
+        raise UnusableVideoError("unreadable", f"The video '{path}' does not exist or is not a file; check the path.")
     try:
         # A tag that is not UTF-8 says nothing about the pictures.
         with av.open(str(path), metadata_errors="ignore") as container:
             attached = av.stream.Disposition.attached_pic
             streams = [stream for stream in container.streams.video if not stream.disposition & attached]
             if not streams or streams[0].codec_context is None:
-                raise InputError(f"The file '{path}' holds no video stream that can be decoded; replace or remove it.")
+                raise UnusableVideoError(
+                    "no video stream",
+                    f"The file '{path}' holds no video stream that can be decoded; replace or remove it.",
+                )
             yield container, streams[0]
     except av.error.FFmpegError as error:
-        raise InputError(f"The video '{path}' cannot be decoded ({_reason(error)}); replace or remove it.") from error
+        raise UnusableVideoError(
+            "unreadable", f"The video '{path}' cannot be decoded ({_reason(error)}); replace or remove it."
+        ) from error
 
 
 @contextmanager
-def _decoding(path: Path) -> Iterator[Iterator[Any]]:
-    """Give the checked PyAV frames of a file; the file is closed on leaving."""
+def decoding(path: Path) -> Iterator[Decoding]:
+    """Open a file and give its checked frames, to be turned into pixels by `to_rgb`; the file is closed on leaving.
+
+    Raises:
+        UnusableVideoError: at once or while the frames are taken; see `decode_frames`.
+    """
     import av
 
     with _open(path) as (container, stream):
@@ -132,7 +162,7 @@ def _decoding(path: Path) -> Iterator[Iterator[Any]]:
         context.flags |= av.codec.context.Flags.bitexact
         # Without this H.264 and MPEG-4 paint over damaged parts in silence.
         context.options = {"err_detect": "explode"}
-        yield _checked_frames(path, container, stream)
+        yield Decoding(container, stream, _checked_frames(path, container, stream))
 
 
 def _checked_frames(path: Path, container: Any, stream: Any) -> Iterator[Any]:
@@ -140,33 +170,40 @@ def _checked_frames(path: Path, container: Any, stream: Any) -> Iterator[Any]:
     number = 0
     for packet in container.demux(stream):
         if packet.is_corrupt:
-            raise InputError(f"The video '{path}' is cut off or damaged after frame {number}; replace or remove it.")
+            raise UnusableVideoError(
+                "truncated", f"The video '{path}' is cut off or damaged after frame {number}; replace or remove it."
+            )
         for frame in packet.decode():
             if frame.is_corrupt:
-                raise InputError(f"The video '{path}' is damaged at frame {number}; replace or remove it.")
+                raise UnusableVideoError(
+                    "unreadable", f"The video '{path}' is damaged at frame {number}; replace or remove it."
+                )
             if size is None:
                 size = (frame.width, frame.height)
             elif size != (frame.width, frame.height):
-                raise InputError(
+                raise UnusableVideoError(
+                    "unreadable",
                     f"The video '{path}' changes its frame size from {size[0]}x{size[1]} to "
-                    f"{frame.width}x{frame.height} at frame {number}; replace or remove it."
+                    f"{frame.width}x{frame.height} at frame {number}; replace or remove it.",
                 )
             number += 1
             yield frame
     if number == 0:
-        raise InputError(f"The video '{path}' holds no frame that can be decoded; replace or remove it.")
+        raise UnusableVideoError(
+            "unreadable", f"The video '{path}' holds no frame that can be decoded; replace or remove it."
+        )
 
 
-def _to_rgb(frame: Any, path: Path) -> np.ndarray:
+def to_rgb(frame: Any, path: Path) -> np.ndarray:
     """Convert a PyAV frame to upright uint8 RGB ``[H, W, 3]``; the frame's own matrix and range are honoured."""
     from av.video.reformatter import Interpolation
 
     flags = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
     rgb_HWC: np.ndarray = frame.to_ndarray(format="rgb24", interpolation=int(flags), threads=1)
-    return _upright(rgb_HWC, _display_matrix(frame), path)
+    return _upright(rgb_HWC, display_matrix(frame), path)
 
 
-def _display_matrix(frame: Any) -> np.ndarray | None:
+def display_matrix(frame: Any) -> np.ndarray | None:
     """Return the int32 ``[3, 3]`` display matrix of a frame (16.16 fixed point), or None where it has none."""
     for side_data in frame.side_data:
         if side_data.type.name == "DISPLAYMATRIX":
@@ -189,9 +226,10 @@ def _upright(rgb_HWC: np.ndarray, matrix: np.ndarray | None, path: Path) -> np.n
         rgb_HWC = rgb_HWC.transpose(1, 0, 2)
         flip_x, flip_y = c < 0, b < 0
     else:
-        raise InputError(
+        raise UnusableVideoError(
+            "unreadable",
             f"The video '{path}' is to be shown turned by an angle other than a multiple of 90 degrees, which is not "
-            "supported; re-encode it upright or remove it."
+            "supported; re-encode it upright or remove it.",
         )
     return np.ascontiguousarray(rgb_HWC[:: -1 if flip_y else 1, :: -1 if flip_x else 1])
 

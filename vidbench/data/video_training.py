@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from vidbench.data.clips import clip_span
-from vidbench.data.kinetics import KineticsDataset
+from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
-from vidbench.tasks.schema import ClipSpec
 
 MEMORY_LIMIT_BYTES = 16 << 30
 # After so many videos the mean length says early whether the rest will fit.
@@ -26,24 +23,21 @@ class VideoTrainingClips:
         num_videos: videos on disk.
     """
 
-    def __init__(self, root: Path, split: str, clips: ClipSpec, seed: int) -> None:
+    def __init__(self, dataset: VideoDataset, seed: int) -> None:
         """Decode every video once.
 
         Args:
-            root: the data folder, as for `KineticsDataset`.
-            split: the split to train on.
-            clips: the clips of the task (the plan's seed and ``clips_per_video`` play no part).
+            dataset: the split to train on (the plan's seed and ``clips_per_video`` play no part).
             seed: seed of the training, 0 to 2**64 - 1.
 
         Raises:
-            InputError: the folder cannot be used (see `KineticsDataset`), a video cannot be decoded or is shorter than
-                a clip, or the frames need more than 16 GiB.
+            InputError: a video cannot be decoded or is shorter than a clip, or the frames need more than 16 GiB.
         """
-        dataset = KineticsDataset(root, split, clips)
+        clips = dataset.clips
         self._spec = clips
         self._seed = seed
         self.num_videos = len(dataset.videos)
-        self._labels = np.array([video.label for video in dataset.videos], dtype=np.int64)
+        self._labels = dataset.video_labels
         self._videos: list[np.ndarray] = []
         total = 0
         for video in range(self.num_videos):
@@ -55,8 +49,8 @@ class VideoTrainingClips:
             dtype=np.uint64,
         )
 
-    def draw(self, step: int, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return clips uint8 ``[N, T, H, W, 3]`` and labels int64 ``[N]`` of a step.
+    def draw(self, step: int, batch_size: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return clips uint8 ``[N, T, H, W, 3]`` and labels int64 ``[N]`` (None without labels) of a step.
 
         The stream is Philox's own 64-bit output under the key (seed, step), scaled in integer arithmetic, which no
         numpy version changes; sample i of a step is the same for every batch size.
@@ -70,7 +64,7 @@ class VideoTrainingClips:
         clips_NTHWC = np.empty((batch_size, spec.num_frames, spec.height, spec.width, 3), np.uint8)
         for row, (video, start) in enumerate(zip(videos.tolist(), starts.tolist(), strict=True)):
             clips_NTHWC[row] = self._videos[video][start : start + span : spec.stride]
-        return clips_NTHWC, self._labels[videos]
+        return clips_NTHWC, None if self._labels is None else self._labels[videos]
 
 
 def _refuse_too_large(total_bytes: int, videos_done: int, num_videos: int) -> None:

@@ -16,8 +16,10 @@ class _Frozen(BaseModel):
 class DataSpec(_Frozen):
     """Which real videos, and which of their splits play which part."""
 
-    dataset: Literal["shapes", "kinetics"] = Field(
-        description="Reader: 'shapes' is the embedded moving-shapes generator, 'kinetics' a folder laid out as Kinetics."
+    dataset: Literal["shapes", "kinetics", "kinetics-600", "ucf101", "bair-image-aux1", "bair-image-main", "folder"] = (
+        Field(
+            description="Reader: 'shapes' is the embedded moving-shapes generator; the others read a folder (docs/data.md)."
+        )
     )
     train_split: str = Field(description="Split that models train on.")
     reference_split: str = Field(description="Split whose clips make the real statistics.")

@@ -8,6 +8,15 @@ from vidbench.tasks.schema import Task
 from vidmetrics.definitions import get_metric
 
 _WIDTH = 100
+_SOURCES = {
+    "shapes": "embedded moving shapes",
+    "kinetics": "a folder laid out as Kinetics (--data DIR)",
+    "kinetics-600": "Kinetics-600, classes in the order of the 600 official names (--data DIR)",
+    "ucf101": "UCF-101 with its official lists (--data DIR)",
+    "bair-image-aux1": "BAIR robot pushing, camera image_aux1 (--data DIR)",
+    "bair-image-main": "BAIR robot pushing, camera image_main (--data DIR)",
+    "folder": "a folder of videos without labels (--data DIR)",
+}
 
 
 def describe(task: Task) -> str:
@@ -35,7 +44,7 @@ def describe(task: Task) -> str:
 
 def _sentences(task: Task) -> list[tuple[str, str]]:
     data, clips, evaluation = task.data, task.clips, task.evaluation
-    source = "embedded moving shapes" if data.dataset == "shapes" else "a folder laid out as Kinetics (--data DIR)"
+    source = _SOURCES[data.dataset]
     size = f"{clips.num_frames} frames, {clips.height}x{clips.width} pixels, {_ordinal(clips.stride)} frame"
     fitting = "used as they are" if clips.resize == "none" else f"resized by {clips.resize}"
     window = "the whole frame" if clips.crop == "none" else "the largest central window"

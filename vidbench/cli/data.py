@@ -1,0 +1,104 @@
+"""`vidbench data scan`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vidbench.cli import options
+
+if TYPE_CHECKING:
+    from vidbench.data.scan import Scan
+
+# Longer lists are for the CSV files.
+_ROWS_SHOWN = 50
+
+
+@click.group("data")
+def command() -> None:
+    """Look at data folders before a long run does."""
+
+
+@command.command("scan")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--task", "task_name", metavar="TASK", help="Whose data, splits and clips; any videos without it.")
+@click.option("--split", "splits", multiple=True, metavar="SPLIT", help="Look at this split alone; may be repeated.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Number of processes; one per core by default."
+)
+@options.output("Folder for the manifest and the problems; runs/scan-DIR by default. A scan found there goes on.")
+@options.as_json
+@click.pass_context
+def scan(
+    ctx: click.Context,
+    folder: Path,
+    task_name: str | None,
+    splits: tuple[str, ...],
+    workers: int | None,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Decode every video of DIR, report the unusable ones, and write a manifest of the others.
+
+    Exit code 1 says that something unusable was found.
+    """
+    from vidbench.data.scan import scan_folder
+    from vidbench.progress import Progress
+    from vidbench.tasks import load_task
+
+    task = load_task(task_name).task if task_name else None
+    name = f"scan-{folder.resolve().name}" + (f"-{task.name}" if task else "")
+    outcome = scan_folder(folder, task, splits, output or Path("runs") / name, workers, Progress())
+    if as_json:
+        click.echo(json.dumps(_document(outcome), indent=2, ensure_ascii=False))
+    else:
+        _print(outcome, with_videos=task is None)
+    ctx.exit(1 if outcome.problems else 0)
+
+
+def _document(outcome: Scan) -> dict[str, object]:
+    return {
+        "manifest": str(outcome.output / "manifest.json"),
+        "manifest_sha256": outcome.manifest_sha256,
+        "splits": [{**split._asdict(), "coverage": split.coverage} for split in outcome.splits],
+        "missing": outcome.num_missing,
+        "problems": [problem._asdict() for problem in outcome.problems],
+        "remarks": list(outcome.remarks),
+    }
+
+
+def _print(outcome: Scan, with_videos: bool) -> None:
+    from vidbench.data.scan import count_problems
+
+    if with_videos:
+        _print_videos(outcome)
+    for split in outcome.splits:
+        click.echo(
+            f"split {split.split}: {split.usable:,} usable of {split.found:,} found of {split.official:,} official "
+            f"({split.coverage:.2%}), {split.list}"
+        )
+    for remark in outcome.remarks:
+        click.echo(f"note: {remark}")
+    for problem in outcome.problems[:_ROWS_SHOWN]:
+        click.echo(f"{problem.problem}: {problem.reason}")
+    if len(outcome.problems) > _ROWS_SHOWN:
+        click.echo(f"… and {len(outcome.problems) - _ROWS_SHOWN:,} more")
+    counts = ", ".join(f"{count:,} {problem}" for problem, count in count_problems(outcome).items())
+    click.echo(f"unusable   {counts or 'none'} ({outcome.output / 'problems.csv'})")
+    click.echo(f"missing    {outcome.num_missing:,} ({outcome.output / 'missing.csv'})")
+    click.echo(f"manifest   {outcome.output / 'manifest.json'}")
+    click.echo(f"sha256     {outcome.manifest_sha256}")
+
+
+def _print_videos(outcome: Scan) -> None:
+    found = [finding for finding in outcome.findings if finding.frames is not None][:_ROWS_SHOWN]
+    width = max((len(finding.key[1]) for finding in found), default=0)
+    for finding in found:
+        rate = f"{finding.fps:.2f} fps" if finding.fps else "no rate"
+        size = f"{finding.width}x{finding.height}"
+        length = "" if finding.seconds is None else f"{finding.seconds:8.2f} s"
+        turned = {"0": "", "mirrored": "  mirrored"}.get(finding.rotation or "0", f"  turned by {finding.rotation}")
+        click.echo(f"{finding.key[1]:<{width}}  {finding.frames:>6} frames  {rate:>9}  {size:>9}{length}{turned}")

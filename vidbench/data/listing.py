@@ -1,0 +1,186 @@
+"""What a data folder holds: the official list of a split, the class order, and where the frames of each video lie.
+
+Every layout has a reader that answers a `Listing`; `vidbench.data.videos.VideoDataset` makes clips of any of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from vidbench.data.decode import iterate_frames
+from vidbench.data.probe import examine_video, refuse_truncated
+from vidbench.errors import InputError
+from vidbench.files import file_sha256
+
+VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
+
+
+class FrameSource(Protocol):
+    """The frames of one video, wherever they are stored."""
+
+    @property
+    def path(self) -> Path:
+        """The file to name in an error."""
+        ...
+
+    def count(self) -> int:
+        """Number of frames, by decoding."""
+        ...
+
+    def frames(self, frame_indices: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """Yield some or all frames as uint8 RGB ``[H, W, 3]``; ``frame_indices`` int ``[T]`` ascend."""
+        ...
+
+    def sha256(self) -> str:
+        """Digest of the stored bytes."""
+        ...
+
+
+@dataclass(frozen=True)
+class VideoFile:
+    """A file that FFmpeg decodes; a `FrameSource`."""
+
+    path: Path
+
+    def count(self) -> int:
+        """Number of frames, by decoding all of them.
+
+        Raises:
+            UnusableVideoError: it cannot be decoded, or holds less than its header states: clips that are drawn from
+                what is left of a video would not be those that others draw from the whole.
+        """
+        facts = examine_video(self.path)
+        refuse_truncated(self.path, facts)
+        return facts.frames
+
+    def frames(self, frame_indices: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """See `vidbench.data.decode.iterate_frames`."""
+        return iterate_frames(self.path, frame_indices)
+
+    def sha256(self) -> str:
+        """Digest of the file."""
+        return file_sha256(self.path)
+
+
+class Duplicate(NamedTuple):
+    """One video that lies in two files."""
+
+    video_id: str
+    kept: Path
+    other: Path
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One split, as listed and as found.
+
+    Attributes:
+        dataset: which data set and reading of it; enters the identity of its clips.
+        class_names: names in label order; empty where the data has no labels.
+        labels: official video name to position of its class, in the order of the list; None without labels.
+        sources: official video name to its frames, for those on disk.
+        origin: the list in use, in words.
+        num_official: size of the official list, where the layout does not say which of its videos are absent.
+        seconds: official video name to its length in seconds, where its name says so.
+        duplicates: videos found twice; the clips of such a split cannot be used.
+        remarks: what a person should know about the list, one sentence each.
+    """
+
+    dataset: str
+    class_names: tuple[str, ...]
+    labels: Mapping[str, int | None]
+    sources: Mapping[str, FrameSource]
+    origin: str
+    num_official: int | None = None
+    seconds: Mapping[str, float] | None = None
+    duplicates: tuple[Duplicate, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def coverage(self) -> float:
+        """Share of the official videos that are on disk, 0 to 1."""
+        return len(self.sources) / max(self.num_official or 0, len(self.labels))
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Listed names without a file, sorted."""
+        return tuple(sorted(set(self.labels) - set(self.sources)))
+
+
+def split_folder(root: Path, split: str) -> Path:
+    """Return the folder of a split.
+
+    Raises:
+        InputError: the data folder or the split's folder does not exist; names the splits that do.
+    """
+    if not root.is_dir():
+        raise InputError(f"The data folder '{root}' does not exist; give the folder that holds the splits with --data.")
+    folder = root / split
+    if not folder.is_dir():
+        present = quoted(path.name for path in visible(root) if path.is_dir() and path.name != "annotations")
+        raise InputError(f"The data folder '{root}' has no split '{split}' (found: {present}); check --data.")
+    return folder
+
+
+def videos_below(folder: Path, depth: int = 1) -> list[Path]:
+    """Video files in a folder and ``depth`` levels of sub-folders, sorted; hidden ones (also macOS ``._``) left out.
+
+    Raises:
+        InputError: there is none; names the folder.
+    """
+    videos = find_videos(folder, depth)
+    if not videos:
+        suffixes = ", ".join(sorted(VIDEO_SUFFIXES))
+        raise InputError(f"The split folder '{folder}' holds no videos ({suffixes}); check --data or fetch the data.")
+    return videos
+
+
+def find_videos(folder: Path, depth: int = 1) -> list[Path]:
+    """As `videos_below`, but empty where there is none."""
+    # Directory entries know what they are without a call for each of half a million files.
+    with os.scandir(folder) as entries:
+        shown = [entry for entry in entries if not entry.name.startswith(".")]
+    found = [Path(entry.path) for entry in shown if _is_video(entry.name) and entry.is_file()]
+    if depth:
+        for entry in shown:
+            if not _is_video(entry.name) and entry.is_dir():
+                found += find_videos(Path(entry.path), depth - 1)
+    return sorted(found)
+
+
+def _is_video(name: str) -> bool:
+    return Path(name).suffix.lower() in VIDEO_SUFFIXES
+
+
+def by_name(names_and_paths: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path], tuple[Duplicate, ...]]:
+    """Files by official name, the first in the order given, and the names that have more than one."""
+    files: dict[str, Path] = {}
+    duplicates = []
+    for name, path in names_and_paths:
+        kept = files.setdefault(name, path)
+        if kept is not path:
+            duplicates.append(Duplicate(name, kept, path))
+    return files, tuple(duplicates)
+
+
+def as_sources(files: Mapping[str, Path]) -> dict[str, FrameSource]:
+    """Files as frame sources."""
+    return {name: VideoFile(path) for name, path in files.items()}
+
+
+def visible(folder: Path) -> list[Path]:
+    """What a folder holds, sorted, hidden names left out; empty where there is no such folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names for an error message."""
+    return ", ".join(f"'{name}'" for name in sorted(names)) or "nothing"

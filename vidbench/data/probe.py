@@ -1,0 +1,117 @@
+"""What a video holds, by decoding all of it, and whether that is what its container promised."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vidbench.data.decode import UnusableVideoError, decoding, display_matrix, to_rgb
+
+_TAGGED_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+# By the signs of a, b, c, d in the display matrix; see `vidbench.data.decode`. Clockwise, as players turn it.
+_ROTATIONS = {(1, 0, 0, 1): "0", (0, 1, -1, 0): "90", (-1, 0, 0, -1): "180", (0, -1, 1, 0): "270"}
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """A decoded video.
+
+    Attributes:
+        frames: number of frames that decode.
+        fps: frames per second as the container says, on average; None where it does not say.
+        width: upright, in pixels.
+        height: upright, in pixels.
+        rotation: degrees clockwise by which the stored frames are turned to be upright, or ``"mirrored"``.
+        seconds: from the first frame to the end of the last, by their timestamps; None without any.
+        promised_seconds: length of the video that the container states; None where it states none.
+    """
+
+    frames: int
+    fps: float | None
+    width: int
+    height: int
+    rotation: str = "0"
+    seconds: float | None = None
+    promised_seconds: float | None = None
+
+    @property
+    def shortfall(self) -> float:
+        """Seconds that the container promises and the frames do not fill, where that cannot be rounding; else 0."""
+        if self.seconds is None or self.promised_seconds is None:
+            return 0.0
+        lost = self.promised_seconds - self.seconds
+        return lost if lost > max(0.25, 0.02 * self.promised_seconds) else 0.0
+
+
+def examine_video(path: Path, each: Callable[[np.ndarray], None] | None = None) -> VideoFacts:
+    """Decode a whole video.
+
+    Args:
+        path: the file.
+        each: called with every frame, uint8 RGB ``[H, W, 3]``, upright; None leaves out the conversion to pixels.
+
+    Raises:
+        UnusableVideoError: as `vidbench.data.decode.decode_frames`.
+    """
+    count, first, last_end = 0, None, None
+    width = height = 0
+    matrix = None
+    with decoding(path) as video:
+        rate = video.stream.average_rate
+        fps = float(rate) if rate else None
+        for frame in video.frames:
+            if count == 0:
+                width, height, matrix = frame.width, frame.height, display_matrix(frame)
+            if each is not None:
+                each(to_rgb(frame, path))
+            count += 1
+            if frame.pts is not None and frame.time_base:
+                start = float(frame.pts * frame.time_base)
+                length = float(frame.duration * frame.time_base) if frame.duration else (1 / fps if fps else 0.0)
+                first = start if first is None else min(first, start)
+                last_end = start + length if last_end is None else max(last_end, start + length)
+        promised = _promised_seconds(video.container, video.stream)
+    signs = (1, 0, 0, 1) if matrix is None else tuple(np.sign(matrix[:2, :2]).ravel().tolist())
+    if signs[0] == 0:
+        width, height = height, width
+    return VideoFacts(
+        frames=count,
+        fps=fps,
+        width=width,
+        height=height,
+        rotation=_ROTATIONS.get(signs, "mirrored"),
+        seconds=None if first is None or last_end is None else last_end - first,
+        promised_seconds=promised,
+    )
+
+
+def refuse_truncated(path: Path, facts: VideoFacts) -> None:
+    """Refuse a video that ends before its container says.
+
+    Raises:
+        UnusableVideoError: it does; names the file and both lengths.
+    """
+    if facts.shortfall:
+        raise UnusableVideoError(
+            "truncated",
+            f"The video '{path}' holds {facts.seconds:.2f} s of the {facts.promised_seconds:.2f} s that its header "
+            "states: it is truncated, so fetch it again or remove it.",
+        )
+
+
+def _promised_seconds(container: Any, stream: Any) -> float | None:
+    """The video stream's own length; Matroska keeps it in a tag. The file's length may be that of its sound."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    tagged = _TAGGED_DURATION.match(stream.metadata.get("DURATION", ""))
+    if tagged:
+        hours, minutes, seconds = tagged.groups()
+        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    if container.duration and len(container.streams) == 1:
+        return float(container.duration) / 1e6
+    return None

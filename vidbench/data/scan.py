@@ -1,0 +1,212 @@
+"""Going through all videos of a data folder before a long run does: what is missing, what is unusable, what is here."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vidbench.data.examination import Finding, Subject, examine, killed
+from vidbench.data.journal import add, appending, read_journal
+from vidbench.data.layouts import find_listing
+from vidbench.data.listing import Listing
+from vidbench.data.manifest import ManifestVideo, SplitCoverage, write_manifest, write_rows
+from vidbench.data.parallel import map_processes
+from vidbench.errors import InputError
+from vidbench.files import digest
+from vidbench.progress import Progress
+from vidbench.tasks.schema import Task
+
+# A change of what a finding holds or means must not meet an older journal.
+_JOURNAL_FORMAT = 1
+
+
+class UnusableVideo(NamedTuple):
+    """A row of ``problems.csv``."""
+
+    split: str
+    id: str
+    path: str
+    problem: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The outcome of a scan.
+
+    Attributes:
+        output: folder with ``manifest.json``, ``manifest.csv``, ``problems.csv``, ``missing.csv`` and the journal.
+        manifest_sha256: hash of the manifest.
+        splits: the coverage of each split.
+        problems: the unusable videos, one reason each.
+        num_missing: listed videos that are not on disk, over all splits.
+        remarks: what a person should know about the lists.
+        findings: what was found of each video, in the order of split and name.
+    """
+
+    output: Path
+    manifest_sha256: str
+    splits: tuple[SplitCoverage, ...]
+    problems: tuple[UnusableVideo, ...]
+    num_missing: int
+    remarks: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def scan_folder(
+    root: Path,
+    task: Task | None,
+    splits: Sequence[str],
+    output: Path,
+    workers: int | None,
+    progress: Progress,
+) -> Scan:
+    """Decode every official video of a folder once, and write what was found.
+
+    Args:
+        root: the data folder.
+        task: whose data and clips; None for any folder of videos.
+        splits: splits to look at; none for all that the task uses.
+        output: folder for the manifest, the problems and the journal. A scan found there goes on.
+        workers: number of processes; None for one per core.
+        progress: where to show it.
+
+    Raises:
+        InputError: the folder is not laid out as the task needs, or the task reads no folder.
+    """
+    listings = _listings(root, task, splits)
+    subjects = [subject for split, listing in listings.items() for subject in _subjects(split, listing, task)]
+    findings = _examine_all(subjects, _journal(output, root, task), workers or _num_cores(), progress)
+    problems = _problems(listings, subjects, findings)
+    unusable = {(problem.split, problem.id) for problem in problems}
+    usable = [subject for subject in subjects if (subject.split, subject.video_id) not in unusable]
+    videos = [_entry(subject, findings[subject.key]) for subject in usable]
+    coverage = tuple(_coverage(split, listing, videos) for split, listing in listings.items())
+    missing = [(split, name) for split, listing in listings.items() for name in listing.missing]
+    write_rows(output / "problems.csv", UnusableVideo._fields, problems)
+    write_rows(output / "missing.csv", ("split", "id"), missing)
+    named = None if task is None else {"name": task.name, "version": task.version, "fingerprint": task.fingerprint}
+    return Scan(
+        output=output,
+        manifest_sha256=write_manifest(output, named, coverage, videos),
+        splits=coverage,
+        problems=tuple(problems),
+        num_missing=len(missing),
+        remarks=tuple(remark for listing in listings.values() for remark in listing.remarks),
+        findings=tuple(findings[subject.key] for subject in subjects),
+    )
+
+
+def _listings(root: Path, task: Task | None, splits: Sequence[str]) -> dict[str, Listing]:
+    if task is None:
+        return {split: find_listing("folder", root, split) for split in splits or ("all",)}
+    if task.data.dataset == "shapes":
+        raise InputError(f"The task '{task.name}' uses embedded data: there is no folder to scan.")
+    data = task.data
+    wanted = splits or dict.fromkeys((data.train_split, data.reference_split, data.evaluation_split))
+    return {split: find_listing(data.dataset, root, split) for split in wanted}
+
+
+def _subjects(split: str, listing: Listing, task: Task | None) -> list[Subject]:
+    """The listed videos on disk, by name."""
+    subjects = []
+    for name in sorted(listing.sources):
+        source, label = listing.sources[name], listing.labels[name]
+        state = source.path.stat()
+        subject = Subject(
+            split=split,
+            video_id=name,
+            label=None if label is None else listing.class_names[label],
+            source=source,
+            seconds=(listing.seconds or {}).get(name),
+            clips=None if task is None else task.clips,
+            file_bytes=state.st_size,
+            file_time=state.st_mtime_ns,
+        )
+        subjects.append(subject)
+    return subjects
+
+
+def _journal(output: Path, root: Path, task: Task | None) -> Path:
+    """Findings hold for one folder, one reader and one way to cut clips; others have a journal of their own."""
+    reading = None if task is None else [task.data.dataset, task.clips.model_dump(mode="json")]
+    name = digest({"format": _JOURNAL_FORMAT, "root": str(root.resolve()), "reading": reading})[:16]
+    return output / f"journal-{name}.jsonl"
+
+
+def _examine_all(
+    subjects: Sequence[Subject], journal: Path, workers: int, progress: Progress
+) -> dict[tuple[str, str, str, int, int], Finding]:
+    known = read_journal(journal)
+    findings = {subject.key: known[subject.key] for subject in subjects if subject.key in known}
+    left = [subject for subject in subjects if subject.key not in findings]
+    if findings:
+        progress.say(f"{len(findings)} of {len(subjects)} videos were examined before")
+    if not left:
+        return findings
+    with appending(journal) as file, progress.stage("Scanning", len(left), "videos") as advance:
+        num_problems = sum(finding.problem is not None for finding in findings.values())
+        for finding in map_processes(examine, left, min(workers, len(left)), killed):
+            add(file, finding)
+            findings[finding.key] = finding
+            num_problems += finding.problem is not None
+            advance(1, f"{num_problems} unusable")
+    return findings
+
+
+def _problems(
+    listings: dict[str, Listing], subjects: Sequence[Subject], findings: dict[Any, Finding]
+) -> list[UnusableVideo]:
+    problems = []
+    first_with: dict[str, Subject] = {}
+    for subject in subjects:
+        finding, path = findings[subject.key], str(subject.source.path)
+        if finding.problem is not None:
+            problems.append(UnusableVideo(subject.split, subject.video_id, path, finding.problem, finding.reason))
+            continue
+        first = first_with.setdefault(finding.file_sha256 or path, subject)
+        # One file may serve two splits; two files with the same bytes may not.
+        if first is not subject and first.source != subject.source:
+            reason = (
+                f"The video '{path}' has the same content as '{first.source.path}' of split '{first.split}'; keep one."
+            )
+            problems.append(UnusableVideo(subject.split, subject.video_id, path, "duplicated", reason))
+    for split, listing in listings.items():
+        for name, kept, other in listing.duplicates:
+            reason = f"The video '{name}' is there twice: '{kept}' and '{other}'; keep one."
+            problems.append(UnusableVideo(split, name, str(other), "duplicated", reason))
+    return problems
+
+
+def _entry(subject: Subject, finding: Finding) -> ManifestVideo:
+    return ManifestVideo(
+        split=subject.split,
+        id=subject.video_id,
+        label=subject.label,
+        frames=finding.frames or 0,
+        fps=finding.fps,
+        width=finding.width or 0,
+        height=finding.height or 0,
+        sha256=finding.clips_sha256 or "",
+    )
+
+
+def _coverage(split: str, listing: Listing, videos: Sequence[ManifestVideo]) -> SplitCoverage:
+    official = max(listing.num_official or 0, len(listing.labels))
+    usable = sum(video.split == split for video in videos)
+    return SplitCoverage(split, listing.origin, official, len(listing.sources), usable)
+
+
+def _num_cores() -> int:
+    """Cores that this process may use, where the system says."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def count_problems(scan: Scan) -> dict[str, int]:
+    """How many videos have each problem, the most frequent first."""
+    return dict(Counter(problem.problem for problem in scan.problems).most_common())
