@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from vidbench.data.listing import FrameSource, Listing, split_folder, visible
-from vidbench.data.tfrecord import MalformedError, bytes_features, read_record, record_index
+from vidbench.data.tfrecord import bytes_features, read_record, record_index
 from vidbench.errors import InputError
+from vidmetrics.weights.wire import DamagedError
 
 NUM_FRAMES = 30
 SIZE = 64
@@ -107,7 +108,7 @@ def _frames(path: Path, record: int, camera: str) -> np.ndarray:
     place = f"record {record} of '{path}'"
     try:
         features = bytes_features(read_record(path, record))
-    except MalformedError as error:
+    except DamagedError as error:
         raise InputError(f"In {place}, {error}: it is no tf.Example, so fetch the file again.") from None
     frames_THWC = np.empty((NUM_FRAMES, SIZE, SIZE, 3), np.uint8)
     for number in range(NUM_FRAMES):
