@@ -10,7 +10,7 @@ import vidbench
 from vidbench.errors import InputError
 from vidbench.models.registry import model_names
 from vidbench.tasks import load_task, task_names
-from vidmetrics.definitions import METRICS
+from vidmetrics.definitions import METRICS, MetricDefinition
 from vidmetrics.home import home
 from vidmetrics.known_answers import KNOWN_ANSWERS, KnownAnswer
 from vidmetrics.networks import load_network
@@ -27,7 +27,7 @@ def examine() -> dict[str, dict[str, str]]:
         "devices": _devices(),
         "folders": {"home": f"{home()} ({'VIDBENCH_HOME' if 'VIDBENCH_HOME' in os.environ else 'default'})"},
         "networks": networks,
-        "metrics": {name: _would_run(networks.get(metric.network, "yes")) for name, metric in METRICS.items()},
+        "metrics": {name: _metric(metric, networks) for name, metric in METRICS.items()},
         "tasks": {name: _task(name, networks) for name in task_names()},
         "models": dict.fromkeys(model_names(), "registered"),
         "known answers": {answer.name: _known_answer(answer, networks) for answer in KNOWN_ANSWERS},
@@ -70,8 +70,12 @@ def _is_proven(network: str) -> bool:
     return network.startswith("yes") and network.endswith(_PROVEN)
 
 
-def _would_run(network: str) -> str:
-    return "would run" if network.startswith("yes") else "would not run: its network has no weights here"
+def _metric(metric: MetricDefinition, networks: dict[str, str]) -> str:
+    if not metric.network:
+        return "would run from Python alone: no task compares frame by frame"
+    return (
+        "would run" if networks[metric.network].startswith("yes") else "would not run: its network has no weights here"
+    )
 
 
 def _task(name: str, networks: dict[str, str]) -> str:

@@ -70,6 +70,23 @@ KNOWN_ANSWERS = (
         "universome/fvd-comparison, compare_metrics.py with TensorFlow; its torch port gives 10.138084766713924",
     ),
     KnownAnswer(
+        "is-cifar10-train",
+        "inception-2015-12-05",
+        "Inception Score of the 50,000 training images of CIFAR-10, shuffled by numpy's RandomState 2020, 10 splits, logits "
+        "without bias (images: known-answers/cifar-10-batches-bin in VIDBENCH_HOME)",
+        11.23678,
+        1e-2,
+        "toshas/torch-fidelity, README: 11.23678 with a standard deviation of 0.09514061; agreement of faithful ports",
+    ),
+    KnownAnswer(
+        "is-ucf101-real",
+        "c3d-ucf101",
+        "Inception Score of 10,000 real clips of UCF-101, 16 frames of 64x64 (videos: known-answers/UCF101 in VIDBENCH_HOME)",
+        60.2,
+        3.0,
+        "Video Diffusion Models (2204.03458), real data at 64x64; neither crop nor kernel is stated, hence the tolerance",
+    ),
+    KnownAnswer(
         "i3d-imagenet-logits",
         IMAGENET_FILES,
         "norm of the logits of DeepMind's rgb_imagenet on its sample clip, 79 frames of 224x224",

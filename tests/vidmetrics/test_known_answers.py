@@ -79,6 +79,47 @@ def test_the_imagenet_checkpoint_on_its_sample_clip(real_home):
     assert_known("i3d-imagenet-logits", float(logits.double().norm()))
 
 
+def trained(real_home, name):
+    path = real_home / "weights" / f"{name}.safetensors"
+    if not path.is_file():
+        pytest.skip(f"no trained weights at {path}: run `vidbench weights fetch {name}`")
+    return vidmetrics.load_network(name, weights=path, device="cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_inception_score_of_cifar10(real_home):
+    network = trained(real_home, "inception-2015-12-05")
+    folder = real_home / "known-answers" / "cifar-10-batches-bin"
+    files = [folder / f"data_batch_{number}.bin" for number in range(1, 6)]
+    if not all(file.is_file() for file in files):
+        pytest.skip(f"no {folder}: unpack cifar-10-binary.tar.gz of www.cs.toronto.edu/~kriz/cifar.html there")
+    # Each record is a label byte, then 32x32 red, green and blue values.
+    records = np.concatenate([np.fromfile(file, np.uint8).reshape(-1, 3073) for file in files])
+    images_NHWC = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    assert len(images_NHWC) == 50_000
+    parts = np.array_split(images_NHWC[:, None], 500)
+    logits = np.concatenate([network(part)["logits-unbiased"] for part in parts])
+    mean, std = vidmetrics.inception_score(logits[np.random.RandomState(2020).permutation(len(logits))], splits=10)
+    assert_known("is-cifar10-train", mean)
+    assert abs(std - 0.09514061) < 1e-2
+
+
+def test_inception_score_of_real_ucf101(real_home):
+    from vidbench.data.layouts import find_listing
+    from vidbench.data.videos import VideoDataset
+    from vidbench.tasks.schema import ClipSpec
+
+    network = trained(real_home, "c3d-ucf101")
+    root = real_home / "known-answers" / "UCF101"
+    if not root.is_dir():
+        pytest.skip(f"no {root}: put the videos and the lists of UCF-101 there")
+    clips = ClipSpec(num_frames=16, height=64, width=64, resize="pil-bicubic", crop="center")
+    dataset = VideoDataset(find_listing("ucf101", root, "all"), clips, 10_000)
+    batches = np.array_split(np.arange(dataset.num_clips), 625)
+    logits = np.concatenate([network(dataset.read(batch))["logits"] for batch in batches])
+    assert len(logits) == 10_000
+    assert_known("is-ucf101-real", vidmetrics.inception_score(logits, splits=1)[0])
+
+
 def test_every_known_answer_has_a_test():
     with open(__file__, encoding="utf-8") as file:  # noqa: PTH123 - this file
         text = file.read()

@@ -21,5 +21,6 @@ def command(as_json: bool) -> None:
         return
     for section, rows in report.items():
         click.echo(section)
+        width = max(len(name) for name in rows)
         for name, value in rows.items():
-            click.echo(f"  {name:<22} {value}")
+            click.echo(f"  {name:<{width}}  {value}")
