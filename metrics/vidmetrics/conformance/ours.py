@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,9 +56,8 @@ def _inception_score(inputs: Arrays, parameters: dict[str, Any]) -> dict[str, fl
 
 
 def _kernel_mmd(inputs: Arrays, parameters: dict[str, Any]) -> Any:
-    if importlib.util.find_spec("vidmetrics.kernel") is None:
-        return NotImplemented
-    polynomial_mmd = importlib.import_module("vidmetrics.kernel").polynomial_mmd
+    from vidmetrics.kernel import polynomial_mmd
+
     return polynomial_mmd(inputs["features_a"], inputs["features_b"])
 
 
