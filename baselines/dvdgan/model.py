@@ -49,8 +49,8 @@ class DVDGAN(VideoModel):
         path = SHIPPED / f"{task.name}.safetensors" if checkpoint is None else find_sampler(Path(checkpoint))
         if checkpoint is None and not path.is_file():
             raise InputError(
-                f"No checkpoint of dvdgan ships for task '{task.name}'; train one with `vidbench train --model dvdgan "
-                f"--task {task.name}` and name it with `--model dvdgan:CHECKPOINT`."
+                f"No checkpoint of dvdgan ships for task '{task.name}'; train one on it with `vidbench train "
+                "--model dvdgan` and name it with `--model dvdgan:CHECKPOINT`."
             )
         on = torch.device(device)
         generator, settings = read_sampler(path, task, on)
