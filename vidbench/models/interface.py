@@ -66,6 +66,8 @@ class SampleRequest:
         labels: int64 ``[N]`` or None where the task has no labels.
         context_NTHWC: uint8 ``[N, context_frames, H, W, 3]`` or None for generation.
         num_frames: how many frames to produce, the given ones not counted.
+        truncation: standard deviation of the latents, 0 < sigma <= 1, or None for the model's own full distribution.
+            Only asked of models whose `VideoModel.offers_truncation` is true.
     """
 
     indices: np.ndarray
@@ -73,6 +75,7 @@ class SampleRequest:
     labels: np.ndarray | None
     context_NTHWC: np.ndarray | None
     num_frames: int
+    truncation: float | None = None
 
 
 class TrainingClips(Protocol):
@@ -119,6 +122,9 @@ class VideoModel(ABC):
     Sample ``i`` must depend on the checkpoint, its seed, its label and its context alone, never on the other samples
     of its batch: the score may not depend on the batch size.
     """
+
+    offers_truncation: bool = False
+    """Whether `SampleRequest.truncation` narrows the latents of this model."""
 
     @classmethod
     @abstractmethod
