@@ -38,7 +38,7 @@ def write_sheet(
     z = torch.from_numpy(noise.normal(noise.mix(seed, _STREAM), rows, latent_dim)).to(device)
     if given:
         real_NTHWC, drawn = clips.draw(0, rows)
-        labels = torch.zeros(rows, dtype=torch.int64) if drawn is None else torch.from_numpy(drawn)
+        labels = torch.zeros(rows, dtype=torch.int64) if drawn is None or classes == 1 else torch.from_numpy(drawn)
         context = from_uint8(torch.from_numpy(real_NTHWC[:, :given]).to(device), torch.float32)
         made = torch.cat([context, sampler(z, labels.to(device), context)], dim=1)
     else:

@@ -169,6 +169,13 @@ def test_a_prediction_depends_on_its_own_seed_and_frames_alone(folder, task):
     assert (model.sample(ask(task, seeds[::-1], given)) != together).mean() > 0.1
 
 
+def test_labels_that_the_task_does_not_hand_out_are_left_alone(tmp_path, request_for, task):
+    request = request_for(tmp_path / "run", 1)
+    zeros = np.zeros(3, np.int64)
+    request.clips.draw = lambda step, count: (np.zeros((count, 6, 16, 16, 3), np.uint8), np.resize(zeros + 23, count))
+    assert DVDGANFP.train(request).is_file()
+
+
 def test_a_stopped_and_resumed_prediction_training_equals_an_unbroken_one(folder, tmp_path, request_for, task):
     with Image.open(folder / "samples-00000002.png") as sheet:
         assert sheet.size == (6 * 18, 8 * 18)  # given and predicted frames of 8 clips
