@@ -178,8 +178,8 @@ def _field(name: str) -> dataclasses.Field[Any]:
     known = {item.name: item for item in dataclasses.fields(Settings)}
     if name in known:
         return known[name]
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}."
+    close = difflib.get_close_matches(name, [*known, "preset"], n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"known are preset, {', '.join(known)}."
     raise InputError(f"The model 'dvdgan' has no setting '{name}'; {hint}")
 
 

@@ -202,3 +202,17 @@ def test_the_model_decides_the_architecture():
         parse_settings({"architecture": "v1"})
     with pytest.raises(InputError, match="begun with the architecture v1 and this model has v2"):
         resume_settings({}, MODELS["dvdgan-v1"])
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "changes"),
+    [("dvdgan", 0, {"phi": "crop"}), ("dvdgan-v1", 0, {"phi": "4x4"}), ("dvdgan-fp", 2, {"phi": "identity"})],
+)
+def test_every_choice_runs_in_bfloat16_and_keeps_float32_weights(tiny_settings, model, given, changes):
+    task = ModelTask("t", 6, given, 16, 16, ())
+    settings = parse_settings({**tiny_settings, **changes, "precision": "bfloat16"}, MODELS[model])
+    networks = Networks(task, settings, 0, CPU)
+    batch = torch.randint(0, 256, (3, 6, 16, 16, 3), dtype=torch.uint8), torch.zeros(3, dtype=torch.int64)
+    for step in range(2):
+        assert torch.isfinite(networks.update(step, lambda draw: batch)).all()
+    assert all(p.dtype == torch.float32 and torch.isfinite(p).all() for p in networks.generator.parameters())

@@ -31,6 +31,7 @@ def test_the_paper_s_values_are_the_defaults():
     ("given", "words"),
     [
         ({"batchsize": "4"}, "did you mean 'batch_size'"),
+        ({"presets": "k600-12x64"}, "did you mean 'preset'"),
         ({"qqq": "4"}, "no setting 'qqq'"),
         ({"ch": "x"}, "whole number"),
         ({"ch": "1.5"}, "whole number"),
