@@ -18,12 +18,12 @@ from dvdgan.config import DEFAULT_STEPS, Settings, parse_settings, resume_settin
 from dvdgan.generator import Generator, make_sampler
 from dvdgan.prefetch import Prefetch
 from dvdgan.sheet import write_sheet
-from dvdgan.update import LOSS_NAMES, Networks, compute_dtype
+from dvdgan.update import Networks, compute_dtype
 from vidbench.models import InputError, TrainRequest
 
 
-def train(request: TrainRequest) -> Path:
-    """Train, or go on with the training found in the output folder.
+def train(request: TrainRequest, base: Settings | None = None) -> Path:
+    """Train, or go on with the training found in the output folder; `base` are the settings that the model starts from.
 
     Stopping and resuming gives the same weights as an unbroken run: bit for bit on the CPU, up to the order of
     floating-point sums on a GPU.
@@ -37,7 +37,8 @@ def train(request: TrainRequest) -> Path:
     """
     started = time.monotonic()
     stored = checkpoint.find_training(request.output, request.task)
-    settings = resume_settings(request.settings, stored.settings) if stored else parse_settings(request.settings)
+    given = request.settings
+    settings = resume_settings(given, stored.settings, base) if stored else parse_settings(given, base)
     if stored and stored.seed != request.seed:
         raise InputError(
             f"The training in {request.output} was begun with seed {stored.seed} and cannot go on with seed "
@@ -167,7 +168,9 @@ class _Run:
         per_second = (step - made) / max(now - since, 1e-9)
         clips = per_second * self._settings.d_steps * self._settings.batch_size
         self._since, self._rate = (step, now), f"{clips:.0f} real clips/s"
-        losses = {name: round(float(v), 5) for name, v in zip(LOSS_NAMES, values.mean(axis=0), strict=True)}
+        losses = {
+            name: round(float(v), 5) for name, v in zip(self._networks.loss_names, values.mean(axis=0), strict=True)
+        }
         self.log.write({"step": step, **losses, "steps_per_s": round(per_second, 3), "clips_per_s": round(clips, 1)})
 
     def _save(self, step: int) -> None:
@@ -176,10 +179,14 @@ class _Run:
         checkpoint.write_state(request.output, step, tensors, request.task, self._settings, request.seed)
 
     def _sampler(self) -> Generator:
-        return make_sampler(
-            self._networks.average, self._request.task, self._settings, self._request.seed, self._device
-        )
+        request, settings = self._request, self._settings
+        draws = range(settings.standing_batches if request.task.context_frames else 0)
+        with Prefetch(
+            request.clips, request.task, draws, settings.batch_size, settings.loader_threads, self._device
+        ) as clips:
+            return make_sampler(self._networks.average, request.task, settings, request.seed, self._device, clips.take)
 
     def _sheet(self, step: int, sampler: Generator) -> None:
-        path = self._request.output / f"samples-{step:08d}.png"
-        write_sheet(path, sampler, self._settings.latent_dim, self._request.seed, self._device)
+        request = self._request
+        path = request.output / f"samples-{step:08d}.png"
+        write_sheet(path, sampler, self._settings.latent_dim, request.seed, self._device, request.clips)

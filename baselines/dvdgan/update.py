@@ -17,8 +17,10 @@ from dvdgan.layers import initialise, normalise_weights
 from dvdgan.losses import discriminator_loss, generator_loss
 from vidbench.models import ModelTask
 
-LOSS_NAMES = ("loss_spatial", "loss_temporal", "loss_generator", "real_spatial", "fake_spatial", "real_temporal",
-              "fake_temporal")  # fmt: skip
+_KINDS: dict[str, type[SpatialDiscriminator] | type[TemporalDiscriminator]] = {
+    "spatial": SpatialDiscriminator,
+    "temporal": TemporalDiscriminator,
+}
 
 Batch = tuple[Tensor, Tensor]
 """Real clips uint8 [N, T, H, W, 3] and labels int64 [N], on the device."""
@@ -49,28 +51,61 @@ class Networks:
         self._task, self._settings, self._seed, self._device = task, settings, seed, device
         self._dtype = compute_dtype(settings, device)
         self.generator = Generator(task, settings)
-        self.spatial = SpatialDiscriminator(task, settings)
-        self.temporal = TemporalDiscriminator(task, settings)
-        for stream, network in enumerate((self.generator, self.spatial, self.temporal)):
-            initialise(network, torch.Generator().manual_seed(noise.mix(seed, 0, stream) >> 32))
+        self.discriminators = nn.ModuleDict(
+            {name: kind(task, settings) for name, kind in _KINDS.items() if settings.discriminators in (name, "both")}
+        )
+        streams = {"generator": 0, "spatial": 1, "temporal": 2}
+        for name, network in (("generator", self.generator), *self.discriminators.items()):
+            initialise(network, torch.Generator().manual_seed(noise.mix(seed, 0, streams[name]) >> 32))
             network.to(device)
+        names = list(self.discriminators)
+        self.loss_names = (*(f"loss_{name}" for name in names), "loss_generator",
+                           *(f"{side}_{name}" for name in names for side in ("real", "fake")))  # fmt: skip
         self.average = {name: p.detach().clone() for name, p in self.generator.named_parameters()}
-        self._discriminators = nn.ModuleDict({"spatial": self.spatial, "temporal": self.temporal})
         betas, fused = (settings.beta1, settings.beta2), device.type == "cuda"
         self._adam_g = torch.optim.Adam(self.generator.parameters(), settings.g_lr, betas, fused=fused)
-        self._adam_d = torch.optim.Adam(self._discriminators.parameters(), settings.d_lr, betas, fused=fused)
+        self._adam_d = torch.optim.Adam(self.discriminators.parameters(), settings.d_lr, betas, fused=fused)
         self._update_average = get_ema_multi_avg_fn(settings.ema_decay)
 
     def _stream(self, step: int, turn: int, use: int) -> int:
         return noise.mix(self._seed, 1, step, turn, use)
 
-    def _fakes(self, step: int, turn: int, labels_N: Tensor) -> Tensor:
+    def _fakes(self, step: int, turn: int, labels_N: Tensor, real_NTCHW: Tensor) -> Tensor:
+        """Fake clips: the given frames of the real clips, where the task gives frames, and what is generated."""
         z = noise.normal(self._stream(step, turn, 0), labels_N.shape[0], self._settings.latent_dim)
-        return self.generator(torch.from_numpy(z).to(self._device, non_blocking=True), labels_N, self._dtype)
+        z_NL = torch.from_numpy(z).to(self._device, non_blocking=True)
+        if not self._task.context_frames:
+            return self.generator(z_NL, labels_N, None, self._dtype)
+        context = real_NTCHW[:, : self._task.context_frames]
+        return torch.cat([context, self.generator(z_NL, labels_N, context, self._dtype)], dim=1)
 
-    def _frames(self, step: int, turn: int, use: int, clips: int) -> np.ndarray:
-        stream = self._stream(step, turn, use)
-        return noise.frame_draws(stream, clips, self._task.num_frames, self._settings.spatial_frames)
+    def _scores(
+        self, clips_NTCHW: Tensor, labels_N: Tensor, step: int, turn: int, sides: tuple[int, ...]
+    ) -> dict[str, Tensor]:
+        """Scores [N] of whole clips by each discriminator; the spatial one draws from the frames that are not given.
+
+        The clips of a side (real or fake, told apart by number) lie in a row, and each side has draws of its own.
+        """
+        each, scores = clips_NTCHW.shape[0] // len(sides), {}
+        task, k = self._task, self._settings.spatial_frames
+        for name, network in self.discriminators.items():
+            if isinstance(network, SpatialDiscriminator):
+                draws = [
+                    noise.frame_draws(self._stream(step, turn, side), each, task.predicted_frames, k) for side in sides
+                ]
+                frames = pick_frames(clips_NTCHW, np.concatenate(draws) + task.context_frames)
+                scores[name] = network(frames, labels_N)
+            else:
+                scores[name] = network(clips_NTCHW, labels_N, self._corners(network, each, step, turn, sides))
+        return scores
+
+    def _corners(self, network: nn.Module, each: int, step: int, turn: int, sides: tuple[int, ...]) -> Tensor | None:
+        """Where phi is a crop: the corner of each clip's window, from streams beside those of the frame draws."""
+        if not isinstance(network, TemporalDiscriminator) or network.cropped_side is None:
+            return None
+        spare = self._task.height - network.cropped_side
+        drawn = [noise.crop_corners(self._stream(step, turn, 2 + side), each, spare) for side in sides]
+        return torch.from_numpy(np.concatenate(drawn)).to(self._device, non_blocking=True)
 
     def _normalise(self, network: nn.Module) -> None:
         normalise_weights(network, self._dtype, self._settings.sn_eps)
@@ -87,38 +122,34 @@ class Networks:
             real_batch: gives the real batch of a draw; discriminator step j of step s uses draw s * d_steps + j.
 
         Returns:
-            float32 values in the order of `LOSS_NAMES`, on the device, so that nothing waits for them.
+            float32 values in the order of `loss_names`, on the device, so that nothing waits for them.
         """
         d_steps = self._settings.d_steps
         self._normalise(self.generator)
         for turn in range(d_steps):
             clips_NTHWC, labels = real_batch(step * d_steps + turn)
             with torch.no_grad():
-                fake = self._fakes(step, turn, labels)
                 real = from_uint8(clips_NTHWC, self._dtype)
-                clips = torch.cat([real, fake])
-                own = [self._frames(step, turn, use, labels.shape[0]) for use in (1, 2)]
-                frames = pick_frames(clips, np.concatenate(own))
-                both = torch.cat([labels, labels])
-            self._normalise(self._discriminators)
-            real_s, fake_s = self.spatial(frames, both).chunk(2)
-            real_t, fake_t = self.temporal(clips, both).chunk(2)
-            loss_s, loss_t = discriminator_loss(real_s, fake_s), discriminator_loss(real_t, fake_t)
+                clips = torch.cat([real, self._fakes(step, turn, labels, real)])
+            self._normalise(self.discriminators)
+            scores = self._scores(clips, torch.cat([labels, labels]), step, turn, sides=(1, 2))
+            halves = {name: score.chunk(2) for name, score in scores.items()}
+            losses = [discriminator_loss(real_N, fake_N) for real_N, fake_N in halves.values()]
             self._adam_d.zero_grad(set_to_none=True)
-            (loss_s + loss_t).backward()
+            torch.stack(losses).sum().backward()
             self._adam_d.step()
 
         with torch.no_grad():
-            self._normalise(self._discriminators)
-        fake = self._fakes(step, d_steps, labels)
-        frames = pick_frames(fake, self._frames(step, d_steps, 1, labels.shape[0]))
-        loss_g = generator_loss(self.spatial(frames, labels)) + generator_loss(self.temporal(fake, labels))
+            self._normalise(self.discriminators)
+        fake = self._fakes(step, d_steps, labels, real)
+        scores = self._scores(fake, labels, step, d_steps, sides=(1,))
+        loss_g = torch.stack([generator_loss(score) for score in scores.values()]).sum()
         self._adam_g.zero_grad(set_to_none=True)
         loss_g.backward()
         self._adam_g.step()
         self._average_generator(step)
-        means = (score.mean() for score in (real_s, fake_s, real_t, fake_t))
-        return torch.stack([loss_s, loss_t, loss_g, *means]).detach()
+        means = (score.mean() for sides in halves.values() for score in sides)
+        return torch.stack([*losses, loss_g, *means]).detach()
 
     @torch.no_grad()
     def _average_generator(self, step: int) -> None:
@@ -132,7 +163,7 @@ class Networks:
     def tensors(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, by name."""
         found = {f"generator/{name}": t for name, t in self.generator.state_dict().items()}
-        found |= {f"discriminators/{name}": t for name, t in self._discriminators.state_dict().items()}
+        found |= {f"discriminators/{name}": t for name, t in self.discriminators.state_dict().items()}
         found |= {f"average/{name}": t for name, t in self.average.items()}
         for owner, network, adam in self._optimisers():
             names = [name for name, _ in network.named_parameters()]
@@ -147,7 +178,7 @@ class Networks:
             owner, rest = name.split("/", 1)
             parts.setdefault(owner, {})[rest] = tensor
         self.generator.load_state_dict(parts["generator"])
-        self._discriminators.load_state_dict(parts["discriminators"])
+        self.discriminators.load_state_dict(parts["discriminators"])
         for name, mean in self.average.items():
             mean.copy_(parts["average"][name])
         for owner, network, adam in self._optimisers():
@@ -157,4 +188,4 @@ class Networks:
             adam.load_state_dict({"state": state, "param_groups": adam.state_dict()["param_groups"]})
 
     def _optimisers(self) -> tuple[tuple[str, nn.Module, torch.optim.Optimizer], ...]:
-        return (("adam_g", self.generator, self._adam_g), ("adam_d", self._discriminators, self._adam_d))
+        return (("adam_g", self.generator, self._adam_g), ("adam_d", self.discriminators, self._adam_d))
