@@ -191,7 +191,9 @@ def test_presets_are_bases_with_exceptions():
 def test_no_model_has_the_learning_rates_swapped():
     for name, d_lr in (("dvdgan", 5e-4), ("dvdgan-fp", 5e-4), ("dvdgan-v1", 2e-4)):
         assert (MODELS[name].g_lr, MODELS[name].d_lr) == (1e-4, d_lr)
-        networks = Networks(ModelTask("t", 8, 0, 8, 8, ()), dataclasses.replace(MODELS[name], ch=4, d_ch=4), 0, CPU)
+        networks = Networks(
+            ModelTask("t", 8, 0, 8, 8, ()), dataclasses.replace(MODELS[name], ch=4, d_ch=4, batch_size=2), 0, CPU
+        )
         rates = {owner: adam.param_groups[0] for owner, _, adam in networks._optimisers()}
         assert (rates["adam_g"]["lr"], rates["adam_d"]["lr"]) == (1e-4, d_lr)
         assert all(group["betas"] == (0.0, 0.999) for group in rates.values())

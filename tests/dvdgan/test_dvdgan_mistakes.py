@@ -131,7 +131,7 @@ def test_two_steps_of_d_and_one_of_g_each_on_fakes_of_its_own(task, tiny_setting
 
 def test_each_clip_of_a_batch_shows_its_own_frames(tiny_settings):
     task = ModelTask("t", 12, 0, 8, 8, ())
-    settings = dataclasses.replace(parse_settings(tiny_settings), spatial_frames=4)
+    settings = dataclasses.replace(parse_settings(tiny_settings), spatial_frames=4, batch_size=16)
     networks, seen = Networks(task, settings, 0, torch.device("cpu")), []
     spatial = networks.discriminators["spatial"]
     spatial.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
