@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-# The fields of the first schema: they enter a fingerprint whatever they hold. A field that was added later enters it
-# only where it differs from its default, so that a new field never changes the fingerprint of a task without it.
-_ALWAYS_HASHED = frozenset(
-    {
-        "DataSpec.min_coverage",
-        "ClipSpec.context_frames",
-        "ClipSpec.stride",
-        "ClipSpec.clips_per_video",
-        "ClipSpec.seed",
-        "EvaluationSpec.seed",
-        "EvaluationSpec.precision",
-        "EvaluationSpec.floor",
-        "EvaluationSpec.ceiling",
-    }
-)
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    # Fields with a default that the first schema had: they enter a fingerprint whatever they hold. One that was added
+    # later enters it only where it differs from its default, so that no new field changes the fingerprint of a task
+    # without it.
+    _always_hashed: ClassVar[frozenset[str]] = frozenset()
 
     def identity(self, exclude: frozenset[str] = frozenset()) -> dict[str, Any]:
         """The fields that decide a number, JSON-able, the same from version to version of this schema.
@@ -37,7 +26,7 @@ class _Frozen(BaseModel):
         fields: dict[str, Any] = {}
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
-            always = field.is_required() or f"{type(self).__name__}.{name}" in _ALWAYS_HASHED
+            always = field.is_required() or name in self._always_hashed
             if name in exclude or not (always or value != field.get_default(call_default_factory=True)):
                 continue
             if isinstance(value, _Frozen):
@@ -49,6 +38,8 @@ class _Frozen(BaseModel):
 
 class DataSpec(_Frozen):
     """Which real videos, and which of their splits play which part."""
+
+    _always_hashed = frozenset(["min_coverage"])
 
     dataset: Literal["shapes", "kinetics", "kinetics-600", "ucf101", "bair-image-aux1", "bair-image-main", "folder"] = (
         Field(
@@ -70,6 +61,8 @@ Draw = Literal["once", "replacement"]
 
 class ClipSpec(_Frozen):
     """Which frames of which video make a clip, and at what size."""
+
+    _always_hashed = frozenset(["context_frames", "stride", "clips_per_video", "seed"])
 
     num_frames: int = Field(ge=1, description="Length of a clip in frames, given frames included.")
     context_frames: int = Field(default=0, ge=0, description="Real frames given to the model; 0 for generation.")
@@ -144,6 +137,8 @@ class ReferenceSpec(_Frozen):
 
 class EvaluationSpec(_Frozen):
     """The generated side of the comparison."""
+
+    _always_hashed = frozenset(["seed", "precision", "floor", "ceiling"])
 
     num_samples: int = Field(ge=2, description="Number of samples, each scored once.")
     samples_per_context: int = Field(
