@@ -7,7 +7,6 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,9 +32,9 @@ from vidbench.results import (
     TaskRecord,
 )
 from vidbench.run import Run
+from vidbench.runs import over_runs
 from vidmetrics.definitions import MetricDefinition
 from vidmetrics.estimators import Estimate
-from vidmetrics.intervals import mean_interval
 from vidmetrics.networks.base import Network
 
 Stores = dict[str, FeatureStore]
@@ -110,10 +109,7 @@ def _value(
     found = [_estimate(run, metric, stores, real_stores, cache, clips) for clips in runs]
     if metric.needs_reference == "frames":
         refuse_infinite(metric.id, [estimate.value for estimate in found])
-    if len(found) == 1:
-        return found[0], None
-    values = tuple(estimate.value for estimate in found)
-    return replace(found[0], value=float(np.mean(values)), interval=mean_interval(values)), values
+    return over_runs(metric, found)
 
 
 def _limit(run: Run, metric: MetricDefinition, bound: Stores | None, real_stores: Stores, cache: Path) -> float | None:
