@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,11 @@ class MetricRecord(_Record):
     network: str = Field(description="Key into `networks`; empty for metrics that compare frames without one.")
     floor: float | None = Field(description="The same metric for the task's floor model at the same N.")
     ceiling: float | None = Field(description="The same metric for the task's ceiling model at the same N.")
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over the runs (n-1), what papers print behind ±; None without at least two."""
+        return statistics.stdev(self.runs) if self.runs and len(self.runs) > 1 else None
 
 
 class SplitRecord(_Record):

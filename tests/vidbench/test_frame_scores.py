@@ -106,6 +106,7 @@ def test_values_are_those_of_a_direct_computation(own):
             assert found.interval == pytest.approx((runs.mean() - half, runs.mean() + half), rel=1e-9)
             assert (found.num_samples, found.num_reference, found.network) == (72, 24, "")
             assert found.floor is None
+            assert found.spread == pytest.approx(runs.std(ddof=1), rel=1e-9)
     assert result.metrics["psnr-best"].value > result.metrics["psnr"].value + 1
     # Each run is a sample of its own, and the distance is that of each run.
     network = vidmetrics.load_network("shapes")
@@ -196,7 +197,7 @@ def test_an_interval_over_runs_ends_where_the_metric_does():
     assert found.value == pytest.approx(0.4)
     assert found.interval == pytest.approx((0.0, 0.4 + 4.302652729911275 * 0.43588989435 / 3**0.5))
     assert values == (0.1, 0.2, 0.9)
-    assert runs("fvd-magvit", 0.1, 0.2, 0.9)[0].interval[0] < 0
+    assert runs("fvd-videogpt", 0.1, 0.2, 0.9)[0].interval[0] < 0
     assert runs("is", 1.1, 1.2, 2.9)[0].interval[0] == 1
     assert runs("ssim", 0.3, 0.9, 0.98)[0].interval[1] == 1
     assert runs("kvd", -0.1, 0.2, 0.3)[0].interval[0] < -0.1
