@@ -72,7 +72,7 @@ def _is_proven(network: str) -> bool:
 
 def _metric(metric: MetricDefinition, networks: dict[str, str]) -> str:
     if not metric.network:
-        return "would run from Python alone: no task compares frame by frame"
+        return "would run on a prediction task: it needs no network"
     return (
         "would run" if networks[metric.network].startswith("yes") else "would not run: its network has no weights here"
     )
@@ -80,7 +80,8 @@ def _metric(metric: MetricDefinition, networks: dict[str, str]) -> str:
 
 def _task(name: str, networks: dict[str, str]) -> str:
     task = load_task(name).task
-    lacking = [m for m in task.evaluation.metrics if not networks[METRICS[m].network].startswith("yes")]
+    measured = [m for m in task.evaluation.metrics if METRICS[m].network]
+    lacking = [m for m in measured if not networks[METRICS[m].network].startswith("yes")]
     if lacking:
         return f"would not run: no weights for {', '.join(lacking)}"
     return "would run" if task.data.dataset == "shapes" else "would run with --data DIR"

@@ -12,6 +12,7 @@ from vidbench.distributed import process_group
 from vidbench.errors import InputError
 from vidbench.features import FeatureStore, extract, feature_store, missing_shards
 from vidbench.files import write_text
+from vidbench.frame_scores import FrameComparison
 from vidbench.models.registry import ModelChoice, choose_model
 from vidbench.progress import Progress
 from vidbench.record import assemble
@@ -19,8 +20,9 @@ from vidbench.results import ModelRecord, Result
 from vidbench.run import Options, Run, open_run
 from vidbench.samples import open_samples
 from vidbench.sources import ClipSource, DatasetSource, FilesSource, open_model, sample_labels
-from vidbench.tasks import load_task
+from vidbench.tasks import Task, load_task
 from vidmetrics.home import home
+from vidmetrics.networks.base import Network
 
 REPORT_CLIPS = 16
 
@@ -32,7 +34,7 @@ def evaluate_model(model: str, task: str, options: Options, progress: Progress) 
     loaded = load_task(task)
     with process_group() as ranks:
         run = open_run(loaded, options, ranks, progress, default_name=_folder_name(choice))
-        source, record = open_model(choice, run.task, run.evaluation, run.seed, run.num_samples, run.device)
+        source, record = open_model(choice, run.task, run.evaluation, run.seed, run.total_samples, run.device)
         return _measure(run, source, record, (), started), run.output
 
 
@@ -53,7 +55,7 @@ def _folder_name(choice: ModelChoice) -> str:
 
 def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple[str, ...]]:
     samples, task = open_samples(path), run.task
-    expected = (run.num_samples, task.predicted_frames, task.clips.height, task.clips.width)
+    expected = (run.total_samples, task.predicted_frames, task.clips.height, task.clips.width)
     got = (samples.num_samples, samples.num_frames, samples.height, samples.width)
     if got[1:] != expected[1:]:
         raise InputError(
@@ -63,12 +65,12 @@ def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple
     if got[0] != expected[0]:
         raise InputError(
             f"There are {got[0]} samples in {path}, and exactly {expected[0]} are scored: "
-            f"give that many, or --num-samples {got[0]} for an unofficial result."
+            f"give that many, or --num-samples for an unofficial result{_runs(task)}."
         )
     reasons = []
     if samples.lossy:
         reasons.append("The samples were stored with a lossy codec.")
-    labels = sample_labels(task, np.arange(run.num_samples), run.evaluation)
+    labels = sample_labels(task, np.arange(run.total_samples), run.evaluation)
     if labels is not None and samples.labels is None:
         reasons.append("The samples carry no labels, so it is unknown whether their classes are the task's.")
     elif labels is not None and samples.labels is not None and not np.array_equal(labels, samples.labels):
@@ -87,10 +89,14 @@ def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple
     return FilesSource(samples, task, run.evaluation), record, tuple(reasons)
 
 
+def _runs(task: Task) -> str:
+    return f", {task.evaluation.repeats} times as many as in each of its runs" if task.evaluation.repeats > 1 else ""
+
+
 def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequence[str], started: float) -> Result:
     cache = home()
     title = "Samples of " + record.name
-    stores = _features(run, source, title, run.output, run.num_samples, run.options.batch_size)
+    stores = _features(run, source, title, run.output, run.total_samples, run.options.batch_size, run.frames)
     real = DatasetSource(run.reference)
     real_stores = _features(run, real, "Reference clips", cache, run.num_reference, run.options.batch_size)
     bounds = {
@@ -106,9 +112,17 @@ def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequenc
 
 
 def _features(
-    run: Run, source: ClipSource, title: str, root: Path, num_clips: int, batch_size: int
+    run: Run,
+    source: ClipSource,
+    title: str,
+    root: Path,
+    num_clips: int,
+    batch_size: int,
+    frames: FrameComparison | None = None,
 ) -> dict[str, FeatureStore]:
-    networks = list(run.networks.values())
+    networks: list[Network | FrameComparison] = [*run.networks.values()]
+    if frames is not None:
+        networks.append(frames)
     stores = [feature_store(root, source, network, num_clips) for network in networks]
     shards = missing_shards(stores)
     # All ranks must have seen the same folder before the first of them adds to it.
@@ -120,7 +134,7 @@ def _features(
     else:
         run.progress.say(f"{title}: {num_clips} clips were measured before")
     run.ranks.barrier()
-    return dict(zip(run.networks, stores, strict=True))
+    return {network.name: store for network, store in zip(networks, stores, strict=True)}
 
 
 def _bound_stores(run: Run, name: str, title: str, cache: Path) -> dict[str, FeatureStore] | None:
@@ -129,7 +143,9 @@ def _bound_stores(run: Run, name: str, title: str, cache: Path) -> dict[str, Fea
     # Bounds run on the task's own seed: they belong to the task and not to this run.
     seed = run.task.evaluation.seed
     source, _ = open_model(choose_model(name), run.task, run.evaluation, seed, run.num_samples, "cpu")
-    return _features(run, source, f"{title} ({name})", cache, run.num_samples, run.options.batch_size)
+    # Real clips are the truth that frames are compared with.
+    frames = None if name == "real" else run.frames
+    return _features(run, source, f"{title} ({name})", cache, run.num_samples, run.options.batch_size, frames)
 
 
 def _write(run: Run, result: Result, source: ClipSource) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from vidbench.distributed import Ranks
 from vidbench.errors import InputError
 from vidbench.files import digest, written_whole
+from vidbench.frame_scores import FrameComparison
 from vidbench.progress import Advance
 from vidbench.sources import ClipSource
 from vidmetrics.networks.base import Network
@@ -56,17 +57,22 @@ class FeatureStore:
         with written_whole(self.path(shard)) as temporary:
             save_file({name: np.ascontiguousarray(value) for name, value in outputs.items()}, temporary)
 
-    def read(self, output: str) -> Iterator[np.ndarray]:
-        """Yield one output, float32 ``[n, D]`` per shard, in the order of the indices."""
+    def read(self, output: str, clips: range | None = None) -> Iterator[np.ndarray]:
+        """Yield one output, ``[n, D]`` per shard, in the order of the indices; of all clips, or of those in a range."""
         from safetensors import safe_open
 
-        for shard in range(self.num_shards):
+        wanted = range(self.num_clips) if clips is None else clips
+        for shard in range(wanted.start // SHARD_SIZE, -(-wanted.stop // SHARD_SIZE)):
             with safe_open(self.path(shard), framework="numpy") as tensors:
-                yield tensors.get_tensor(output)
+                rows = tensors.get_tensor(output)
+            indices = self.indices(shard)
+            per_clip = len(rows) // len(indices)
+            first, last = max(wanted.start, indices[0]) - indices[0], min(wanted.stop, indices[-1] + 1) - indices[0]
+            yield rows[first * per_clip : last * per_clip]
 
 
-def network_identity(network: Network) -> dict[str, object]:
-    """Everything of a network that decides its features."""
+def network_identity(network: Network | FrameComparison) -> dict[str, object]:
+    """Everything of a network, or of a comparison of frames, that decides its features."""
     return {
         "name": network.name,
         "weights_sha256": network.weights_sha256,
@@ -75,14 +81,14 @@ def network_identity(network: Network) -> dict[str, object]:
     }
 
 
-def feature_key(source: ClipSource, network: Network) -> str:
+def feature_key(source: ClipSource, network: Network | FrameComparison) -> str:
     """Content key of the features of a source under a network, 64 hex digits."""
     return digest(
         {"format": FORMAT, "shard": SHARD_SIZE, "source": source.identity, "network": network_identity(network)}
     )
 
 
-def feature_store(root: Path, source: ClipSource, network: Network, num_clips: int) -> FeatureStore:
+def feature_store(root: Path, source: ClipSource, network: Network | FrameComparison, num_clips: int) -> FeatureStore:
     """The shards of a source under a network, in a folder named by their content key."""
     return FeatureStore(root / "features" / feature_key(source, network)[:24], num_clips)
 
@@ -94,7 +100,7 @@ def missing_shards(stores: Sequence[FeatureStore]) -> list[int]:
 
 def extract(
     source: ClipSource,
-    networks: Sequence[Network],
+    networks: Sequence[Network | FrameComparison],
     stores: Sequence[FeatureStore],
     shards: Sequence[int],
     batch_size: int,
@@ -105,7 +111,7 @@ def extract(
 
     Args:
         source: the clips.
-        networks: the measuring networks.
+        networks: the measuring networks, and the comparison with true frames where there is one.
         stores: one store per network, over the same indices.
         shards: the shards to make, over all ranks; decided before any rank starts, so that all divide them alike.
         batch_size: clips per call of the source and of the networks, at most; a batch never crosses a shard.
@@ -123,11 +129,15 @@ def extract(
             batch = indices[start : start + batch_size]
             clips = source.read(batch)
             for network, collected in zip(networks, parts, strict=True):
-                collected.append(network(clips))
+                if isinstance(network, FrameComparison):
+                    collected.append(network.compare(clips, batch))
+                else:
+                    collected.append(network(clips))
             advance(len(batch))
         for network, store, collected in zip(networks, stores, parts, strict=True):
             outputs = {name: np.concatenate([part[name] for part in collected]) for name in collected[0]}
-            _check_finite(outputs, network, indices)
+            if not isinstance(network, FrameComparison):
+                _check_finite(outputs, network, indices)
             store.write(shard, outputs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import sys
 import time
@@ -16,6 +17,7 @@ import torch
 from vidbench import __version__
 from vidbench.features import FeatureStore, network_identity
 from vidbench.files import digest
+from vidbench.frame_scores import FRAMES, estimate_frames, refuse_infinite
 from vidbench.official import unofficial_reasons
 from vidbench.reference import RealSide, estimate
 from vidbench.results import (
@@ -30,6 +32,9 @@ from vidbench.results import (
     TaskRecord,
 )
 from vidbench.run import Run
+from vidbench.runs import over_runs
+from vidmetrics.definitions import MetricDefinition
+from vidmetrics.estimators import Estimate
 from vidmetrics.networks.base import Network
 
 Stores = dict[str, FeatureStore]
@@ -59,15 +64,12 @@ def assemble(
     """
     metrics: dict[str, MetricRecord] = {}
     for metric in run.metrics:
-        network = run.networks[metric.network]
-        real = RealSide(cache, real_stores[metric.network], network, run.task.clips.num_frames)
-        limits: dict[str, float | None] = {}
-        for side, bound in bounds.items():
-            limits[side] = estimate(metric, bound[metric.network], real).value if bound else None
-        found = estimate(metric, stores[metric.network], real)
+        limits = {side: _limit(run, metric, bound, real_stores, cache) for side, bound in bounds.items()}
+        found, runs = _value(run, metric, stores, real_stores, cache)
         metrics[metric.id] = MetricRecord(
             value=found.value,
             interval=found.interval,
+            runs=runs,
             num_samples=found.num_samples,
             num_reference=found.num_reference,
             higher_is_better=metric.higher_is_better,
@@ -98,6 +100,35 @@ def assemble(
     )
 
 
+def _value(
+    run: Run, metric: MetricDefinition, stores: Stores, real_stores: Stores, cache: Path
+) -> tuple[Estimate, tuple[float, ...] | None]:
+    """The estimate over the runs of the task, and the value of each run where there are several."""
+    starts = range(0, run.total_samples, run.num_samples)
+    runs = [range(start, start + run.num_samples) for start in starts]
+    found = [_estimate(run, metric, stores, real_stores, cache, clips) for clips in runs]
+    if metric.needs_reference == "frames":
+        refuse_infinite(metric.id, [estimate.value for estimate in found])
+    return over_runs(metric, found)
+
+
+def _limit(run: Run, metric: MetricDefinition, bound: Stores | None, real_stores: Stores, cache: Path) -> float | None:
+    """The metric of a bound, or None where it has none: real clips cannot be compared with themselves."""
+    if bound is None or (metric.needs_reference == "frames" and FRAMES not in bound):
+        return None
+    value = _estimate(run, metric, bound, real_stores, cache, range(run.num_samples)).value
+    return value if math.isfinite(value) else None
+
+
+def _estimate(
+    run: Run, metric: MetricDefinition, stores: Stores, real_stores: Stores, cache: Path, clips: range
+) -> Estimate:
+    if metric.needs_reference == "frames":
+        return estimate_frames(metric, stores[FRAMES], clips, run.task.evaluation.samples_per_context)
+    real = RealSide(cache, real_stores[metric.network], run.networks[metric.network], run.task.clips.num_frames)
+    return estimate(metric, stores[metric.network], real, clips)
+
+
 def _data_record(run: Run) -> DataRecord:
     data = run.task.data
     reference = SplitRecord(
@@ -108,7 +139,7 @@ def _data_record(run: Run) -> DataRecord:
     )
     evaluation = SplitRecord(
         split=data.evaluation_split,
-        num_clips=min(run.num_samples, run.evaluation.num_clips),
+        num_clips=min(run.num_samples, run.evaluation.num_clips) // run.task.evaluation.samples_per_context,
         coverage=run.evaluation.coverage,
         sha256=run.evaluation.identity_sha256,
     )

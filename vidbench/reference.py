@@ -65,16 +65,18 @@ class RealSide:
         return self.store.read(definition.output) if definition.needs_reference == "features" else None
 
 
-def estimate(definition: MetricDefinition, store: FeatureStore, real: RealSide) -> Estimate:
+def estimate(definition: MetricDefinition, store: FeatureStore, real: RealSide, clips: range | None = None) -> Estimate:
     """Compute one metric from complete shards, in the order of the indices.
 
     Args:
         definition: the metric.
         store: complete feature shards of the samples.
         real: the real clips under the same network.
+        clips: the samples to take, None for all.
     """
     dim = real.network.outputs[definition.output]
-    estimator = make_estimator(definition, dim, store.num_clips, real.rows_per_clip)
-    for features in store.read(definition.output):
+    count = store.num_clips if clips is None else len(clips)
+    estimator = make_estimator(definition, dim, count, real.rows_per_clip)
+    for features in store.read(definition.output, clips):
         estimator.update(features)
     return estimator.result(real.for_metric(definition))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +43,25 @@ class ModelRecord(_Record):
 class MetricRecord(_Record):
     """One number."""
 
-    value: float
+    value: float = Field(description="The metric; the mean over the runs where the task repeats.")
     interval: tuple[float, float] | None = Field(
-        description="95 % interval over the generated clips at this N, the real side held fixed; docs/metrics.md says how."
+        description="95 % interval over the generated clips at this N, the real side held fixed; docs/metrics.md says how. "
+        "Where the task repeats, Student's interval of the mean over its runs."
     )
-    num_samples: int
+    runs: tuple[float, ...] | None = Field(
+        default=None, description="The value of each run of num_samples, null where the task does not repeat."
+    )
+    num_samples: int = Field(description="Samples behind the value; where the task repeats, of each run.")
     num_reference: int | None = Field(description="Real clips compared with; null for metrics that use none.")
     higher_is_better: bool
-    network: str = Field(description="Key into `networks`.")
+    network: str = Field(description="Key into `networks`; empty for metrics that compare frames without one.")
     floor: float | None = Field(description="The same metric for the task's floor model at the same N.")
     ceiling: float | None = Field(description="The same metric for the task's ceiling model at the same N.")
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over the runs (n-1), what papers print behind ±; None without at least two."""
+        return statistics.stdev(self.runs) if self.runs and len(self.runs) > 1 else None
 
 
 class SplitRecord(_Record):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vidbench.data import ClipDataset, open_dataset
+from vidbench.data import ClipDataset, open_evaluation, open_reference
 from vidbench.distributed import Ranks, choose_device
 from vidbench.errors import InputError
+from vidbench.frame_scores import FrameComparison, compare_frames
 from vidbench.progress import Progress
 from vidbench.tasks import LoadedTask, Task
 from vidmetrics.definitions import MetricDefinition, get_metric
@@ -23,7 +24,7 @@ class Options:
     Attributes:
         data: data folder, or None for embedded data.
         output: folder for result, report and shards; None for ``runs/TASK/MODEL``.
-        num_samples: samples to score; None for the task's number, any other makes the result unofficial.
+        num_samples: samples to score in each run; None for the task's number, any other makes the result unofficial.
         batch_size: clips per call of the model and of the networks.
         device: torch device; None takes a GPU where there is one.
         precision: ``"exact"`` (float32, TF32 off) or ``"fast"``.
@@ -55,6 +56,12 @@ class Run:
     networks: dict[str, Network]
     reference: ClipDataset
     evaluation: ClipDataset
+    frames: FrameComparison | None
+
+    @property
+    def total_samples(self) -> int:
+        """Samples of all runs."""
+        return self.num_samples * self.task.evaluation.repeats
 
     @property
     def task(self) -> Task:
@@ -88,26 +95,26 @@ def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progr
         raise InputError(f"--num-samples {num_samples} is too few for a covariance: give 2 or more.")
     device = choose_device(options.device, ranks)
     metrics = tuple(get_metric(name) for name in task.evaluation.metrics)
-    for metric in metrics:
-        if metric.needs_reference == "frames":
-            raise InputError(
-                f"The metric '{metric.id}' compares each predicted frame with the true one, and a task measures sets of "
-                f"clips: leave it out of the task and call vidmetrics.measure('{metric.id}', true, predicted)."
-            )
+    per_context = task.evaluation.samples_per_context
+    if num_samples % per_context:
+        raise InputError(
+            f"--num-samples {num_samples} is no multiple of {per_context}, the number of samples from each evaluation clip "
+            f"of the task '{task.name}': give one that is."
+        )
+    reference = open_reference(task, options.data)
+    evaluation = open_evaluation(task, options.data, num_samples)
     wanted = task.reference.num_clips
-    reference = open_dataset(task, task.data.reference_split, options.data, None if wanted == "all" else wanted)
-    evaluation = open_dataset(task, task.data.evaluation_split, options.data, num_samples)
     if wanted != "all" and reference.coverage == 1 and reference.num_clips < wanted:
         raise InputError(
             f"The split '{task.data.reference_split}' gives {reference.num_clips} clips in all, and the task "
             f"'{task.name}' compares with {wanted}: lower reference.num_clips or raise clips.clips_per_video."
         )
-    if task.clips.context_frames and evaluation.num_clips < num_samples:
+    if task.clips.context_frames and evaluation.num_clips < num_samples * task.evaluation.repeats:
         raise InputError(
-            f"The split '{task.data.evaluation_split}' has {evaluation.num_clips} clips to predict from, and "
-            f"{num_samples} samples are asked for: complete the data folder or lower --num-samples."
+            f"The split '{task.data.evaluation_split}' has clips to predict {evaluation.num_clips} samples from, and "
+            f"{num_samples} are asked for: complete the data folder or lower --num-samples."
         )
-    names = dict.fromkeys(metric.network for metric in metrics)
+    names = dict.fromkeys(metric.network for metric in metrics if metric.network)
     networks = {name: load_network(name, device=device, precision=options.precision) for name in names}
     for network in networks.values():
         if task.clips.num_frames < network.min_frames:
@@ -133,4 +140,5 @@ def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progr
         networks=networks,
         reference=reference,
         evaluation=evaluation,
+        frames=compare_frames(task, metrics, evaluation),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vidbench.data import open_dataset
+from vidbench.data import open_evaluation
 from vidbench.distributed import choose_device, ranks_from_environment
 from vidbench.errors import InputError
 from vidbench.models.registry import choose_model
@@ -42,7 +42,7 @@ def sample_model(
         model: as for `evaluate`.
         task_name: task name or path of a task file.
         data: data folder, for tasks that read one.
-        num_samples: how many; None for the task's number.
+        num_samples: how many in each run of the task; None for the task's number.
         output: folder to write; it must not exist, and it appears only when everything is in it.
         kind: ``"npy"`` (the exchange format), ``"png"``, ``"mp4"`` or ``"gif"``.
         batch_size: clips per call of the model.
@@ -55,16 +55,17 @@ def sample_model(
     """
     choice = choose_model(model)
     task = load_task(task_name).task
-    count = task.evaluation.num_samples if num_samples is None else num_samples
+    per_run = task.evaluation.num_samples if num_samples is None else num_samples
+    count = per_run * task.evaluation.repeats
     if batch_size < 1:
         raise InputError(f"--batch-size {batch_size} is not a number of clips: give 1 or more.")
     if output.exists():
         raise InputError(f"The output folder {output} exists already: name a new one, so that nothing is mixed up.")
-    evaluation = open_dataset(task, task.data.evaluation_split, data, count)
+    evaluation = open_evaluation(task, data, per_run)
     if task.clips.context_frames and evaluation.num_clips < count:
         raise InputError(
-            f"The split '{task.data.evaluation_split}' has {evaluation.num_clips} clips to predict from, and {count} "
-            "samples are asked for: lower --num-samples."
+            f"The split '{task.data.evaluation_split}' has clips to predict {evaluation.num_clips} samples from, and "
+            f"{count} are asked for: lower --num-samples."
         )
     where = choose_device(device, ranks_from_environment())
     source, _ = open_model(choice, task, evaluation, task.evaluation.seed if seed is None else seed, count, where)

@@ -109,7 +109,7 @@ class ModelSource:
             "source": "model",
             "model": self.model_identity,
             "seed": self.seed,
-            "clips": self.task.clips.model_dump(mode="json"),
+            "clips": self.task.clips.identity(),
             "labels": self.task.evaluation.labels,
             "classes": list(self.evaluation.class_names),
             # Generation from balanced labels never looks at the held-out clips, except through `real`.

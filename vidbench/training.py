@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from vidbench.data import open_dataset, open_training
+from vidbench.data import open_split, open_training
 from vidbench.distributed import choose_device, ranks_from_environment
 from vidbench.errors import InputError
 from vidbench.models.interface import TrainRequest
@@ -52,7 +52,7 @@ def train_model(
     task = load_task(task_name).task
     chosen_device = choose_device(device, ranks_from_environment())
     # A train split may lack a class that the evaluation split has; the names come from the data as a whole.
-    names = open_dataset(task, task.data.train_split, data, 1).class_names
+    names = open_split(task, task.data.train_split, data, 1).class_names
     clips = open_training(task, data, seed)
     shown = _StepProgress(progress)
     request = TrainRequest(

@@ -22,8 +22,10 @@ Statistic: TypeAlias = Literal[
     "coverage",
     "psnr",
     "ssim",
+    "psnr-best",
+    "ssim-best",
 ]
-"""What is computed from the features (or, for the last two, from the frames)."""
+"""What is computed from the features (or, for the last four, from the frames)."""
 
 _NEEDS: Mapping[Statistic, Literal["none", "moments", "features", "frames"]] = {
     "frechet": "moments",
@@ -37,6 +39,8 @@ _NEEDS: Mapping[Statistic, Literal["none", "moments", "features", "frames"]] = {
     "coverage": "features",
     "psnr": "frames",
     "ssim": "frames",
+    "psnr-best": "frames",
+    "ssim-best": "frames",
 }
 
 
@@ -262,6 +266,18 @@ _DEFINITIONS = (
         "Structural similarity of predicted frames",
         "Wang et al. 2004: 11x11 Gaussian window of sigma 1.5 inside the frame, range 255, mean over RGB channels, over "
         "the predicted frames and over clips. RGB instead of grey is our choice.",
+    ),
+    _frames(
+        "psnr-best",
+        "Peak signal-to-noise ratio of the best of a task's predictions",
+        "Denton and Fergus, arXiv 1802.07687: of the samples from one context the one with the highest `psnr`, mean over "
+        "contexts. How many samples the task fixes.",
+    ),
+    _frames(
+        "ssim-best",
+        "Structural similarity of the best of a task's predictions",
+        "Denton and Fergus, arXiv 1802.07687: of the samples from one context the one with the highest `ssim`, mean over "
+        "contexts. How many samples the task fixes.",
     ),
     _discrepancy(
         "fvd-inf",

@@ -60,6 +60,11 @@ def measure(
     if definition.needs_reference == "frames":
         if network is not None:
             raise InputError(f"The metric '{metric}' compares frames and uses no network; leave it out.")
+        if definition.statistic.endswith("-best"):
+            raise InputError(
+                f"The metric '{metric}' takes the best of several predictions of each clip; score each of them with "
+                f"{definition.statistic.removesuffix('-best')}_frames and pass their means to best_of_k."
+            )
         return _compare_frames(definition, _at_once(real_clips), _at_once(generated_clips))
     return _measure_features(definition, real_clips, generated_clips, network, device)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vidbench.data.decode import count_frames, decode_frames, is_lossless, iterate_frames
-from vidbench.data.images import center_window, fit_frames
+from vidbench.data.images import crop_window, fit_frames
 from vidbench.errors import InputError
 
 SHARED = Path(os.environ.get("VIDBENCH_SHARED", Path(__file__).parents[3] / "shared")) / "data"
@@ -301,10 +301,10 @@ def test_every_kernel_is_antialiased(kernel):
 
 
 def test_the_crop_is_central_and_has_the_targets_aspect():
-    assert center_window(240, 427, 64, 64) == (0, 93, 240, 240)
-    assert center_window(427, 240, 64, 64) == (93, 0, 240, 240)
-    assert center_window(100, 100, 32, 64) == (25, 0, 50, 100)
-    assert center_window(64, 64, 64, 64) == (0, 0, 64, 64)
+    assert crop_window(240, 427, 64, 64) == (0, 93, 240, 240)
+    assert crop_window(427, 240, 64, 64) == (93, 0, 240, 240)
+    assert crop_window(100, 100, 32, 64) == (25, 0, 50, 100)
+    assert crop_window(64, 64, 64, 64) == (0, 0, 64, 64)
     image = numbered(1, 40, 61)
     np.testing.assert_array_equal(fit_frames(image, 40, 40, "none", "center"), image[:, :, 10:50])
     cropped = fit_frames(image, 20, 20, "pil-box", "center")

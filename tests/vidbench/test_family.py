@@ -1,4 +1,4 @@
-"""Metrics beyond Fréchet distances in the main job: reference features reach them, frames are refused with a reason."""
+"""Metrics beyond Fréchet distances in the main job: reference features reach them."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def test_values_are_those_of_a_direct_computation(small_task, plugin):
         assert better or found.floor == found.ceiling, id
 
 
-def test_frame_metrics_are_refused_in_a_task_with_a_reason(small_task, plugin):
+def test_frame_metrics_are_refused_where_nothing_is_predicted(small_task, plugin):
     small_task.write_text(small_task.read_text().replace('"fid-shapes"', '"psnr"'))
-    with pytest.raises(InputError, match=r"compares each predicted frame.*vidmetrics\.measure\('psnr'"):
+    with pytest.raises(InputError, match=r"'psnr' compares each predicted frame.*gives no frames to predict from"):
         vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
 
 

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from vidbench.data import open_dataset, open_training
+from vidbench.data import open_evaluation, open_reference, open_training
 from vidbench.data.folder import find_folder
 from vidbench.data.kinetics600 import class_names, class_number, find_kinetics600
 from vidbench.data.layouts import _READERS
@@ -338,18 +338,16 @@ def own_task(dataset: str, split: str) -> Task:
 def test_every_literal_of_the_schema_opens_its_reader(ucf, tmp_path):
     write_video(tmp_path / "folder" / "a.mp4", 7)
     folder, ucf101 = own_task("folder", "all"), own_task("ucf101", "train01")
-    assert open_dataset(folder, "all", tmp_path / "folder").num_clips == 1
+    assert open_reference(folder, tmp_path / "folder").num_clips == 1
     clips, labels = open_training(folder, tmp_path / "folder", seed=0).draw(0, 4)
     assert labels is None
     assert (clips[:, :, 0, 0, 0] == 7).all()
-    assert open_dataset(ucf101, "train01", ucf).num_clips == 2
+    assert open_evaluation(ucf101, ucf).num_clips == 2
     clips, labels = open_training(ucf101, ucf, seed=0).draw(0, 16)
     np.testing.assert_array_equal(clips[:, 0, 0, 0, 0], 80 + labels)
-    refusal(lambda: open_dataset(own_task("kinetics-600", "val"), "val", ucf), "no split 'val'")
+    refusal(lambda: open_reference(own_task("kinetics-600", "val"), ucf), "no split 'val'")
     for camera in ("aux1", "main"):
-        refusal(
-            lambda name=f"bair-image-{camera}": open_dataset(own_task(name, "test"), "test", ucf), "no split 'test'"
-        )
+        refusal(lambda name=f"bair-image-{camera}": open_reference(own_task(name, "test"), ucf), "no split 'test'")
 
 
 def test_every_data_set_of_the_schema_has_a_reader_and_words():

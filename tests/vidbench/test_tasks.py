@@ -9,7 +9,7 @@ import pytest
 
 from vidbench.errors import InputError
 from vidbench.tasks import load_task, task_names
-from vidbench.tasks.schema import Task
+from vidbench.tasks.schema import EvaluationSpec, Task
 from vidbench.tasks.words import describe
 
 
@@ -61,6 +61,102 @@ def test_whatever_decides_the_number_changes_the_fingerprint(own, old, new):
 def test_words_do_not_change_the_fingerprint(own):
     changed = load_task(own(("title = ", 'title = "Another title" #'), ('origin = "ours"', 'origin = "published"')))
     assert changed.task.fingerprint == load_task("shapes-gen").task.fingerprint
+
+
+# The first three are from before clip plans had modes: results that carry them stay valid. A fingerprint changes only
+# together with the version of its task.
+FINGERPRINTS = {
+    "shapes-gen": "2e8a4e291ad657217d0a3826cca21c6ab78341497c6ef431dd5a3b2493bc3168",
+    "shapes-pred": "0df86ae798b3606840dd26569e286fd50ee9fa0214092b7d8a523ba849d84f0e",
+    "weizmann-gen": "1a727afb5c2c8957a3efa0b95359dadca3b620de5fdc9b6a4cfc379bef863eeb",
+    "bair-pred": "a107b6d4cca16f1843d1370b589b70021ca6b2f38c03ae1a86d3bc7e4393e934",
+    "bair-pred-debiased": "dbbebe659df62d9fef4804b5fd4471830736ef50d370dc56da77702151c5a4c5",
+    "k600-gen": "52f6174915264799688655c8b9b1fa638ba99144409647b03255c9c1656b1eac",
+    "k600-gen-12x128": "6f5705438d0885816b086b5c5fc3f3193bdd78024d7cac1285661414b40ed0ce",
+    "k600-gen-12x256": "dff234c963520e735b9c34d7db87213f1d0e716eb3f8cf516be156c7d42027eb",
+    "k600-gen-48x128": "e78e5e29c486707d06584472c44bc5f05ab3b54cf89a58933bc3f97ca64dcb4d",
+    "k600-gen-48x64": "6b02b7160abec8f97f2916300dcab372911f815065b6ad3d7358d8c10bb1c6e6",
+    "k600-pred": "73aeb16a3599569c74866a398289fd80f9155017e19137cd9707f9707de682ff",
+    "k600-pred-dvdgan": "4e1f6ce048055ce7a22e066fdc9e25305040780f910af52a7c8d89dd3a87a699",
+    "k600-pred-dvdgan-train": "ff6b4d2a00e6687d302e8dba30f70cea7cf5f6968483d0c4dd4bd91eb44b9672",
+    "k600-pred-magvit": "60461b59811a770ba867f14fde9935107a5b9fec22144bf26e8f7578c26e9edf",
+    "k600-pred-vdm": "040ce1cfbccfd9cd8be4149cbf3365164cee3aaa3ca37411656c5e219effe44b",
+    "ucf101-gen": "63a1cc9838e591790ce58d7b55b9519d662147d4870af448cefbdd0bc7db111e",
+    "ucf101-gen-train": "7ccaa5b590d954ec5fa6081c77440872d8969575ed742add4dd8b63f014d3e22",
+}
+
+
+def test_fingerprints_stay_what_they_are():
+    shipped = {name: load_task(name).task.fingerprint for name in task_names()}
+    assert {name: FINGERPRINTS.get(name) for name in shipped} == shipped
+    examples = Path(__file__).parents[2] / "examples" / "tasks"
+    assert load_task(str(examples / "weizmann.toml")).task.fingerprint == FINGERPRINTS["weizmann-gen"]
+
+
+def test_a_later_field_enters_the_fingerprint_only_where_it_differs_from_its_default():
+    class Later(EvaluationSpec):
+        sweep: tuple[float, ...] = ()
+        tables: int | None = None
+
+    task = load_task("shapes-gen").task
+    fields = task.evaluation.model_dump()
+    assert Later(**fields).identity() == task.evaluation.identity()
+    assert Later(**fields, sweep=(0.5,)).identity() == {**task.evaluation.identity(), "sweep": [0.5]}
+
+
+def test_a_default_that_is_spelt_out_changes_nothing(own):
+    same = own(("num_frames = 12", 'num_frames = 12\nstarts = "uniform"\ndraw = "once"\nspares = "none"\nstride = 1'))
+    assert load_task(same).task.fingerprint == load_task("shapes-gen").task.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("num_frames = 16", "num_frames = 16\nseed = 1"),
+        ('starts = "first"', 'starts = "uniform"'),
+        ('starts = "first"', 'starts = "first"\nspares = "next"'),
+        ("samples_per_context = 100", "samples_per_context = 50"),
+        ("samples_per_context = 100", "samples_per_context = 100\nrepeats = 2"),
+        ("clips_per_video = 15", "clips_per_video = 14"),
+        ('resize = "none"', 'resize = "pil-box"\nvia = [128, 128]'),
+        ('starts = "all"', 'starts = "all"\nseed = 4'),
+    ],
+)
+def test_what_published_protocols_fix_changes_the_fingerprint(tmp_path, old, new):
+    text = Path(load_task("bair-pred-debiased").origin).read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "own.toml").write_text(text.replace(old, new, 1))
+    changed = load_task(str(tmp_path / "own.toml")).task
+    assert changed.fingerprint != load_task("bair-pred-debiased").task.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('starts = "first"', 'starts = "first"\nclips_per_video = 2', "clips_per_video"),
+        ('starts = "first"', 'crop2 = "three"', "clips.crop2"),
+        ('crop = "none"', 'crop = "three"\nclips_per_video = 4', "multiple of 3"),
+        ('starts = "first"', 'draw = "replacement"\nclips_per_video = 2', "one clip at a time"),
+        ('resize = "none"', 'resize = "none"\nvia = [128, 128]', "kernel in resize"),
+        ('starts = "all"', 'starts = "first"', "reference.clips"),
+        ("num_clips = 3840", 'num_clips = "all"', None),
+        ('clips_per_video = 15\nstarts = "all"', 'draw = "replacement"', None),
+        ("num_samples = 25_600", "num_samples = 25_601", "multiple of evaluation.samples_per_context"),
+        ("context_frames = 1", "context_frames = 0", "needs"),
+        ('dataset = "bair-image-aux1"', 'dataset = "shapes"', "shapes have no videos"),
+    ],
+)
+def test_plans_that_cannot_be_are_refused(tmp_path, old, new, expected):
+    text = Path(load_task("bair-pred-debiased").origin).read_text(encoding="utf-8")
+    assert old in text, old
+    (tmp_path / "own.toml").write_text(text.replace(old, new, 1))
+    if expected is None:
+        assert load_task(str(tmp_path / "own.toml")).task
+        return
+    with pytest.raises(InputError) as caught:
+        load_task(str(tmp_path / "own.toml"))
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_every_field_outside_the_words_enters_the_fingerprint():

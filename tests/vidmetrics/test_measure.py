@@ -78,6 +78,8 @@ def test_definitions():
         },
         "psnr": ("", "", "psnr", None, True),
         "ssim": ("", "", "ssim", None, True),
+        "psnr-best": ("", "", "psnr-best", None, True),
+        "ssim-best": ("", "", "ssim-best", None, True),
         "fvd-inf": ("i3d-kinetics-400", "logits", "frechet-inf", None, False),
         "fid-inf": ("inception-2015-12-05", "pool", "frechet-inf", None, False),
         "kvd-shapes": ("shapes", "logits", "kernel", None, False),
@@ -170,7 +172,7 @@ def extrapolated(real, generated, num_clips):
     return frechet_at_infinity(generated, reference, everything, 1, rows_per_sample=rows)[0]
 
 
-@pytest.mark.parametrize("id", list(METRICS))
+@pytest.mark.parametrize("id", [id for id in METRICS if not id.endswith("-best")])
 def test_one_call_metrics(colours, clips, id):
     real, generated = clips
     if id == "kid":  # its subsets have 1,000 rows
@@ -189,6 +191,13 @@ def test_one_call_metrics(colours, clips, id):
         assert function(*batches) == pytest.approx(expected, rel=1e-5)
         estimate = measure(id, real, generated)
         assert (estimate.num_samples, estimate.num_reference) == (len(generated), len(real))
+
+
+@pytest.mark.parametrize("id", ["psnr-best", "ssim-best"])
+def test_the_best_of_several_predictions_is_no_measure_of_one(clips, id):
+    real, generated = clips
+    with pytest.raises(InputError, match=rf"'{id}' takes the best .* {id[:4]}_frames .* best_of_k"):
+        measure(id, real[:40], generated)
 
 
 def test_the_sides_may_differ_in_length_and_clips_are_counted(colours, clips):

@@ -27,8 +27,9 @@ def print_result(result: Result, task: Task, output: Path, as_json: bool) -> Non
 
 
 def _table(result: Result, task: Task) -> Table:
-    count = next(iter(result.metrics.values())).num_samples
-    title = f"{result.model.name} on {result.task.name} v{result.task.version}: {count:,} samples"
+    first = next(iter(result.metrics.values()))
+    runs = f" x {len(first.runs)} runs" if first.runs else ""
+    title = f"{result.model.name} on {result.task.name} v{result.task.version}: {first.num_samples:,} samples{runs}"
     table = Table(title=title, title_justify="left")
     table.add_column("metric")
     table.add_column("better")
@@ -45,7 +46,7 @@ def _cells(metric: MetricRecord) -> tuple[str, ...]:
     interval = "-" if metric.interval is None else f"{number(metric.interval[0])} to {number(metric.interval[1])}"
     return (
         "higher" if metric.higher_is_better else "lower",
-        number(metric.value),
+        number(metric.value) + ("" if metric.spread is None else f" ± {number(metric.spread)}"),
         interval,
         "-" if metric.floor is None else number(metric.floor),
         "-" if metric.ceiling is None else number(metric.ceiling),

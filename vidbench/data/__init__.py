@@ -1,4 +1,4 @@
-"""Real clips: `open_dataset` for scoring, `open_training` for learning."""
+"""Real clips: `open_reference` and `open_evaluation` for scoring, `open_training` for learning."""
 
 from __future__ import annotations
 
@@ -6,42 +6,65 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidbench.data.base import ClipDataset
+from vidbench.data.contexts import SampleContexts
 from vidbench.errors import InputError
 from vidbench.models.interface import TrainingClips
-from vidbench.tasks.schema import Task
+from vidbench.tasks.schema import ClipSpec, Task
 
 if TYPE_CHECKING:
     from vidbench.data.videos import VideoDataset
 
-__all__ = ["ClipDataset", "open_dataset", "open_training"]
+__all__ = ["ClipDataset", "open_evaluation", "open_reference", "open_split", "open_training"]
 
 
-def open_dataset(task: Task, split: str, data: Path | None, num_clips: int | None = None) -> ClipDataset:
-    """Open one split of a task's data under the task's clip plan.
+def open_reference(task: Task, data: Path | None) -> ClipDataset:
+    """Open the real side of a task under its own clip plan.
+
+    Args:
+        task: the protocol.
+        data: the data folder; None for embedded data.
+
+    Raises:
+        InputError: the folder is needed and absent, empty, or not laid out as the task needs.
+    """
+    wanted = task.reference.num_clips
+    limit = None if wanted == "all" else wanted
+    return _open_clips(task, task.data.reference_split, data, limit, task.reference_clips)
+
+
+def open_evaluation(task: Task, data: Path | None, num_samples: int | None = None) -> ClipDataset:
+    """Open the held-out clips behind the samples of a task, one entry for each sample.
+
+    Args:
+        task: the protocol.
+        data: the data folder; None for embedded data.
+        num_samples: samples of a run; None for the task's number. Where videos are missing there may be fewer entries.
+
+    Raises:
+        InputError: as `open_reference`.
+    """
+    count = task.evaluation.num_samples if num_samples is None else num_samples
+    per_context, repeats = task.evaluation.samples_per_context, task.evaluation.repeats
+    clips = open_split(task, task.data.evaluation_split, data, -(-count // per_context))
+    if per_context == repeats == 1:
+        return clips
+    return SampleContexts(clips, count, per_context, repeats)
+
+
+def open_split(task: Task, split: str, data: Path | None, num_clips: int | None = None) -> ClipDataset:
+    """Open any split of a task's data under the plan of `clips`, each clip once; see `open_reference` for errors.
 
     Args:
         task: the protocol.
         split: which split.
         data: the data folder; None for embedded data.
-        num_clips: how many clips are wanted, the first of the plan; None for all that a folder gives. Where videos are
-            missing there are fewer: later clips of the plan do not take their place.
-
-    Raises:
-        InputError: the folder is needed and absent, empty, or not laid out as the task needs.
+        num_clips: how many clips are wanted, the first of the plan; None for all that a folder gives.
     """
-    if task.data.dataset == "shapes":
-        from vidbench.data.shapes import ShapesDataset
-
-        _refuse_folder(task, data)
-        clips = task.clips
-        return ShapesDataset(
-            split, num_clips or task.evaluation.num_samples, clips.num_frames, clips.height, clips.width
-        )
-    return _open_videos(task, split, data, num_clips)
+    return _open_clips(task, split, data, num_clips, task.clips)
 
 
 def open_training(task: Task, data: Path | None, seed: int) -> TrainingClips:
-    """Open the training clips of a task; see `open_dataset` for errors."""
+    """Open the training clips of a task; see `open_reference` for errors."""
     clips = task.clips
     if task.data.dataset == "shapes":
         from vidbench.data.shapes import ShapesTrainingClips
@@ -52,14 +75,24 @@ def open_training(task: Task, data: Path | None, seed: int) -> TrainingClips:
         )
     from vidbench.data.video_training import VideoTrainingClips
 
-    return VideoTrainingClips(_open_videos(task, task.data.train_split, data, None), seed)
+    # Training looks at the videos of a split and not at its plan.
+    return VideoTrainingClips(_open_videos(task, task.data.train_split, data, 1, clips), seed)
 
 
-def _open_videos(task: Task, split: str, data: Path | None, num_clips: int | None) -> VideoDataset:
+def _open_clips(task: Task, split: str, data: Path | None, num_clips: int | None, clips: ClipSpec) -> ClipDataset:
+    if task.data.dataset != "shapes":
+        return _open_videos(task, split, data, num_clips, clips)
+    from vidbench.data.shapes import ShapesDataset
+
+    _refuse_folder(task, data)
+    return ShapesDataset(split, num_clips or task.evaluation.num_samples, clips.num_frames, clips.height, clips.width)
+
+
+def _open_videos(task: Task, split: str, data: Path | None, num_clips: int | None, clips: ClipSpec) -> VideoDataset:
     from vidbench.data.layouts import find_listing
     from vidbench.data.videos import VideoDataset
 
-    return VideoDataset(find_listing(task.data.dataset, _need_folder(task, data), split), task.clips, num_clips)
+    return VideoDataset(find_listing(task.data.dataset, _need_folder(task, data), split), clips, num_clips)
 
 
 def _need_folder(task: Task, data: Path | None) -> Path:

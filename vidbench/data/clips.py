@@ -5,16 +5,23 @@ the starts the video allows. The order of the plan comes from hashes too: round 
 clip 1 of every video, ...), in each round the videos in the same hashed order. So the first M clips are a fair subset
 across classes, use as many different videos as possible, and a video that is missing takes its own clips away and
 moves no other.
+
+Some published protocols draw a video for each clip instead, so that some come twice (`replacement_order`), or place
+the windows of a video evenly or one at each frame (`window_start`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 import numpy as np
 
 from vidbench.errors import InputError
+from vidbench.tasks.schema import ClipSpec
+
+# A plan that draws with replacement could go on for ever; so many times the wanted clips it does.
+_REPLACEMENT_ROUNDS = 2
 
 
 def clip_span(num_frames: int, stride: int) -> int:
@@ -72,6 +79,105 @@ def clip_start(draw: int, num_available: int, span: int, source: str) -> int:
             "or choose a task with shorter clips."
         )
     return (int(draw) * (num_available - span + 1)) >> 64
+
+
+def replacement_order(video_ids: Sequence[str], seed: int, num_clips: int) -> np.ndarray:
+    """Draw a video for each clip, all equally likely, independently of the other clips.
+
+    Args:
+        video_ids: official names of the videos, each once, in any order.
+        seed: the task's seed of the clip plan.
+        num_clips: length of the plan.
+
+    Returns:
+        int64 ``[num_clips, 2]``: (position in ``video_ids``, place in the plan) of each clip; the place serves as the
+        number of the clip, so that a video that comes twice has two starts.
+    """
+    by_name = sorted(range(len(video_ids)), key=video_ids.__getitem__)
+    drawn = [by_name[(_draw("video", seed, place, "") * len(by_name)) >> 64] for place in range(num_clips)]
+    return np.stack([np.array(drawn, dtype=np.int64), np.arange(num_clips, dtype=np.int64)], axis=1)
+
+
+def planned_clips(video_ids: Sequence[str], clips: ClipSpec, limit: int | None) -> np.ndarray:
+    """Return the plan over an official list, before anyone looks at what is on disk.
+
+    Args:
+        video_ids: official names of the videos, each once, in any order.
+        clips: how clips are planned.
+        limit: number of clips wanted, or None for all. Where `ClipSpec.spares` is ``"next"`` the plan goes on behind it.
+
+    Returns:
+        int64 ``[M, 2]``: (position in ``video_ids``, clip number) of each clip.
+
+    Raises:
+        InputError: all clips of a plan that draws with replacement are asked for.
+    """
+    if clips.draw == "replacement":
+        if limit is None:
+            raise InputError("A plan that draws videos with replacement has no end; say how many clips are wanted.")
+        return replacement_order(video_ids, clips.seed, limit * (_REPLACEMENT_ROUNDS if clips.spares == "next" else 1))
+    order = plan_order(video_ids, clips.seed, clips.clips_per_video)
+    return order if limit is None or clips.spares == "next" else order[:limit]
+
+
+def fill_places(present: Iterator[int], limit: int) -> list[tuple[int, int]]:
+    """Give each of the first ``limit`` places of a plan a clip: its own, or the next one from behind the limit.
+
+    Args:
+        present: places of the plan whose video is on disk, in ascending order.
+        limit: number of clips wanted.
+
+    Returns:
+        ``(place, place of the plan whose clip lies there)`` in order of the places; fewer than ``limit`` where the plan
+        has too few clips.
+    """
+    own: list[int] = []
+    spares: list[int] = []
+    for place in present:
+        if place < limit:
+            own.append(place)
+        elif len(own) + len(spares) < limit:
+            spares.append(place)
+        else:
+            break
+    holes = sorted(set(range(limit)) - set(own))
+    return sorted([*zip(own, own, strict=True), *zip(holes, spares, strict=False)])
+
+
+def window_start(clips: ClipSpec, number: int, video_id: str, num_available: int, source: str) -> int:
+    """Return the first frame of a clip.
+
+    Args:
+        clips: how clips are planned.
+        number: number of the clip in its video.
+        video_id: official name of the video.
+        num_available: frames that the video has.
+        source: the video's file, for an error.
+
+    Raises:
+        InputError: the video is shorter than the clip, or has another number of windows than ``starts = "all"`` fixes.
+    """
+    span = clip_span(clips.num_frames, clips.stride)
+    window = number // 3 if clips.crop == "three" else number
+    last = clip_start(2**64 - 1, num_available, span, source)
+    if clips.starts == "first":
+        return 0
+    if clips.starts == "even":
+        others = clips.starts_per_video - 1
+        return window * last // others if others else last // 2
+    if clips.starts == "all":
+        if last + 1 != clips.starts_per_video:
+            raise InputError(
+                f"The video '{source}' has {num_available} frames and so {last + 1} clips of {span}, where the task takes "
+                f"each of exactly {clips.starts_per_video}; remove the file or check that it is the published one."
+            )
+        return window
+    return clip_start(_draw("start", clips.seed, window, video_id), num_available, span, source)
+
+
+def crop_of_clip(clips: ClipSpec, number: int) -> str:
+    """Return which window in space a clip takes, by its name in `vidbench.data.images.fit_frames`."""
+    return ("start", "center", "end")[number % 3] if clips.crop == "three" else clips.crop
 
 
 def clip_frames(start: int, num_frames: int, stride: int) -> np.ndarray:

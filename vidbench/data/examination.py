@@ -174,5 +174,6 @@ def _clips_sha256(subject: Subject, facts: VideoFacts) -> str:
     assert subject.clips is not None  # noqa: S101
     source = _Counted(subject.source, facts.frames)
     listing = Listing("scan", (), {subject.video_id: None}, {subject.video_id: source}, "")
-    dataset = VideoDataset(listing, subject.clips)
+    # How often a plan takes a video is no property of the file.
+    dataset = VideoDataset(listing, subject.clips.model_copy(update={"draw": "once"}))
     return sha256(dataset.read(np.arange(dataset.num_clips)).tobytes()).hexdigest()

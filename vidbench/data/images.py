@@ -13,27 +13,32 @@ import numpy as np
 from vidbench.errors import InputError
 
 Resize = Literal["none", "pil-bilinear", "pil-bicubic", "pil-lanczos", "pil-box"]
-Crop = Literal["none", "center"]
 
 
-def center_window(height: int, width: int, target_height: int, target_width: int) -> tuple[int, int, int, int]:
-    """Return the largest central window with the target's aspect ratio, in integer arithmetic.
+def crop_window(
+    height: int, width: int, target_height: int, target_width: int, place: str = "center"
+) -> tuple[int, int, int, int]:
+    """Return the largest window with the target's aspect ratio, in integer arithmetic.
 
-    The longer side is cut to ``floor(other * ratio)`` and starts at ``floor(rest / 2)``, so that an odd rest leaves
-    its extra pixel at the bottom or right.
+    The longer side is cut to ``floor(other * ratio)`` and starts, for ``place`` ``"center"``, at ``floor(rest / 2)``, so
+    that an odd rest leaves its extra pixel at the bottom or right; for ``"start"`` at 0, for ``"end"`` at the rest.
 
     Returns:
         ``(top, left, height, width)`` in pixels of the source.
     """
     if width * target_height > height * target_width:
         window_width = max(1, height * target_width // target_height)
-        return 0, (width - window_width) // 2, height, window_width
+        return 0, _offset(width - window_width, place), height, window_width
     window_height = max(1, width * target_height // target_width)
-    return (height - window_height) // 2, 0, window_height, width
+    return _offset(height - window_height, place), 0, window_height, width
+
+
+def _offset(rest: int, place: str) -> int:
+    return {"start": 0, "center": rest // 2, "end": rest}[place]
 
 
 def fit_frames(
-    frames_THWC: np.ndarray, height: int, width: int, resize: Resize, crop: Crop, source: str = "the video"
+    frames_THWC: np.ndarray, height: int, width: int, resize: Resize, crop: str, source: str = "the video"
 ) -> np.ndarray:
     """Bring frames to the task's size.
 
@@ -44,7 +49,8 @@ def fit_frames(
         height: rows wanted.
         width: columns wanted.
         resize: Pillow's kernel by name, or ``"none"`` to accept no other size.
-        crop: ``"center"`` cuts `center_window` out before the resize; ``"none"`` lets the resize change the aspect.
+        crop: ``"start"``, ``"center"`` or ``"end"`` cuts that `crop_window` out before the resize; ``"none"`` lets the
+            resize change the aspect.
         source: what to call the frames in an error.
 
     Returns:
@@ -56,8 +62,8 @@ def fit_frames(
     source_height, source_width = frames_THWC.shape[1:3]
     if (source_height, source_width) == (height, width):
         return frames_THWC
-    if crop == "center":
-        top, left, window_height, window_width = center_window(source_height, source_width, height, width)
+    if crop != "none":
+        top, left, window_height, window_width = crop_window(source_height, source_width, height, width, crop)
         frames_THWC = frames_THWC[:, top : top + window_height, left : left + window_width]
     if frames_THWC.shape[1:3] == (height, width):
         return np.ascontiguousarray(frames_THWC)

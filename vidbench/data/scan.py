@@ -133,7 +133,7 @@ def _subjects(split: str, listing: Listing, task: Task | None) -> list[Subject]:
 
 def _journal(output: Path, root: Path, task: Task | None) -> Path:
     """Findings hold for one folder, one reader and one way to cut clips; others have a journal of their own."""
-    reading = None if task is None else [task.data.dataset, task.clips.model_dump(mode="json")]
+    reading = None if task is None else [task.data.dataset, task.clips.identity()]
     name = digest({"format": _JOURNAL_FORMAT, "root": str(root.resolve()), "reading": reading})[:16]
     return output / f"journal-{name}.jsonl"
 

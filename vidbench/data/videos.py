@@ -13,7 +13,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vidbench.data.clips import clip_draws, clip_frames, clip_span, clip_start, plan_order
+from vidbench.data.clips import (
+    clip_frames,
+    clip_span,
+    clip_start,
+    crop_of_clip,
+    fill_places,
+    planned_clips,
+    window_start,
+)
 from vidbench.data.images import fit_frames
 from vidbench.data.listing import FrameSource, Listing
 from vidbench.errors import InputError
@@ -62,11 +70,11 @@ class VideoDataset:
         Args:
             listing: the official list of the split and what is on disk of it.
             clips: which frames make a clip, at what size, and the seed of the plan.
-            limit: keep only the first so many clips of the official plan; what is missing of them is not made up for by
-                later ones. None keeps the whole plan.
+            limit: keep only the first so many clips of the official plan; what is missing of them is made up for by later
+                ones only where ``clips.spares`` says so. None keeps the whole plan.
 
         Raises:
-            InputError: a video was found twice.
+            InputError: a video was found twice, or a plan without an end has no limit.
         """
         for duplicate in listing.duplicates:
             raise InputError(
@@ -82,15 +90,15 @@ class VideoDataset:
         self.videos = tuple(
             Video(name, listing.labels[name], listing.sources[name]) for name in official if name in listing.sources
         )
-        self._draws = clip_draws([video.video_id for video in self.videos], clips.seed, clips.clips_per_video)
         position_of = {video.video_id: position for position, video in enumerate(self.videos)}
-        order = [
-            (place, position_of[official[video]], clip)
-            for place, (video, clip) in enumerate(plan_order(official, clips.seed, clips.clips_per_video).tolist())
-            if official[video] in position_of and (limit is None or place < limit)
-        ]
-        self.plan_positions, self._video_of, self._number_of = np.array(order, dtype=np.int64).reshape(-1, 3).T
-        self.num_clips = len(order)
+        plan = planned_clips(official, clips, limit)
+        here = np.array([position_of.get(name, -1) for name in official], dtype=np.int64)[plan[:, 0]]
+        present = np.flatnonzero(here >= 0)
+        self._limit = limit if clips.spares == "next" else None
+        if self._limit is not None:
+            present = np.array([place for _, place in fill_places(iter(present.tolist()), self._limit)], dtype=np.int64)
+        self.plan_positions, self._video_of, self._number_of = present, here[present], plan[present, 1]
+        self.num_clips = len(present)
         labels = self.video_labels
         self.labels = None if labels is None else labels[self._video_of]
         self._frame_counts: dict[int, int] = {}
@@ -105,15 +113,18 @@ class VideoDataset:
     @cached_property
     def identity_sha256(self) -> str:
         """Digest of the plan and of the bytes of every file in use; folders, dates and file order do not enter it."""
-        identity = {
+        identity: dict[str, object] = {
             "format": f"vidbench-{self._dataset}-clips-1",
-            "clips": self.clips.model_dump(mode="json", exclude={"context_frames"}),
+            "clips": self.clips.identity(frozenset({"context_frames"})),
             "classes": self.class_names,
             "videos": sorted(
                 ((video.video_id, video.label, video.source.sha256()) for video in self.videos),
                 key=lambda video: video[0],
             ),
         }
+        if self._limit is not None:
+            # Which clip fills the place of a missing one depends on how many were wanted.
+            identity["wanted"] = self._limit
         return digest(identity)
 
     def read(self, indices: np.ndarray) -> np.ndarray:
@@ -138,16 +149,24 @@ class VideoDataset:
         return clips_NTHWC
 
     def starts(self, video: int) -> np.ndarray:
-        """First frames int64 ``[clips_per_video]`` of the clips of one of `videos`, by its position there.
+        """First frames int64 of the clips of one of `videos`, by its position there, in the order of the clip numbers.
 
         Raises:
             InputError: the video cannot be decoded or is shorter than a clip.
         """
-        source = self.videos[video].source
+        return np.array([self._start(video, number) for number in self._numbers_of(video)], dtype=np.int64)
+
+    def _numbers_of(self, video: int) -> list[int]:
+        """Numbers of the clips of a video that the plan holds."""
+        if self.clips.draw == "once":
+            return list(range(self.clips.clips_per_video))
+        return sorted(self._number_of[self._video_of == video].tolist())
+
+    def _start(self, video: int, number: int) -> int:
+        video_id, _, source = self.videos[video]
         if video not in self._frame_counts:
             self._frame_counts[video] = source.count()
-        count = self._frame_counts[video]
-        return np.array([clip_start(draw, count, self._span, str(source.path)) for draw in self._draws[video].tolist()])
+        return window_start(self.clips, number, video_id, self._frame_counts[video], str(source.path))
 
     def whole_video(self, video: int) -> np.ndarray:
         """All frames of one of `videos` at the task's size, uint8 ``[F, H, W, 3]``.
@@ -155,7 +174,8 @@ class VideoDataset:
         Raises:
             InputError: the video cannot be decoded, is shorter than a clip, or has a size the task refuses.
         """
-        frames_FHWC = self._fitted_frames(video, None)
+        crop = "center" if self.clips.crop == "three" else self.clips.crop
+        frames_FHWC = self._fitted_frames(video, None, {crop})[crop]
         clip_start(0, len(frames_FHWC), self._span, str(self.videos[video].path))
         return frames_FHWC
 
@@ -171,7 +191,7 @@ class VideoDataset:
         clip_bytes = spec.num_frames * spec.height * spec.width * 3
         if clip_bytes * self.num_clips <= _CACHE_BYTES:
             # Everything fits, so the video's other clips are taken along in the same pass.
-            missing = set(range(spec.clips_per_video)) - set(found)
+            missing = set(self._numbers_of(video)) - set(found)
         for number, clip_THWC in self._decode(video, sorted(missing)):
             found[number] = self._cache[video, number] = clip_THWC
         while len(self._cache) * clip_bytes > _CACHE_BYTES:
@@ -180,20 +200,28 @@ class VideoDataset:
 
     def _decode(self, video: int, numbers: list[int]) -> Iterator[tuple[int, np.ndarray]]:
         spec = self.clips
-        starts = self.starts(video)
-        frames_of_clip = {number: clip_frames(int(starts[number]), spec.num_frames, spec.stride) for number in numbers}
+        frames_of_clip = {
+            number: clip_frames(self._start(video, number), spec.num_frames, spec.stride) for number in numbers
+        }
         needed = np.unique(np.concatenate(list(frames_of_clip.values())))
-        frames_FHWC = self._fitted_frames(video, needed)
+        crop_of = {number: crop_of_clip(spec, number) for number in numbers}
+        fitted = self._fitted_frames(video, needed, set(crop_of.values()))
         for number, frames in frames_of_clip.items():
-            yield number, frames_FHWC[np.searchsorted(needed, frames)]
+            yield number, fitted[crop_of[number]][np.searchsorted(needed, frames)]
 
-    def _fitted_frames(self, video: int, frame_indices: np.ndarray | None) -> np.ndarray:
-        """Decode and fit frame by frame: a long video in its own size could fill the memory."""
-        spec = self.clips
+    def _fitted_frames(self, video: int, frame_indices: np.ndarray | None, crops: set[str]) -> dict[str, np.ndarray]:
+        """Decode and fit frame by frame, once for each crop: a long video in its own size could fill the memory."""
         source = self.videos[video].source
-        name = f"'{source.path}'"
-        fitted = [
-            fit_frames(frame_HWC[np.newaxis], spec.height, spec.width, spec.resize, spec.crop, name)
-            for frame_HWC in source.frames(frame_indices)
-        ]
-        return np.concatenate(fitted)
+        fitted: dict[str, list[np.ndarray]] = {crop: [] for crop in crops}
+        for frame_HWC in source.frames(frame_indices):
+            for crop, frames in fitted.items():
+                frames.append(self._fit(frame_HWC[np.newaxis], crop, f"'{source.path}'"))
+        return {crop: np.concatenate(frames) for crop, frames in fitted.items()}
+
+    def _fit(self, frames_THWC: np.ndarray, crop: str, name: str) -> np.ndarray:
+        spec = self.clips
+        if spec.via is not None:
+            frames_THWC = fit_frames(frames_THWC, *spec.via, spec.resize, crop, name)
+            # What the first step kept of the frame is all there is: the second changes its size alone.
+            crop = "none"
+        return fit_frames(frames_THWC, spec.height, spec.width, spec.resize, crop, name)

@@ -59,12 +59,13 @@ def _row(name: str, metric: MetricRecord) -> dict[str, Any]:
     return {
         "name": name,
         "better": "higher" if metric.higher_is_better else "lower",
-        "value": _number(metric.value),
+        "value": _number(metric.value) + ("" if metric.spread is None else f" ± {_number(metric.spread)}"),
         "interval": [_number(end) for end in metric.interval] if metric.interval else None,
         "floor": None if metric.floor is None else _number(metric.floor),
         "ceiling": None if metric.ceiling is None else _number(metric.ceiling),
         "position": _position(metric),
         "counts": f"{metric.num_samples:,} samples"
+        + (f" in each of {len(metric.runs)} runs" if metric.runs else "")
         + (f", {metric.num_reference:,} real" if metric.num_reference is not None else ""),
     }
 

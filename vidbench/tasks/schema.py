@@ -4,17 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    # Fields with a default that the first schema had: they enter a fingerprint whatever they hold. One that was added
+    # later enters it only where it differs from its default, so that no new field changes the fingerprint of a task
+    # without it.
+    _always_hashed: ClassVar[frozenset[str]] = frozenset()
+
+    def identity(self, exclude: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """The fields that decide a number, JSON-able, the same from version to version of this schema.
+
+        Args:
+            exclude: names of fields of this model to leave out.
+        """
+        fields: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            always = field.is_required() or name in self._always_hashed
+            if name in exclude or not (always or value != field.get_default(call_default_factory=True)):
+                continue
+            if isinstance(value, _Frozen):
+                fields[name] = value.identity()
+            else:
+                fields[name] = list(value) if isinstance(value, tuple) else value
+        return fields
+
 
 class DataSpec(_Frozen):
     """Which real videos, and which of their splits play which part."""
+
+    _always_hashed = frozenset(["min_coverage"])
 
     dataset: Literal["shapes", "kinetics", "kinetics-600", "ucf101", "bair-image-aux1", "bair-image-main", "folder"] = (
         Field(
@@ -29,8 +54,15 @@ class DataSpec(_Frozen):
     )
 
 
+Starts = Literal["uniform", "first", "even", "all"]
+Crop = Literal["none", "center", "three"]
+Draw = Literal["once", "replacement"]
+
+
 class ClipSpec(_Frozen):
     """Which frames of which video make a clip, and at what size."""
+
+    _always_hashed = frozenset(["context_frames", "stride", "clips_per_video", "seed"])
 
     num_frames: int = Field(ge=1, description="Length of a clip in frames, given frames included.")
     context_frames: int = Field(default=0, ge=0, description="Real frames given to the model; 0 for generation.")
@@ -40,23 +72,81 @@ class ClipSpec(_Frozen):
     resize: Literal["none", "pil-bilinear", "pil-bicubic", "pil-lanczos", "pil-box"] = Field(
         description="Antialiased kernel from the decoded size to the task's; 'none' refuses videos of another size."
     )
-    crop: Literal["none", "center"] = Field(
-        description="'center' takes the largest central window of the task's aspect ratio before the resize."
+    crop: Crop = Field(
+        description="'center' takes the largest central window of the task's aspect ratio before the resize; 'three' takes "
+        "that window at the start, the centre and the end of the longer side, as three clips."
     )
-    clips_per_video: int = Field(default=1, ge=1, description="Clips drawn from each video; starts come from the seed.")
+    clips_per_video: int = Field(default=1, ge=1, description="Clips of each video; clip 0 of all of them comes first.")
     seed: int = Field(default=0, ge=0, description="Seed of the clip plan.")
+    starts: Starts = Field(
+        default="uniform",
+        description="First frames of a video's clips: 'uniform' draws each from the seed; 'first' is frame 0; 'even' spreads "
+        "them from the first possible frame to the last; 'all' takes every possible one, and refuses a video that does not "
+        "have exactly clips_per_video of them.",
+    )
+    draw: Draw = Field(
+        default="once",
+        description="'once' uses each clip of each video once; 'replacement' draws a video for each clip independently.",
+    )
+    spares: Literal["none", "next"] = Field(
+        default="none",
+        description="'next': the place of a clip whose video is missing is taken by the next clip beyond the wanted number, "
+        "so that the number is exact; no other clip changes its place. 'none': nothing takes it.",
+    )
+    via: tuple[int, int] | None = Field(
+        default=None, description="Height and width that frames are resized to first, by the same kernel."
+    )
+
+    @property
+    def starts_per_video(self) -> int:
+        """Different windows in time of each video; with crop 'three' each gives three clips."""
+        return self.clips_per_video // 3 if self.crop == "three" else self.clips_per_video
+
+    @model_validator(mode="after")
+    def _possible(self) -> ClipSpec:
+        if self.crop == "three" and self.clips_per_video % 3:
+            raise ValueError("clips_per_video must be a multiple of 3 with crop 'three': three windows in space each")
+        if self.starts == "first" and self.starts_per_video != 1:
+            raise ValueError("starts 'first' gives one window of each video, so clips_per_video must say so")
+        if self.draw == "replacement" and (self.starts not in ("uniform", "first") or self.clips_per_video != 1):
+            raise ValueError(
+                "draw 'replacement' draws one clip at a time: starts 'uniform' or 'first', clips_per_video 1"
+            )
+        if self.via is not None and (min(self.via) < 1 or self.resize == "none"):
+            raise ValueError("via names a height and a width of at least 1 pixel, and needs a kernel in resize")
+        return self
+
+
+class PlanSpec(_Frozen):
+    """What the real side does otherwise than `clips`; a key that is left out is as there."""
+
+    clips_per_video: int | None = Field(default=None, ge=1, description="As clips.clips_per_video.")
+    seed: int | None = Field(default=None, ge=0, description="As clips.seed.")
+    starts: Starts | None = Field(default=None, description="As clips.starts.")
+    draw: Draw | None = Field(default=None, description="As clips.draw.")
+    crop: Crop | None = Field(default=None, description="As clips.crop.")
+    via: tuple[int, int] | None = Field(default=None, description="As clips.via.")
 
 
 class ReferenceSpec(_Frozen):
     """The real side of the comparison."""
 
     num_clips: int | Literal["all"] = Field(description="Number of real clips, the first of the plan, or all of it.")
+    clips: PlanSpec = Field(default=PlanSpec(), description="Where the plan of the real side differs from `clips`.")
 
 
 class EvaluationSpec(_Frozen):
     """The generated side of the comparison."""
 
+    _always_hashed = frozenset(["seed", "precision", "floor", "ceiling"])
+
     num_samples: int = Field(ge=2, description="Number of samples, each scored once.")
+    samples_per_context: int = Field(
+        default=1, ge=1, description="Samples from the given frames of each evaluation clip, one after the other."
+    )
+    repeats: int = Field(
+        default=1, ge=1, description="Independent runs of num_samples each; the score is their mean, with their spread."
+    )
     seed: int = Field(default=0, ge=0, description="Seed of the samples.")
     labels: Literal["balanced", "evaluation", "none"] = Field(
         description="'balanced': class i mod C for sample i; 'evaluation': label of the i-th evaluation clip."
@@ -101,9 +191,15 @@ class Task(_Frozen):
         return self.clips.num_frames - self.clips.context_frames
 
     @property
+    def reference_clips(self) -> ClipSpec:
+        """The clip plan of the real side."""
+        changes = self.reference.clips.model_dump(exclude_none=True)
+        return ClipSpec.model_validate({**self.clips.model_dump(), **changes})
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 over everything that decides the number: all fields but title, description and notes."""
-        fields: dict[str, Any] = self.model_dump(mode="json", exclude={"title", "description", "notes"})
+        fields = self.identity(frozenset({"title", "description", "notes"}))
         return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     @model_validator(mode="after")
@@ -116,4 +212,21 @@ class Task(_Frozen):
             )
         if self.evaluation.ceiling == "copy" and self.kind != "prediction":
             raise ValueError("evaluation.ceiling 'copy' repeats a given frame, so it needs clips.context_frames > 0")
+        if self.evaluation.samples_per_context > 1 and self.kind != "prediction":
+            raise ValueError("evaluation.samples_per_context counts samples from given frames, so it needs some")
+        if self.evaluation.num_samples % self.evaluation.samples_per_context:
+            raise ValueError("evaluation.num_samples must be a multiple of evaluation.samples_per_context")
+        if self.data.dataset == "shapes" and self._has_own_plan:
+            raise ValueError("the embedded shapes have no videos to plan clips of: leave out what plans them")
+        try:
+            reference_clips = self.reference_clips
+        except ValidationError as error:
+            raise ValueError(f"reference.clips: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+        if self.reference.num_clips == "all" and reference_clips.draw == "replacement":
+            raise ValueError("reference.num_clips must be a number with draw 'replacement', which never ends")
         return self
+
+    @property
+    def _has_own_plan(self) -> bool:
+        planned = (self.clips.starts, self.clips.draw, self.clips.spares, self.clips.via)
+        return planned != ("uniform", "once", "none", None) or self.reference.clips != PlanSpec()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from vidbench.tasks.schema import Task
+from vidbench.tasks.schema import ClipSpec, Task
 from vidmetrics.definitions import get_metric
 
 _WIDTH = 100
@@ -46,11 +46,10 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
     data, clips, evaluation = task.data, task.clips, task.evaluation
     source = _SOURCES[data.dataset]
     size = f"{clips.num_frames} frames, {clips.height}x{clips.width} pixels, {_ordinal(clips.stride)} frame"
-    fitting = "used as they are" if clips.resize == "none" else f"resized by {clips.resize}"
-    window = "the whole frame" if clips.crop == "none" else "the largest central window"
-    reference = "all clips" if task.reference.num_clips == "all" else f"the first {task.reference.num_clips:,} clips"
+    wanted = task.reference.num_clips
+    reference = "all clips" if wanted == "all" else f"the first {wanted:,} clips"
     given = (
-        f"{clips.context_frames} frames are given, {task.predicted_frames} are predicted; the scored clip holds both"
+        f"{clips.context_frames} frame{'s are' if clips.context_frames > 1 else ' is'} given, {task.predicted_frames} are predicted; the scored clip holds both"
         if clips.context_frames
         else "no frames are given"
     )
@@ -61,10 +60,10 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
     }[evaluation.labels]
     return [
         ("data", f"{source}; models train on '{data.train_split}'; at least {data.min_coverage:.1%} must be present"),
-        ("clips", f"{size}; {window}, {fitting}; {clips.clips_per_video} per video, starts from seed {clips.seed}"),
+        ("clips", f"{size}; {_fitting(clips)}; {_plan(clips)}"),
         ("given", f"{given}; {labels}"),
-        ("reference", f"{reference} of split '{data.reference_split}'"),
-        ("samples", f"exactly {evaluation.num_samples:,}, each scored once, seed {evaluation.seed}"),
+        ("reference", f"{reference} of split '{data.reference_split}'{_own_plan(task)}"),
+        ("samples", _samples(task)),
         ("precision", f"official with: {', '.join(evaluation.precision)}"),
         (
             "bounds",
@@ -72,6 +71,55 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
             "both at the same number of samples",
         ),
     ]
+
+
+def _fitting(clips: ClipSpec) -> str:
+    window = {
+        "none": "the whole frame",
+        "center": "the largest central window",
+        "three": "the largest windows at the start, the centre and the end of the longer side",
+    }[clips.crop]
+    via = f"to {clips.via[0]}x{clips.via[1]} and then " if clips.via else ""
+    return f"{window}, " + ("used as it is" if clips.resize == "none" else f"resized {via}by {clips.resize}")
+
+
+def _plan(clips: ClipSpec) -> str:
+    starts = {
+        "uniform": f"starts from seed {clips.seed}",
+        "first": "starts at frame 0",
+        "even": "starts spread evenly over the video",
+        "all": "one from each possible start",
+    }[clips.starts]
+    videos = f"{clips.clips_per_video} per video"
+    if clips.crop == "three":
+        videos += f" ({clips.starts_per_video} in time x 3 in space)"
+    if clips.draw == "replacement":
+        videos = f"videos drawn with replacement from seed {clips.seed}"
+    elif clips.starts != "uniform":
+        starts += f", order from seed {clips.seed}"
+    spares = "; a missing video's place is taken by the next clip of the plan" if clips.spares == "next" else ""
+    return f"{videos}, {starts}{spares}"
+
+
+def _own_plan(task: Task) -> str:
+    clips, reference = task.clips, task.reference_clips
+    if reference == clips:
+        same = task.data.reference_split == task.data.evaluation_split and task.kind == "prediction"
+        return ": the very windows whose frames are given" if same and clips.draw == "once" else ""
+    own = _plan(reference)
+    fitting = f"; {_fitting(reference)}" if (reference.crop, reference.via) != (clips.crop, clips.via) else ""
+    return f", planned by themselves: {own}{fitting}"
+
+
+def _samples(task: Task) -> str:
+    evaluation = task.evaluation
+    count = f"exactly {evaluation.num_samples:,}"
+    if evaluation.samples_per_context > 1:
+        contexts = evaluation.num_samples // evaluation.samples_per_context
+        count += f" ({evaluation.samples_per_context:,} from each of {contexts:,} clips)"
+    if evaluation.repeats > 1:
+        count += f" in each of {evaluation.repeats} runs, whose mean is the score"
+    return f"{count}, each scored once, seed {evaluation.seed}"
 
 
 def _ordinal(stride: int) -> str:
