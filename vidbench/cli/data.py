@@ -1,10 +1,10 @@
-"""`vidbench data scan`."""
+"""`vidbench data scan` and `vidbench data export`."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -19,7 +19,7 @@ _ROWS_SHOWN = 50
 
 @click.group("data")
 def command() -> None:
-    """Look at data folders before a long run does."""
+    """Look at data folders before a long run does, and hand out the clips of a task."""
 
 
 @command.command("scan")
@@ -57,6 +57,39 @@ def scan(
     else:
         _print(outcome, with_videos=task is None)
     ctx.exit(1 if outcome.problems else 0)
+
+
+@command.command("export")
+@options.task
+@options.data
+@options.output("Folder to write to; it must not exist yet.", required=True)
+@click.option("--targets", is_flag=True, help="Also write the frames that really followed the given ones.")
+@click.option("--num-samples", type=click.IntRange(min=1), metavar="N", help="The task's number by default.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["npy", "png"]),
+    default="npy",
+    show_default=True,
+    help="npy is the exchange format; png writes a folder of frames per clip. Both keep every pixel.",
+)
+def export(
+    task: str,
+    data: Path | None,
+    output: Path,
+    targets: bool,
+    num_samples: int | None,
+    kind: Literal["npy", "png"],
+) -> None:
+    """Write what a sampler elsewhere needs: given frames, labels, seeds, and what to carry forward to `vidbench score`.
+
+    Stopped at any moment, the same command goes on where it stopped.
+    """
+    from vidbench.exporting import export_task
+    from vidbench.progress import Progress
+
+    export_task(task, data, output, num_samples, targets, kind, Progress())
+    click.echo(output)
 
 
 def _document(outcome: Scan) -> dict[str, object]:

@@ -33,6 +33,10 @@ class ClipDataset(Protocol):
         """See the class."""
         ...
 
+    def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
+        """Names of the clips of int64 indices ``[N]``, each once in the plan; the same wherever the data lies."""
+        ...
+
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return clips uint8 ``[N, T, H, W, 3]``, a pure function of the int64 indices ``[N]``.
 

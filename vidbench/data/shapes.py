@@ -86,6 +86,10 @@ class ShapesDataset:
         identity = f"{GENERATOR_VERSION}/{split}/{num_clips}/{num_frames}x{height}x{width}"
         self.identity_sha256 = hashlib.sha256(identity.encode()).hexdigest()
 
+    def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
+        """Split and number of each clip, for integer indices ``[N]``."""
+        return tuple(f"{self.split}#{index}" for index in np.asarray(indices))
+
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return clips uint8 ``[N, T, H, W, 3]`` of integer indices ``[N]`` in ``0 .. num_clips - 1``.
 

@@ -116,6 +116,12 @@ class VideoDataset:
         }
         return digest(identity)
 
+    def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
+        """Official name of the video and number of the clip within it, for int64 indices ``[N]`` into the plan."""
+        return tuple(
+            f"{self.videos[self._video_of[index]].video_id}#{self._number_of[index]}" for index in np.asarray(indices)
+        )
+
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return clips uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]`` into the plan.
 
