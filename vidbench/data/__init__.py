@@ -27,7 +27,8 @@ def open_dataset(task: Task, split: str, data: Path | None, num_clips: int | Non
             missing there are fewer: later clips of the plan do not take their place.
 
     Raises:
-        InputError: the folder is needed and absent, empty, or not laid out as the task needs.
+        InputError: the folder is needed and absent, empty, or not laid out as the task needs, or its files changed
+            since it was scanned.
     """
     if task.data.dataset == "shapes":
         from vidbench.data.shapes import ShapesDataset
@@ -57,9 +58,16 @@ def open_training(task: Task, data: Path | None, seed: int) -> TrainingClips:
 
 def _open_videos(task: Task, split: str, data: Path | None, num_clips: int | None) -> VideoDataset:
     from vidbench.data.layouts import find_listing
+    from vidbench.data.scanned import last_scan
     from vidbench.data.videos import VideoDataset
 
-    return VideoDataset(find_listing(task.data.dataset, _need_folder(task, data), split), task.clips, num_clips)
+    root = _need_folder(task, data)
+    listing = find_listing(task.data.dataset, root, split)
+    dataset = VideoDataset(listing, task.clips, num_clips)
+    scan = last_scan(root, task)
+    if scan is not None:
+        dataset.vouch(scan.manifest_sha256, scan.unchanged(split, listing.sources))
+    return dataset
 
 
 def _need_folder(task: Task, data: Path | None) -> Path:

@@ -83,6 +83,7 @@ class ShapesDataset:
         self.labels: np.ndarray | None = np.arange(num_clips, dtype=np.int64) % len(CLASS_NAMES)
         self.class_names = CLASS_NAMES
         self.coverage = 1.0
+        self.scan_sha256: str | None = None
         identity = f"{GENERATOR_VERSION}/{split}/{num_clips}/{num_frames}x{height}x{width}"
         self.identity_sha256 = hashlib.sha256(identity.encode()).hexdigest()
 
