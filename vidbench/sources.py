@@ -14,6 +14,7 @@ import numpy as np
 from vidbench.answering import refuse_other_context
 from vidbench.data.base import ClipDataset
 from vidbench.errors import InputError
+from vidbench.files import digest
 from vidbench.models.bounds import RealModel
 from vidbench.models.interface import ModelTask, SampleRequest
 from vidbench.models.registry import ModelChoice
@@ -201,7 +202,7 @@ class FilesSource:
             "source": "samples",
             "sha256": self.samples.identity_sha256,
             "context_frames": self.task.clips.context_frames,
-            "context_sha256": self._context_sha256,
+            "context_sha256": None if self._context_sha256 is None else digest(self._context_sha256),
             "evaluation": self.evaluation.identity_sha256 if self.task.clips.context_frames else None,
         }
 
