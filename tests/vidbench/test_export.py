@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -17,8 +18,9 @@ from vidbench.answering import check_answers
 from vidbench.data import open_dataset
 from vidbench.errors import InputError
 from vidbench.exporting import export_task
-from vidbench.exports import open_export
+from vidbench.exports import ExportManifest, open_export
 from vidbench.progress import Progress
+from vidbench.sample_manifest import SamplesManifest
 from vidbench.samples import open_samples
 from vidbench.sampling import sample_model
 from vidbench.tasks import load_task
@@ -297,6 +299,17 @@ def test_a_changed_export_is_refused_where_it_is_answered(task):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"seeds": [1]}))
     with pytest.raises(InputError, match="1 seeds"):
         open_export("export")
+
+
+def test_the_published_schemas_are_up_to_date_and_hold(task):
+    for name, record in (("samples", SamplesManifest), ("export", ExportManifest)):
+        schema = json.loads((ROOT / "docs" / f"{name}.schema.json").read_text())
+        assert schema == record.model_json_schema(), "run `make schema`"
+    export(task)
+    for name, path in (("export", Path("export/export.json")), ("samples", answer() / "manifest.json")):
+        jsonschema.validate(
+            json.loads(path.read_text()), json.loads((ROOT / "docs" / f"{name}.schema.json").read_text())
+        )
 
 
 def test_export_answer_and_score_on_real_videos(shared, tmp_path):

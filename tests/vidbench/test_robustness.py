@@ -15,6 +15,9 @@ import pytest
 import vidbench
 import vidbench.features
 from vidbench.data.listing import find_videos
+from vidbench.data.scan import scan_folder
+from vidbench.progress import Progress
+from vidbench.tasks import load_task
 
 TASK = """
 name = "weizmann-few"
@@ -200,4 +203,13 @@ def test_the_order_of_files_on_disk_changes_nothing(weizmann, monkeypatch, datas
         patch.setenv("VIDBENCH_HOME", str(Path("home-shuffled").resolve()))
         vidbench.evaluate("copy", "task.toml", data="copy", output="shuffled", device="cpu")
         assert order.calls > 5, "no folder was listed, so no order was shuffled"
+        scan("copy", "scan-shuffled")
     assert result_file("sorted") == result_file("shuffled")
+    scan(weizmann, "scan-sorted")
+    for name in ("manifest.csv", "problems.csv", "missing.csv"):
+        assert Path("scan-sorted", name).read_bytes() == Path("scan-shuffled", name).read_bytes()
+
+
+def scan(root: str | Path, output: str) -> None:
+    """Scan the held-out videos; all of them would take longer and show no more."""
+    scan_folder(Path(root), load_task("task.toml").task, ["test"], Path(output), 1, Progress(enabled=False))

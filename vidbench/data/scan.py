@@ -88,7 +88,7 @@ def scan_folder(
     subjects = [subject for split, listing in listings.items() for subject in _subjects(split, listing, task)]
     journal = _journal(output, root, task)
     # A journal of its own, so that a full scan which was stopped goes on too; it takes the other's place at the end.
-    in_use = journal.with_suffix(".full.jsonl") if full else journal
+    in_use = journal.with_name(f"full-{journal.name}") if full else journal
     findings = _examine_all(subjects, in_use, workers or _num_cores(), progress)
     changed = _changed(read_journal(journal), findings) if full else ()
     if in_use != journal and in_use.is_file():
