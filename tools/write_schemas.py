@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from vidbench.exports import ExportManifest
 from vidbench.results import json_schema
+from vidbench.sample_manifest import SamplesManifest
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+SCHEMAS = {
+    "result": json_schema,
+    "samples": SamplesManifest.model_json_schema,
+    "export": ExportManifest.model_json_schema,
+}
 
 
 def main() -> None:
-    """Write ``docs/result.schema.json``."""
-    path = DOCS / "result.schema.json"
-    path.write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
-    print(path)
+    """Write ``docs/NAME.schema.json`` for each record."""
+    for name, schema in SCHEMAS.items():
+        path = DOCS / f"{name}.schema.json"
+        path.write_text(json.dumps(schema(), indent=2) + "\n", encoding="utf-8")
+        print(path)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vidbench.answering import check_answers
 from vidbench.distributed import process_group
 from vidbench.errors import InputError
 from vidbench.features import FeatureStore, extract, feature_store, missing_shards
@@ -25,6 +26,7 @@ from vidmetrics.home import home
 from vidmetrics.networks.base import Network
 
 REPORT_CLIPS = 16
+CHECKED_CLIPS = 4
 
 
 def evaluate_model(model: str, task: str, options: Options, progress: Progress) -> tuple[Result, Path]:
@@ -79,6 +81,10 @@ def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple
             f"Sample {first} in {path} has label {int(samples.labels[first])} where the task '{task.name}' asks for "
             f"{int(labels[first])}: sample i of this task has the labels that `vidbench sample` gives it."
         )
+    reasons += check_answers(samples.manifest, path, task, run.evaluation, run.total_samples)
+    source = FilesSource(samples, task, run.evaluation)
+    # Frames that do not fit are found now, in a few clips, and not by the last rank in the last hour.
+    source.read(np.arange(min(CHECKED_CLIPS, run.total_samples)))
     record = ModelRecord(
         name="samples",
         checkpoint_sha256=None,
@@ -86,7 +92,7 @@ def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple
         num_parameters=None,
         samples_sha256=samples.identity_sha256,
     )
-    return FilesSource(samples, task, run.evaluation), record, tuple(reasons)
+    return source, record, tuple(reasons)
 
 
 def _runs(task: Task) -> str:

@@ -143,8 +143,10 @@ def _data_record(run: Run) -> DataRecord:
         coverage=run.evaluation.coverage,
         sha256=run.evaluation.identity_sha256,
     )
+    scan_sha256 = run.reference.scan_sha256 if run.reference.scan_sha256 == run.evaluation.scan_sha256 else None
     return DataRecord(
-        manifest_sha256=digest([reference.sha256, evaluation.sha256]),
+        manifest_sha256=scan_sha256 or digest([reference.sha256, evaluation.sha256]),
+        manifest="scan" if scan_sha256 else "splits",
         coverage=min(reference.coverage, evaluation.coverage),
         reference=reference,
         evaluation=evaluation,

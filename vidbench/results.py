@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import statistics
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -76,7 +76,14 @@ class SplitRecord(_Record):
 class DataRecord(_Record):
     """The real clips."""
 
-    manifest_sha256: str = Field(description="Digest over both splits.")
+    manifest_sha256: str = Field(
+        description="After a scan the hash of its manifest, which is that of the decoded frames; otherwise over both splits."
+    )
+    manifest: Literal["scan", "splits"] = Field(
+        default="splits",
+        description="'scan': `vidbench data scan` went through these files, and none changed since; 'splits': no scan was "
+        "done, and the hash is that of the two digests below.",
+    )
     coverage: float = Field(description="The smaller of the two coverages.")
     reference: SplitRecord
     evaluation: SplitRecord

@@ -34,11 +34,11 @@ class ShardedSamples:
         Raises:
             InputError: the manifest breaks its schema, or a shard is missing, changed, or of another shape than said.
         """
-        manifest = read_manifest(folder / MANIFEST_NAME)
+        self.manifest: SamplesManifest | None = (manifest := read_manifest(folder / MANIFEST_NAME))
         self.num_samples = manifest.num_samples
         self.num_frames, self.height, self.width = manifest.num_frames, manifest.height, manifest.width
         self.labels = None if manifest.labels is None else np.array(manifest.labels, dtype=np.int64)
-        self.identity_sha256 = digest(manifest.model_dump(mode="json", exclude={"task"}))
+        self.identity_sha256 = digest(manifest.model_dump(mode="json", exclude={"task", "answers"}))
         self._shards = [_verified_shard(folder, manifest, number) for number in range(len(manifest.shards))]
         self._ends = np.cumsum([len(shard_NTHWC) for shard_NTHWC in self._shards])
 
@@ -57,6 +57,7 @@ class ArraySamples:
     """One array in a ``.npy`` or ``.npz`` file; see `vidbench.samples.SampleSource` for the attributes."""
 
     lossy = False
+    manifest: SamplesManifest | None = None
 
     def __init__(self, path: Path) -> None:
         """Open a file.

@@ -11,6 +11,7 @@ from vidbench.data.decode import decode_frames, is_lossless
 from vidbench.errors import InputError
 from vidbench.files import digest, file_sha256
 from vidbench.sample_arrays import check_indices
+from vidbench.sample_manifest import SamplesManifest
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".webm", ".mov", ".gif"})
 IMAGE_SUFFIXES = frozenset({".png", ".bmp", ".jpg", ".jpeg"})
@@ -30,6 +31,7 @@ class VideoSamples:
     """
 
     labels: np.ndarray | None = None
+    manifest: SamplesManifest | None = None
 
     def __init__(self, paths: list[Path]) -> None:
         """Open the videos: the first gives the shape, the headers of all say whether pixels were kept.
@@ -68,6 +70,7 @@ class FrameFolderSamples:
     """
 
     labels: np.ndarray | None = None
+    manifest: SamplesManifest | None = None
 
     def __init__(self, folders: list[Path]) -> None:
         """List the frames; the first frame gives the size.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -15,6 +15,7 @@ FORMAT_VERSION: Final = 1
 
 # A plain file name: no separator of any system, no drive, no leading dot, so never a file outside the folder.
 _PLAIN_NPY = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\.npy$"
+_SHA256 = r"^[0-9a-f]{64}$"
 
 
 class _Frozen(BaseModel):
@@ -26,14 +27,39 @@ class Shard(_Frozen):
 
     file: str = Field(pattern=_PLAIN_NPY, description="Plain file name, beside the manifest.")
     num_samples: int = Field(ge=1, description="Samples in the file.")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Digest of the file's bytes.")
+    sha256: str = Field(pattern=_SHA256, description="Digest of the file's bytes.")
 
 
 class TaskStamp(_Frozen):
     """The task that the samples were made for."""
 
     name: str = Field(description="Name of the task.")
-    fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$", description="Fingerprint of the task file.")
+    version: int | None = Field(default=None, ge=1, description="Version of the task, where known.")
+    fingerprint: str = Field(pattern=_SHA256, description="Fingerprint of the task file.")
+
+
+class Answers(_Frozen):
+    """Which clips the samples answer, in order; carried forward from the export and held against the data when scored.
+
+    What a task does not tie its samples to is null: a generation task with balanced labels names no clips at all.
+    """
+
+    split: str = Field(description="Split of the held-out clips.")
+    data_sha256: str | None = Field(
+        default=None,
+        pattern=_SHA256,
+        description="Digest of that split: names and bytes of its files, clip plan, resize.",
+    )
+    ids: tuple[str, ...] | None = Field(
+        default=None, description="Clip that each sample answers: video and clip number."
+    )
+    context_sha256: tuple[Annotated[str, Field(pattern=_SHA256)], ...] | None = Field(
+        default=None, description="SHA-256 of the given frames of each sample, uint8 [T, H, W, 3] in C order."
+    )
+    class_names: tuple[str, ...] | None = Field(
+        default=None, description="Classes in label order, where there are labels."
+    )
+    seed: int | None = Field(default=None, ge=0, description="Seed that the samples' own seeds come from, where known.")
 
 
 class SamplesManifest(_Frozen):
@@ -48,6 +74,7 @@ class SamplesManifest(_Frozen):
     dtype: Literal["uint8"] = Field(description="Type of every value.")
     labels: tuple[int, ...] | None = Field(default=None, description="Class of each sample, in order, where known.")
     task: TaskStamp | None = Field(default=None, description="Task the samples were made for, where known.")
+    answers: Answers | None = Field(default=None, description="Clips the samples answer, where known.")
     shards: tuple[Shard, ...] = Field(min_length=1, description="The files, in the order of the samples.")
 
     @model_validator(mode="after")
@@ -57,6 +84,10 @@ class SamplesManifest(_Frozen):
             raise ValueError(f"num_samples is {self.num_samples} but the shards hold {total}")
         if self.labels is not None and len(self.labels) != self.num_samples:
             raise ValueError(f"num_samples is {self.num_samples} but there are {len(self.labels)} labels")
+        for name in ("ids", "context_sha256"):
+            listed = getattr(self.answers, name, None)
+            if listed is not None and len(listed) != self.num_samples:
+                raise ValueError(f"num_samples is {self.num_samples} but answers.{name} has {len(listed)} entries")
         names = [shard.file for shard in self.shards]
         if len(set(names)) != len(names):
             raise ValueError("a shard file is named twice")

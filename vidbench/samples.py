@@ -17,9 +17,17 @@ from vidbench.errors import InputError
 from vidbench.files import file_sha256, write_text, written_whole
 from vidbench.sample_arrays import ArraySamples, ShardedSamples
 from vidbench.sample_folders import IMAGE_SUFFIXES, VIDEO_SUFFIXES, FrameFolderSamples, VideoSamples
-from vidbench.sample_manifest import FORMAT_NAME, FORMAT_VERSION, MANIFEST_NAME, SamplesManifest, Shard, TaskStamp
+from vidbench.sample_manifest import (
+    FORMAT_NAME,
+    FORMAT_VERSION,
+    MANIFEST_NAME,
+    Answers,
+    SamplesManifest,
+    Shard,
+    TaskStamp,
+)
 
-__all__ = ["SampleSource", "SampleWriter", "SamplesManifest", "TaskStamp", "open_samples"]
+__all__ = ["Answers", "SampleSource", "SampleWriter", "SamplesManifest", "TaskStamp", "open_samples", "write_shard"]
 
 _SHARD_BYTES = 64 << 20
 _ACCEPTED = "a folder with manifest.json, a .npy or .npz file, a folder of videos, or a folder of frame folders"
@@ -36,6 +44,7 @@ class SampleSource(Protocol):
         labels: int64 ``[num_samples]``, or None where they are not known.
         lossy: whether the pixels may differ from those the model made.
         identity_sha256: digest of names and bytes of all files in use, whatever folder they are in.
+        manifest: what the exchange format says of them; None in all other forms.
     """
 
     num_samples: int
@@ -45,6 +54,7 @@ class SampleSource(Protocol):
     labels: np.ndarray | None
     lossy: bool
     identity_sha256: str
+    manifest: SamplesManifest | None
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
@@ -99,6 +109,9 @@ class SampleWriter:
 
     Use as a context manager: leaving it without an error writes the rest and the manifest. A folder that a killed
     process left without a manifest is written over; one with a manifest is refused.
+
+    Attributes:
+        answers: the clips that the samples answer; may be set until the manifest is written.
     """
 
     def __init__(
@@ -109,6 +122,7 @@ class SampleWriter:
         height: int,
         width: int,
         task: TaskStamp | None = None,
+        answers: Answers | None = None,
         shard_samples: int | None = None,
     ) -> None:
         """Prepare a folder.
@@ -119,6 +133,7 @@ class SampleWriter:
             height: rows of a frame.
             width: columns of a frame.
             task: the task that the samples are made for.
+            answers: the clips that they answer, which `vidbench score` holds against its data.
             shard_samples: samples per file; None for about 64 MiB.
 
         Raises:
@@ -131,7 +146,8 @@ class SampleWriter:
         self._folder = folder
         self._shape = (num_frames, height, width, 3)
         self._task = task
-        self._shard_samples = shard_samples or max(1, _SHARD_BYTES // (num_frames * height * width * 3))
+        self.answers = answers
+        self._shard_samples = shard_samples or shard_size(num_frames, height, width)
         self._waiting: list[np.ndarray] = []
         self._labels: list[int] | None = None
         self._shards: list[Shard] = []
@@ -190,6 +206,7 @@ class SampleWriter:
             dtype="uint8",
             labels=None if self._labels is None else tuple(self._labels),
             task=self._task,
+            answers=self.answers,
             shards=tuple(self._shards),
         )
         path = self._folder / MANIFEST_NAME
@@ -198,7 +215,22 @@ class SampleWriter:
 
     def _write_shard(self) -> None:
         shard, self._waiting = self._waiting[: self._shard_samples], self._waiting[self._shard_samples :]
-        path = self._folder / f"samples-{len(self._shards):05d}.npy"
-        with written_whole(path) as temporary:
-            np.save(temporary, np.stack(shard), allow_pickle=False)
-        self._shards.append(Shard(file=path.name, num_samples=len(shard), sha256=file_sha256(path)))
+        self._shards.append(write_shard(self._folder, len(self._shards), np.stack(shard)))
+
+
+def shard_size(num_frames: int, height: int, width: int) -> int:
+    """Samples per shard, for files of about 64 MiB."""
+    return max(1, _SHARD_BYTES // (num_frames * height * width * 3))
+
+
+def write_shard(folder: Path, number: int, samples_NTHWC: np.ndarray) -> Shard:
+    """Write one shard of samples uint8 ``[N, T, H, W, 3]`` whole; returns its entry in the manifest."""
+    path = folder / shard_name(number)
+    with written_whole(path) as temporary:
+        np.save(temporary, samples_NTHWC, allow_pickle=False)
+    return Shard(file=path.name, num_samples=len(samples_NTHWC), sha256=file_sha256(path))
+
+
+def shard_name(number: int) -> str:
+    """Plain name of a shard's file."""
+    return f"samples-{number:05d}.npy"

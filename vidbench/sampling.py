@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from vidbench.data import open_evaluation
+from vidbench.answering import context_digests, names_clips, task_answers, task_stamp
+from vidbench.data import ClipDataset, open_evaluation
 from vidbench.distributed import choose_device, ranks_from_environment
 from vidbench.errors import InputError
 from vidbench.models.registry import choose_model
 from vidbench.progress import Progress
-from vidbench.sample_manifest import TaskStamp
 from vidbench.samples import SampleWriter
 from vidbench.sources import open_model, sample_labels
-from vidbench.tasks import load_task
+from vidbench.tasks import Task, load_task
 
 _FRAMES_PER_SECOND = 8
 
@@ -61,32 +61,50 @@ def sample_model(
         raise InputError(f"--batch-size {batch_size} is not a number of clips: give 1 or more.")
     if output.exists():
         raise InputError(f"The output folder {output} exists already: name a new one, so that nothing is mixed up.")
-    evaluation = open_evaluation(task, data, per_run)
-    if task.clips.context_frames and evaluation.num_clips < count:
-        raise InputError(
-            f"The split '{task.data.evaluation_split}' has clips to predict {evaluation.num_clips} samples from, and "
-            f"{count} are asked for: lower --num-samples."
-        )
+    evaluation = clips_to_answer(task, data, per_run)
     where = choose_device(device, ranks_from_environment())
-    source, _ = open_model(choice, task, evaluation, task.evaluation.seed if seed is None else seed, count, where)
-    stamp = TaskStamp(name=task.name, fingerprint=task.fingerprint)
+    run_seed = task.evaluation.seed if seed is None else seed
+    source, _ = open_model(choice, task, evaluation, run_seed, count, where)
     clips = task.clips
     with _appears_whole(output) as folder, progress.stage(f"Samples of {choice.name}", count) as advance:
         batches = _batches(count, batch_size)
         if kind == "npy":
             with SampleWriter(
-                folder, num_frames=task.predicted_frames, height=clips.height, width=clips.width, task=stamp
+                folder,
+                num_frames=task.predicted_frames,
+                height=clips.height,
+                width=clips.width,
+                task=task_stamp(task),
             ) as writer:
+                digests: list[str] = []
                 for indices in batches:
-                    writer.add(
-                        source.read(indices)[:, clips.context_frames :], sample_labels(task, indices, evaluation)
-                    )
+                    context_NTHWC, samples_NTHWC = np.split(source.read(indices), [clips.context_frames], axis=1)
+                    digests += context_digests(context_NTHWC)
+                    writer.add(samples_NTHWC, sample_labels(task, indices, evaluation))
                     advance(len(indices))
+                given = digests if clips.context_frames else None
+                writer.answers = task_answers(task, evaluation, count, run_seed, given)
             return
         for indices in batches:
             for index, sample in zip(indices, source.read(indices)[:, clips.context_frames :], strict=True):
                 _WRITERS[kind](folder / f"{index:06d}", sample)
             advance(len(indices))
+
+
+def clips_to_answer(task: Task, data: Path | None, num_samples: int) -> ClipDataset:
+    """Open the held-out clips of a task, one for each of `num_samples` samples a run where each sample belongs to one.
+
+    Raises:
+        InputError: the data cannot be opened, or there are too few clips.
+    """
+    evaluation = open_evaluation(task, data, num_samples)
+    count = num_samples * task.evaluation.repeats
+    if names_clips(task) and evaluation.num_clips < count:
+        raise InputError(
+            f"The split '{task.data.evaluation_split}' has clips to answer with {evaluation.num_clips} samples, and {count} "
+            "are asked for: lower --num-samples."
+        )
+    return evaluation
 
 
 def _batches(count: int, batch_size: int) -> Iterator[np.ndarray]:
@@ -107,7 +125,8 @@ def _appears_whole(folder: Path) -> Iterator[Path]:
         shutil.rmtree(working, ignore_errors=True)
 
 
-def _write_png(stem: Path, frames_THWC: np.ndarray) -> None:
+def write_png(stem: Path, frames_THWC: np.ndarray) -> None:
+    """Write frames uint8 ``[T, H, W, 3]`` as PNG files of a new folder."""
     from PIL import Image
 
     stem.mkdir()
@@ -150,4 +169,4 @@ def _write_mp4(stem: Path, frames_THWC: np.ndarray) -> None:
         container.mux(stream.encode())
 
 
-_WRITERS: dict[str, Write] = {"png": _write_png, "gif": _write_gif, "mp4": _write_mp4}
+_WRITERS: dict[str, Write] = {"png": write_png, "gif": _write_gif, "mp4": _write_mp4}

@@ -11,8 +11,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vidbench.answering import refuse_other_context
 from vidbench.data.base import ClipDataset
 from vidbench.errors import InputError
+from vidbench.files import digest
 from vidbench.models.bounds import RealModel
 from vidbench.models.interface import ModelTask, SampleRequest
 from vidbench.models.registry import ModelChoice
@@ -182,11 +184,16 @@ def open_model(
 
 @dataclass(frozen=True)
 class FilesSource:
-    """Samples that were generated elsewhere and lie on disk."""
+    """Samples that were generated elsewhere and lie on disk; the frames they say they continue are checked as they are read."""
 
     samples: SampleSource
     task: Task
     evaluation: ClipDataset
+
+    @property
+    def _context_sha256(self) -> tuple[str, ...] | None:
+        answers = self.samples.manifest.answers if self.samples.manifest else None
+        return answers.context_sha256 if answers and self.task.clips.context_frames else None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -195,13 +202,21 @@ class FilesSource:
             "source": "samples",
             "sha256": self.samples.identity_sha256,
             "context_frames": self.task.clips.context_frames,
+            "context_sha256": None if self._context_sha256 is None else digest(self._context_sha256),
             "evaluation": self.evaluation.identity_sha256 if self.task.clips.context_frames else None,
         }
 
     def read(self, indices: np.ndarray) -> np.ndarray:
-        """See `ClipSource.read`."""
+        """See `ClipSource.read`.
+
+        Raises:
+            InputError: a sample was continued from other frames than the data's own.
+        """
         samples = self.samples.read(indices)
         frames = self.task.clips.context_frames
         if not frames:
             return samples
-        return np.concatenate([self.evaluation.read(indices)[:, :frames], samples], axis=1)
+        context_NTHWC = self.evaluation.read(indices)[:, :frames]
+        if self._context_sha256 is not None:
+            refuse_other_context(self._context_sha256, indices, context_NTHWC)
+        return np.concatenate([context_NTHWC, samples], axis=1)

@@ -13,6 +13,7 @@ import pytest
 from vidbench.data import open_evaluation, open_reference, open_training
 from vidbench.data.folder import find_folder
 from vidbench.data.kinetics600 import class_names, class_number, find_kinetics600
+from vidbench.data.kinetics600_lists import read_list
 from vidbench.data.layouts import _READERS
 from vidbench.data.ucf101 import find_ucf101
 from vidbench.data.videos import VideoDataset
@@ -353,3 +354,23 @@ def test_every_literal_of_the_schema_opens_its_reader(ucf, tmp_path):
 def test_every_data_set_of_the_schema_has_a_reader_and_words():
     named = set(get_args(DataSpec.model_fields["dataset"].annotation))
     assert set(_READERS) | {"shapes"} == named == set(_SOURCES)
+
+
+def test_lines_of_the_published_lists_are_read(tmp_path):
+    """Taken from kinetics-600_val.csv and kinetics-600_test.csv of activitynet/ActivityNet."""
+    (tmp_path / "val.csv").write_text(
+        "label,youtube_id,time_start,time_end,split\nabseiling,0wR5jVB-WPk,417,427,val\n"
+        "playing field hockey,4pGZXMhyfiY,2120,2130,val\nyoga,9-PN-HsqNE8,39,49,val\n"
+    )
+    (tmp_path / "test.csv").write_text(
+        "youtube_id,time_start,time_end,split\n--65_UAU7ao,0,10,test\n-2-KjcZEmrM,53,63,test\n"
+    )
+    assert [(entry.name, entry.label) for entry in read_list(tmp_path / "val.csv")] == [
+        ("0wR5jVB-WPk_000417_000427", "abseiling"),
+        ("4pGZXMhyfiY_002120_002130", "playing field hockey"),
+        ("9-PN-HsqNE8_000039_000049", "yoga"),
+    ]
+    assert [(entry.name, entry.label) for entry in read_list(tmp_path / "test.csv")] == [
+        ("--65_UAU7ao_000000_000010", None),
+        ("-2-KjcZEmrM_000053_000063", None),
+    ]

@@ -26,7 +26,7 @@ _COMMANDS = {
     "models": ("vidbench.cli.models", "List the models that --model accepts."),
     "weights": ("vidbench.cli.weights", "Get the published weights of the measuring networks, and prove them."),
     "conformance": ("vidbench.cli.conformance", "Run the known-answer suite on ours, or on anyone's implementation."),
-    "data": ("vidbench.cli.data", "Check a data folder, and write its manifest."),
+    "data": ("vidbench.cli.data", "Check a data folder, or export the clips of a task."),
     "doctor": ("vidbench.cli.doctor", "Say what is installed, and what would and would not run here."),
 }
 

@@ -1,10 +1,10 @@
-"""`vidbench data scan`."""
+"""`vidbench data scan` and `vidbench data export`."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -19,7 +19,7 @@ _ROWS_SHOWN = 50
 
 @click.group("data")
 def command() -> None:
-    """Look at data folders before a long run does."""
+    """Look at data folders before a long run does, and hand out the clips of a task."""
 
 
 @command.command("scan")
@@ -28,6 +28,9 @@ def command() -> None:
 @click.option("--split", "splits", multiple=True, metavar="SPLIT", help="Look at this split alone; may be repeated.")
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", help="Number of processes; one per core by default."
+)
+@click.option(
+    "--full", is_flag=True, help="Decode also what an earlier scan saw at the same size and date, and compare."
 )
 @options.output("Folder for the manifest and the problems; runs/scan-DIR by default. A scan found there goes on.")
 @options.as_json
@@ -38,12 +41,14 @@ def scan(
     task_name: str | None,
     splits: tuple[str, ...],
     workers: int | None,
+    full: bool,
     output: Path | None,
     as_json: bool,
 ) -> None:
     """Decode every video of DIR, report the unusable ones, and write a manifest of the others.
 
-    Exit code 1 says that something unusable was found.
+    Later runs on DIR and TASK carry the manifest's hash, and refuse files whose size or date changed since. Exit code 1
+    says that something unusable was found, or with --full that a file changed in silence.
     """
     from vidbench.data.scan import scan_folder
     from vidbench.progress import Progress
@@ -51,12 +56,45 @@ def scan(
 
     task = load_task(task_name).task if task_name else None
     name = f"scan-{folder.resolve().name}" + (f"-{task.name}" if task else "")
-    outcome = scan_folder(folder, task, splits, output or Path("runs") / name, workers, Progress())
+    outcome = scan_folder(folder, task, splits, output or Path("runs") / name, workers, Progress(), full)
     if as_json:
         click.echo(json.dumps(_document(outcome), indent=2, ensure_ascii=False))
     else:
         _print(outcome, with_videos=task is None)
-    ctx.exit(1 if outcome.problems else 0)
+    ctx.exit(1 if outcome.problems or outcome.changed else 0)
+
+
+@command.command("export")
+@options.task
+@options.data
+@options.output("Folder to write to; it must not exist yet.", required=True)
+@click.option("--targets", is_flag=True, help="Also write the frames that really followed the given ones.")
+@click.option("--num-samples", type=click.IntRange(min=1), metavar="N", help="The task's number by default.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["npy", "png"]),
+    default="npy",
+    show_default=True,
+    help="npy is the exchange format; png writes a folder of frames per clip. Both keep every pixel.",
+)
+def export(
+    task: str,
+    data: Path | None,
+    output: Path,
+    targets: bool,
+    num_samples: int | None,
+    kind: Literal["npy", "png"],
+) -> None:
+    """Write what a sampler elsewhere needs: given frames, labels, seeds, and what to carry forward to `vidbench score`.
+
+    Stopped at any moment, the same command goes on where it stopped.
+    """
+    from vidbench.exporting import export_task
+    from vidbench.progress import Progress
+
+    export_task(task, data, output, num_samples, targets, kind, Progress())
+    click.echo(output)
 
 
 def _document(outcome: Scan) -> dict[str, object]:
@@ -66,6 +104,7 @@ def _document(outcome: Scan) -> dict[str, object]:
         "splits": [{**split._asdict(), "coverage": split.coverage} for split in outcome.splits],
         "missing": outcome.num_missing,
         "problems": [problem._asdict() for problem in outcome.problems],
+        "changed": list(outcome.changed),
         "remarks": list(outcome.remarks),
     }
 
@@ -86,6 +125,8 @@ def _print(outcome: Scan, with_videos: bool) -> None:
         click.echo(f"{problem.problem}: {problem.reason}")
     if len(outcome.problems) > _ROWS_SHOWN:
         click.echo(f"… and {len(outcome.problems) - _ROWS_SHOWN:,} more")
+    for path in outcome.changed[:_ROWS_SHOWN]:
+        click.echo(f"changed: The file '{path}' has other content than at the last scan, at the same size and date.")
     counts = ", ".join(f"{count:,} {problem}" for problem, count in count_problems(outcome).items())
     click.echo(f"unusable   {counts or 'none'} ({outcome.output / 'problems.csv'})")
     click.echo(f"missing    {outcome.num_missing:,} ({outcome.output / 'missing.csv'})")

@@ -58,7 +58,12 @@ def open_split(task: Task, split: str, data: Path | None, num_clips: int | None 
         task: the protocol.
         split: which split.
         data: the data folder; None for embedded data.
-        num_clips: how many clips are wanted, the first of the plan; None for all that a folder gives.
+        num_clips: how many clips are wanted, the first of the plan; None for all that a folder gives. Where videos are
+            missing there are fewer: later clips of the plan do not take their place.
+
+    Raises:
+        InputError: the folder is needed and absent, empty, or not laid out as the task needs, or its files changed
+            since it was scanned.
     """
     return _open_clips(task, split, data, num_clips, task.clips)
 
@@ -90,9 +95,16 @@ def _open_clips(task: Task, split: str, data: Path | None, num_clips: int | None
 
 def _open_videos(task: Task, split: str, data: Path | None, num_clips: int | None, clips: ClipSpec) -> VideoDataset:
     from vidbench.data.layouts import find_listing
+    from vidbench.data.scanned import last_scan
     from vidbench.data.videos import VideoDataset
 
-    return VideoDataset(find_listing(task.data.dataset, _need_folder(task, data), split), clips, num_clips)
+    root = _need_folder(task, data)
+    listing = find_listing(task.data.dataset, root, split)
+    dataset = VideoDataset(listing, clips, num_clips)
+    scan = last_scan(root, task)
+    if scan is not None:
+        dataset.vouch(scan.manifest_sha256, scan.unchanged(split, listing.sources))
+    return dataset
 
 
 def _need_folder(task: Task, data: Path | None) -> Path:

@@ -17,11 +17,13 @@ class ClipDataset(Protocol):
         coverage: share of the official clips that are present, 0 to 1.
         identity_sha256: digest of everything that decides the bytes of the clips: the names and bytes of the files
             in use (or the generator's version), the clip plan, the resize.
+        scan_sha256: hash of the manifest of the scan that vouches for the files, or None where there was none.
     """
 
     num_clips: int
     class_names: tuple[str, ...]
     coverage: float
+    scan_sha256: str | None
 
     @property
     def labels(self) -> np.ndarray | None:
@@ -31,6 +33,10 @@ class ClipDataset(Protocol):
     @property
     def identity_sha256(self) -> str:
         """See the class."""
+        ...
+
+    def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
+        """Names of the clips of int64 indices ``[N]``, each once in the plan; the same wherever the data lies."""
         ...
 
     def read(self, indices: np.ndarray) -> np.ndarray:

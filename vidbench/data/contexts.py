@@ -32,6 +32,7 @@ class SampleContexts:
         self.num_clips = num_samples * repeats if complete else clips.num_clips * samples_per_context
         self.class_names = clips.class_names
         self.coverage = clips.coverage
+        self.scan_sha256 = clips.scan_sha256
 
     @property
     def labels(self) -> np.ndarray | None:
@@ -49,6 +50,12 @@ class SampleContexts:
                 "samples_per_context": self._per_context,
             }
         )
+
+    def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
+        """Name of each sample's clip, with the sample's number in all runs, for int64 indices ``[N]``."""
+        indices = np.asarray(indices, dtype=np.int64)
+        names = self._clips.clip_ids(self._clip_of(indices))
+        return tuple(f"{name}/{index}" for name, index in zip(names, indices.tolist(), strict=True))
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return the held-out clips uint8 ``[N, T, H, W, 3]`` of the samples ``indices`` int64 ``[N]``."""

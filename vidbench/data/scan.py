@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from vidbench.data.layouts import find_listing
 from vidbench.data.listing import Listing
 from vidbench.data.manifest import ManifestVideo, SplitCoverage, write_manifest, write_rows
 from vidbench.data.parallel import map_processes
+from vidbench.data.scanned import remember_scan, scanned_file
 from vidbench.errors import InputError
 from vidbench.files import digest
 from vidbench.progress import Progress
@@ -39,13 +40,15 @@ class Scan:
     """The outcome of a scan.
 
     Attributes:
-        output: folder with ``manifest.json``, ``manifest.csv``, ``problems.csv``, ``missing.csv`` and the journal.
+        output: folder with ``manifest.json``, ``manifest.csv``, ``problems.csv``, ``missing.csv``, ``files.csv`` and the
+            journal.
         manifest_sha256: hash of the manifest.
         splits: the coverage of each split.
         problems: the unusable videos, one reason each.
         num_missing: listed videos that are not on disk, over all splits.
         remarks: what a person should know about the lists.
         findings: what was found of each video, in the order of split and name.
+        changed: files with other content than at the last scan, at the same size and date; only a full scan sees them.
     """
 
     output: Path
@@ -55,6 +58,7 @@ class Scan:
     num_missing: int
     remarks: tuple[str, ...]
     findings: tuple[Finding, ...]
+    changed: tuple[str, ...] = ()
 
 
 def scan_folder(
@@ -64,6 +68,7 @@ def scan_folder(
     output: Path,
     workers: int | None,
     progress: Progress,
+    full: bool = False,
 ) -> Scan:
     """Decode every official video of a folder once, and write what was found.
 
@@ -74,13 +79,20 @@ def scan_folder(
         output: folder for the manifest, the problems and the journal. A scan found there goes on.
         workers: number of processes; None for one per core.
         progress: where to show it.
+        full: decode also what an earlier scan saw at the same size and date, and say what differs from then.
 
     Raises:
         InputError: the folder is not laid out as the task needs, or the task reads no folder.
     """
     listings = _listings(root, task, splits)
     subjects = [subject for split, listing in listings.items() for subject in _subjects(split, listing, task)]
-    findings = _examine_all(subjects, _journal(output, root, task), workers or _num_cores(), progress)
+    journal = _journal(output, root, task)
+    # A journal of its own, so that a full scan which was stopped goes on too; it takes the other's place at the end.
+    in_use = journal.with_name(f"full-{journal.name}") if full else journal
+    findings = _examine_all(subjects, in_use, workers or _num_cores(), progress)
+    changed = _changed(read_journal(journal), findings) if full else ()
+    if in_use != journal and in_use.is_file():
+        in_use.replace(journal)
     problems = _problems(listings, subjects, findings)
     unusable = {(problem.split, problem.id) for problem in problems}
     usable = [subject for subject in subjects if (subject.split, subject.video_id) not in unusable]
@@ -90,14 +102,44 @@ def scan_folder(
     write_rows(output / "problems.csv", UnusableVideo._fields, problems)
     write_rows(output / "missing.csv", ("split", "id"), missing)
     named = None if task is None else {"name": task.name, "version": task.version, "fingerprint": task.fingerprint}
+    manifest_sha256 = write_manifest(output, named, coverage, videos)
+    if task is not None and set(_task_splits(task)) <= set(listings):
+        files = (
+            scanned_file(
+                subject.split,
+                subject.video_id,
+                subject.source,
+                root,
+                (subject.file_bytes, subject.file_time),
+                findings[subject.key].file_sha256,
+            )
+            for subject in subjects
+        )
+        remember_scan(root, task, output, manifest_sha256, files)
     return Scan(
         output=output,
-        manifest_sha256=write_manifest(output, named, coverage, videos),
+        manifest_sha256=manifest_sha256,
         splits=coverage,
         problems=tuple(problems),
         num_missing=len(missing),
         remarks=tuple(remark for listing in listings.values() for remark in listing.remarks),
         findings=tuple(findings[subject.key] for subject in subjects),
+        changed=changed,
+    )
+
+
+def _task_splits(task: Task) -> tuple[str, ...]:
+    data = task.data
+    return tuple(dict.fromkeys((data.train_split, data.reference_split, data.evaluation_split)))
+
+
+def _changed(earlier: Mapping[Any, Finding], findings: Mapping[Any, Finding]) -> tuple[str, ...]:
+    """Paths of the files that are not what they were under the same size and date."""
+    return tuple(
+        finding.key[2]
+        for key, finding in sorted(findings.items())
+        if key in earlier
+        and earlier[key].model_copy(update={"reason": ""}) != finding.model_copy(update={"reason": ""})
     )
 
 
@@ -106,9 +148,7 @@ def _listings(root: Path, task: Task | None, splits: Sequence[str]) -> dict[str,
         return {split: find_listing("folder", root, split) for split in splits or ("all",)}
     if task.data.dataset == "shapes":
         raise InputError(f"The task '{task.name}' uses embedded data: there is no folder to scan.")
-    data = task.data
-    wanted = splits or dict.fromkeys((data.train_split, data.reference_split, data.evaluation_split))
-    return {split: find_listing(data.dataset, root, split) for split in wanted}
+    return {split: find_listing(task.data.dataset, root, split) for split in splits or _task_splits(task)}
 
 
 def _subjects(split: str, listing: Listing, task: Task | None) -> list[Subject]:

@@ -83,8 +83,13 @@ class ShapesDataset:
         self.labels: np.ndarray | None = np.arange(num_clips, dtype=np.int64) % len(CLASS_NAMES)
         self.class_names = CLASS_NAMES
         self.coverage = 1.0
+        self.scan_sha256: str | None = None
         identity = f"{GENERATOR_VERSION}/{split}/{num_clips}/{num_frames}x{height}x{width}"
         self.identity_sha256 = hashlib.sha256(identity.encode()).hexdigest()
+
+    def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
+        """Split and number of each clip, for integer indices ``[N]``."""
+        return tuple(f"{self.split}#{index}" for index in np.asarray(indices))
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return clips uint8 ``[N, T, H, W, 3]`` of integer indices ``[N]`` in ``0 .. num_clips - 1``.

@@ -6,7 +6,7 @@ The official list alone decides the labels and the plan; videos missing on disk 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -62,7 +62,10 @@ class VideoDataset:
         plan_positions: int64 ``[num_clips]``, place of each clip in the plan over the whole official list.
         missing: listed names without a file, sorted.
         videos: what is on disk, in the order of the list.
+        scan_sha256: hash of the manifest of the scan that vouches for these files, or None.
     """
+
+    scan_sha256: str | None = None
 
     def __init__(self, listing: Listing, clips: ClipSpec, limit: int | None = None) -> None:
         """Lay the plan; no video is opened yet.
@@ -101,8 +104,19 @@ class VideoDataset:
         self.num_clips = len(present)
         labels = self.video_labels
         self.labels = None if labels is None else labels[self._video_of]
+        self._file_sha256: dict[str, str] = {}
         self._frame_counts: dict[int, int] = {}
         self._cache: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
+
+    def vouch(self, scan_sha256: str, file_sha256: Mapping[str, str]) -> None:
+        """Take the digests of the files from a scan whose files did not change since.
+
+        Args:
+            scan_sha256: hash of the scan's manifest.
+            file_sha256: official name to digest, for all videos or for some.
+        """
+        self.scan_sha256 = scan_sha256
+        self._file_sha256 = dict(file_sha256)
 
     @property
     def video_labels(self) -> np.ndarray | None:
@@ -118,7 +132,7 @@ class VideoDataset:
             "clips": self.clips.identity(frozenset({"context_frames"})),
             "classes": self.class_names,
             "videos": sorted(
-                ((video.video_id, video.label, video.source.sha256()) for video in self.videos),
+                ((video.video_id, video.label, self._sha256_of(video)) for video in self.videos),
                 key=lambda video: video[0],
             ),
         }
@@ -126,6 +140,15 @@ class VideoDataset:
             # Which clip fills the place of a missing one depends on how many were wanted.
             identity["wanted"] = self._limit
         return digest(identity)
+
+    def _sha256_of(self, video: Video) -> str:
+        return self._file_sha256.get(video.video_id) or video.source.sha256()
+
+    def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
+        """Official name of the video and number of the clip within it, for int64 indices ``[N]`` into the plan."""
+        return tuple(
+            f"{self.videos[self._video_of[index]].video_id}#{self._number_of[index]}" for index in np.asarray(indices)
+        )
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return clips uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]`` into the plan.
