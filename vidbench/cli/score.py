@@ -34,7 +34,8 @@ def command(
 ) -> None:
     """Score clips that are already on disk, from any model.
 
-    For prediction tasks the clips hold the predicted frames alone; sample i answers evaluation clip i.
+    For prediction tasks the clips hold the predicted frames alone; sample i answers evaluation clip i. Samples that say what
+    they answer (`vidbench data export` gives it) are refused where that is not what the task asks.
     """
     from vidbench.cli.table import print_result
     from vidbench.evaluation import score_samples
