@@ -209,3 +209,22 @@ def test_requests_and_tasks_that_do_not_fit_are_refused(folder, task, request_fo
         with pytest.raises(InputError, match="choose a generation task"):
             refused()
     assert not (tmp_path / "no").exists()
+
+
+def test_what_is_given_can_be_carried_into_what_is_predicted(tiny_settings):
+    """Plain regression to clips of one colour each: only the given frame tells which colour."""
+    task = ModelTask("t", 4, 1, 8, 8, ())
+    generator = Generator(task, parse_settings({**tiny_settings, "tower_ch": "8"}))
+    initialise(generator, torch.Generator().manual_seed(0))
+    adam = torch.optim.Adam(generator.parameters(), 1e-2)
+    colours = torch.tensor([[200, 40, 60], [50, 70, 210], [60, 190, 80], [220, 220, 40]], dtype=torch.uint8)
+    clips = from_uint8(colours.repeat(2, 1).view(8, 1, 1, 1, 3).expand(8, 4, 8, 8, 3), torch.float32)
+    z, labels = torch.zeros(8, 6), torch.zeros(8, dtype=torch.int64)
+    for _ in range(60):
+        normalise_weights(generator, torch.float32, 1e-4)
+        loss = (generator(z, labels, clips[:, :1]) - clips[:, 1:]).square().mean()
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    without_looking = (clips - clips.mean(0, keepdim=True)).square().mean()
+    assert loss < 0.25 * without_looking
