@@ -68,8 +68,9 @@ def test_even_windows_and_three_crops_are_six_clips_of_each_video():
     found = decoded(dataset(spec(starts="even", crop="three", clips_per_video=6)))
     windows = [(start, left) for start in (0, 23) for left in (0, 12, 24)]
     assert sorted(found) == sorted((number, *window) for number in range(20) for window in windows)
-    # The first round is one clip of every video.
-    assert sorted(video for video, _, _ in found[:20]) == list(range(20))
+    # All of a video lie side by side, in the order of the windows.
+    assert [clip[1:] for clip in found] == windows * 20
+    assert [video for video, _, _ in found[::6]] == [video for video, _, _ in decoded(dataset(spec()))]
 
 
 @pytest.mark.parametrize(("windows", "expected"), [(1, [11]), (2, [0, 23]), (3, [0, 11, 23]), (4, [0, 7, 15, 23])])
