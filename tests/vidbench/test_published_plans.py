@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from hashlib import blake2b, sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from vidbench.data.listing import Listing
 from vidbench.data.shapes import ShapesDataset
 from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
+from vidbench.official import unofficial_reasons
+from vidbench.tasks import load_task
 from vidbench.tasks.schema import ClipSpec
 
 HEIGHT, WIDTH = 16, 40
@@ -189,3 +192,15 @@ def test_samples_of_a_context_lie_side_by_side_in_every_run():
     np.testing.assert_array_equal(contexts.read(np.arange(24)), shapes.read(np.array(expected)))
     assert SampleContexts(shapes, 15, 3, 2).num_clips == 12  # one clip short, so the second run cannot begin
     assert contexts.identity_sha256 != SampleContexts(shapes, 12, 2, 2).identity_sha256
+
+
+def test_a_reference_that_is_too_small_is_a_reason():
+    loaded = load_task("bair-pred")
+    networks = []
+
+    def reasons(num_reference: int) -> tuple[str, ...]:
+        sides = [SimpleNamespace(num_clips=count, coverage=1.0) for count in (num_reference, 25600)]
+        return unofficial_reasons(loaded, 25600, 0, "exact", networks, sides)
+
+    assert reasons(256) == ()
+    assert reasons(255) == ("255 real clips make the reference where the task asks for 256.",)
