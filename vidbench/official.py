@@ -26,7 +26,7 @@ def unofficial_reasons(
         seed: seed of the samples.
         precision: precision of the measuring networks.
         networks: the measuring networks.
-        datasets: the real splits in use.
+        datasets: the real splits in use, that of the reference first.
         extra: reasons that come from the samples themselves.
     """
     task = loaded.task
@@ -50,4 +50,7 @@ def unofficial_reasons(
         reasons.append(
             f"Only {coverage:.2%} of the official clips are present; the task needs {task.data.min_coverage:.2%}."
         )
+    wanted = task.reference.num_clips
+    if wanted != "all" and datasets[0].num_clips < wanted:
+        reasons.append(f"{datasets[0].num_clips} real clips make the reference where the task asks for {wanted}.")
     return (*reasons, *extra)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from hashlib import blake2b, sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from vidbench.data.listing import Listing
 from vidbench.data.shapes import ShapesDataset
 from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
+from vidbench.official import unofficial_reasons
+from vidbench.tasks import load_task
 from vidbench.tasks.schema import ClipSpec
 
 HEIGHT, WIDTH = 16, 40
@@ -68,8 +71,9 @@ def test_even_windows_and_three_crops_are_six_clips_of_each_video():
     found = decoded(dataset(spec(starts="even", crop="three", clips_per_video=6)))
     windows = [(start, left) for start in (0, 23) for left in (0, 12, 24)]
     assert sorted(found) == sorted((number, *window) for number in range(20) for window in windows)
-    # The first round is one clip of every video.
-    assert sorted(video for video, _, _ in found[:20]) == list(range(20))
+    # All of a video lie side by side, in the order of the windows.
+    assert [clip[1:] for clip in found] == windows * 20
+    assert [video for video, _, _ in found[::6]] == [video for video, _, _ in decoded(dataset(spec()))]
 
 
 @pytest.mark.parametrize(("windows", "expected"), [(1, [11]), (2, [0, 23]), (3, [0, 11, 23]), (4, [0, 7, 15, 23])])
@@ -188,3 +192,15 @@ def test_samples_of_a_context_lie_side_by_side_in_every_run():
     np.testing.assert_array_equal(contexts.read(np.arange(24)), shapes.read(np.array(expected)))
     assert SampleContexts(shapes, 15, 3, 2).num_clips == 12  # one clip short, so the second run cannot begin
     assert contexts.identity_sha256 != SampleContexts(shapes, 12, 2, 2).identity_sha256
+
+
+def test_a_reference_that_is_too_small_is_a_reason():
+    loaded = load_task("bair-pred")
+    networks = []
+
+    def reasons(num_reference: int) -> tuple[str, ...]:
+        sides = [SimpleNamespace(num_clips=count, coverage=1.0) for count in (num_reference, 25600)]
+        return unofficial_reasons(loaded, 25600, 0, "exact", networks, sides)
+
+    assert reasons(256) == ()
+    assert reasons(255) == ("255 real clips make the reference where the task asks for 256.",)

@@ -159,6 +159,18 @@ def test_plans_that_cannot_be_are_refused(tmp_path, old, new, expected):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", task_names())
+def test_every_shipped_task_has_an_entry_that_says_everything(name):
+    text = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text(encoding="utf-8")
+    entries = [part for part in text.split("\n### ")[1:] if f"`{name}`" in part.partition("\n")[0]]
+    assert len(entries) == 1
+    for field in ("Source", "Stands beside", "Changelog"):
+        assert f"**{field}**" in entries[0], field
+    if not name.startswith("shapes"):
+        assert "**Fixed by" in entries[0]
+        assert "**Ours**" in entries[0]
+
+
 def test_every_field_outside_the_words_enters_the_fingerprint():
     # A new top-level field must not slip past the fingerprint unnoticed.
     assert set(Task.model_fields) - {"title", "description", "notes"} == {

@@ -117,6 +117,10 @@ def planned_clips(video_ids: Sequence[str], clips: ClipSpec, limit: int | None) 
             raise InputError("A plan that draws videos with replacement has no end; say how many clips are wanted.")
         return replacement_order(video_ids, clips.seed, limit * (_REPLACEMENT_ROUNDS if clips.spares == "next" else 1))
     order = plan_order(video_ids, clips.seed, clips.clips_per_video)
+    if clips.starts in ("even", "all"):
+        # Windows that were laid over a video as a whole are meant to be taken as a whole, and side by side a video is
+        # decoded once for all of them.
+        order = order.reshape(clips.clips_per_video, -1, 2).swapaxes(0, 1).reshape(-1, 2)
     return order if limit is None or clips.spares == "next" else order[:limit]
 
 
