@@ -14,11 +14,29 @@ DEFAULT_STEPS = 20_000
 """Generator steps where the request names none; our own choice, the paper makes about 300,000 at batch 512."""
 
 
+AUTO = 0
+"""`batch_size=auto` before `resolve` has replaced it."""
+
+_AUTO_BATCH = {"cuda": 64, "cpu": 8}
+
+_NEVER_ABSENT = object()
+
+
 def _setting(
-    default: Any, why: str, *, choices: tuple[str, ...] = (), minimum: float | None = None, free: bool = False
-) -> Any:
-    """A field with its sentence; `free` settings decide no weight, so they may change between runs of one training."""
-    metadata = {"why": why, "choices": choices, "minimum": minimum, "free": free}
+    default: Any, why: str, *, choices: tuple[str, ...] = (), minimum: float | None = None, free: bool = False,
+    absent: Any = _NEVER_ABSENT,
+) -> Any:  # fmt: skip
+    """A field with its sentence.
+
+    Args:
+        default: the value where nothing else is said.
+        why: the reason, for `describe`.
+        choices: the allowed words.
+        minimum: the least allowed number.
+        free: it decides no weight, so it may change between runs of one training.
+        absent: what a file older than the setting was made with; without it such a file is refused.
+    """
+    metadata = {"why": why, "choices": choices, "minimum": minimum, "free": free, "absent": absent}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -58,7 +76,12 @@ class Settings:
     )
     spatial_frames: int = _setting(8, "k, the random frames that the spatial discriminator sees (paper).", minimum=1)
     phi: int = _setting(2, "Side of the average pooling before the temporal discriminator (paper: 2x2).", minimum=1)
-    batch_size: int = _setting(64, "Clips per step; the paper uses 512 on a TPU pod, one GPU holds this.", minimum=2)
+    batch_size: int = _setting(
+        AUTO,
+        "Clips per step over all processes; the paper uses 512 on a TPU pod; auto is 64 on a GPU, which one holds, and "
+        "8 on a CPU, where 20 steps of shapes then take a minute.",
+        minimum=2,
+    )
     d_steps: int = _setting(2, "Discriminator steps per generator step (paper).", minimum=1)
     g_lr: float = _setting(1e-4, "Adam learning rate of the generator (paper v2).", minimum=0)
     d_lr: float = _setting(5e-4, "Adam learning rate of the discriminators (paper v2).", minimum=0)
@@ -96,6 +119,29 @@ class Settings:
     max_minutes: float | None = _setting(
         None, "Stop cleanly after this many minutes; writing the checkpoints comes on top.", minimum=0, free=True
     )
+    accumulate: int = _setting(
+        1,
+        "Parts of a batch computed one after the other, gradients averaged, to fit in memory. Not the same as one big "
+        "batch: BatchNorm sees the clips of a part. Spectral norm iterates once per update, as for one big batch.",
+        minimum=1,
+        absent=1,
+    )
+    compile: str = _setting(
+        "auto",
+        "torch.compile of the networks: auto is default on a GPU and none elsewhere; where compiling fails the log says "
+        "so and training goes on without.",
+        choices=("auto", "none", "default", "reduce-overhead"),
+        free=True,
+    )
+    tensorboard: bool = _setting(
+        False, "Write losses and metrics for TensorBoard too; needs vidbench[tensorboard].", free=True
+    )
+    divergence_bound: float = _setting(
+        1000.0, "Mean loss whose size counts as diverged; losses of runs that learn stay below 100.", minimum=0, free=True
+    )
+    divergence_looks: int = _setting(
+        3, "Looks in a row with a diverged loss that stop the training; one alone may recover.", minimum=1, free=True
+    )
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
@@ -103,6 +149,8 @@ class Settings:
             if choices and value not in choices:
                 raise InputError(f"Setting '{item.name}' is '{value}'; choose one of {', '.join(choices)}.")
             values = value if isinstance(value, tuple) else (value,)
+            if item.name == "batch_size" and value == AUTO:
+                continue
             if minimum is not None and any(v is not None and not minimum <= v < float("inf") for v in values):
                 raise InputError(f"Setting '{item.name}' is {value}; give a number of at least {minimum:g}.")
         for name in ("g_multipliers", "d_multipliers"):
@@ -115,6 +163,13 @@ class Settings:
     def to_values(self) -> dict[str, Any]:
         """The settings by name, of types that JSON keeps."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(self).items()}
+
+
+def resolve(settings: Settings, device_type: str) -> Settings:
+    """The settings with `batch_size=auto` replaced by the number for a kind of device, so that a state records it."""
+    if settings.batch_size != AUTO:
+        return settings
+    return dataclasses.replace(settings, batch_size=_AUTO_BATCH.get(device_type, _AUTO_BATCH["cuda"]))
 
 
 def _field(name: str) -> dataclasses.Field[Any]:
@@ -130,6 +185,10 @@ def _parse(name: str, text: str) -> Any:
     """The value of one setting from its text."""
     kind = str(_field(name).type)
     text = text.strip()
+    if name == "batch_size" and text in ("auto", str(AUTO)):
+        if text == "auto":
+            return AUTO
+        raise InputError("Setting 'batch_size' is 0; give a number of at least 2, or auto.")
     try:
         if kind.startswith("tuple"):
             return tuple(int(part) for part in text.split(",") if part.strip())
@@ -168,14 +227,16 @@ def settings_from_values(values: Mapping[str, Any], where: str) -> Settings:
     Raises:
         InputError: settings of another version of this model.
     """
-    fields = dataclasses.fields(Settings)
-    # A setting that decides no weight may be newer than the file; any other difference means another network.
-    needed = {item.name for item in fields if not item.metadata["free"]}
-    odd = sorted((needed - set(values)) | (set(values) - {item.name for item in fields}))
+    fields = {item.name: item for item in dataclasses.fields(Settings)}
+    # A setting that decides no weight may be newer than the file, and so may one that says what older files had; any
+    # other difference means another network.
+    absent = {n: f.metadata["absent"] for n, f in fields.items() if f.metadata["absent"] is not _NEVER_ABSENT}
+    needed = {name for name, item in fields.items() if not item.metadata["free"] and name not in absent}
+    odd = sorted((needed - set(values)) | (set(values) - set(fields)))
     if odd:
         raise InputError(f"{where} was written by another version of dvdgan (setting '{odd[0]}'); train it again.")
     kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    return Settings(**kept)
+    return Settings(**(absent | kept))
 
 
 def resume_settings(given: Mapping[str, str], stored: Settings) -> Settings:
@@ -185,6 +246,8 @@ def resume_settings(given: Mapping[str, str], stored: Settings) -> Settings:
         InputError: a given setting would change the training; names it.
     """
     free: dict[str, Any] = {item.name: item.default for item in dataclasses.fields(Settings) if item.metadata["free"]}
+    # The batch that auto stood for at the start holds on any device.
+    given = {name: text for name, text in given.items() if (name, text.strip()) != ("batch_size", "auto")}
     wanted = parse_settings(given, dataclasses.replace(stored, **free))
     for item in dataclasses.fields(Settings):
         old, new = getattr(stored, item.name), getattr(wanted, item.name)
@@ -198,4 +261,7 @@ def resume_settings(given: Mapping[str, str], stored: Settings) -> Settings:
 
 def describe() -> str:
     """One line per setting: name, default and reason."""
-    return "\n".join(f"{item.name}={item.default}: {item.metadata['why']}" for item in dataclasses.fields(Settings))
+    return "\n".join(
+        f"{item.name}={'auto' if item.name == 'batch_size' else item.default}: {item.metadata['why']}"
+        for item in dataclasses.fields(Settings)
+    )

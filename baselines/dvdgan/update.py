@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -10,12 +10,14 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from dvdgan import noise
+from dvdgan.compiling import Compiled
 from dvdgan.config import Settings
 from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator, from_uint8
-from dvdgan.layers import initialise, normalise_weights
+from dvdgan.layers import batch_norms, initialise, normalise_weights
 from dvdgan.losses import discriminator_loss, generator_loss
-from vidbench.models import ModelTask
+from dvdgan.parallel import World
+from vidbench.models import InputError, ModelTask
 
 LOSS_NAMES = ("loss_spatial", "loss_temporal", "loss_generator", "real_spatial", "fake_spatial", "real_temporal",
               "fake_temporal")  # fmt: skip
@@ -40,14 +42,26 @@ def pick_frames(clips_NTCHW: Tensor, frames_NK: np.ndarray) -> Tensor:
 class Networks:
     """Generator, its average, both discriminators and their optimisers."""
 
-    def __init__(self, task: ModelTask, settings: Settings, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, task: ModelTask, settings: Settings, seed: int, device: torch.device, world: World | None = None
+    ) -> None:
         """Build and initialise from the seed, on the CPU, then move to the device.
+
+        Args:
+            task: what is learned.
+            settings: all settings; `accumulate` parts of a batch are computed one after the other.
+            seed: seed of the weights, latents and frame draws.
+            device: where to compute.
+            world: the processes that share each batch; None for this one alone.
 
         Raises:
             InputError: the task or a setting does not fit the architecture.
         """
         self._task, self._settings, self._seed, self._device = task, settings, seed, device
         self._dtype = compute_dtype(settings, device)
+        self._world = World(device) if world is None else world
+        self._batch_size = settings.batch_size
+        self._parts = self._world.rows(settings.batch_size, settings.accumulate)
         self.generator = Generator(task, settings)
         self.spatial = SpatialDiscriminator(task, settings)
         self.temporal = TemporalDiscriminator(task, settings)
@@ -59,66 +73,153 @@ class Networks:
         betas, fused = (settings.beta1, settings.beta2), device.type == "cuda"
         self._adam_g = torch.optim.Adam(self.generator.parameters(), settings.g_lr, betas, fused=fused)
         self._adam_d = torch.optim.Adam(self._discriminators.parameters(), settings.d_lr, betas, fused=fused)
+        for norm in batch_norms(self.generator):
+            norm.world = self._world
+        self.compiled = Compiled(settings.compile, device, (self.generator, self.spatial, self.temporal))
+        self._note = ""
         self._update_average = get_ema_multi_avg_fn(settings.ema_decay)
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Rows int64 of the global batch that this process takes, one part of the accumulation after the other."""
+        return np.concatenate(self._parts)
 
     def _stream(self, step: int, turn: int, use: int) -> int:
         return noise.mix(self._seed, 1, step, turn, use)
 
-    def _fakes(self, step: int, turn: int, labels_N: Tensor) -> Tensor:
-        z = noise.normal(self._stream(step, turn, 0), labels_N.shape[0], self._settings.latent_dim)
-        return self.generator(torch.from_numpy(z).to(self._device, non_blocking=True), labels_N, self._dtype)
+    def _fakes(self, step: int, turn: int, labels_N: Tensor, rows: np.ndarray) -> Tensor:
+        z = noise.normal(self._stream(step, turn, 0), self._batch_size, self._settings.latent_dim)[rows]
+        latents = torch.from_numpy(z).to(self._device, non_blocking=True)
+        return self.compiled(self.generator)(latents, labels_N, self._dtype)
 
-    def _frames(self, step: int, turn: int, use: int, clips: int) -> np.ndarray:
+    def _frames(self, step: int, turn: int, use: int, rows: np.ndarray) -> np.ndarray:
         stream = self._stream(step, turn, use)
-        return noise.frame_draws(stream, clips, self._task.num_frames, self._settings.spatial_frames)
+        return noise.frame_draws(stream, self._batch_size, self._task.num_frames, self._settings.spatial_frames)[rows]
 
     def _normalise(self, network: nn.Module) -> None:
         normalise_weights(network, self._dtype, self._settings.sn_eps)
+
+    def _discriminator_part(self, step: int, turn: int, batch: Batch, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Loss of both discriminators on some rows of the global batch, and what is logged of it, float32 [6]."""
+        clips_NTHWC, labels = batch
+        self.compiled.begin_step()
+        with torch.no_grad():
+            fake = self._fakes(step, turn, labels, rows)
+            real = from_uint8(clips_NTHWC, self._dtype)
+            clips = torch.cat([real, fake])
+            frames = pick_frames(clips, np.concatenate([self._frames(step, turn, use, rows) for use in (1, 2)]))
+            both = torch.cat([labels, labels])
+        real_s, fake_s = self.compiled(self.spatial)(frames, both).chunk(2)
+        real_t, fake_t = self.compiled(self.temporal)(clips, both).chunk(2)
+        loss_s, loss_t = discriminator_loss(real_s, fake_s), discriminator_loss(real_t, fake_t)
+        means = (score.mean() for score in (real_s, fake_s, real_t, fake_t))
+        return loss_s + loss_t, torch.stack([loss_s, loss_t, *means]).detach()
+
+    def _generator_part(self, step: int, labels: Tensor, rows: np.ndarray) -> Tensor:
+        """Loss of the generator on some rows of the global batch."""
+        turn = self._settings.d_steps
+        self.compiled.begin_step()
+        fake = self._fakes(step, turn, labels, rows)
+        frames = pick_frames(fake, self._frames(step, turn, 1, rows))
+        return generator_loss(self.compiled(self.spatial)(frames, labels)) + generator_loss(
+            self.compiled(self.temporal)(fake, labels)
+        )
+
+    def _backward(self, losses: Iterable[Tensor]) -> None:
+        """Gradients of the mean of the losses of the parts; a part's activations go before the next part's come."""
+        parts = self._settings.accumulate
+        for part, loss in enumerate(losses, start=1):
+            # All parts share the normalised weights of the update, whose graph must outlive all but the last.
+            (loss / parts).backward(retain_graph=part < parts)
+
+    def take_note(self) -> str:
+        """A sentence about something that went another way than the settings say, once; empty where nothing did."""
+        note, self._note = self._note, ""
+        return note
 
     def update(self, step: int, real_batch: Callable[[int], Batch]) -> Tensor:
         """Make generator step `step` (from 0).
 
         Fakes carry the labels of the real clips of the same discriminator step, so that both sides have one label
         distribution; the generator step uses those of the last one. Latents and frame draws are pure functions of
-        the seed and the step.
+        the seed and the step, drawn for the global batch and then divided: any number of processes makes one update.
 
         Args:
             step: number of the step.
-            real_batch: gives the real batch of a draw; discriminator step j of step s uses draw s * d_steps + j.
+            real_batch: gives the real batch of a draw, this process's rows of it (`rows`, one part after the other);
+                discriminator step j of step s uses draw s * d_steps + j.
 
         Returns:
-            float32 values in the order of `LOSS_NAMES`, on the device, so that nothing waits for them.
+            float32 values in the order of `LOSS_NAMES`, on the device, so that nothing waits for them; means over
+            this process's clips.
         """
+        if self.compiled.proven:
+            return self._update(step, real_batch)
+        # Compilers fail late and in many ways. What this update will have changed by then is put back, and it is made
+        # again without.
+        before = {name: tensor.clone() for name, tensor in self.tensors().items()}
+        batches: dict[int, Batch] = {}
+
+        def kept(draw: int) -> Batch:
+            if draw not in batches:
+                batches[draw] = real_batch(draw)
+            return batches[draw]
+
+        failure = ""
+        try:
+            values = self._update(step, kept)
+        except (InputError, torch.cuda.OutOfMemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001
+            if self._world.size > 1:  # the others are in the middle of an exchange
+                raise
+            failure = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}" if str(error) else repr(error)
+        if not failure:
+            self.compiled.proven = True
+            return values
+        mode = self.compiled.mode
+        self.compiled.give_up()
+        self.restore(before)
+        self._note = f"compile={mode} failed ({failure}); training goes on without compiling."
+        return self._update(step, kept)
+
+    def _update(self, step: int, real_batch: Callable[[int], Batch]) -> Tensor:
         d_steps = self._settings.d_steps
         self._normalise(self.generator)
         for turn in range(d_steps):
             clips_NTHWC, labels = real_batch(step * d_steps + turn)
-            with torch.no_grad():
-                fake = self._fakes(step, turn, labels)
-                real = from_uint8(clips_NTHWC, self._dtype)
-                clips = torch.cat([real, fake])
-                own = [self._frames(step, turn, use, labels.shape[0]) for use in (1, 2)]
-                frames = pick_frames(clips, np.concatenate(own))
-                both = torch.cat([labels, labels])
+            batches = list(zip(clips_NTHWC.chunk(len(self._parts)), labels.chunk(len(self._parts)), strict=True))
             self._normalise(self._discriminators)
-            real_s, fake_s = self.spatial(frames, both).chunk(2)
-            real_t, fake_t = self.temporal(clips, both).chunk(2)
-            loss_s, loss_t = discriminator_loss(real_s, fake_s), discriminator_loss(real_t, fake_t)
             self._adam_d.zero_grad(set_to_none=True)
-            (loss_s + loss_t).backward()
+            logged: list[Tensor] = []
+            self._backward(self._discriminator_losses(step, turn, batches, logged))
+            self._world.average_gradients(self._discriminators)
             self._adam_d.step()
 
         with torch.no_grad():
             self._normalise(self._discriminators)
-        fake = self._fakes(step, d_steps, labels)
-        frames = pick_frames(fake, self._frames(step, d_steps, 1, labels.shape[0]))
-        loss_g = generator_loss(self.spatial(frames, labels)) + generator_loss(self.temporal(fake, labels))
         self._adam_g.zero_grad(set_to_none=True)
-        loss_g.backward()
+        generator_losses: list[Tensor] = []
+        self._backward(self._generator_losses(step, [labels for _, labels in batches], generator_losses))
+        self._world.average_gradients(self.generator)
         self._adam_g.step()
         self._average_generator(step)
-        means = (score.mean() for score in (real_s, fake_s, real_t, fake_t))
-        return torch.stack([loss_s, loss_t, loss_g, *means]).detach()
+        d_values, g_value = torch.stack(logged).mean(0), torch.stack(generator_losses).mean()
+        return torch.cat([d_values[:2], g_value.unsqueeze(0), d_values[2:]])
+
+    def _discriminator_losses(
+        self, step: int, turn: int, batches: list[Batch], logged: list[Tensor]
+    ) -> Iterator[Tensor]:
+        for batch, rows in zip(batches, self._parts, strict=True):
+            loss, values = self._discriminator_part(step, turn, batch, rows)
+            logged.append(values)
+            yield loss
+
+    def _generator_losses(self, step: int, labels: list[Tensor], logged: list[Tensor]) -> Iterator[Tensor]:
+        for labels_N, rows in zip(labels, self._parts, strict=True):
+            loss = self._generator_part(step, labels_N, rows)
+            logged.append(loss.detach())
+            yield loss
 
     @torch.no_grad()
     def _average_generator(self, step: int) -> None:
@@ -152,7 +253,8 @@ class Networks:
             mean.copy_(parts["average"][name])
         for owner, network, adam in self._optimisers():
             state: dict[int, dict[str, Tensor]] = {}
-            for index, (name, _) in enumerate(network.named_parameters()):
+            # Before the first update there are no moments.
+            for index, (name, _) in enumerate(network.named_parameters() if owner in parts else ()):
                 state[index] = {key: parts[owner][f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
             adam.load_state_dict({"state": state, "param_groups": adam.state_dict()["param_groups"]})
 
