@@ -35,9 +35,7 @@ class Compiled:
         if self.mode != "none":
             # Batches have one size each for real and fake together and for fake alone: one graph for each, no guards
             # on sizes.
-            self._calls = {
-                id(network): torch.compile(network, mode=self.mode, dynamic=False) for network in networks
-            }
+            self._calls = {id(network): torch.compile(network, mode=self.mode, dynamic=False) for network in networks}
 
     def __call__(self, network: nn.Module) -> Callable[..., Any]:
         """The form of one of the networks."""

@@ -137,7 +137,10 @@ class Settings:
         False, "Write losses and metrics for TensorBoard too; needs vidbench[tensorboard].", free=True
     )
     divergence_bound: float = _setting(
-        1000.0, "Mean loss whose size counts as diverged; losses of runs that learn stay below 100.", minimum=0, free=True
+        1000.0,
+        "Mean loss whose size counts as diverged; losses of runs that learn stay below 100.",
+        minimum=0,
+        free=True,
     )
     divergence_looks: int = _setting(
         3, "Looks in a row with a diverged loss that stop the training; one alone may recover.", minimum=1, free=True

@@ -157,7 +157,7 @@ class Networks:
             return self._update(step, real_batch)
         # Compilers fail late and in many ways. What this update will have changed by then is put back, and it is made
         # again without.
-        before = {name: tensor.clone() for name, tensor in self.tensors().items()}
+        before = {name: tensor.to("cpu", copy=True) for name, tensor in self.tensors().items()}
         batches: dict[int, Batch] = {}
 
         def kept(draw: int) -> Batch:
@@ -170,14 +170,15 @@ class Networks:
             values = self._update(step, kept)
         except (InputError, torch.cuda.OutOfMemoryError):
             raise
-        except Exception as error:  # noqa: BLE001
-            if self._world.size > 1:  # the others are in the middle of an exchange
-                raise
-            failure = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}" if str(error) else repr(error)
+        except Exception as error:
+            first_line = (str(error).strip().splitlines() or [""])[0][:200]
+            failure = f"{type(error).__name__}: {first_line}"
         if not failure:
             self.compiled.proven = True
             return values
         mode = self.compiled.mode
+        if self._world.size > 1:  # the others are in the middle of an exchange
+            raise InputError(f"Setting compile={mode} failed here ({failure}); set compile=none.")
         self.compiled.give_up()
         self.restore(before)
         self._note = f"compile={mode} failed ({failure}); training goes on without compiling."
