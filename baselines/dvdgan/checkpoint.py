@@ -83,6 +83,11 @@ def check_task(path: Path, metadata: Mapping[str, Any], task: ModelTask) -> None
                 f"{path} makes clips {stored[key]} {unit} and task '{task.name}' wants {getattr(task, key)}; "
                 f"give a checkpoint trained for it, or train one with `vidbench train --model dvdgan --task {task.name}`."
             )
+    if stored["context_frames"] != task.context_frames:
+        raise InputError(
+            f"{path} was trained with {stored['context_frames']} given frames and task '{task.name}' gives "
+            f"{task.context_frames}; give a checkpoint trained for it."
+        )
     if list(stored["class_names"]) != list(task.class_names):
         raise InputError(
             f"{path} was trained on the {len(stored['class_names'])} classes of task '{stored['name']}', which are not "

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dvdgan.presets import preset_values
 from vidbench.models import InputError
 
 DEFAULT_STEPS = 20_000
@@ -51,6 +52,10 @@ class Settings:
         InputError: a value out of its range, or not among its choices.
     """
 
+    architecture: str = _setting(
+        "v2", "Version of the paper that the generator follows; the model sets it: dvdgan-v1 has v1, the others v2.",
+        choices=("v2", "v1"), absent="v2",
+    )  # fmt: skip
     ch: int = _setting(
         32, "Channels at full resolution; not in the paper; chosen so that two CPU cores sample in time.", minimum=1
     )
@@ -62,6 +67,21 @@ class Settings:
     state_fraction: float = _setting(
         0.5, "ConvGRU state width over block width; one half in DGMR, not in the paper.", minimum=0.01
     )
+    gru_steps: int = _setting(
+        1, "ConvGRU steps from one frame to the next; not in the paper, one in DGMR.", minimum=1, absent=1
+    )
+    attention_keys: float = _setting(
+        0.125, "v1: width of attention's queries and keys over that of its input; 1/8 in BigGAN, not in the paper.",
+        minimum=0.001, absent=0.125,
+    )  # fmt: skip
+    attention_values: float = _setting(
+        0.5, "v1: width of attention's values over that of its input; 1/2 in BigGAN, not in the paper.",
+        minimum=0.001, absent=0.5,
+    )  # fmt: skip
+    tower_ch: int = _setting(
+        32, "Prediction: channels after the first block of the tower over given frames, then as in d_multipliers; "
+        "not in the paper.", minimum=1, absent=32,
+    )  # fmt: skip
     latent_dim: int = _setting(120, "Length of z (paper).", minimum=1)
     embedding_dim: int = _setting(120, "Length of the class embedding (paper).", minimum=1)
     upsampling: str = _setting(
@@ -74,8 +94,20 @@ class Settings:
         "Discriminator widths in units of d_ch, from the image down, the last repeated (BigGAN).",
         minimum=1,
     )
+    discriminators: str = _setting(
+        "both", "Which discriminators train the generator (paper: both; one alone for an ablation).",
+        choices=("both", "spatial", "temporal"), absent="both",
+    )  # fmt: skip
     spatial_frames: int = _setting(8, "k, the random frames that the spatial discriminator sees (paper).", minimum=1)
-    phi: int = _setting(2, "Side of the average pooling before the temporal discriminator (paper: 2x2).", minimum=1)
+    phi: str = _setting(
+        "2x2", "What the temporal discriminator is given: means over 2x2 pixels (paper) or 4x4, whole frames "
+        "(identity), or a random crop of half the side, the same for all frames of a clip.",
+        choices=("identity", "2x2", "4x4", "crop"),
+    )  # fmt: skip
+    time_pooling: bool = _setting(
+        True, "Whether each 3-D block of the temporal discriminator halves time too; it does in DGMR, the paper is "
+        "silent.", absent=True,
+    )  # fmt: skip
     batch_size: int = _setting(
         AUTO,
         "Clips per step over all processes; the paper uses 512 on a TPU pod; auto is 64 on a GPU, which one holds, and "
@@ -168,6 +200,18 @@ class Settings:
         return {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(self).items()}
 
 
+_PHI_BY_SIDE = {1: "identity", 2: "2x2", 4: "4x4"}
+"""`phi` was the side of the pooling in the first files."""
+
+MODELS: dict[str, Settings] = {
+    "dvdgan": Settings(),
+    # v1 notes: the T x 4 x 4 states feed the blocks themselves, and the discriminators learn at 2e-4.
+    "dvdgan-v1": Settings(architecture="v1", d_lr=2e-4, state_fraction=1.0),
+    "dvdgan-fp": Settings(),
+}
+"""The settings that each registered model starts from."""
+
+
 def resolve(settings: Settings, device_type: str) -> Settings:
     """The settings with `batch_size=auto` replaced by the number for a kind of device, so that a state records it."""
     if settings.batch_size != AUTO:
@@ -179,8 +223,8 @@ def _field(name: str) -> dataclasses.Field[Any]:
     known = {item.name: item for item in dataclasses.fields(Settings)}
     if name in known:
         return known[name]
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}."
+    close = difflib.get_close_matches(name, [*known, "preset"], n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"known are preset, {', '.join(known)}."
     raise InputError(f"The model 'dvdgan' has no setting '{name}'; {hint}")
 
 
@@ -215,13 +259,26 @@ def parse_settings(given: Mapping[str, str], base: Settings | None = None) -> Se
     """Settings from ``key=value`` text.
 
     Args:
-        given: text per setting name; names left out keep the value of `base`.
+        given: text per setting name; names left out keep the value of `base`. The name ``preset`` stands for all
+            the settings of a preset (see `dvdgan.presets`), to which the other names are exceptions.
         base: settings to start from, the defaults where None.
 
     Raises:
-        InputError: an unknown name (the nearest known one is suggested), or a value that cannot be used.
+        InputError: an unknown name (the nearest known one is suggested), a value that cannot be used, or an
+            architecture other than that of `base`.
     """
-    return dataclasses.replace(base or Settings(), **{name: _parse(name, text) for name, text in given.items()})
+    base = base or Settings()
+    values: dict[str, Any] = {}
+    if "preset" in given:
+        values = preset_values(given["preset"].strip(), base.architecture)
+    values |= {name: _parse(name, text) for name, text in given.items() if name != "preset"}
+    settings = dataclasses.replace(base, **values)
+    if settings.architecture != base.architecture:
+        raise InputError(
+            f"Setting 'architecture' is '{settings.architecture}' but this model has '{base.architecture}'; leave it "
+            "out and choose the model, dvdgan-v1 for v1."
+        )
+    return settings
 
 
 def settings_from_values(values: Mapping[str, Any], where: str) -> Settings:
@@ -239,16 +296,25 @@ def settings_from_values(values: Mapping[str, Any], where: str) -> Settings:
     if odd:
         raise InputError(f"{where} was written by another version of dvdgan (setting '{odd[0]}'); train it again.")
     kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    kept["phi"] = _PHI_BY_SIDE.get(kept["phi"], kept["phi"])
     return Settings(**(absent | kept))
 
 
-def resume_settings(given: Mapping[str, str], stored: Settings) -> Settings:
-    """Settings to go on with: those that decide weights as stored, the others as given now, or at their default.
+def resume_settings(given: Mapping[str, str], stored: Settings, base: Settings | None = None) -> Settings:
+    """Settings to go on with: those that decide weights as stored, the others as given now, or as in `base`.
 
     Raises:
         InputError: a given setting would change the training; names it.
     """
-    free: dict[str, Any] = {item.name: item.default for item in dataclasses.fields(Settings) if item.metadata["free"]}
+    base = base or Settings()
+    if stored.architecture != base.architecture:
+        raise InputError(
+            f"This training was begun with the architecture {stored.architecture} and this model has "
+            f"{base.architecture}; go on with the model that began it, or choose another output folder."
+        )
+    free: dict[str, Any] = {
+        item.name: getattr(base, item.name) for item in dataclasses.fields(Settings) if item.metadata["free"]
+    }
     # The batch that auto stood for at the start holds on any device.
     given = {name: text for name, text in given.items() if (name, text.strip()) != ("batch_size", "auto")}
     wanted = parse_settings(given, dataclasses.replace(stored, **free))

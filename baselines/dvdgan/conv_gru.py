@@ -10,7 +10,7 @@ from dvdgan.layers import Conv
 
 
 class ConvGRU(nn.Module):
-    """A ConvGRU with 3x3 convolutions and a ReLU candidate, from a zero state (paper v2; equations as in TrIVD-GAN).
+    """A ConvGRU with 3x3 convolutions and a ReLU candidate (paper v2; equations as in TrIVD-GAN).
 
     ::
 
@@ -23,20 +23,28 @@ class ConvGRU(nn.Module):
     is computed for all time steps at once, and only the part that sees h runs step by step.
     """
 
-    def __init__(self, inputs: int, state: int) -> None:
+    def __init__(self, inputs: int, state: int, steps: int = 1) -> None:
+        """Build.
+
+        Args:
+            inputs: channels of the input.
+            state: channels of the state.
+            steps: steps from one frame to the next, all with that frame's input.
+        """
         super().__init__()
-        self._state = state
+        self._state, self._steps = state, steps
         self.reset, self.update, self.candidate = (Conv(state + inputs, state, 3) for _ in range(3))
 
-    def forward(self, x_NTCHW: Tensor, num_frames: int) -> Tensor:
+    def forward(self, x_NTCHW: Tensor, num_frames: int, first_NSHW: Tensor | None = None) -> Tensor:
         """Unroll over time.
 
         Args:
             x_NTCHW: inputs [N, T, C, H, W], or [N, 1, C, H, W] for the same input at every step.
-            num_frames: number of time steps T.
+            num_frames: number of frames T.
+            first_NSHW: the state before the first step [N, S, H, W]; None for zeros.
 
         Returns:
-            The states of all steps, folded clip-major, [N * T, S, H, W].
+            The states of all frames, folded clip-major, [N * T, S, H, W].
         """
         clips, given = x_NTCHW.shape[:2]
         gates = (self.reset, self.update, self.candidate)
@@ -50,12 +58,13 @@ class ConvGRU(nn.Module):
         gates_x, candidates_x = from_x[:, :, : 2 * self._state].unbind(1), from_x[:, :, 2 * self._state :].unbind(1)
         gates_h, candidate_h = _channels_last(torch.cat(weight_h[:2])), weight_h[2]
 
-        h = torch.zeros_like(candidates_x[0])
+        h = torch.zeros_like(candidates_x[0]) if first_NSHW is None else first_NSHW
         states = []
         for gate_x, candidate_x in zip(gates_x, candidates_x, strict=True):
-            r, u = torch.sigmoid(gate_x + functional.conv2d(h, gates_h, padding=1)).chunk(2, dim=1)
-            c = torch.relu(candidate_x + functional.conv2d(r * h, candidate_h, padding=1))
-            h = torch.lerp(c, h, u)
+            for _ in range(self._steps):
+                r, u = torch.sigmoid(gate_x + functional.conv2d(h, gates_h, padding=1)).chunk(2, dim=1)
+                c = torch.relu(candidate_x + functional.conv2d(r * h, candidate_h, padding=1))
+                h = torch.lerp(c, h, u)
             states.append(h.permute(0, 2, 3, 1))
         return torch.stack(states, dim=1).flatten(0, 1).permute(0, 3, 1, 2)
 

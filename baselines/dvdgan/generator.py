@@ -1,9 +1,9 @@
-"""The generator of DVD-GAN v2: class-conditional, one ConvGRU and two residual blocks per resolution."""
+"""The generators of DVD-GAN: v2 with a ConvGRU per resolution, also from given frames, and v1 with attention."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from dvdgan import noise
+from dvdgan.attention import SelfAttention, SeparableAttention
+from dvdgan.conditioning import ContextTower
 from dvdgan.config import Settings
 from dvdgan.conv_gru import ConvGRU
 from dvdgan.layers import (
@@ -33,13 +35,8 @@ def resolution_groups(task: ModelTask) -> int:
     """Number of doublings from 4x4 to the task's frames: 3 for 32x32, 4 for 64x64.
 
     Raises:
-        InputError: the task gives frames, or its frames are not square with a side of 8, 16, 32, …
+        InputError: the task's frames are not square with a side of 8, 16, 32, …
     """
-    if task.context_frames:
-        raise InputError(
-            f"dvdgan generates whole clips only and task '{task.name}' gives {task.context_frames} frames; "
-            "choose a generation task."
-        )
     groups = int(math.log2(max(task.height, 1))) - 2
     if task.height != task.width or groups < 1 or task.height != 4 * 2**groups:
         raise InputError(
@@ -56,54 +53,91 @@ def group_widths(settings: Settings, groups: int) -> list[int]:
     return [settings.ch * multiplier for multiplier in multipliers[groups::-1]]
 
 
-class Group(nn.Module):
-    """A ConvGRU over time, a residual block, and a residual block that doubles the resolution (paper v2)."""
+def discriminator_widths(ch: int, settings: Settings, blocks: int) -> list[int]:
+    """Channels after each of some residual blocks, from the image down, in units of `ch`."""
+    multipliers = list(settings.d_multipliers)
+    multipliers += multipliers[-1:] * (blocks - len(multipliers))
+    return [ch * multiplier for multiplier in multipliers[:blocks]]
 
-    def __init__(self, inputs: int, width: int, outputs: int, num_frames: int, settings: Settings) -> None:
+
+class Group(nn.Module):
+    """A residual block, and one that doubles the resolution; what carries time comes before them.
+
+    In v2 every group begins with a ConvGRU. In v1 only the first one does, its states attend to each other over
+    T x 4 x 4, and separable attention comes before the last block of the network.
+    """
+
+    def __init__(
+        self, inputs: int, width: int, outputs: int, num_frames: int, settings: Settings, is_first: bool, is_last: bool
+    ) -> None:
         super().__init__()
-        code_dim = settings.latent_dim + settings.embedding_dim
-        state = max(1, round(width * settings.state_fraction))
-        self.gru = ConvGRU(inputs, state)
-        self.block1 = GeneratorBlock(state, width, code_dim, num_frames, settings.bn_eps, None)
+        code_dim, v1 = settings.latent_dim + settings.embedding_dim, settings.architecture == "v1"
+        state = state_width(width, settings)
+        self.gru = ConvGRU(inputs, state, settings.gru_steps) if is_first or not v1 else None
+        self.attention = SelfAttention(state, settings) if is_first and v1 else None
+        self.block1 = GeneratorBlock(
+            inputs if self.gru is None else state, width, code_dim, num_frames, settings.bn_eps, None
+        )
+        self.separable = SeparableAttention(width, settings) if is_last and v1 else None
         self.block2 = GeneratorBlock(width, outputs, code_dim, num_frames, settings.bn_eps, settings.upsampling)
 
-    def forward(self, x_NTCHW: Tensor, code_ND: Tensor, num_frames: int) -> Tensor:
-        """Map [N, T or 1, inputs, H, W] to [N, T, outputs, 2H, 2W]."""
-        h = self.gru(x_NTCHW, num_frames)
-        h = self.block2(self.block1(h, code_ND), code_ND)
-        return h.unflatten(0, (code_ND.shape[0], num_frames))
+    def forward(self, x_NTCHW: Tensor, code_ND: Tensor, num_frames: int, first_NSHW: Tensor | None = None) -> Tensor:
+        """Map [N, T or 1, inputs, H, W] to [N, T, outputs, 2H, 2W]; the ConvGRU starts from `first_NSHW`, or zero."""
+        clips = (code_ND.shape[0], num_frames)
+        h = x_NTCHW.flatten(0, 1) if self.gru is None else self.gru(x_NTCHW, num_frames, first_NSHW)
+        if self.attention is not None:
+            h = self.attention(h.unflatten(0, clips)).flatten(0, 1)
+        h = self.block1(h, code_ND)
+        if self.separable is not None:
+            h = self.separable(h.unflatten(0, clips)).flatten(0, 1)
+        return self.block2(h, code_ND).unflatten(0, clips)
+
+
+def state_width(width: int, settings: Settings) -> int:
+    """Channels of the ConvGRU state of a group whose blocks have `width` channels."""
+    return max(1, round(width * settings.state_fraction))
 
 
 class Generator(nn.Module):
-    """z [N, latent_dim] and labels [N] to clips [N, T, 3, H, W] in [-1, 1].
+    """z [N, latent_dim] and labels [N], and given frames where the task has them, to frames [N, T, 3, H, W] in [-1, 1].
 
     [z; e(y)] goes through one affine map to 4x4 and into every conditional BatchNorm; the first ConvGRU sees the same
-    4x4 maps at every time step (paper v2). A task without labels is a task with one class.
+    4x4 maps at every time step (paper v2). T counts the frames to make and not the given ones, which act through the
+    first states of the ConvGRUs alone (paper v2, prediction). A task without labels is a task with one class.
     """
 
     def __init__(self, task: ModelTask, settings: Settings) -> None:
+        """Build without initial values; see `dvdgan.layers.initialise`.
+
+        Raises:
+            InputError: the task does not fit the architecture.
+        """
         super().__init__()
         groups = resolution_groups(task)
-        self.num_classes = max(1, task.num_classes)
-        self._frames, self._settings = task.num_frames, settings
+        self.num_classes, self.context_frames = max(1, task.num_classes), task.context_frames
+        self._frames, self._settings = task.predicted_frames, settings
         self._widths = widths = group_widths(settings, groups)
         code_dim = settings.latent_dim + settings.embedding_dim
         self.embedding = Embedding(self.num_classes, settings.embedding_dim)
         self.first = Linear(code_dim, widths[0] * 16)
         inputs = [widths[0], *widths[1:groups]]
         self.groups = nn.ModuleList(
-            Group(i, w, o, task.num_frames, settings)
-            for i, w, o in zip(inputs, widths[:groups], widths[1:], strict=True)
+            Group(i, w, o, self._frames, settings, index == 0, index == groups - 1)
+            for index, (i, w, o) in enumerate(zip(inputs, widths[:groups], widths[1:], strict=True))
         )
-        self.head_norm = ConditionalBatchNorm(widths[-1], code_dim, task.num_frames, settings.bn_eps)
+        self.head_norm = ConditionalBatchNorm(widths[-1], code_dim, self._frames, settings.bn_eps)
         self.head = Conv(widths[-1], 3, 3)
+        self.tower = _tower(task, settings, widths[:groups]) if task.context_frames else None
 
-    def forward(self, z_NL: Tensor, labels_N: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Clips [N, T, 3, H, W] in [-1, 1] of the type in which convolutions run.
+    def forward(
+        self, z_NL: Tensor, labels_N: Tensor, context_NTCHW: Tensor | None = None, dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        """Frames [N, T, 3, H, W] in [-1, 1] of the type in which convolutions run: the generated ones only.
 
         Args:
             z_NL: float32 latents [N, latent_dim].
             labels_N: int64 labels [N].
+            context_NTCHW: given frames [N, context_frames, 3, H, W] in [-1, 1], or None where the task gives none.
             dtype: type of the convolutions, the one given to `normalise_weights`.
         """
         # Normalised rows have a length of at most 1 while z has one near sqrt(latent_dim): without this factor
@@ -111,10 +145,35 @@ class Generator(nn.Module):
         embedding = self.embedding(labels_N) * math.sqrt(self._settings.embedding_dim)
         code_ND = torch.cat([z_NL, embedding], dim=1)
         x = self.first(code_ND).to(dtype).view(-1, 1, self._widths[0], 4, 4)
-        for group in self.groups:
-            x = group(x, code_ND, self._frames)
+        for group, state in zip(self.groups, self._first_states(context_NTCHW, dtype), strict=True):
+            x = group(x, code_ND, self._frames, state)
         frames = self.head(self.head_norm(x.flatten(0, 1), code_ND))
         return torch.tanh(frames.float()).to(dtype).unflatten(0, (z_NL.shape[0], self._frames))
+
+    def _first_states(self, context_NTCHW: Tensor | None, dtype: torch.dtype) -> Sequence[Tensor | None]:
+        given = 0 if context_NTCHW is None else context_NTCHW.shape[1]
+        if given != self.context_frames:
+            raise ValueError(f"{given} frames were given to a generator that takes {self.context_frames}")
+        if self.tower is None or context_NTCHW is None:
+            return [None] * len(self.groups)
+        return self.tower(context_NTCHW.to(dtype))
+
+
+def _tower(task: ModelTask, settings: Settings, widths: list[int]) -> ContextTower:
+    """The tower whose states fit the ConvGRUs of groups of these widths, 4x4 first.
+
+    Raises:
+        InputError: v1, whose generator has one state.
+    """
+    if settings.architecture == "v1":
+        raise InputError(
+            f"The v1 generator makes whole clips only and task '{task.name}' gives {task.context_frames} frames; "
+            "use the model dvdgan-fp."
+        )
+    states = [state_width(width, settings) for width in widths]
+    return ContextTower(
+        task.context_frames, discriminator_widths(settings.tower_ch, settings, len(widths)), states[::-1]
+    )
 
 
 def to_uint8(clips_NTCHW: Tensor) -> np.ndarray:
@@ -148,12 +207,13 @@ def exact_convolutions() -> Iterator[None]:
 @torch.no_grad()
 def make_sampler(
     averaged: dict[str, Tensor], task: ModelTask, settings: Settings, seed: int, device: torch.device,
-    tick: Callable[[], None] = lambda: None,
+    given: Callable[[int], tuple[Tensor, Tensor]] | None = None, tick: Callable[[], None] = lambda: None,
 ) -> Generator:  # fmt: skip
     """A generator for sampling: baked weights and standing BatchNorm statistics.
 
     The statistics are means over seeded batches of the mean and the variance of each layer, time step and channel,
-    under the batch's own normalisation (BigGAN's "standing statistics"), with uniform labels.
+    under the batch's own normalisation (BigGAN's "standing statistics"), with uniform labels; for prediction, with the
+    given frames and the labels of real training clips.
 
     Args:
         averaged: parameters by name, the averaged generator of the training.
@@ -161,6 +221,8 @@ def make_sampler(
         settings: `standing_batches` batches of `batch_size` clips are used.
         seed: seed of these batches.
         device: where to compute and return the generator.
+        given: for prediction, gives batch 0, 1, … of real training clips: uint8 [N, T, H, W, 3] of which the first
+            frames are given, and labels int64 [N], on the device. Not called for generation.
         tick: called after each batch.
     """
     sampler = Generator(task, settings)
@@ -176,10 +238,16 @@ def make_sampler(
         norm.standing_var.zero_()
     for batch in range(settings.standing_batches):
         stream = noise.mix(seed, _STANDING_STREAM, batch)
-        z = noise.normal(stream, settings.batch_size, settings.latent_dim)
-        labels = noise.labels(noise.mix(stream, 1), settings.batch_size, sampler.num_classes)
+        context = None
+        if task.context_frames and given is not None:
+            clips, labels = given(batch)
+            context = from_uint8(clips[:, : task.context_frames], torch.float32)
+        else:
+            drawn = noise.labels(noise.mix(stream, 1), settings.batch_size, sampler.num_classes)
+            labels = torch.from_numpy(drawn).to(device)
+        z = noise.normal(stream, labels.shape[0], settings.latent_dim)
         with exact_convolutions():
-            sampler(torch.from_numpy(z).to(device), torch.from_numpy(labels).to(device))
+            sampler(torch.from_numpy(z).to(device), labels, context)
         tick()
     for norm in norms:
         norm.mode = "standing"

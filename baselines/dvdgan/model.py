@@ -1,9 +1,9 @@
-"""The plug: DVD-GAN as a vidbench model. Nothing heavy is imported until a model is loaded or trained."""
+"""The plugs: DVD-GAN as three vidbench models. Nothing heavy is imported until a model is loaded or trained."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
@@ -20,7 +20,14 @@ _CHUNK = 8
 
 
 class DVDGAN(VideoModel):
-    """Class-conditional DVD-GAN (arXiv 1907.06571 v2) for square clips with a side of 8, 16, 32, 64, … pixels."""
+    """Class-conditional DVD-GAN (arXiv 1907.06571 v2) for square clips with a side of 8, 16, 32, 64, … pixels.
+
+    A truncation draws z from N(0, sigma^2). The standing BatchNorm statistics stay those of sigma = 1, as stored:
+    BigGAN recomputes them for each sigma, and what DVD-GAN did is not known.
+    """
+
+    name: ClassVar[str] = "dvdgan"
+    offers_truncation = True
 
     def __init__(
         self, generator: Generator, settings: Settings, task: ModelTask, device: torch.device, sha256: str
@@ -29,53 +36,81 @@ class DVDGAN(VideoModel):
         self._device, self._sha256 = device, sha256
 
     @classmethod
-    def load(cls, checkpoint: Path | None, task: ModelTask, device: str) -> DVDGAN:
+    def check_task(cls, task: ModelTask) -> None:
+        """Refuse a task of the other kind.
+
+        Raises:
+            InputError: the task gives frames.
+        """
+        if task.context_frames:
+            raise InputError(
+                f"{cls.name} generates whole clips only and task '{task.name}' gives {task.context_frames} frames; "
+                "choose a generation task, or the model dvdgan-fp."
+            )
+
+    @classmethod
+    def load(cls, checkpoint: Path | None, task: ModelTask, device: str) -> Self:
         """Load a sampling checkpoint.
 
         Args:
             checkpoint: the file, or the output folder of a training; None for the one shipped for this task.
-            task: the generation task to do.
+            task: the task to do.
             device: a torch device string.
 
         Raises:
-            InputError: a prediction task, no checkpoint, or one of another model or for another task shape.
+            InputError: a task of the other kind, no checkpoint, or one of another model or for another task shape.
         """
         import torch
 
         from dvdgan.checkpoint import find_sampler, read_sampler, sha256_file
+        from dvdgan.config import MODELS
         from dvdgan.generator import resolution_groups
 
+        cls.check_task(task)
         resolution_groups(task)
         path = SHIPPED / f"{task.name}.safetensors" if checkpoint is None else find_sampler(Path(checkpoint))
         if checkpoint is None and not path.is_file():
             raise InputError(
-                f"No checkpoint of dvdgan ships for task '{task.name}'; train one on it with `vidbench train "
-                "--model dvdgan` and name it with `--model dvdgan:CHECKPOINT`."
+                f"No checkpoint of {cls.name} ships for task '{task.name}'; train one on it with `vidbench train "
+                f"--model {cls.name}` and name it with `--model {cls.name}:CHECKPOINT`."
             )
         on = torch.device(device)
         generator, settings = read_sampler(path, task, on)
+        if settings.architecture != MODELS[cls.name].architecture:
+            raise InputError(
+                f"{path} holds a generator of architecture {settings.architecture} and {cls.name} has "
+                f"{MODELS[cls.name].architecture}; name it with `--model "
+                f"{'dvdgan-v1' if settings.architecture == 'v1' else 'dvdgan'}:CHECKPOINT`."
+            )
         return cls(generator, settings, task, on, sha256_file(path))
 
     def sample(self, request: SampleRequest) -> np.ndarray:
-        """Samples uint8 ``[N, T, H, W, 3]``, each from its own seed and label, by standing BatchNorm statistics.
+        """Samples uint8 ``[N, T, H, W, 3]``, each from its own seed, label and given frames.
 
         Raises:
-            InputError: labels missing or out of range, or another number of frames than the task's.
+            InputError: labels or given frames missing or of a wrong shape, another number of frames than the task's,
+                or a truncation that is not above 0.
         """
         import torch
 
         from dvdgan import noise
-        from dvdgan.generator import exact_convolutions, to_uint8
+        from dvdgan.generator import exact_convolutions, from_uint8, to_uint8
 
         classes, count = self._generator.num_classes, len(request.seeds)
-        if request.num_frames != self._task.num_frames:
+        if request.num_frames != self._task.predicted_frames:
             raise InputError(
-                f"dvdgan was trained for {self._task.num_frames} frames and {request.num_frames} were asked; "
+                f"{self.name} was trained for {self._task.predicted_frames} frames and {request.num_frames} were asked; "
                 "ask for that many, or train another checkpoint."
             )
+        sigma = 1.0 if request.truncation is None else request.truncation
+        if not 0 < sigma < float("inf"):
+            raise InputError(f"A truncation of {sigma} was asked of {self.name}; give a number above 0, 1 for none.")
         labels = request.labels if self._task.num_classes else np.zeros(count, np.int64)
         if labels is None or labels.shape != (count,) or (count and not 0 <= labels.min() <= labels.max() < classes):
-            raise InputError(f"dvdgan needs one label from 0 to {classes - 1} for each of {count} samples; give those.")
+            raise InputError(
+                f"{self.name} needs one label from 0 to {classes - 1} for each of {count} samples; give those."
+            )
+        context_NTHWC = self._context(request)
         shape = (request.num_frames, self._task.height, self._task.width, 3)
         made = np.empty((count, *shape), np.uint8)
         for start in range(0, count, _CHUNK):
@@ -86,10 +121,27 @@ class DVDGAN(VideoModel):
             y = np.zeros(_CHUNK, np.int64)
             for row, seed in enumerate(seeds):
                 z[row], y[row] = noise.normal(int(seed), self._settings.latent_dim), labels[start + row]
+            given = None
+            if context_NTHWC is not None:
+                filled = np.zeros((_CHUNK, *context_NTHWC.shape[1:]), np.uint8)
+                filled[: len(seeds)] = context_NTHWC[start : start + _CHUNK]
+                given = from_uint8(torch.from_numpy(filled).to(self._device), torch.float32)
+            codes = torch.from_numpy(z * np.float32(sigma)).to(self._device), torch.from_numpy(y).to(self._device)
             with torch.inference_mode(), exact_convolutions():
-                clips = self._generator(torch.from_numpy(z).to(self._device), torch.from_numpy(y).to(self._device))
+                clips = self._generator(*codes, given)
                 made[start : start + len(seeds)] = to_uint8(clips[: len(seeds)])
         return made
+
+    def _context(self, request: SampleRequest) -> np.ndarray | None:
+        """The given frames, checked; None where the task gives none."""
+        task, context_NTHWC = self._task, request.context_NTHWC
+        if not task.context_frames:
+            return None
+        wanted = (len(request.seeds), task.context_frames, task.height, task.width, 3)
+        if context_NTHWC is None or context_NTHWC.shape != wanted or context_NTHWC.dtype != np.uint8:
+            found = "none" if context_NTHWC is None else f"{context_NTHWC.dtype} {list(context_NTHWC.shape)}"
+            raise InputError(f"{self.name} needs given frames uint8 {list(wanted)} and got {found}; give those.")
+        return context_NTHWC
 
     @property
     def checkpoint_sha256(self) -> str:
@@ -104,6 +156,33 @@ class DVDGAN(VideoModel):
     @classmethod
     def train(cls, request: TrainRequest) -> Path:
         """Train (or go on training); see `dvdgan.train.train`."""
+        from dvdgan.config import MODELS
         from dvdgan.train import train
 
-        return train(request)
+        cls.check_task(request.task)
+        return train(request, MODELS[cls.name])
+
+
+class DVDGANv1(DVDGAN):
+    """The generator of the paper's first version: one ConvGRU at 4x4, and self-attention."""
+
+    name = "dvdgan-v1"
+
+
+class DVDGANFP(DVDGAN):
+    """DVD-GAN for frame prediction (arXiv 1907.06571 v2): given frames make the first states of the ConvGRUs."""
+
+    name = "dvdgan-fp"
+
+    @classmethod
+    def check_task(cls, task: ModelTask) -> None:
+        """Refuse a task of the other kind.
+
+        Raises:
+            InputError: the task gives no frames.
+        """
+        if not task.context_frames:
+            raise InputError(
+                f"{cls.name} predicts from given frames and task '{task.name}' gives none; choose a prediction task, "
+                "or the model dvdgan."
+            )

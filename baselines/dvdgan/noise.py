@@ -36,3 +36,8 @@ def labels(seed: int, count: int, num_classes: int) -> np.ndarray:
 def frame_draws(seed: int, count: int, num_frames: int, k: int) -> np.ndarray:
     """For each of `count` clips its own k different frames, int64 ``[count, k]``."""
     return np.argsort(uniform(seed, count, num_frames), axis=1)[:, :k]
+
+
+def crop_corners(seed: int, count: int, spare: int) -> np.ndarray:
+    """For each of `count` clips the row and the column of a window, each from 0 to `spare`, int64 ``[count, 2]``."""
+    return np.minimum((uniform(seed, count, 2) * (spare + 1)).astype(np.int64), spare)

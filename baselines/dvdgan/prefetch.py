@@ -61,7 +61,7 @@ class Prefetch:
                 f"Training clips of task '{task.name}' are {clips.dtype} {list(clips.shape)} where uint8 "
                 f"{list(wanted)} is due; check the data folder and the task file."
             )
-        if labels is None:
+        if labels is None or not task.num_classes:  # data may have labels that the task does not hand out
             labels = np.zeros(count, np.int64)
         if labels.shape != (count,) or labels.min() < 0 or labels.max() >= max(1, task.num_classes):
             raise InputError(

@@ -11,7 +11,8 @@ from PIL import Image
 
 from dvdgan import noise
 from dvdgan.checkpoint import write_atomically
-from dvdgan.generator import Generator, to_uint8
+from dvdgan.generator import Generator, from_uint8, to_uint8
+from vidbench.models import TrainingClips
 
 _STREAM, _ROWS, _MOST_ROWS, _GAP = 5, 8, 32, 2
 
@@ -25,13 +26,23 @@ def tile(clips_NTHWC: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def write_sheet(path: Path, sampler: Generator, latent_dim: int, seed: int, device: torch.device) -> None:
-    """Write a sheet: row i shows class i mod C, at least 8 and at most 32 rows, the same latents in every sheet."""
-    classes = sampler.num_classes
-    rows = min(_MOST_ROWS, classes * -(-_ROWS // classes))
-    labels = torch.arange(rows) % classes
-    z = torch.from_numpy(noise.normal(noise.mix(seed, _STREAM), rows, latent_dim))
-    image = tile(to_uint8(sampler(z.to(device), labels.to(device))))
+def write_sheet(
+    path: Path, sampler: Generator, latent_dim: int, seed: int, device: torch.device, clips: TrainingClips
+) -> None:
+    """Write a sheet: row i shows class i mod C, at least 8 and at most 32 rows, the same latents in every sheet.
+
+    For prediction the rows are 8 training clips, the same in every sheet: their given frames, then what is predicted.
+    """
+    classes, given = sampler.num_classes, sampler.context_frames
+    rows = _ROWS if given else min(_MOST_ROWS, classes * -(-_ROWS // classes))
+    z = torch.from_numpy(noise.normal(noise.mix(seed, _STREAM), rows, latent_dim)).to(device)
+    if given:
+        real_NTHWC, drawn = clips.draw(0, rows)
+        labels = torch.zeros(rows, dtype=torch.int64) if drawn is None or classes == 1 else torch.from_numpy(drawn)
+        context = from_uint8(torch.from_numpy(real_NTHWC[:, :given]).to(device), torch.float32)
+        made = torch.cat([context, sampler(z, labels.to(device), context)], dim=1)
+    else:
+        made = sampler(z, (torch.arange(rows) % classes).to(device))
     png = io.BytesIO()
-    Image.fromarray(image).save(png, format="PNG")
+    Image.fromarray(tile(to_uint8(made))).save(png, format="PNG")
     write_atomically(path, png.getvalue())

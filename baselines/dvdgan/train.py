@@ -20,12 +20,12 @@ from dvdgan.model import DVDGAN
 from dvdgan.parallel import World
 from dvdgan.prefetch import Prefetch
 from dvdgan.sheet import write_sheet
-from dvdgan.update import LOSS_NAMES, Networks, compute_dtype
+from dvdgan.update import Networks, compute_dtype
 from vidbench.models import InputError, TrainRequest
 
 
-def train(request: TrainRequest) -> Path:
-    """Train, or go on with the training found in the output folder.
+def train(request: TrainRequest, base: Settings | None = None) -> Path:
+    """Train, or go on with the training found in the output folder; `base` are the settings that the model starts from.
 
     Stopping and resuming gives the same weights as an unbroken run: bit for bit on the CPU in one process, up to the
     order of floating-point sums on a GPU or with another number of processes.
@@ -47,7 +47,8 @@ def train(request: TrainRequest) -> Path:
             f"The processes of this run find different training states in {request.output}; give an output folder that "
             "all machines share."
         )
-    given = resume_settings(request.settings, stored.settings) if stored else parse_settings(request.settings)
+    texts = request.settings
+    given = resume_settings(texts, stored.settings, base) if stored else parse_settings(texts, base)
     settings = resolve(given, device.type)
     if stored and stored.seed != request.seed:
         raise InputError(
@@ -187,11 +188,12 @@ class _Run:
         per_second = (step - made) / max(now - since, 1e-9)
         clips = per_second * self._settings.d_steps * self._settings.batch_size
         self._since, self._rate = (step, now), f"{clips:.0f} real clips/s"
-        losses = {name: round(float(v), 5) for name, v in zip(LOSS_NAMES, means, strict=True)}
+        names = self._networks.loss_names
+        losses = {name: round(float(v), 5) for name, v in zip(names, means, strict=True)}
         self._journal.write(
             {"step": step, **losses, "steps_per_s": round(per_second, 3), "clips_per_s": round(clips, 1)}
         )
-        self._watch(start, step, float(np.abs(means[:3]).max()))
+        self._watch(start, step, max(abs(v) for name, v in losses.items() if name.startswith("loss_")))
 
     def _watch(self, start: int, step: int, worst: float) -> None:
         """Stop a training whose losses have stayed beyond the bound for some looks in a row."""
@@ -224,17 +226,23 @@ class _Run:
     def _sampler(self, step: int) -> Generator:
         """The averaged generator of a step, made once for sheet, metrics and checkpoint."""
         if self._sampler_made is None or self._sampler_step != step:
-            request = self._request
-            self._sampler_made = make_sampler(
-                self._networks.average, request.task, self._settings, request.seed, self._device
-            )
+            request, settings = self._request, self._settings
+            draws = range(settings.standing_batches if request.task.context_frames else 0)
+            rows = np.arange(settings.batch_size)
+            with Prefetch(
+                request.clips, request.task, draws, settings.batch_size, rows, settings.loader_threads, self._device
+            ) as clips:
+                self._sampler_made = make_sampler(
+                    self._networks.average, request.task, settings, request.seed, self._device, clips.take
+                )
             self._sampler_step = step
         return self._sampler_made
 
     def _sheet(self, step: int) -> None:
         if self._world.is_main:
-            path = self._request.output / f"samples-{step:08d}.png"
-            write_sheet(path, self._sampler(step), self._settings.latent_dim, self._request.seed, self._device)
+            request = self._request
+            path = request.output / f"samples-{step:08d}.png"
+            write_sheet(path, self._sampler(step), self._settings.latent_dim, request.seed, self._device, request.clips)
 
     def _measure(self, step: int) -> None:
         """Metrics of the averaged generator, as a line of their own."""

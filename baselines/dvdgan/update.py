@@ -19,8 +19,10 @@ from dvdgan.losses import discriminator_loss, generator_loss
 from dvdgan.parallel import World
 from vidbench.models import InputError, ModelTask
 
-LOSS_NAMES = ("loss_spatial", "loss_temporal", "loss_generator", "real_spatial", "fake_spatial", "real_temporal",
-              "fake_temporal")  # fmt: skip
+_KINDS: dict[str, type[SpatialDiscriminator] | type[TemporalDiscriminator]] = {
+    "spatial": SpatialDiscriminator,
+    "temporal": TemporalDiscriminator,
+}
 
 Batch = tuple[Tensor, Tensor]
 """Real clips uint8 [N, T, H, W, 3] and labels int64 [N], on the device."""
@@ -63,19 +65,23 @@ class Networks:
         self._batch_size = settings.batch_size
         self._parts = self._world.rows(settings.batch_size, settings.accumulate)
         self.generator = Generator(task, settings)
-        self.spatial = SpatialDiscriminator(task, settings)
-        self.temporal = TemporalDiscriminator(task, settings)
-        for stream, network in enumerate((self.generator, self.spatial, self.temporal)):
-            initialise(network, torch.Generator().manual_seed(noise.mix(seed, 0, stream) >> 32))
+        self.discriminators = nn.ModuleDict(
+            {name: kind(task, settings) for name, kind in _KINDS.items() if settings.discriminators in (name, "both")}
+        )
+        streams = {"generator": 0, "spatial": 1, "temporal": 2}
+        for name, network in (("generator", self.generator), *self.discriminators.items()):
+            initialise(network, torch.Generator().manual_seed(noise.mix(seed, 0, streams[name]) >> 32))
             network.to(device)
+        names = list(self.discriminators)
+        self.loss_names = (*(f"loss_{name}" for name in names), "loss_generator",
+                           *(f"{side}_{name}" for name in names for side in ("real", "fake")))  # fmt: skip
         self.average = {name: p.detach().clone() for name, p in self.generator.named_parameters()}
-        self._discriminators = nn.ModuleDict({"spatial": self.spatial, "temporal": self.temporal})
         betas, fused = (settings.beta1, settings.beta2), device.type == "cuda"
         self._adam_g = torch.optim.Adam(self.generator.parameters(), settings.g_lr, betas, fused=fused)
-        self._adam_d = torch.optim.Adam(self._discriminators.parameters(), settings.d_lr, betas, fused=fused)
+        self._adam_d = torch.optim.Adam(self.discriminators.parameters(), settings.d_lr, betas, fused=fused)
         for norm in batch_norms(self.generator):
             norm.world = self._world
-        self.compiled = Compiled(settings.compile, device, (self.generator, self.spatial, self.temporal))
+        self.compiled = Compiled(settings.compile, device, (self.generator, *self.discriminators.values()))
         self._note = ""
         self._update_average = get_ema_multi_avg_fn(settings.ema_decay)
 
@@ -87,43 +93,73 @@ class Networks:
     def _stream(self, step: int, turn: int, use: int) -> int:
         return noise.mix(self._seed, 1, step, turn, use)
 
-    def _fakes(self, step: int, turn: int, labels_N: Tensor, rows: np.ndarray) -> Tensor:
+    def _fakes(self, step: int, turn: int, labels_N: Tensor, real_NTCHW: Tensor, rows: np.ndarray) -> Tensor:
+        """Fake clips: the given frames of the real clips, where the task gives frames, and what is generated."""
         z = noise.normal(self._stream(step, turn, 0), self._batch_size, self._settings.latent_dim)[rows]
-        latents = torch.from_numpy(z).to(self._device, non_blocking=True)
-        return self.compiled(self.generator)(latents, labels_N, self._dtype)
+        z_NL = torch.from_numpy(z).to(self._device, non_blocking=True)
+        generate = self.compiled(self.generator)
+        if not self._task.context_frames:
+            return generate(z_NL, labels_N, None, self._dtype)
+        context = real_NTCHW[:, : self._task.context_frames]
+        return torch.cat([context, generate(z_NL, labels_N, context, self._dtype)], dim=1)
 
-    def _frames(self, step: int, turn: int, use: int, rows: np.ndarray) -> np.ndarray:
-        stream = self._stream(step, turn, use)
-        return noise.frame_draws(stream, self._batch_size, self._task.num_frames, self._settings.spatial_frames)[rows]
+    def _scores(
+        self, clips_NTCHW: Tensor, labels_N: Tensor, step: int, turn: int, sides: tuple[int, ...], rows: np.ndarray
+    ) -> dict[str, Tensor]:
+        """Scores [N] of whole clips by each discriminator; the spatial one draws from the frames that are not given.
+
+        The clips of a side (real or fake, told apart by number) lie in a row, and each side has draws of its own.
+        """
+        task, k, scores = self._task, self._settings.spatial_frames, {}
+        for name, network in self.discriminators.items():
+            if isinstance(network, SpatialDiscriminator):
+                draws = [
+                    noise.frame_draws(self._stream(step, turn, side), self._batch_size, task.predicted_frames, k)[rows]
+                    for side in sides
+                ]
+                frames = pick_frames(clips_NTCHW, np.concatenate(draws) + task.context_frames)
+                scores[name] = self.compiled(network)(frames, labels_N)
+            else:
+                corners = self._corners(network, step, turn, sides, rows)
+                scores[name] = self.compiled(network)(clips_NTCHW, labels_N, corners)
+        return scores
+
+    def _corners(
+        self, network: nn.Module, step: int, turn: int, sides: tuple[int, ...], rows: np.ndarray
+    ) -> Tensor | None:
+        """Where phi is a crop: the corner of each clip's window, from streams beside those of the frame draws."""
+        if not isinstance(network, TemporalDiscriminator) or network.cropped_side is None:
+            return None
+        spare = self._task.height - network.cropped_side
+        drawn = [
+            noise.crop_corners(self._stream(step, turn, 2 + side), self._batch_size, spare)[rows] for side in sides
+        ]
+        return torch.from_numpy(np.concatenate(drawn)).to(self._device, non_blocking=True)
 
     def _normalise(self, network: nn.Module) -> None:
         normalise_weights(network, self._dtype, self._settings.sn_eps)
 
     def _discriminator_part(self, step: int, turn: int, batch: Batch, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Loss of both discriminators on some rows of the global batch, and what is logged of it, float32 [6]."""
+        """Loss of the discriminators on some rows of the global batch, and the part of `loss_names` that is theirs."""
         clips_NTHWC, labels = batch
         self.compiled.begin_step()
         with torch.no_grad():
-            fake = self._fakes(step, turn, labels, rows)
             real = from_uint8(clips_NTHWC, self._dtype)
-            clips = torch.cat([real, fake])
-            frames = pick_frames(clips, np.concatenate([self._frames(step, turn, use, rows) for use in (1, 2)]))
-            both = torch.cat([labels, labels])
-        real_s, fake_s = self.compiled(self.spatial)(frames, both).chunk(2)
-        real_t, fake_t = self.compiled(self.temporal)(clips, both).chunk(2)
-        loss_s, loss_t = discriminator_loss(real_s, fake_s), discriminator_loss(real_t, fake_t)
-        means = (score.mean() for score in (real_s, fake_s, real_t, fake_t))
-        return loss_s + loss_t, torch.stack([loss_s, loss_t, *means]).detach()
+            clips = torch.cat([real, self._fakes(step, turn, labels, real, rows)])
+        scores = self._scores(clips, torch.cat([labels, labels]), step, turn, (1, 2), rows)
+        halves = [score.chunk(2) for score in scores.values()]
+        losses = [discriminator_loss(real_N, fake_N) for real_N, fake_N in halves]
+        means = (score.mean() for sides in halves for score in sides)
+        return torch.stack(losses).sum(), torch.stack([*losses, *means]).detach()
 
-    def _generator_part(self, step: int, labels: Tensor, rows: np.ndarray) -> Tensor:
-        """Loss of the generator on some rows of the global batch."""
+    def _generator_part(self, step: int, batch: Batch, rows: np.ndarray) -> Tensor:
+        """Loss of the generator on some rows of the global batch, after the given frames of these clips, if any."""
+        clips_NTHWC, labels = batch
         turn = self._settings.d_steps
         self.compiled.begin_step()
-        fake = self._fakes(step, turn, labels, rows)
-        frames = pick_frames(fake, self._frames(step, turn, 1, rows))
-        return generator_loss(self.compiled(self.spatial)(frames, labels)) + generator_loss(
-            self.compiled(self.temporal)(fake, labels)
-        )
+        fake = self._fakes(step, turn, labels, from_uint8(clips_NTHWC, self._dtype), rows)
+        scores = self._scores(fake, labels, step, turn, (1,), rows)
+        return torch.stack([generator_loss(score) for score in scores.values()]).sum()
 
     def _backward(self, losses: Iterable[Tensor]) -> None:
         """Gradients of the mean of the losses of the parts; a part's activations go before the next part's come."""
@@ -150,7 +186,7 @@ class Networks:
                 discriminator step j of step s uses draw s * d_steps + j.
 
         Returns:
-            float32 values in the order of `LOSS_NAMES`, on the device, so that nothing waits for them; means over
+            float32 values in the order of `loss_names`, on the device, so that nothing waits for them; means over
             this process's clips.
         """
         if self.compiled.proven:
@@ -190,23 +226,24 @@ class Networks:
         for turn in range(d_steps):
             clips_NTHWC, labels = real_batch(step * d_steps + turn)
             batches = list(zip(clips_NTHWC.chunk(len(self._parts)), labels.chunk(len(self._parts)), strict=True))
-            self._normalise(self._discriminators)
+            self._normalise(self.discriminators)
             self._adam_d.zero_grad(set_to_none=True)
             logged: list[Tensor] = []
             self._backward(self._discriminator_losses(step, turn, batches, logged))
-            self._world.average_gradients(self._discriminators)
+            self._world.average_gradients(self.discriminators)
             self._adam_d.step()
 
         with torch.no_grad():
-            self._normalise(self._discriminators)
+            self._normalise(self.discriminators)
         self._adam_g.zero_grad(set_to_none=True)
         generator_losses: list[Tensor] = []
-        self._backward(self._generator_losses(step, [labels for _, labels in batches], generator_losses))
+        self._backward(self._generator_losses(step, batches, generator_losses))
         self._world.average_gradients(self.generator)
         self._adam_g.step()
         self._average_generator(step)
         d_values, g_value = torch.stack(logged).mean(0), torch.stack(generator_losses).mean()
-        return torch.cat([d_values[:2], g_value.unsqueeze(0), d_values[2:]])
+        count = len(self.discriminators)
+        return torch.cat([d_values[:count], g_value.unsqueeze(0), d_values[count:]])
 
     def _discriminator_losses(
         self, step: int, turn: int, batches: list[Batch], logged: list[Tensor]
@@ -216,9 +253,9 @@ class Networks:
             logged.append(values)
             yield loss
 
-    def _generator_losses(self, step: int, labels: list[Tensor], logged: list[Tensor]) -> Iterator[Tensor]:
-        for labels_N, rows in zip(labels, self._parts, strict=True):
-            loss = self._generator_part(step, labels_N, rows)
+    def _generator_losses(self, step: int, batches: list[Batch], logged: list[Tensor]) -> Iterator[Tensor]:
+        for batch, rows in zip(batches, self._parts, strict=True):
+            loss = self._generator_part(step, batch, rows)
             logged.append(loss.detach())
             yield loss
 
@@ -234,7 +271,7 @@ class Networks:
     def tensors(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, by name."""
         found = {f"generator/{name}": t for name, t in self.generator.state_dict().items()}
-        found |= {f"discriminators/{name}": t for name, t in self._discriminators.state_dict().items()}
+        found |= {f"discriminators/{name}": t for name, t in self.discriminators.state_dict().items()}
         found |= {f"average/{name}": t for name, t in self.average.items()}
         for owner, network, adam in self._optimisers():
             names = [name for name, _ in network.named_parameters()]
@@ -249,7 +286,7 @@ class Networks:
             owner, rest = name.split("/", 1)
             parts.setdefault(owner, {})[rest] = tensor
         self.generator.load_state_dict(parts["generator"])
-        self._discriminators.load_state_dict(parts["discriminators"])
+        self.discriminators.load_state_dict(parts["discriminators"])
         for name, mean in self.average.items():
             mean.copy_(parts["average"][name])
         for owner, network, adam in self._optimisers():
@@ -260,4 +297,4 @@ class Networks:
             adam.load_state_dict({"state": state, "param_groups": adam.state_dict()["param_groups"]})
 
     def _optimisers(self) -> tuple[tuple[str, nn.Module, torch.optim.Optimizer], ...]:
-        return (("adam_g", self.generator, self._adam_g), ("adam_d", self._discriminators, self._adam_d))
+        return (("adam_g", self.generator, self._adam_g), ("adam_d", self.discriminators, self._adam_d))

@@ -22,7 +22,7 @@ def test_the_paper_s_values_are_the_defaults():
         5e-4,
         2,
         8,
-        2,
+        "2x2",
     )
     assert (settings.latent_dim, settings.embedding_dim, settings.upsampling) == (120, 120, "bilinear")
 
@@ -31,6 +31,7 @@ def test_the_paper_s_values_are_the_defaults():
     ("given", "words"),
     [
         ({"batchsize": "4"}, "did you mean 'batch_size'"),
+        ({"presets": "k600-12x64"}, "did you mean 'preset'"),
         ({"qqq": "4"}, "no setting 'qqq'"),
         ({"ch": "x"}, "whole number"),
         ({"ch": "1.5"}, "whole number"),
@@ -39,6 +40,7 @@ def test_the_paper_s_values_are_the_defaults():
         ({"autotune": "maybe"}, "true or false"),
         ({"g_lr": "fast"}, "give a number"),
         ({"precision": "float16"}, "auto, float32, bfloat16"),
+        ({"phi": "2"}, "identity, 2x2, 4x4, crop"),
         ({"d_multipliers": ""}, "separated by commas"),
         ({"d_multipliers": "1,0"}, "at least 1"),
         ({"ema_decay": "1"}, "below 1"),

@@ -44,24 +44,26 @@ def ready(network: nn.Module, seed: int = 0, plain: bool = True) -> nn.Module:
     return network
 
 
-@pytest.mark.parametrize("given", [4, 1])
-def test_conv_gru_follows_its_equations(given):
+@pytest.mark.parametrize(("given", "starts", "steps"), [(4, False, 1), (1, False, 1), (4, True, 1), (1, True, 2)])
+def test_conv_gru_follows_its_equations(given, starts, steps):
     inputs, state, frames = 3, 5, 4
-    gru = ready(ConvGRU(inputs, state))
+    gru = ready(ConvGRU(inputs, state, steps))
     x = torch.randn(2, given, inputs, 6, 6)
-    got = gru(x, frames).unflatten(0, (2, frames)).detach().numpy()
+    first = torch.rand(2, state, 6, 6) if starts else None
+    got = gru(x, frames, first).unflatten(0, (2, frames)).detach().numpy()
     sigmoid = lambda a: 1 / (1 + np.exp(-a))  # noqa: E731
     (wr, br), (wu, bu), (wc, bc) = (
         (g.weight.detach().numpy(), g.bias.detach().numpy()) for g in (gru.reset, gru.update, gru.candidate)
     )
     for n in range(2):
-        h = np.zeros((state, 6, 6))
+        h = np.zeros((state, 6, 6)) if first is None else first[n].numpy()
         for t in range(frames):
             now = x[n, t if given > 1 else 0].numpy()
-            r = sigmoid(slow_conv(np.concatenate([h, now]), wr, br))
-            u = sigmoid(slow_conv(np.concatenate([h, now]), wu, bu))
-            c = np.maximum(slow_conv(np.concatenate([r * h, now]), wc, bc), 0)
-            h = u * h + (1 - u) * c
+            for _ in range(steps):
+                r = sigmoid(slow_conv(np.concatenate([h, now]), wr, br))
+                u = sigmoid(slow_conv(np.concatenate([h, now]), wu, bu))
+                c = np.maximum(slow_conv(np.concatenate([r * h, now]), wc, bc), 0)
+                h = u * h + (1 - u) * c
             np.testing.assert_allclose(got[n, t], h, rtol=1e-4, atol=1e-5)
 
 

@@ -144,11 +144,11 @@ def test_accumulation_is_one_big_batch_but_for_batchnorm(task, tiny_settings):
     parts, again = first_update(task, {**settings, "accumulate": "4"}, "standing")
     torch.testing.assert_close(again, values, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(gradients(parts), gradients(whole), rtol=1e-3, atol=1e-5)
-    for name in ("generator", "spatial", "temporal"):  # spectral norm iterates as often as for one batch
-        for (key, a), (_, b) in zip(
-            getattr(whole, name).named_buffers(), getattr(parts, name).named_buffers(), strict=True
-        ):
-            torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4, msg=lambda text, k=key: f"{k}: {text}")
+    # Spectral norm iterates as often as for one batch.
+    one, several = ({n: t for n, t in made.tensors().items() if n.endswith(".u")} for made in (whole, parts))
+    assert len(one) > 20
+    for name, tensor in one.items():
+        torch.testing.assert_close(several[name], tensor, rtol=1e-3, atol=1e-4, msg=lambda text, n=name: f"{n}: {text}")
     # By the statistics of the batch they do.
     whole, values = first_update(task, settings)
     parts, again = first_update(task, {**settings, "accumulate": "4"})

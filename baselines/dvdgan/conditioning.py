@@ -1,0 +1,46 @@
+"""The residual tower over the given frames of a prediction: it makes the first states of the generator's ConvGRUs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dvdgan.blocks import DiscriminatorBlock
+from dvdgan.layers import Conv
+
+
+class ContextTower(nn.Module):
+    """Residual blocks as in the spatial discriminator, run on each given frame by itself with the same weights.
+
+    After each block the features of a clip's frames are stacked on channels, oldest first, and a 3x3 convolution and a
+    ReLU turn them into the first state of the ConvGRU of that resolution (paper, prediction figure; DGMR likewise).
+    """
+
+    def __init__(self, num_frames: int, widths: Sequence[int], states: Sequence[int]) -> None:
+        """Build for some number of given frames.
+
+        Args:
+            num_frames: frames given of each clip.
+            widths: channels after each block, finest resolution first; each block halves the resolution.
+            states: channels of the state made after each block, in the same order.
+        """
+        super().__init__()
+        inputs = [3, *widths]
+        self.blocks = nn.ModuleList(
+            DiscriminatorBlock(inputs[i], width, first=i == 0) for i, width in enumerate(widths)
+        )
+        self.mixes = nn.ModuleList(
+            Conv(num_frames * width, state, 3) for width, state in zip(widths, states, strict=True)
+        )
+
+    def forward(self, context_NTCHW: Tensor) -> list[Tensor]:
+        """States [N, S, h, w] for given frames [N, T, 3, H, W] in [-1, 1]: the coarsest resolution, 4x4, first."""
+        clips, frames = context_NTCHW.shape[:2]
+        x = context_NTCHW.flatten(0, 1)
+        states = []
+        for block, mix in zip(self.blocks, self.mixes, strict=True):
+            x = block(x)
+            states.append(torch.relu(mix(x.reshape(clips, frames * x.shape[1], *x.shape[2:]))))
+        return states[::-1]

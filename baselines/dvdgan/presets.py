@@ -1,0 +1,68 @@
+"""Named groups of settings: the paper's own scale for each of its data sets, lengths and resolutions.
+
+The paper prints no channel widths, so they are named here with their reason. The pattern in units of `ch` is BigGAN's
+for each resolution, on both sides, and ch = 48 is what DGMR, of the same lineage, builds on that pattern; v1 states a
+recurrent width of 512, the 16 ch of 4x4, so ch = 32. Batch, steps of the average and learning rates are the paper's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from vidbench.models import InputError
+
+_CH = {"v2": 48, "v1": 32}
+
+_WIDTHS = {
+    64: ((2, 4, 8, 16, 16), (1, 2, 4, 8, 16)),
+    128: ((1, 2, 4, 8, 16, 16), (1, 2, 4, 8, 16, 16)),
+    256: ((1, 2, 4, 8, 8, 16, 16), (1, 2, 4, 8, 8, 16, 16)),
+}
+"""BigGAN's widths of generator and discriminator per resolution, from the image down to 4x4, in units of ch."""
+
+_TRAINING = {"batch_size": 512, "ema_decay": 0.9999, "ema_start": 20_000}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a preset is for; its settings come from `preset_values`.
+
+    Attributes:
+        data: the data set of the paper.
+        num_frames: clip length, given frames included.
+        context_frames: given frames.
+        side: height and width in pixels.
+        num_classes: classes of the data set, 0 where no labels are used.
+    """
+
+    data: str
+    num_frames: int
+    context_frames: int
+    side: int
+    num_classes: int
+
+
+PRESETS: dict[str, Preset] = {
+    "k600-12x64": Preset("Kinetics-600", 12, 0, 64, 600),
+    "k600-12x128": Preset("Kinetics-600", 12, 0, 128, 600),
+    "k600-12x256": Preset("Kinetics-600", 12, 0, 256, 600),
+    "k600-48x64": Preset("Kinetics-600", 48, 0, 64, 600),
+    "k600-48x128": Preset("Kinetics-600", 48, 0, 128, 600),
+    "ucf101-16x128": Preset("UCF-101", 16, 0, 128, 101),
+    "k600-pred-16x64": Preset("Kinetics-600", 16, 5, 64, 0),
+}
+
+
+def preset_values(name: str, architecture: str) -> dict[str, Any]:
+    """The settings that a preset fixes, for one architecture.
+
+    Raises:
+        InputError: no preset of that name.
+    """
+    if name not in PRESETS:
+        raise InputError(f"There is no preset '{name}'; choose one of {', '.join(PRESETS)}.")
+    ch = _CH[architecture]
+    g_multipliers, d_multipliers = _WIDTHS[PRESETS[name].side]
+    widths = {"g_multipliers": g_multipliers, "d_multipliers": d_multipliers}
+    return {"ch": ch, "d_ch": ch, "tower_ch": ch, **widths, **_TRAINING}
