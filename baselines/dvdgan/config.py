@@ -15,6 +15,11 @@ DEFAULT_STEPS = 20_000
 """Generator steps where the request names none; our own choice, the paper makes about 300,000 at batch 512."""
 
 
+AUTO = 0
+"""`batch_size=auto` before `resolve` has replaced it."""
+
+_AUTO_BATCH = {"cuda": 64, "cpu": 8}
+
 _NEVER_ABSENT = object()
 
 
@@ -103,7 +108,12 @@ class Settings:
         True, "Whether each 3-D block of the temporal discriminator halves time too; it does in DGMR, the paper is "
         "silent.", absent=True,
     )  # fmt: skip
-    batch_size: int = _setting(64, "Clips per step; the paper uses 512 on a TPU pod, one GPU holds this.", minimum=2)
+    batch_size: int = _setting(
+        AUTO,
+        "Clips per step over all processes; the paper uses 512 on a TPU pod; auto is 64 on a GPU, which one holds, and "
+        "8 on a CPU, where 20 steps of shapes then take a minute.",
+        minimum=2,
+    )
     d_steps: int = _setting(2, "Discriminator steps per generator step (paper).", minimum=1)
     g_lr: float = _setting(1e-4, "Adam learning rate of the generator (paper v2).", minimum=0)
     d_lr: float = _setting(5e-4, "Adam learning rate of the discriminators (paper v2).", minimum=0)
@@ -141,6 +151,32 @@ class Settings:
     max_minutes: float | None = _setting(
         None, "Stop cleanly after this many minutes; writing the checkpoints comes on top.", minimum=0, free=True
     )
+    accumulate: int = _setting(
+        1,
+        "Parts of a batch computed one after the other, gradients averaged, to fit in memory. Not the same as one big "
+        "batch: BatchNorm sees the clips of a part. Spectral norm iterates once per update, as for one big batch.",
+        minimum=1,
+        absent=1,
+    )
+    compile: str = _setting(
+        "auto",
+        "torch.compile of the networks: auto is default on a GPU and none elsewhere; where compiling fails the log says "
+        "so and training goes on without.",
+        choices=("auto", "none", "default", "reduce-overhead"),
+        free=True,
+    )
+    tensorboard: bool = _setting(
+        False, "Write losses and metrics for TensorBoard too; needs vidbench[tensorboard].", free=True
+    )
+    divergence_bound: float = _setting(
+        1000.0,
+        "Mean loss whose size counts as diverged; losses of runs that learn stay below 100.",
+        minimum=0,
+        free=True,
+    )
+    divergence_looks: int = _setting(
+        3, "Looks in a row with a diverged loss that stop the training; one alone may recover.", minimum=1, free=True
+    )
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
@@ -148,6 +184,8 @@ class Settings:
             if choices and value not in choices:
                 raise InputError(f"Setting '{item.name}' is '{value}'; choose one of {', '.join(choices)}.")
             values = value if isinstance(value, tuple) else (value,)
+            if item.name == "batch_size" and value == AUTO:
+                continue
             if minimum is not None and any(v is not None and not minimum <= v < float("inf") for v in values):
                 raise InputError(f"Setting '{item.name}' is {value}; give a number of at least {minimum:g}.")
         for name in ("g_multipliers", "d_multipliers"):
@@ -174,6 +212,13 @@ MODELS: dict[str, Settings] = {
 """The settings that each registered model starts from."""
 
 
+def resolve(settings: Settings, device_type: str) -> Settings:
+    """The settings with `batch_size=auto` replaced by the number for a kind of device, so that a state records it."""
+    if settings.batch_size != AUTO:
+        return settings
+    return dataclasses.replace(settings, batch_size=_AUTO_BATCH.get(device_type, _AUTO_BATCH["cuda"]))
+
+
 def _field(name: str) -> dataclasses.Field[Any]:
     known = {item.name: item for item in dataclasses.fields(Settings)}
     if name in known:
@@ -187,6 +232,10 @@ def _parse(name: str, text: str) -> Any:
     """The value of one setting from its text."""
     kind = str(_field(name).type)
     text = text.strip()
+    if name == "batch_size" and text in ("auto", str(AUTO)):
+        if text == "auto":
+            return AUTO
+        raise InputError("Setting 'batch_size' is 0; give a number of at least 2, or auto.")
     try:
         if kind.startswith("tuple"):
             return tuple(int(part) for part in text.split(",") if part.strip())
@@ -266,6 +315,8 @@ def resume_settings(given: Mapping[str, str], stored: Settings, base: Settings |
     free: dict[str, Any] = {
         item.name: getattr(base, item.name) for item in dataclasses.fields(Settings) if item.metadata["free"]
     }
+    # The batch that auto stood for at the start holds on any device.
+    given = {name: text for name, text in given.items() if (name, text.strip()) != ("batch_size", "auto")}
     wanted = parse_settings(given, dataclasses.replace(stored, **free))
     for item in dataclasses.fields(Settings):
         old, new = getattr(stored, item.name), getattr(wanted, item.name)
@@ -279,4 +330,7 @@ def resume_settings(given: Mapping[str, str], stored: Settings, base: Settings |
 
 def describe() -> str:
     """One line per setting: name, default and reason."""
-    return "\n".join(f"{item.name}={item.default}: {item.metadata['why']}" for item in dataclasses.fields(Settings))
+    return "\n".join(
+        f"{item.name}={'auto' if item.name == 'batch_size' else item.default}: {item.metadata['why']}"
+        for item in dataclasses.fields(Settings)
+    )

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dvdgan.parallel import World, synced_norm
+
 _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
@@ -154,6 +156,7 @@ class ConditionalBatchNorm(nn.Module):
         super().__init__()
         self.scale, self.shift = Linear(code_dim, channels), Linear(code_dim, channels)
         self.mode, self._eps = "batch", eps
+        self.world: World | None = None  # the processes that share a batch in training; None for this one alone
         self.register_buffer("standing_mean", torch.zeros(num_frames, channels))
         self.register_buffer("standing_var", torch.ones(num_frames, channels))
 
@@ -172,9 +175,11 @@ class ConditionalBatchNorm(nn.Module):
             var, mean = torch.var_mean(by_time.float(), dim=(0, 2, 3), correction=0)
             self.standing_mean += mean.view(frames, channels)
             self.standing_var += var.view(frames, channels)
-        normal = functional.batch_norm(by_time, None, None, training=True, eps=self._eps).view(
-            clips, frames, *x.shape[1:]
-        )
+        if self.world is not None and self.world.size > 1:
+            normal = synced_norm(by_time, self._eps, self.world)
+        else:
+            normal = functional.batch_norm(by_time, None, None, training=True, eps=self._eps)
+        normal = normal.view(clips, frames, *x.shape[1:])
         scale, shift = (p.to(x.dtype)[..., None, None] for p in (scale_N1C, shift_N1C))
         return torch.addcmul(shift, normal, scale).relu().flatten(0, 1)
 

@@ -17,8 +17,8 @@ class Prefetch:
     """Draws numbered batches in order, some ahead. Since a draw is a pure function of its number, threads change nothing."""
 
     def __init__(
-        self, clips: TrainingClips, task: ModelTask, draws: Iterable[int], batch_size: int, threads: int,
-        device: torch.device,
+        self, clips: TrainingClips, task: ModelTask, draws: Iterable[int], batch_size: int, rows: np.ndarray,
+        threads: int, device: torch.device,
     ) -> None:  # fmt: skip
         """Start drawing.
 
@@ -26,11 +26,14 @@ class Prefetch:
             clips: the real clips.
             task: their expected shape.
             draws: numbers of the draws, in the order in which they will be taken.
-            batch_size: clips per draw.
+            batch_size: clips per draw, over all processes.
+            rows: int64, the rows of a draw that this process takes. All draw the whole batch, since a draw is only
+                known as a whole, and keep their own part.
             threads: number of threads; twice as many batches are held ready.
             device: where the batches go.
         """
         self._clips, self._task, self._batch_size, self._device = clips, task, batch_size, device
+        self._rows = rows
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="dvdgan-clips")
         self._draws = iter(draws)
         self._waiting: dict[int, Future[Batch]] = {}
@@ -65,7 +68,7 @@ class Prefetch:
                 f"Training labels of task '{task.name}' are not {count} numbers from 0 to "
                 f"{max(1, task.num_classes) - 1}; check its class list."
             )
-        pair = torch.from_numpy(np.ascontiguousarray(clips)), torch.from_numpy(labels.astype(np.int64))
+        pair = torch.from_numpy(clips[self._rows]), torch.from_numpy(labels[self._rows].astype(np.int64))
         return (pair[0].pin_memory(), pair[1].pin_memory()) if self._device.type == "cuda" else pair
 
     def take(self, draw: int) -> Batch:

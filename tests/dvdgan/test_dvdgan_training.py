@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from dvdgan.config import parse_settings
 from dvdgan.generator import make_sampler
 from dvdgan.model import DVDGAN
 from dvdgan.update import Networks
-from vidbench.models import InputError
+from vidbench.models import InputError, SampleRequest
 
 
 def test_a_stopped_and_resumed_training_equals_an_unbroken_one(tmp_path, request_for):
@@ -153,3 +154,99 @@ def test_it_learns_the_colour_of_each_class(task, tiny_settings):
 def test_importing_loads_no_torch():
     code = "import sys, dvdgan, dvdgan.model, dvdgan.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_where_compiling_fails_the_log_says_so_and_the_training_is_the_one_without(tmp_path, request_for, monkeypatch):
+    def broken(network, **how):
+        def call(*args):
+            if network.__class__.__name__ == "TemporalDiscriminator":  # late: the generator has run by then
+                raise RuntimeError("no compiler here\nand more lines")
+            return network(*args)
+
+        return call
+
+    plain = DVDGAN.train(request_for(tmp_path / "plain", 2))
+    monkeypatch.setattr(torch, "compile", broken)
+    said = []
+    request = dataclasses.replace(request_for(tmp_path / "compiled", 2, compile="default"), say=said.append)
+    path = DVDGAN.train(request)
+    assert said == ["compile=default failed (RuntimeError: no compiler here); training goes on without compiling."]
+    notes = [json.loads(line) for line in (path.parent / "train.jsonl").read_text().splitlines()]
+    assert [line["note"] for line in notes if line.get("event") == "note"] == said
+    states = [load_file(checkpoint.state_path(folder.parent, 2)) for folder in (plain, path)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_losses_beyond_the_bound_for_some_looks_stop_the_training(tmp_path, request_for):
+    with pytest.raises(
+        InputError, match=r"divergence_bound=0\.001, in 3 looks in a row, from step 1 to 6 .*; no state from before"
+    ):
+        DVDGAN.train(request_for(tmp_path / "a", 8, divergence_bound="0.001"))
+    DVDGAN.train(request_for(tmp_path / "b", 2))
+    with pytest.raises(InputError, match=r"from step 3 to 6 .*last good state is .*state-00000002\.safetensors"):
+        DVDGAN.train(request_for(tmp_path / "b", 8, divergence_bound="0.001", divergence_looks="2"))
+
+
+def test_the_batch_that_auto_stands_for_is_said_and_recorded(tmp_path, request_for):
+    said = []
+    request = dataclasses.replace(request_for(tmp_path, 1, batch_size="auto"), say=said.append)
+    DVDGAN.train(request)
+    assert said == ["batch_size=auto is 8 clips on cpu"]
+    header = json.loads((tmp_path / "train.jsonl").read_text().splitlines()[0])
+    assert header["settings"]["batch_size"] == 8
+    DVDGAN.train(request_for(tmp_path, 2, batch_size="auto"))
+    assert checkpoint.find_training(tmp_path, request.task).settings.batch_size == 8
+
+
+def test_metrics_are_asked_for_at_their_steps_and_of_the_averaged_generator(tmp_path, request_for, task):
+    asked = []
+
+    def measure(model):
+        asked.append(model.sample(ask(task)))
+        return {"fvd-shapes": 1.5 + len(asked)}
+
+    request = dataclasses.replace(request_for(tmp_path, 5), measure_every=2, measure=measure)
+    path = DVDGAN.train(request)
+    lines = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    points = [(line["step"], line["metrics"]) for line in lines if line.get("event") == "metrics"]
+    assert points == [(2, {"fvd-shapes": 2.5}), (4, {"fvd-shapes": 3.5}), (5, {"fvd-shapes": 4.5})]
+    loaded = DVDGAN.load(path, task, "cpu").sample(ask(task))
+    assert np.array_equal(asked[-1], loaded)
+    assert not np.array_equal(asked[0], loaded)
+
+
+def ask(task):
+    seeds = np.arange(3, dtype=np.uint64)
+    return SampleRequest(np.arange(3), seeds, np.arange(3), None, task.num_frames)
+
+
+def test_tensorboard_is_refused_in_a_sentence_where_it_is_not_installed(tmp_path, request_for, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(InputError, match=r"install vidbench\[tensorboard\]"):
+        DVDGAN.train(request_for(tmp_path / "t", 1, tensorboard="true"))
+    assert not (tmp_path / "t").exists()
+
+
+def test_tensorboard_gets_losses_and_metrics(tmp_path, request_for, monkeypatch):
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            assert folder == str(tmp_path / "tensorboard")
+
+        def add_scalar(self, name, value, step):
+            written.append((name, step))
+
+        def close(self):
+            written.append("closed")
+
+    module = types.ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = Writer
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    request = dataclasses.replace(
+        request_for(tmp_path, 2, tensorboard="true"), measure_every=2, measure=lambda model: {"fvd-shapes": 2.0}
+    )
+    DVDGAN.train(request)
+    assert {("loss_spatial", 2), ("loss_generator", 2), ("fvd-shapes", 2)} <= set(written)
+    assert ("step", 2) not in written
+    assert written[-1] == "closed"

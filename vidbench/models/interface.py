@@ -104,6 +104,13 @@ class TrainRequest:
         device: a torch device string, e.g. ``"cpu"`` or ``"cuda"``.
         settings: ``--set key=value`` pairs, as text; an unknown key is an `InputError`.
         progress: called as ``progress(done, total, text)`` once per step; prints nothing to stdout.
+        say: called with a sentence for the person who waits, e.g. what an automatic setting became.
+        measure_every: steps between measurements; None where none are wanted.
+        measure: called with a model that samples as it would be loaded now; returns the task's metrics by id, on few
+            samples: points of a training curve, not results.
+
+    Under torchrun ``train`` is called by every process, with torch.distributed started and one device each; only the
+    first may write, and only there is anything shown.
     """
 
     task: ModelTask
@@ -114,6 +121,9 @@ class TrainRequest:
     device: str
     settings: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[int, int, str], None] = lambda done, total, text: None
+    say: Callable[[str], None] = lambda text: None
+    measure_every: int | None = None
+    measure: Callable[[VideoModel], Mapping[str, float]] = lambda model: {}
 
 
 class VideoModel(ABC):

@@ -1,0 +1,52 @@
+"""torch.compile for training, where it pays: by setting, per network, and given up as a whole where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def choose_mode(setting: str, device: torch.device) -> str:
+    """What `compile=auto` means on a device; any other choice stands."""
+    if setting != "auto":
+        return setting
+    return "default" if device.type == "cuda" else "none"
+
+
+class Compiled:
+    """The form in which each network is called: compiled, or as it is.
+
+    The networks keep their parameters; only calls go another way. Weights are normalised outside of them and come in
+    as inputs, so a compiled network holds for every step.
+
+    Attributes:
+        mode: ``none``, ``default`` or ``reduce-overhead``.
+        proven: whether an update has gone through in this mode.
+    """
+
+    def __init__(self, setting: str, device: torch.device, networks: tuple[nn.Module, ...]) -> None:
+        self.mode = choose_mode(setting, device)
+        self._calls: dict[int, Callable[..., Any]] = {id(network): network for network in networks}
+        self._networks = networks
+        self.proven = self.mode == "none"
+        if self.mode != "none":
+            # Batches have one size each for real and fake together and for fake alone: one graph for each, no guards
+            # on sizes.
+            self._calls = {id(network): torch.compile(network, mode=self.mode, dynamic=False) for network in networks}
+
+    def __call__(self, network: nn.Module) -> Callable[..., Any]:
+        """The form of one of the networks."""
+        return self._calls[id(network)]
+
+    def begin_step(self) -> None:
+        """Tell CUDA graphs that results of earlier calls may be overwritten."""
+        if self.mode == "reduce-overhead":
+            torch.compiler.cudagraph_mark_step_begin()
+
+    def give_up(self) -> None:
+        """Call the networks as they are from now on."""
+        self.mode, self.proven = "none", True
+        self._calls = {id(network): network for network in self._networks}

@@ -1,0 +1,134 @@
+"""One training over several processes: which rows a process has, averages of gradients, BatchNorm over all of them.
+
+Plain all-reduces rather than DistributedDataParallel: weights are normalised outside the modules, once per update and
+shared by all uses, two discriminators share one backward pass, and an update may run several of them (accumulation);
+DDP would have to be told about each. What is lost is the overlap of communication with the backward pass.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, distributed, nn
+
+from vidbench.models import InputError
+
+
+class World:
+    """The processes of one training; a single one where torch.distributed was not started."""
+
+    def __init__(self, device: torch.device) -> None:
+        """Join: NCCL between GPUs, gloo between CPUs. Every process of the run must come here."""
+        running = distributed.is_available() and distributed.is_initialized()
+        self.size = distributed.get_world_size() if running else 1
+        self.rank = distributed.get_rank() if running else 0
+        self._device, self._group = device, None
+        if self.size > 1:
+            if device.type == "cuda":
+                torch.cuda.set_device(device)
+            # Hours, not minutes: the others wait while the first process writes, draws sheets and measures.
+            limit = datetime.timedelta(hours=12)
+            backend = "nccl" if device.type == "cuda" else "gloo"
+            self._group = distributed.new_group(backend=backend, timeout=limit)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes."""
+        return self.rank == 0
+
+    def rows(self, batch_size: int, accumulate: int) -> list[np.ndarray]:
+        """The rows of the global batch that are this process's, one int64 array per part of the accumulation.
+
+        Part a is the same run of rows for any number of processes, divided among them in order.
+
+        Raises:
+            InputError: the batch does not divide, or a part has fewer than 2 clips.
+        """
+        if batch_size % (self.size * accumulate) or batch_size // accumulate < 2:
+            raise InputError(
+                f"A batch of {batch_size} clips does not divide among {self.size} processes with accumulate="
+                f"{accumulate} and 2 clips or more per part; set batch_size to a multiple of "
+                f"{max(2, self.size) * accumulate}."
+            )
+        parts = np.arange(batch_size).reshape(accumulate, self.size, -1)
+        return [part[self.rank] for part in parts]
+
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        """Replace each tensor by its mean over the processes, in place; one message for all of them."""
+        if self.size == 1:
+            return
+        wanted = list(tensors)
+        flat = torch.cat([tensor.flatten() for tensor in wanted])
+        distributed.all_reduce(flat, group=self._group)
+        flat /= self.size
+        for tensor, mean in zip(wanted, flat.split([tensor.numel() for tensor in wanted]), strict=True):
+            tensor.copy_(mean.view_as(tensor))
+
+    def average_gradients(self, network: nn.Module) -> None:
+        """Make the gradients those of the global batch: each process took the mean over its own equal share."""
+        self.average([p.grad for p in network.parameters() if p.grad is not None])
+
+    def agree(self, value: int) -> int:
+        """The first process's value, on all of them."""
+        if self.size == 1:
+            return value
+        shared = torch.tensor([value], dtype=torch.int64, device=self._device)
+        distributed.broadcast(shared, src=0, group=self._group)
+        return int(shared.item())
+
+    def all_agree(self, value: int) -> bool:
+        """Whether all processes hold one value."""
+        if self.size == 1:
+            return True
+        return len(set(self.gather(torch.tensor([value], device=self._device)).flatten().tolist())) == 1
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """The tensors of all processes, stacked on a new first axis."""
+        parts = [torch.empty_like(tensor) for _ in range(self.size)]
+        distributed.all_gather(parts, tensor.contiguous(), group=self._group)
+        return torch.stack(parts)
+
+
+class _SyncedNorm(torch.autograd.Function):
+    """See `synced_norm`; the derivative is BatchNorm's, with its two means taken over all processes."""
+
+    @staticmethod
+    def forward(ctx: Any, x_NCHW: Tensor, eps: float, world: World) -> Tensor:
+        x = x_NCHW.float()
+        var, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
+        # Means and variances of equal shares combine without the cancellation that sums of squares suffer.
+        all_RSC = world.gather(torch.stack([mean, var]))
+        means, variances = all_RSC.unbind(1)
+        mean = means.mean(0)
+        var = variances.mean(0) + means.var(0, correction=0)
+        scale = torch.rsqrt(var + eps)
+        ctx.save_for_backward(x_NCHW, mean, scale)
+        ctx.world = world
+        return ((x - mean[:, None, None]) * scale[:, None, None]).to(x_NCHW.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        x_NCHW, mean, scale = ctx.saved_tensors
+        grad = grads[0].float()
+        normal = (x_NCHW.float() - mean[:, None, None]) * scale[:, None, None]
+        means = torch.stack([grad.mean((0, 2, 3)), (grad * normal).mean((0, 2, 3))])
+        ctx.world.average([means])
+        inner = grad - means[0, :, None, None] - normal * means[1, :, None, None]
+        return (inner * scale[:, None, None]).to(x_NCHW.dtype), None, None
+
+
+@torch.compiler.disable
+def synced_norm(x_NCHW: Tensor, eps: float, world: World) -> Tensor:
+    """BatchNorm without affine over the clips and pixels of all processes; statistics in float32.
+
+    Args:
+        x_NCHW: this process's maps, as many as each other process has.
+        eps: added to the variance.
+        world: the processes.
+    """
+    out: Tensor = _SyncedNorm.apply(x_NCHW, eps, world)
+    return out
