@@ -20,8 +20,9 @@ from typing import Any
 
 import torch
 
-from dvdgan.config import AUTO, Settings, parse_settings, resolve
+from dvdgan.config import AUTO, MODELS, Settings, parse_settings, resolve
 from dvdgan.journal import device_name, versions
+from dvdgan.presets import PRESETS
 from dvdgan.update import Networks, compute_dtype
 from vidbench.models import InputError, ModelTask
 
@@ -84,8 +85,6 @@ def _cases(
     if shape is not None:
         frames, context, side, classes = (int(part) for part in shape.split("x"))
         return [("none", _task(frames, context, side, classes), _values(model, given))]
-    from dvdgan.presets import PRESETS
-
     cases = []
     for name in presets or []:
         if name not in PRESETS:
@@ -97,10 +96,9 @@ def _cases(
 
 
 def _values(model: str, given: dict[str, str]) -> dict[str, Any]:
-    from dvdgan import config
-
-    base: Settings = getattr(config, "MODELS", {}).get(model, Settings())
-    settings = parse_settings(given, base)
+    if model not in MODELS:
+        raise InputError(f"There is no model '{model}'; known are {', '.join(MODELS)}.")
+    settings = parse_settings(given, MODELS[model])
     return {name: getattr(settings, name) for name in settings.to_values()}
 
 
@@ -176,8 +174,8 @@ def _measure(task: ModelTask, settings: Settings, args: argparse.Namespace, devi
         "warm_up_seconds": [round(value, 3) for value in warm_up],
         "real_clips_per_second": round(clips, 2),
         "parameters": {
-            name: sum(p.numel() for p in getattr(networks, name).parameters())
-            for name in ("generator", "spatial", "temporal")
+            name: sum(p.numel() for p in network.parameters())
+            for name, network in (("generator", networks.generator), *networks.discriminators.items())
         },
         "peak_memory_gib": round(torch.cuda.max_memory_allocated(device) / 2**30, 3) if cuda else None,
         "estimate": {
