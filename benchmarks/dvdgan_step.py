@@ -118,11 +118,11 @@ def _search(task: ModelTask, values: dict[str, Any], args: argparse.Namespace, d
         try:
             row = _measure(task, Settings(**(values | {"batch_size": batch})), args, device)
             return row | {"did_not_fit": refused}
-        except torch.cuda.OutOfMemoryError as error:
+        except RuntimeError as error:  # out of memory, or more elements than a kernel can count
             failure = str(error).splitlines()[0]
         # Only here, with the exception and its frames gone, can what they held be given back.
         _release(device)
-        refused.append(batch)
+        refused.append({"batch_size": batch, "why": failure[:200]})
         if args.batch or batch // 2 < SMALLEST:
             return {"failed": failure, "did_not_fit": refused}
         batch //= 2

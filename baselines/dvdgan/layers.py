@@ -189,6 +189,9 @@ def batch_norms(network: nn.Module) -> Iterator[ConditionalBatchNorm]:
     return (module for module in network.modules() if isinstance(module, ConditionalBatchNorm))
 
 
+MOST_OUTPUTS = 2**31 - 1
+
+
 class GeneratorBlock(nn.Module):
     """BN-ReLU-up-conv3-BN-ReLU-conv3 plus the shortcut up-conv1 (paper, block figure).
 
@@ -213,7 +216,10 @@ class GeneratorBlock(nn.Module):
             return x
         # On a GPU the kernel for the other layout uses one thread per output pixel: at 8x8 it took 60 ms, not 1.
         x = x.contiguous(memory_format=torch.channels_last)
-        return functional.interpolate(x, scale_factor=2, mode=self._upsampling)
+        # That kernel counts its outputs in 32 bits, and a big batch of long clips has more: each frame stands alone.
+        parts = x.chunk(-(-4 * x.numel() // MOST_OUTPUTS))
+        frames = [functional.interpolate(part, scale_factor=2, mode=self._upsampling) for part in parts]
+        return frames[0] if len(frames) == 1 else torch.cat(frames)
 
     def forward(self, x: Tensor, code_ND: Tensor) -> Tensor:
         """Map [N * T, inputs, H, W] to [N * T, outputs, H or 2H, W or 2W]."""

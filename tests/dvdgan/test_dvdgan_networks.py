@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dvdgan import noise
+from dvdgan import layers, noise
 from dvdgan.config import parse_settings
 from dvdgan.discriminators import ProjectionHead, SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator, from_uint8, group_widths, resolution_groups, to_uint8
@@ -169,3 +169,12 @@ def test_settings_that_do_not_fit_the_task_are_refused(task, tiny_settings, sett
     settings = parse_settings({**tiny_settings, **setting})
     with pytest.raises(InputError, match=next(iter(setting))):
         Networks(task, settings, 0, torch.device("cpu"))
+
+
+def test_upsampling_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = layers.GeneratorBlock(3, 3, 2, 1, 1e-5, "bilinear")
+    x = torch.randn(5, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    whole = block._up(x)
+    monkeypatch.setattr(layers, "MOST_OUTPUTS", whole[:2].numel())
+    assert torch.equal(block._up(x), whole)
+    assert whole.shape == (5, 3, 8, 8)
