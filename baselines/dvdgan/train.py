@@ -95,7 +95,8 @@ class _Run:
         self._since, self._rate = (0, time.monotonic()), ""
         self._diverged_since: int | None = None
         self._diverged_looks = 0
-        self._sampler_step, self._sampler_made = -1, None
+        self._sampler_step = -1
+        self._sampler_made: Generator | None = None
 
     def steps(self, first: int, deadline: float) -> int:
         """Make steps until the total or the deadline; returns the number of steps made in all."""

@@ -85,7 +85,10 @@ def main() -> None:
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":
             raise
-        code = _refuse("Error: The GPU has too little memory for this batch: give a smaller --batch-size.")
+        code = _refuse(
+            "Error: The GPU has too little memory for this batch: give a smaller --batch-size, or in training "
+            "--set batch_size or --set accumulate."
+        )
     sys.stdout.flush()
     sys.exit(code if isinstance(code, int) else 0)
 
