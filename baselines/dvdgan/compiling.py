@@ -8,12 +8,29 @@ from typing import Any
 import torch
 from torch import nn
 
+from vidbench.models import InputError
 
-def choose_mode(setting: str, device: torch.device) -> str:
-    """What `compile=auto` means on a device; any other choice stands."""
+
+def choose_mode(setting: str, device: torch.device, alone: bool) -> str:
+    """What a choice of the setting `compile` means.
+
+    Args:
+        setting: the choice; any but ``auto`` stands.
+        device: where the training runs.
+        alone: whether one process makes the update in one part. Only then is an update one recording: exchanges with
+            other processes are not recorded.
+
+    Raises:
+        InputError: graphs are asked for where they cannot be.
+    """
+    possible = device.type == "cuda" and alone
+    if setting == "graphs" and not possible:
+        raise InputError(
+            "Setting compile=graphs records an update on one GPU, in one process with accumulate=1; set compile=auto."
+        )
     if setting != "auto":
         return setting
-    return "default" if device.type == "cuda" else "none"
+    return "graphs" if possible else "none"
 
 
 class Compiled:
@@ -23,16 +40,16 @@ class Compiled:
     as inputs, so a compiled network holds for every step.
 
     Attributes:
-        mode: ``none``, ``default`` or ``reduce-overhead``.
+        mode: ``none``, ``graphs`` (see `dvdgan.graphs`), ``default`` or ``reduce-overhead``.
         proven: whether an update has gone through in this mode.
     """
 
-    def __init__(self, setting: str, device: torch.device, networks: tuple[nn.Module, ...]) -> None:
-        self.mode = choose_mode(setting, device)
+    def __init__(self, mode: str, networks: tuple[nn.Module, ...]) -> None:
+        self.mode = mode
         self._calls: dict[int, Callable[..., Any]] = {id(network): network for network in networks}
         self._networks = networks
         self.proven = self.mode == "none"
-        if self.mode != "none":
+        if self.mode in ("default", "reduce-overhead"):
             # Batches have one size each for real and fake together and for fake alone: one graph for each, no guards
             # on sizes.
             self._calls = {id(network): torch.compile(network, mode=self.mode, dynamic=False) for network in networks}

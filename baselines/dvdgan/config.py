@@ -160,9 +160,10 @@ class Settings:
     )
     compile: str = _setting(
         "auto",
-        "torch.compile of the networks: auto is default on a GPU and none elsewhere; where compiling fails the log says "
-        "so and training goes on without.",
-        choices=("auto", "none", "default", "reduce-overhead"),
+        "How updates are launched: graphs records one as a CUDA graph, default and reduce-overhead are modes of "
+        "torch.compile; auto is graphs for one process on a GPU with accumulate=1 and none elsewhere. Where recording or "
+        "compiling fails the log says so and training goes on without.",
+        choices=("auto", "none", "graphs", "default", "reduce-overhead"),
         free=True,
     )
     tensorboard: bool = _setting(

@@ -117,8 +117,9 @@ def normalise_weights(network: nn.Module, dtype: torch.dtype, eps: float) -> Non
             v_LC1 = functional.normalize(weights_LRC.transpose(1, 2) @ u_LR1, dim=1, eps=eps)
             u_LR1 = functional.normalize(weights_LRC @ v_LC1, dim=1, eps=eps)
         sigma_L11 = (u_LR1 * (weights_LRC @ v_LC1)).sum(1, keepdim=True).clamp_min(eps)
-        for layer, weight, u in zip(layers, (weights_LRC / sigma_L11).unbind(), u_LR1.squeeze(2).unbind(), strict=True):
-            layer.u = u
+        # In place: a recorded update finds its vectors where it left them.
+        torch._foreach_copy_([layer.u for layer in layers], list(u_LR1.squeeze(2).unbind()))
+        for layer, weight in zip(layers, (weights_LRC / sigma_L11).unbind(), strict=True):
             layer.set_effective(weight.view(layer.weight.shape), dtype)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,10 +11,11 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from dvdgan import noise
-from dvdgan.compiling import Compiled
+from dvdgan.compiling import Compiled, choose_mode
 from dvdgan.config import Settings
 from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator, from_uint8
+from dvdgan.graphs import Replayed
 from dvdgan.layers import batch_norms, initialise, normalise_weights
 from dvdgan.losses import discriminator_loss, generator_loss
 from dvdgan.parallel import World
@@ -35,10 +37,43 @@ def compute_dtype(settings: Settings, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if settings.precision == "bfloat16" else torch.float32
 
 
-def pick_frames(clips_NTCHW: Tensor, frames_NK: np.ndarray) -> Tensor:
-    """Frames [N, k, C, H, W]: of each clip its own."""
+def pick_frames(clips_NTCHW: Tensor, frames_NK: Tensor) -> Tensor:
+    """Frames [N, k, C, H, W]: of each clip its own, by int64 numbers on its device."""
     rows = torch.arange(clips_NTCHW.shape[0], device=clips_NTCHW.device).unsqueeze(1)
-    return clips_NTCHW[rows, torch.from_numpy(frames_NK).to(clips_NTCHW.device, non_blocking=True)]
+    return clips_NTCHW[rows, frames_NK]
+
+
+class Part(NamedTuple):
+    """What one backward pass of an update starts from, on the device. M counts the clips of all sides: real, then fake.
+
+    Attributes:
+        clips_NTHWC: real clips uint8.
+        labels_N: their labels int64.
+        z_NL: latents of the fakes, float32.
+        frames_MK: for the spatial discriminator, which frames of each clip int64; None without one.
+        corners_M2: where phi is a crop, the corner of each clip's window int64; None elsewhere.
+    """
+
+    clips_NTHWC: Tensor
+    labels_N: Tensor
+    z_NL: Tensor
+    frames_MK: Tensor | None
+    corners_M2: Tensor | None
+
+
+Turns = list[list[Part]]
+"""The parts of each discriminator step, and of the generator step last."""
+
+
+def tensors_of(turns: Turns) -> list[Tensor]:
+    """All tensors of an update, in order."""
+    return [tensor for turn in turns for part in turn for tensor in part if tensor is not None]
+
+
+def refilled(turns: Turns, tensors: Sequence[Tensor]) -> Turns:
+    """The same turns with other tensors, in the order of `tensors_of`."""
+    rest = iter(tensors)
+    return [[Part._make(None if old is None else next(rest) for old in part) for part in turn] for turn in turns]
 
 
 class Networks:
@@ -77,12 +112,15 @@ class Networks:
                            *(f"{side}_{name}" for name in names for side in ("real", "fake")))  # fmt: skip
         self.average = {name: p.detach().clone() for name, p in self.generator.named_parameters()}
         betas, fused = (settings.beta1, settings.beta2), device.type == "cuda"
-        self._adam_g = torch.optim.Adam(self.generator.parameters(), settings.g_lr, betas, fused=fused)
-        self._adam_d = torch.optim.Adam(self.discriminators.parameters(), settings.d_lr, betas, fused=fused)
+        mode = choose_mode(settings.compile, device, alone=self._world.size == settings.accumulate == 1)
+        how = {"fused": fused, "capturable": mode == "graphs"}
+        self._adam_g = torch.optim.Adam(self.generator.parameters(), settings.g_lr, betas, **how)
+        self._adam_d = torch.optim.Adam(self.discriminators.parameters(), settings.d_lr, betas, **how)
         for norm in batch_norms(self.generator):
             norm.world = self._world
-        self.compiled = Compiled(settings.compile, device, (self.generator, *self.discriminators.values()))
+        self.compiled = Compiled(mode, (self.generator, *self.discriminators.values()))
         self._note = ""
+        self._replayed: Replayed | None = None
         self._update_average = get_ema_multi_avg_fn(settings.ema_decay)
 
     @property
@@ -93,72 +131,76 @@ class Networks:
     def _stream(self, step: int, turn: int, use: int) -> int:
         return noise.mix(self._seed, 1, step, turn, use)
 
-    def _fakes(self, step: int, turn: int, labels_N: Tensor, real_NTCHW: Tensor, rows: np.ndarray) -> Tensor:
-        """Fake clips: the given frames of the real clips, where the task gives frames, and what is generated."""
+    def _part(self, step: int, turn: int, batch: Batch, rows: np.ndarray) -> Part:
+        """Draw latents, frames and crops for some rows of the global batch; the generator's turn has no real side."""
+        sides = (1,) if turn == self._settings.d_steps else (1, 2)
         z = noise.normal(self._stream(step, turn, 0), self._batch_size, self._settings.latent_dim)[rows]
-        z_NL = torch.from_numpy(z).to(self._device, non_blocking=True)
+        frames, corners = self._frames(step, turn, sides, rows), self._corners(step, turn, sides, rows)
+        return Part(
+            *batch, self._there(z), *(None if drawn is None else self._there(drawn) for drawn in (frames, corners))
+        )
+
+    def _there(self, values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values).to(self._device, non_blocking=True)
+
+    def _frames(self, step: int, turn: int, sides: tuple[int, ...], rows: np.ndarray) -> np.ndarray | None:
+        """Which frames the spatial discriminator sees, among those that are not given; each side has draws of its own."""
+        if "spatial" not in self.discriminators:
+            return None
+        task, k, size = self._task, self._settings.spatial_frames, self._batch_size
+        drawn = [
+            noise.frame_draws(self._stream(step, turn, side), size, task.predicted_frames, k)[rows] for side in sides
+        ]
+        return np.concatenate(drawn) + task.context_frames
+
+    def _corners(self, step: int, turn: int, sides: tuple[int, ...], rows: np.ndarray) -> np.ndarray | None:
+        """Where phi is a crop: the corner of each clip's window, from streams beside those of the frame draws."""
+        sides_of_crops = [getattr(network, "cropped_side", None) for network in self.discriminators.values()]
+        cropped = next((side for side in sides_of_crops if side is not None), None)
+        if cropped is None:
+            return None
+        spare = self._task.height - cropped
+        streams = [self._stream(step, turn, 2 + side) for side in sides]
+        return np.concatenate([noise.crop_corners(stream, self._batch_size, spare)[rows] for stream in streams])
+
+    def _fakes(self, part: Part, real_NTCHW: Tensor) -> Tensor:
+        """Fake clips: the given frames of the real clips, where the task gives frames, and what is generated."""
         generate = self.compiled(self.generator)
         if not self._task.context_frames:
-            return generate(z_NL, labels_N, None, self._dtype)
+            return generate(part.z_NL, part.labels_N, None, self._dtype)
         context = real_NTCHW[:, : self._task.context_frames]
-        return torch.cat([context, generate(z_NL, labels_N, context, self._dtype)], dim=1)
+        return torch.cat([context, generate(part.z_NL, part.labels_N, context, self._dtype)], dim=1)
 
-    def _scores(
-        self, clips_NTCHW: Tensor, labels_N: Tensor, step: int, turn: int, sides: tuple[int, ...], rows: np.ndarray
-    ) -> dict[str, Tensor]:
-        """Scores [N] of whole clips by each discriminator; the spatial one draws from the frames that are not given.
-
-        The clips of a side (real or fake, told apart by number) lie in a row, and each side has draws of its own.
-        """
-        task, k, scores = self._task, self._settings.spatial_frames, {}
+    def _scores(self, clips_MTCHW: Tensor, labels_M: Tensor, part: Part) -> dict[str, Tensor]:
+        """Scores [M] of whole clips by each discriminator; the spatial one sees the drawn frames alone."""
+        scores = {}
         for name, network in self.discriminators.items():
-            if isinstance(network, SpatialDiscriminator):
-                draws = [
-                    noise.frame_draws(self._stream(step, turn, side), self._batch_size, task.predicted_frames, k)[rows]
-                    for side in sides
-                ]
-                frames = pick_frames(clips_NTCHW, np.concatenate(draws) + task.context_frames)
-                scores[name] = self.compiled(network)(frames, labels_N)
+            if isinstance(network, SpatialDiscriminator) and part.frames_MK is not None:
+                scores[name] = self.compiled(network)(pick_frames(clips_MTCHW, part.frames_MK), labels_M)
             else:
-                corners = self._corners(network, step, turn, sides, rows)
-                scores[name] = self.compiled(network)(clips_NTCHW, labels_N, corners)
+                scores[name] = self.compiled(network)(clips_MTCHW, labels_M, part.corners_M2)
         return scores
-
-    def _corners(
-        self, network: nn.Module, step: int, turn: int, sides: tuple[int, ...], rows: np.ndarray
-    ) -> Tensor | None:
-        """Where phi is a crop: the corner of each clip's window, from streams beside those of the frame draws."""
-        if not isinstance(network, TemporalDiscriminator) or network.cropped_side is None:
-            return None
-        spare = self._task.height - network.cropped_side
-        drawn = [
-            noise.crop_corners(self._stream(step, turn, 2 + side), self._batch_size, spare)[rows] for side in sides
-        ]
-        return torch.from_numpy(np.concatenate(drawn)).to(self._device, non_blocking=True)
 
     def _normalise(self, network: nn.Module) -> None:
         normalise_weights(network, self._dtype, self._settings.sn_eps)
 
-    def _discriminator_part(self, step: int, turn: int, batch: Batch, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _discriminator_part(self, part: Part) -> tuple[Tensor, Tensor]:
         """Loss of the discriminators on some rows of the global batch, and the part of `loss_names` that is theirs."""
-        clips_NTHWC, labels = batch
         self.compiled.begin_step()
         with torch.no_grad():
-            real = from_uint8(clips_NTHWC, self._dtype)
-            clips = torch.cat([real, self._fakes(step, turn, labels, real, rows)])
-        scores = self._scores(clips, torch.cat([labels, labels]), step, turn, (1, 2), rows)
+            real = from_uint8(part.clips_NTHWC, self._dtype)
+            clips = torch.cat([real, self._fakes(part, real)])
+        scores = self._scores(clips, torch.cat([part.labels_N, part.labels_N]), part)
         halves = [score.chunk(2) for score in scores.values()]
         losses = [discriminator_loss(real_N, fake_N) for real_N, fake_N in halves]
         means = (score.mean() for sides in halves for score in sides)
         return torch.stack(losses).sum(), torch.stack([*losses, *means]).detach()
 
-    def _generator_part(self, step: int, batch: Batch, rows: np.ndarray) -> Tensor:
+    def _generator_part(self, part: Part) -> Tensor:
         """Loss of the generator on some rows of the global batch, after the given frames of these clips, if any."""
-        clips_NTHWC, labels = batch
-        turn = self._settings.d_steps
         self.compiled.begin_step()
-        fake = self._fakes(step, turn, labels, from_uint8(clips_NTHWC, self._dtype), rows)
-        scores = self._scores(fake, labels, step, turn, (1,), rows)
+        fake = self._fakes(part, from_uint8(part.clips_NTHWC, self._dtype))
+        scores = self._scores(fake, part.labels_N, part)
         return torch.stack([generator_loss(score) for score in scores.values()]).sum()
 
     def _backward(self, losses: Iterable[Tensor]) -> None:
@@ -189,47 +231,76 @@ class Networks:
             float32 values in the order of `loss_names`, on the device, so that nothing waits for them; means over
             this process's clips.
         """
+        turns = self._draw(step, real_batch)
+        values = self._compute_safely(turns)
+        self._average_generator(step)
+        return values
+
+    def _draw(self, step: int, real_batch: Callable[[int], Batch]) -> Turns:
+        """Everything that the update computes from; the generator step takes the clips of the last batch."""
+        d_steps, batches = self._settings.d_steps, []
+        for turn in range(d_steps):
+            clips_NTHWC, labels_N = real_batch(step * d_steps + turn)
+            parts = zip(clips_NTHWC.chunk(len(self._parts)), labels_N.chunk(len(self._parts)), strict=True)
+            batches.append(list(parts))
+        return [
+            [self._part(step, turn, batch, rows) for batch, rows in zip(parts, self._parts, strict=True)]
+            for turn, parts in enumerate([*batches, batches[-1]])
+        ]
+
+    def _compute_safely(self, turns: Turns) -> Tensor:
+        if self.compiled.mode == "graphs":
+            return self._replay(turns)
         if self.compiled.proven:
-            return self._update(step, real_batch)
+            return self._compute(turns)
         # Compilers fail late and in many ways. What this update will have changed by then is put back, and it is made
         # again without.
         before = {name: tensor.to("cpu", copy=True) for name, tensor in self.tensors().items()}
-        batches: dict[int, Batch] = {}
-
-        def kept(draw: int) -> Batch:
-            if draw not in batches:
-                batches[draw] = real_batch(draw)
-            return batches[draw]
-
-        failure = ""
         try:
-            values = self._update(step, kept)
+            values = self._compute(turns)
         except (InputError, torch.cuda.OutOfMemoryError):
             raise
         except Exception as error:
-            first_line = (str(error).strip().splitlines() or [""])[0][:200]
-            failure = f"{type(error).__name__}: {first_line}"
-        if not failure:
-            self.compiled.proven = True
-            return values
-        mode = self.compiled.mode
-        if self._world.size > 1:  # the others are in the middle of an exchange
-            raise InputError(f"Setting compile={mode} failed here ({failure}); set compile=none.")
-        self.compiled.give_up()
-        self.restore(before)
-        self._note = f"compile={mode} failed ({failure}); training goes on without compiling."
-        return self._update(step, kept)
+            self._without(error)
+            self.restore(before)
+            return self._compute(turns)
+        self.compiled.proven = True
+        return values
 
-    def _update(self, step: int, real_batch: Callable[[int], Batch]) -> Tensor:
-        d_steps = self._settings.d_steps
+    def _replay(self, turns: Turns) -> Tensor:
+        if self._replayed is None:
+            self._replayed = Replayed(lambda tensors: self._compute(refilled(turns, tensors)))
+        was = self._replayed.recorded
+        try:
+            values = self._replayed(tensors_of(turns))
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            if was:
+                raise
+            self._without(error)  # recording computes nothing, so there is nothing to put back
+            return self._compute(turns)
+        self.compiled.proven = True
+        return values
+
+    def _without(self, error: Exception) -> None:
+        """Go on kernel by kernel, and say so."""
+        first_line = (str(error).strip().splitlines() or [""])[0][:200]
+        mode, failure = self.compiled.mode, f"{type(error).__name__}: {first_line}"
+        if self._world.size > 1:  # the others are in the middle of an exchange
+            raise InputError(f"Setting compile={mode} failed here ({failure}); set compile=none.") from None
+        self.compiled.give_up()
+        self._replayed = None
+        self._note = f"compile={mode} failed ({failure}); training goes on without it."
+
+    def _compute(self, turns: Turns) -> Tensor:
+        """Discriminator steps and generator step; touches no host memory, so that it can be recorded."""
         self._normalise(self.generator)
-        for turn in range(d_steps):
-            clips_NTHWC, labels = real_batch(step * d_steps + turn)
-            batches = list(zip(clips_NTHWC.chunk(len(self._parts)), labels.chunk(len(self._parts)), strict=True))
+        for parts in turns[:-1]:
             self._normalise(self.discriminators)
             self._adam_d.zero_grad(set_to_none=True)
             logged: list[Tensor] = []
-            self._backward(self._discriminator_losses(step, turn, batches, logged))
+            self._backward(self._discriminator_losses(parts, logged))
             self._world.average_gradients(self.discriminators)
             self._adam_d.step()
 
@@ -237,25 +308,22 @@ class Networks:
             self._normalise(self.discriminators)
         self._adam_g.zero_grad(set_to_none=True)
         generator_losses: list[Tensor] = []
-        self._backward(self._generator_losses(step, batches, generator_losses))
+        self._backward(self._generator_losses(turns[-1], generator_losses))
         self._world.average_gradients(self.generator)
         self._adam_g.step()
-        self._average_generator(step)
         d_values, g_value = torch.stack(logged).mean(0), torch.stack(generator_losses).mean()
         count = len(self.discriminators)
         return torch.cat([d_values[:count], g_value.unsqueeze(0), d_values[count:]])
 
-    def _discriminator_losses(
-        self, step: int, turn: int, batches: list[Batch], logged: list[Tensor]
-    ) -> Iterator[Tensor]:
-        for batch, rows in zip(batches, self._parts, strict=True):
-            loss, values = self._discriminator_part(step, turn, batch, rows)
+    def _discriminator_losses(self, parts: list[Part], logged: list[Tensor]) -> Iterator[Tensor]:
+        for part in parts:
+            loss, values = self._discriminator_part(part)
             logged.append(values)
             yield loss
 
-    def _generator_losses(self, step: int, batches: list[Batch], logged: list[Tensor]) -> Iterator[Tensor]:
-        for batch, rows in zip(batches, self._parts, strict=True):
-            loss = self._generator_part(step, batch, rows)
+    def _generator_losses(self, parts: list[Part], logged: list[Tensor]) -> Iterator[Tensor]:
+        for part in parts:
+            loss = self._generator_part(part)
             logged.append(loss.detach())
             yield loss
 

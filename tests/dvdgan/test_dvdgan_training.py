@@ -170,7 +170,7 @@ def test_where_compiling_fails_the_log_says_so_and_the_training_is_the_one_witho
     said = []
     request = dataclasses.replace(request_for(tmp_path / "compiled", 2, compile="default"), say=said.append)
     path = DVDGAN.train(request)
-    assert said == ["compile=default failed (RuntimeError: no compiler here); training goes on without compiling."]
+    assert said == ["compile=default failed (RuntimeError: no compiler here); training goes on without it."]
     notes = [json.loads(line) for line in (path.parent / "train.jsonl").read_text().splitlines()]
     assert [line["note"] for line in notes if line.get("event") == "note"] == said
     states = [load_file(checkpoint.state_path(folder.parent, 2)) for folder in (plain, path)]

@@ -1,0 +1,70 @@
+"""One update as one CUDA graph: thousands of small kernels are launched as one, without a compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+WARM_UP = 3
+"""Calls made kernel by kernel first, on a stream of their own, as capturing asks: libraries choose and allocate then."""
+
+
+class Replayed:
+    """A function of tensors that is recorded once and then replayed on new values in the same memory.
+
+    What the function changes beside its result (weights, moments) it must change in place. The recording does not
+    compute: each call computes once, whether it warms up, records or replays.
+
+    Attributes:
+        recorded: whether calls are replays by now.
+    """
+
+    def __init__(self, function: Callable[[Sequence[Tensor]], Tensor]) -> None:
+        """Nothing is called yet.
+
+        Args:
+            function: from tensors on the GPU, always of the same shapes, to one tensor; no host memory in between.
+        """
+        self._function, self._calls = function, 0
+        self._recording: tuple[torch.cuda.CUDAGraph, Tensor] | None = None
+        self._inputs: list[Tensor] = []
+
+    @property
+    def recorded(self) -> bool:
+        """See the class."""
+        return self._recording is not None
+
+    def __call__(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The function of the inputs.
+
+        Raises:
+            RuntimeError: recording failed; nothing was computed and nothing changed.
+        """
+        if self._recording is None and self._calls < WARM_UP:
+            self._calls += 1
+            return self._aside(inputs)
+        graph, output = self._recording if self._recording is not None else self._record(inputs)
+        torch._foreach_copy_(self._inputs, list(inputs))
+        graph.replay()
+        # The next replay writes there again.
+        return output.clone()
+
+    def _aside(self, inputs: Sequence[Tensor]) -> Tensor:
+        here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+        aside.wait_stream(here)
+        with torch.cuda.stream(aside):
+            output = self._function(inputs)
+        here.wait_stream(aside)
+        return output
+
+    def _record(self, inputs: Sequence[Tensor]) -> tuple[torch.cuda.CUDAGraph, Tensor]:
+        self._inputs = [tensor.clone() for tensor in inputs]
+        graph = torch.cuda.CUDAGraph()
+        torch.cuda.synchronize()
+        # Other threads pin batches meanwhile, which capturing would otherwise refuse for the whole process.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            output = self._function(self._inputs)
+        self._recording = graph, output
+        return self._recording
