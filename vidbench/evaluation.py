@@ -14,7 +14,7 @@ from vidbench.features import FeatureStore, extract, feature_store, missing_shar
 from vidbench.files import write_text
 from vidbench.models.registry import ModelChoice, choose_model
 from vidbench.progress import Progress
-from vidbench.record import assemble
+from vidbench.record import Stores, assemble
 from vidbench.results import ModelRecord, Result
 from vidbench.run import Options, Run, open_run
 from vidbench.samples import open_samples
@@ -91,18 +91,32 @@ def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequenc
     cache = home()
     title = "Samples of " + record.name
     stores = _features(run, source, title, run.output, run.num_samples, run.options.batch_size)
-    real = DatasetSource(run.reference)
-    real_stores = _features(run, real, "Reference clips", cache, run.num_reference, run.options.batch_size)
-    bounds = {
-        "floor": _bound_stores(run, run.task.evaluation.floor, "Floor", cache),
-        "ceiling": _bound_stores(run, run.task.evaluation.ceiling, "Ceiling", cache),
-    }
+    real_stores = reference_features(run, cache)
+    bounds = bound_features(run, cache)
     run.ranks.barrier()
     result = assemble(run, record, reasons, stores, real_stores, bounds, cache, started)
     if run.ranks.is_main:
         _write(run, result, source)
     run.ranks.barrier()
     return result
+
+
+def reference_features(run: Run, cache: Path) -> Stores:
+    """Measure the reference clips; nothing where their statistics were imported."""
+    if run.statistics is not None:
+        return {}
+    real = DatasetSource(run.reference)
+    return _features(run, real, "Reference clips", cache, run.num_reference, run.options.batch_size)
+
+
+def bound_features(run: Run, cache: Path) -> dict[str, Stores | None]:
+    """Measure floor and ceiling of the task; nothing where their scores were imported."""
+    if run.imported_bounds is not None:
+        return {}
+    return {
+        "floor": _bound_stores(run, run.task.evaluation.floor, "Floor", cache),
+        "ceiling": _bound_stores(run, run.task.evaluation.ceiling, "Ceiling", cache),
+    }
 
 
 def _features(
@@ -124,7 +138,7 @@ def _features(
 
 
 def _bound_stores(run: Run, name: str, title: str, cache: Path) -> dict[str, FeatureStore] | None:
-    if name == "real" and run.evaluation.num_clips < run.num_samples:
+    if name == "real" and (not run.has_evaluation_clips or run.evaluation.num_clips < run.num_samples):
         return None
     # Bounds run on the task's own seed: they belong to the task and not to this run.
     seed = run.task.evaluation.seed
@@ -136,7 +150,7 @@ def _write(run: Run, result: Result, source: ClipSource) -> None:
     from vidbench.report.page import render_report
 
     shown = np.arange(min(REPORT_CLIPS, run.num_samples))
-    real = run.evaluation.read(shown[: run.evaluation.num_clips])
+    real = run.evaluation.read(shown[: run.evaluation.num_clips]) if run.has_evaluation_clips else None
     page = render_report(result, run.task, samples_NTHWC=source.read(shown), real_NTHWC=real)
     result.write(run.output / "result.json")
     write_text(run.output / "report.html", page)

@@ -18,6 +18,7 @@ from vidbench.features import FeatureStore, network_identity
 from vidbench.files import digest
 from vidbench.official import unofficial_reasons
 from vidbench.reference import RealSide, estimate
+from vidbench.reference_import import ImportedRealSide
 from vidbench.results import (
     DataRecord,
     EnvironmentRecord,
@@ -52,19 +53,15 @@ def assemble(
         record: the model.
         reasons: why the samples themselves make the result unofficial.
         stores: complete shards of the samples, by network.
-        real_stores: complete shards of the reference clips, by network.
+        real_stores: complete shards of the reference clips, by network; none where their statistics were imported.
         bounds: complete shards of the floor and the ceiling, None where there are too few real clips.
         cache: folder of the reference statistics.
         started: `time.monotonic` at the start of the run.
     """
     metrics: dict[str, MetricRecord] = {}
+    limits = run.imported_bounds or bound_values(run, bounds, real_stores, cache)
     for metric in run.metrics:
-        network = run.networks[metric.network]
-        real = RealSide(cache, real_stores[metric.network], network, run.task.clips.num_frames)
-        limits: dict[str, float | None] = {}
-        for side, bound in bounds.items():
-            limits[side] = estimate(metric, bound[metric.network], real).value if bound else None
-        found = estimate(metric, stores[metric.network], real)
+        found = estimate(metric, stores[metric.network], _real_side(run, metric.network, real_stores, cache))
         metrics[metric.id] = MetricRecord(
             value=found.value,
             interval=found.interval,
@@ -72,8 +69,8 @@ def assemble(
             num_reference=found.num_reference,
             higher_is_better=metric.higher_is_better,
             network=metric.network,
-            floor=limits["floor"],
-            ceiling=limits["ceiling"],
+            floor=limits["floor"].get(metric.id),
+            ceiling=limits["ceiling"].get(metric.id),
         )
     networks = list(run.networks.values())
     why = unofficial_reasons(
@@ -98,7 +95,28 @@ def assemble(
     )
 
 
-def _data_record(run: Run) -> DataRecord:
+def bound_values(
+    run: Run, bounds: Mapping[str, Stores | None], real_stores: Stores, cache: Path
+) -> dict[str, dict[str, float | None]]:
+    """Score of each bound under each metric, by side and metric id; arguments as for `assemble`."""
+    values: dict[str, dict[str, float | None]] = {}
+    for side, bound in bounds.items():
+        values[side] = {}
+        for metric in run.metrics:
+            real = _real_side(run, metric.network, real_stores, cache)
+            values[side][metric.id] = estimate(metric, bound[metric.network], real).value if bound else None
+    return values
+
+
+def _real_side(run: Run, name: str, real_stores: Stores, cache: Path) -> RealSide | ImportedRealSide:
+    network, num_frames = run.networks[name], run.task.clips.num_frames
+    if run.statistics is not None:
+        return ImportedRealSide(run.statistics, network, num_frames)
+    return RealSide(cache, real_stores[name], network, num_frames)
+
+
+def split_records(run: Run) -> tuple[SplitRecord, SplitRecord]:
+    """The reference and the evaluation split as they were used."""
     data = run.task.data
     reference = SplitRecord(
         split=data.reference_split,
@@ -112,11 +130,17 @@ def _data_record(run: Run) -> DataRecord:
         coverage=run.evaluation.coverage,
         sha256=run.evaluation.identity_sha256,
     )
+    return reference, evaluation
+
+
+def _data_record(run: Run) -> DataRecord:
+    reference, evaluation = split_records(run)
     return DataRecord(
         manifest_sha256=digest([reference.sha256, evaluation.sha256]),
         coverage=min(reference.coverage, evaluation.coverage),
         reference=reference,
         evaluation=evaluation,
+        imported=None if run.statistics is None else run.statistics.record,
     )
 
 

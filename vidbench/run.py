@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vidbench.data import ClipDataset, open_dataset
+from vidbench.data import ClipDataset, open_dataset, reads_folder
 from vidbench.distributed import Ranks, choose_device
 from vidbench.errors import InputError
 from vidbench.progress import Progress
+from vidbench.reference_import import (
+    AbsentClips,
+    ImportedStatistics,
+    absent_evaluation,
+    absent_reference,
+    import_statistics,
+    open_provenance,
+)
 from vidbench.tasks import LoadedTask, Task
 from vidmetrics.definitions import MetricDefinition, get_metric
 from vidmetrics.networks import load_network
@@ -28,6 +37,7 @@ class Options:
         device: torch device; None takes a GPU where there is one.
         precision: ``"exact"`` (float32, TF32 off) or ``"fast"``.
         seed: seed of the samples; None for the task's, any other makes the result unofficial.
+        reference: file of reference statistics that stands for the reference clips; None to measure them.
     """
 
     data: Path | None = None
@@ -37,6 +47,7 @@ class Options:
     device: str | None = None
     precision: Literal["exact", "fast"] = "exact"
     seed: int | None = None
+    reference: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,7 @@ class Run:
     networks: dict[str, Network]
     reference: ClipDataset
     evaluation: ClipDataset
+    statistics: ImportedStatistics | None = None
 
     @property
     def task(self) -> Task:
@@ -65,6 +77,18 @@ class Run:
     def num_reference(self) -> int:
         """Number of real clips on the reference side; fewer than the task's where videos are missing."""
         return self.reference.num_clips
+
+    @property
+    def has_evaluation_clips(self) -> bool:
+        """Whether the held-out clips can be read; a file of statistics without data names them alone."""
+        return not isinstance(self.evaluation, AbsentClips)
+
+    @property
+    def imported_bounds(self) -> Mapping[str, Mapping[str, float | None]] | None:
+        """Scores of floor and ceiling from the file of statistics, where it has those of this very run."""
+        if self.statistics is None:
+            return None
+        return self.statistics.bounds(self.num_samples, self.evaluation.identity_sha256)
 
 
 def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progress, default_name: str) -> Run:
@@ -95,8 +119,17 @@ def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progr
                 f"clips: leave it out of the task and call vidmetrics.measure('{metric.id}', true, predicted)."
             )
     wanted = task.reference.num_clips
-    reference = open_dataset(task, task.data.reference_split, options.data, None if wanted == "all" else wanted)
-    evaluation = open_dataset(task, task.data.evaluation_split, options.data, num_samples)
+    provenance = None if options.reference is None else open_provenance(options.reference, task)
+    reference: ClipDataset
+    evaluation: ClipDataset
+    if provenance is not None:
+        reference = absent_reference(provenance)
+    else:
+        reference = open_dataset(task, task.data.reference_split, options.data, None if wanted == "all" else wanted)
+    if provenance is not None and options.data is None and reads_folder(task):
+        evaluation = absent_evaluation(provenance, task)
+    else:
+        evaluation = open_dataset(task, task.data.evaluation_split, options.data, num_samples)
     if wanted != "all" and reference.coverage == 1 and reference.num_clips < wanted:
         raise InputError(
             f"The split '{task.data.reference_split}' gives {reference.num_clips} clips in all, and the task "
@@ -120,6 +153,9 @@ def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progr
                 f"The network '{network.name}' takes {network.max_frames} frames at most, and clips of the task "
                 f"'{task.name}' have {task.clips.num_frames}: choose other metrics or shorter clips."
             )
+    statistics = None
+    if options.reference is not None and provenance is not None:
+        statistics = import_statistics(options.reference, provenance, metrics, networks, task.clips.num_frames)
     return Run(
         loaded=loaded,
         options=options,
@@ -133,4 +169,5 @@ def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progr
         networks=networks,
         reference=reference,
         evaluation=evaluation,
+        statistics=statistics,
     )

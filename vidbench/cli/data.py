@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidbench.cli import options
+from vidbench.cli.statistics import command as statistics
 
 if TYPE_CHECKING:
     from vidbench.data.scan import Scan
@@ -20,6 +21,9 @@ _ROWS_SHOWN = 50
 @click.group("data")
 def command() -> None:
     """Look at data folders before a long run does."""
+
+
+command.add_command(statistics)
 
 
 @command.command("scan")

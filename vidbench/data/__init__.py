@@ -13,7 +13,12 @@ from vidbench.tasks.schema import Task
 if TYPE_CHECKING:
     from vidbench.data.videos import VideoDataset
 
-__all__ = ["ClipDataset", "open_dataset", "open_training"]
+__all__ = ["ClipDataset", "open_dataset", "open_training", "reads_folder"]
+
+
+def reads_folder(task: Task) -> bool:
+    """Whether the task's clips lie in a folder of the user's, and are not embedded."""
+    return task.data.dataset != "shapes"
 
 
 def open_dataset(task: Task, split: str, data: Path | None, num_clips: int | None = None) -> ClipDataset:
