@@ -10,7 +10,7 @@ import numpy as np
 
 from vidbench.distributed import process_group
 from vidbench.errors import InputError
-from vidbench.features import FeatureStore, extract, feature_store, missing_shards
+from vidbench.features import FeatureStore, extract, feature_store, missing_shards, wait_for_shards
 from vidbench.files import write_text
 from vidbench.models.registry import ModelChoice, choose_model
 from vidbench.progress import Progress
@@ -90,15 +90,18 @@ def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple
 def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequence[str], started: float) -> Result:
     cache = home()
     title = "Samples of " + record.name
+    for folder in (run.output, cache):
+        run.ranks.check_shared(folder)
     stores = _features(run, source, title, run.output, run.num_samples, run.options.batch_size)
     real_stores = reference_features(run, cache)
     bounds = bound_features(run, cache)
-    run.ranks.barrier()
-    result = assemble(run, record, reasons, stores, real_stores, bounds, cache, started)
+    result = None
     if run.ranks.is_main:
+        result = assemble(run, record, reasons, stores, real_stores, bounds, cache, started)
         _write(run, result, source)
-    run.ranks.barrier()
-    return result
+    # The others take the result as it was written, instead of reading every shard once more.
+    document = run.ranks.from_main(lambda: None if result is None else result.to_json())
+    return Result.model_validate_json(document) if result is None else result
 
 
 def reference_features(run: Run, cache: Path) -> Stores:
@@ -124,9 +127,9 @@ def _features(
 ) -> dict[str, FeatureStore]:
     networks = list(run.networks.values())
     stores = [feature_store(root, source, network, num_clips) for network in networks]
-    shards = missing_shards(stores)
-    # All ranks must have seen the same folder before the first of them adds to it.
-    run.ranks.barrier()
+    run.ranks.agree("what is to be measured", [store.folder.name for store in stores])
+    # One look for all: two ranks that saw different folders would divide different work.
+    shards = run.ranks.from_main(lambda: missing_shards(stores))
     if shards:
         todo = sum(len(stores[0].indices(shards[i])) for i in run.ranks.mine(len(shards)))
         with run.progress.stage(title, todo) as advance:
@@ -134,6 +137,7 @@ def _features(
     else:
         run.progress.say(f"{title}: {num_clips} clips were measured before")
     run.ranks.barrier()
+    wait_for_shards(stores)
     return dict(zip(run.networks, stores, strict=True))
 
 

@@ -57,9 +57,9 @@ def export_statistics(
     with process_group() as ranks:
         run = open_run(loaded, options, ranks, progress, default_name=path.stem)
         cache = home()
+        ranks.check_shared(cache)
         stores = reference_features(run, cache)
         bounds = bound_features(run, cache) if with_bounds else None
-        run.ranks.barrier()
         written = _write(run, path, needed, stores, bounds, cache) if ranks.is_main else None
         ranks.barrier()
     return written
