@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vidbench.distributed import Ranks
+from vidbench.distributed import VISIBLE_SECONDS, Ranks
 from vidbench.errors import InputError
 from vidbench.files import digest, written_whole
 from vidbench.progress import Advance
@@ -23,8 +23,6 @@ from vidmetrics.networks.base import Network
 
 FORMAT = "vidbench-features-1"
 SHARD_SIZE = 64
-# Longer than the minute for which NFS may remember that a file was not there.
-_VISIBLE_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def wait_for_shards(stores: Sequence[FeatureStore]) -> None:
     Raises:
         InputError: some never show.
     """
-    deadline = time.monotonic() + _VISIBLE_SECONDS
+    deadline = time.monotonic() + VISIBLE_SECONDS
     while missing := missing_shards(stores):
         if time.monotonic() > deadline:
             raise InputError(

@@ -132,7 +132,7 @@ def test_shards_that_show_late_are_waited_for(tmp_path, monkeypatch):
     threading.Timer(0.5, store.path(0).touch).start()
     wait_for_shards([store])
     assert store.path(0).is_file()
-    monkeypatch.setattr("vidbench.features._VISIBLE_SECONDS", 0.3)
+    monkeypatch.setattr("vidbench.features.VISIBLE_SECONDS", 0.3)
     with pytest.raises(InputError, match="1 finished shards of features do not show"):
         wait_for_shards([FeatureStore(tmp_path / "other", 1)])
 

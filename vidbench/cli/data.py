@@ -47,15 +47,20 @@ def scan(
 ) -> None:
     """Decode every video of DIR, report the unusable ones, and write a manifest of the others.
 
-    Exit code 1 says that something unusable was found.
+    Exit code 1 says that something unusable was found. Runs under torchrun as it is: the ranks divide the videos.
     """
     from vidbench.data.scan import scan_folder
+    from vidbench.distributed import process_group
     from vidbench.progress import Progress
     from vidbench.tasks import load_task
 
     task = load_task(task_name).task if task_name else None
     name = f"scan-{folder.resolve().name}" + (f"-{task.name}" if task else "")
-    outcome = scan_folder(folder, task, splits, output or Path("runs") / name, workers, Progress())
+    output = output or Path("runs") / name
+    with process_group() as ranks:
+        outcome = scan_folder(folder, task, splits, output, workers, Progress(enabled=ranks.is_main), ranks)
+    if outcome is None:
+        return
     if as_json:
         click.echo(json.dumps(_document(outcome), indent=2, ensure_ascii=False))
     else:
