@@ -100,7 +100,7 @@ def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequenc
         result = assemble(run, record, reasons, stores, real_stores, bounds, cache, started)
         _write(run, result, source)
     # The others take the result as it was written, instead of reading every shard once more.
-    document = run.ranks.from_main(lambda: None if result is None else result.to_json())
+    document = run.ranks.from_main(lambda: "" if result is None else result.to_json())
     return Result.model_validate_json(document) if result is None else result
 
 

@@ -81,7 +81,7 @@ class Meeting:
         self._ask(lambda: self._store.set(f"{key}/{self._rank}", text))
         keys = [f"{key}/{rank}" for rank in range(self._world_size)]
         self._wait(lambda: self._store.check(keys))
-        return [json.loads(self._ask(lambda each=each: self._store.get(each))) for each in keys]
+        return [json.loads(answer) for answer in self._ask(lambda: [self._store.get(each) for each in keys])]
 
     def agree(self, what: str, value: Any) -> None:
         """Refuse to go on where a JSON-able value differs between ranks.
@@ -174,8 +174,8 @@ class Meeting:
         if now - self._looked < min(_BEAT_SECONDS, self._silence / 3):
             return
         self._looked = now
-        for rank in range(self._world_size):
-            beats = self._ask(lambda rank=rank: self._store.add(f"beat/{rank}", 0))
+        ranks = range(self._world_size)
+        for rank, beats in zip(ranks, self._ask(lambda: [self._store.add(f"beat/{r}", 0) for r in ranks]), strict=True):
             known, when = self._heard.get(rank, (-1, since))
             if beats != known:
                 self._heard[rank] = (beats, now)

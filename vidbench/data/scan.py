@@ -168,7 +168,7 @@ class _Journals:
 
     def read(self) -> dict[tuple[str, str, str, int, int], Finding]:
         """What any rank has found, in this scan or before."""
-        findings = {}
+        findings: dict[tuple[str, str, str, int, int], Finding] = {}
         for path in sorted(self.output.glob(f"{self.name}*.jsonl")):
             findings |= read_journal(path)
         return findings
