@@ -151,8 +151,8 @@ class Meeting:
             return question()
         except RuntimeError:
             raise RankLostError(
-                "The main rank cannot be reached any more, so it has ended or its node is gone: look at its output; the "
-                "same command goes on from here."
+                "The node that the ranks meet on cannot be reached any more, so its processes have ended or it is gone: look "
+                "at its output; the same command goes on from here."
             ) from None
 
     def _wait(self, arrived: Callable[[], bool], watch: bool = True) -> None:
