@@ -11,12 +11,12 @@ import numpy as np
 from vidbench.answering import check_answers
 from vidbench.distributed import process_group
 from vidbench.errors import InputError
-from vidbench.features import FeatureStore, extract, feature_store, missing_shards
+from vidbench.features import FeatureStore, extract, feature_store, missing_shards, wait_for_shards
 from vidbench.files import write_text
 from vidbench.frame_scores import FrameComparison
 from vidbench.models.registry import ModelChoice, choose_model
 from vidbench.progress import Progress
-from vidbench.record import assemble
+from vidbench.record import Stores, assemble
 from vidbench.results import ModelRecord, Result
 from vidbench.run import Options, Run, open_run
 from vidbench.samples import open_samples
@@ -102,19 +102,36 @@ def _runs(task: Task) -> str:
 def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequence[str], started: float) -> Result:
     cache = home()
     title = "Samples of " + record.name
+    for folder in (run.output, cache):
+        run.ranks.check_shared(folder)
     stores = _features(run, source, title, run.output, run.total_samples, run.options.batch_size, run.frames)
+    real_stores = reference_features(run, cache)
+    bounds = bound_features(run, cache)
+    result = None
+    if run.ranks.is_main:
+        result = assemble(run, record, reasons, stores, real_stores, bounds, cache, started)
+        _write(run, result, source)
+    # The others take the result as it was written, instead of reading every shard once more.
+    document = run.ranks.from_main(lambda: "" if result is None else result.to_json())
+    return Result.model_validate_json(document) if result is None else result
+
+
+def reference_features(run: Run, cache: Path) -> Stores:
+    """Measure the reference clips; nothing where their statistics were imported."""
+    if run.statistics is not None:
+        return {}
     real = DatasetSource(run.reference)
-    real_stores = _features(run, real, "Reference clips", cache, run.num_reference, run.options.batch_size)
-    bounds = {
+    return _features(run, real, "Reference clips", cache, run.num_reference, run.options.batch_size)
+
+
+def bound_features(run: Run, cache: Path) -> dict[str, Stores | None]:
+    """Measure floor and ceiling of the task; nothing where their scores were imported."""
+    if run.imported_bounds is not None:
+        return {}
+    return {
         "floor": _bound_stores(run, run.task.evaluation.floor, "Floor", cache),
         "ceiling": _bound_stores(run, run.task.evaluation.ceiling, "Ceiling", cache),
     }
-    run.ranks.barrier()
-    result = assemble(run, record, reasons, stores, real_stores, bounds, cache, started)
-    if run.ranks.is_main:
-        _write(run, result, source)
-    run.ranks.barrier()
-    return result
 
 
 def _features(
@@ -130,9 +147,9 @@ def _features(
     if frames is not None:
         networks.append(frames)
     stores = [feature_store(root, source, network, num_clips) for network in networks]
-    shards = missing_shards(stores)
-    # All ranks must have seen the same folder before the first of them adds to it.
-    run.ranks.barrier()
+    run.ranks.agree("what is to be measured", [store.folder.name for store in stores])
+    # One look for all: two ranks that saw different folders would divide different work.
+    shards = run.ranks.from_main(lambda: missing_shards(stores))
     if shards:
         todo = sum(len(stores[0].indices(shards[i])) for i in run.ranks.mine(len(shards)))
         with run.progress.stage(title, todo) as advance:
@@ -140,11 +157,12 @@ def _features(
     else:
         run.progress.say(f"{title}: {num_clips} clips were measured before")
     run.ranks.barrier()
+    wait_for_shards(stores)
     return {network.name: store for network, store in zip(networks, stores, strict=True)}
 
 
 def _bound_stores(run: Run, name: str, title: str, cache: Path) -> dict[str, FeatureStore] | None:
-    if name == "real" and run.evaluation.num_clips < run.num_samples:
+    if name == "real" and (not run.has_evaluation_clips or run.evaluation.num_clips < run.num_samples):
         return None
     # Bounds run on the task's own seed: they belong to the task and not to this run.
     seed = run.task.evaluation.seed
@@ -158,7 +176,7 @@ def _write(run: Run, result: Result, source: ClipSource) -> None:
     from vidbench.report.page import render_report
 
     shown = np.arange(min(REPORT_CLIPS, run.num_samples))
-    real = run.evaluation.read(shown[: run.evaluation.num_clips])
+    real = run.evaluation.read(shown[: run.evaluation.num_clips]) if run.has_evaluation_clips else None
     page = render_report(result, run.task, samples_NTHWC=source.read(shown), real_NTHWC=real)
     result.write(run.output / "result.json")
     write_text(run.output / "report.html", page)

@@ -20,6 +20,7 @@ from vidbench.files import digest
 from vidbench.frame_scores import FRAMES, estimate_frames, refuse_infinite
 from vidbench.official import unofficial_reasons
 from vidbench.reference import RealSide, estimate
+from vidbench.reference_import import ImportedRealSide
 from vidbench.results import (
     DataRecord,
     EnvironmentRecord,
@@ -57,14 +58,14 @@ def assemble(
         record: the model.
         reasons: why the samples themselves make the result unofficial.
         stores: complete shards of the samples, by network.
-        real_stores: complete shards of the reference clips, by network.
+        real_stores: complete shards of the reference clips, by network; none where their statistics were imported.
         bounds: complete shards of the floor and the ceiling, None where there are too few real clips.
         cache: folder of the reference statistics.
         started: `time.monotonic` at the start of the run.
     """
     metrics: dict[str, MetricRecord] = {}
+    limits = run.imported_bounds or bound_values(run, bounds, real_stores, cache)
     for metric in run.metrics:
-        limits = {side: _limit(run, metric, bound, real_stores, cache) for side, bound in bounds.items()}
         found, runs = _value(run, metric, stores, real_stores, cache)
         metrics[metric.id] = MetricRecord(
             value=found.value,
@@ -74,8 +75,8 @@ def assemble(
             num_reference=found.num_reference,
             higher_is_better=metric.higher_is_better,
             network=metric.network,
-            floor=limits["floor"],
-            ceiling=limits["ceiling"],
+            floor=limits["floor"].get(metric.id),
+            ceiling=limits["ceiling"].get(metric.id),
         )
     networks = list(run.networks.values())
     why = unofficial_reasons(
@@ -98,6 +99,16 @@ def assemble(
             num_processes=run.ranks.world_size,
         ),
     )
+
+
+def bound_values(
+    run: Run, bounds: Mapping[str, Stores | None], real_stores: Stores, cache: Path
+) -> dict[str, dict[str, float | None]]:
+    """Score of each bound under each metric, by side and metric id; arguments as for `assemble`."""
+    return {
+        side: {metric.id: _limit(run, metric, bound, real_stores, cache) for metric in run.metrics}
+        for side, bound in bounds.items()
+    }
 
 
 def _value(
@@ -125,11 +136,23 @@ def _estimate(
 ) -> Estimate:
     if metric.needs_reference == "frames":
         return estimate_frames(metric, stores[FRAMES], clips, run.task.evaluation.samples_per_context)
-    real = RealSide(cache, real_stores[metric.network], run.networks[metric.network], run.task.clips.num_frames)
-    return estimate(metric, stores[metric.network], real, clips)
+    return estimate(metric, stores[metric.network], _real_side(run, metric.network, real_stores, cache), clips)
 
 
-def _data_record(run: Run) -> DataRecord:
+def _real_side(run: Run, name: str, real_stores: Stores, cache: Path) -> RealSide | ImportedRealSide:
+    network, num_frames = run.networks[name], run.task.clips.num_frames
+    if run.statistics is not None:
+        return ImportedRealSide(run.statistics, network, num_frames)
+    return RealSide(cache, real_stores[name], network, num_frames)
+
+
+def scan_sha256(run: Run) -> str | None:
+    """Hash of the manifest of the scan that vouches for both splits, or None."""
+    return run.reference.scan_sha256 if run.reference.scan_sha256 == run.evaluation.scan_sha256 else None
+
+
+def split_records(run: Run) -> tuple[SplitRecord, SplitRecord]:
+    """The reference and the evaluation split as they were used."""
     data = run.task.data
     reference = SplitRecord(
         split=data.reference_split,
@@ -143,13 +166,19 @@ def _data_record(run: Run) -> DataRecord:
         coverage=run.evaluation.coverage,
         sha256=run.evaluation.identity_sha256,
     )
-    scan_sha256 = run.reference.scan_sha256 if run.reference.scan_sha256 == run.evaluation.scan_sha256 else None
+    return reference, evaluation
+
+
+def _data_record(run: Run) -> DataRecord:
+    reference, evaluation = split_records(run)
+    scanned = scan_sha256(run)
     return DataRecord(
-        manifest_sha256=scan_sha256 or digest([reference.sha256, evaluation.sha256]),
-        manifest="scan" if scan_sha256 else "splits",
+        manifest_sha256=scanned or digest([reference.sha256, evaluation.sha256]),
+        manifest="scan" if scanned else "splits",
         coverage=min(reference.coverage, evaluation.coverage),
         reference=reference,
         evaluation=evaluation,
+        imported=None if run.statistics is None else run.statistics.record,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vidbench.features import FeatureStore
 from vidbench.files import digest, written_whole
+from vidbench.reference_import import ImportedRealSide
 from vidmetrics.definitions import MetricDefinition
 from vidmetrics.estimators import Estimate, Reference, make_estimator
 from vidmetrics.moments import Moments
@@ -65,7 +66,9 @@ class RealSide:
         return self.store.read(definition.output) if definition.needs_reference == "features" else None
 
 
-def estimate(definition: MetricDefinition, store: FeatureStore, real: RealSide, clips: range | None = None) -> Estimate:
+def estimate(
+    definition: MetricDefinition, store: FeatureStore, real: RealSide | ImportedRealSide, clips: range | None = None
+) -> Estimate:
     """Compute one metric from complete shards, in the order of the indices.
 
     Args:

@@ -73,6 +73,24 @@ class SplitRecord(_Record):
     sha256: str = Field(description="Digest of the clips: names and bytes of the files, clip plan, resize.")
 
 
+class EnvironmentRecord(_Record):
+    """Where it ran, as far as it may touch the last digits."""
+
+    vidbench: str
+    python: str
+    torch: str
+    numpy: str
+    platform: str
+    device: str
+
+
+class StatisticsRecord(_Record):
+    """A file of reference statistics that stood for the reference clips."""
+
+    sha256: str = Field(description="Digest of the file.")
+    environment: EnvironmentRecord = Field(description="Where it was made.")
+
+
 class DataRecord(_Record):
     """The real clips."""
 
@@ -87,6 +105,9 @@ class DataRecord(_Record):
     coverage: float = Field(description="The smaller of the two coverages.")
     reference: SplitRecord
     evaluation: SplitRecord
+    imported: StatisticsRecord | None = Field(
+        default=None, description="File that the reference statistics came from; null where they were computed here."
+    )
 
 
 class NetworkRecord(_Record):
@@ -96,17 +117,6 @@ class NetworkRecord(_Record):
     proven: bool = Field(description="True where the weights are known to be the published ones.")
     preprocessing: str
     precision: str
-
-
-class EnvironmentRecord(_Record):
-    """Where it ran, as far as it may touch the last digits."""
-
-    vidbench: str
-    python: str
-    torch: str
-    numpy: str
-    platform: str
-    device: str
 
 
 class ExecutionRecord(_Record):

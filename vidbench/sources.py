@@ -77,11 +77,12 @@ def sample_labels(task: Task, indices: np.ndarray, evaluation: ClipDataset) -> n
     """
     if task.evaluation.labels == "none":
         return None
-    if not evaluation.class_names or evaluation.labels is None:
+    balanced = task.evaluation.labels == "balanced"
+    if not evaluation.class_names or (evaluation.labels is None and not balanced):
         raise InputError(
             f"The task '{task.name}' hands out labels, and its data has none: set evaluation.labels to 'none'."
         )
-    if task.evaluation.labels == "balanced":
+    if evaluation.labels is None or balanced:
         return indices % len(evaluation.class_names)
     return evaluation.labels[indices]
 

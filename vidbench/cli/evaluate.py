@@ -20,6 +20,7 @@ def command(
     model: str,
     task: str,
     data: Path | None,
+    reference: Path | None,
     output: Path | None,
     num_samples: int | None,
     batch_size: int,
@@ -37,7 +38,7 @@ def command(
     from vidbench.run import Options
     from vidbench.tasks import load_task
 
-    chosen = Options(data, output, num_samples, batch_size, device, precision, seed)
+    chosen = Options(data, output, num_samples, batch_size, device, precision, seed, reference=reference)
     result, folder = evaluate_model(model, task, chosen, Progress())
     if ranks_from_environment().is_main:
         print_result(result, load_task(task).task, folder, as_json)

@@ -25,6 +25,7 @@ def command(
     samples: Path,
     task: str,
     data: Path | None,
+    reference: Path | None,
     output: Path | None,
     num_samples: int | None,
     batch_size: int,
@@ -42,7 +43,7 @@ def command(
     from vidbench.run import Options
     from vidbench.tasks import load_task
 
-    chosen = Options(data, output, num_samples, batch_size, device, precision)
+    chosen = Options(data, output, num_samples, batch_size, device, precision, reference=reference)
     result, folder = score_samples(samples, task, chosen, Progress())
     if ranks_from_environment().is_main:
         print_result(result, load_task(task).task, folder, as_json)

@@ -20,27 +20,27 @@ _FRAMES_PER_SECOND = 8.0
 _SHOWN_WIDTH = 96
 
 
-def render_report(result: Result, task: Task, samples_NTHWC: np.ndarray, real_NTHWC: np.ndarray) -> str:
+def render_report(result: Result, task: Task, samples_NTHWC: np.ndarray, real_NTHWC: np.ndarray | None) -> str:
     """Return the page as HTML text without any outside reference.
 
     Args:
         result: the result record.
         task: its protocol.
         samples_NTHWC: the first samples, uint8, given frames included.
-        real_NTHWC: the first held-out real clips, uint8.
+        real_NTHWC: the first held-out real clips, uint8; None where they are not here.
     """
     source = resources.files("vidbench.report").joinpath("page.html.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     scale = max(1, round(_SHOWN_WIDTH / task.clips.width))
+    pictures = [_picture(f"Samples of {result.model.name}", samples_NTHWC, scale)]
+    if real_NTHWC is not None:
+        pictures.append(_picture(f"Held-out real clips ({task.data.evaluation_split})", real_NTHWC, scale))
     return environment.from_string(source).render(
         result=result,
         task=task,
         protocol=describe(task),
         rows=[_row(name, metric) for name, metric in result.metrics.items()],
-        pictures=[
-            _picture(f"Samples of {result.model.name}", samples_NTHWC, scale),
-            _picture(f"Held-out real clips ({task.data.evaluation_split})", real_NTHWC, scale),
-        ],
+        pictures=pictures,
         document=result.to_json(),
     )
 
