@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from vidbench.bounds import Bound, disjoint_real, task_bounds
 from vidbench.distributed import process_group
 from vidbench.errors import InputError
 from vidbench.features import FeatureStore, extract, feature_store, missing_shards
 from vidbench.files import write_text
+from vidbench.models.bounds import RealModel
 from vidbench.models.registry import ModelChoice, choose_model
 from vidbench.progress import Progress
 from vidbench.record import assemble
@@ -20,6 +22,7 @@ from vidbench.run import Options, Run, open_run
 from vidbench.samples import open_samples
 from vidbench.sources import ClipSource, DatasetSource, FilesSource, open_model, sample_labels
 from vidbench.tasks import load_task
+from vidbench.truncation import truncated_sources
 from vidmetrics.home import home
 
 REPORT_CLIPS = 16
@@ -32,7 +35,11 @@ def evaluate_model(model: str, task: str, options: Options, progress: Progress) 
     loaded = load_task(task)
     with process_group() as ranks:
         run = open_run(loaded, options, ranks, progress, default_name=_folder_name(choice))
+        source: ClipSource
         source, record = open_model(choice, run.task, run.evaluation, run.seed, run.num_samples, run.device)
+        if isinstance(source.model, RealModel):
+            # Scored as a model, real clips must be as far from the reference as they are when they bound the others.
+            source = DatasetSource(disjoint_real(run)[0])
         return _measure(run, source, record, (), started), run.output
 
 
@@ -93,12 +100,20 @@ def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequenc
     stores = _features(run, source, title, run.output, run.num_samples, run.options.batch_size)
     real = DatasetSource(run.reference)
     real_stores = _features(run, real, "Reference clips", cache, run.num_reference, run.options.batch_size)
-    bounds = {
-        "floor": _bound_stores(run, run.task.evaluation.floor, "Floor", cache),
-        "ceiling": _bound_stores(run, run.task.evaluation.ceiling, "Ceiling", cache),
+    bounds = [(bound, _bound_stores(run, bound, cache)) for bound in task_bounds(run)]
+    sweep = {
+        truncated.truncation: _features(
+            run,
+            truncated,
+            f"{title}, sigma {truncated.truncation:g}",
+            run.output,
+            run.num_samples,
+            run.options.batch_size,
+        )
+        for truncated in truncated_sources(run, source)
     }
     run.ranks.barrier()
-    result = assemble(run, record, reasons, stores, real_stores, bounds, cache, started)
+    result = assemble(run, record, reasons, stores, real_stores, bounds, sweep, cache, started)
     if run.ranks.is_main:
         _write(run, result, source)
     run.ranks.barrier()
@@ -123,13 +138,12 @@ def _features(
     return dict(zip(run.networks, stores, strict=True))
 
 
-def _bound_stores(run: Run, name: str, title: str, cache: Path) -> dict[str, FeatureStore] | None:
-    if name == "real" and run.evaluation.num_clips < run.num_samples:
+def _bound_stores(run: Run, bound: Bound, cache: Path) -> dict[str, FeatureStore] | None:
+    if bound.source is None:
+        run.progress.say(f"Bound ({bound.name}): {bound.absent}")
         return None
-    # Bounds run on the task's own seed: they belong to the task and not to this run.
-    seed = run.task.evaluation.seed
-    source, _ = open_model(choose_model(name), run.task, run.evaluation, seed, run.num_samples, "cpu")
-    return _features(run, source, f"{title} ({name})", cache, run.num_samples, run.options.batch_size)
+    title = f"Bound ({bound.name})"
+    return _features(run, bound.source, title, cache, run.num_samples, run.options.batch_size)
 
 
 def _write(run: Run, result: Result, source: ClipSource) -> None:

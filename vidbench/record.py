@@ -6,6 +6,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,22 +15,28 @@ import numpy as np
 import torch
 
 from vidbench import __version__
+from vidbench.bounds import Bound, bound_values
 from vidbench.features import FeatureStore, network_identity
 from vidbench.files import digest
 from vidbench.official import unofficial_reasons
 from vidbench.reference import RealSide, estimate
 from vidbench.results import (
+    BoundRecord,
     DataRecord,
     EnvironmentRecord,
     ExecutionRecord,
+    GrowthRecord,
     MetricRecord,
     ModelRecord,
     NetworkRecord,
     Result,
     SplitRecord,
     TaskRecord,
+    TruncatedMetric,
+    TruncationRecord,
 )
 from vidbench.run import Run
+from vidmetrics.growth import score_against_count
 from vidmetrics.networks.base import Network
 
 Stores = dict[str, FeatureStore]
@@ -41,7 +48,8 @@ def assemble(
     reasons: Sequence[str],
     stores: Stores,
     real_stores: Stores,
-    bounds: Mapping[str, Stores | None],
+    bounds: Sequence[tuple[Bound, Stores | None]],
+    sweep: Mapping[float, Stores],
     cache: Path,
     started: float,
 ) -> Result:
@@ -53,18 +61,26 @@ def assemble(
         reasons: why the samples themselves make the result unofficial.
         stores: complete shards of the samples, by network.
         real_stores: complete shards of the reference clips, by network.
-        bounds: complete shards of the floor and the ceiling, None where there are too few real clips.
-        cache: folder of the reference statistics.
+        bounds: the bounds of the task with their complete shards, None for one that is absent.
+        sweep: complete shards of truncated samples, by sigma and network.
+        cache: folder of the reference statistics and of what the bounds score.
         started: `time.monotonic` at the start of the run.
     """
+    real = {
+        name: RealSide(cache, real_stores[name], network, run.task.clips.num_frames)
+        for name, network in run.networks.items()
+    }
+    limits = {
+        bound.name: BoundRecord(
+            what=bound.what,
+            values={} if of_bound is None else bound_values(run.metrics, of_bound, real, cache),
+            absent=bound.absent,
+        )
+        for bound, of_bound in bounds
+    }
     metrics: dict[str, MetricRecord] = {}
     for metric in run.metrics:
-        network = run.networks[metric.network]
-        real = RealSide(cache, real_stores[metric.network], network, run.task.clips.num_frames)
-        limits: dict[str, float | None] = {}
-        for side, bound in bounds.items():
-            limits[side] = estimate(metric, bound[metric.network], real).value if bound else None
-        found = estimate(metric, stores[metric.network], real)
+        found = estimate(metric, stores[metric.network], real[metric.network])
         metrics[metric.id] = MetricRecord(
             value=found.value,
             interval=found.interval,
@@ -72,8 +88,8 @@ def assemble(
             num_reference=found.num_reference,
             higher_is_better=metric.higher_is_better,
             network=metric.network,
-            floor=limits["floor"],
-            ceiling=limits["ceiling"],
+            floor=limits[run.task.evaluation.floor].values.get(metric.id),
+            ceiling=limits[run.task.evaluation.ceiling].values.get(metric.id),
         )
     networks = list(run.networks.values())
     why = unofficial_reasons(
@@ -85,6 +101,9 @@ def assemble(
         metrics=metrics,
         data=_data_record(run),
         networks={network.name: network_record(network) for network in networks},
+        bounds=limits,
+        truncation=tuple(_truncation_record(run, sigma, of_sigma, real) for sigma, of_sigma in sweep.items()),
+        against_count=_against_count(run, stores, real),
         environment=environment_record(run.device),
         seed=run.seed,
         official=not why,
@@ -96,6 +115,31 @@ def assemble(
             num_processes=run.ranks.world_size,
         ),
     )
+
+
+def _truncation_record(run: Run, sigma: float, stores: Stores, real: Mapping[str, RealSide]) -> TruncationRecord:
+    metrics = {}
+    for metric in run.metrics:
+        found = estimate(metric, stores[metric.network], real[metric.network])
+        metrics[metric.id] = TruncatedMetric(value=found.value, interval=found.interval)
+    return TruncationRecord(sigma=sigma, metrics=metrics)
+
+
+def _against_count(run: Run, stores: Stores, real: Mapping[str, RealSide]) -> dict[str, GrowthRecord]:
+    curves = {}
+    for metric in run.metrics:
+        side, store = real[metric.network], stores[metric.network]
+        growth = score_against_count(
+            metric,
+            store.read(metric.output),
+            side.network.outputs[metric.output],
+            store.num_clips,
+            side.rows_per_clip,
+            side.for_metric(metric),
+        )
+        if growth is not None:
+            curves[metric.id] = GrowthRecord(**asdict(growth))
+    return curves
 
 
 def _data_record(run: Run) -> DataRecord:

@@ -111,7 +111,7 @@ def test_two_processes_give_the_same_result_file(small_task, plugin):
         del document["metrics"]
     assert a == b
     # stdout carries exactly one document.
-    assert json.loads(one.stdout)["schema_version"] == 1
+    assert json.loads(one.stdout)["schema_version"] == 2
 
 
 def test_a_run_killed_again_and_again_gives_the_same_result_file(small_task, plugin):

@@ -67,6 +67,11 @@ class EvaluationSpec(_Frozen):
     )
     floor: str = Field(default="real", description="Model whose scores are as good as real data gets.")
     ceiling: str = Field(default="noise", description="Model whose scores every method should beat.")
+    truncation_sweep: tuple[float, ...] = Field(
+        default=(),
+        description="Standard deviations of truncated latents, 0 < sigma <= 1, at which models that offer it are measured "
+        "too; the score itself is the one without truncation.",
+    )
 
 
 class Note(_Frozen):
@@ -104,6 +109,9 @@ class Task(_Frozen):
     def fingerprint(self) -> str:
         """SHA-256 over everything that decides the number: all fields but title, description and notes."""
         fields: dict[str, Any] = self.model_dump(mode="json", exclude={"title", "description", "notes"})
+        if not self.evaluation.truncation_sweep:
+            # Tasks from before there were sweeps keep their fingerprint.
+            del fields["evaluation"]["truncation_sweep"]
         return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     @model_validator(mode="after")
@@ -116,4 +124,7 @@ class Task(_Frozen):
             )
         if self.evaluation.ceiling == "copy" and self.kind != "prediction":
             raise ValueError("evaluation.ceiling 'copy' repeats a given frame, so it needs clips.context_frames > 0")
+        sweep = self.evaluation.truncation_sweep
+        if len(set(sweep)) < len(sweep) or not all(0 < sigma <= 1 for sigma in sweep):
+            raise ValueError("evaluation.truncation_sweep holds different numbers above 0 and up to 1")
         return self

@@ -1,0 +1,133 @@
+"""The bounds of a task: what real clips score, and what trivial models score, at the same number of samples.
+
+They belong to the task, not to a run: they are made from the task's own seed, measured once, and kept by content in
+the home folder, features and values alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vidbench import __version__
+from vidbench.data import open_dataset
+from vidbench.data.base import ClipDataset
+from vidbench.errors import InputError
+from vidbench.features import FeatureStore
+from vidbench.files import digest, write_text
+from vidbench.models.bounds import CopyModel, NoiseModel, StaticModel
+from vidbench.models.registry import ModelChoice, choose_model
+from vidbench.reference import RealSide, estimate
+from vidbench.run import Run
+from vidbench.sources import ClipSource, DatasetSource, open_model
+from vidmetrics.definitions import MetricDefinition
+
+_TRIVIAL: dict[str, tuple[Any, str]] = {
+    "copy": (CopyModel, "the last given frame, repeated"),
+    "static": (StaticModel, "the first frame of held-out clip i, held still"),
+    "noise": (NoiseModel, "independent uniform pixels"),
+}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One bound of a task.
+
+    Attributes:
+        name: name of the bounding model.
+        what: what its clips are, in words.
+        source: its clips, None where there are none to be had.
+        absent: why there are none.
+    """
+
+    name: str
+    what: str
+    source: ClipSource | None
+    absent: str | None = None
+
+
+def task_bounds(run: Run) -> list[Bound]:
+    """Return every bound of the task of a run, best first as far as can be known: real, copy, static, noise, others."""
+    evaluation = run.task.evaluation
+    names = ["real", *(["copy"] if run.task.clips.context_frames else []), "static", "noise"]
+    names += [name for name in (evaluation.floor, evaluation.ceiling) if name not in names]
+    return [_real(run) if name == "real" else _model(run, name) for name in names]
+
+
+def disjoint_real(run: Run) -> tuple[ClipDataset, str]:
+    """Return real clips that share no video with the reference, at least as many as there are samples, and their split.
+
+    The evaluation split where it is disjoint, else the train split: tasks that compare with the very clips that they
+    take the given frames from have no other real data left.
+
+    Raises:
+        InputError: neither is both disjoint and large enough; says why.
+    """
+    task, count = run.task, run.num_samples
+    reference = run.reference.origins(run.num_reference)
+    problems: list[str] = []
+    for split in dict.fromkeys((task.data.evaluation_split, task.data.train_split)):
+        try:
+            same = split == task.data.evaluation_split
+            dataset = run.evaluation if same else open_dataset(task, split, run.options.data, count)
+        except InputError as error:
+            problems.append(str(error).rstrip("."))
+            continue
+        shared = len(dataset.origins(count) & reference)
+        if shared:
+            problems.append(f"split '{split}' shares {shared:,} videos with the reference")
+        elif dataset.num_clips < count:
+            problems.append(f"split '{split}' has {dataset.num_clips:,} clips for {count:,} samples")
+        else:
+            return dataset, split
+    raise InputError(f"There is no set of real clips of this size apart from the reference: {'; '.join(problems)}.")
+
+
+def _real(run: Run) -> Bound:
+    what = "real clips of videos that are not in the reference"
+    try:
+        dataset, split = disjoint_real(run)
+    except InputError as error:
+        return Bound("real", what, None, str(error))
+    return Bound("real", f"{what} (split '{split}')", DatasetSource(dataset))
+
+
+def _model(run: Run, name: str) -> Bound:
+    factory, what = _TRIVIAL.get(name, (None, f"the model '{name}'"))
+    choice = choose_model(name) if factory is None else ModelChoice(name, factory, None)
+    if name == "static" and run.evaluation.num_clips < run.num_samples:
+        split = run.task.data.evaluation_split
+        reason = f"The split '{split}' has {run.evaluation.num_clips:,} clips for {run.num_samples:,} samples."
+        return Bound(name, what, None, reason)
+    # On the task's own seed: a bound belongs to the task and not to this run.
+    source, _ = open_model(choice, run.task, run.evaluation, run.task.evaluation.seed, run.num_samples, "cpu")
+    return Bound(name, what, source)
+
+
+def bound_values(
+    metrics: Sequence[MetricDefinition], stores: dict[str, FeatureStore], real: dict[str, RealSide], cache: Path
+) -> dict[str, float]:
+    """Return the value of each metric for a bound, from the cache where it is there.
+
+    Args:
+        metrics: the metrics of the task.
+        stores: complete feature shards of the bound, by network.
+        real: the real side, by network.
+        cache: folder of the values.
+    """
+    return {metric.id: _cached_value(metric, stores[metric.network], real[metric.network], cache) for metric in metrics}
+
+
+def _cached_value(metric: MetricDefinition, store: FeatureStore, real: RealSide, cache: Path) -> float:
+    # The folders of features are named by the content key of clips and network.
+    sides = [[each.folder.name, each.num_clips] for each in (store, real.store)]
+    key = digest({"format": "vidbench-bound-1", "vidbench": __version__, "metric": metric.id, "sides": sides})
+    path = cache / "bounds" / f"{key[:24]}.json"
+    if path.is_file():
+        return float(json.loads(path.read_text(encoding="utf-8"))["value"])
+    value = estimate(metric, store, real).value
+    write_text(path, json.dumps({"metric": metric.id, "sides": sides, "value": value}) + "\n")
+    return value
