@@ -16,7 +16,7 @@ from vidbench.files import write_text
 from vidbench.models.bounds import RealModel
 from vidbench.models.registry import ModelChoice, choose_model
 from vidbench.progress import Progress
-from vidbench.record import assemble
+from vidbench.record import Stores, assemble
 from vidbench.results import ModelRecord, Result
 from vidbench.run import Options, Run, open_run
 from vidbench.samples import open_samples
@@ -24,8 +24,6 @@ from vidbench.sources import ClipSource, DatasetSource, FilesSource, open_model,
 from vidbench.tasks import load_task
 from vidbench.truncation import truncated_sources
 from vidmetrics.home import home
-
-REPORT_CLIPS = 16
 
 
 def evaluate_model(model: str, task: str, options: Options, progress: Progress) -> tuple[Result, Path]:
@@ -115,7 +113,7 @@ def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequenc
     run.ranks.barrier()
     result = assemble(run, record, reasons, stores, real_stores, bounds, sweep, cache, started)
     if run.ranks.is_main:
-        _write(run, result, source)
+        _write(run, result, source, stores, real_stores)
     run.ranks.barrier()
     return result
 
@@ -146,11 +144,10 @@ def _bound_stores(run: Run, bound: Bound, cache: Path) -> dict[str, FeatureStore
     return _features(run, bound.source, title, cache, run.num_samples, run.options.batch_size)
 
 
-def _write(run: Run, result: Result, source: ClipSource) -> None:
+def _write(run: Run, result: Result, source: ClipSource, stores: Stores, real_stores: Stores) -> None:
+    from vidbench.report.material import gather
     from vidbench.report.page import render_report
 
-    shown = np.arange(min(REPORT_CLIPS, run.num_samples))
-    real = run.evaluation.read(shown[: run.evaluation.num_clips])
-    page = render_report(result, run.task, samples_NTHWC=source.read(shown), real_NTHWC=real)
+    page = render_report(result, run.task, gather(run, source, stores, real_stores))
     result.write(run.output / "result.json")
     write_text(run.output / "report.html", page)
