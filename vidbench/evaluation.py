@@ -100,15 +100,10 @@ def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequenc
     real_stores = _features(run, real, "Reference clips", cache, run.num_reference, run.options.batch_size)
     bounds = [(bound, _bound_stores(run, bound, cache)) for bound in task_bounds(run)]
     sweep = {
-        truncated.truncation: _features(
-            run,
-            truncated,
-            f"{title}, sigma {truncated.truncation:g}",
-            run.output,
-            run.num_samples,
-            run.options.batch_size,
+        sigma: _features(
+            run, truncated, f"{title}, sigma {sigma:g}", run.output, run.num_samples, run.options.batch_size
         )
-        for truncated in truncated_sources(run, source)
+        for sigma, truncated in truncated_sources(run, source).items()
     }
     run.ranks.barrier()
     result = assemble(run, record, reasons, stores, real_stores, bounds, sweep, cache, started)

@@ -8,14 +8,14 @@ from vidbench.run import Run
 from vidbench.sources import ClipSource, ModelSource
 
 
-def truncated_sources(run: Run, source: ClipSource) -> list[ModelSource]:
-    """Return one source for each sigma of the task's sweep; none for clips on disk and for models without truncation.
+def truncated_sources(run: Run, source: ClipSource) -> dict[float, ModelSource]:
+    """Return a source for each sigma of the task's sweep; none for clips on disk and for models without truncation.
 
     The seeds, labels and given frames of sample i are those of the score, so that sigma is all that differs.
     """
     if not isinstance(source, ModelSource) or not getattr(source.model, "offers_truncation", False):
-        return []
-    return [replace(source, truncation=sigma) for sigma in run.task.evaluation.truncation_sweep]
+        return {}
+    return {sigma: replace(source, truncation=sigma) for sigma in run.task.evaluation.truncation_sweep}
 
 
 def why_no_sweep(sigmas: tuple[float, ...], model_name: str) -> str:

@@ -53,7 +53,7 @@ class RealModel(HeldOutModel):
 
 
 class StaticModel(HeldOutModel):
-    """A real frame held still, the first of held-out clip ``i``: right content, no motion.
+    """A real frame held still, the first of each held-out clip: right content, no motion.
 
     For prediction that is the first given frame, so that the scene jumps back to it and stays (`CopyModel` holds the
     last one).

@@ -71,7 +71,14 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
             f"floor '{evaluation.floor}' (split '{data.evaluation_split}'), ceiling '{evaluation.ceiling}', "
             "both at the same number of samples",
         ),
+        *_truncation(evaluation.truncation_sweep),
     ]
+
+
+def _truncation(sweep: tuple[float, ...]) -> list[tuple[str, str]]:
+    sigmas = ", ".join(f"{sigma:g}" for sigma in sweep)
+    text = f"the score is without; models that offer it are measured at sigma {sigmas} too"
+    return [("truncation", text)] if sweep else []
 
 
 def _ordinal(stride: int) -> str:
