@@ -58,13 +58,13 @@ def ticks(low: float, high: float, about: int = 4) -> list[float]:
         return [low]
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    step = min((factor * power for factor in (1, 2, 5, 10)), key=lambda step: abs(math.log(step / rough)))
     first = math.ceil(low / step - 1e-9)
     return [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
 def written(value: float) -> str:
-    """Return four significant digits without an exponent, as papers print scores."""
+    """Return about four significant digits, without an exponent from 0.001 on, as papers print scores."""
     if value == 0:
         return "0"
     if abs(value) >= 1000:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,55 +85,58 @@ def gather(
     found = nearest_real(stores[metric.network], real_stores[metric.network], metric.output, rows)
     order = found.order()
     count = min(NUM_EXTREMES, len(order) // 2)
-    reference = DatasetSource(run.reference)
+    best, worst = order[:count], order[::-1][:count]
+    shown = np.arange(min(NUM_CLIPS, run.num_samples))
+    shown_real = shown[: run.evaluation.num_clips]
+    classes = _class_indices(run)
+    mine = [indices for indices, _ in classes.values()]
+    held_out = [indices for _, indices in classes.values()]
+    # Each side is read in one go: a model may have much to do per call, however few samples are asked of it.
+    samples = _clips_at(run, source, [shown, best, worst, *mine])
+    evaluation = _clips_at(run, DatasetSource(run.evaluation), [shown_real, *held_out])
+    reference = _clips_at(run, DatasetSource(run.reference), [found.nearest[best], found.nearest[worst]])
 
     def extremes(chosen: np.ndarray) -> Extremes:
-        return Extremes(
-            _read(run, source, chosen),
-            _read(run, reference, found.nearest[chosen]),
-            tuple(found.distances[chosen].tolist()),
-            tuple(chosen.tolist()),
-        )
+        distances = tuple(found.distances[chosen].tolist())
+        return Extremes(samples(chosen), reference(found.nearest[chosen]), distances, tuple(chosen.tolist()))
 
-    shown = np.arange(min(NUM_CLIPS, run.num_samples))
-    classes, num_classes = _classes(run, source)
     return Material(
-        samples_NTHWC=_read(run, source, shown),
-        real_NTHWC=_read(run, DatasetSource(run.evaluation), shown[: run.evaluation.num_clips]),
+        samples_NTHWC=samples(shown),
+        real_NTHWC=evaluation(shown_real),
         space=f"'{metric.output}' of the network '{metric.network}'",
-        best=extremes(order[:count]),
-        worst=extremes(order[::-1][:count]),
+        best=extremes(best),
+        worst=extremes(worst),
         searched=(len(order), found.num_real),
-        classes=classes,
-        num_classes=num_classes,
+        classes=tuple(
+            ClassClips(run.evaluation.class_names[label], samples(generated), evaluation(real))
+            for label, (generated, real) in classes.items()
+        ),
+        num_classes=len(run.evaluation.class_names),
     )
 
 
-def _classes(run: Run, source: ClipSource) -> tuple[tuple[ClassClips, ...], int]:
+def _class_indices(run: Run) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Indices of the samples and of the held-out clips to show, by label; empty for tasks without labels."""
     labels = sample_labels(run.task, np.arange(run.num_samples), run.evaluation)
     if labels is None:
-        return (), 0
-    present = np.unique(labels)
+        return {}
+    present, real_labels = np.unique(labels), run.evaluation.labels
     # Evenly over the list, so that the choice of classes is nobody's.
     chosen = present[np.linspace(0, len(present) - 1, min(NUM_CLASSES, len(present))).astype(int)]
-    real_labels = run.evaluation.labels
-    found = []
-    for label in chosen.tolist():
-        mine = np.flatnonzero(labels == label)[:CLIPS_PER_CLASS]
-        held_out = np.flatnonzero(real_labels == label)[:1] if real_labels is not None else np.empty(0, np.int64)
-        found.append(
-            ClassClips(
-                run.evaluation.class_names[label],
-                _read(run, source, mine),
-                _read(run, DatasetSource(run.evaluation), held_out),
-            )
+    nothing = np.empty(0, np.int64)
+    return {
+        label: (
+            np.flatnonzero(labels == label)[:CLIPS_PER_CLASS],
+            nothing if real_labels is None else np.flatnonzero(real_labels == label)[:1],
         )
-    return tuple(found), len(run.evaluation.class_names)
+        for label in chosen.tolist()
+    }
 
 
-def _read(run: Run, source: ClipSource, indices: np.ndarray) -> np.ndarray:
-    clips = run.task.clips
-    if len(indices) == 0:
-        return np.empty((0, clips.num_frames, clips.height, clips.width, 3), np.uint8)
-    size = run.options.batch_size
-    return np.concatenate([source.read(indices[start : start + size]) for start in range(0, len(indices), size)])
+def _clips_at(run: Run, source: ClipSource, wanted: list[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
+    """Read all wanted clips once; returns what looks them up by their indices."""
+    indices = np.unique(np.concatenate(wanted))
+    size, clips = run.options.batch_size, run.task.clips
+    batches = [source.read(indices[start : start + size]) for start in range(0, len(indices), size)]
+    read = np.concatenate([np.empty((0, clips.num_frames, clips.height, clips.width, 3), np.uint8), *batches])
+    return lambda asked: read[np.searchsorted(indices, asked)]
