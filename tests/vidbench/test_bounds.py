@@ -22,6 +22,7 @@ from vidbench.progress import Progress
 from vidbench.results import read_result
 from vidbench.run import Options, open_run
 from vidbench.tasks import load_task
+from vidbench.tasks.words import describe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,6 +78,10 @@ def test_real_clips_are_apart_from_the_reference(small_task):
     np.testing.assert_array_equal(
         dataset.read(np.arange(3)), ShapesDataset("train", 200, 12, 32, 32).read(np.arange(3))
     )
+
+    assert "split 'train'" in describe(load_task(str(small_task)).task)
+    small_task.write_text(_predicting(text))
+    assert "can score better than these" in task_bounds(_open(small_task))[0].what
 
     small_task.write_text(text.replace('train_split = "train"', 'train_split = "test"'))
     with pytest.raises(InputError, match=r"split 'test' shares 150 videos with the reference"):

@@ -43,6 +43,7 @@ def animated_webp(frames_THWC: np.ndarray, frames_per_second: float, lossless: b
         loop=0,
         lossless=lossless,
         quality=80,
+        method=2,
     )
     return buffer.getvalue()
 

@@ -54,6 +54,9 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
         if clips.context_frames
         else "no frames are given"
     )
+    # As `vidbench.bounds.disjoint_real` chooses it.
+    apart = data.evaluation_split != data.reference_split
+    real_split = data.evaluation_split if apart else data.train_split
     labels = {
         "balanced": "sample i is of class i modulo the number of classes",
         "evaluation": "sample i has the label of evaluation clip i",
@@ -68,7 +71,7 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
         ("precision", f"official with: {', '.join(evaluation.precision)}"),
         (
             "bounds",
-            f"floor '{evaluation.floor}' (split '{data.evaluation_split}'), ceiling '{evaluation.ceiling}', "
+            f"floor '{evaluation.floor}' (split '{real_split}'), ceiling '{evaluation.ceiling}', "
             "both at the same number of samples",
         ),
         *_truncation(evaluation.truncation_sweep),
