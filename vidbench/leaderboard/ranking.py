@@ -112,7 +112,8 @@ def ranked(rows: Iterable[Row]) -> tuple[Entry, ...]:
 def nearest(row: Row, rows: Iterable[Row], limit: int = _BESIDE) -> tuple[Beside, ...]:
     """The rows of papers that come nearest to a measured row: same family of metric and same kind of task.
 
-    Those with the fewest known differences come first, then those that state most, then the best scores.
+    Those that agree in most values come first (a paper that states nothing agrees in nothing), then those that differ in
+    fewest, then the best scores.
     """
     own = group_parts(row)
     found = []
@@ -126,7 +127,8 @@ def nearest(row: Row, rows: Iterable[Row], limit: int = _BESIDE) -> tuple[Beside
         unknown = tuple(name for name in own if own[name] and not theirs[name])
         found.append(Beside(other, differs, unknown))
     better = -1 if row.higher_is_better else 1
-    found.sort(key=lambda each: (len(each.differs), len(each.unknown), better * each.row.value))
+    # What neither differs nor is unknown agrees, so the fewest of both together are the most agreements.
+    found.sort(key=lambda each: (len(each.differs) + len(each.unknown), len(each.differs), better * each.row.value))
     return tuple(found[:limit])
 
 

@@ -99,7 +99,9 @@ class Row(BaseModel):
     known_error: str = Field(description="Codes of known copy errors and traps, separated by '; '.")
     setting: str = Field(description="The setting in words.")
     paper: str
-    arxiv: str = Field(pattern=r"^(\d{4}\.\d{4,5})?$")
+    arxiv: str = Field(
+        pattern=r"^((0[7-9]|1[0-4])\d\d\.\d{4}|(1[5-9]|[2-9]\d)\d\d\.\d{5})?$", description="Five digits from 2015 on."
+    )
     table: str = Field(description="The table that prints it, of this or of a later paper.")
     source: str = Field(description="Where the number was read.")
     confidence: Literal["", "high", "med", "low", "unconfirmed"] = Field(description="Of the reading, for papers.")
