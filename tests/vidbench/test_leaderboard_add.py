@@ -6,6 +6,8 @@ import copy
 import csv
 import hashlib
 import json
+import tomllib
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -15,11 +17,13 @@ from vidbench.errors import InputError
 from vidbench.leaderboard import neighbours
 from vidbench.leaderboard.adding import Submission, add_result
 from vidbench.leaderboard.admission import objections
-from vidbench.leaderboard.boards import read_board
+from vidbench.leaderboard.boards import packaged_folder, read_board
 from vidbench.leaderboard.check import check_folder
 from vidbench.leaderboard.ranking import rank_groups
 from vidbench.results import Result
 from vidbench.tasks import load_task
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def _write(path, document):
@@ -171,3 +175,30 @@ def test_neighbours_of_a_result(tmp_path, result_document, monkeypatch):
     assert text.index("better: Better 20") < text.index("worse: Worse 90")
     result_document |= {"official": False, "reasons": ["The seed is 1 where the task asks for 0."]}
     assert "unofficial result has no place" in _lines(result_document, boards, monkeypatch)
+
+
+def test_evaluate_ends_with_its_neighbours_and_json_has_nothing_extra(tmp_path, small_task, monkeypatch):
+    from vidbench.cli.evaluate import command as evaluate
+
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--model", "noise", "--task", str(small_task), "--output", "out"]
+    done = CliRunner().invoke(evaluate, arguments, catch_exceptions=False)
+    assert done.stdout.splitlines()[-1] == "neighbours: none, the task 'small-gen' has no leaderboard yet."
+    again = CliRunner().invoke(evaluate, [*arguments, "--json"], catch_exceptions=False)
+    assert Result.model_validate_json(again.stdout).task.name == "small-gen"
+
+
+def test_an_installed_package_shows_its_boards_and_takes_none(tmp_path, result_document, monkeypatch):
+    import vidbench
+
+    package = tmp_path / "vidbench"
+    (package / "leaderboards").mkdir(parents=True)
+    monkeypatch.setattr(vidbench, "__file__", str(package / "__init__.py"))
+    assert packaged_folder() == (package / "leaderboards", False)
+    path = _write(tmp_path / "r.json", result_document)
+    done = CliRunner().invoke(command, ["add", str(path)])
+    assert isinstance(done.exception, InputError)
+    assert "--leaderboards" in str(done.exception)
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        wheel = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"]["leaderboards"] == "vidbench/leaderboards"

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from vidbench.cli.leaderboard import command
 from vidbench.errors import InputError
+from vidbench.leaderboard import neighbours
 from vidbench.leaderboard.boards import board_of_task, read_board
 from vidbench.leaderboard.ranking import nearest, rank_groups, ranked
 from vidbench.leaderboard.rows import group_of
@@ -141,3 +142,13 @@ def test_what_is_not_the_same_kind_of_task_never_stands_beside(rows, ours):
     assert {each.row.context_frames for each in beside} == {5}
     assert not any("synthesis" in each.row.model for each in beside)
     assert {each.row.metric for each in beside} == {"FVD"}
+
+
+def test_neighbours_without_a_group_name_the_nearest_paper_or_say_there_is_none(rows, ours):
+    (line,) = neighbours._of_metric(ours, rows)
+    assert line == (
+        "  fvd-magvit: no row of its group; nearest is W.A.L.T-L 3.3 ± 0.0 (arXiv 2312.06662, reported), "
+        "which differs in metric, protocol; does not state training data"
+    )
+    (line,) = neighbours._of_metric(ours.model_copy(update={"resolution": "32x32"}), rows)
+    assert "no paper's row of the same frames, size and metric" in line

@@ -103,3 +103,15 @@ def add(result: Path, leaderboards: Path | None, **said: Any) -> None:
     rows = add_result(result, leaderboards or folder, Submission(**{name: text or "" for name, text in said.items()}))
     for row in rows:
         click.echo(f"{row.metric:<12} {score(row):>18}  {row.status}  {row.group}")
+
+
+@command.command("build")
+@options.output("Folder of the site; replaced where it holds an earlier one.", required=True)
+@_folder
+def build(output: Path, leaderboards: Path | None) -> None:
+    """Write the leaderboards as a static site: no server, no request to anywhere."""
+    from vidbench.leaderboard.boards import leaderboards_folder
+    from vidbench.leaderboard.site.build import build_site
+
+    for page in build_site(leaderboards_folder(leaderboards), output):
+        click.echo(page)
