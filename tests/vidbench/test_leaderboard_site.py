@@ -8,6 +8,7 @@ import json
 import math
 import re
 import shutil
+import subprocess
 import sys
 from collections import Counter
 from html.parser import HTMLParser
@@ -22,8 +23,8 @@ from vidbench.leaderboard.adding import Submission, add_result
 from vidbench.leaderboard.bibtex import bibtex
 from vidbench.leaderboard.boards import board_names, read_board
 from vidbench.leaderboard.chart import Bound, draw, ticks
+from vidbench.leaderboard.pages.build import build_site
 from vidbench.leaderboard.ranking import rank_groups
-from vidbench.leaderboard.site.build import build_site
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARDS = ROOT / "leaderboards"
@@ -305,3 +306,14 @@ def test_nothing_was_asked_for_and_nothing_went_wrong(site, browser):
         browser.open(path.as_uri())
     assert browser.complaints == []
     assert {url.partition("#")[0] for url in browser.requests} <= {p.as_uri() for p in site.glob("*.html")} | {"data:,"}
+
+
+def test_no_file_of_the_package_is_ignored_by_git():
+    # A wheel leaves out what git ignores, and `site/` is ignored: a folder of that name once lost the pages.
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    files = [str(path.relative_to(ROOT)) for path in (ROOT / "vidbench" / "leaderboard").rglob("*") if path.is_file()]
+    files = [name for name in files if "__pycache__" not in name]
+    done = subprocess.run([git, "check-ignore", *files], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines() == []

@@ -111,7 +111,7 @@ def add(result: Path, leaderboards: Path | None, **said: Any) -> None:
 def build(output: Path, leaderboards: Path | None) -> None:
     """Write the leaderboards as a static site: no server, no request to anywhere."""
     from vidbench.leaderboard.boards import leaderboards_folder
-    from vidbench.leaderboard.site.build import build_site
+    from vidbench.leaderboard.pages.build import build_site
 
     for page in build_site(leaderboards_folder(leaderboards), output):
         click.echo(page)
