@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from vidbench.cli.leaderboard import command
 from vidbench.errors import InputError
 from vidbench.leaderboard import neighbours
-from vidbench.leaderboard.adding import Submission, add_result
+from vidbench.leaderboard.adding import Submission, add_result, result_rows
 from vidbench.leaderboard.admission import objections
 from vidbench.leaderboard.boards import packaged_folder, read_board
 from vidbench.leaderboard.check import check_folder
@@ -186,6 +186,18 @@ def test_evaluate_ends_with_its_neighbours_and_json_has_nothing_extra(tmp_path, 
     assert done.stdout.splitlines()[-1] == "neighbours: none, the task 'small-gen' has no leaderboard yet."
     again = CliRunner().invoke(evaluate, [*arguments, "--json"], catch_exceptions=False)
     assert Result.model_validate_json(again.stdout).task.name == "small-gen"
+
+
+def test_the_rows_of_two_coverages_of_all_clips_share_a_group(result_document):
+    # How many clips "all" are depends on which videos are still to be had; an official result has enough of them.
+    task = load_task("shapes-gen").task
+    task = task.model_copy(update={"reference": task.reference.model_copy(update={"num_clips": "all"})})
+    groups = set()
+    for count in (4096, 4090):
+        result_document["metrics"]["fvd-shapes"]["num_reference"] = count
+        groups.add(result_rows(Result.model_validate(result_document), task, "0" * 64, Submission())[0].group)
+    assert len(groups) == 1
+    assert "ref=train-all" in groups.pop()
 
 
 def test_an_installed_package_shows_its_boards_and_takes_none(tmp_path, result_document, monkeypatch):

@@ -137,6 +137,12 @@ def test_papers_stand_beside_a_measured_row_with_what_keeps_them_apart(rows, our
     assert "differs in metric, protocol; does not state training data" in str(first.beside[0])
 
 
+@pytest.mark.parametrize("protocol", ["magvit", "vdm", "dvdgan"])
+def test_the_protocol_that_a_task_is_named_after_comes_first(rows, ours, protocol):
+    row = ours.model_copy(update={"protocol": f"k600-pred-{protocol}-v1", "samples": None, "reference": "test-all"})
+    assert nearest(row, rows)[0].row.protocol == protocol
+
+
 def test_what_is_not_the_same_kind_of_task_never_stands_beside(rows, ours):
     beside = nearest(ours, rows, limit=100)
     assert {each.row.context_frames for each in beside} == {5}

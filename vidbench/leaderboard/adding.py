@@ -95,6 +95,8 @@ def _read(path: Path) -> bytes:
 def _row(result: Result, task: Task, sha256: str, submission: Submission, name: str, metric: MetricRecord) -> Row:
     scored_files = result.model.samples_sha256 is not None
     model = _one_line(submission.model or result.model.name)
+    # Tasks that repeat say so in their metrics; those that do not, have no such field.
+    runs = getattr(metric, "runs", None)
     fields = {
         "id": slug(f"{model}-{task.name}-{name}-{sha256[:8]}"),
         "status": submission.status or ("recomputed" if scored_files else "reproduced"),
@@ -104,15 +106,13 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
         "value": metric.value,
         "spread": None if metric.interval is None else (metric.interval[1] - metric.interval[0]) / 2,
         "spread_kind": "" if metric.interval is None else "interval-95",
-        "runs": None,
+        "runs": len(runs) if runs else None,
         "year": int(result.execution.finished[:4]),
         "frames": task.clips.num_frames,
         "context_frames": task.clips.context_frames,
         "resolution": f"{task.clips.height}x{task.clips.width}",
         "conditioning": conditioning(task),
-        "reference": "none"
-        if metric.num_reference is None
-        else slug(f"{task.data.reference_split}-{metric.num_reference}"),
+        "reference": _reference(task, metric),
         "camera": task.data.dataset.removeprefix("bair-") if task.data.dataset.startswith("bair-") else "",
         "samples": metric.num_samples,
         "training": submission.training,
@@ -141,6 +141,14 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
             f"The {problem['loc'][0]} '{problem['input']}' cannot stand in a leaderboard: {problem['msg']}."
         ) from None
     return row.model_copy(update={"group": group_of(row)})
+
+
+def _reference(task: Task, metric: MetricRecord) -> str:
+    if metric.num_reference is None:
+        return "none"
+    # How many "all" are moves with the coverage, which an official result has enough of.
+    count = "all" if task.reference.num_clips == "all" else metric.num_reference
+    return slug(f"{task.data.reference_split}-{count}")
 
 
 def conditioning(task: Task) -> str:

@@ -112,8 +112,8 @@ def ranked(rows: Iterable[Row]) -> tuple[Entry, ...]:
 def nearest(row: Row, rows: Iterable[Row], limit: int = _BESIDE) -> tuple[Beside, ...]:
     """The rows of papers that come nearest to a measured row: same family of metric and same kind of task.
 
-    Those that agree in most values come first (a paper that states nothing agrees in nothing), then those that differ in
-    fewest, then the best scores.
+    Those of the protocol that the row's task is named after come first (``k600-pred-magvit``: ``magvit``), then those that
+    agree in most values (a paper that states nothing agrees in nothing), that differ in fewest, and the best scores.
     """
     own = group_parts(row)
     found = []
@@ -128,8 +128,19 @@ def nearest(row: Row, rows: Iterable[Row], limit: int = _BESIDE) -> tuple[Beside
         found.append(Beside(other, differs, unknown))
     better = -1 if row.higher_is_better else 1
     # What neither differs nor is unknown agrees, so the fewest of both together are the most agreements.
-    found.sort(key=lambda each: (len(each.differs) + len(each.unknown), len(each.differs), better * each.row.value))
+    found.sort(
+        key=lambda each: (
+            not _follows(row, each.row),
+            len(each.differs) + len(each.unknown),
+            len(each.differs),
+            better * each.row.value,
+        )
+    )
     return tuple(found[:limit])
+
+
+def _follows(row: Row, paper: Row) -> bool:
+    return bool(paper.protocol) and f"-{paper.protocol}-" in f"-{row.protocol}-"
 
 
 def _group(name: str, members: list[Row], rows: Sequence[Row]) -> Group:
