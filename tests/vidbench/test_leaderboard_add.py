@@ -197,7 +197,7 @@ def test_the_rows_of_two_coverages_of_all_clips_share_a_group(result_document):
         result_document["metrics"]["fvd-shapes"]["num_reference"] = count
         groups.add(result_rows(Result.model_validate(result_document), task, "0" * 64, Submission())[0].group)
     assert len(groups) == 1
-    assert "ref=train-all" in groups.pop()
+    assert "/ref=train/" in groups.pop()
 
 
 def test_an_installed_package_shows_its_boards_and_takes_none(tmp_path, result_document, monkeypatch):

@@ -134,13 +134,32 @@ def test_papers_stand_beside_a_measured_row_with_what_keeps_them_apart(rows, our
         assert each.row.protocol == "magvit"
         assert set(each.differs) == {"metric", "protocol"}
         assert set(each.unknown) == {"training data"}
-    assert "differs in metric, protocol; does not state training data" in str(first.beside[0])
+    assert "differs in metric (FVD), protocol (magvit); does not state training data" in str(first.beside[0])
 
 
 @pytest.mark.parametrize("protocol", ["magvit", "vdm", "dvdgan"])
 def test_the_protocol_that_a_task_is_named_after_comes_first(rows, ours, protocol):
     row = ours.model_copy(update={"protocol": f"k600-pred-{protocol}-v1", "samples": None, "reference": "test-all"})
     assert nearest(row, rows)[0].row.protocol == protocol
+
+
+def test_a_truncation_chosen_for_its_score_stands_behind_the_untruncated_row(ours):
+    generation = read_board(BOARDS, "k600-gen").rows
+    paper = next(row for row in generation if row.id == "dvd-gan-v2-is-i3d-k600")
+    row = paper.model_copy(
+        update={
+            "id": "ours",
+            "metric": "is-i3d-k600",
+            "status": "reproduced",
+            "sampling": "",
+            "protocol": "k600-gen-v1",
+        }
+    )
+    first, *others = nearest(row, generation, limit=30)
+    assert "sampling" not in first.differs
+    truncated = [each for each in others if each.row.sampling == "truncated-for-best-is"]
+    assert truncated
+    assert all("sampling (truncated-for-best-is)" in str(each) for each in truncated)
 
 
 def test_what_is_not_the_same_kind_of_task_never_stands_beside(rows, ours):
@@ -154,7 +173,7 @@ def test_neighbours_without_a_group_name_the_nearest_paper_or_say_there_is_none(
     (line,) = neighbours._of_metric(ours, rows)
     assert line == (
         "  fvd-magvit: no row of its group; nearest is W.A.L.T-L 3.3 ± 0.0 (arXiv 2312.06662, reported), "
-        "which differs in metric, protocol; does not state training data"
+        "which differs in metric (FVD), protocol (magvit); does not state training data"
     )
     (line,) = neighbours._of_metric(ours.model_copy(update={"resolution": "32x32"}), rows)
     assert "no paper's row of the same frames, size and metric" in line

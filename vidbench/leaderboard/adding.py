@@ -146,9 +146,10 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
 def _reference(task: Task, metric: MetricRecord) -> str:
     if metric.num_reference is None:
         return "none"
-    # How many "all" are moves with the coverage, which an official result has enough of.
-    count = "all" if task.reference.num_clips == "all" else metric.num_reference
-    return slug(f"{task.data.reference_split}-{count}")
+    if task.reference.num_clips == "all":
+        # How many they are moves with the coverage, which an official result has enough of.
+        return slug(task.data.reference_split)
+    return slug(f"{task.data.reference_split}-{metric.num_reference}")
 
 
 def conditioning(task: Task) -> str:

@@ -42,7 +42,9 @@ class Beside:
 
     def __str__(self) -> str:
         """What keeps the two apart, in words."""
-        parts = [f"differs in {', '.join(self.differs)}"] if self.differs else []
+        theirs = group_parts(self.row)
+        differing = ", ".join(f"{name} ({theirs[name]})" for name in self.differs)
+        parts = [f"differs in {differing}"] if differing else []
         parts += [f"does not state {', '.join(self.unknown)}"] if self.unknown else []
         return "; ".join(parts)
 
@@ -124,6 +126,9 @@ def nearest(row: Row, rows: Iterable[Row], limit: int = _BESIDE) -> tuple[Beside
         if any(own[name] != theirs[name] for name in _SAME_KIND) or other.errors == ("synthesis-as-prediction",):
             continue
         differs = tuple(name for name in own if own[name] and theirs[name] and own[name] != theirs[name])
+        if other.sampling.startswith("truncated") and not row.sampling:
+            # What `evaluate` scores is the model as it samples by default; a truncation chosen for its score is not that.
+            differs += ("sampling",)
         unknown = tuple(name for name in own if own[name] and not theirs[name])
         found.append(Beside(other, differs, unknown))
     better = -1 if row.higher_is_better else 1
