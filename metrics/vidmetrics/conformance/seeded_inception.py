@@ -72,7 +72,8 @@ def _convolutions() -> Iterator[_Convolution]:
         "Mixed_7c": _block_8(2048),
     }
     for block, convolutions in blocks.items():
-        yield from ((f"{block}.{name}", *sizes) for name, *sizes in convolutions)
+        for name, wide, out, height, width in convolutions:
+            yield f"{block}.{name}", wide, out, height, width
 
 
 def inception_shapes() -> dict[str, tuple[int, ...]]:
@@ -99,7 +100,7 @@ def seeded_inception_weights(seed: int) -> Mapping[str, npt.NDArray[np.float32]]
         if name.endswith(("running_var", "bn.weight")):
             drawn = generator.uniform(low=0.5, high=1.5, size=shape)
         else:
-            gain = 1600 if name == "fc.weight" else 2
+            gain = 144 if name == "fc.weight" else 2
             spread = math.sqrt(gain / math.prod(shape[1:])) if name.endswith(("conv.weight", "fc.weight")) else 0.1
             drawn = generator.normal(loc=0.0, scale=spread, size=shape)
         weights[name] = drawn.astype(np.float32)

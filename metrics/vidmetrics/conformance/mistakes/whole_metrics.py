@@ -152,11 +152,15 @@ def _score(features: Features, output: str) -> Answerer:
     return answer
 
 
-def _biased_mmd(features: Features) -> Answerer:
+def _mmd(features: Features, biased: bool = False) -> Answerer:
     def answer(inputs: Arrays, parameters: dict[str, Any]) -> Any:
+        from vidmetrics.conformance.ours import implementation
+
         real, generated = (features(inputs, inputs[f"{side}_clips"])["pool"] for side in ("real", "generated"))
         sides = {"features_a": real.astype(np.float64), "features_b": generated.astype(np.float64)}
-        return SCORE_MISTAKES["biased-mmd"].answers["kernel-mmd"](sides, parameters)
+        if biased:
+            return SCORE_MISTAKES["biased-mmd"].answers["kernel-mmd"](sides, parameters)
+        return implementation("kernel-mmd", sides, parameters)
 
     return answer
 
@@ -182,6 +186,10 @@ def _mistakes() -> dict[str, Mistake]:
     scaled = "scales frames to [-1, 1] instead of (x - 128) / 128"
     # C3D's own resize aligns the corners.
     mistakes["half-pixel-resize"] = Mistake(title, {**_frames_fed(_inception(resizer)), **_clips_fed(_c3d_half_pixel)})
+    antialiased = _inception(RESIZERS["antialiased-resize"][1])
+    mistakes["antialiased-resize"] = Mistake(
+        RESIZERS["antialiased-resize"][0], {**_frames_fed(antialiased), "kid-from-clips": _mmd(antialiased)}
+    )
     mistakes["scale-127.5"] = Mistake(scaled, _frames_fed(_inception(scale=symmetric)))
     mistakes["half-pixel-resize+scale-127.5"] = Mistake(
         f"{title}, and {scaled}", _frames_fed(_inception(resizer, symmetric))
@@ -208,7 +216,9 @@ def _mistakes() -> dict[str, Mistake]:
         "divides the covariance by N instead of N - 1",
         {"fid-from-clips": _distance(_inception(), "pool", 0), "c3d-fid-from-clips": _distance(_c3d, "fc7", 0)},
     )
-    mistakes["biased-mmd"] = Mistake(SCORE_MISTAKES["biased-mmd"].title, {"kid-from-clips": _biased_mmd(_inception())})
+    mistakes["biased-mmd"] = Mistake(
+        SCORE_MISTAKES["biased-mmd"].title, {"kid-from-clips": _mmd(_inception(), biased=True)}
+    )
     return mistakes
 
 
