@@ -34,6 +34,7 @@ def evaluate(
     device: str | None = None,
     precision: Literal["exact", "fast"] = "exact",
     seed: int | None = None,
+    reference: str | Path | None = None,
 ) -> Result:
     """Sample from a model, measure the samples, and write ``result.json`` and ``report.html``.
 
@@ -47,6 +48,7 @@ def evaluate(
         device: torch device; a GPU where there is one by default.
         precision: ``"exact"`` (float32, TF32 off) or ``"fast"``.
         seed: another seed than the task's, for an unofficial result.
+        reference: file of reference statistics from `vidbench data statistics`, instead of the reference clips.
 
     Returns:
         The result record, as written to ``result.json``.
@@ -58,7 +60,9 @@ def evaluate(
     from vidbench.progress import Progress
     from vidbench.run import Options
 
-    options = Options(_path(data), _path(output), num_samples, batch_size, device, precision, seed)
+    options = Options(
+        _path(data), _path(output), num_samples, batch_size, device, precision, seed, reference=_path(reference)
+    )
     return evaluate_model(model, task, options, Progress(enabled=False))[0]
 
 
@@ -72,6 +76,7 @@ def score(
     batch_size: int = 32,
     device: str | None = None,
     precision: Literal["exact", "fast"] = "exact",
+    reference: str | Path | None = None,
 ) -> Result:
     """Measure clips that lie on disk, from any model; arguments, result and errors as for `evaluate`.
 
@@ -84,12 +89,15 @@ def score(
         batch_size: clips per call of the networks.
         device: torch device.
         precision: ``"exact"`` or ``"fast"``.
+        reference: file of reference statistics.
     """
     from vidbench.evaluation import score_samples
     from vidbench.progress import Progress
     from vidbench.run import Options
 
-    options = Options(_path(data), _path(output), num_samples, batch_size, device, precision)
+    options = Options(
+        _path(data), _path(output), num_samples, batch_size, device, precision, reference=_path(reference)
+    )
     return score_samples(Path(samples), task, options, Progress(enabled=False))[0]
 
 

@@ -7,13 +7,14 @@ was killed therefore goes on where it stopped, and any number of ranks makes the
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from vidbench.distributed import Ranks
+from vidbench.distributed import VISIBLE_SECONDS, Ranks
 from vidbench.errors import InputError
 from vidbench.files import digest, written_whole
 from vidbench.frame_scores import FrameComparison
@@ -96,6 +97,22 @@ def feature_store(root: Path, source: ClipSource, network: Network | FrameCompar
 def missing_shards(stores: Sequence[FeatureStore]) -> list[int]:
     """Shards that at least one of the stores lacks; all stores cover the same indices."""
     return sorted({shard for store in stores for shard in store.missing(range(store.num_shards))})
+
+
+def wait_for_shards(stores: Sequence[FeatureStore]) -> None:
+    """Wait until the shards that other ranks have written show here; a network file system may take its time.
+
+    Raises:
+        InputError: some never show.
+    """
+    deadline = time.monotonic() + VISIBLE_SECONDS
+    while missing := missing_shards(stores):
+        if time.monotonic() > deadline:
+            raise InputError(
+                f"{len(missing)} finished shards of features do not show in {stores[0].folder}: put the folder on a file "
+                "system that all ranks share, and give the same command again."
+            )
+        time.sleep(0.2)
 
 
 def extract(

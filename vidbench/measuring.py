@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from vidbench.clip_files import ClipFiles, ClipShape, open_clips
 from vidbench.distributed import Ranks, choose_device, process_group
 from vidbench.errors import InputError
-from vidbench.features import FeatureStore, extract, feature_store, missing_shards
+from vidbench.features import FeatureStore, extract, feature_store, missing_shards, wait_for_shards
 from vidbench.progress import Progress
 from vidbench.record import environment_record, network_record
 from vidbench.reference import RealSide, estimate
 from vidbench.results import EnvironmentRecord, NetworkRecord
 from vidmetrics.definitions import METRICS, MetricDefinition, get_metric
-from vidmetrics.estimators import Estimate
+from vidmetrics.estimation import Estimate
 from vidmetrics.home import home
 from vidmetrics.networks import base_network, default_weights, load_network
 from vidmetrics.networks.base import Network
@@ -108,6 +108,7 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
     _check(options)
     chosen = choose_metrics(options.metrics)
     with process_group() as ranks:
+        ranks.check_shared(home())
         progress = progress if ranks.is_main else Progress(enabled=False)
         device = choose_device(options.device, ranks)
         sides = {"Real clips": open_clips(real, options.shape), "Samples": open_clips(samples, options.shape)}
@@ -265,9 +266,9 @@ def _features(
 ) -> dict[str, FeatureStore]:
     running = [networks[name] for name in names]
     stores = [feature_store(home(), clips, network, clips.num_clips) for network in running]
-    shards = missing_shards(stores)
-    # All ranks must have seen the same folder before the first of them adds to it.
-    ranks.barrier()
+    ranks.agree("what is to be measured", [store.folder.name for store in stores])
+    # One look for all: two ranks that saw different folders would divide different work.
+    shards = ranks.from_main(lambda: missing_shards(stores))
     if shards:
         todo = sum(len(stores[0].indices(shards[i])) for i in ranks.mine(len(shards)))
         with progress.stage(title, todo) as advance:
@@ -275,6 +276,7 @@ def _features(
     else:
         progress.say(f"{title}: {clips.num_clips} clips were measured before")
     ranks.barrier()
+    wait_for_shards(stores)
     return dict(zip(names, stores, strict=True))
 
 

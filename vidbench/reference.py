@@ -7,8 +7,10 @@ from pathlib import Path
 
 from vidbench.features import FeatureStore
 from vidbench.files import digest, written_whole
+from vidbench.reference_import import ImportedRealSide
 from vidmetrics.definitions import MetricDefinition
-from vidmetrics.estimators import Estimate, Reference, make_estimator
+from vidmetrics.estimation import Estimate, Reference
+from vidmetrics.estimators import make_estimator
 from vidmetrics.moments import Moments
 from vidmetrics.networks.base import Network
 
@@ -54,6 +56,11 @@ class RealSide:
     num_frames: int
 
     @property
+    def identity(self) -> list[str | int]:
+        """JSON-able; everything that decides the features, and how many they are."""
+        return [self.store.folder.name, self.store.num_clips]
+
+    @property
     def rows_per_clip(self) -> int:
         """Rows of features of one clip."""
         return self.network.rows_per_clip(self.num_frames)
@@ -65,7 +72,9 @@ class RealSide:
         return self.store.read(definition.output) if definition.needs_reference == "features" else None
 
 
-def estimate(definition: MetricDefinition, store: FeatureStore, real: RealSide, clips: range | None = None) -> Estimate:
+def estimate(
+    definition: MetricDefinition, store: FeatureStore, real: RealSide | ImportedRealSide, clips: range | None = None
+) -> Estimate:
     """Compute one metric from complete shards, in the order of the indices.
 
     Args:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vidbench.data import ClipDataset, open_evaluation, open_reference
+from vidbench.data import ClipDataset, open_evaluation, open_reference, reads_folder
 from vidbench.distributed import Ranks, choose_device
 from vidbench.errors import InputError
 from vidbench.frame_scores import FrameComparison, compare_frames
 from vidbench.progress import Progress
+from vidbench.reference_import import (
+    AbsentClips,
+    ImportedStatistics,
+    absent_evaluation,
+    absent_reference,
+    import_statistics,
+    open_provenance,
+)
+from vidbench.results import BoundRecord
 from vidbench.tasks import LoadedTask, Task
 from vidmetrics.definitions import MetricDefinition, get_metric
 from vidmetrics.networks import load_network
@@ -29,6 +39,7 @@ class Options:
         device: torch device; None takes a GPU where there is one.
         precision: ``"exact"`` (float32, TF32 off) or ``"fast"``.
         seed: seed of the samples; None for the task's, any other makes the result unofficial.
+        reference: file of reference statistics that stands for the reference clips; None to measure them.
     """
 
     data: Path | None = None
@@ -38,6 +49,7 @@ class Options:
     device: str | None = None
     precision: Literal["exact", "fast"] = "exact"
     seed: int | None = None
+    reference: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,7 @@ class Run:
     reference: ClipDataset
     evaluation: ClipDataset
     frames: FrameComparison | None
+    statistics: ImportedStatistics | None = None
 
     @property
     def total_samples(self) -> int:
@@ -72,6 +85,18 @@ class Run:
     def num_reference(self) -> int:
         """Number of real clips on the reference side; fewer than the task's where videos are missing."""
         return self.reference.num_clips
+
+    @property
+    def has_evaluation_clips(self) -> bool:
+        """Whether the held-out clips can be read; a file of statistics without data names them alone."""
+        return not isinstance(self.evaluation, AbsentClips)
+
+    @property
+    def imported_bounds(self) -> Mapping[str, BoundRecord] | None:
+        """Scores of the task's bounds from the file of statistics, where it has those of this very run."""
+        if self.statistics is None:
+            return None
+        return self.statistics.bounds(self.num_samples, self.evaluation.identity_sha256)
 
 
 def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progress, default_name: str) -> Run:
@@ -101,8 +126,13 @@ def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progr
             f"--num-samples {num_samples} is no multiple of {per_context}, the number of samples from each evaluation clip "
             f"of the task '{task.name}': give one that is."
         )
-    reference = open_reference(task, options.data)
-    evaluation = open_evaluation(task, options.data, num_samples)
+    provenance = None if options.reference is None else open_provenance(options.reference, task)
+    reference = open_reference(task, options.data) if provenance is None else absent_reference(provenance)
+    evaluation: ClipDataset
+    if provenance is not None and options.data is None and reads_folder(task):
+        evaluation = absent_evaluation(provenance, task)
+    else:
+        evaluation = open_evaluation(task, options.data, num_samples)
     wanted = task.reference.num_clips
     if wanted != "all" and reference.coverage == 1 and reference.num_clips < wanted:
         raise InputError(
@@ -127,6 +157,9 @@ def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progr
                 f"The network '{network.name}' takes {network.max_frames} frames at most, and clips of the task "
                 f"'{task.name}' have {task.clips.num_frames}: choose other metrics or shorter clips."
             )
+    statistics = None
+    if options.reference is not None and provenance is not None:
+        statistics = import_statistics(options.reference, provenance, metrics, networks, task.clips.num_frames)
     return Run(
         loaded=loaded,
         options=options,
@@ -141,4 +174,5 @@ def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progr
         reference=reference,
         evaluation=evaluation,
         frames=compare_frames(task, metrics, evaluation),
+        statistics=statistics,
     )

@@ -226,6 +226,63 @@ def test_killed_again_and_again_and_started_again_the_result_is_the_same(tmp_pat
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
 
 
+def _under_torchrun(*arguments, folder: Path) -> subprocess.CompletedProcess[str]:
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "vidbench",
+    ]
+    command = [*launcher, "data", "scan", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=folder, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+
+
+def test_two_ranks_write_the_manifest_of_one_process(root, tmp_path):
+    (root / "val" / f"{name_of(4)}.mp4").write_bytes(b"no video")
+    one = scan(root, None, tmp_path / "one")
+    done = _under_torchrun(root, "--workers", "1", "--output", tmp_path / "two", "--json", folder=tmp_path)
+    # torchrun passes on that a rank said no; stdout carries exactly one document.
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["manifest_sha256"] == one.manifest_sha256
+    for name in ("manifest.json", "manifest.csv", "problems.csv", "missing.csv"):
+        assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+    journals = sorted((tmp_path / "two").glob("journal-*.jsonl"))
+    assert [path.read_text().count('"key"') for path in journals] == [2, 3]
+    assert not list((tmp_path / "two").glob(".*"))
+    # One process goes on from the journals of two, two from that of one; nobody looks at a video again.
+    again = scan(root, None, tmp_path / "two")
+    assert again.manifest_sha256 == one.manifest_sha256
+    journals[1].unlink()
+    done = _under_torchrun(root, "--workers", "1", "--output", tmp_path / "two", "--json", folder=tmp_path)
+    assert json.loads(done.stdout)["manifest_sha256"] == one.manifest_sha256
+    assert "of 5 videos were examined before" in done.stderr
+    assert sum(path.read_text().count('"key"') for path in (tmp_path / "two").glob("journal-*.jsonl")) == 5
+
+
+def test_ranks_that_see_other_videos_are_refused(root, tmp_path):
+    """As where each node has a copy of its own, and the copies are not the same."""
+    shutil.copytree(root, tmp_path / "other")
+    code = (
+        "import os, sys; from vidbench.cli import main; "
+        "sys.argv[3] = sys.argv[3] if os.environ['RANK'] == '0' else sys.argv[3].replace('data', 'other'); main()"
+    )
+    (tmp_path / "node.py").write_text(code)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "node.py"]
+    done = subprocess.run(
+        [*launcher, "data", "scan", "data", "--output", "out"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode != 0
+    assert "disagree about the list of videos" in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
 def _die_on_three(item: int) -> int:
     if item == 3:
         os._exit(9)

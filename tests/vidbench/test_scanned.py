@@ -207,3 +207,33 @@ def test_a_full_scan_that_was_killed_goes_on(root, monkeypatch):
     monkeypatch.setattr(module, "examine", lambda subject: seen.append(subject.video_id) or real(subject))
     assert [Path(path).name for path in scan(root, full=True).changed] == [video(root, 0).name]
     assert len(seen) == 4
+
+
+def test_ranks_divide_a_full_scan_and_leave_one_journal(root):
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "vidbench",
+    ]
+    command = [*launcher, "data", "scan", "data", "--task", "task.toml", "--output", "scan", "--workers", "1", "--json"]
+
+    def under_torchrun(*more: str) -> dict:
+        done = subprocess.run([*command, *more], capture_output=True, text=True)
+        return json.loads(done.stdout)
+
+    before = under_torchrun()
+    assert len(list(Path("scan").glob("journal-*"))) == 2
+    for number in (3, 4):
+        change_in_silence(video(root, number))
+    after = under_torchrun("--full")
+    assert sorted(after["changed"]) == sorted(str(video(root, number)) for number in (3, 4))
+    # What the ranks found before is not read again beside what they found now.
+    assert [path.name.count("-") for path in Path("scan").glob("*journal-*")] == [1]
+    assert scan(root).manifest_sha256 == after["manifest_sha256"]
+    assert scan(root, full=True).changed == ()
+    assert before["splits"] == under_torchrun()["splits"]

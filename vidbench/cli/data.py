@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from vidbench.cli import options
+from vidbench.cli.statistics import command as statistics
 
 if TYPE_CHECKING:
     from vidbench.data.scan import Scan
@@ -20,6 +21,9 @@ _ROWS_SHOWN = 50
 @click.group("data")
 def command() -> None:
     """Look at data folders before a long run does, and hand out the clips of a task."""
+
+
+command.add_command(statistics)
 
 
 @command.command("scan")
@@ -48,15 +52,21 @@ def scan(
     """Decode every video of DIR, report the unusable ones, and write a manifest of the others.
 
     Later runs on DIR and TASK carry the manifest's hash, and refuse files whose size or date changed since. Exit code 1
-    says that something unusable was found, or with --full that a file changed in silence.
+    says that something unusable was found, or with --full that a file changed in silence. Runs under torchrun as it is:
+    the ranks divide the videos.
     """
     from vidbench.data.scan import scan_folder
+    from vidbench.distributed import process_group
     from vidbench.progress import Progress
     from vidbench.tasks import load_task
 
     task = load_task(task_name).task if task_name else None
     name = f"scan-{folder.resolve().name}" + (f"-{task.name}" if task else "")
-    outcome = scan_folder(folder, task, splits, output or Path("runs") / name, workers, Progress(), full)
+    output = output or Path("runs") / name
+    with process_group() as ranks:
+        outcome = scan_folder(folder, task, splits, output, workers, Progress(enabled=ranks.is_main), full, ranks)
+    if outcome is None:
+        return
     if as_json:
         click.echo(json.dumps(_document(outcome), indent=2, ensure_ascii=False))
     else:

@@ -45,9 +45,17 @@ def output(help_text: str, required: bool = False) -> Decorator:
     return click.option("--output", type=click.Path(path_type=Path), metavar="DIR", required=required, help=help_text)
 
 
+reference = click.option(
+    "--reference",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Statistics of the reference clips, from `vidbench data statistics`; then the clips themselves are not needed.",
+)
+
 _SCORING: tuple[Decorator, ...] = (
     task,
     data,
+    reference,
     output("Folder for result.json and report.html; runs/TASK/MODEL by default. A run found there goes on."),
     num_samples,
     batch_size,

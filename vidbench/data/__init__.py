@@ -14,7 +14,12 @@ from vidbench.tasks.schema import ClipSpec, Task
 if TYPE_CHECKING:
     from vidbench.data.videos import VideoDataset
 
-__all__ = ["ClipDataset", "open_evaluation", "open_reference", "open_split", "open_training"]
+__all__ = ["ClipDataset", "open_evaluation", "open_reference", "open_split", "open_training", "reads_folder"]
+
+
+def reads_folder(task: Task) -> bool:
+    """Whether the task's clips lie in a folder of the user's, and are not embedded."""
+    return task.data.dataset != "shapes"
 
 
 def open_reference(task: Task, data: Path | None) -> ClipDataset:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +17,9 @@ from vidbench.data.listing import Listing
 from vidbench.data.manifest import ManifestVideo, SplitCoverage, write_manifest, write_rows
 from vidbench.data.parallel import map_processes
 from vidbench.data.scanned import remember_scan, scanned_file
+from vidbench.distributed import VISIBLE_SECONDS, Ranks
 from vidbench.errors import InputError
-from vidbench.files import digest
+from vidbench.files import digest, written_whole
 from vidbench.progress import Progress
 from vidbench.tasks.schema import Task
 
@@ -69,30 +71,44 @@ def scan_folder(
     workers: int | None,
     progress: Progress,
     full: bool = False,
-) -> Scan:
+    ranks: Ranks | None = None,
+) -> Scan | None:
     """Decode every official video of a folder once, and write what was found.
+
+    Under torchrun the ranks divide the videos by index, each with a journal of its own, and the main one writes.
 
     Args:
         root: the data folder.
         task: whose data and clips; None for any folder of videos.
         splits: splits to look at; none for all that the task uses.
         output: folder for the manifest, the problems and the journal. A scan found there goes on.
-        workers: number of processes; None for one per core.
+        workers: number of processes of this rank; None for one per core, divided among the ranks of a node.
         progress: where to show it.
         full: decode also what an earlier scan saw at the same size and date, and say what differs from then.
+        ranks: this process among the others; None where it is alone.
+
+    Returns:
+        The outcome; None on other ranks than the main one.
 
     Raises:
         InputError: the folder is not laid out as the task needs, or the task reads no folder.
     """
+    ranks = ranks or Ranks()
     listings = _listings(root, task, splits)
     subjects = [subject for split, listing in listings.items() for subject in _subjects(split, listing, task)]
-    journal = _journal(output, root, task)
-    # A journal of its own, so that a full scan which was stopped goes on too; it takes the other's place at the end.
-    in_use = journal.with_name(f"full-{journal.name}") if full else journal
-    findings = _examine_all(subjects, in_use, workers or _num_cores(), progress)
-    changed = _changed(read_journal(journal), findings) if full else ()
-    if in_use != journal and in_use.is_file():
-        in_use.replace(journal)
+    ranks.check_shared(output)
+    ranks.agree("the list of videos", [subject.key for subject in subjects])
+    workers = workers or max(1, _num_cores() // ranks.local_world_size)
+    journals = _Journals(output, _journal_name(root, task), ranks)
+    # Journals of their own, so that a full scan which was stopped goes on too; they take the others' place at the end.
+    in_use = replace(journals, name=f"full-{journals.name}") if full else journals
+    findings = _examine_all(subjects, in_use, workers, progress)
+    if findings is None:
+        return None
+    changed: tuple[str, ...] = ()
+    if full:
+        changed = _changed(journals.read(), findings)
+        in_use.take_the_place_of(journals)
     problems = _problems(listings, subjects, findings)
     unusable = {(problem.split, problem.id) for problem in problems}
     usable = [subject for subject in subjects if (subject.split, subject.video_id) not in unusable]
@@ -171,31 +187,96 @@ def _subjects(split: str, listing: Listing, task: Task | None) -> list[Subject]:
     return subjects
 
 
-def _journal(output: Path, root: Path, task: Task | None) -> Path:
+def _journal_name(root: Path, task: Task | None) -> str:
     """Findings hold for one folder, one reader and one way to cut clips; others have a journal of their own."""
     reading = None if task is None else [task.data.dataset, task.clips.identity()]
     name = digest({"format": _JOURNAL_FORMAT, "root": str(root.resolve()), "reading": reading})[:16]
-    return output / f"journal-{name}.jsonl"
+    return f"journal-{name}"
+
+
+@dataclass(frozen=True)
+class _Journals:
+    """The journals of one scan: one for each rank, because lines of two machines could mix in one file."""
+
+    output: Path
+    name: str
+    ranks: Ranks
+
+    @property
+    def mine(self) -> Path:
+        """The one that this rank writes; that of the main rank is also that of a scan in one process."""
+        return self.output / (f"{self.name}.jsonl" if self.ranks.is_main else f"{self.name}-{self.ranks.rank}.jsonl")
+
+    @property
+    def all(self) -> list[Path]:
+        """Those of all ranks, in this scan or before."""
+        return sorted(self.output.glob(f"{self.name}*.jsonl"))
+
+    def read(self) -> dict[tuple[str, str, str, int, int], Finding]:
+        """What any rank has found, in this scan or before."""
+        findings: dict[tuple[str, str, str, int, int], Finding] = {}
+        for path in self.all:
+            findings |= read_journal(path)
+        return findings
+
+    def take_the_place_of(self, others: _Journals) -> None:
+        """Make one journal of these in the place of the others, all at once; on the main rank."""
+        findings = self.read()
+        if not findings:
+            return
+        left = [path for path in (*others.all, *self.all) if path != others.mine]
+        with written_whole(others.mine) as temporary, appending(temporary) as file:
+            for finding in findings.values():
+                add(file, finding)
+        for path in left:
+            path.unlink()
 
 
 def _examine_all(
-    subjects: Sequence[Subject], journal: Path, workers: int, progress: Progress
-) -> dict[tuple[str, str, str, int, int], Finding]:
-    known = read_journal(journal)
+    subjects: Sequence[Subject], journals: _Journals, workers: int, progress: Progress
+) -> dict[tuple[str, str, str, int, int], Finding] | None:
+    """Findings of all subjects by key; None on other ranks than the main one, which do their part alone."""
+    ranks = journals.ranks
+    known = journals.read() if ranks.is_main else {}
     findings = {subject.key: known[subject.key] for subject in subjects if subject.key in known}
-    left = [subject for subject in subjects if subject.key not in findings]
+    # One look for all: ranks that had read different journals would divide different work.
+    # Bits, because the store that carries it takes 8 MB at most.
+    bits = ranks.from_main(lambda: "".join("01"[subject.key not in findings] for subject in subjects))
+    left = [subject for subject, bit in zip(subjects, bits, strict=True) if bit == "1"]
     if findings:
         progress.say(f"{len(findings)} of {len(subjects)} videos were examined before")
-    if not left:
-        return findings
-    with appending(journal) as file, progress.stage("Scanning", len(left), "videos") as advance:
-        num_problems = sum(finding.problem is not None for finding in findings.values())
-        for finding in map_processes(examine, left, min(workers, len(left)), killed):
-            add(file, finding)
-            findings[finding.key] = finding
-            num_problems += finding.problem is not None
-            advance(1, f"{num_problems} unusable")
+    mine = [left[position] for position in ranks.mine(len(left))]
+    if mine:
+        with appending(journals.mine) as file, progress.stage("Scanning", len(mine), "videos") as advance:
+            num_problems = sum(finding.problem is not None for finding in findings.values())
+            for finding in map_processes(examine, mine, min(workers, len(mine)), killed):
+                add(file, finding)
+                findings[finding.key] = finding
+                num_problems += finding.problem is not None
+                advance(1, f"{num_problems} unusable")
+    ranks.barrier()
+    if not ranks.is_main:
+        return None
+    if ranks.world_size > 1:
+        _wait_for_others(findings, left, journals)
     return findings
+
+
+def _wait_for_others(findings: dict[Any, Finding], expected: Sequence[Subject], journals: _Journals) -> None:
+    """Add what the other ranks found; their last lines may take a moment to show on a network file system."""
+    deadline = time.monotonic() + VISIBLE_SECONDS
+    while True:
+        known = journals.read()
+        missing = [subject for subject in expected if subject.key not in known]
+        if not missing or time.monotonic() > deadline:
+            break
+        time.sleep(0.5)
+    if missing:
+        raise InputError(
+            f"{len(missing)} findings of other ranks do not show in {journals.output}, the first that of "
+            f"'{missing[0].video_id}': put the output on a file system that all ranks share, and give the command again."
+        )
+    findings |= {subject.key: known[subject.key] for subject in expected}
 
 
 def _problems(

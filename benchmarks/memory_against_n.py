@@ -1,0 +1,115 @@
+"""Peak memory of an evaluation against the number of clips: ``python benchmarks/memory_against_n.py``.
+
+Runs `vidbench.evaluate` itself (sampling, feature shards, reference statistics, floor, ceiling, intervals, report) once per
+N, each time in a process of its own, with N samples, N reference clips, N floor and N ceiling clips, and prints one JSON
+document. Two things are stand-ins, so that 50,000 clips take minutes on a CPU: the clips are moving shapes of 9 frames at
+8x8, and the network is one fixed random projection of the pixels to two outputs of 400 features, the width of I3D's
+logits. Memory for a real network and for frames of a real size comes on top; it depends on the batch and not on N.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+TASK = """
+name = "memory"
+version = 1
+title = "Peak memory against N"
+[data]
+dataset = "shapes"
+train_split = "train"
+reference_split = "train"
+evaluation_split = "test"
+[clips]
+num_frames = 9
+height = 8
+width = 8
+resize = "none"
+crop = "none"
+[reference]
+num_clips = {n}
+[evaluation]
+num_samples = {n}
+labels = "balanced"
+metrics = [{metrics}]
+"""
+FEATURES = 400
+
+
+class Projection:
+    """A network body: a fixed random projection of all pixels; see `vidmetrics.networks.base.Body`."""
+
+    outputs = {"logits": FEATURES, "pool": FEATURES}  # noqa: RUF012
+    min_frames = 1
+    preprocessing = "flat"
+
+    def __init__(self) -> None:
+        import torch
+
+        self._weights = torch.randn(9 * 8 * 8 * 3, 2 * FEATURES, generator=torch.Generator().manual_seed(0)) / 500
+
+    def __call__(self, clips_NTHWC: Any) -> dict[str, Any]:
+        """Map uint8 ``[N, 9, 8, 8, 3]`` to two outputs float32 ``[N, 400]``."""
+        logits, pool = (clips_NTHWC.flatten(1).float() @ self._weights).split(FEATURES, dim=1)
+        return {"logits": logits, "pool": pool}
+
+
+def measure(n: int, metrics: list[str]) -> dict[str, Any]:
+    """Evaluate noise at one N in this process, and say how much memory it took at most."""
+    import torch
+
+    import vidbench
+    import vidbench.run
+    from vidmetrics.networks.base import Network
+
+    torch.set_num_threads(1)
+
+    def projection(name: str, device: str, precision: Any) -> Network:
+        return Network(name, Projection(), device=device, precision=precision, weights_sha256="0" * 64, proven=False)  # type: ignore[arg-type]
+
+    vidbench.run.load_network = projection  # type: ignore[assignment]
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["VIDBENCH_HOME"] = f"{folder}/home"
+        task = Path(folder) / "memory.toml"
+        quoted = ", ".join(f'"{metric}"' for metric in metrics)
+        task.write_text(TASK.format(n=n, metrics=quoted))
+        before, started = _peak_mib(), time.monotonic()
+        vidbench.evaluate("noise", str(task), output=f"{folder}/out", batch_size=64, device="cpu")
+        seconds = time.monotonic() - started
+    return {"n": n, "before_mib": before, "peak_mib": _peak_mib(), "seconds": round(seconds, 1)}
+
+
+def _peak_mib() -> float:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def main() -> None:
+    """Measure every N in a process of its own and print one JSON document."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--num-clips", type=int, nargs="+", default=[1000, 50000])
+    parser.add_argument("--metrics", nargs="+", default=["fvd-shapes", "fid-shapes", "is-shapes"])
+    parser.add_argument("--here", action="store_true", help="measure the one N in this very process")
+    arguments = parser.parse_args()
+    if arguments.here:
+        print(json.dumps(measure(arguments.num_clips[0], arguments.metrics)))
+        return
+    runs = []
+    for n in arguments.num_clips:
+        command = [sys.executable, __file__, "--here", "--num-clips", str(n), "--metrics", *arguments.metrics]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        runs.append(json.loads(done.stdout))
+        print(runs[-1], file=sys.stderr)
+    print(json.dumps({"metrics": arguments.metrics, "features": FEATURES, "runs": runs}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
