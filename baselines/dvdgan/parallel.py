@@ -8,6 +8,7 @@ DDP would have to be told about each. What is lost is the overlap of communicati
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,13 +20,12 @@ from vidbench.models import InputError
 
 
 class World:
-    """The processes of one training; a single one where torch.distributed was not started."""
+    """The processes of one training: those that torchrun started, or this one alone."""
 
     def __init__(self, device: torch.device) -> None:
         """Join: NCCL between GPUs, gloo between CPUs. Every process of the run must come here."""
-        running = distributed.is_available() and distributed.is_initialized()
-        self.size = distributed.get_world_size() if running else 1
-        self.rank = distributed.get_rank() if running else 0
+        self.size = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank = int(os.environ.get("RANK", "0")) if self.size > 1 else 0
         self._device, self._group = device, None
         if self.size > 1:
             if device.type == "cuda":
@@ -33,7 +33,14 @@ class World:
             # Hours, not minutes: the others wait while the first process writes, draws sheets and measures.
             limit = datetime.timedelta(hours=12)
             backend = "nccl" if device.type == "cuda" else "gloo"
+            if not distributed.is_initialized():
+                distributed.init_process_group(backend, timeout=limit)
             self._group = distributed.new_group(backend=backend, timeout=limit)
+
+    def leave(self) -> None:
+        """Part from the others, once the training is over."""
+        if self.size > 1 and distributed.is_initialized():
+            distributed.destroy_process_group()
 
     @property
     def is_main(self) -> bool:
