@@ -18,7 +18,8 @@ from vidbench.run import Options, Run, open_run
 from vidbench.sources import DatasetSource, ModelSource
 from vidbench.tasks import LoadedTask
 from vidmetrics.definitions import MetricDefinition, get_metric
-from vidmetrics.estimators import Estimator, make_estimator
+from vidmetrics.estimation import Estimator
+from vidmetrics.estimators import make_estimator
 from vidmetrics.home import home
 
 DEFAULT_SAMPLES = 256

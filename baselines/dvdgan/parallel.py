@@ -7,6 +7,7 @@ DDP would have to be told about each. What is lost is the overlap of communicati
 
 from __future__ import annotations
 
+import atexit
 import datetime
 import os
 from collections.abc import Iterable
@@ -26,7 +27,8 @@ class World:
         """Join: NCCL between GPUs, gloo between CPUs. Every process of the run must come here."""
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
         self.rank = int(os.environ.get("RANK", "0")) if self.size > 1 else 0
-        self._device, self._group = device, None
+        self._device = device
+        self._group: distributed.ProcessGroup | None = None  # the default group
         if self.size > 1:
             if device.type == "cuda":
                 torch.cuda.set_device(device)
@@ -35,12 +37,10 @@ class World:
             backend = "nccl" if device.type == "cuda" else "gloo"
             if not distributed.is_initialized():
                 distributed.init_process_group(backend, timeout=limit)
-            self._group = distributed.new_group(backend=backend, timeout=limit)
-
-    def leave(self) -> None:
-        """Part from the others, once the training is over."""
-        if self.size > 1 and distributed.is_initialized():
-            distributed.destroy_process_group()
+                # Not at the end of a training: who leaves and joins again meets the words of the first time.
+                atexit.register(distributed.destroy_process_group)
+            if distributed.get_backend() != backend:
+                self._group = distributed.new_group(backend=backend, timeout=limit)
 
     @property
     def is_main(self) -> bool:

@@ -37,15 +37,9 @@ def train(request: TrainRequest, base: Settings | None = None) -> Path:
         InputError: the task does not fit, a setting is wrong or differs from the training found, or a loss is not
             finite or has diverged (the message names the step and the last good state).
     """
-    world = World(torch.device(request.device))
-    try:
-        return _train(request, base, world)
-    finally:
-        world.leave()
-
-
-def _train(request: TrainRequest, base: Settings | None, world: World) -> Path:
-    started, device = time.monotonic(), torch.device(request.device)
+    started = time.monotonic()
+    device = torch.device(request.device)
+    world = World(device)
     stored = checkpoint.find_training(request.output, request.task)
     first = stored.step if stored else 0
     if not world.all_agree(first):
