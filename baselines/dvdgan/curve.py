@@ -1,4 +1,4 @@
-"""Curves of a training: ``python -m dvdgan.curve train.jsonl -o curve.png``. Needs matplotlib (vidbench[curve])."""
+"""Curves of a training: ``python -m dvdgan.curve train.jsonl -o curve.png``. Needs matplotlib (vidbench[plots])."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
             import matplotlib  # noqa: F401
         except ImportError:
             raise InputError(
-                "Curves are drawn with matplotlib, which is not installed; install vidbench[curve]."
+                "Curves are drawn with matplotlib, which is not installed; install vidbench[plots]."
             ) from None
         from dvdgan.checkpoint import write_atomically
 

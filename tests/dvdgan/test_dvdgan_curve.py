@@ -27,7 +27,7 @@ def test_a_step_made_twice_counts_once_and_metrics_are_apart(tmp_path):
 
 
 def test_the_command_draws_a_panel_for_each_metric(tmp_path, capsys):
-    pytest.importorskip("matplotlib", reason="curves need matplotlib (vidbench[curve])")
+    pytest.importorskip("matplotlib", reason="curves need matplotlib (vidbench[plots])")
     (tmp_path / "train.jsonl").write_text(LOG)
     assert main([str(tmp_path), "-o", str(tmp_path / "out" / "curve.png")]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "out" / "curve.png")

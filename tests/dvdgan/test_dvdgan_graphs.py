@@ -1,0 +1,135 @@
+"""Recorded updates: the right inputs in the right places, one computation per call, and the same training as without."""
+
+import contextlib
+import types
+
+import pytest
+import torch
+
+from dvdgan import graphs, update
+from dvdgan.compiling import choose_mode
+from dvdgan.config import parse_settings
+from dvdgan.graphs import WARM_UP, Replayed
+from dvdgan.update import Networks, Part, refilled, tensors_of
+from vidbench.models import InputError, ModelTask
+
+
+class Recorder:
+    """Stands in for CUDA: a recording is the function's last call, replayed on the memory that it saw."""
+
+    def __init__(self) -> None:
+        self.replay_of = None
+
+    def replay(self) -> None:
+        self.replay_of()
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """torch.cuda without a GPU: capturing runs the function once, replaying runs it again into the same output."""
+    stream = types.SimpleNamespace(wait_stream=lambda other: None)
+    cuda = types.SimpleNamespace(
+        CUDAGraph=Recorder,
+        Stream=lambda: stream,
+        current_stream=lambda: stream,
+        stream=lambda s: contextlib.nullcontext(),
+        synchronize=lambda: None,
+        graph=lambda graph, capture_error_mode: contextlib.nullcontext(),
+    )
+    monkeypatch.setattr(graphs.torch, "cuda", cuda)
+
+
+def test_calls_see_their_own_inputs_and_keep_their_own_outputs(stand_in, monkeypatch):
+    seen = []
+
+    def function(inputs):
+        seen.append([tensor.data_ptr() for tensor in inputs])
+        return inputs[0] * 10 + inputs[1]
+
+    replayed = Replayed(function)
+    record = replayed._record
+
+    def recording(inputs):
+        graph, output = record(inputs)
+        graph.replay_of = lambda: output.copy_(replayed._inputs[0] * 10 + replayed._inputs[1])
+        return graph, output
+
+    monkeypatch.setattr(replayed, "_record", recording)
+    outputs = []
+    for call in range(WARM_UP + 3):
+        assert replayed.recorded == (call > WARM_UP)
+        outputs.append(replayed([torch.tensor([float(call)]), torch.tensor([call / 10])]))
+    assert [float(output) for output in outputs] == pytest.approx([10.1 * call for call in range(WARM_UP + 3)])
+    assert len(seen) == WARM_UP + 1  # replays call nothing
+
+
+def test_turns_are_refilled_in_order_and_keep_what_is_absent():
+    def part(number):
+        tensors = [torch.tensor([10 * number + place]) for place in range(4)]
+        return Part(*tensors, None)
+
+    turns = [[part(0), part(1)], [part(2)]]
+    flat = tensors_of(turns)
+    assert [int(tensor) for tensor in flat] == [0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23]
+    again = refilled(turns, [tensor + 100 for tensor in flat])
+    assert [[len(turn), turn[-1].corners_M2] for turn in again] == [[2, None], [1, None]]
+    assert int(again[1][0].frames_MK) == 123
+
+
+def test_modes_by_device_and_company():
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert choose_mode("auto", gpu, alone=True) == "graphs"
+    assert choose_mode("auto", gpu, alone=False) == choose_mode("auto", cpu, alone=True) == "none"
+    assert choose_mode("default", cpu, alone=True) == "default"
+    for device, alone in ((cpu, True), (gpu, False)):
+        with pytest.raises(InputError, match="compile=graphs"):
+            choose_mode("graphs", device, alone)
+
+
+def test_power_iteration_stays_in_its_memory(task, tiny_settings):
+    networks = Networks(task, parse_settings(tiny_settings), 0, torch.device("cpu"))
+    places = {name: buffer.data_ptr() for name, buffer in networks.generator.named_buffers() if name.endswith(".u")}
+    before = {name: buffer.clone() for name, buffer in networks.generator.named_buffers() if name.endswith(".u")}
+    networks._normalise(networks.generator)
+    after = dict(networks.generator.named_buffers())
+    assert places
+    assert all(after[name].data_ptr() == place for name, place in places.items())
+    assert any(not torch.equal(after[name], before[name]) for name in places)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="recording needs a GPU")
+def test_a_recorded_training_is_the_training():
+    task = ModelTask("gpu", 6, 0, 16, 16, ("a", "b", "c"))
+    rng = torch.Generator().manual_seed(0)
+    clips = [torch.randint(0, 256, (8, 6, 16, 16, 3), dtype=torch.uint8, generator=rng).cuda() for _ in range(2)]
+    labels = torch.randint(0, 3, (8,), generator=rng).cuda()
+    values = {}
+    for mode in ("none", "graphs"):
+        settings = parse_settings({"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", "compile": mode})
+        networks = Networks(task, settings, 0, torch.device("cuda"))
+        steps = [networks.update(step, lambda draw: (clips[draw % 2], labels)) for step in range(WARM_UP + 5)]
+        values[mode] = torch.stack(steps).cpu()
+        assert networks.take_note() == ""
+        assert networks.compiled.mode == mode
+    torch.testing.assert_close(values["graphs"], values["none"], rtol=0.05, atol=0.05)
+
+
+def test_where_recording_fails_the_update_is_made_without(task, tiny_settings, monkeypatch):
+    class Broken:
+        recorded = False
+
+        def __init__(self, function):
+            pass
+
+        def __call__(self, inputs):
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(update, "Replayed", Broken)
+    settings = parse_settings(tiny_settings | {"batch_size": "4"})
+    clips = torch.randint(0, 256, (4, 5, 8, 8, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 1, 2, 0])
+    plain, recorded = (Networks(task, settings, 0, torch.device("cpu")) for _ in range(2))
+    recorded.compiled.mode = "graphs"
+    assert torch.equal(recorded.update(0, lambda draw: (clips, labels)), plain.update(0, lambda draw: (clips, labels)))
+    assert "compile=graphs failed (RuntimeError: operation not permitted" in recorded.take_note()
+    assert recorded.compiled.mode == "none"
