@@ -68,7 +68,7 @@ def test_words_do_not_change_the_fingerprint(own):
 FINGERPRINTS = {
     "shapes-gen": "2e8a4e291ad657217d0a3826cca21c6ab78341497c6ef431dd5a3b2493bc3168",
     "shapes-pred": "0df86ae798b3606840dd26569e286fd50ee9fa0214092b7d8a523ba849d84f0e",
-    "weizmann-gen": "1a727afb5c2c8957a3efa0b95359dadca3b620de5fdc9b6a4cfc379bef863eeb",
+    "weizmann-gen": "a60d7fb794d8a828c540b759a0fef63de52e21fb4a701ea46d3b88cb146d0794",
     "bair-pred": "a107b6d4cca16f1843d1370b589b70021ca6b2f38c03ae1a86d3bc7e4393e934",
     "bair-pred-debiased": "dbbebe659df62d9fef4804b5fd4471830736ef50d370dc56da77702151c5a4c5",
     "k600-gen": "8c66c91bf1a18f2ad2f065771c96897f236c9242d3ffef7baa3c1165f36519c9",
