@@ -13,11 +13,13 @@ class DriftingColours(VideoModel):
 
     @classmethod
     def load(cls, checkpoint, task, device):
+        """There are no weights to load."""
         if checkpoint is not None:
             raise InputError(f"The model 'drifting-colours' has no weights: leave out ':{checkpoint}'.")
         return cls(task)
 
     def sample(self, request):
+        """Uint8 [N, T, H, W, 3], one clip after the other."""
         return np.stack([self._clip(request, i) for i in range(len(request.seeds))])
 
     def _clip(self, request, i):
