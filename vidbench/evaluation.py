@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from vidbench.answering import check_answers
+from vidbench.bounds import Bound, disjoint_real, task_bounds
+from vidbench.data.contexts import SampleContexts
 from vidbench.distributed import process_group
 from vidbench.errors import InputError
 from vidbench.features import FeatureStore, extract, feature_store, missing_shards, wait_for_shards
 from vidbench.files import write_text
 from vidbench.frame_scores import FrameComparison
+from vidbench.models.bounds import RealModel
 from vidbench.models.registry import ModelChoice, choose_model
 from vidbench.progress import Progress
 from vidbench.record import Stores, assemble
@@ -22,10 +26,10 @@ from vidbench.run import Options, Run, open_run
 from vidbench.samples import open_samples
 from vidbench.sources import ClipSource, DatasetSource, FilesSource, open_model, sample_labels
 from vidbench.tasks import Task, load_task
+from vidbench.truncation import truncated_sources
 from vidmetrics.home import home
 from vidmetrics.networks.base import Network
 
-REPORT_CLIPS = 16
 CHECKED_CLIPS = 4
 
 
@@ -36,7 +40,10 @@ def evaluate_model(model: str, task: str, options: Options, progress: Progress) 
     loaded = load_task(task)
     with process_group() as ranks:
         run = open_run(loaded, options, ranks, progress, default_name=_folder_name(choice))
+        source: ClipSource
         source, record = open_model(choice, run.task, run.evaluation, run.seed, run.total_samples, run.device)
+        if isinstance(source.model, RealModel):
+            run, source = _apart(run)
         return _measure(run, source, record, (), started), run.output
 
 
@@ -53,6 +60,18 @@ def score_samples(samples: Path, task: str, options: Options, progress: Progress
 def _folder_name(choice: ModelChoice) -> str:
     name = choice.name.replace(":", "-")
     return f"{name}-{choice.checkpoint.stem}" if choice.checkpoint else name
+
+
+def _apart(run: Run) -> tuple[Run, ClipSource]:
+    """Real clips as a model, each compared with itself where frames are compared.
+
+    They must be as far from the reference as they are when they bound the others, so they need not be those of `run`.
+    """
+    clips, _ = disjoint_real(run)
+    if clips is not run.evaluation and run.task.evaluation.repeats > 1:
+        clips = SampleContexts(clips, run.num_samples, 1, run.task.evaluation.repeats)
+    frames = None if run.frames is None else replace(run.frames, truth=clips)
+    return replace(run, frames=frames), DatasetSource(clips)
 
 
 def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple[str, ...]]:
@@ -107,10 +126,22 @@ def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequenc
     stores = _features(run, source, title, run.output, run.total_samples, run.options.batch_size, run.frames)
     real_stores = reference_features(run, cache)
     bounds = bound_features(run, cache)
+    sweep = {
+        sigma: _features(
+            run,
+            truncated,
+            f"{title}, sigma {sigma:g}",
+            run.output,
+            run.total_samples,
+            run.options.batch_size,
+            run.frames,
+        )
+        for sigma, truncated in truncated_sources(run, source).items()
+    }
     result = None
     if run.ranks.is_main:
-        result = assemble(run, record, reasons, stores, real_stores, bounds, cache, started)
-        _write(run, result, source)
+        result = assemble(run, record, reasons, stores, real_stores, bounds, sweep, cache, started)
+        _write(run, result, source, stores, real_stores)
     # The others take the result as it was written, instead of reading every shard once more.
     document = run.ranks.from_main(lambda: "" if result is None else result.to_json())
     return Result.model_validate_json(document) if result is None else result
@@ -124,14 +155,11 @@ def reference_features(run: Run, cache: Path) -> Stores:
     return _features(run, real, "Reference clips", cache, run.num_reference, run.options.batch_size)
 
 
-def bound_features(run: Run, cache: Path) -> dict[str, Stores | None]:
-    """Measure floor and ceiling of the task; nothing where their scores were imported."""
+def bound_features(run: Run, cache: Path) -> list[tuple[Bound, Stores | None]]:
+    """Measure the bounds of the task; nothing where their scores were imported."""
     if run.imported_bounds is not None:
-        return {}
-    return {
-        "floor": _bound_stores(run, run.task.evaluation.floor, "Floor", cache),
-        "ceiling": _bound_stores(run, run.task.evaluation.ceiling, "Ceiling", cache),
-    }
+        return []
+    return [(bound, _bound_stores(run, bound, cache)) for bound in task_bounds(run)]
 
 
 def _features(
@@ -161,22 +189,20 @@ def _features(
     return {network.name: store for network, store in zip(networks, stores, strict=True)}
 
 
-def _bound_stores(run: Run, name: str, title: str, cache: Path) -> dict[str, FeatureStore] | None:
-    if name == "real" and (not run.has_evaluation_clips or run.evaluation.num_clips < run.num_samples):
+def _bound_stores(run: Run, bound: Bound, cache: Path) -> dict[str, FeatureStore] | None:
+    if bound.source is None:
+        run.progress.say(f"Bound ({bound.name}): {bound.absent}")
         return None
-    # Bounds run on the task's own seed: they belong to the task and not to this run.
-    seed = run.task.evaluation.seed
-    source, _ = open_model(choose_model(name), run.task, run.evaluation, seed, run.num_samples, "cpu")
     # Real clips are the truth that frames are compared with.
-    frames = None if name == "real" else run.frames
-    return _features(run, source, f"{title} ({name})", cache, run.num_samples, run.options.batch_size, frames)
+    frames = None if bound.name == "real" else run.frames
+    title = f"Bound ({bound.name})"
+    return _features(run, bound.source, title, cache, run.num_samples, run.options.batch_size, frames)
 
 
-def _write(run: Run, result: Result, source: ClipSource) -> None:
+def _write(run: Run, result: Result, source: ClipSource, stores: Stores, real_stores: Stores) -> None:
+    from vidbench.report.material import gather
     from vidbench.report.page import render_report
 
-    shown = np.arange(min(REPORT_CLIPS, run.num_samples))
-    real = run.evaluation.read(shown[: run.evaluation.num_clips]) if run.has_evaluation_clips else None
-    page = render_report(result, run.task, samples_NTHWC=source.read(shown), real_NTHWC=real)
+    page = render_report(result, run.task, gather(run, source, stores, real_stores))
     result.write(run.output / "result.json")
     write_text(run.output / "report.html", page)

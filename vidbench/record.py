@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from vidbench import __version__
+from vidbench.bounds import Bound, bound_values
 from vidbench.features import FeatureStore, network_identity
 from vidbench.files import digest
 from vidbench.frame_scores import FRAMES, estimate_frames, refuse_infinite
@@ -22,23 +23,29 @@ from vidbench.official import unofficial_reasons
 from vidbench.reference import RealSide, estimate
 from vidbench.reference_import import ImportedRealSide
 from vidbench.results import (
+    BoundRecord,
     DataRecord,
     EnvironmentRecord,
     ExecutionRecord,
+    GrowthRecord,
     MetricRecord,
     ModelRecord,
     NetworkRecord,
     Result,
     SplitRecord,
     TaskRecord,
+    TruncatedMetric,
+    TruncationRecord,
 )
 from vidbench.run import Run
 from vidbench.runs import over_runs
 from vidmetrics.definitions import MetricDefinition
 from vidmetrics.estimators import Estimate
+from vidmetrics.growth import score_against_count
 from vidmetrics.networks.base import Network
 
 Stores = dict[str, FeatureStore]
+RealSides = Mapping[str, RealSide | ImportedRealSide]
 
 
 def assemble(
@@ -47,7 +54,8 @@ def assemble(
     reasons: Sequence[str],
     stores: Stores,
     real_stores: Stores,
-    bounds: Mapping[str, Stores | None],
+    bounds: Sequence[tuple[Bound, Stores | None]],
+    sweep: Mapping[float, Stores],
     cache: Path,
     started: float,
 ) -> Result:
@@ -59,14 +67,17 @@ def assemble(
         reasons: why the samples themselves make the result unofficial.
         stores: complete shards of the samples, by network.
         real_stores: complete shards of the reference clips, by network; none where their statistics were imported.
-        bounds: complete shards of the floor and the ceiling, None where there are too few real clips.
-        cache: folder of the reference statistics.
+        bounds: the bounds of the task with their complete shards, None for one that is absent; none where their scores
+            were imported.
+        sweep: complete shards of truncated samples, by sigma and network.
+        cache: folder of the reference statistics and of what the bounds score.
         started: `time.monotonic` at the start of the run.
     """
+    real = real_sides(run, real_stores, cache)
+    limits = run.imported_bounds or bound_records(run, bounds, real, cache)
     metrics: dict[str, MetricRecord] = {}
-    limits = run.imported_bounds or bound_values(run, bounds, real_stores, cache)
     for metric in run.metrics:
-        found, runs = _value(run, metric, stores, real_stores, cache)
+        found, runs = _value(run, metric, stores, real)
         metrics[metric.id] = MetricRecord(
             value=found.value,
             interval=found.interval,
@@ -75,8 +86,8 @@ def assemble(
             num_reference=found.num_reference,
             higher_is_better=metric.higher_is_better,
             network=metric.network,
-            floor=limits["floor"].get(metric.id),
-            ceiling=limits["ceiling"].get(metric.id),
+            floor=limits[run.task.evaluation.floor].values.get(metric.id),
+            ceiling=limits[run.task.evaluation.ceiling].values.get(metric.id),
         )
     networks = list(run.networks.values())
     why = unofficial_reasons(
@@ -88,6 +99,9 @@ def assemble(
         metrics=metrics,
         data=_data_record(run),
         networks={network.name: network_record(network) for network in networks},
+        bounds=dict(limits),
+        truncation=tuple(_truncation_record(run, sigma, of_sigma, real) for sigma, of_sigma in sweep.items()),
+        against_count=_against_count(run, stores, real),
         environment=environment_record(run.device),
         seed=run.seed,
         official=not why,
@@ -101,49 +115,72 @@ def assemble(
     )
 
 
-def bound_values(
-    run: Run, bounds: Mapping[str, Stores | None], real_stores: Stores, cache: Path
-) -> dict[str, dict[str, float | None]]:
-    """Score of each bound under each metric, by side and metric id; arguments as for `assemble`."""
+def real_sides(run: Run, real_stores: Stores, cache: Path) -> dict[str, RealSide | ImportedRealSide]:
+    """The real side under each network of a run; arguments as for `assemble`."""
+    frames = run.task.clips.num_frames
     return {
-        side: {metric.id: _limit(run, metric, bound, real_stores, cache) for metric in run.metrics}
-        for side, bound in bounds.items()
+        name: RealSide(cache, real_stores[name], network, frames)
+        if run.statistics is None
+        else ImportedRealSide(run.statistics, network, frames)
+        for name, network in run.networks.items()
+    }
+
+
+def bound_records(
+    run: Run, bounds: Sequence[tuple[Bound, Stores | None]], real: RealSides, cache: Path
+) -> dict[str, BoundRecord]:
+    """What each bound scores, by its name; arguments as for `assemble`."""
+    return {
+        bound.name: BoundRecord(
+            what=bound.what,
+            values={} if of_bound is None else bound_values(run, of_bound, real, cache),
+            absent=bound.absent,
+        )
+        for bound, of_bound in bounds
     }
 
 
 def _value(
-    run: Run, metric: MetricDefinition, stores: Stores, real_stores: Stores, cache: Path
+    run: Run, metric: MetricDefinition, stores: Stores, real: RealSides
 ) -> tuple[Estimate, tuple[float, ...] | None]:
     """The estimate over the runs of the task, and the value of each run where there are several."""
     starts = range(0, run.total_samples, run.num_samples)
     runs = [range(start, start + run.num_samples) for start in starts]
-    found = [_estimate(run, metric, stores, real_stores, cache, clips) for clips in runs]
-    if metric.needs_reference == "frames":
-        refuse_infinite(metric.id, [estimate.value for estimate in found])
+    if metric.needs_reference != "frames":
+        return over_runs(
+            metric, [estimate(metric, stores[metric.network], real[metric.network], clips) for clips in runs]
+        )
+    per_context = run.task.evaluation.samples_per_context
+    found = [estimate_frames(metric, stores[FRAMES], clips, per_context) for clips in runs]
+    refuse_infinite(metric.id, [each.value for each in found])
     return over_runs(metric, found)
 
 
-def _limit(run: Run, metric: MetricDefinition, bound: Stores | None, real_stores: Stores, cache: Path) -> float | None:
-    """The metric of a bound, or None where it has none: real clips cannot be compared with themselves."""
-    if bound is None or (metric.needs_reference == "frames" and FRAMES not in bound):
-        return None
-    value = _estimate(run, metric, bound, real_stores, cache, range(run.num_samples)).value
-    return value if math.isfinite(value) else None
+def _truncation_record(run: Run, sigma: float, stores: Stores, real: RealSides) -> TruncationRecord:
+    metrics = {}
+    for metric in run.metrics:
+        found, _ = _value(run, metric, stores, real)
+        metrics[metric.id] = TruncatedMetric(value=found.value, interval=found.interval)
+    return TruncationRecord(sigma=sigma, metrics=metrics)
 
 
-def _estimate(
-    run: Run, metric: MetricDefinition, stores: Stores, real_stores: Stores, cache: Path, clips: range
-) -> Estimate:
-    if metric.needs_reference == "frames":
-        return estimate_frames(metric, stores[FRAMES], clips, run.task.evaluation.samples_per_context)
-    return estimate(metric, stores[metric.network], _real_side(run, metric.network, real_stores, cache), clips)
-
-
-def _real_side(run: Run, name: str, real_stores: Stores, cache: Path) -> RealSide | ImportedRealSide:
-    network, num_frames = run.networks[name], run.task.clips.num_frames
-    if run.statistics is not None:
-        return ImportedRealSide(run.statistics, network, num_frames)
-    return RealSide(cache, real_stores[name], network, num_frames)
+def _against_count(run: Run, stores: Stores, real: RealSides) -> dict[str, GrowthRecord]:
+    curves = {}
+    for metric in run.metrics:
+        if metric.needs_reference == "frames":
+            continue  # a mean over contexts, which has no bias at any number of them
+        side, store = real[metric.network], stores[metric.network]
+        growth = score_against_count(
+            metric,
+            store.read(metric.output, range(run.num_samples)),
+            side.network.outputs[metric.output],
+            run.num_samples,
+            side.rows_per_clip,
+            side.for_metric(metric),
+        )
+        if growth is not None:
+            curves[metric.id] = GrowthRecord(**asdict(growth))
+    return curves
 
 
 def scan_sha256(run: Run) -> str | None:

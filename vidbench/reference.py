@@ -55,6 +55,11 @@ class RealSide:
     num_frames: int
 
     @property
+    def identity(self) -> list[str | int]:
+        """JSON-able; everything that decides the features, and how many they are."""
+        return [self.store.folder.name, self.store.num_clips]
+
+    @property
     def rows_per_clip(self) -> int:
         """Rows of features of one clip."""
         return self.network.rows_per_clip(self.num_frames)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from vidbench.bounds import Bound
 from vidbench.distributed import process_group
 from vidbench.errors import InputError
 from vidbench.evaluation import bound_features, reference_features
 from vidbench.progress import Progress
-from vidbench.record import Stores, bound_values, environment_record, network_record, scan_sha256, split_records
+from vidbench.record import (
+    Stores,
+    bound_records,
+    environment_record,
+    network_record,
+    real_sides,
+    scan_sha256,
+    split_records,
+)
 from vidbench.reference import reference_moments
 from vidbench.reference_file import (
     BoundsRecord,
@@ -38,7 +47,7 @@ def export_statistics(
         task_name: task name or path of a task file.
         path: the file to write; it must not exist.
         options: data, batch size, device and precision.
-        with_bounds: also score the task's floor and ceiling, for runs that cannot.
+        with_bounds: also score the bounds of the task, for runs that cannot.
         progress: where progress is shown.
 
     Returns:
@@ -72,7 +81,7 @@ def _write(
     path: Path,
     needed: Sequence[tuple[str, str]],
     stores: Stores,
-    bounds: Mapping[str, Stores | None] | None,
+    bounds: Sequence[tuple[Bound, Stores | None]] | None,
     cache: Path,
 ) -> tuple[str, Provenance]:
     moments: Outputs = {
@@ -81,7 +90,9 @@ def _write(
     }
     scores = None
     if bounds is not None:
-        scores = BoundsRecord(num_samples=run.num_samples, values=bound_values(run, bounds, stores, cache))
+        scores = BoundsRecord(
+            num_samples=run.num_samples, bounds=bound_records(run, bounds, real_sides(run, stores, cache), cache)
+        )
     tensors = tensors_of(moments)
     reference, evaluation = split_records(run)
     labels = run.evaluation.labels if run.task.evaluation.labels == "evaluation" else None

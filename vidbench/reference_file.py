@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vidbench.errors import InputError
 from vidbench.files import file_sha256, written_whole
-from vidbench.results import EnvironmentRecord, NetworkRecord, SplitRecord, TaskRecord
+from vidbench.results import BoundRecord, EnvironmentRecord, NetworkRecord, SplitRecord, TaskRecord
 from vidmetrics.definitions import MetricDefinition
 from vidmetrics.moments import Moments
 
@@ -40,10 +40,10 @@ class _Frozen(BaseModel):
 
 
 class BoundsRecord(_Frozen):
-    """Scores of the task's floor and ceiling against these statistics."""
+    """Scores of the task's bounds against these statistics."""
 
     num_samples: int = Field(ge=2, description="Samples behind each of them.")
-    values: dict[str, dict[str, float | None]] = Field(description="Score by side ('floor', 'ceiling') and metric id.")
+    bounds: dict[str, BoundRecord] = Field(description="By bounding model; as `bounds` of a result.")
 
 
 class Provenance(_Frozen):

@@ -12,7 +12,7 @@ from vidbench.errors import InputError
 from vidbench.features import network_identity
 from vidbench.files import file_sha256
 from vidbench.reference_file import Outputs, Provenance, outputs_needed, read_moments, read_provenance
-from vidbench.results import SplitRecord, StatisticsRecord
+from vidbench.results import BoundRecord, SplitRecord, StatisticsRecord
 from vidbench.tasks.schema import Task
 from vidmetrics.definitions import MetricDefinition
 from vidmetrics.estimators import Reference
@@ -45,6 +45,17 @@ class AbsentClips:
                 "name the data folder with --data DIR."
             )
         return tuple(self._ids[index] for index in indices)
+
+    def origins(self, count: int) -> frozenset[str]:
+        """Refuse: which videos these clips are cut from is not in a file of statistics.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(
+            f"Which videos the clips of the split '{self._name}' are cut from is not known, because a file of statistics "
+            "holds none of their names: name the data folder with --data DIR and leave out --reference."
+        )
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Refuse.
@@ -118,11 +129,11 @@ class ImportedStatistics:
         """What the result says of them."""
         return StatisticsRecord(sha256=self.sha256, environment=self.provenance.environment)
 
-    def bounds(self, num_samples: int, evaluation_sha256: str) -> Mapping[str, Mapping[str, float | None]] | None:
-        """Scores of floor and ceiling by side and metric, where those of the file are those of the run."""
+    def bounds(self, num_samples: int, evaluation_sha256: str) -> Mapping[str, BoundRecord] | None:
+        """Scores of the bounds by name, where those of the file are those of the run."""
         bounds, evaluation = self.provenance.bounds, self.provenance.evaluation
         same = bounds is not None and bounds.num_samples == num_samples and evaluation.sha256 == evaluation_sha256
-        return bounds.values if bounds is not None and same else None
+        return bounds.bounds if bounds is not None and same else None
 
 
 def import_statistics(
@@ -175,6 +186,11 @@ class ImportedRealSide:
     statistics: ImportedStatistics
     network: Network
     num_frames: int
+
+    @property
+    def identity(self) -> list[str | int]:
+        """JSON-able; everything that decides the moments."""
+        return ["statistics", self.statistics.sha256]
 
     @property
     def rows_per_clip(self) -> int:

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vidbench.errors import InputError
 from vidbench.files import write_text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_OLDEST_READ = 1
 
 
 class _Record(BaseModel):
@@ -62,6 +63,38 @@ class MetricRecord(_Record):
     def spread(self) -> float | None:
         """Standard deviation over the runs (n-1), what papers print behind ±; None without at least two."""
         return statistics.stdev(self.runs) if self.runs and len(self.runs) > 1 else None
+
+
+class BoundRecord(_Record):
+    """What a trivial model, or real data, scores on the task at the same number of samples."""
+
+    what: str = Field(description="Its clips, in words.")
+    values: dict[str, float] = Field(description="By metric id; empty where it could not be measured.")
+    absent: str | None = Field(description="Why it could not be measured.")
+
+
+class TruncatedMetric(_Record):
+    """One number at one truncation."""
+
+    value: float
+    interval: tuple[float, float] | None
+
+
+class TruncationRecord(_Record):
+    """The task's metrics with narrowed latents; never the score itself."""
+
+    sigma: float = Field(description="Standard deviation of the truncated latents.")
+    metrics: dict[str, TruncatedMetric]
+
+
+class GrowthRecord(_Record):
+    """A metric at growing numbers of samples, nested random subsets of the run's own (of the first, where there are several), the real side held fixed."""
+
+    counts: tuple[int, ...]
+    values: tuple[float, ...]
+    num_fitted: int = Field(description="How many of the largest counts the line in 1/n goes through.")
+    at_infinity: float | None = Field(description="Where that line meets 1/n = 0.")
+    reason: str | None = Field(description="Why there is no line, or no curve.")
 
 
 class SplitRecord(_Record):
@@ -131,12 +164,21 @@ class ExecutionRecord(_Record):
 class Result(_Record):
     """The outcome of `vidbench evaluate` or `vidbench score`."""
 
-    schema_version: int = Field(default=SCHEMA_VERSION, ge=SCHEMA_VERSION, le=SCHEMA_VERSION)
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=_OLDEST_READ, le=SCHEMA_VERSION)
     task: TaskRecord
     model: ModelRecord
     metrics: dict[str, MetricRecord]
     data: DataRecord
     networks: dict[str, NetworkRecord]
+    bounds: dict[str, BoundRecord] = Field(
+        default_factory=dict, description="By bounding model; since schema version 2."
+    )
+    truncation: tuple[TruncationRecord, ...] = Field(
+        default=(), description="The task's truncation sweep, for models that offer it; since schema version 2."
+    )
+    against_count: dict[str, GrowthRecord] = Field(
+        default_factory=dict, description="By metric id, the score against the number of samples; since version 2."
+    )
     environment: EnvironmentRecord
     seed: int
     official: bool

@@ -20,6 +20,7 @@ from vidbench.reference_import import (
     import_statistics,
     open_provenance,
 )
+from vidbench.results import BoundRecord
 from vidbench.tasks import LoadedTask, Task
 from vidmetrics.definitions import MetricDefinition, get_metric
 from vidmetrics.networks import load_network
@@ -91,8 +92,8 @@ class Run:
         return not isinstance(self.evaluation, AbsentClips)
 
     @property
-    def imported_bounds(self) -> Mapping[str, Mapping[str, float | None]] | None:
-        """Scores of floor and ceiling from the file of statistics, where it has those of this very run."""
+    def imported_bounds(self) -> Mapping[str, BoundRecord] | None:
+        """Scores of the task's bounds from the file of statistics, where it has those of this very run."""
         if self.statistics is None:
             return None
         return self.statistics.bounds(self.num_samples, self.evaluation.identity_sha256)

@@ -15,7 +15,7 @@ from vidbench.answering import refuse_other_context
 from vidbench.data.base import ClipDataset
 from vidbench.errors import InputError
 from vidbench.files import digest
-from vidbench.models.bounds import RealModel
+from vidbench.models.bounds import HeldOutModel
 from vidbench.models.interface import ModelTask, SampleRequest
 from vidbench.models.registry import ModelChoice
 from vidbench.results import ModelRecord
@@ -97,6 +97,7 @@ class ModelSource:
         task: the protocol.
         evaluation: the held-out clips that give frames and labels.
         seed: seed of the run.
+        truncation: standard deviation of the latents, None for the model's own distribution.
     """
 
     model: Any
@@ -104,11 +105,14 @@ class ModelSource:
     task: Task
     evaluation: ClipDataset
     seed: int
+    truncation: float | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Model, seed, shape, labels and the digest of the held-out clips."""
+        """Model, seed, truncation, shape, labels and the digest of the held-out clips."""
+        truncated = {} if self.truncation is None else {"truncation": self.truncation}
         return {
+            **truncated,
             "source": "model",
             "model": self.model_identity,
             "seed": self.seed,
@@ -132,6 +136,7 @@ class ModelSource:
             labels=sample_labels(self.task, indices, self.evaluation),
             context_NTHWC=context,
             num_frames=self.task.predicted_frames,
+            truncation=self.truncation,
         )
         samples = self.model.sample(request)
         clips = self.task.clips
@@ -163,10 +168,10 @@ def open_model(
         device: torch device.
 
     Raises:
-        InputError: the model cannot be loaded, or there are fewer held-out clips than `real` would have to show.
+        InputError: the model cannot be loaded, or there are fewer held-out clips than a bound would have to show.
     """
     model = choice.load(model_task(task, evaluation.class_names), device)
-    if isinstance(model, RealModel):
+    if isinstance(model, HeldOutModel):
         if evaluation.num_clips < num_samples:
             raise InputError(
                 f"The split '{task.data.evaluation_split}' has {evaluation.num_clips} real clips, and "

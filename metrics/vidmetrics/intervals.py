@@ -1,4 +1,4 @@
-"""Confidence intervals: delete-a-group jackknife, mean, share, and what to cut off."""
+"""Confidence intervals: delete-a-group jackknife, mean, share, covered rows and balls, and what to cut off."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.errors import InputError
+
+_HALVES_DEGREES = 10.0
 
 
 def jackknife_interval(
@@ -30,19 +32,85 @@ def jackknife_interval(
     Raises:
         InputError: fewer than 3 groups, a level outside (0, 1), or values that are not finite.
     """
-    from scipy.special import stdtrit  # scipy.stats would take a second to import
-
     values = np.asarray(leave_one_out_values, np.float64)
     if values.ndim != 1 or len(values) < 3:
         raise InputError(f"A jackknife interval needs at least 3 groups, but {values.size} given; use more samples.")
-    if not 0 < level < 1:
-        raise InputError(f"The level of an interval lies between 0 and 1, not at {level}; 0.95 is usual.")
     if not (math.isfinite(value) and np.isfinite(values).all()):
         raise InputError("A jackknife interval needs finite values; look at the features behind them.")
     groups = len(values)
-    error = math.sqrt((groups - 1) / groups * float(np.square(values - values.mean()).sum()))
-    half = float(stdtrit(groups - 1, (1 + level) / 2)) * error
+    variance = (groups - 1) / groups * float(np.square(values - values.mean()).sum())
+    return variance_interval(value, variance, groups - 1, level)
+
+
+def variance_interval(value: float, variance: float, degrees: float, level: float = 0.95) -> tuple[float, float]:
+    """Return ``value ± t * sqrt(variance)``, with Student's quantile for a variance of so many degrees of freedom.
+
+    Args:
+        value: the estimate.
+        variance: estimate of its variance, at least 0.
+        degrees: degrees of freedom of the variance; infinity for a variance that is known.
+        level: coverage, between 0 and 1.
+
+    Raises:
+        InputError: a level outside (0, 1).
+    """
+    from scipy.special import ndtri, stdtrit  # scipy.stats would take a second to import
+
+    if not 0 < level < 1:
+        raise InputError(f"The level of an interval lies between 0 and 1, not at {level}; 0.95 is usual.")
+    tail = (1 + level) / 2
+    half = float(ndtri(tail) if math.isinf(degrees) else stdtrit(degrees, tail)) * math.sqrt(variance)
     return value - half, value + half
+
+
+def halves_interval(value: float, first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the 95 % interval of a share of fixed rows that random balls cover, from halves of the balls' samples.
+
+    Two disjoint halves of the samples are independent, so half of the squared difference of their shares is an
+    unbiased estimate of the variance V at half the number of samples, however far the statistic is from a sum over
+    samples. Of V, the part D = mean of p (1 - p) / M is that of M independent rows, p the chance that a row is covered,
+    and stays when the samples double; the rest, by which rows near each other share their fate, halves. So the variance at
+    the full number is D + (V - D) / 2. The chance that two halves disagree about a row is 2 p (1 - p), which gives D.
+
+    The estimate scatters by about half of itself, as one with 10 degrees of freedom does; Student's t allows for that.
+    The jackknife, which counts a k-fold interaction of samples k times, is up to 1.7 times too wide here.
+
+    Args:
+        value: the share under all samples.
+        first: which rows are covered by the first half, bool ``[S, M]``, for S ways of halving.
+        second: likewise by the second half.
+    """
+    at_half = float(np.square(first.mean(axis=1) - second.mean(axis=1)).mean()) / 2
+    of_single_rows = float((first != second).mean()) / 2 / first.shape[1]
+    return variance_interval(value, (at_half + of_single_rows) / 2, _HALVES_DEGREES)
+
+
+def holders_interval(
+    value: float, ones: npt.NDArray[np.int64], twos: npt.NDArray[np.int64], count: int, samples: int
+) -> tuple[float, float]:
+    """Return the 95 % interval of the share of fixed balls that hold a sample.
+
+    With n_S the number of balls that hold exactly the samples S, the variance of the number of balls that hold any is, for
+    samples that come as a Poisson process, the expectation of J1 - J2 + J3 - ..., where Jk is the sum of n_S^2 over the
+    sets of k samples. J1 alone is the jackknife (deleting a sample empties the balls that only it was in), and too
+    large. The series alternates and scatters; J1 (1 - exp(-g)) / g with g = 2 J2 / J1, which has the same first two
+    terms and is exact where the samples that two balls share have one rate, does not. That their number is fixed takes
+    (sum of n)^2 / N from J1.
+
+    Args:
+        value: the share.
+        ones: the sample of each ball that holds one, int64 ``[n]``.
+        twos: the samples of each ball that holds two, int64 ``[P, 2]``.
+        count: number of balls.
+        samples: number of samples N.
+    """
+    held_alone = np.bincount(ones, minlength=samples).astype(np.float64)
+    _, together = np.unique(twos[:, 0] * samples + twos[:, 1], return_counts=True)
+    first, second = float(np.square(held_alone).sum()), float(np.square(together.astype(np.float64)).sum())
+    shared = 2 * second / first if first else 0.0
+    shrink = -math.expm1(-shared) / shared if shared else 1.0
+    variance = max(first - float(held_alone.sum()) ** 2 / samples, 0.0) * shrink / count**2
+    return variance_interval(value, variance, math.inf)
 
 
 def mean_interval(values: Sequence[float] | npt.NDArray[np.float64], level: float = 0.95) -> tuple[float, float] | None:

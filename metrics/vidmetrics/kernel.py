@@ -110,6 +110,52 @@ def grouped_mmd(
     Returns:
         The value, and float64 ``[num_groups]``; NaN where fewer than two rows are left.
     """
+    aa_GG, ab_G, bb = _pair_sums(a, b, group_of_row, num_groups, degree, gamma, coef0)
+    n_G = np.bincount(group_of_row, minlength=num_groups).astype(np.float64)
+    m, n, aa, ab = float(len(b)), float(len(a)), float(aa_GG.sum()), float(ab_G.sum())
+    own = bb / (m * (m - 1))
+    value = aa / (n * (n - 1)) + own - 2 * ab / (n * m)
+    left_G = n - n_G
+    aa_left_G = aa - 2 * aa_GG.sum(axis=1) + np.diag(aa_GG)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        folds = aa_left_G / (left_G * (left_G - 1)) + own - 2 * (ab - ab_G) / (left_G * m)
+    return value, np.where(left_G >= 2, folds, np.nan)
+
+
+def nested_mmd(
+    a: npt.NDArray[Any], b: npt.NDArray[Any], level_of_row: Labels, num_levels: int
+) -> npt.NDArray[np.float64]:
+    """Return the unbiased squared MMD, with the kernel of KID, of nested sets: the rows up to each level against ``b``.
+
+    One pass over the pairs gives all of them.
+
+    Args:
+        a: finite real ``[N, D]``.
+        b: finite real ``[M, D]``, M at least 2.
+        level_of_row: int64 ``[N]``, 0 to ``num_levels - 1``; at least two rows are of level 0.
+        num_levels: number of sets.
+
+    Returns:
+        float64 ``[num_levels]``.
+    """
+    aa_LL, ab_L, bb = _pair_sums(a, b, level_of_row, num_levels, 3, None, 1.0)
+    n_L = np.cumsum(np.bincount(level_of_row, minlength=num_levels)).astype(np.float64)
+    m = float(len(b))
+    aa_L = np.array([aa_LL[: level + 1, : level + 1].sum() for level in range(num_levels)])
+    values: Array = aa_L / (n_L * (n_L - 1)) + bb / (m * (m - 1)) - 2 * np.cumsum(ab_L) / (n_L * m)
+    return values
+
+
+def _pair_sums(
+    a: npt.NDArray[Any],
+    b: npt.NDArray[Any],
+    group_of_row: Labels,
+    num_groups: int,
+    degree: int,
+    gamma: float | None,
+    coef0: float,
+) -> tuple[Array, Array, float]:
+    """Return sums of the kernel over pairs of different rows: of ``a`` by pair of groups, of ``a`` with ``b``, of ``b``."""
     scale = 1.0 / a.shape[1] if gamma is None else gamma
 
     def kernel(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> Array:
@@ -138,16 +184,7 @@ def grouped_mmd(
         for j, columns in enumerate(b_blocks[i:], i):
             block = kernel(b[rows], b[columns])
             bb += float(block.sum() - np.trace(block)) if i == j else 2.0 * float(block.sum())
-
-    n_G = np.bincount(group_of_row, minlength=num_groups).astype(np.float64)
-    m, n, aa, ab = float(len(b)), float(len(a)), float(aa_GG.sum()), float(ab_G.sum())
-    own = bb / (m * (m - 1))
-    value = aa / (n * (n - 1)) + own - 2 * ab / (n * m)
-    left_G = n - n_G
-    aa_left_G = aa - 2 * aa_GG.sum(axis=1) + np.diag(aa_GG)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        folds = aa_left_G / (left_G * (left_G - 1)) + own - 2 * (ab - ab_G) / (left_G * m)
-    return value, np.where(left_G >= 2, folds, np.nan)
+    return aa_GG, ab_G, bb
 
 
 def grouped_kid(

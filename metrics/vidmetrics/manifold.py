@@ -65,13 +65,17 @@ def density_coverage(real: npt.NDArray[Any], generated: npt.NDArray[Any], *, nea
     a, b = _pair(real, generated, nearest)
     reach = radii(a, nearest)
     density = float(ball_counts(b, a, reach, closed=False).mean()) / nearest
-    nearest_generated = group_minima(a, b, np.zeros(len(b), np.int64), 1)[:, 0]
-    return density, float((nearest_generated < reach).mean())
+    counts, _, _ = coverage_holders(a, b, 1, nearest)
+    return density, float((counts > 0).mean())
 
 
 def radii(rows: Array, nearest: int) -> Array:
     """Return, for each row, the squared distance to its ``nearest``-th nearest other row; float64 ``[N]``."""
-    return group_neighbours(rows, np.zeros(len(rows), np.int64), 1, nearest)[:, 0, nearest - 1]
+    reach = np.empty(len(rows))
+    for block, distances in _blocks(rows, rows):
+        distances[np.arange(len(distances)), np.arange(len(rows))[block]] = np.inf  # no row is its own neighbour
+        reach[block] = np.partition(distances, nearest - 1, axis=1)[:, nearest - 1]
+    return reach
 
 
 def ball_counts(points: Array, centres: Array, squared_radii: Array, *, closed: bool) -> Labels:
@@ -90,95 +94,81 @@ def ball_counts(points: Array, centres: Array, squared_radii: Array, *, closed: 
     return counts
 
 
-def group_minima(points: Array, others: Array, group_of_other: Labels, num_groups: int) -> Array:
-    """Return the squared distance of each point to the nearest row of each group of others.
-
-    Args:
-        points: float64 ``[M, D]``.
-        others: float64 ``[N, D]``.
-        group_of_other: int64 ``[N]``, 0 to ``num_groups - 1``, every group present, ascending.
-        num_groups: number of groups.
-
-    Returns:
-        float64 ``[M, num_groups]``.
-    """
-    minima = np.empty((len(points), num_groups))
-    starts = np.searchsorted(group_of_other, np.arange(num_groups))
-    for rows, distances in _blocks(points, others):
-        minima[rows] = np.minimum.reduceat(distances, starts, axis=1)
-    return minima
+def recall_hits(real: Array, generated: Array, nearest: int) -> npt.NDArray[np.bool_]:
+    """Return which real rows lie inside the generated manifold, bool ``[M]``; arguments as `recall_halves`."""
+    return ball_counts(real, generated, radii(generated, nearest), closed=True) > 0
 
 
-def group_neighbours(rows: Array, group_of_row: Labels, num_groups: int, nearest: int) -> Array:
-    """Return the squared distances of each row to its nearest other rows within each group, ascending.
-
-    Args:
-        rows: float64 ``[N, D]``.
-        group_of_row: int64 ``[N]``, 0 to ``num_groups - 1``, ascending.
-        num_groups: number of groups.
-        nearest: how many neighbours.
-
-    Returns:
-        float64 ``[N, num_groups, nearest]``; infinite where a group has fewer other rows.
-    """
-    found = np.full((len(rows), num_groups, nearest), np.inf)
-    bounds = np.searchsorted(group_of_row, np.arange(num_groups + 1))
-    for block, distances in _blocks(rows, rows):
-        distances[np.arange(len(distances)), np.arange(len(rows))[block]] = np.inf  # no row is its own neighbour
-        for group in range(num_groups):
-            part = distances[:, bounds[group] : bounds[group + 1]]
-            count = min(nearest, part.shape[1])
-            if count:
-                found[block, group, :count] = np.sort(np.partition(part, count - 1, axis=1)[:, :count], axis=1)
-    return found
-
-
-def recall_folds(
-    real: Array, generated: Array, group_of_row: Labels, num_groups: int, nearest: int
-) -> tuple[float, Array]:
-    """Return recall, and recall without each group of generated rows, whose balls then grow.
+def recall_halves(
+    real: Array, generated: Array, in_first: npt.NDArray[np.bool_], nearest: int
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return which real rows lie inside the manifold of either half of the generated rows, for each way of halving.
 
     Args:
         real: float64 ``[M, D]``.
         generated: float64 ``[N, D]``.
-        group_of_row: groups of the generated rows, int64 ``[N]``, ascending.
-        num_groups: number of groups.
+        in_first: which generated rows are the first half, bool ``[S, N]``, more than ``nearest`` in either half.
         nearest: which neighbour a ball reaches to.
 
     Returns:
-        The value, and float64 ``[num_groups]``.
+        Two bool ``[S, M]``.
     """
-    neighbours = group_neighbours(generated, group_of_row, num_groups, nearest)
-
-    def reach(of_groups: list[int]) -> Array:
-        lists = neighbours[:, of_groups].reshape(len(generated), -1)
-        smallest: Array = np.partition(lists, nearest - 1, axis=1)[:, nearest - 1]
-        return smallest
-
-    full = reach(list(range(num_groups)))
-    # Radii of a fold; a ball whose centre has left holds nothing.
-    fold_radii = [
-        np.where(group_of_row == gone, -1.0, reach([g for g in range(num_groups) if g != gone]))
-        for gone in range(num_groups)
-        if num_groups > 1
-    ]
-    inside, left = 0, np.zeros(num_groups)
-    for _, distances in _blocks(real, generated):
-        inside += int((distances <= full).any(axis=1).sum())
-        for gone, squared_radii in enumerate(fold_radii):
-            left[gone] += (distances <= squared_radii).any(axis=1).sum()
-    return inside / len(real), left / len(real)
+    reach = _radii_within_halves(generated, in_first, nearest)
+    first, second = (np.zeros((len(in_first), len(real)), np.bool_) for _ in range(2))
+    for rows, distances in _blocks(real, generated):
+        for split, squared_radii in enumerate(reach):
+            inside = distances <= squared_radii
+            first[split, rows] = (inside & in_first[split]).any(axis=1)
+            second[split, rows] = (inside & ~in_first[split]).any(axis=1)
+    return first, second
 
 
-def coverage_folds(
-    real: Array, generated: Array, group_of_row: Labels, num_groups: int, nearest: int
-) -> tuple[float, Array]:
-    """Return coverage, and coverage without each group of generated rows; see `recall_folds`."""
+def _radii_within_halves(rows: Array, in_first: npt.NDArray[np.bool_], nearest: int) -> Array:
+    """Return the squared distance of each row to its ``nearest``-th nearest in its own half, float64 ``[S, N]``."""
+    count = len(rows)
+    # About half of a row's neighbours are in its own half; where too few of the listed ones are, all are looked at.
+    listed = min(count - 1, 2 * nearest + 24)
+    reach = np.empty((len(in_first), count))
+    for block, distances in _blocks(rows, rows):
+        own = np.arange(count)[block]
+        distances[np.arange(len(own)), own] = np.inf  # no row is its own neighbour
+        near = np.argpartition(distances, listed - 1, axis=1)[:, :listed]
+        near_distances = np.take_along_axis(distances, near, axis=1)
+        for split, side in enumerate(in_first):
+            alike = np.where(side[near] == side[own, None], near_distances, np.inf)
+            reach[split, block] = np.partition(alike, nearest - 1, axis=1)[:, nearest - 1]
+            for short in np.flatnonzero(np.isinf(reach[split, block])):
+                others = np.where(side == side[own[short]], distances[short], np.inf)
+                reach[split, own[short]] = np.partition(others, nearest - 1)[nearest - 1]
+    return reach
+
+
+def coverage_holders(
+    real: Array, generated: Array, rows_per_sample: int, nearest: int
+) -> tuple[Labels, Labels, npt.NDArray[np.int64]]:
+    """Return how many samples each real ball holds, and which, where they are one or two.
+
+    A ball holds a sample where one of the sample's rows lies inside; its surface does not belong to it.
+
+    Args:
+        real: float64 ``[M, D]``.
+        generated: float64 ``[N * rows_per_sample, D]``.
+        rows_per_sample: consecutive rows that make one sample.
+        nearest: which neighbour a real ball reaches to.
+
+    Returns:
+        Samples in each ball, int64 ``[M]``; the sample of each ball that holds one; the two of each that holds two, ``[P, 2]``.
+    """
     reach = radii(real, nearest)
-    holds = group_minima(real, generated, group_of_row, num_groups) < reach[:, None]
-    groups_inside = holds.sum(axis=1)
-    folds = np.array([((groups_inside - holds[:, gone]) > 0).mean() for gone in range(num_groups)])
-    return float((groups_inside > 0).mean()), folds
+    counts = np.empty(len(real), np.int64)
+    ones, twos = [], []
+    for rows, distances in _blocks(real, generated):
+        inside = (distances < reach[rows, None]).reshape(len(distances), -1, rows_per_sample).any(axis=2)
+        held = inside.sum(axis=1)
+        counts[rows] = held
+        ones.append(np.nonzero(inside[held == 1])[1])
+        twos.append(np.nonzero(inside[held == 2])[1].reshape(-1, 2))
+    return counts, np.concatenate(ones), np.concatenate(twos)
 
 
 def _blocks(points: Array, others: Array) -> Iterator[tuple[slice, Array]]:

@@ -153,8 +153,10 @@ def test_batches_ranks_kills_and_files_change_nothing(own, monkeypatch):
     sample = noisy_plugin.Noisy.sample
     monkeypatch.setattr(noisy_plugin.Noisy, "sample", lambda s, r: (asked.extend(r.indices), sample(s, r))[1])
     assert _values(vidbench.evaluate("noisy_plugin:load", str(own), output="other", device="cpu")) == _values(whole)
-    # The report reads the first sixteen once more for its pictures.
-    assert set(asked) == {*range(16), *range(64, 128)}
+    # The report reads a few once more for its pictures: the first sixteen, the nearest and farthest, two of each class.
+    assert asked[:64] == list(range(64, 128))
+    assert set(range(16)) <= set(asked[64:])
+    assert len(asked[64:]) <= 16 + 16 + 2 * 24
     # Scoring what `sample` writes is the same again: all three runs lie in one folder.
     quiet = Progress(enabled=False)
     sample_model("noisy_plugin:load", str(own), None, None, Path("clips"), "npy", 50, "cpu", None, quiet)
@@ -186,6 +188,21 @@ def test_a_frame_without_error_has_no_mean_psnr(own):
     assert result.metrics["psnr"].ceiling is None
     assert result.metrics["psnr"].value > 0
     assert result.metrics["fvd-shapes"].ceiling > 0
+
+
+def test_real_clips_are_scored_as_they_bound_the_others_and_follow_themselves(own):
+    """The held-out clips are the reference itself here, so that the real ones come from elsewhere."""
+    text = TASK.replace('"psnr", "ssim", "psnr-best", "ssim-best"', '"ssim", "ssim-best"')
+    own.write_text(text.replace('reference_split = "train"', 'reference_split = "test"'))
+    bounds = vidbench.evaluate("noisy_plugin:load", str(own), output="out", device="cpu").bounds
+    assert set(bounds) == {"real", "copy", "static", "noise"}
+    assert "split 'train'" in bounds["real"].what
+    assert "ssim" not in bounds["real"].values
+    assert bounds["copy"].values["ssim"] > bounds["noise"].values["ssim"]
+    real = vidbench.evaluate("real", str(own), output="real", device="cpu").metrics
+    assert real["ssim"].runs == real["ssim-best"].runs == (1.0, 1.0, 1.0)
+    assert real["fvd-shapes"].runs == (bounds["real"].values["fvd-shapes"],) * 3
+    assert "±" in (own.parent / "real" / "report.html").read_text()
 
 
 def test_an_interval_over_runs_ends_where_the_metric_does():

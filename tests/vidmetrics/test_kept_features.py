@@ -36,8 +36,6 @@ def feed(estimator, rows, *cuts):
     ("make", "function", "low", "high"),
     [
         (KernelEstimator, lambda rows: polynomial_mmd(rows, REAL), -np.inf, np.inf),
-        (RecallEstimator, lambda rows: precision_recall(REAL, rows)[1], 0, 1),
-        (CoverageEstimator, lambda rows: density_coverage(REAL, rows)[1], 0, 1),
     ],
 )
 def test_jackknifed_estimators(make, function, low, high, rows_per_sample):
@@ -48,6 +46,50 @@ def test_jackknifed_estimators(make, function, low, high, rows_per_sample):
     expected = jackknife_interval(function(ROWS), folds)
     assert estimate.value == pytest.approx(function(ROWS), rel=1e-10)
     assert estimate.interval == pytest.approx((max(low, expected[0]), min(high, expected[1])), rel=1e-8)
+    assert (estimate.num_samples, estimate.num_reference) == (clips, 60 // rows_per_sample)
+
+
+@pytest.mark.parametrize("rows_per_sample", [1, 2])
+def test_recall_and_the_spread_of_its_halves(rows_per_sample):
+    clips = 82 // rows_per_sample
+    estimate = feed(RecallEstimator(3, clips, rows_per_sample), ROWS, 1, 30).result(iter(np.split(REAL, [7, 50])))
+    assert estimate.value == precision_recall(REAL, ROWS)[1]
+    random, variances, disagreements = np.random.default_rng(0), [], []
+    for _ in range(20):
+        side = np.repeat(random.permutation(clips) < clips // 2, rows_per_sample)
+        hits = [_in_manifold(ROWS[half].astype(np.float64)) for half in (side, ~side)]
+        variances.append((hits[0].mean() - hits[1].mean()) ** 2 / 2)
+        disagreements.append((hits[0] != hits[1]).mean() / 2 / 60)
+    # 2.228 is Student's quantile for 10 degrees of freedom.
+    half_width = 2.2281388519649385 * np.sqrt((np.mean(variances) + np.mean(disagreements)) / 2)
+    expected = max(0, estimate.value - half_width), min(1, estimate.value + half_width)
+    assert estimate.interval == pytest.approx(expected, rel=1e-8)
+    assert (estimate.num_samples, estimate.num_reference) == (clips, 60 // rows_per_sample)
+
+
+def _in_manifold(rows):
+    squared = ((rows[:, None] - rows) ** 2).sum(axis=2)
+    reach = np.sort(squared, axis=1)[:, 3]  # the nearest is the row itself
+    return (((REAL.astype(np.float64)[:, None] - rows) ** 2).sum(axis=2) <= reach).any(axis=1)
+
+
+@pytest.mark.parametrize("rows_per_sample", [1, 2])
+def test_coverage_and_the_balls_that_hold_few(rows_per_sample):
+    clips = 82 // rows_per_sample
+    far = ROWS + 1  # so that there are balls with one sample, with two, and with none
+    estimate = feed(CoverageEstimator(3, clips, rows_per_sample), far, 1, 30).result([REAL])
+    assert estimate.value == density_coverage(REAL, far)[1]
+    real = REAL.astype(np.float64)
+    reach = np.sort(((real[:, None] - real) ** 2).sum(axis=2), axis=1)[:, 5]
+    inside = ((real[:, None] - far.astype(np.float64)) ** 2).sum(axis=2) < reach[:, None]
+    held = [frozenset(np.flatnonzero(row) // rows_per_sample) for row in inside]
+    squares = {size: sum(held.count(s) ** 2 for s in set(held) if len(s) == size) for size in (1, 2)}
+    shared = 2 * squares[2] / squares[1]
+    assert shared > 0.2
+    alone = sum(len(s) == 1 for s in held)
+    variance = (squares[1] - alone**2 / clips) * (1 - np.exp(-shared)) / shared / 60**2
+    expected = np.clip(estimate.value + 1.959963984540054 * np.sqrt(variance) * np.array([-1, 1]), 0, 1)
+    assert estimate.interval == pytest.approx(tuple(expected), rel=1e-8)
     assert (estimate.num_samples, estimate.num_reference) == (clips, 60 // rows_per_sample)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from vidmetrics import InputError, density_coverage, precision_recall
 from vidmetrics import manifold as module
-from vidmetrics.manifold import coverage_folds, radii, recall_folds
+from vidmetrics.manifold import coverage_holders, radii, recall_halves, recall_hits
 
 
 def loops(real, generated, k_pr=3, k_dc=5):
@@ -77,17 +77,31 @@ def test_extremes_and_expectations():
     assert density_coverage(a, two)[0] < 0.6
 
 
-def test_folds_are_the_values_without_a_group():
+def test_halves_are_the_values_of_either_half_alone():
     rng = np.random.default_rng(3)
-    real, generated = rng.normal(size=(50, 2)), rng.normal(0.5, 1, (33, 2))
-    groups = np.sort(rng.integers(0, 4, 33))
-    recall, recalls = recall_folds(real, generated, groups, 4, 3)
-    coverage, coverages = coverage_folds(real, generated, groups, 4, 5)
-    assert recall == precision_recall(real, generated)[1]
-    assert coverage == density_coverage(real, generated)[1]
-    rest = [generated[groups != g] for g in range(4)]
-    assert recalls.tolist() == [precision_recall(real, part)[1] for part in rest]
-    assert coverages.tolist() == [density_coverage(real, part)[1] for part in rest]
+    real, generated = rng.normal(size=(50, 2)), rng.normal(0.5, 1, (61, 2))
+    in_first = rng.random((4, 61)) < 0.5
+    in_first[3] = np.arange(61) < 4  # so few that they are not among everybody's nearest rows
+    first, second = recall_halves(real, generated, in_first, 3)
+    assert recall_hits(real, generated, 3).mean() == precision_recall(real, generated)[1]
+    for split, side in enumerate(in_first):
+        assert first[split].mean() == precision_recall(real, generated[side])[1]
+        assert second[split].mean() == precision_recall(real, generated[~side])[1]
+
+
+def test_holders_are_the_samples_inside_each_ball():
+    rng = np.random.default_rng(4)
+    real, generated = rng.normal(size=(60, 2)), rng.normal(0.5, 1, (24, 2))
+    reach = radii(real, 5)
+    for rows_per_sample in (1, 2):
+        held = [
+            sorted({j // rows_per_sample for j in range(24) if ((ball - generated[j]) ** 2).sum() < radius})
+            for ball, radius in zip(real, reach, strict=True)
+        ]
+        counts, ones, twos = coverage_holders(real, generated, rows_per_sample, 5)
+        assert counts.tolist() == [len(samples) for samples in held]
+        assert ones.tolist() == [samples[0] for samples in held if len(samples) == 1]
+        assert twos.tolist() == [samples for samples in held if len(samples) == 2]
 
 
 def test_radii():

@@ -21,7 +21,7 @@ from vidbench.cli import options
     metavar="FILE",
     help="The .safetensors file to write; it must not exist.",
 )
-@click.option("--bounds/--no-bounds", default=True, help="Also score the task's floor and ceiling; the default.")
+@click.option("--bounds/--no-bounds", default=True, help="Also score the task's bounds; the default.")
 @options.batch_size
 @options.device
 @options.precision

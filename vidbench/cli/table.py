@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from vidbench.cli.result_lines import result_lines
 from vidbench.results import MetricRecord, Result
 from vidbench.tasks import Task
 
@@ -22,6 +23,8 @@ def print_result(result: Result, task: Task, output: Path, as_json: bool) -> Non
         # A pipe has no width of its own; wrapping a number would change it for whoever parses it.
         console = Console(width=120)
     console.print(_table(result, task))
+    for line in result_lines(result, number):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     for line in _status(result, output):
         console.print(line, highlight=False, soft_wrap=True)
 

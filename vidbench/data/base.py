@@ -46,3 +46,10 @@ class ClipDataset(Protocol):
             InputError: a file cannot be decoded, or is shorter than the task needs; names the file.
         """
         ...
+
+    def origins(self, count: int) -> frozenset[str]:
+        """Official names of the videos that the first ``count`` clips are cut from.
+
+        Two sets of clips are disjoint where these are: clips of one video are not independent, whatever their frames.
+        """
+        ...

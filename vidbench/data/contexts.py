@@ -57,6 +57,10 @@ class SampleContexts:
         names = self._clips.clip_ids(self._clip_of(indices))
         return tuple(f"{name}/{index}" for name, index in zip(names, indices.tolist(), strict=True))
 
+    def origins(self, count: int) -> frozenset[str]:
+        """See `vidbench.data.base.ClipDataset.origins`."""
+        return self._clips.origins(-(-min(count, self._num_samples) // self._per_context))
+
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return the held-out clips uint8 ``[N, T, H, W, 3]`` of the samples ``indices`` int64 ``[N]``."""
         return self._clips.read(self._clip_of(np.asarray(indices, dtype=np.int64)))

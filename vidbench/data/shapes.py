@@ -105,6 +105,10 @@ class ShapesDataset:
             )
         return render(self.split, indices, self.num_frames, self.height, self.width)[0]
 
+    def origins(self, count: int) -> frozenset[str]:
+        """See `vidbench.data.base.ClipDataset.origins`; each clip is a scene of its own."""
+        return frozenset(f"{self.split}/{index}" for index in range(min(count, self.num_clips)))
+
 
 class ShapesTrainingClips:
     """Training clips of moving shapes; implements `vidbench.models.interface.TrainingClips`.

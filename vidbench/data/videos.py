@@ -171,6 +171,10 @@ class VideoDataset:
                 clips_NTHWC[row] = clips_of_video[number]
         return clips_NTHWC
 
+    def origins(self, count: int) -> frozenset[str]:
+        """See `vidbench.data.base.ClipDataset.origins`."""
+        return frozenset(self.videos[video].video_id for video in np.unique(self._video_of[:count]).tolist())
+
     def starts(self, video: int) -> np.ndarray:
         """First frames int64 of the clips of one of `videos`, by its position there, in the order of the clip numbers.
 

@@ -1,4 +1,4 @@
-"""The trivial models that bound every task: `real` from above, `copy` and `noise` from below."""
+"""The trivial models that bound every task: `real` from above, `copy`, `static` and `noise` from below."""
 
 from __future__ import annotations
 
@@ -15,31 +15,56 @@ def _no_checkpoint(name: str, checkpoint: Path | None) -> None:
         raise InputError(f"The model '{name}' has no weights: leave out ':{checkpoint}'.")
 
 
-class RealModel(VideoModel):
-    """Held-out real clips, each once: what a perfect model would score at this number of samples.
+class HeldOutModel(VideoModel):
+    """A bound that is shown the held-out clips; the harness binds them with `bind`."""
 
-    The only model that is shown the held-out clips; the harness binds them with `bind`.
-    """
+    name: str
 
     def __init__(self, task: ModelTask) -> None:
         self._task = task
         self._read: Callable[[np.ndarray], np.ndarray] | None = None
 
     @classmethod
-    def load(cls, checkpoint: Path | None, task: ModelTask, device: str) -> RealModel:
+    def load(cls, checkpoint: Path | None, task: ModelTask, device: str) -> HeldOutModel:
         """See `VideoModel.load`; there is no checkpoint to load."""
-        _no_checkpoint("real", checkpoint)
+        _no_checkpoint(cls.name, checkpoint)
         return cls(task)
 
     def bind(self, read: Callable[[np.ndarray], np.ndarray]) -> None:
         """Give the reader of held-out clips: int64 indices ``[N]`` to uint8 ``[N, T, H, W, 3]``."""
         self._read = read
 
+    def _clips(self, indices: np.ndarray) -> np.ndarray:
+        if self._read is None:
+            raise InputError(
+                f"The model '{self.name}' needs the harness to bind held-out clips: use `vidbench evaluate`."
+            )
+        return self._read(indices)
+
+
+class RealModel(HeldOutModel):
+    """Held-out real clips, each once: what a perfect model would score at this number of samples."""
+
+    name = "real"
+
     def sample(self, request: SampleRequest) -> np.ndarray:
         """The held-out clip of each index; for prediction, what really happened after the given frames."""
-        if self._read is None:
-            raise InputError("The model 'real' needs the harness to bind held-out clips: use `vidbench evaluate`.")
-        return self._read(request.indices)[:, self._task.context_frames :]
+        return self._clips(request.indices)[:, self._task.context_frames :]
+
+
+class StaticModel(HeldOutModel):
+    """A real frame held still, the first of each held-out clip: right content, no motion.
+
+    For prediction that is the first given frame, so that the scene jumps back to it and stays (`CopyModel` holds the
+    last one).
+    """
+
+    name = "static"
+
+    def sample(self, request: SampleRequest) -> np.ndarray:
+        """The first frame of the held-out clip of each index, ``num_frames`` times."""
+        clips = self._clips(request.indices) if request.context_NTHWC is None else request.context_NTHWC
+        return np.repeat(clips[:, :1], request.num_frames, axis=1)
 
 
 class CopyModel(VideoModel):

@@ -1,4 +1,4 @@
-"""Clips as moving pictures inside a page: lossless animated WebP in a data URI."""
+"""Clips as moving pictures inside a page: animated WebP in a data URI."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def contact_sheet(clips_NTHWC: np.ndarray, columns: int, gap: int = 2) -> np.nda
     return sheet
 
 
-def animated_webp(frames_THWC: np.ndarray, frames_per_second: float) -> bytes:
-    """Encode uint8 ``[T, H, W, 3]`` as a lossless WebP that loops for ever."""
+def animated_webp(frames_THWC: np.ndarray, frames_per_second: float, lossless: bool = True) -> bytes:
+    """Encode uint8 ``[T, H, W, 3]`` as a WebP that loops for ever; a lossy one looks the same and shows no single bit."""
     from PIL import Image
 
     images = [Image.fromarray(frame) for frame in frames_THWC]
@@ -41,7 +41,9 @@ def animated_webp(frames_THWC: np.ndarray, frames_per_second: float) -> bytes:
         append_images=images[1:],
         duration=round(1000 / frames_per_second),
         loop=0,
-        lossless=True,
+        lossless=lossless,
+        quality=80,
+        method=2,
     )
     return buffer.getvalue()
 

@@ -157,6 +157,11 @@ class EvaluationSpec(_Frozen):
     )
     floor: str = Field(default="real", description="Model whose scores are as good as real data gets.")
     ceiling: str = Field(default="noise", description="Model whose scores every method should beat.")
+    truncation_sweep: tuple[float, ...] = Field(
+        default=(),
+        description="Standard deviations of truncated latents, 0 < sigma <= 1, at which models that offer it are measured "
+        "too; the score itself is the one without truncation.",
+    )
 
 
 class Note(_Frozen):
@@ -224,6 +229,9 @@ class Task(_Frozen):
             raise ValueError(f"reference.clips: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
         if self.reference.num_clips == "all" and reference_clips.draw == "replacement":
             raise ValueError("reference.num_clips must be a number with draw 'replacement', which never ends")
+        sweep = self.evaluation.truncation_sweep
+        if len(set(sweep)) < len(sweep) or not all(0 < sigma <= 1 for sigma in sweep):
+            raise ValueError("evaluation.truncation_sweep holds different numbers above 0 and up to 1")
         return self
 
     @property

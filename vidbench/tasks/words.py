@@ -53,6 +53,9 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
         if clips.context_frames
         else "no frames are given"
     )
+    # As `vidbench.bounds.disjoint_real` chooses it.
+    apart = data.evaluation_split != data.reference_split
+    real_split = data.evaluation_split if apart else data.train_split
     labels = {
         "balanced": "sample i is of class i modulo the number of classes",
         "evaluation": "sample i has the label of evaluation clip i",
@@ -67,9 +70,10 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
         ("precision", f"official with: {', '.join(evaluation.precision)}"),
         (
             "bounds",
-            f"floor '{evaluation.floor}' (split '{data.evaluation_split}'), ceiling '{evaluation.ceiling}', "
+            f"floor '{evaluation.floor}' (split '{real_split}'), ceiling '{evaluation.ceiling}', "
             "both at the same number of samples",
         ),
+        *_truncation(evaluation.truncation_sweep),
     ]
 
 
@@ -120,6 +124,12 @@ def _samples(task: Task) -> str:
     if evaluation.repeats > 1:
         count += f" in each of {evaluation.repeats} runs, whose mean is the score"
     return f"{count}, each scored once, seed {evaluation.seed}"
+
+
+def _truncation(sweep: tuple[float, ...]) -> list[tuple[str, str]]:
+    sigmas = ", ".join(f"{sigma:g}" for sigma in sweep)
+    text = f"the score is without; models that offer it are measured at sigma {sigmas} too"
+    return [("truncation", text)] if sweep else []
 
 
 def _ordinal(stride: int) -> str:

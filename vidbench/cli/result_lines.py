@@ -1,0 +1,63 @@
+"""What `evaluate` prints below its table: place between the bounds, score against N, truncation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vidbench.results import MetricRecord, Result
+
+Number = Callable[[float], str]
+
+
+def result_lines(result: Result, number: Number) -> list[str]:
+    """Return lines of plain text, each section ended by an empty line; nothing for what the result does not hold.
+
+    Args:
+        result: the result record.
+        number: how a score is written.
+    """
+    sections = (_places(result, number), _growth(result, number), _truncation(result, number))
+    return [line for section in sections if section for line in (*section, "")]
+
+
+def ranked(result: Result, name: str, metric: MetricRecord) -> list[tuple[str, float]]:
+    """Return the bounds and the model itself with their values of one metric, best first."""
+    places = [
+        (bound, record.values[name])
+        for bound, record in result.bounds.items()
+        if name in record.values and bound != result.model.name
+    ]
+    return sorted([(result.model.name, metric.value), *places], key=lambda p: p[1], reverse=metric.higher_is_better)
+
+
+def _places(result: Result, number: Number) -> list[str]:
+    if not result.bounds:
+        return []
+    width = max(len(name) for name in result.metrics)
+    lines = ["between the bounds, best first"]
+    for name, metric in result.metrics.items():
+        sign = " > " if metric.higher_is_better else " < "
+        row = [f"{who} {number(value)}" for who, value in ranked(result, name, metric)]
+        lines.append(f"  {name:<{width}}  {sign.join(row)}")
+    lines += [f"  no '{name}': {bound.absent}" for name, bound in result.bounds.items() if bound.absent]
+    return lines
+
+
+def _growth(result: Result, number: Number) -> list[str]:
+    rows = [
+        f"  {name}  {number(curve.values[0])} at {curve.counts[0]:,}, {number(curve.values[-1])} at "
+        f"{curve.counts[-1]:,}, {number(curve.at_infinity)} extrapolated"
+        for name, curve in result.against_count.items()
+        if curve.at_infinity is not None
+    ]
+    return ["against the number of samples", *rows] if rows else []
+
+
+def _truncation(result: Result, number: Number) -> list[str]:
+    if not result.truncation:
+        return []
+    lines = ["truncated latents (never the score)"]
+    for record in result.truncation:
+        values = "  ".join(f"{name} {number(metric.value)}" for name, metric in record.metrics.items())
+        lines.append(f"  sigma {record.sigma:<5g} {values}")
+    return lines

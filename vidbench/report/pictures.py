@@ -1,0 +1,107 @@
+"""From the clips of a report to its moving pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vidbench.report.axes import written
+from vidbench.report.material import Extremes, Material
+from vidbench.report.moving_pictures import animated_webp, contact_sheet, data_uri
+from vidbench.results import Result
+from vidbench.tasks.schema import Task
+
+_FRAMES_PER_SECOND = 8.0
+_COLUMNS = 8
+# Small frames are shown larger; the browser repeats pixels instead of smoothing them.
+_SHOWN_WIDTH = 96
+_LOSSLESS_BYTES = 3 << 20
+"""Uncompressed size up to which a sheet of clips keeps every bit; a page of larger ones could not be mailed."""
+_CLIP_PIXELS = 200_000
+"""Pixels of a clip, over all of its frames, up to which it is shown at its own size."""
+_STRIP_BYTES = 32 << 10
+"""Size up to which a strip is stored at twice its size: lossy WebP halves the resolution of colour."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One moving picture.
+
+    Attributes:
+        title: caption.
+        uri: data URI.
+        width: width to be shown at, in CSS pixels.
+    """
+
+    title: str
+    uri: str
+    width: int
+
+
+def sheets(material: Material, result: Result, task: Task) -> list[Picture]:
+    """The first samples, and the first held-out real clips."""
+    count, num_real = len(material.samples_NTHWC), len(material.real_NTHWC)
+    split = task.data.evaluation_split
+    pictures = [_sheet(f"Samples of {result.model.name}, the first {count}", material.samples_NTHWC)]
+    if num_real:
+        pictures.append(_sheet(f"Held-out real clips ({split}), the first {num_real}", material.real_NTHWC))
+    return pictures
+
+
+def pairs(extremes: Extremes) -> list[Picture]:
+    """Each sample with its nearest real clip on its right."""
+    return [
+        _strip(f"{index}: {written(distance)}", np.stack([sample, real]))
+        for sample, real, distance, index in zip(
+            extremes.samples_NTHWC, extremes.real_NTHWC, extremes.distances, extremes.indices, strict=True
+        )
+    ]
+
+
+def class_strips(material: Material) -> list[Picture]:
+    """The samples of each class, and a real clip on their right where there is one."""
+    return [_strip(each.name, np.concatenate([each.samples_NTHWC, each.real_NTHWC])) for each in material.classes]
+
+
+def reduction(num_frames: int, height: int, width: int) -> int:
+    """Return by how much a clip is reduced in both directions to be shown: 1, 2, 4, ..."""
+    factor = 1
+    while num_frames * (height // factor) * (width // factor) > _CLIP_PIXELS and min(height, width) >= 4 * factor:
+        factor *= 2
+    return factor
+
+
+def _sheet(title: str, clips_NTHWC: np.ndarray) -> Picture:
+    clips_NTHWC, width = _reduced(clips_NTHWC), clips_NTHWC.shape[3]
+    sheet = contact_sheet(clips_NTHWC, min(_COLUMNS, len(clips_NTHWC)))
+    lossless = sheet.nbytes <= _LOSSLESS_BYTES
+    size = "" if clips_NTHWC.shape[3] == width else ", reduced"
+    webp = animated_webp(sheet, _FRAMES_PER_SECOND, lossless)
+    return Picture(title + size + ("" if lossless else ", lossy"), data_uri(webp), _shown(sheet, clips_NTHWC))
+
+
+def _strip(title: str, clips_NTHWC: np.ndarray) -> Picture:
+    clips_NTHWC = _reduced(clips_NTHWC)
+    sheet = contact_sheet(clips_NTHWC, len(clips_NTHWC))
+    webp = animated_webp(sheet.repeat(2, axis=1).repeat(2, axis=2), _FRAMES_PER_SECOND, lossless=False)
+    if len(webp) > _STRIP_BYTES:
+        webp = animated_webp(sheet, _FRAMES_PER_SECOND, lossless=False)
+    return Picture(title, data_uri(webp), _shown(sheet, clips_NTHWC))
+
+
+def _shown(sheet_THWC: np.ndarray, clips_NTHWC: np.ndarray) -> int:
+    return sheet_THWC.shape[2] * max(1, round(_SHOWN_WIDTH / clips_NTHWC.shape[3]))
+
+
+def _reduced(clips_NTHWC: np.ndarray) -> np.ndarray:
+    count, frames, height, width, channels = clips_NTHWC.shape
+    factor = reduction(frames, height, width)
+    if factor == 1:
+        return clips_NTHWC
+    height, width = height // factor, width // factor
+    cells = clips_NTHWC[:, :, : height * factor, : width * factor].reshape(
+        count, frames, height, factor, width, factor, channels
+    )
+    means: np.ndarray = cells.mean(axis=(3, 5)).round().astype(np.uint8)
+    return means
