@@ -50,19 +50,19 @@ def frechet_from_moments(inputs: Arrays, recipe: Mapping[str, Any]) -> float:
     return float(squares + mp.fsum(parts) / mp.mpf(2) ** recipe["octaves"])
 
 
-def _centred(rows: np.ndarray) -> tuple[list[mp.mpf], mp.matrix]:
+def _centred(rows: np.ndarray, ddof: int = 1) -> tuple[list[mp.mpf], mp.matrix]:
     table = _matrix(rows)
     mean = [mp.fsum(table[:, j]) / table.rows for j in range(table.cols)]
-    scale = mp.sqrt(mp.mpf(table.rows - 1))
+    scale = mp.sqrt(mp.mpf(table.rows - ddof))
     return mean, mp.matrix([[(table[i, j] - mean[j]) / scale for j in range(table.cols)] for i in range(table.rows)])
 
 
-def frechet_from_rows(rows_a: np.ndarray, rows_b: np.ndarray) -> float:
+def frechet_from_rows(rows_a: np.ndarray, rows_b: np.ndarray, ddof: int = 1) -> float:
     """The distance of two sets. With X, Y centred and scaled, tr((AB)^(1/2)) is the nuclear norm of X Y^T.
 
     Where there are more rows than columns, the covariances are formed instead, in 60 digits.
     """
-    (mean_a, X), (mean_b, Y) = _centred(rows_a), _centred(rows_b)
+    (mean_a, X), (mean_b, Y) = _centred(rows_a, ddof), _centred(rows_b, ddof)
     squares = _squares(mean_a, mean_b)
     if min(X.rows, Y.rows) > X.cols:
         return float(squares + _covariance_part(X.T * X, Y.T * Y))

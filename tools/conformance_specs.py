@@ -69,6 +69,35 @@ def _resize(name: str, title: str, size: tuple[int, int], out: tuple[int, int], 
     )
 
 
+def _pair(network: str, seed: int, real: int, generated: int, frames: int, height: int, width: int) -> dict[str, Any]:
+    return {
+        "name": "clip-pair",
+        "network": network,
+        "seed": seed,
+        "count_real": real,
+        "count_generated": generated,
+        "frames": frames,
+        "height": height,
+        "width": width,
+        "weights_seed": 0,
+    }
+
+
+def _convention(metric: str, title: str, tolerance: float = 1e-4) -> Spec:
+    # One pair of clips for all, so that the conventions can be read side by side.
+    recipe = _pair("i3d-kinetics-400", 66, 4, 5, 9, 60, 90)
+    return Spec(
+        f"fvd-conventions/{metric}", "fvd-convention-from-clips", title, recipe, tolerance, {"convention": metric}
+    )
+
+
+def _clips(network: str, seed: int, count: int, frames: int, height: int, width: int) -> dict[str, Any]:
+    sizes = {"count": count, "frames": frames, "height": height, "width": width, "weights_seed": 0}
+    return {"name": "clips", "network": network, "seed": seed, **sizes}
+
+
+_INCEPTION, _C3D = "inception-2015-12-05", "c3d-ucf101"
+
 SPECS = (
     _moments(
         "isotropic-d400",
@@ -137,7 +166,59 @@ SPECS = (
         },
         1e-4,
     ),
+    _convention("fvd", "the reference, on the clips of the other conventions"),
+    _convention("fvd-styleganv", "half-pixel resize, covariance over N"),
+    _convention("fvd-videogpt", "short side and crop, eps 1e-5, root in float32", 1e-3),
+    _convention("fvd-magvit", "stretched to 64x64 first"),
+    _convention("fvd-cdfvd", "half-pixel resize, eps 1e-5, covariance over N"),
+    Spec(
+        "inception/fid-n2-n3-320x340",
+        "fid-from-clips",
+        "uint8 frames to FID, made smaller, with seeded weights",
+        _pair(_INCEPTION, 73, 2, 3, 1, 320, 340),
+        1e-4,
+    ),
+    Spec(
+        "inception/kid-n4-24x36",
+        "kid-from-clips",
+        "uint8 frames to KID, subsets that hold everything",
+        _pair(_INCEPTION, 74, 2, 2, 2, 24, 36),
+        1e-4,
+        {"subsets": 100, "subset_size": 4, "degree": 3, "gamma": 1 / 2048, "coef0": 1.0},
+    ),
+    Spec(
+        "inception/is-n7-24x36",
+        "is-from-clips",
+        "uint8 frames to the Inception Score in 2 splits, without the last bias",
+        _clips(_INCEPTION, 75, 7, 1, 24, 36),
+        1e-4,
+        {"splits": 2},
+    ),
+    Spec(
+        "c3d/fid-n5-n6-36x52",
+        "c3d-fid-from-clips",
+        "uint8 clips to C3D-FID, with seeded weights of a narrow network",
+        _pair(_C3D, 82, 5, 6, 16, 36, 52),
+        1e-4,
+    ),
+    Spec(
+        "c3d/is-n12-36x52",
+        "c3d-is-from-clips",
+        "uint8 clips to the video Inception Score in one split",
+        _clips(_C3D, 84, 12, 16, 36, 52),
+        1e-4,
+        {"splits": 1},
+    ),
 )
 
-BY_TENSORFLOW = ("resize", "i3d-logits", "fvd-from-clips")
-"""Kinds whose oracle is TensorFlow; the other expected answers come from 60-digit arithmetic."""
+BY_TENSORFLOW = ("resize", "i3d-logits", "fvd-from-clips", "fvd-convention-from-clips")
+"""Kinds whose oracle is TensorFlow."""
+
+BY_TORCH_FIDELITY = ("fid-from-clips", "kid-from-clips", "is-from-clips")
+"""Kinds whose network is run by torch-fidelity."""
+
+BY_CHAINER = ("c3d-fid-from-clips", "c3d-is-from-clips")
+"""Kinds whose network is run by Chainer; the expected answers of all others come from 60-digit arithmetic alone."""
+
+CLIPS = ("clips", "real_clips", "generated_clips")
+"""Inputs of which a network is asked for features."""

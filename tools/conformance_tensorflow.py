@@ -1,5 +1,8 @@
 """Answers of TensorFlow to the vectors that involve a resize or I3D; needs tensorflow-cpu and tensorflow-hub, not torch.
 
+The conventions that have batch norm with eps 1e-5 get it in the same graph by variances that are 1e-5 - 1e-3 greater;
+their half-pixel resize is ``tf.image.resize``, which is torch's.
+
     PYTHONPATH=metrics python tools/conformance_tensorflow.py --shared ../shared --output build/conformance_tensorflow.npz
 
 The resize is ``tf.compat.v1.image.resize_bilinear``; I3D is DeepMind's graph (TF-Hub deepmind/i3d-kinetics-400), filled
@@ -9,10 +12,13 @@ with the seeded variables of `vidmetrics.conformance.seeded_i3d`, which must equ
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -20,7 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 import tensorflow_hub as hub
-from conformance_specs import BY_TENSORFLOW, SPECS
+from conformance_specs import BY_TENSORFLOW, CLIPS, SPECS
 
 from vidmetrics.conformance.recipes import make_inputs
 from vidmetrics.conformance.seeded_i3d import SCOPE, seeded_i3d_weights
@@ -28,6 +34,51 @@ from vidmetrics.conformance.seeded_i3d import SCOPE, seeded_i3d_weights
 
 def _resize(frames: np.ndarray, height: int, width: int) -> tf.Tensor:
     return tf.compat.v1.image.resize_bilinear(tf.constant(frames), (height, width))
+
+
+def _half_pixel(frames: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    return tf.image.resize(frames, (height, width), method="bilinear", antialias=False)
+
+
+def _cropped(frames: np.ndarray) -> tf.Tensor:
+    """VideoGPT's: the short side to 224, the long one to the next whole number above, the central square."""
+    height, width = frames.shape[1:3]
+    scale = 224 / min(height, width)
+    size = (224, math.ceil(width * scale)) if height < width else (math.ceil(height * scale), 224)
+    resized = _half_pixel(frames, *size)
+    top, left = (size[0] - 224) // 2, (size[1] - 224) // 2
+    return resized[:, top : top + 224, left : left + 224]
+
+
+# What each convention does to frames, and its eps.
+CONVENTIONS: dict[str, tuple[Callable[[np.ndarray], tf.Tensor], float]] = {
+    "fvd": (lambda frames: _resize(frames, 224, 224), 1e-3),
+    "fvd-styleganv": (lambda frames: _half_pixel(frames, 224, 224), 1e-3),
+    "fvd-videogpt": (_cropped, 1e-5),
+    "fvd-magvit": (lambda frames: _resize(_resize(frames, 64, 64), 224, 224), 1e-3),
+    "fvd-cdfvd": (lambda frames: _half_pixel(frames, 224, 224), 1e-5),
+}
+
+
+def _graph(module_dir: Path) -> Callable[[tf.Tensor], tf.Tensor]:
+    module = hub.load(str(module_dir))
+    run = module.prune("input_frames:0", f"{SCOPE}Mean:0")
+    return lambda frames, keep=module: run((2.0 * frames / 255.0 - 1.0)[None])[0]
+
+
+def _with_eps(module_dir: Path, eps: float) -> Path:
+    """Return a copy of the module whose variances make up for the eps of 1e-3 that is in its graph."""
+    copy = module_dir.with_name(f"eps-{eps:g}")
+    shutil.copytree(module_dir, copy)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        variables = {}
+        for name, value in seeded_i3d_weights(0).items():
+            shifted = value + np.float32(eps - 1e-3) if name.endswith("moving_variance") else value
+            variables[name] = tf.compat.v1.get_variable(name, shape=value.shape, dtype=tf.float32)
+            variables[name].load(shifted, session)
+        saver, prefix = tf.compat.v1.train.Saver(variables), str(copy / "variables" / "variables")
+        saver.save(session, prefix, write_meta_graph=False, write_state=False)
+    return copy
 
 
 def main() -> None:
@@ -46,8 +97,7 @@ def main() -> None:
         ours = seeded_i3d_weights(0)
         assert set(ours) == set(reader.get_variable_to_shape_map())
         assert all(np.array_equal(reader.get_tensor(name), value) for name, value in ours.items())
-        module = hub.load(str(module_dir))
-        run = module.prune("input_frames:0", f"{SCOPE}Mean:0")
+        graphs = {1e-3: _graph(module_dir), 1e-5: _graph(_with_eps(module_dir, 1e-5))}
         for spec in SPECS:
             if spec.kind not in BY_TENSORFLOW:
                 continue
@@ -56,10 +106,10 @@ def main() -> None:
                 height, width = spec.parameters["height"], spec.parameters["width"]
                 answers[f"{spec.name}:frames"] = _resize(inputs["frames"], height, width).numpy()
                 continue
-            for key in ("clips", "real_clips", "generated_clips"):
+            resize, eps = CONVENTIONS[spec.parameters.get("convention", "fvd")]
+            for key in CLIPS:
                 if key in inputs:
-                    resized = [_resize(clip.astype(np.float32), 224, 224) for clip in inputs[key]]
-                    logits = [run((2.0 * frames / 255.0 - 1.0)[None]).numpy()[0] for frames in resized]
+                    logits = [graphs[eps](resize(clip.astype(np.float32))).numpy() for clip in inputs[key]]
                     answers[f"{spec.name}:{key}"] = np.stack(logits)
             print(spec.name, file=sys.stderr)
     args.output.parent.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vidmetrics.estimators import Estimate, FrechetEstimator, InceptionScoreEstimator
+from vidmetrics.estimation import Estimate
+from vidmetrics.estimators import FrechetEstimator, InceptionScoreEstimator
 from vidmetrics.frechet import frechet_distance
 from vidmetrics.intervals import mean_interval, share_interval
 from vidmetrics.kept_features import (

@@ -1,10 +1,12 @@
 """Write the known-answer vectors: expected values by oracles, and what every known mistake answers instead.
 
     python tools/conformance_tensorflow.py --shared ../shared --output build/conformance_tensorflow.npz   # with TensorFlow
-    python tools/make_conformance_vectors.py --tensorflow build/conformance_tensorflow.npz
+    python tools/conformance_torch_fidelity.py …   # in an environment of its own, see there
+    python tools/conformance_chainer.py …          # likewise
+    python tools/make_conformance_vectors.py --answers build
 
-Expected values never come from the code that is to be tested: see tools/conformance_oracles.py for 60-digit arithmetic
-and tools/conformance_tensorflow.py for the graph. The answers of mistakes come from `vidmetrics.conformance.mistakes`.
+Expected values never come from the code that is to be tested: see tools/conformance_oracles.py for 60-digit arithmetic,
+and the three other tools for the networks. The answers of mistakes come from `vidmetrics.conformance.mistakes`.
 """
 
 from __future__ import annotations
@@ -15,40 +17,82 @@ import platform
 import sys
 import time
 from collections import defaultdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import mpmath
 import numpy as np
 import torch
-from conformance_oracles import ORACLES, frechet_from_rows
-from conformance_specs import BY_TENSORFLOW, SPECS, Spec
+from conformance_oracles import ORACLES, frechet_from_rows, inception_score, kernel_mmd
+from conformance_specs import BY_CHAINER, BY_TENSORFLOW, BY_TORCH_FIDELITY, SPECS, Spec
 
 from vidmetrics.conformance.kinds import Answer, as_answer
 from vidmetrics.conformance.mistakes import MISTAKES
 from vidmetrics.conformance.recipes import inputs_sha256, make_inputs
 from vidmetrics.conformance.vectors import FOLDER, deviation, encode
 
-COMMAND = "python tools/make_conformance_vectors.py --tensorflow build/conformance_tensorflow.npz"
+COMMAND = "python tools/make_conformance_vectors.py --answers build"
+ORACLE_OF_NETWORK = {
+    **dict.fromkeys(BY_TENSORFLOW, "tensorflow"),
+    **dict.fromkeys(BY_TORCH_FIDELITY, "torch_fidelity"),
+    **dict.fromkeys(BY_CHAINER, "chainer"),
+}
+NETWORKS = {
+    "tensorflow": "the graph of TF-Hub deepmind/i3d-kinetics-400 with seeded variables",
+    "torch_fidelity": "FeatureExtractorInceptionV3 with seeded weights",
+    "chainer": "the network of TGANv2 put together from its functions, with seeded weights",
+}
+DDOF_0 = ("fvd-styleganv", "fvd-cdfvd")
+
+Answers = dict[str, dict[str, np.ndarray]]
+"""What each oracle of networks wrote: its name, then the names in its file."""
 
 
-def _expected(spec: Spec, inputs: dict[str, np.ndarray], tensorflow: dict[str, np.ndarray]) -> tuple[Any, str]:
+def _expected(spec: Spec, inputs: dict[str, np.ndarray], answers: Answers) -> tuple[Any, str]:
     """Return the expected answer and what computed it."""
-    if spec.kind not in BY_TENSORFLOW:
+    if spec.kind in ORACLES:
         words, oracle = ORACLES[spec.kind]
         settings = {
             key: spec.parameters[key] for key in ("splits", "degree", "gamma", "coef0") if key in spec.parameters
         }
         return oracle(inputs, spec.recipe, **settings), f"mpmath {mpmath.__version__}: {words}"
-    versions = str(tensorflow["versions"])
+    name = ORACLE_OF_NETWORK[spec.kind]
+    if name not in answers:
+        raise SystemExit(f"The answers of {name} to {spec.name} are missing; run tools/conformance_{name}.py first.")
+    of, versions = answers[name], str(answers[name]["versions"])
     if spec.kind == "resize":
-        return tensorflow[f"{spec.name}:frames"], f"{versions}: tf.compat.v1.image.resize_bilinear"
-    graph = f"{versions}: the graph of TF-Hub deepmind/i3d-kinetics-400 with seeded variables"
+        return of[f"{spec.name}:frames"], f"{versions}: tf.compat.v1.image.resize_bilinear"
+    network = f"{versions}: {NETWORKS[name]}"
     if spec.kind == "i3d-logits":
-        return tensorflow[f"{spec.name}:clips"], graph
-    rows = [tensorflow[f"{spec.name}:{side}"].astype(np.float64) for side in ("real_clips", "generated_clips")]
-    words = ORACLES["frechet-from-features"][0].replace("features", "logits")
-    return frechet_from_rows(*rows), f"{graph}; mpmath {mpmath.__version__}: {words}"
+        return of[f"{spec.name}:clips"], network
+    exact = f"{network}; mpmath {mpmath.__version__}: the exact features in 60 digits"
+    if f"{spec.name}:clips" in of:
+        return inception_score({"logits": of[f"{spec.name}:clips"]}, spec.recipe, spec.parameters["splits"]), exact
+    sides = [of[f"{spec.name}:{side}_clips"].astype(np.float64) for side in ("real", "generated")]
+    if spec.kind == "kid-from-clips":
+        kernel = {key: spec.parameters[key] for key in ("degree", "gamma", "coef0")}
+        return kernel_mmd(dict(zip(("features_a", "features_b"), sides, strict=True)), spec.recipe, **kernel), exact
+    convention = spec.parameters.get("convention")
+    if convention == "fvd-videogpt":
+        peer = answers["torch_fidelity"]
+        words = f"{peer['versions']}: cdfvd.third_party.i3d.utils.frechet_distance of these logits in float32"
+        return float(peer[f"{spec.name}:distance"]), f"{network}; {words}"
+    if spec.kind == "fvd-from-clips":
+        exact = exact.replace("features", "logits")
+    return frechet_from_rows(*sides, ddof=0 if convention in DDOF_0 else 1), exact
+
+
+@lru_cache
+def _by_convention(name: str, recipe: str) -> Any:
+    """What a mistake answers to clips whatever is asked for: once for all vectors on the same clips."""
+    return MISTAKES[name].answers["fvd-convention-from-clips"](make_inputs(json.loads(recipe)), {})
+
+
+def _answer_of(name: str, spec: Spec, inputs: dict[str, np.ndarray]) -> Any:
+    if spec.kind == "fvd-convention-from-clips":
+        return _by_convention(name, json.dumps(spec.recipe))
+    return MISTAKES[name].answers[spec.kind](inputs, dict(spec.parameters))
 
 
 def _mistaken(spec: Spec, inputs: dict[str, np.ndarray], expected: Answer) -> dict[str, Answer]:
@@ -59,7 +103,7 @@ def _mistaken(spec: Spec, inputs: dict[str, np.ndarray], expected: Answer) -> di
             continue
         try:
             with np.errstate(all="ignore"):
-                answer = as_answer(spec.kind, mistake.answers[spec.kind](inputs, dict(spec.parameters)))
+                answer = as_answer(spec.kind, _answer_of(name, spec, inputs))
         except (ValueError, np.linalg.LinAlgError) as error:
             print(f"{spec.name}: {name} gives no answer ({error})", file=sys.stderr)
             continue
@@ -70,13 +114,14 @@ def _mistaken(spec: Spec, inputs: dict[str, np.ndarray], expected: Answer) -> di
     return found
 
 
-def _vector(spec: Spec, tensorflow: dict[str, np.ndarray]) -> dict[str, Any]:
+def _vector(spec: Spec, answers: Answers) -> dict[str, Any]:
     started = time.monotonic()
     inputs = make_inputs(spec.recipe)
-    answer, oracle = _expected(spec, inputs, tensorflow)
+    answer, oracle = _expected(spec, inputs, answers)
     expected = as_answer(spec.kind, answer)
     mistakes = _mistaken(spec, inputs, expected)
-    digits = 9 if spec.kind in BY_TENSORFLOW else 17
+    of_a_network = spec.kind in ORACLE_OF_NETWORK
+    digits = 9 if of_a_network else 17
     print(f"{spec.name}: {time.monotonic() - started:.1f} s, {len(mistakes)} mistakes show", file=sys.stderr)
     return {
         "name": spec.name,
@@ -88,30 +133,34 @@ def _vector(spec: Spec, tensorflow: dict[str, np.ndarray]) -> dict[str, Any]:
         "expected": encode(expected, digits),
         "tolerance": spec.tolerance,
         "oracle": oracle,
-        "mistakes": {name: encode(wrong, 5 if spec.kind in BY_TENSORFLOW else 12) for name, wrong in mistakes.items()},
+        "mistakes": {name: encode(wrong, 5 if of_a_network else 12) for name, wrong in mistakes.items()},
     }
 
 
 def main() -> None:
     """Parse the command line, compute, write one file per family."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tensorflow", type=Path, required=True, help="what tools/conformance_tensorflow.py wrote")
+    parser.add_argument(
+        "--answers", type=Path, required=True, help="folder of the conformance_*.npz of the other tools"
+    )
     parser.add_argument("--family", action="append", help="write only this family (may be repeated)")
     args = parser.parse_args()
-    with np.load(args.tensorflow, allow_pickle=False) as archive:
-        tensorflow = {name: archive[name] for name in archive.files}
+    answers: Answers = {}
+    for path in sorted(args.answers.glob("conformance_*.npz")):
+        with np.load(path, allow_pickle=False) as archive:
+            answers[path.stem.removeprefix("conformance_")] = {name: archive[name] for name in archive.files}
 
     families = defaultdict(list)
     for spec in SPECS:
         family = spec.name.split("/")[0]
         if not args.family or family in args.family:
-            families[family].append(_vector(spec, tensorflow))
+            families[family].append(_vector(spec, answers))
     versions = {
         "python": platform.python_version(),
         "numpy": np.__version__,
         "mpmath": mpmath.__version__,
         "torch": torch.__version__,
-        "tensorflow": str(tensorflow["versions"]),
+        **{name: str(of["versions"]) for name, of in answers.items()},
         "machine": platform.machine(),
     }
     FOLDER.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from vidbench.data.base import ClipDataset
 from vidbench.errors import InputError
 from vidbench.tasks.schema import Task
 from vidmetrics.definitions import MetricDefinition
-from vidmetrics.estimators import Estimate
+from vidmetrics.estimation import Estimate
 from vidmetrics.frames import best_of_k, mean_of_k, psnr_frames, ssim_frames
 from vidmetrics.intervals import cut, mean_interval
 

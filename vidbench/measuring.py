@@ -20,7 +20,7 @@ from vidbench.record import environment_record, network_record
 from vidbench.reference import RealSide, estimate
 from vidbench.results import EnvironmentRecord, NetworkRecord
 from vidmetrics.definitions import METRICS, MetricDefinition, get_metric
-from vidmetrics.estimators import Estimate
+from vidmetrics.estimation import Estimate
 from vidmetrics.home import home
 from vidmetrics.networks import base_network, default_weights, load_network
 from vidmetrics.networks.base import Network

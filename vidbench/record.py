@@ -40,7 +40,7 @@ from vidbench.results import (
 from vidbench.run import Run
 from vidbench.runs import over_runs
 from vidmetrics.definitions import MetricDefinition
-from vidmetrics.estimators import Estimate
+from vidmetrics.estimation import Estimate
 from vidmetrics.growth import score_against_count
 from vidmetrics.networks.base import Network
 

@@ -9,7 +9,8 @@ from vidbench.features import FeatureStore
 from vidbench.files import digest, written_whole
 from vidbench.reference_import import ImportedRealSide
 from vidmetrics.definitions import MetricDefinition
-from vidmetrics.estimators import Estimate, Reference, make_estimator
+from vidmetrics.estimation import Estimate, Reference
+from vidmetrics.estimators import make_estimator
 from vidmetrics.moments import Moments
 from vidmetrics.networks.base import Network
 

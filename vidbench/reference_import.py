@@ -15,7 +15,7 @@ from vidbench.reference_file import Outputs, Provenance, outputs_needed, read_mo
 from vidbench.results import BoundRecord, SplitRecord, StatisticsRecord
 from vidbench.tasks.schema import Task
 from vidmetrics.definitions import MetricDefinition
-from vidmetrics.estimators import Reference
+from vidmetrics.estimation import Reference
 from vidmetrics.networks.base import Network
 
 

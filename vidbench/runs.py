@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from vidmetrics.definitions import MetricDefinition, Statistic
-from vidmetrics.estimators import Estimate
+from vidmetrics.estimation import Estimate
 from vidmetrics.intervals import cut, mean_interval
 
 # Least and greatest possible value, where there is one; what an interval covers beyond is cut off.

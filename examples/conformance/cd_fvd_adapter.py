@@ -70,7 +70,9 @@ def answer(kind, inputs, parameters):
     """Answer Fréchet distances of features, logits of I3D, and FVD of clips."""
     if kind == "frechet-from-features":
         return distance(stats(inputs["features_a"]), stats(inputs["features_b"]))
-    if kind not in ("i3d-logits", "fvd-from-clips"):
+    if kind == "fvd-convention-from-clips" and parameters["convention"] != "fvd-cdfvd":
+        return NotImplemented
+    if kind not in ("i3d-logits", "fvd-from-clips", "fvd-convention-from-clips"):
         return NotImplemented
     features = functools.partial(get_i3d_logits, i3d=network(inputs), device="cpu")
     if kind == "i3d-logits":

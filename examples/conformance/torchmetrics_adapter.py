@@ -2,9 +2,11 @@
 
 import torch
 import without_torchvision  # noqa: F401
+from seeded_inception import state_and_frames
+from torch_fidelity import feature_extractor_inceptionv3
 from torchmetrics.image.fid import FrechetInceptionDistance, _compute_fid
 from torchmetrics.image.inception import InceptionScore
-from torchmetrics.image.kid import poly_mmd
+from torchmetrics.image.kid import KernelInceptionDistance, poly_mmd
 
 
 class Given(torch.nn.Module):
@@ -19,11 +21,27 @@ class Given(torch.nn.Module):
         return features
 
 
+def whole_metric(kind, inputs, parameters):
+    """Answer FID and KID of frames; the package runs torch-fidelity's network."""
+    state, frames = state_and_frames(inputs)
+    feature_extractor_inceptionv3.load_state_dict_from_url = lambda *_, **__: state
+    if kind == "fid-from-clips":
+        metric = FrechetInceptionDistance(feature=2048)
+    else:
+        metric = KernelInceptionDistance(subsets=parameters["subsets"], subset_size=parameters["subset_size"])
+    for side, real in (("real", True), ("generated", False)):
+        metric.update(frames[f"{side}_clips"], real=real)
+    value = metric.compute()
+    return float(value if kind == "fid-from-clips" else value[0])
+
+
 def answer(kind, inputs, parameters):
-    """Answer Fréchet distances, moments by batches, kernel distances of sets of one size, Inception Scores.
+    """Answer Fréchet distances, moments by batches, kernel distances of sets of one size, Inception Scores, whole metrics.
 
     Inception Scores only in one split: the class shuffles, so that more splits have no known answer.
     """
+    if kind in ("fid-from-clips", "kid-from-clips"):
+        return whole_metric(kind, inputs, parameters)
     tensors = {name: torch.from_numpy(value) for name, value in inputs.items() if value.dtype.kind == "f"}
     if kind == "frechet-from-moments":
         return float(_compute_fid(*(tensors[name] for name in ("mean_a", "cov_a", "mean_b", "cov_b"))))

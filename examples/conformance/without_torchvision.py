@@ -2,12 +2,16 @@
 
 The torchvision of PyPI does not load beside a CPU build of torch of another release. Distances and scores are computed
 from arrays, so where torchvision cannot be imported, empty stand-ins take its place before the package is imported.
+
+Networks are built from its Python code, which loads once the one module that describes its compiled operators to the
+tracer is replaced by an empty one: that is tried first, and is enough wherever torchvision is installed.
 """
 
 import importlib
 import importlib.abc
 import importlib.machinery
 import sys
+import types
 
 
 class _StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -31,6 +35,13 @@ class _StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 try:
-    import torchvision  # noqa: F401
+    import torchvision
 except (ImportError, RuntimeError):
-    sys.meta_path.insert(0, _StandIns())
+    for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+        del sys.modules[name]
+    sys.modules["torchvision._meta_registrations"] = types.ModuleType("torchvision._meta_registrations")
+    try:
+        import torchvision  # noqa: F401
+    except ImportError:
+        del sys.modules["torchvision._meta_registrations"]
+        sys.meta_path.insert(0, _StandIns())

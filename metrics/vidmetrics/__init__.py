@@ -19,7 +19,8 @@ from vidmetrics.measure import measure
 if TYPE_CHECKING:
     from vidmetrics.conventions import CONVENTIONS, Convention
     from vidmetrics.definitions import METRICS, MetricDefinition, get_metric
-    from vidmetrics.estimators import Estimate, make_estimator
+    from vidmetrics.estimation import Estimate
+    from vidmetrics.estimators import make_estimator
     from vidmetrics.extrapolation import at_infinity
     from vidmetrics.frames import best_of_k, mean_of_k, psnr_frames, ssim_frames
     from vidmetrics.frechet import frechet_distance
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "CONVENTIONS": "conventions",
     "Convention": "conventions",
-    "Estimate": "estimators",
+    "Estimate": "estimation",
     "METRICS": "definitions",
     "MetricDefinition": "definitions",
     "Moments": "moments",

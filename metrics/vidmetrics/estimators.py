@@ -12,11 +12,10 @@ sizes of the batches in which the rows arrive.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import reduce
 from operator import add
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,48 +23,16 @@ import numpy.typing as npt
 from vidmetrics.conventions import Root
 from vidmetrics.definitions import MetricDefinition
 from vidmetrics.errors import InputError
+from vidmetrics.estimation import Estimate, Estimator, counting_message, num_groups
 from vidmetrics.frechet import distance, gaussian
 from vidmetrics.frechet_float32 import distance_float32_svd
 from vidmetrics.inception_score import ScoreSums, score, score_sums
 from vidmetrics.intervals import cut, jackknife_interval
+from vidmetrics.kept_features import KEPT_ESTIMATORS
 from vidmetrics.moments import Moments, check_rows
 
 _BLOCK = 256
 """Rows summed at once: large enough for fast matrix products, and fixed because it decides the last bits."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A measured number.
-
-    Attributes:
-        value: the metric.
-        interval: 95 % interval ``(low, high)`` over the sampling of generated clips, or None with too few samples.
-        num_samples: generated clips behind it.
-        num_reference: real clips behind it, None where the metric needs none.
-    """
-
-    value: float
-    interval: tuple[float, float] | None
-    num_samples: int
-    num_reference: int | None
-
-
-Reference: TypeAlias = "Moments | Iterable[npt.NDArray[Any]] | None"
-"""What an estimator is handed of the real side, as `MetricDefinition.needs_reference` says: moments, or features real
-``[n, D]`` in batches, or nothing."""
-
-
-class Estimator(Protocol):
-    """A metric over a stream of features."""
-
-    def update(self, features: npt.NDArray[Any], /) -> None:
-        """Add the next samples in index order, real ``[n, D]``."""
-        ...
-
-    def result(self, reference: Any, /) -> Estimate:
-        """Return the estimate against a `Reference`, which is held fixed."""
-        ...
 
 
 class _RowBlocks:
@@ -114,19 +81,6 @@ class _RowBlocks:
 
     def _miscounted(self, rows: int) -> str:
         return counting_message(rows, self.num_samples, self.rows_per_sample)
-
-
-def counting_message(rows: int, num_samples: int, rows_per_sample: int) -> str:
-    """Return the sentence that says another number of samples came than was announced."""
-    if rows_per_sample == 1:
-        return f"{rows} samples came where {num_samples} were announced; score just that many."
-    return f"{rows} frames came where {num_samples} clips of {rows_per_sample} were announced; score just that many."
-
-
-def num_groups(groups: int, num_samples: int) -> int:
-    """Return the number of jackknife groups: at least two samples in each; 1 (no interval) where fewer than 3 are possible."""
-    possible = min(groups, num_samples // 2)
-    return possible if possible >= 3 else 1
 
 
 class FrechetEstimator:
@@ -280,8 +234,6 @@ def make_estimator(definition: MetricDefinition, dim: int, num_samples: int, row
     if definition.statistic == "inception-score":
         splits = definition.splits or 1
         return InceptionScoreEstimator(dim, num_samples, splits, rows_per_sample=rows_per_sample)
-    from vidmetrics.kept_features import KEPT_ESTIMATORS
-
     if definition.statistic not in KEPT_ESTIMATORS:
         raise InputError(
             f"The metric '{definition.id}' compares predicted with true frames and has no features; use "

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from vidmetrics.definitions import MetricDefinition
 from vidmetrics.errors import InputError
-from vidmetrics.estimators import counting_message
+from vidmetrics.estimation import counting_message
 from vidmetrics.extrapolation import MIN_ROWS_PER_FEATURE, MIN_SAMPLES, at_infinity
 from vidmetrics.frechet import distance, gaussian
 from vidmetrics.frechet_float32 import distance_float32_svd

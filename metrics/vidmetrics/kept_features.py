@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.errors import InputError
-from vidmetrics.estimators import Estimate, Estimator, counting_message, num_groups
+from vidmetrics.estimation import Estimate, Estimator, counting_message, num_groups
 from vidmetrics.extrapolation import frechet_at_infinity, subset_sizes
 from vidmetrics.frechet import gaussian
 from vidmetrics.intervals import (

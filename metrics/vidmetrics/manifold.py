@@ -163,7 +163,8 @@ def coverage_holders(
     counts = np.empty(len(real), np.int64)
     ones, twos = [], []
     for rows, distances in _blocks(real, generated):
-        inside = (distances < reach[rows, None]).reshape(len(distances), -1, rows_per_sample).any(axis=2)
+        rows_inside = (distances < reach[rows, None]).reshape(len(distances), -1, rows_per_sample)
+        inside = np.asarray(rows_inside.any(axis=2))
         held = inside.sum(axis=1)
         counts[rows] = held
         ones.append(np.nonzero(inside[held == 1])[1])

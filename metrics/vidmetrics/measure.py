@@ -12,7 +12,7 @@ from vidmetrics.errors import InputError
 
 if TYPE_CHECKING:
     from vidmetrics.definitions import MetricDefinition
-    from vidmetrics.estimators import Estimate
+    from vidmetrics.estimation import Estimate
     from vidmetrics.networks import Network
 
 Clips: TypeAlias = npt.NDArray[Any] | Iterable[npt.NDArray[Any]]
@@ -74,7 +74,8 @@ def _measure_features(
 ) -> Estimate:
     from dataclasses import replace
 
-    from vidmetrics.estimators import Reference, make_estimator
+    from vidmetrics.estimation import Reference
+    from vidmetrics.estimators import make_estimator
     from vidmetrics.moments import Moments
     from vidmetrics.networks import load_network
 
@@ -109,7 +110,7 @@ def _measure_features(
 def _compare_frames(
     definition: MetricDefinition, true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any]
 ) -> Estimate:
-    from vidmetrics.estimators import Estimate
+    from vidmetrics.estimation import Estimate
     from vidmetrics.frames import psnr_frames, ssim_frames
     from vidmetrics.intervals import cut, mean_interval
 

@@ -39,7 +39,8 @@ WIDTHS = {
 POOLED = {"conv1a": (1, 2, 2), "conv2a": 2, "conv3b": 2, "conv4b": 2, "conv5b": 2}
 
 
-def _answer(clip_THWC: np.ndarray, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def answer(clip_THWC: np.ndarray, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return ``fc7`` and ``logits`` of a clip uint8 ``[16, H, W, 3]``."""
     x = (clip_THWC.astype(np.float32) - 128) / 128
     frames_TCHW = x.transpose(0, 3, 1, 2)[:, ::-1] * np.float32(128)
     resized = F.resize_images(np.ascontiguousarray(frames_TCHW), (112, 112))
@@ -70,7 +71,7 @@ def main() -> None:
     answers = {}
     with chainer.using_config("train", False), chainer.using_config("enable_backprop", False):
         for case in CLIP_CASES:
-            for output, value in _answer(case.clip(), weights).items():
+            for output, value in answer(case.clip(), weights).items():
                 answers[f"{output}/{case.name}"] = value
                 print(case.name, output, "rms", float(np.sqrt(np.mean(value**2))))
     record = {

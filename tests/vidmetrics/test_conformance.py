@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from vidmetrics import InputError
 from vidmetrics.conformance import recipes
@@ -19,7 +20,7 @@ from vidmetrics.conformance.run import check, diagnose, explanations, load_imple
 from vidmetrics.conformance.seeded_i3d import seeded_i3d_weights
 from vidmetrics.conformance.vectors import FOLDER, decode, deviation, encode, load_vectors, read_vectors
 
-NETWORK_KINDS = ("i3d-logits", "fvd-from-clips")
+NETWORK_KINDS = tuple(kind for kind in KINDS if kind == "i3d-logits" or kind.endswith("-from-clips"))
 VECTORS = load_vectors()
 LIGHT = [vector for vector in VECTORS if vector.kind not in NETWORK_KINDS]
 # What a mistake of the network shows on; one is enough to recognise it, and the others take minutes.
@@ -125,6 +126,27 @@ def test_recorded_answers_of_fvd_mistakes_tell_them_apart():
     for name, answer in FVD.mistakes.items():
         assert diagnose(FVD, answer)[0] == name, name
     assert {"ddof-0", "half-pixel-resize+ddof-0", "batch-norm-eps-1e-5", "short-side-crop+ddof-0"} <= set(FVD.mistakes)
+
+
+@pytest.mark.parametrize("vector", [v for v in VECTORS if v.kind in NETWORK_KINDS[2:]], ids=lambda v: v.name)
+def test_recorded_answers_of_mistakes_in_whole_metrics_tell_them_apart(vector):
+    assert vector.mistakes
+    for name, answer in vector.mistakes.items():
+        assert diagnose(vector, answer)[0] == name, name
+
+
+def test_seeded_weights_are_those_of_the_networks():
+    from vidmetrics.conformance.seeded_c3d import WIDTHS, c3d_shapes
+    from vidmetrics.conformance.seeded_inception import inception_shapes
+    from vidmetrics.networks.c3d import C3D
+    from vidmetrics.networks.c3d import WIDTHS as PUBLISHED
+    from vidmetrics.networks.inception import Inception
+
+    with torch.device("meta"):
+        state, narrow = Inception().state_dict(), C3D(WIDTHS).state_dict()
+    assert inception_shapes() == {k: tuple(v.shape) for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    assert sorted(c3d_shapes().values()) == sorted(tuple(v.shape) for v in narrow.values())
+    assert [8 * width for width in list(WIDTHS.values())[:-1]] == list(PUBLISHED.values())[:-1]
 
 
 def test_expected_fvd_lies_far_from_every_mistake():

@@ -26,7 +26,12 @@ _COMMANDS = {
     "models": ("vidbench.cli.models", "List the models that --model accepts."),
     "weights": ("vidbench.cli.weights", "Get the published weights of the measuring networks, and prove them."),
     "conformance": ("vidbench.cli.conformance", "Run the known-answer suite on ours, or on anyone's implementation."),
-    "data": ("vidbench.cli.data", "Check a data folder, or export the clips of a task."),
+    "data": ("vidbench.cli.data", "Check a data folder, export the clips or the statistics of a task."),
+    "compare": (
+        "vidbench.cli.compare",
+        "Two results: the difference, whether it exceeds the noise, and what stands between them.",
+    ),
+    "leaderboard": ("vidbench.cli.leaderboard", "Published and measured scores: show, check, add, build."),
     "doctor": ("vidbench.cli.doctor", "Say what is installed, and what would and would not run here."),
 }
 

@@ -66,6 +66,36 @@ KINDS: Mapping[str, Kind] = {
         "none",
         ("distance",),
     ),
+    "fvd-convention-from-clips": Kind(
+        "as fvd-from-clips",
+        "convention: the metric id, 'fvd' or 'fvd-…', see docs/conventions.md",
+        ("distance",),
+    ),
+    "fid-from-clips": Kind(
+        "real_clips, generated_clips uint8 [N, T, H, W, 3], all frames of which count; weights/NAME: float32 tensors of "
+        "Inception by their names in pt_inception-2015-12-05-6726825d.pth",
+        "none",
+        ("distance",),
+    ),
+    "kid-from-clips": Kind(
+        "as fid-from-clips, as many frames on both sides",
+        "subsets; subset_size, which is the number of frames, so that chance has no part; degree, gamma, coef0 of the kernel",
+        ("mean",),
+    ),
+    "is-from-clips": Kind(
+        "clips uint8 [N, T, H, W, 3], all frames of which count; weights/NAME as fid-from-clips",
+        "splits: contiguous parts of the frames; the bias of the last layer is left out",
+        ("mean", "std"),
+    ),
+    "c3d-fid-from-clips": Kind(
+        "real_clips, generated_clips uint8 [N, 16, H, W, 3]; weights/NAME: float32 arrays of a C3D with fewer channels than "
+        "the published one, by their names in conv3d_deepnetA_ucf.npz, and mean [3, 16, 128, 171]",
+        "none; the feature is fc7 after its ReLU",
+        ("distance",),
+    ),
+    "c3d-is-from-clips": Kind(
+        "clips uint8 [N, 16, H, W, 3]; weights/NAME as c3d-fid-from-clips", "splits: contiguous parts", ("mean", "std")
+    ),
 }
 """Every kind by its name."""
 

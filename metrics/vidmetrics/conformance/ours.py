@@ -72,23 +72,72 @@ def _resize(inputs: Arrays, parameters: dict[str, Any]) -> Any:
     return resize_tf1_bilinear(frames, parameters["height"], parameters["width"]).numpy()
 
 
-def _network(inputs: Arrays) -> Network:
+def _network(inputs: Arrays, name: str = "i3d-kinetics-400") -> Network:
+    """Return a network of the name that `vidmetrics.load_network` takes, with the weights among the inputs."""
+    from vidmetrics.networks import build_body
     from vidmetrics.networks.base import Network
-    from vidmetrics.networks.i3d import I3D
 
     weights = {name.removeprefix(WEIGHTS): value for name, value in inputs.items() if name.startswith(WEIGHTS)}
-    body: Any = I3D.from_tensors(weights, num_classes=400).eval().requires_grad_(False)
-    return Network("i3d-kinetics-400", body, device="cpu", precision="exact", weights_sha256="seeded", proven=False)
+    settings = {"widths": _widths(weights)} if name == "c3d-ucf101" else {}
+    body: Any = build_body(name, weights, **settings).eval().requires_grad_(False)
+    return Network(name, body, device="cpu", precision="exact", weights_sha256="seeded", proven=False)
+
+
+def _widths(weights: Arrays) -> dict[str, int]:
+    """Return the channels out of each layer of a C3D, in order; convolutions sort before linear layers."""
+    return {name.removesuffix("/W"): len(value) for name, value in sorted(weights.items()) if name.endswith("/W")}
 
 
 def _i3d_logits(inputs: Arrays, parameters: dict[str, Any]) -> npt.NDArray[np.float32]:
     return _network(inputs)(inputs["clips"])["logits"]
 
 
-def _fvd_from_clips(inputs: Arrays, parameters: dict[str, Any]) -> float:
+def _measured(metric: str, inputs: Arrays) -> float:
+    from vidmetrics.definitions import get_metric
     from vidmetrics.measure import measure
 
-    return measure("fvd", inputs["real_clips"], inputs["generated_clips"], network=_network(inputs)).value
+    network = _network(inputs, get_metric(metric).network)
+    return measure(metric, inputs["real_clips"], inputs["generated_clips"], network=network).value
+
+
+def _fvd_from_clips(inputs: Arrays, parameters: dict[str, Any]) -> float:
+    return _measured("fvd", inputs)
+
+
+def _fvd_convention_from_clips(inputs: Arrays, parameters: dict[str, Any]) -> float:
+    return _measured(parameters["convention"], inputs)
+
+
+def _fid_from_clips(inputs: Arrays, parameters: dict[str, Any]) -> float:
+    return _measured("fid", inputs)
+
+
+def _c3d_fid_from_clips(inputs: Arrays, parameters: dict[str, Any]) -> float:
+    return _measured("fid-c3d-ucf101", inputs)
+
+
+def _kid_from_clips(inputs: Arrays, parameters: dict[str, Any]) -> float:
+    from vidmetrics.kept_features import KernelSubsetsEstimator
+
+    network = _network(inputs, "inception-2015-12-05")
+    real, generated = (network(inputs[f"{side}_clips"])["pool"] for side in ("real", "generated"))
+    N, T = inputs["generated_clips"].shape[:2]
+    estimator = KernelSubsetsEstimator(generated.shape[1], N, T, subset_size=parameters["subset_size"])
+    estimator.update(generated)
+    return estimator.result([real]).value
+
+
+def _scored(network: str, output: str, inputs: Arrays, parameters: dict[str, Any]) -> dict[str, float]:
+    logits = _network(inputs, network)(inputs["clips"])[output]
+    return _inception_score({"logits": logits}, parameters)
+
+
+def _is_from_clips(inputs: Arrays, parameters: dict[str, Any]) -> dict[str, float]:
+    return _scored("inception-2015-12-05", "logits-unbiased", inputs, parameters)
+
+
+def _c3d_is_from_clips(inputs: Arrays, parameters: dict[str, Any]) -> dict[str, float]:
+    return _scored("c3d-ucf101", "logits", inputs, parameters)
 
 
 _ANSWERS = {
@@ -100,4 +149,10 @@ _ANSWERS = {
     "resize": _resize,
     "i3d-logits": _i3d_logits,
     "fvd-from-clips": _fvd_from_clips,
+    "fvd-convention-from-clips": _fvd_convention_from_clips,
+    "fid-from-clips": _fid_from_clips,
+    "kid-from-clips": _kid_from_clips,
+    "is-from-clips": _is_from_clips,
+    "c3d-fid-from-clips": _c3d_fid_from_clips,
+    "c3d-is-from-clips": _c3d_is_from_clips,
 }

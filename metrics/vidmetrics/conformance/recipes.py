@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vidmetrics.conformance.seeded_c3d import seeded_c3d_weights
 from vidmetrics.conformance.seeded_i3d import seeded_i3d_weights
+from vidmetrics.conformance.seeded_inception import seeded_inception_weights
 from vidmetrics.errors import InputError, unknown_name
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -162,23 +164,42 @@ def _clip(seed: int, noise_eighths: int, frames: int, height: int, width: int) -
     return ((waves * (8 - noise_eighths) + noise * noise_eighths) // 8).astype(np.uint8)
 
 
-def _clips(seed: int, count: int, frames: int, height: int, width: int, weights_seed: int) -> Arrays:
-    """Clips uint8 ``[count, T, H, W, 3]`` and the variables of a seeded I3D for 400 classes."""
+def _clips(
+    seed: int, count: int, frames: int, height: int, width: int, weights_seed: int, network: str = "i3d-kinetics-400"
+) -> Arrays:
+    """Clips uint8 ``[count, T, H, W, 3]`` and the seeded weights of a network."""
     clips = np.stack([_clip(1000 * seed + i, i % 3, frames, height, width) for i in range(count)])
-    return {"clips": clips, **_weights(weights_seed)}
+    return {"clips": clips, **_weights(network, weights_seed)}
 
 
 def _clip_pair(
-    seed: int, count_real: int, count_generated: int, frames: int, height: int, width: int, weights_seed: int
+    seed: int,
+    count_real: int,
+    count_generated: int,
+    frames: int,
+    height: int,
+    width: int,
+    weights_seed: int,
+    network: str = "i3d-kinetics-400",
 ) -> Arrays:
-    """Real and, with more noise, generated clips uint8 ``[N, T, H, W, 3]``, and the variables of a seeded I3D."""
+    """Real and, with more noise, generated clips uint8 ``[N, T, H, W, 3]``, and the seeded weights of a network."""
     real = [_clip(1000 * seed + i, 1, frames, height, width) for i in range(count_real)]
     generated = [_clip(1000 * seed + 500 + i, 2 + i % 3, frames, height, width) for i in range(count_generated)]
-    return {"real_clips": np.stack(real), "generated_clips": np.stack(generated), **_weights(weights_seed)}
+    weights = _weights(network, weights_seed)
+    return {"real_clips": np.stack(real), "generated_clips": np.stack(generated), **weights}
 
 
-def _weights(seed: int) -> Arrays:
-    return {WEIGHTS + name: value for name, value in seeded_i3d_weights(seed).items()}
+_SEEDED: dict[str, Callable[[int], Mapping[str, npt.NDArray[np.float32]]]] = {
+    "i3d-kinetics-400": seeded_i3d_weights,
+    "inception-2015-12-05": seeded_inception_weights,
+    "c3d-ucf101": seeded_c3d_weights,
+}
+
+
+def _weights(network: str, seed: int) -> Arrays:
+    if network not in _SEEDED:
+        raise InputError(unknown_name("network", network, _SEEDED))
+    return {WEIGHTS + name: value for name, value in _SEEDED[network](seed).items()}
 
 
 _RECIPES: dict[str, Callable[..., Arrays]] = {

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vidmetrics.networks.base import Network
     from vidmetrics.networks.precision import Precision
 
-__all__ = ["Network", "base_network", "default_weights", "is_shipped", "load_network", "network_names"]
+__all__ = ["Network", "base_network", "build_body", "default_weights", "is_shipped", "load_network", "network_names"]
 
 _HERE = Path(__file__).parent
 
@@ -97,9 +97,7 @@ def load_network(
 
     from vidmetrics.networks.base import Network
 
-    module, _, class_name = entry.target.partition(":")
-    cls = getattr(importlib.import_module(f"vidmetrics.networks.{module}"), class_name)
-    body = cls.from_tensors(tensors, **entry.settings, **_variant_settings(name)).eval().requires_grad_(False)
+    body = build_body(name, tensors).eval().requires_grad_(False)
     try:
         body = body.to(torch.device(device))
     except (RuntimeError, AssertionError) as error:
@@ -108,6 +106,26 @@ def load_network(
     sha256 = file_sha256(path)
     proven = _proven(base, sha256) or is_proven(base, tensors, path, sha256)
     return Network(name, body, device=device, precision=precision, weights_sha256=sha256, proven=proven)
+
+
+def build_body(name: str, tensors: Mapping[str, Any], **settings: Any) -> Any:
+    """Build a measuring network, or a variant of the I3D, from arrays in memory.
+
+    Args:
+        name: as `load_network`.
+        tensors: float32 arrays under the names of the network's own weights.
+        settings: more settings of the network's ``from_tensors``, such as the ``widths`` of a C3D.
+
+    Returns:
+        The ``torch.nn.Module``, a `vidmetrics.networks.base.Body`.
+
+    Raises:
+        InputError: unknown name, or tensors of another network.
+    """
+    entry = _entry(name)
+    module, _, class_name = entry.target.partition(":")
+    cls = getattr(importlib.import_module(f"vidmetrics.networks.{module}"), class_name)
+    return cls.from_tensors(tensors, **entry.settings, **_variant_settings(name), **settings)
 
 
 def network_names() -> list[str]:

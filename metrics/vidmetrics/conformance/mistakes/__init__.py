@@ -16,13 +16,14 @@ from vidmetrics.conformance.mistakes.distances import DISTANCE_MISTAKES
 from vidmetrics.conformance.mistakes.network import NETWORK_MISTAKES
 from vidmetrics.conformance.mistakes.resizing import RESIZE_MISTAKES
 from vidmetrics.conformance.mistakes.scores import SCORE_MISTAKES
+from vidmetrics.conformance.mistakes.whole_metrics import WHOLE_METRIC_MISTAKES
 
 __all__ = ["MISTAKES", "Mistake", "with_mistake"]
 
 
 def _joined() -> dict[str, Mistake]:
     joined: dict[str, Mistake] = {}
-    for group in (DISTANCE_MISTAKES, SCORE_MISTAKES, RESIZE_MISTAKES, NETWORK_MISTAKES):
+    for group in (DISTANCE_MISTAKES, SCORE_MISTAKES, RESIZE_MISTAKES, NETWORK_MISTAKES, WHOLE_METRIC_MISTAKES):
         for name, mistake in group.items():
             # A mistake that shows in several kinds, as a wrong resize does, is made in several files.
             known = joined.get(name)

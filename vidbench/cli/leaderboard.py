@@ -1,0 +1,117 @@
+"""`vidbench leaderboard show|check|add|build`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vidbench.cli import options
+
+_folder = click.option(
+    "--leaderboards",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Leaderboards folder; the one that belongs to this vidbench by default.",
+)
+
+
+@click.group("leaderboard")
+def command() -> None:
+    """Published and measured scores, ranked only where they may be compared."""
+
+
+@command.command("show")
+@click.argument("task")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "csv", "json", "markdown", "latex"]),
+    default="table",
+    show_default=True,
+    help="Of what is printed.",
+)
+@click.option("--group", multiple=True, metavar="TEXT", help="Only groups whose name holds TEXT; may be repeated.")
+@_folder
+def show(task: str, style: str, group: tuple[str, ...], leaderboards: Path | None) -> None:
+    """Print the board of TASK, ranked within comparability groups and never across them."""
+    from vidbench.leaderboard.boards import leaderboards_folder, read_board
+    from vidbench.leaderboard.ranking import rank_groups
+    from vidbench.leaderboard.tables import FORMATS
+
+    board = read_board(leaderboards_folder(leaderboards), task)
+    click.echo(FORMATS[style](rank_groups(board.rows, group)))
+
+
+@command.command("check")
+@click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[DIR]")
+@options.as_json
+def check(folder: Path | None, as_json: bool) -> None:
+    """Validate every row and every stored result of a leaderboards folder; exit 1 on a finding."""
+    from vidbench.leaderboard.boards import leaderboards_folder
+    from vidbench.leaderboard.check import check_folder
+
+    boards, findings = check_folder(leaderboards_folder(folder))
+    if as_json:
+        rows = {board.name: len(board.rows) for board in boards}
+        click.echo(json.dumps({"rows": rows, "findings": [vars(each) for each in findings]}, indent=2))
+    else:
+        for finding in findings:
+            click.echo(finding)
+        counts = ", ".join(f"{board.name} {len(board.rows)}" for board in boards)
+        verdict = f"{len(findings)} findings" if findings else "no findings"
+        click.echo(f"{sum(len(board.rows) for board in boards)} rows ({counts}): {verdict}")
+    if findings:
+        sys.exit(1)
+
+
+@command.command("add")
+@click.argument("result", type=click.Path(path_type=Path))
+@click.option("--name", "model", default="", metavar="TEXT", help="Name of the model in the table.")
+@click.option(
+    "--status",
+    type=click.Choice(["recomputed", "reproduced"]),
+    help="recomputed from the authors' samples or checkpoint, reproduced by training; by default recomputed for scored files.",
+)
+@click.option("--training", type=click.Choice(["train", "train+test"]), default=None, help="What it was trained on.")
+@click.option(
+    "--extra-data", type=click.Choice(["none", "pre-training", "features"]), default=None, help="Data beyond that."
+)
+@click.option("--paper", default="", metavar="TEXT", help="Paper of the model.")
+@click.option("--arxiv", default="", metavar="ID", help="Its arXiv id.")
+@click.option("--note", default="", metavar="TEXT", help="What else a reader must know.")
+@_folder
+def add(result: Path, leaderboards: Path | None, **said: Any) -> None:
+    """Hold RESULT (a result.json) against its task, store it, and add its rows.
+
+    Refused: another task or fingerprint than the shipped one, unofficial results, unproven weights, missing data, and numbers
+    that are too good or too bad to be true.
+    """
+    from vidbench.errors import InputError
+    from vidbench.leaderboard.adding import Submission, add_result
+    from vidbench.leaderboard.boards import packaged_folder
+    from vidbench.leaderboard.tables import score
+
+    folder, is_checkout = packaged_folder()
+    if leaderboards is None and not is_checkout:
+        raise InputError(
+            "This vidbench is installed, not a checkout: give the folder to add to with --leaderboards DIR."
+        )
+    rows = add_result(result, leaderboards or folder, Submission(**{name: text or "" for name, text in said.items()}))
+    for row in rows:
+        click.echo(f"{row.metric:<12} {score(row):>18}  {row.status}  {row.group}")
+
+
+@command.command("build")
+@options.output("Folder of the site; replaced where it holds an earlier one.", required=True)
+@_folder
+def build(output: Path, leaderboards: Path | None) -> None:
+    """Write the leaderboards as a static site: no server, no request to anywhere."""
+    from vidbench.leaderboard.boards import leaderboards_folder
+    from vidbench.leaderboard.pages.build import build_site
+
+    for page in build_site(leaderboards_folder(leaderboards), output):
+        click.echo(page)

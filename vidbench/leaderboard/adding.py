@@ -1,0 +1,172 @@
+"""From a result file to rows of a leaderboard, and the file stored beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from vidbench.errors import InputError
+from vidbench.files import written_whole
+from vidbench.leaderboard.admission import require_admissible
+from vidbench.leaderboard.boards import RESULTS, append_rows, board_names, board_of_task, examine_board
+from vidbench.leaderboard.rows import Row, Status, group_of
+from vidbench.results import MetricRecord, Result, read_result
+from vidbench.tasks import load_task
+from vidbench.tasks.schema import Task
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a result file cannot say of itself.
+
+    Attributes:
+        model: name for the table; the result's own where empty.
+        status: recomputed or reproduced; ``""`` is recomputed for scored files, reproduced for a model.
+        training: splits the model was trained on, ``""`` where unknown.
+        extra_data: data beyond them, ``""`` where unknown.
+        paper: paper of the model.
+        arxiv: its arXiv id.
+        note: anything else that a reader must know, for the column ``setting``.
+    """
+
+    model: str = ""
+    status: Status | Literal[""] = ""
+    training: str = ""
+    extra_data: str = ""
+    paper: str = ""
+    arxiv: str = ""
+    note: str = ""
+
+
+def result_rows(result: Result, task: Task, sha256: str, submission: Submission) -> list[Row]:
+    """One row for each metric of a result.
+
+    Args:
+        result: the record.
+        task: its protocol.
+        sha256: digest of the result file.
+        submission: what the file does not say.
+    """
+    return [_row(result, task, sha256, submission, name, metric) for name, metric in result.metrics.items()]
+
+
+def add_result(path: Path, folder: Path, submission: Submission) -> list[Row]:
+    """Hold a result against its task, store it under ``results/``, and add its rows to the board of the task.
+
+    Raises:
+        InputError: not a result, not admissible (every objection is named), there already, or a faulty board.
+    """
+    content = _read(path)
+    result = read_result(path)
+    require_admissible(result, str(path))
+    sha256 = hashlib.sha256(content).hexdigest()
+    board = folder / f"{board_of_task(result.task.name, board_names(folder))}.csv"
+    taken: set[str] = set()
+    if board.is_file():
+        found, findings = examine_board(board)
+        if findings:
+            raise InputError(f"{findings[0]} (`vidbench leaderboard check` lists every fault).")
+        taken = {row.id for row in found.rows}
+        there = next((row for row in found.rows if row.result_sha256 == sha256), None)
+        if there:
+            raise InputError(f"The result {path} is on the board already, as '{there.id}' in {board}.")
+    rows = [
+        _unless_taken(row, taken) for row in result_rows(result, load_task(result.task.name).task, sha256, submission)
+    ]
+    stored = folder / RESULTS / f"{sha256}.json"
+    with written_whole(stored) as temporary:
+        temporary.write_bytes(content)
+    # The rows come last: a stored result without rows is a finding of `check`, a row without its result would be a lie.
+    append_rows(board, rows)
+    return rows
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise InputError(f"The result file {path} does not exist: give the path of a result.json.")
+    return path.read_bytes()
+
+
+def _row(result: Result, task: Task, sha256: str, submission: Submission, name: str, metric: MetricRecord) -> Row:
+    scored_files = result.model.samples_sha256 is not None
+    model = _one_line(submission.model or result.model.name)
+    fields = {
+        "id": slug(f"{model}-{task.name}-{name}-{sha256[:8]}"),
+        "status": submission.status or ("recomputed" if scored_files else "reproduced"),
+        "role": "method",
+        "model": model,
+        "metric": name,
+        "value": metric.value,
+        "spread": None if metric.interval is None else (metric.interval[1] - metric.interval[0]) / 2,
+        "spread_kind": "" if metric.interval is None else "interval-95",
+        "runs": len(metric.runs) if metric.runs else None,
+        "year": int(result.execution.finished[:4]),
+        "frames": task.clips.num_frames,
+        "context_frames": task.clips.context_frames,
+        "resolution": f"{task.clips.height}x{task.clips.width}",
+        "conditioning": conditioning(task),
+        "reference": _reference(task, metric),
+        "camera": task.data.dataset.removeprefix("bair-") if task.data.dataset.startswith("bair-") else "",
+        "samples": metric.num_samples,
+        "training": submission.training,
+        "extra_data": submission.extra_data,
+        "sampling": "",
+        "protocol": f"{task.name}-v{task.version}",
+        "group": "",
+        "known_error": "image-main" if task.data.dataset == "bair-image-main" else "",
+        "setting": _one_line(submission.note) or task.title,
+        "paper": _one_line(submission.paper),
+        "arxiv": submission.arxiv,
+        "table": "",
+        "source": f"{RESULTS}/{sha256}.json",
+        "confidence": "",
+        "correction": "",
+        "task": task.name,
+        "task_version": task.version,
+        "fingerprint": result.task.fingerprint,
+        "result_sha256": sha256,
+    }
+    try:
+        row = Row.model_validate(fields)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise InputError(
+            f"The {problem['loc'][0]} '{problem['input']}' cannot stand in a leaderboard: {problem['msg']}."
+        ) from None
+    return row.model_copy(update={"group": group_of(row)})
+
+
+def _reference(task: Task, metric: MetricRecord) -> str:
+    if metric.num_reference is None:
+        return "none"
+    if task.reference.num_clips == "all":
+        # How many they are moves with the coverage, which an official result has enough of.
+        return slug(task.data.reference_split)
+    return slug(f"{task.data.reference_split}-{metric.num_reference}")
+
+
+def conditioning(task: Task) -> str:
+    """What the models of a task are given, in the words of the column."""
+    if task.kind == "prediction":
+        return "frames"
+    return "none" if task.evaluation.labels == "none" else "class"
+
+
+def slug(text: str) -> str:
+    """Lower-case words joined by hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _unless_taken(row: Row, taken: set[str]) -> Row:
+    if row.id in taken:
+        raise InputError(f"The board has a row '{row.id}' already: give the model another name with --name.")
+    return row

@@ -1,0 +1,173 @@
+"""Leaderboard files: where they are, reading them, and every fault with its file, row and column."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+import vidbench
+from vidbench.errors import InputError
+from vidbench.files import write_text
+from vidbench.leaderboard.rows import COLUMNS, Row, problems
+from vidmetrics.errors import unknown_name
+
+RESULTS = "results"
+"""Folder of stored result files inside a leaderboards folder."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault of a leaderboards folder.
+
+    Attributes:
+        file: path of the file.
+        row: its line, the header being line 1; 0 where the fault is of the whole file.
+        column: the column, ``""`` where the fault is of the whole row or file.
+        message: what is wrong.
+    """
+
+    file: str
+    row: int
+    column: str
+    message: str
+
+    def __str__(self) -> str:
+        place = [self.file]
+        place += [f"row {self.row}"] if self.row else []
+        place += [f"column '{self.column}'"] if self.column else []
+        return f"{', '.join(place)}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Board:
+    """The rows of one file.
+
+    Attributes:
+        name: name of the file without its ending; a task, or the beginning that its variants share.
+        path: the file.
+        rows: the valid rows in the order of the file.
+        lines: line of each row.
+    """
+
+    name: str
+    path: Path
+    rows: tuple[Row, ...]
+    lines: tuple[int, ...]
+
+
+def packaged_folder() -> tuple[Path, bool]:
+    """The leaderboards that belong to this vidbench, and whether they are a checkout's, where rows may be added."""
+    package = Path(vidbench.__file__).parent
+    inside = package / "leaderboards"
+    return (inside, False) if inside.is_dir() else (package.parent / "leaderboards", True)
+
+
+def leaderboards_folder(given: Path | None) -> Path:
+    """The folder to read: the given one, or the one that came with vidbench."""
+    folder = given or packaged_folder()[0]
+    if not folder.is_dir():
+        raise InputError(f"There is no leaderboards folder at {folder}: give one with --leaderboards DIR.")
+    return folder
+
+
+def board_names(folder: Path) -> list[str]:
+    """Names of the boards of a folder, sorted."""
+    return sorted(path.stem for path in folder.glob("*.csv"))
+
+
+def board_of_task(task: str, names: list[str]) -> str:
+    """The board that a task's scores go to: its own, or that of the task it is a variant of, or a new one of its name."""
+    fitting = [name for name in names if task == name or task.startswith(f"{name}-")]
+    return max(fitting, key=len, default=task)
+
+
+def examine_board(path: Path) -> tuple[Board, list[Finding]]:
+    """Read a board and say everything that is wrong with it; faulty rows are not in the board."""
+    rows: list[Row] = []
+    lines: list[int] = []
+    findings: list[Finding] = []
+    seen: dict[str, int] = {}
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return Board(path.stem, path, (), ()), [Finding(str(path), 0, "", "is not UTF-8")]
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = next(reader, [])
+        if tuple(header) != COLUMNS:
+            return Board(path.stem, path, (), ()), [Finding(str(path), 1, *_header_fault(header))]
+        for cells in reader:
+            line = reader.line_num
+            row, faults = _parse(cells)
+            findings += [Finding(str(path), line, column, message) for column, message in faults]
+            if row is None:
+                continue
+            if row.id in seen:
+                findings.append(Finding(str(path), line, "id", f"'{row.id}' is the id of row {seen[row.id]} too"))
+            seen.setdefault(row.id, line)
+            rows.append(row)
+            lines.append(line)
+    except csv.Error as error:
+        findings.append(Finding(str(path), reader.line_num, "", f"is not CSV: {error}"))
+    return Board(path.stem, path, tuple(rows), tuple(lines)), findings
+
+
+def _header_fault(header: list[str]) -> tuple[str, str]:
+    for name in header:
+        if name not in COLUMNS:
+            return name, unknown_name("column", name, COLUMNS).rstrip(".")
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        return missing[0], "the column is missing"
+    return "", f"the columns are not in the order {', '.join(COLUMNS)}"
+
+
+def _parse(cells: list[str]) -> tuple[Row | None, list[tuple[str, str]]]:
+    if len(cells) != len(COLUMNS):
+        return None, [("", f"has {len(cells)} cells where the header has {len(COLUMNS)}")]
+    try:
+        row = Row.model_validate(dict(zip(COLUMNS, cells, strict=True)))
+    except ValidationError as error:
+        return None, [
+            (str(problem["loc"][0]), f"{problem['msg']} (it is '{problem['input']}')") for problem in error.errors()
+        ]
+    return row, problems(row)
+
+
+def read_board(folder: Path, name: str) -> Board:
+    """Read one board.
+
+    Raises:
+        InputError: no such board, or a fault in its file.
+    """
+    names = board_names(folder)
+    board = board_of_task(name, names)
+    if board not in names:
+        raise InputError(unknown_name("leaderboard", name, names))
+    found, findings = examine_board(folder / f"{board}.csv")
+    if findings:
+        raise InputError(f"{findings[0]} (`vidbench leaderboard check` lists every fault).")
+    return found
+
+
+def append_rows(path: Path, rows: list[Row]) -> None:
+    """Add rows at the end of a board, which is made where there is none; every other byte stays as it was."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else _line(COLUMNS)
+    if not text.endswith("\n"):
+        text += "\n"
+    write_text(path, text + "".join(_line(cells_of(row)) for row in rows))
+
+
+def cells_of(row: Row) -> tuple[str, ...]:
+    """The cells of a row as text; floats in the shortest form that reads back as the same number."""
+    return tuple("" if value is None else str(value) for value in row.model_dump(mode="json").values())
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue()

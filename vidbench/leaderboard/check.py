@@ -1,0 +1,110 @@
+"""`vidbench leaderboard check`: every fault of a leaderboards folder, with file, row and column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vidbench.errors import InputError
+from vidbench.files import file_sha256
+from vidbench.leaderboard.adding import Submission, result_rows
+from vidbench.leaderboard.admission import objections
+from vidbench.leaderboard.boards import RESULTS, Board, Finding, examine_board
+from vidbench.leaderboard.rows import Row
+from vidbench.results import read_result
+from vidbench.tasks import load_task
+
+# What a row repeats from its result file; the rest of a measured row is said by whoever adds it.
+_FROM_RESULT = (
+    "metric",
+    "value",
+    "spread",
+    "spread_kind",
+    "frames",
+    "context_frames",
+    "resolution",
+    "conditioning",
+    "reference",
+    "camera",
+    "samples",
+    "protocol",
+    "source",
+    "task",
+    "task_version",
+    "fingerprint",
+)
+
+
+def check_folder(folder: Path) -> tuple[list[Board], list[Finding]]:
+    """Examine every board of a folder and every stored result.
+
+    Returns:
+        The boards, and the findings in the order of the files; none where all is well.
+
+    Raises:
+        InputError: the folder holds no board at all.
+    """
+    paths = sorted(folder.glob("*.csv"))
+    if not paths:
+        raise InputError(f"There is no leaderboard in {folder}: its boards are files TASK.csv.")
+    boards: list[Board] = []
+    findings: list[Finding] = []
+    for path in paths:
+        board, found = examine_board(path)
+        boards.append(board)
+        findings += found
+        for row, line in zip(board.rows, board.lines, strict=True):
+            findings += _board_faults(board, row, line)
+            if row.status != "reported" and row.result_sha256:
+                findings += _result_faults(folder, board.path, row, line)
+    return boards, findings + _orphans(folder, boards)
+
+
+def _board_faults(board: Board, row: Row, line: int) -> list[Finding]:
+    found = []
+    if row.task and row.task != board.name and not row.task.startswith(f"{board.name}-"):
+        found.append(Finding(str(board.path), line, "task", f"'{row.task}' does not belong on this board"))
+    if row.camera and not board.name.startswith("bair"):
+        found.append(Finding(str(board.path), line, "camera", "only BAIR has cameras"))
+    if board.name.startswith("bair") and not row.camera:
+        found.append(Finding(str(board.path), line, "camera", "a BAIR score is of one of the two cameras"))
+    return found
+
+
+def _result_faults(folder: Path, board: Path, row: Row, line: int) -> list[Finding]:
+    def fault(column: str, message: str) -> Finding:
+        return Finding(str(board), line, column, message)
+
+    stored = folder / RESULTS / f"{row.result_sha256}.json"
+    if not stored.is_file():
+        return [fault("result_sha256", f"the stored result {stored} is missing")]
+    digest = file_sha256(stored)
+    if digest != row.result_sha256:
+        return [fault("result_sha256", f"the stored result {stored} was changed: its SHA-256 is now {digest}")]
+    try:
+        result = read_result(stored)
+    except InputError as error:
+        return [fault("result_sha256", str(error).rstrip("."))]
+    against = [
+        fault("result_sha256", f"the stored result cannot be on a board: {reason}") for reason in objections(result)
+    ]
+    if against:
+        return against
+    expected = {
+        each.metric: each for each in result_rows(result, load_task(row.task).task, row.result_sha256, Submission())
+    }.get(row.metric)
+    if expected is None:
+        return [fault("metric", f"the stored result has no metric '{row.metric}'")]
+    return [
+        fault(name, f"is '{getattr(row, name)}' and the stored result says '{getattr(expected, name)}'")
+        for name in _FROM_RESULT
+        if getattr(row, name) != getattr(expected, name)
+    ]
+
+
+def _orphans(folder: Path, boards: list[Board]) -> list[Finding]:
+    known = {row.result_sha256 for board in boards for row in board.rows if row.result_sha256}
+    return [
+        Finding(str(path), 0, "", "no row of any board is of this result")
+        for path in sorted((folder / RESULTS).glob("*"))
+        if path.stem not in known or path.suffix != ".json"
+    ]

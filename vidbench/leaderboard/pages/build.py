@@ -1,0 +1,185 @@
+"""`vidbench leaderboard build`: an index, a page for each board, and the data beside them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+import vidbench
+from vidbench.errors import InputError
+from vidbench.leaderboard.bibtex import bibtex
+from vidbench.leaderboard.boards import RESULTS, Board
+from vidbench.leaderboard.chart import Bound, draw
+from vidbench.leaderboard.check import check_folder
+from vidbench.leaderboard.ranking import Group, rank_groups
+from vidbench.leaderboard.rows import KNOWN_ERRORS, Row, group_parts
+from vidbench.leaderboard.tables import origin, score
+from vidbench.results import read_result
+from vidbench.tasks import load_task, task_names
+
+_MARK = ".vidbench-site"
+_CHARTED_ROWS, _CHARTED_YEARS = 3, 2
+_TITLES = {
+    "k600-gen": "Kinetics-600: class-conditional generation",
+    "k600-pred": "Kinetics-600: prediction, 5 frames given and 11 predicted",
+    "ucf101-gen": "UCF-101: generation",
+    "bair-pred": "BAIR robot pushing: prediction",
+}
+
+
+@dataclass(frozen=True)
+class _Section:
+    """A group on a page: its ranks, what it is in words, and its chart where there is something to see."""
+
+    group: Group
+    key: str
+    words: tuple[str, ...]
+    chart: Markup | None
+
+
+def build_site(folder: Path, output: Path) -> list[Path]:
+    """Build the site of a leaderboards folder; returns the pages.
+
+    The whole site is made beside ``output`` and takes its place at the end, so that a stopped build leaves the old one.
+
+    Raises:
+        InputError: a fault in a board, or ``output`` holds something that is not such a site.
+    """
+    boards, findings = check_folder(folder)
+    if findings:
+        raise InputError(f"{findings[0]} (`vidbench leaderboard check` lists every fault).")
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output} is a file: give a folder for --output.")
+    if output.is_dir() and any(output.iterdir()) and not (output / _MARK).is_file():
+        raise InputError(f"The folder {output} holds something else than a leaderboard site: give another --output.")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
+    try:
+        umask = os.umask(0)
+        os.umask(umask)
+        made.chmod(0o777 & ~umask)
+        names = _write(folder, boards, made)
+        old = made.with_name(f"{made.name}.old")
+        if output.is_dir():
+            output.replace(old)
+        made.replace(output)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return [output / name for name in names]
+
+
+def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_read),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["first_and_last"] = lambda years: (
+        f"{years[0]}" if len(years) == 1 else f"{years[0]} to {years[-1]}"
+    )
+    environment.globals.update(
+        style=Markup(_read("style.css")),  # noqa: S704 - our own file
+        script=Markup(_read("script.js")),  # noqa: S704 - our own file
+        version=vidbench.__version__,
+        score=score,
+        origin=origin,
+        bibtex=bibtex,
+        known_errors=KNOWN_ERRORS,
+    )
+    boards = [board for board in boards if board.rows]
+    titles = {board.name: _title(board.name) for board in boards}
+    for board in boards:
+        page = environment.get_template("board.html.jinja").render(
+            board=board, title=titles[board.name], titles=titles, sections=_sections(folder, board)
+        )
+        (site / f"{board.name}.html").write_text(page, encoding="utf-8")
+        shutil.copyfile(board.path, site / f"{board.name}.csv")
+    cards = [(board, titles[board.name], len({row.group for row in board.rows})) for board in boards]
+    (site / "index.html").write_text(environment.get_template("index.html.jinja").render(cards=cards), encoding="utf-8")
+    if (folder / RESULTS).is_dir():
+        shutil.copytree(folder / RESULTS, site / RESULTS)
+    (site / _MARK).write_text(f"vidbench {vidbench.__version__}\n", encoding="utf-8")
+    return ["index.html", *(f"{board.name}.html" for board in boards)]
+
+
+def _read(name: str) -> str:
+    return resources.files("vidbench.leaderboard.pages").joinpath(name).read_text(encoding="utf-8")
+
+
+def _title(name: str) -> str:
+    if name in _TITLES:
+        return _TITLES[name]
+    return load_task(name).task.title if name in task_names() else name
+
+
+def _sections(folder: Path, board: Board) -> list[_Section]:
+    return [
+        _Section(group, f"g{i}", group_words(group.entries[0].row), _chart(folder, board, group))
+        for i, group in enumerate(rank_groups(board.rows))
+    ]
+
+
+def group_words(row: Row) -> tuple[str, ...]:
+    """What the rows of a group have in common, each value in words; what is not stated is left out."""
+    parts = group_parts(row)
+    spoken = {
+        "metric": row.metric,
+        "frames": f"{row.frames} frames",
+        "given frames": f"{row.context_frames} given" if row.context_frames else "",
+        "resolution": row.resolution.replace("x", "×"),
+        "conditioning": {
+            "class": "class-conditional",
+            "none": "unconditional",
+            "text-zero-shot": "zero-shot from text",
+            "frames-mean-of-8-tasks": "mean of 8 tasks",
+        }.get(row.conditioning, ""),
+        "reference": "" if row.reference == "none" else f"against {_clips(row.reference)}",
+        "camera": f"camera {row.camera}",
+        "samples": "" if row.samples is None else f"{row.samples:,} samples",
+        "training data": f"trained on {row.training}",
+        "extra data": {"none": "no extra data", "pre-training": "extra pre-training data"}.get(
+            row.extra_data, f"extra {row.extra_data}"
+        ),
+        "sampling": row.sampling.replace("-", " ").replace(" is", " IS"),
+        "protocol": f"protocol {row.protocol}",
+    }
+    return tuple(spoken[name] for name, value in parts.items() if value and spoken[name])
+
+
+def _clips(reference: str) -> str:
+    """``train-4096`` is 4,096 clips of train; any other name is words joined by hyphens."""
+    split, _, count = reference.rpartition("-")
+    return f"{int(count):,} clips of {split}" if count.isdigit() else reference.replace("-", " ")
+
+
+def _chart(folder: Path, board: Board, group: Group) -> Markup | None:
+    rows = [entry.row for entry in group.entries if entry.row.role == "method" and entry.row.value > 0]
+    bounds = _bounds(folder, board, rows) if rows else []
+    enough = len(rows) >= _CHARTED_ROWS and len({row.year for row in rows}) >= _CHARTED_YEARS
+    measured = bounds and any(row.status != "reported" for row in rows)
+    if not enough and not measured:
+        return None
+    label = f"{group.metric} over years, {len(rows)} rows, log axis"
+    return Markup(draw(rows, bounds, label))  # noqa: S704 - every text in it is escaped where it is drawn
+
+
+def _bounds(folder: Path, board: Board, rows: list[Row]) -> list[Bound]:
+    """Floor and ceiling: of a stored result of the group, or published scores of real data at the same size."""
+    for row in rows:
+        if row.status != "reported":
+            metric = read_result(folder / RESULTS / f"{row.result_sha256}.json").metrics[row.metric]
+            pairs = (("floor (held-out real clips)", metric.floor), ("ceiling", metric.ceiling))
+            return [Bound(label, value) for label, value in pairs if value is not None and value > 0]
+    size = (rows[0].metric, rows[0].frames, rows[0].resolution)
+    real = [row for row in board.rows if row.role == "real-data" and (row.metric, row.frames, row.resolution) == size]
+    return [Bound(f"real clips: {row.value:g}", row.value) for row in real]

@@ -1,0 +1,160 @@
+"""Ranks within comparability groups, never across them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from vidbench.errors import InputError
+from vidbench.leaderboard.rows import Row, family, group_parts, not_stated
+
+_BESIDE = 3
+# A result that differs in one of these measures something else; it is not even worth showing beside.
+_SAME_KIND = ("given frames", "frames", "resolution", "conditioning", "camera")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row in its group.
+
+    Attributes:
+        row: the row.
+        rank: place in the group, ties sharing the better one; None for real data, which is a bound and no method.
+    """
+
+    row: Row
+    rank: int | None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A paper's row next to a measured one of another group: shown, not ranked.
+
+    Attributes:
+        row: the paper's row.
+        differs: comparability values in which both are known and unequal.
+        unknown: comparability values that the paper does not state.
+    """
+
+    row: Row
+    differs: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """What keeps the two apart, in words."""
+        theirs = group_parts(self.row)
+        differing = ", ".join(f"{name} ({theirs[name]})" for name in self.differs)
+        parts = [f"differs in {differing}"] if differing else []
+        parts += [f"does not state {', '.join(self.unknown)}"] if self.unknown else []
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The rows that may be compared with each other, best first, real data above them.
+
+    Attributes:
+        name: the group as one word.
+        entries: the rows with their ranks.
+        open: comparability values that none of its papers states.
+        beside: the nearest rows of papers, where the group holds measured rows and no paper's.
+    """
+
+    name: str
+    entries: tuple[Entry, ...]
+    open: tuple[str, ...]
+    beside: tuple[Beside, ...]
+
+    @property
+    def metric(self) -> str:
+        """Metric of all its rows."""
+        return self.entries[0].row.metric
+
+
+def rank_groups(rows: Sequence[Row], wanted: Sequence[str] = ()) -> list[Group]:
+    """Sort rows into groups, the measured and the largest groups first, and rank within each.
+
+    Args:
+        rows: the rows of a board.
+        wanted: keep only groups whose word holds one of these, in any case; all where empty.
+
+    Raises:
+        InputError: no group holds any of ``wanted``.
+    """
+    by_name: dict[str, list[Row]] = {}
+    for row in rows:
+        by_name.setdefault(row.group, []).append(row)
+    kept = {
+        name: members
+        for name, members in by_name.items()
+        if not wanted or any(each.lower() in name.lower() for each in wanted)
+    }
+    if not kept:
+        raise InputError(
+            f"No group of the board holds '{wanted[0]}': `vidbench leaderboard show` without --group lists the groups."
+            if wanted
+            else "The board has no rows yet: `vidbench leaderboard add RESULT` adds one."
+        )
+    groups = [_group(name, members, rows) for name, members in kept.items()]
+    return sorted(groups, key=lambda group: (not _measured(group), -len(group.entries), group.name))
+
+
+def ranked(rows: Iterable[Row]) -> tuple[Entry, ...]:
+    """The rows of one group, best first, real data before them."""
+    members = list(rows)
+    methods = [row for row in members if row.role == "method"]
+    methods.sort(key=lambda row: (-row.value if row.higher_is_better else row.value, row.year, row.id))
+    entries: list[Entry] = [Entry(row, None) for row in members if row.role != "method"]
+    for place, row in enumerate(methods):
+        tied = place > 0 and methods[place - 1].value == row.value
+        entries.append(Entry(row, entries[-1].rank if tied else place + 1))
+    return tuple(entries)
+
+
+def nearest(row: Row, rows: Iterable[Row], limit: int = _BESIDE) -> tuple[Beside, ...]:
+    """The rows of papers that come nearest to a measured row: same family of metric and same kind of task.
+
+    Those of the protocol that the row's task is named after come first (``k600-pred-magvit``: ``magvit``), then those that
+    agree in most values (a paper that states nothing agrees in nothing), that differ in fewest, and the best scores.
+    """
+    own = group_parts(row)
+    found = []
+    for other in rows:
+        theirs = group_parts(other)
+        if other.status != "reported" or other.role != "method" or family(other.metric) != family(row.metric):
+            continue
+        if any(own[name] != theirs[name] for name in _SAME_KIND) or other.errors == ("synthesis-as-prediction",):
+            continue
+        differs = tuple(name for name in own if own[name] and theirs[name] and own[name] != theirs[name])
+        if other.sampling.startswith("truncated") and not row.sampling:
+            # What `evaluate` scores is the model as it samples by default; a truncation chosen for its score is not that.
+            differs += ("sampling",)
+        unknown = tuple(name for name in own if own[name] and not theirs[name])
+        found.append(Beside(other, differs, unknown))
+    better = -1 if row.higher_is_better else 1
+    # What neither differs nor is unknown agrees, so the fewest of both together are the most agreements.
+    found.sort(
+        key=lambda each: (
+            not _follows(row, each.row),
+            len(each.differs) + len(each.unknown),
+            len(each.differs),
+            better * each.row.value,
+        )
+    )
+    return tuple(found[:limit])
+
+
+def _follows(row: Row, paper: Row) -> bool:
+    return bool(paper.protocol) and f"-{paper.protocol}-" in f"-{row.protocol}-"
+
+
+def _group(name: str, members: list[Row], rows: Sequence[Row]) -> Group:
+    entries = ranked(members)
+    measured = [entry.row for entry in entries if entry.row.status != "reported"]
+    papers = any(entry.row.status == "reported" for entry in entries)
+    beside = nearest(measured[0], rows) if measured and not papers else ()
+    return Group(name, entries, () if measured else not_stated(entries[0].row), beside)
+
+
+def _measured(group: Group) -> bool:
+    return any(entry.row.status != "reported" for entry in group.entries)

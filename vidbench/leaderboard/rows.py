@@ -1,0 +1,229 @@
+"""One row of a leaderboard: a number, where it comes from, and what it may be compared with.
+
+A row is a line of ``leaderboards/BOARD.csv``. An empty cell of a comparability column means that the paper does not say.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from vidmetrics.definitions import METRICS
+
+Status = Literal["reported", "recomputed", "reproduced"]
+
+PUBLISHED_METRICS: dict[str, bool] = {
+    "FVD": False,
+    "FVD128": False,
+    "gFVD": False,
+    "FID(I3D-K600)": False,
+    "FID(C3D)": False,
+    "FID(C3D fc7)": False,
+    "IS(I3D-K600)": True,
+    "IS(C3D)": True,
+    "IS": True,
+}
+"""Metric names as papers print them, and whether higher is better."""
+
+FAMILY = {
+    "fvd": "FVD",
+    "fvd-styleganv": "FVD",
+    "fvd-videogpt": "FVD",
+    "fvd-magvit": "FVD",
+    "fvd-cdfvd": "FVD",
+    "fid-i3d-k600": "FID(I3D-K600)",
+    "is-i3d-k600": "IS(I3D-K600)",
+    "fid-c3d-ucf101": "FID(C3D)",
+    "is-c3d-ucf101": "IS(C3D)",
+}
+"""Which printed name a metric id of ours stands beside."""
+
+KNOWN_ERRORS = {
+    "copied-spread": "Later tables reprint this model's test score beside the spread of its train score (69.1 ± 0.78).",
+    "synthesis-as-prediction": "Class-conditional synthesis; some later tables print it as a frame prediction score.",
+    "reconstructed-reference": "Compared with real clips that went through a tokenizer, not with real clips.",
+    "image-main": "Measured on the camera image_main, while every other row of the board is on image_aux1.",
+    "sources-disagree": "Two sources print different figures; `setting` holds both.",
+}
+"""Codes of the column ``known_error``."""
+
+_REQUIRED_OF_PAPERS = ("setting", "paper", "source", "confidence")
+_REQUIRED_OF_RESULTS = ("task", "task_version", "fingerprint", "result_sha256")
+
+
+def _empty_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+_Number = Annotated[float | None, BeforeValidator(_empty_is_none)]
+_Count = Annotated[int | None, BeforeValidator(_empty_is_none)]
+
+
+class Row(BaseModel):
+    """A row; the columns of the file are these fields in this order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+
+    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="Permanent name of the row: its link in the site.")
+    status: Status = Field(
+        description="reported by a paper, recomputed from samples of the authors, or reproduced by training with vidbench."
+    )
+    role: Literal["method", "real-data"] = Field(description="real-data rows are bounds: shown, never ranked.")
+    model: str = Field(min_length=1, description="As the paper calls it.")
+    metric: str = Field(description="As the paper prints it; a metric id for rows measured here.")
+    value: float
+    spread: _Number = Field(description="The number behind ±, in the unit of `value`.")
+    spread_kind: Literal["", "as-printed", "interval-95"] = Field(
+        description="Papers rarely say what their ± is; interval-95 is half the width of our interval."
+    )
+    runs: _Count = Field(description="Repeats behind the value, where stated.")
+    year: int = Field(ge=2010, le=2100, description="Year in which this number was first public.")
+    frames: _Count = Field(description="Frames of a scored clip, given ones included.")
+    context_frames: int = Field(ge=0, description="Real frames given to the model.")
+    resolution: str = Field(pattern=r"^(\d+x\d+)?$", description="Height x width of the scored clips.")
+    conditioning: Literal["", "class", "none", "frames", "text-zero-shot", "frames-mean-of-8-tasks"] = Field(
+        description="What the model is given."
+    )
+    reference: str = Field(
+        pattern=r"^[a-z0-9-]*$", description="The real clips that are compared with; none for an Inception Score."
+    )
+    camera: Literal["", "image-aux1", "image-main"] = Field(description="BAIR only.")
+    samples: _Count = Field(description="Generated clips of one run.")
+    training: Literal["", "train", "train+test"] = Field(description="Which splits the model was trained on.")
+    extra_data: Literal["", "none", "pre-training", "features"] = Field(description="Data beyond the training split.")
+    sampling: Literal["", "untruncated", "truncated-for-best-is"] = Field(description="Truncation of the latent.")
+    protocol: str = Field(pattern=r"^[a-z0-9.-]*$", description="Evaluation recipe or task; empty where not stated.")
+    group: str = Field(description="The columns from `metric` to `protocol` that decide comparability, as one word.")
+    known_error: str = Field(description="Codes of known copy errors and traps, separated by '; '.")
+    setting: str = Field(description="The setting in words.")
+    paper: str
+    arxiv: str = Field(
+        pattern=r"^((0[7-9]|1[0-4])\d\d\.\d{4}|(1[5-9]|[2-9]\d)\d\d\.\d{5})?$", description="Five digits from 2015 on."
+    )
+    table: str = Field(description="The table that prints it, of this or of a later paper.")
+    source: str = Field(description="Where the number was read.")
+    confidence: Literal["", "high", "med", "low", "unconfirmed"] = Field(description="Of the reading, for papers.")
+    correction: str = Field(description="What was changed against the source, and why.")
+    task: str = Field(description="Shipped task, for rows measured here.")
+    task_version: _Count
+    fingerprint: str = Field(pattern=r"^([0-9a-f]{64})?$")
+    result_sha256: str = Field(
+        pattern=r"^([0-9a-f]{64})?$", description="SHA-256 of the stored result file, leaderboards/results/SHA256.json."
+    )
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Direction of the metric."""
+        found = direction(self.metric)
+        if found is None:
+            raise ValueError(f"unknown metric '{self.metric}'")
+        return found
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """Codes of `known_error`."""
+        return tuple(code.strip() for code in self.known_error.split(";") if code.strip())
+
+
+COLUMNS: tuple[str, ...] = tuple(Row.model_fields)
+
+
+def direction(metric: str) -> bool | None:
+    """Whether higher is better; None for a metric that is neither printed by papers nor one of ours."""
+    if metric in PUBLISHED_METRICS:
+        return PUBLISHED_METRICS[metric]
+    return METRICS[metric].higher_is_better if metric in METRICS else None
+
+
+def family(metric: str) -> str:
+    """The printed name that a metric goes by, so that a row of ours can stand beside a paper's."""
+    return FAMILY.get(metric, metric)
+
+
+def group_parts(row: Row) -> dict[str, str]:
+    """The values that decide comparability, by name; ``""`` where the paper does not say."""
+    return {
+        "metric": row.metric,
+        "frames": "" if row.frames is None else f"{row.frames}",
+        "given frames": f"{row.context_frames}",
+        "resolution": row.resolution,
+        "conditioning": row.conditioning,
+        "reference": row.reference,
+        "camera": row.camera,
+        "samples": "" if row.samples is None else f"{row.samples}",
+        "training data": row.training,
+        "extra data": row.extra_data,
+        "sampling": row.sampling,
+        "protocol": row.protocol,
+    }
+
+
+_TAGS = {
+    "metric": "",
+    "frames": "frames=",
+    "given frames": "given=",
+    "resolution": "",
+    "conditioning": "cond=",
+    "reference": "ref=",
+    "camera": "",
+    "samples": "n=",
+    "training data": "train=",
+    "extra data": "extra=",
+    "sampling": "",
+    "protocol": "protocol=",
+}
+
+
+def group_of(row: Row) -> str:
+    """The comparability group as one word; rows are ranked against rows of the same word and no others."""
+    parts = group_parts(row)
+    word = "/".join(_TAGS[name] + value for name, value in parts.items() if value)
+    return re.sub(r"\s+", "-", word)
+
+
+def not_stated(row: Row) -> tuple[str, ...]:
+    """Names of the comparability values that the paper leaves open, as far as they apply to the row."""
+    optional = {"camera", "sampling"}
+    return tuple(name for name, value in group_parts(row).items() if not value and name not in optional)
+
+
+def problems(row: Row) -> list[tuple[str, str]]:
+    """What is wrong with a row whose cells are each valid: pairs of column and sentence."""
+    found: list[tuple[str, str]] = []
+    if direction(row.metric) is None:
+        found.append(("metric", f"'{row.metric}' is neither a metric id nor a name of PUBLISHED_METRICS"))
+    if row.frames is not None and row.context_frames >= row.frames:
+        found.append(("context_frames", f"{row.context_frames} given frames in a clip of {row.frames}"))
+    if (row.spread is None) != (row.spread_kind == ""):
+        found.append(("spread_kind", "a spread and its kind come together"))
+    if row.spread is not None and row.spread < 0:
+        found.append(("spread", "a spread is not negative"))
+    if row.value < 0 and row.status == "reported":
+        found.append(("value", "no published metric is negative"))
+    if row.arxiv and row.year < 2000 + int(row.arxiv[:2]):
+        found.append(("year", f"{row.year} is before arXiv {row.arxiv} existed"))
+    if row.group != group_of(row):
+        found.append(("group", f"is '{row.group}' and the row's own columns say '{group_of(row)}'"))
+    for code in row.errors:
+        if code not in KNOWN_ERRORS:
+            found.append(("known_error", f"unknown code '{code}'; known: {', '.join(KNOWN_ERRORS)}"))
+    if row.metric.startswith("IS") and row.reference != "none":
+        found.append(("reference", "an Inception Score compares with no real clips: 'none'"))
+    if (row.reference == "reconstructions") != ("reconstructed-reference" in row.errors):
+        found.append(("known_error", "'reconstructed-reference' marks the rows whose reference is 'reconstructions'"))
+    if (row.camera == "image-main") != ("image-main" in row.errors):
+        found.append(("known_error", "'image-main' marks the rows measured on that camera"))
+    return found + _provenance_problems(row)
+
+
+def _provenance_problems(row: Row) -> list[tuple[str, str]]:
+    reported = row.status == "reported"
+    required, empty = (
+        (_REQUIRED_OF_PAPERS, _REQUIRED_OF_RESULTS) if reported else (_REQUIRED_OF_RESULTS, ("confidence",))
+    )
+    found = [(name, f"a {row.status} row needs it") for name in required if getattr(row, name) in ("", None)]
+    return found + [
+        (name, f"a {row.status} row cannot have it") for name in empty if getattr(row, name) not in ("", None)
+    ]

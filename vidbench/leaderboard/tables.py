@@ -1,0 +1,161 @@
+"""A ranked board as text: for a terminal, as CSV, JSON, Markdown or LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from vidbench.leaderboard.ranking import Entry, Group
+from vidbench.leaderboard.rows import KNOWN_ERRORS, Row
+
+_HEADER = ("rank", "model", "value", "year", "status", "source")
+
+
+def score(row: Row) -> str:
+    """The value as published or, for our own rows, to four digits; with its spread."""
+    if row.status != "reported":
+        value, spread = _digits(row.value), None if row.spread is None else _digits(row.spread)
+    else:
+        value = f"{row.value:,.10g}"
+        # A spread printed as 0.0 beside 4.7 is a rounded one, and not none at all.
+        decimals = max(_decimals(value), 0 if row.spread is None else _decimals(f"{row.spread:.10g}"))
+        spread = None if row.spread is None else f"{row.spread:,.{decimals}f}"
+    return value if spread is None else f"{value} ± {spread}"
+
+
+def _decimals(text: str) -> int:
+    return len(text.partition(".")[2])
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def origin(row: Row) -> str:
+    """Where a number comes from, in a few words."""
+    if row.status != "reported":
+        return f"{row.task} v{row.task_version}, result {row.result_sha256[:12]}"
+    return f"arXiv {row.arxiv}" if row.arxiv else row.paper
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    row = entry.row
+    mark = " *" if row.errors else ""
+    rank = "real" if entry.rank is None else str(entry.rank)
+    return rank, row.model + mark, score(row), str(row.year), row.status, origin(row)
+
+
+def caveats(group: Group) -> list[str]:
+    """Sentences that belong under the table of a group."""
+    lines = []
+    if group.open:
+        lines.append(f"Not stated: {', '.join(group.open)}; the ranks hold as far as the papers used the same.")
+    for entry in group.entries:
+        lines += [f"* {entry.row.model}: {KNOWN_ERRORS[code]}" for code in entry.row.errors]
+    lines += [
+        f"Beside, not ranked: {each.row.model} {score(each.row)} ({origin(each.row)}): {each}." for each in group.beside
+    ]
+    return lines
+
+
+def as_text(groups: Sequence[Group]) -> str:
+    """Plain columns, for a terminal or a file; nothing is cut."""
+    blocks = []
+    for group in groups:
+        rows = [_HEADER, *(_cells(entry) for entry in group.entries)]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
+        lines = [group.name]
+        for row in rows:
+            # Numbers to the right, words to the left.
+            cells = [cell.rjust(width) if i in (0, 2) else cell.ljust(width) for i, (cell, width) in _zip(row, widths)]
+            lines.append("  " + "  ".join(cells).rstrip())
+        blocks.append("\n".join([*lines, *(f"  {line}" for line in caveats(group))]))
+    return "\n\n".join(blocks)
+
+
+def _zip(row: Sequence[str], widths: Sequence[int]) -> Any:
+    return enumerate(zip(row, widths, strict=True))
+
+
+def as_csv(groups: Sequence[Group]) -> str:
+    """One line per row, group and rank first, then every column of the file."""
+    buffer = io.StringIO()
+    names = [name for name in Row.model_fields if name != "group"]
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["group", "rank", *names])
+    for group in groups:
+        for entry in group.entries:
+            fields = entry.row.model_dump(mode="json")
+            writer.writerow([group.name, entry.rank, *(fields[name] for name in names)])
+    return buffer.getvalue().rstrip("\n")
+
+
+def as_json(groups: Sequence[Group]) -> str:
+    """One JSON document: the groups with their ranked rows."""
+    document = [
+        {
+            "group": group.name,
+            "not_stated": group.open,
+            "rows": [{"rank": entry.rank, **entry.row.model_dump(mode="json")} for entry in group.entries],
+            "beside": [
+                {"id": each.row.id, "differs": each.differs, "not_stated": each.unknown} for each in group.beside
+            ],
+        }
+        for group in groups
+    ]
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def as_markdown(groups: Sequence[Group]) -> str:
+    """A heading and a table for each group."""
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    blocks = []
+    for group in groups:
+        rows = [line(_cells(entry)) for entry in group.entries]
+        notes = [f"- {text.removeprefix('* ')}" for text in caveats(group)]
+        table = [f"### `{group.name}`", "", line(_HEADER), "|---:|---|---:|---|---|---|", *rows]
+        blocks.append("\n".join([*table, *(["", *notes] if notes else [])]))
+    return "\n\n".join(blocks)
+
+
+def as_latex(groups: Sequence[Group]) -> str:
+    """One booktabs tabular; each group under a rule and a line of its own, so that no rank reads across groups."""
+    lines = [r"\begin{tabular}{rlrll}", r"\toprule", r"Rank & Model & Score & Year & Status \\"]
+    for group in groups:
+        lines += [r"\midrule", rf"\multicolumn{{5}}{{l}}{{\small\texttt{{{tex(group.name)}}}}} \\", r"\midrule"]
+        for entry in group.entries:
+            rank, model, value, year, status, _ = _cells(entry)
+            number = value.replace("±", "PLUSMINUS")
+            cells = [tex(rank), tex(model.removesuffix(" *")), tex(number), year, status]
+            lines.append(" & ".join(cells).replace("PLUSMINUS", r"$\pm$") + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{c: rf"\{c}" for c in "&%$#_{}"},
+}
+
+
+def tex(text: str) -> str:
+    """Text with the characters escaped that TeX would act upon."""
+    return re.sub(r"[\\~^&%$#_{}]", lambda found: _TEX[found[0]], text)
+
+
+FORMATS: dict[str, Callable[[Sequence[Group]], str]] = {
+    "table": as_text,
+    "csv": as_csv,
+    "json": as_json,
+    "markdown": as_markdown,
+    "latex": as_latex,
+}
+"""Names for ``--format``."""
