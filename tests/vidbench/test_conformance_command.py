@@ -33,7 +33,7 @@ def answer(kind, inputs, parameters):
     return NotImplemented
 """
 
-LIGHT = ["--vectors", "frechet/n*", "--vectors", "frechet/i*", "--vectors", "inception*", "--vectors", "moments/n2*",
+LIGHT = ["--vectors", "frechet/n*", "--vectors", "frechet/i*", "--vectors", "inception-score/*", "--vectors", "moments/n2*",
          "--vectors", "resize/up*"]  # fmt: skip
 
 
