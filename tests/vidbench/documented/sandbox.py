@@ -1,0 +1,121 @@
+"""Running a documented command in a folder that looks like a clone, with one home folder for all commands."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from click.testing import CliRunner
+
+from vidbench.cli import cli
+
+ROOT = Path(__file__).resolve().parents[3]
+# What a clone has and a command reads. What a command may write to is copied.
+_READ = ("docs", "examples", "tools", "benchmarks", "metrics", "Makefile", "constraints.txt", "pyproject.toml")
+_WRITTEN = ("leaderboards", "baselines/dvdgan/README.md")
+
+Entry = dict[str, Any]
+
+
+class Outcome(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def typed(text: str, entry: Entry, videos: str) -> list[str]:
+    """The words of a command as they are typed here: what a reader must fill in is filled in, additions are added."""
+    for old, new in entry.get("replace", {}).items():
+        assert old in text, f"the table replaces '{old}', which `{text}` does not hold"
+        text = text.replace(old, new)
+    return shlex.split(f"{text} {entry.get('add', '')}".replace("{videos}", videos))
+
+
+class Sandbox:
+    """A folder to run documented commands in; each command runs once, after those that it needs."""
+
+    def __init__(self, folder: Path, table: dict[str, Entry], files: dict[str, str]) -> None:
+        self.folder, self.table = folder, table
+        self.done: dict[str, Outcome] = {}
+        for name in _READ:
+            (folder / name).symlink_to(ROOT / name)
+        for name in _WRITTEN:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+            copy(ROOT / name, folder / name)
+        for name, content in files.items():
+            (folder / name).write_text(content, encoding="utf-8")
+        _register(folder / "site-packages")
+
+    def run(self, text: str, videos: str) -> Outcome:
+        """Run a command of the table, and before it what it needs."""
+        entry = self.table[text]
+        if text not in self.done:
+            for earlier in entry.get("after", ()):
+                outcome = self.run(earlier, videos)
+                assert outcome.code == self.table[earlier].get("exit", 0), f"`{earlier}`: {outcome.stderr}"
+            with self.entered():
+                self.done[text] = _run(typed(text, entry, videos))
+        return self.done[text]
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """The sandbox as current folder, with its own home and what was installed into it."""
+        installed = self.folder / "site-packages"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            patch.setenv("VIDBENCH_HOME", str(self.folder / "home"))
+            patch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "2"))
+            path = (self.folder, installed, ROOT, ROOT / "metrics", ROOT / "baselines")
+            patch.setenv("PYTHONPATH", os.pathsep.join(map(str, path)))
+            patch.setattr(sys, "path", [str(self.folder), str(installed), *sys.path])
+            importlib.invalidate_caches()
+            yield
+
+
+def _register(site_packages: Path) -> None:
+    """What this checkout plugs into vidbench and pytest, whichever vidbench is installed, if any."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    record = site_packages / "vidbench-0.dist-info"
+    record.mkdir(parents=True)
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: vidbench\nVersion: 0\n")
+    sections = (
+        [f"[{group}]", *(f"{name} = {target}" for name, target in entries.items())]
+        for group, entries in project["entry-points"].items()
+    )
+    (record / "entry_points.txt").write_text("\n".join(line for section in sections for line in section))
+
+
+def _run(words: list[str]) -> Outcome:
+    words, target = (words[:-2], words[-1]) if words[-2:-1] == [">"] else (words, None)
+    if words[0] == "vidbench":
+        result = CliRunner().invoke(cli, words[1:])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        outcome = Outcome(result.exit_code, result.stdout, result.stderr)
+    else:
+        done = subprocess.run(_program(*words), capture_output=True, text=True, timeout=300)
+        outcome = Outcome(done.returncode, done.stdout, done.stderr)
+    if target is not None:
+        Path(target).write_text(outcome.stdout, encoding="utf-8")
+    return outcome
+
+
+def _program(name: str, *arguments: str) -> list[str]:
+    """The same program of the interpreter that runs the tests, whatever is on PATH."""
+    if name == "make":
+        return [name, *arguments]
+    modules = {"torchrun": ["-m", "torch.distributed.run"], "python": []}
+    return [sys.executable, *modules.get(name, ["-m", name]), *arguments]
