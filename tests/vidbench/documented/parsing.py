@@ -107,9 +107,15 @@ def _python(arguments: list[str]) -> None:
         original(self, *given, **options)
         raise _ParsedError
 
-    original = argparse.ArgumentParser.parse_args
+    def stop_command(self: click.Command, context: click.Context) -> Any:
+        if isinstance(self, click.Group):
+            return invoke(self, context)
+        raise _ParsedError
+
+    original, invoke = argparse.ArgumentParser.parse_args, click.Command.invoke
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(argparse.ArgumentParser, "parse_args", stop)
+        patch.setattr(click.Command, "invoke", stop_command)
         patch.setattr(sys, "argv", [target, *rest])
         patch.setattr(sys, "path", [str(Path(target).parent.resolve()), *sys.path])
         # Only what the script itself imports: other packages ask whether these exist, and go on without them.

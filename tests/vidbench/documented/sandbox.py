@@ -22,7 +22,7 @@ from vidbench.cli import cli
 ROOT = Path(__file__).resolve().parents[3]
 # What a clone has and a command reads. What a command may write to is copied.
 _READ = ("docs", "examples", "tools", "benchmarks", "metrics", "Makefile", "constraints.txt", "pyproject.toml")
-_WRITTEN = ("leaderboards", "baselines/dvdgan/README.md")
+_WRITTEN = ("leaderboards", "baselines/dvdgan/README.md", "baselines/dvdgan/results")
 
 Entry = dict[str, Any]
 
