@@ -43,25 +43,29 @@ def render_report(result: Result, task: Task, material: Material) -> str:
         task: its protocol.
         material: the clips to show.
     """
-    return _templates().get_template("page.html.jinja").render(
-        result=result,
-        task=task,
-        scores=_scores(result),
-        bounds={name: bound for name, bound in result.bounds.items() if bound.values},
-        absent={name: bound.absent for name, bound in result.bounds.items() if bound.absent},
-        sheets=sheets(material, result, task),
-        material=material,
-        best=pairs(material.best),
-        worst=pairs(material.worst),
-        classes=class_strips(material),
-        truncation=_truncation(result),
-        no_truncation=_no_truncation(result, task),
-        growth=_growth(result),
-        protocol=describe(task),
-        provenance=provenance(result),
-        latex=latex_row(result),
-        bibtex=bibtex(result),
-        document=result.to_json(),
+    return (
+        _templates()
+        .get_template("page.html.jinja")
+        .render(
+            result=result,
+            task=task,
+            scores=_scores(result),
+            bounds={name: bound for name, bound in result.bounds.items() if bound.values},
+            absent={name: bound.absent for name, bound in result.bounds.items() if bound.absent},
+            sheets=sheets(material, result, task),
+            material=material,
+            best=pairs(material.best),
+            worst=pairs(material.worst),
+            classes=class_strips(material),
+            truncation=_truncation(result),
+            no_truncation=_no_truncation(result, task),
+            growth=_growth(result),
+            protocol=describe(task),
+            provenance=provenance(result),
+            latex=latex_row(result),
+            bibtex=bibtex(result),
+            document=result.to_json(),
+        )
     )
 
 
