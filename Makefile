@@ -6,6 +6,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 VENV_TF ?= .venv-tf
+# Tests are small and many: two at a time with one thread each finish sooner than one with two.
+JOBS ?= 2
 SHARED ?= $(if $(VIDBENCH_SHARED),$(VIDBENCH_SHARED),../shared)
 PIP_FLAGS = --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -43,7 +45,7 @@ types: setup
 
 unit: setup
 	@echo "== pytest"
-	@VIDBENCH_SHARED=$(abspath $(SHARED)) $(VENV)/bin/python -m pytest
+	@OMP_NUM_THREADS=1 VIDBENCH_SHARED=$(abspath $(SHARED)) $(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile
 
 $(VENV_TF)/.installed: constraints.txt
 	@echo "== setting up $(VENV_TF): TensorFlow alone, about 1 minute the first time"

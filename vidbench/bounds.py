@@ -19,7 +19,8 @@ from vidbench.data.base import ClipDataset
 from vidbench.errors import InputError
 from vidbench.features import FeatureStore
 from vidbench.files import digest, write_text
-from vidbench.frame_scores import FRAMES, estimate_frames
+from vidbench.frame_comparison import FRAMES
+from vidbench.frame_scores import estimate_frames
 from vidbench.models.bounds import CopyModel, NoiseModel, StaticModel
 from vidbench.models.registry import ModelChoice, choose_model
 from vidbench.reference import RealSide, estimate

@@ -16,7 +16,7 @@ from vidbench.distributed import process_group
 from vidbench.errors import InputError
 from vidbench.features import FeatureStore, extract, feature_store, missing_shards, wait_for_shards
 from vidbench.files import write_text
-from vidbench.frame_scores import FrameComparison
+from vidbench.frame_comparison import FrameComparison
 from vidbench.models.bounds import RealModel
 from vidbench.models.registry import ModelChoice, choose_model
 from vidbench.progress import Progress

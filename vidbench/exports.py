@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vidbench.answering import context_digests
-from vidbench.errors import InputError
+from vidbench.errors import InputError, first_problem
 from vidbench.models.interface import SampleRequest
 from vidbench.sample_manifest import Answers, TaskStamp
 from vidbench.samples import SampleSource, SampleWriter, open_samples
@@ -148,9 +148,7 @@ def _read(path: Path) -> ExportManifest:
             f"There is no export at '{path.parent}' ({error.strerror}: '{path.name}'); give its folder."
         ) from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = " ".join(f"{where}: {first['msg']}".removeprefix(": ").split())
+        place, what = first_problem(error)
         raise InputError(
-            f"The file '{path}' is not one of {FORMAT_NAME} version {FORMAT_VERSION} ({what}); export again."
+            f"The file '{path}' is not one of {FORMAT_NAME} version {FORMAT_VERSION} ({place}: {what}); export again."
         ) from error

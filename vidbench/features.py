@@ -17,7 +17,7 @@ import numpy as np
 from vidbench.distributed import VISIBLE_SECONDS, Ranks
 from vidbench.errors import InputError
 from vidbench.files import digest, written_whole
-from vidbench.frame_scores import FrameComparison
+from vidbench.frame_comparison import FrameComparison
 from vidbench.progress import Advance
 from vidbench.sources import ClipSource
 from vidmetrics.networks.base import Network

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from vidbench.clip_files import ClipFiles, ClipShape, open_clips
 from vidbench.distributed import Ranks, choose_device, process_group
 from vidbench.errors import InputError
 from vidbench.features import FeatureStore, extract, feature_store, missing_shards, wait_for_shards
+from vidbench.measurement import MeasuredClips, MeasuredMetric, Measurement
 from vidbench.progress import Progress
 from vidbench.record import environment_record, network_record
 from vidbench.reference import RealSide, estimate
-from vidbench.results import EnvironmentRecord, NetworkRecord
+from vidbench.results import NetworkRecord
 from vidmetrics.definitions import METRICS, MetricDefinition, get_metric
 from vidmetrics.estimation import Estimate
 from vidmetrics.home import home
@@ -45,56 +43,6 @@ class MeasureOptions:
     device: str | None = None
     precision: Literal["exact", "fast"] = "exact"
     batch_size: int = 32
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class MeasuredMetric(_Record):
-    """One number."""
-
-    value: float
-    interval: tuple[float, float] | None
-    num_samples: int
-    num_reference: int | None
-    higher_is_better: bool
-    network: str = Field(description="Key into `networks`.")
-
-
-class MeasuredClips(_Record):
-    """One side."""
-
-    path: str
-    num_clips: int
-    sha256: str = Field(description="Digest of names and bytes of the files in use.")
-    lossy: bool
-
-
-class Measurement(_Record):
-    """What `vidbench measure --json` prints."""
-
-    metrics: dict[str, MeasuredMetric]
-    not_measured: dict[str, str] = Field(
-        description="Metrics that a pattern named and that could not run, with the reason."
-    )
-    real: MeasuredClips
-    samples: MeasuredClips
-    num_frames: int
-    stride: int
-    height: int
-    width: int
-    networks: dict[str, NetworkRecord]
-    network_passes: int = Field(
-        description="Passes over each side; networks that do the same to these clips share one."
-    )
-    environment: EnvironmentRecord
-    official: Literal[False] = False
-    reasons: tuple[str, ...]
-
-    def to_json(self) -> str:
-        """The record as a JSON document."""
-        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False)
 
 
 def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: Progress) -> Measurement:

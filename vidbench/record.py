@@ -18,7 +18,8 @@ from vidbench import __version__
 from vidbench.bounds import Bound, bound_values
 from vidbench.features import FeatureStore, network_identity
 from vidbench.files import digest
-from vidbench.frame_scores import FRAMES, estimate_frames, refuse_infinite
+from vidbench.frame_comparison import FRAMES
+from vidbench.frame_scores import estimate_frames, refuse_infinite
 from vidbench.official import unofficial_reasons
 from vidbench.reference import RealSide, estimate
 from vidbench.reference_import import ImportedRealSide

@@ -69,6 +69,9 @@ def export_statistics(
         run = open_run(loaded, options, ranks, progress, default_name=path.stem)
         cache = home()
         ranks.check_shared(cache)
+        if ranks.is_main:
+            # Now, because hours may lie between here and the writing.
+            path.parent.mkdir(parents=True, exist_ok=True)
         stores = reference_features(run, cache)
         bounds = bound_features(run, cache) if with_bounds else None
         written = _write(run, path, needed, stores, bounds, cache) if ranks.is_main else None

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vidbench.errors import InputError
+from vidbench.errors import InputError, first_problem
 from vidbench.files import file_sha256, written_whole
 from vidbench.results import BoundRecord, EnvironmentRecord, NetworkRecord, SplitRecord, TaskRecord
 from vidmetrics.definitions import MetricDefinition
@@ -130,11 +130,8 @@ def read_provenance(path: Path) -> Provenance:
     try:
         return Provenance.model_validate_json(metadata[_KEY])
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in problem["loc"]) or "the document"
-        raise InputError(
-            f"The statistics file {path} is not valid at '{place}' ({problem['msg']}): {_AGAIN}."
-        ) from None
+        place, what = first_problem(error)
+        raise InputError(f"The statistics file {path} is not valid at '{place}' ({what}): {_AGAIN}.") from None
 
 
 def read_moments(path: Path, sha256: str, expected: Mapping[tuple[str, str], tuple[int, int]]) -> Outputs:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vidbench.errors import InputError
+from vidbench.errors import InputError, first_problem
 from vidbench.files import write_text
 
 SCHEMA_VERSION = 2
@@ -205,9 +205,8 @@ def read_result(path: Path) -> Result:
     try:
         return Result.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"]) or "the document"
-        raise InputError(f"The result file {path} is not valid at '{place}': {problem['msg']}.") from None
+        place, what = first_problem(error)
+        raise InputError(f"The result file {path} is not valid at '{place}': {what}.") from None
 
 
 def json_schema() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Literal
 from vidbench.data import ClipDataset, open_evaluation, open_reference, reads_folder
 from vidbench.distributed import Ranks, choose_device
 from vidbench.errors import InputError
-from vidbench.frame_scores import FrameComparison, compare_frames
+from vidbench.frame_comparison import FrameComparison, compare_frames
 from vidbench.progress import Progress
 from vidbench.reference_import import (
     AbsentClips,

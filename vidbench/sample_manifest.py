@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from vidbench.errors import InputError
+from vidbench.errors import InputError, first_problem
 
 MANIFEST_NAME = "manifest.json"
 FORMAT_NAME: Final = "vidbench-samples"
@@ -105,10 +105,8 @@ def read_manifest(path: Path) -> SamplesManifest:
     except OSError as error:
         raise InputError(f"The manifest '{path}' cannot be read ({error.strerror}); check the folder.") from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = " ".join(f"{where}: {first['msg']}".removeprefix(": ").split())
+        place, what = first_problem(error)
         raise InputError(
-            f"The manifest '{path}' is not one of {FORMAT_NAME} version {FORMAT_VERSION} ({what}); write the samples "
+            f"The manifest '{path}' is not one of {FORMAT_NAME} version {FORMAT_VERSION} ({place}: {what}); write the samples "
             "again or correct it."
         ) from error

@@ -156,11 +156,16 @@ class DVDGAN(VideoModel):
     @classmethod
     def train(cls, request: TrainRequest) -> Path:
         """Train (or go on training); see `dvdgan.train.train`."""
+        import torch
+
         from dvdgan.config import MODELS
         from dvdgan.train import train
 
+        def as_model(generator: Generator, settings: Settings) -> VideoModel:
+            return cls(generator, settings, request.task, torch.device(request.device), "")
+
         cls.check_task(request.task)
-        return train(request, MODELS[cls.name])
+        return train(request, MODELS[cls.name], as_model)
 
 
 class DVDGANv1(DVDGAN):

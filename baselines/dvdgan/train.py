@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +17,23 @@ from dvdgan import checkpoint
 from dvdgan.config import AUTO, DEFAULT_STEPS, Settings, parse_settings, resolve, resume_settings
 from dvdgan.generator import Generator, make_sampler
 from dvdgan.journal import Journal, device_name, versions
-from dvdgan.model import DVDGAN
 from dvdgan.parallel import World
 from dvdgan.prefetch import Prefetch
 from dvdgan.sheet import write_sheet
 from dvdgan.update import Networks, compute_dtype
-from vidbench.models import InputError, TrainRequest
+from vidbench.models import InputError, TrainRequest, VideoModel
 
 
-def train(request: TrainRequest, base: Settings | None = None) -> Path:
-    """Train, or go on with the training found in the output folder; `base` are the settings that the model starts from.
+def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, Settings], VideoModel]) -> Path:
+    """Train, or go on with the training found in the output folder.
 
     Stopping and resuming gives the same weights as an unbroken run: bit for bit on the CPU in one process, up to the
     order of floating-point sums on a GPU or with another number of processes.
+
+    Args:
+        request: what to learn, from which clips, and where to write.
+        base: the settings that the model starts from.
+        as_model: makes of the averaged generator the model that `TrainRequest.measure` is called with.
 
     Returns:
         The sampling checkpoint, ``generator.safetensors`` in the output folder.
@@ -62,7 +67,7 @@ def train(request: TrainRequest, base: Settings | None = None) -> Path:
     if stored:
         networks.restore(stored.tensors())
     journal = Journal(request.output, settings.tensorboard, world.is_main)
-    run = _Run(request, settings, networks, device, total, world, journal)
+    run = _Run(request, settings, networks, device, total, world, journal, as_model)
     if given.batch_size == AUTO:
         request.say(f"batch_size=auto is {settings.batch_size} clips on {device.type}")
     deadline = math.inf if settings.max_minutes is None else started + 60 * settings.max_minutes
@@ -88,9 +93,11 @@ class _Run:
         total: int,
         world: World,
         journal: Journal,
+        as_model: Callable[[Generator, Settings], VideoModel],
     ) -> None:
         self._request, self._settings, self._networks = request, settings, networks
         self._device, self._total, self._world, self._journal = device, total, world, journal
+        self._as_model = as_model
         self._pending: list[torch.Tensor] = []
         self._since, self._rate = (0, time.monotonic()), ""
         self._diverged_since: int | None = None
@@ -249,6 +256,6 @@ class _Run:
         """Metrics of the averaged generator, as a line of their own."""
         if self._world.is_main:
             request = self._request
-            model = DVDGAN(self._sampler(step), self._settings, request.task, self._device, "")
+            model = self._as_model(self._sampler(step), self._settings)
             metrics = {name: float(value) for name, value in request.measure(model).items()}
             self._journal.write({"event": "metrics", "step": step, "metrics": metrics})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -110,15 +110,11 @@ def _measure_features(
 def _compare_frames(
     definition: MetricDefinition, true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any]
 ) -> Estimate:
-    from vidmetrics.estimation import Estimate
-    from vidmetrics.frames import psnr_frames, ssim_frames
-    from vidmetrics.intervals import cut, mean_interval
+    from vidmetrics.frames import estimate_mean, psnr_frames, ssim_frames
 
     score_frames = psnr_frames if definition.statistic == "psnr" else ssim_frames
     scores_N = score_frames(true_NTHWC, predicted_NTHWC).mean(axis=1)
-    interval = mean_interval(scores_N) if np.isfinite(scores_N).all() else None
-    highest = np.inf if definition.statistic == "psnr" else 1.0
-    return Estimate(float(scores_N.mean()), cut(interval, highest=highest), len(scores_N), len(scores_N))
+    return estimate_mean(definition.statistic, scores_N, len(scores_N))
 
 
 def _at_once(clips: Clips | None) -> npt.NDArray[Any]:
@@ -153,78 +149,37 @@ def _batches(clips: Clips) -> Iterator[npt.NDArray[Any]]:
         yield from (clips[start : start + _BATCH] for start in range(0, len(clips), _BATCH))
 
 
-def fvd(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
-    """Return the Fréchet Video Distance, metric ``fvd``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
-    return measure("fvd", real_clips, generated_clips, device=device).value
+class _Comparing(Protocol):
+    def __call__(self, real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float: ...
 
 
-def fvd_styleganv(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
-    """Return the metric ``fvd-styleganv``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
-    return measure("fvd-styleganv", real_clips, generated_clips, device=device).value
+class _Alone(Protocol):
+    def __call__(self, generated_clips: Clips, *, device: str = "cpu") -> float: ...
 
 
-def fvd_videogpt(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
-    """Return the metric ``fvd-videogpt``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
-    return measure("fvd-videogpt", real_clips, generated_clips, device=device).value
-
-
-def fvd_magvit(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
-    """Return the metric ``fvd-magvit``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
-    return measure("fvd-magvit", real_clips, generated_clips, device=device).value
-
-
-def fvd_cdfvd(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
-    """Return the metric ``fvd-cdfvd``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
-    return measure("fvd-cdfvd", real_clips, generated_clips, device=device).value
-
-
-def fid_i3d_k600(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
-    """Return the metric ``fid-i3d-k600``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
-    return measure("fid-i3d-k600", real_clips, generated_clips, device=device).value
-
-
-def is_i3d_k600(generated_clips: Clips, *, device: str = "cpu") -> float:
-    """Return the metric ``is-i3d-k600``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
-    return measure("is-i3d-k600", None, generated_clips, device=device).value
-
-
-def fvd_shapes(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
-    """Return the metric ``fvd-shapes``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
-    return measure("fvd-shapes", real_clips, generated_clips, device=device).value
-
-
-def fid_shapes(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
-    """Return the metric ``fid-shapes``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
-    return measure("fid-shapes", real_clips, generated_clips, device=device).value
-
-
-def is_shapes(generated_clips: Clips, *, device: str = "cpu") -> float:
-    """Return the metric ``is-shapes``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
-    return measure("is-shapes", None, generated_clips, device=device).value
-
-
-def _comparing(metric: str) -> Callable[..., float]:
+def _comparing(metric: str) -> _Comparing:
     """Return the one-call function of a metric that compares with real clips."""
 
     def function(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
         return measure(metric, real_clips, generated_clips, device=device).value
 
-    return _named(function, metric)
+    _name(function, metric)
+    return function
 
 
-def _alone(metric: str) -> Callable[..., float]:
+def _alone(metric: str) -> _Alone:
     """Return the one-call function of a metric that looks at generated clips alone."""
 
     def function(generated_clips: Clips, *, device: str = "cpu") -> float:
         return measure(metric, None, generated_clips, device=device).value
 
-    return _named(function, metric)
+    _name(function, metric)
+    return function
 
 
-def _named(function: Callable[..., float], metric: str) -> Callable[..., float]:
+def _name(function: Callable[..., float], metric: str) -> None:
     function.__name__ = function.__qualname__ = metric.replace("-", "_") + "_" * (metric == "is")
     function.__doc__ = f"Return the metric ``{metric}``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."
-    return function
 
 
 coverage = _comparing("coverage")
@@ -233,11 +188,21 @@ density = _comparing("density")
 density_shapes = _comparing("density-shapes")
 fid = _comparing("fid")
 fid_c3d_ucf101 = _comparing("fid-c3d-ucf101")
+fid_i3d_k600 = _comparing("fid-i3d-k600")
 fid_inf = _comparing("fid-inf")
+fid_shapes = _comparing("fid-shapes")
+fvd = _comparing("fvd")
+fvd_cdfvd = _comparing("fvd-cdfvd")
 fvd_inf = _comparing("fvd-inf")
 fvd_inf_shapes = _comparing("fvd-inf-shapes")
+fvd_magvit = _comparing("fvd-magvit")
+fvd_shapes = _comparing("fvd-shapes")
+fvd_styleganv = _comparing("fvd-styleganv")
+fvd_videogpt = _comparing("fvd-videogpt")
 is_ = _alone("is")  # `is` is a word of the language
 is_c3d_ucf101 = _alone("is-c3d-ucf101")
+is_i3d_k600 = _alone("is-i3d-k600")
+is_shapes = _alone("is-shapes")
 kid = _comparing("kid")
 kvd = _comparing("kvd")
 kvd_shapes = _comparing("kvd-shapes")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -9,9 +11,22 @@ import sys
 import numpy as np
 import pytest
 
+from vidbench.cli import main
+
 
 def run(*arguments, cwd):
-    """Run `vidbench` as a user does; returns the finished process."""
+    """Run `vidbench` in a folder, in this process, which has imported everything; returns what a process would leave."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        patch.chdir(cwd)
+        patch.setattr(sys, "argv", ["vidbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return subprocess.CompletedProcess(arguments, ended.value.code, out.getvalue(), err.getvalue())
+
+
+def run_process(*arguments, cwd):
+    """The same as a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "vidbench", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, timeout=300
     )
@@ -143,7 +158,7 @@ def test_a_checkpoint_of_another_model(tmp_path):
 
     save_file({"weight": np.zeros(3, np.float32)}, tmp_path / "other.safetensors")
     command = ("evaluate", "--model", "dvdgan:other.safetensors", "--task", "shapes-gen", "--output", "out")
-    assert_refused(run(*command, cwd=tmp_path), "other.safetensors")
+    assert_refused(run_process(*command, cwd=tmp_path), "other.safetensors")
     assert not (tmp_path / "out").exists()
 
 
@@ -183,8 +198,9 @@ def test_an_output_that_cannot_be_a_folder(tmp_path, command):
 
 
 def test_json_commands_print_one_document(tmp_path):
-    for command in (("tasks", "list"), ("tasks", "show", "shapes-gen"), ("models", "list"), ("doctor",)):
-        done = run(*command, "--json", cwd=tmp_path)
+    listing = (("tasks", "list"), ("tasks", "show", "shapes-gen"), ("models", "list"))
+    for start, command in (*((run, command) for command in listing), (run_process, ("doctor",))):
+        done = start(*command, "--json", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
         json.loads(done.stdout)

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from vidbench.data.decode import count_frames, decode_frames, is_lossless, iterate_frames
+from vidbench.data.decode import decode_frames, decoding, is_lossless, iterate_frames
 from vidbench.data.images import crop_window, fit_frames
 from vidbench.errors import InputError
 
@@ -23,6 +23,11 @@ def numbered(count: int, height: int = 32, width: int = 48) -> np.ndarray:
     frames = np.random.default_rng(7).integers(0, 200, (count, height, width, 3), dtype=np.uint8)
     frames[:, 0, 0] = np.arange(count, dtype=np.uint8)[:, None]
     return frames
+
+
+def count_frames(path: Path) -> int:
+    with decoding(path) as video:
+        return sum(1 for _ in video.frames)
 
 
 def write_video(path, frames, codec="ffv1", pix_fmt="bgr0", options=None, times=None) -> None:

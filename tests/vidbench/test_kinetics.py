@@ -10,10 +10,11 @@ import av
 import numpy as np
 import pytest
 
-from vidbench.data.clips import clip_draws
+from vidbench.data.clips import start_draw
 from vidbench.data.decode import decode_frames
-from vidbench.data.kinetics import KineticsDataset
+from vidbench.data.kinetics_layout import find_kinetics
 from vidbench.data.video_training import VideoTrainingClips, _refuse_too_large
+from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
 from vidbench.tasks import load_task
 from vidbench.tasks.schema import ClipSpec
@@ -67,11 +68,15 @@ def root(template, tmp_path) -> Path:
     return Path(shutil.copytree(template, tmp_path / "data"))
 
 
-def read_all(dataset: KineticsDataset) -> np.ndarray:
+def open_kinetics(root: Path, split: str, clips: ClipSpec) -> VideoDataset:
+    return VideoDataset(find_kinetics(root, split), clips)
+
+
+def read_all(dataset: VideoDataset) -> np.ndarray:
     return dataset.read(np.arange(dataset.num_clips))
 
 
-def by_video(dataset: KineticsDataset) -> dict[int, list[int]]:
+def by_video(dataset: VideoDataset) -> dict[int, list[int]]:
     """Red value of the video to the green values of the first frames of its clips, in plan order."""
     clips = read_all(dataset)
     starts: dict[int, list[int]] = {}
@@ -81,7 +86,7 @@ def by_video(dataset: KineticsDataset) -> dict[int, list[int]]:
 
 
 def test_clips_are_the_frames_of_the_plan(root):
-    dataset = KineticsDataset(root, "train", CLIPS)
+    dataset = open_kinetics(root, "train", CLIPS)
     assert dataset.class_names == ("NA", "abseiling", "yoga", "zumba")
     assert (dataset.num_clips, dataset.coverage, dataset.missing) == (18, 1.0, ())
     clips = read_all(dataset)
@@ -92,15 +97,15 @@ def test_clips_are_the_frames_of_the_plan(root):
     numbers = clips[:, 0, 0, 0, 0] // 10
     np.testing.assert_array_equal(dataset.labels, [dataset.class_names.index(LABELS[number]) for number in numbers])
     for number, (_, name) in enumerate(rows("train")):
-        draws = clip_draws([f"{name}_{number:06d}_{number + 10:06d}"], 5, 3)[0].tolist()
+        draws = [start_draw(f"{name}_{number:06d}_{number + 10:06d}", 5, window) for window in range(3)]
         expected = [draw * (12 + number - SPAN + 1) // 2**64 for draw in draws]
         assert by_video(dataset)[10 * number] == expected
         np.testing.assert_array_equal(dataset.starts(number), expected)
 
 
 def test_reading_does_not_depend_on_order_or_batches(root):
-    clips = read_all(KineticsDataset(root, "train", CLIPS))
-    dataset = KineticsDataset(root, "train", CLIPS)
+    clips = read_all(open_kinetics(root, "train", CLIPS))
+    dataset = open_kinetics(root, "train", CLIPS)
     indices = np.random.default_rng(0).permutation(18)
     for part in np.array_split(indices, 5):
         np.testing.assert_array_equal(dataset.read(part), clips[part])
@@ -111,19 +116,19 @@ def test_reading_does_not_depend_on_order_or_batches(root):
 
 
 def test_reading_is_the_same_when_nothing_fits_into_the_cache(root, monkeypatch):
-    clips = read_all(KineticsDataset(root, "train", CLIPS))
+    clips = read_all(open_kinetics(root, "train", CLIPS))
     monkeypatch.setattr("vidbench.data.videos._CACHE_BYTES", 2 * clips[0].nbytes)
-    dataset = KineticsDataset(root, "train", CLIPS)
+    dataset = open_kinetics(root, "train", CLIPS)
     np.testing.assert_array_equal(read_all(dataset), clips)
     assert len(dataset._cache) <= 2
 
 
 def test_a_missing_video_takes_its_clips_away_and_moves_no_other(root):
-    whole = KineticsDataset(root, "train", CLIPS)
+    whole = open_kinetics(root, "train", CLIPS)
     clips = read_all(whole)
     gone = root / "train" / "zumba" / "-train000003_000003_000013.mp4"
     gone.unlink()
-    part = KineticsDataset(root, "train", CLIPS)
+    part = open_kinetics(root, "train", CLIPS)
     assert part.coverage == pytest.approx(5 / 6)
     assert part.missing == (gone.stem,)
     assert part.class_names == whole.class_names
@@ -133,7 +138,7 @@ def test_a_missing_video_takes_its_clips_away_and_moves_no_other(root):
 
 
 def test_flat_folders_other_suffixes_and_macos_litter(root):
-    whole = KineticsDataset(root, "train", CLIPS)
+    whole = open_kinetics(root, "train", CLIPS)
     clips, identity = read_all(whole), whole.identity_sha256
     for path in sorted((root / "train").glob("*/*.mp4")):
         shutil.move(path, root / "train" / path.name)
@@ -142,13 +147,13 @@ def test_flat_folders_other_suffixes_and_macos_litter(root):
     (root / "train" / "unlisted_000000_000010.mp4").touch()
     renamed = root / "train" / "-train000001_000001_000011.mp4"
     renamed.rename(renamed.with_suffix(".MP4"))
-    flat = KineticsDataset(root, "train", CLIPS)
+    flat = open_kinetics(root, "train", CLIPS)
     assert (flat.coverage, flat.identity_sha256) == (1.0, identity)
     np.testing.assert_array_equal(read_all(flat), clips)
 
 
 def test_identity_follows_bytes_and_plan_and_nothing_else(root, tmp_path):
-    identity = KineticsDataset(root, "train", CLIPS).identity_sha256
+    identity = open_kinetics(root, "train", CLIPS).identity_sha256
     moved = tmp_path / "elsewhere"
     shutil.copytree(root, moved, copy_function=shutil.copyfile)
     entries = rows("train")
@@ -157,16 +162,16 @@ def test_identity_follows_bytes_and_plan_and_nothing_else(root, tmp_path):
     for path in (moved / "train").glob("*/*.mp4"):
         os.utime(path, (1, 1))
         path.rename(moved / "train" / path.name)
-    shuffled = KineticsDataset(moved, "train", CLIPS)
+    shuffled = open_kinetics(moved, "train", CLIPS)
     assert shuffled.identity_sha256 == identity
-    np.testing.assert_array_equal(read_all(shuffled), read_all(KineticsDataset(root, "train", CLIPS)))
+    np.testing.assert_array_equal(read_all(shuffled), read_all(open_kinetics(root, "train", CLIPS)))
 
     for change in ({"seed": 6}, {"stride": 1}, {"clips_per_video": 2}, {"resize": "pil-box"}):
-        assert KineticsDataset(root, "train", CLIPS.model_copy(update=change)).identity_sha256 != identity
+        assert open_kinetics(root, "train", CLIPS.model_copy(update=change)).identity_sha256 != identity
     context = CLIPS.model_copy(update={"context_frames": 2})
-    assert KineticsDataset(root, "train", context).identity_sha256 == identity
+    assert open_kinetics(root, "train", context).identity_sha256 == identity
     write_video(root / "train" / "NA" / f"{entries[5][1]}_000005_000015.mp4", 51, 17)
-    assert KineticsDataset(root, "train", CLIPS).identity_sha256 != identity
+    assert open_kinetics(root, "train", CLIPS).identity_sha256 != identity
 
 
 def test_class_numbers_are_those_of_all_lists_together(root):
@@ -174,18 +179,18 @@ def test_class_numbers_are_those_of_all_lists_together(root):
     for number in range(2):
         write_video(root / "val" / f"val0000000{number}_{number:06d}_{number + 10:06d}.mp4", number)
     (root / "annotations" / "test.csv").write_text("youtube_id,time_start,time_end,split\nabc,0,10,test\n")
-    train, val = (KineticsDataset(root, split, CLIPS) for split in ("train", "val"))
+    train, val = (open_kinetics(root, split, CLIPS) for split in ("train", "val"))
     assert train.class_names == val.class_names == ("NA", "abseiling", "baking", "yoga", "zumba")
     assert sorted(set(val.labels.tolist())) == [2, 4]
 
 
 def test_without_lists_the_class_folders_are_the_list(root):
-    whole = KineticsDataset(root, "train", CLIPS)
+    whole = open_kinetics(root, "train", CLIPS)
     clips = read_all(whole)
     shutil.rmtree(root / "annotations")
     write_video(root / "test" / "baking" / "other_000000_000010.mp4", 200)
     (root / "empty").mkdir()
-    dataset = KineticsDataset(root, "train", CLIPS)
+    dataset = open_kinetics(root, "train", CLIPS)
     assert dataset.class_names == ("NA", "abseiling", "baking", "yoga", "zumba")
     assert dataset.coverage == 1.0
     np.testing.assert_array_equal(read_all(dataset), clips)
@@ -203,16 +208,16 @@ def refusal(function, *, names: tuple[str, ...]) -> None:
 
 
 def test_folders_that_cannot_be_used_say_what_to_do(root, tmp_path):
-    refusal(lambda: KineticsDataset(tmp_path / "none", "train", CLIPS), names=("none", "--data"))
-    refusal(lambda: KineticsDataset(root, "val", CLIPS), names=("'val'", "'train'", "--data"))
+    refusal(lambda: open_kinetics(tmp_path / "none", "train", CLIPS), names=("none", "--data"))
+    refusal(lambda: open_kinetics(root, "val", CLIPS), names=("'val'", "'train'", "--data"))
     (root / "val").mkdir()
-    refusal(lambda: KineticsDataset(root, "val", CLIPS), names=("val", "no videos"))
+    refusal(lambda: open_kinetics(root, "val", CLIPS), names=("val", "no videos"))
     write_video(root / "val" / "x_000000_000010.mp4", 0, 8)
-    refusal(lambda: KineticsDataset(root, "val", CLIPS), names=("val.csv", "train.csv"))
+    refusal(lambda: open_kinetics(root, "val", CLIPS), names=("val.csv", "train.csv"))
     write_list(root, "val", [("yoga", "abc")])
-    refusal(lambda: KineticsDataset(root, "val", CLIPS), names=("None of the 1", "val.csv", "abc_000000_000010.mp4"))
+    refusal(lambda: open_kinetics(root, "val", CLIPS), names=("None of the 1", "val.csv", "abc_000000_000010.mp4"))
     shutil.rmtree(root / "annotations")
-    refusal(lambda: KineticsDataset(root, "val", CLIPS), names=("x_000000_000010.mp4", "val.csv"))
+    refusal(lambda: open_kinetics(root, "val", CLIPS), names=("x_000000_000010.mp4", "val.csv"))
 
 
 @pytest.mark.parametrize(
@@ -230,48 +235,48 @@ def test_folders_that_cannot_be_used_say_what_to_do(root, tmp_path):
 )
 def test_lists_that_cannot_be_used_name_the_place(root, text, names):
     (root / "annotations" / "train.csv").write_text(text)
-    refusal(lambda: KineticsDataset(root, "train", CLIPS), names=("train.csv", *names))
+    refusal(lambda: open_kinetics(root, "train", CLIPS), names=("train.csv", *names))
 
 
 def test_a_video_found_twice_is_refused(root):
     name = "-train000001_000001_000011"
     write_video(root / "train" / "zumba" / f"{name}.mkv", 0)
-    refusal(lambda: KineticsDataset(root, "train", CLIPS), names=(name, ".mkv", ".mp4", "keep one"))
+    refusal(lambda: open_kinetics(root, "train", CLIPS), names=(name, ".mkv", ".mp4", "keep one"))
 
 
 def test_videos_that_cannot_be_used_are_named_when_read(root):
     path = root / "train" / "yoga" / "-train000000_000000_000010.mp4"
     write_video(path, 0, SPAN - 1)
-    dataset = KineticsDataset(root, "train", CLIPS)
+    dataset = open_kinetics(root, "train", CLIPS)
     refusal(lambda: read_all(dataset), names=(path.name, "6", "7"))
-    refusal(lambda: VideoTrainingClips(KineticsDataset(root, "train", CLIPS), seed=0), names=(path.name, "6", "7"))
+    refusal(lambda: VideoTrainingClips(open_kinetics(root, "train", CLIPS), seed=0), names=(path.name, "6", "7"))
     path.write_bytes(b"broken")
-    refusal(lambda: read_all(KineticsDataset(root, "train", CLIPS)), names=(path.name, "cannot be decoded"))
+    refusal(lambda: read_all(open_kinetics(root, "train", CLIPS)), names=(path.name, "cannot be decoded"))
     write_video(path, 0, 20, size=24)
-    refusal(lambda: read_all(KineticsDataset(root, "train", CLIPS)), names=(path.name, "24x24", "16x16"))
+    refusal(lambda: read_all(open_kinetics(root, "train", CLIPS)), names=(path.name, "24x24", "16x16"))
     fitted = CLIPS.model_copy(update={"resize": "pil-box"})
-    assert read_all(KineticsDataset(root, "train", fitted)).shape == (18, 4, 16, 16, 3)
+    assert read_all(open_kinetics(root, "train", fitted)).shape == (18, 4, 16, 16, 3)
 
 
 def test_training_draws_are_a_function_of_seed_and_step(root):
-    training = VideoTrainingClips(KineticsDataset(root, "train", CLIPS), seed=1)
+    training = VideoTrainingClips(open_kinetics(root, "train", CLIPS), seed=1)
     assert training.num_videos == 6
     clips, labels = training.draw(3, 64)
     assert clips.shape == (64, 4, 16, 16, 3)
     assert clips.dtype == np.uint8
-    again, labels_again = VideoTrainingClips(KineticsDataset(root, "train", CLIPS), seed=1).draw(3, 64)
+    again, labels_again = VideoTrainingClips(open_kinetics(root, "train", CLIPS), seed=1).draw(3, 64)
     np.testing.assert_array_equal(clips, again)
     np.testing.assert_array_equal(labels, labels_again)
     np.testing.assert_array_equal(training.draw(3, 8)[0], clips[:8])
     assert (training.draw(4, 64)[0] != clips).any()
-    assert (VideoTrainingClips(KineticsDataset(root, "train", CLIPS), seed=2).draw(3, 64)[0] != clips).any()
+    assert (VideoTrainingClips(open_kinetics(root, "train", CLIPS), seed=2).draw(3, 64)[0] != clips).any()
 
 
 def test_training_reaches_every_start_of_every_video_alike(root):
-    clips, labels = VideoTrainingClips(KineticsDataset(root, "train", CLIPS), seed=0).draw(0, 12000)
+    clips, labels = VideoTrainingClips(open_kinetics(root, "train", CLIPS), seed=0).draw(0, 12000)
     np.testing.assert_array_equal(np.diff(clips[:, :, 0, 0, 1].astype(int), axis=1), 2)
     numbers = clips[:, 0, 0, 0, 0] // 10
-    names = KineticsDataset(root, "train", CLIPS).class_names
+    names = open_kinetics(root, "train", CLIPS).class_names
     np.testing.assert_array_equal(labels, [names.index(LABELS[number]) for number in numbers])
     for number in range(6):
         starts = clips[numbers == number, 0, 0, 0, 1]
@@ -293,11 +298,11 @@ def test_the_small_real_data_set_under_its_example_task():
     task = load_task(str(Path(__file__).parents[2] / "examples" / "tasks" / "weizmann.toml")).task
     assert (task.evaluation.num_samples, task.reference.num_clips) == (128, "all")
     clips = task.clips
-    test = KineticsDataset(SHARED / "weizmann", "test", clips)
+    test = open_kinetics(SHARED / "weizmann", "test", clips)
     assert test.class_names == ("bending", "jumping jacks", "waving one hand", "waving two hands")
     assert (test.num_clips, test.coverage) == (128, 1.0)
     np.testing.assert_array_equal(np.bincount(test.labels), [32, 32, 32, 32])
-    assert KineticsDataset(SHARED / "weizmann", "train", clips).num_clips == 448
+    assert open_kinetics(SHARED / "weizmann", "train", clips).num_clips == 448
     batch = test.read(np.arange(16))
     path, start = test.videos[test._video_of[3]].path, test.starts(int(test._video_of[3]))[test._number_of[3]]
     np.testing.assert_array_equal(batch[3], decode_frames(path)[start : start + 12])
@@ -310,8 +315,8 @@ def test_a_real_kinetics_clip_is_cropped_and_resized(tmp_path):
     folder.mkdir(parents=True)
     shutil.copyfile(SHARED / "clips" / "kinetics_flipping_a_pancake.mkv", folder / "abc_000000_000010.mkv")
     clips = ClipSpec(num_frames=5, stride=2, height=64, width=64, resize="pil-lanczos", crop="center")
-    clip = KineticsDataset(tmp_path, "val", clips).read(np.array([0]))[0]
-    start = KineticsDataset(tmp_path, "val", clips).starts(0)[0]
+    clip = open_kinetics(tmp_path, "val", clips).read(np.array([0]))[0]
+    start = open_kinetics(tmp_path, "val", clips).starts(0)[0]
     full = decode_frames(folder / "abc_000000_000010.mkv", start + 2 * np.arange(5))
     # 240 pixels become 64, so columns 24 to 40 are the source's 90 to 150 after the crop.
     square = full[:, 90:150, 93 + 90 : 93 + 150].mean((1, 2))

@@ -19,10 +19,11 @@ import pytest
 
 from vidbench.data import parallel
 from vidbench.data.decode import decode_frames
-from vidbench.data.kinetics import KineticsDataset
+from vidbench.data.kinetics_layout import find_kinetics
 from vidbench.data.listing import VideoFile
 from vidbench.data.probe import examine_video
 from vidbench.data.scan import scan_folder
+from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
 from vidbench.progress import Progress
 from vidbench.tasks import load_task
@@ -116,7 +117,7 @@ def test_the_manifest_holds_what_the_task_reads(root):
     written = rows(outcome.output / "manifest.csv")
     assert [row["sha256"] for row in written] == [video["sha256"] for video in manifest["videos"]]
     # The digest is that of the bytes which the data set of the task gives, clip after clip.
-    dataset = KineticsDataset(root, "val", CLIPS)
+    dataset = VideoDataset(find_kinetics(root, "val"), CLIPS)
     for position, video in enumerate(dataset.videos):
         own = np.flatnonzero(dataset._video_of == position)
         expected = sha256(dataset.read(own[np.argsort(dataset._number_of[own])]).tobytes()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import av
 import numpy as np
@@ -24,6 +25,7 @@ from vidbench.reference_export import export_statistics
 from vidbench.reference_file import Provenance, tensors_sha256
 from vidbench.run import Options
 from vidbench.tasks import load_task
+from vidmetrics.home import home
 
 QUIET = Progress(enabled=False)
 CLASSES = ("bend", "wave")
@@ -54,19 +56,27 @@ def task(small_task):
     return small_task
 
 
-@pytest.fixture
-def data(tmp_path):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder whose ``data`` are the videos, and whose ``real.safetensors`` the first test to ask for it writes."""
+    folder = tmp_path_factory.mktemp("made")
     for number in range(16):
         split, label = ("train", "test")[number % 2], CLASSES[number // 2 % 2]
-        write_video(tmp_path / "data" / split / label / f"id{number:09d}_000000_000002.mkv", number)
-    return tmp_path / "data"
+        write_video(folder / "data" / split / label / f"id{number:09d}_000000_000002.mkv", number)
+    return folder
 
 
 @pytest.fixture
-def statistics(task, data, plugin):
-    path = plugin / "real.safetensors"
-    export_statistics(str(task), path, Options(data=data), True, QUIET)
-    return path
+def data(made, tmp_path):
+    return Path(shutil.copytree(made / "data", tmp_path / "data"))
+
+
+@pytest.fixture
+def statistics(made, task, data, plugin):
+    path = made / "real.safetensors"
+    if not path.exists():
+        export_statistics(str(task), path, Options(data=data), True, QUIET)
+    return Path(shutil.copyfile(path, plugin / "real.safetensors"))
 
 
 def comparable(result):
@@ -177,6 +187,13 @@ def test_the_command_writes_the_same_bytes_every_time_and_replaces_nothing(task,
     assert json.loads(done.stdout)["sha256"] == file_sha256(statistics) == file_sha256(plugin / "again.safetensors")
     with pytest.raises(InputError, match="exists already"):
         export_statistics(str(task), statistics, Options(data=data), True, QUIET)
+
+
+def test_where_the_file_cannot_be_is_said_before_anything_is_measured(task, data, plugin):
+    (plugin / "taken").write_text("a file")
+    with pytest.raises(FileExistsError, match="taken"):
+        export_statistics(str(task), plugin / "taken" / "real.safetensors", Options(data=data), True, QUIET)
+    assert not list(home().rglob("features-*"))
 
 
 def test_without_bounds_the_ceiling_alone_is_known(task, data, plugin):

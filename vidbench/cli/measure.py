@@ -13,7 +13,7 @@ from vidbench.errors import InputError
 from vidbench.progress import Progress
 
 if TYPE_CHECKING:
-    from vidbench.measuring import Measurement
+    from vidbench.measurement import Measurement
 
 
 @click.command("measure")

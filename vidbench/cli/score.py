@@ -40,14 +40,9 @@ def command(
     """
     from vidbench.cli.table import print_result
     from vidbench.evaluation import score_samples
-    from vidbench.leaderboard.neighbours import neighbour_lines
     from vidbench.run import Options
-    from vidbench.tasks import load_task
 
     chosen = Options(data, output, num_samples, batch_size, device, precision, reference=reference)
     result, folder = score_samples(samples, task, chosen, Progress())
     if ranks_from_environment().is_main:
-        protocol = load_task(task).task
-        print_result(result, protocol, folder, as_json)
-        if not as_json:
-            click.echo("\n".join(["", *neighbour_lines(result, protocol)]))
+        print_result(result, task, folder, as_json)

@@ -10,14 +10,17 @@ from rich.table import Table
 
 from vidbench.cli.result_lines import result_lines
 from vidbench.results import MetricRecord, Result
-from vidbench.tasks import Task
+from vidbench.tasks import Task, load_task
 
 
-def print_result(result: Result, task: Task, output: Path, as_json: bool) -> None:
-    """Print a result for people, or exactly one JSON document."""
+def print_result(result: Result, task_name: str, output: Path, as_json: bool) -> None:
+    """Print a result for people, with its neighbours in the leaderboard, or exactly one JSON document."""
+    from vidbench.leaderboard.neighbours import neighbour_lines
+
     if as_json:
         click.echo(result.to_json())
         return
+    task = load_task(task_name).task
     console = Console()
     if not console.is_terminal:
         # A pipe has no width of its own; wrapping a number would change it for whoever parses it.
@@ -27,6 +30,7 @@ def print_result(result: Result, task: Task, output: Path, as_json: bool) -> Non
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     for line in _status(result, output):
         console.print(line, highlight=False, soft_wrap=True)
+    click.echo("\n".join(["", *neighbour_lines(result, task)]))
 
 
 def _table(result: Result, task: Task) -> Table:

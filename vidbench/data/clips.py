@@ -29,19 +29,15 @@ def clip_span(num_frames: int, stride: int) -> int:
     return (num_frames - 1) * stride + 1
 
 
-def clip_draws(video_ids: Sequence[str], seed: int, clips_per_video: int) -> np.ndarray:
-    """Draw one uniform 64-bit number per clip.
+def start_draw(video_id: str, seed: int, window: int) -> int:
+    """Draw the uniform 64-bit number that decides where a clip starts; of its own video alone.
 
     Args:
-        video_ids: official names of the videos.
+        video_id: official name of the video.
         seed: the task's seed of the clip plan.
-        clips_per_video: clips drawn from each video.
-
-    Returns:
-        uint64 ``[len(video_ids), clips_per_video]``; row v depends on ``video_ids[v]`` and the seed alone.
+        window: number of the clip among those of the video.
     """
-    draws = [[_draw("start", seed, clip, name) for clip in range(clips_per_video)] for name in video_ids]
-    return np.array(draws, dtype=np.uint64).reshape(len(video_ids), clips_per_video)
+    return _draw("start", seed, window, video_id)
 
 
 def plan_order(video_ids: Sequence[str], seed: int, clips_per_video: int) -> np.ndarray:
@@ -65,7 +61,7 @@ def clip_start(draw: int, num_available: int, span: int, source: str) -> int:
     """Turn a draw into the first frame of a clip: ``floor(draw * starts / 2**64)``, in integer arithmetic.
 
     Args:
-        draw: a number from `clip_draws`.
+        draw: a number from `start_draw`.
         num_available: frames that the video has.
         span: frames that the clip covers, see `clip_span`.
         source: the video's file, for an error.
@@ -176,7 +172,7 @@ def window_start(clips: ClipSpec, number: int, video_id: str, num_available: int
                 f"each of exactly {clips.starts_per_video}; remove the file or check that it is the published one."
             )
         return window
-    return clip_start(_draw("start", clips.seed, window, video_id), num_available, span, source)
+    return clip_start(start_draw(video_id, clips.seed, window), num_available, span, source)
 
 
 def crop_of_clip(clips: ClipSpec, number: int) -> str:

@@ -96,16 +96,6 @@ def iterate_frames(path: Path, frame_indices: np.ndarray | None = None) -> Itera
         )
 
 
-def count_frames(path: Path) -> int:
-    """Count the frames of a video by decoding it: containers lie about their length.
-
-    Raises:
-        InputError: as `decode_frames`.
-    """
-    with decoding(path) as video:
-        return sum(1 for _ in video.frames)
-
-
 def is_lossless(path: Path) -> bool:
     """Tell from a file's header whether its codec certainly kept 8-bit RGB pixels as they were given.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -17,11 +17,14 @@ from vidbench.data.listing import FrameSource, Listing, VideoFile
 from vidbench.data.probe import VideoFacts, examine_video, refuse_truncated
 from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
-from vidbench.tasks.schema import ClipSpec
+from vidbench.tasks.schema import ClipSpec, Task
 
 Problem = Literal[
     "unreadable", "truncated", "no video stream", "too short", "wrong duration", "wrong size", "duplicated"
 ]
+FindingKey: TypeAlias = tuple[str, str, str, int, int]
+"""Split, official name, file, its size and its date in nanoseconds: what decides what is found."""
+
 # Cutting without re-encoding moves an end by the distance of key frames.
 _SECONDS_OFF = 1.0
 
@@ -51,9 +54,29 @@ class Subject:
     file_time: int
 
     @property
-    def key(self) -> tuple[str, str, str, int, int]:
+    def key(self) -> FindingKey:
         """What decides the outcome; a finding is reused under the same key."""
         return (self.split, self.video_id, str(self.source.path), self.file_bytes, self.file_time)
+
+
+def subjects_of(split: str, listing: Listing, task: Task | None) -> list[Subject]:
+    """Return the listed videos on disk, by name; without a task each is looked at alone."""
+    subjects = []
+    for name in sorted(listing.sources):
+        source, label = listing.sources[name], listing.labels[name]
+        state = source.path.stat()
+        subject = Subject(
+            split=split,
+            video_id=name,
+            label=None if label is None else listing.class_names[label],
+            source=source,
+            seconds=(listing.seconds or {}).get(name),
+            clips=None if task is None else task.clips,
+            file_bytes=state.st_size,
+            file_time=state.st_mtime_ns,
+        )
+        subjects.append(subject)
+    return subjects
 
 
 class Finding(BaseModel):
@@ -71,7 +94,7 @@ class Finding(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    key: tuple[str, str, str, int, int]
+    key: FindingKey
     frames: int | None = None
     fps: float | None = None
     width: int | None = None

@@ -1,19 +1,26 @@
-"""The journal of a scan: a line for each video as it is done, so that a scan which was stopped goes on."""
+"""The journals of a scan: a line for each video as it is done, so that a scan which was stopped goes on."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from pydantic import ValidationError
 
-from vidbench.data.examination import Finding
+from vidbench.data.examination import Finding, FindingKey
+from vidbench.distributed import Ranks
+from vidbench.files import digest, written_whole
+from vidbench.tasks.schema import Task
+
+# A change of what a finding holds or means must not meet an older journal.
+_JOURNAL_FORMAT = 1
 
 
-def read_journal(path: Path) -> dict[tuple[str, str, str, int, int], Finding]:
+def read_journal(path: Path) -> dict[FindingKey, Finding]:
     """Findings by their key, the last of each; lines that were cut off when a scan was killed are left out."""
     if not path.is_file():
         return {}
@@ -42,3 +49,48 @@ def add(file: TextIO, finding: Finding) -> None:
     """Append one finding, out of this process's hands before the next."""
     file.write(json.dumps(finding.model_dump(mode="json"), ensure_ascii=True) + "\n")
     file.flush()
+
+
+def journal_name(root: Path, task: Task | None) -> str:
+    """Name the journals of a scan: findings hold for one folder, one reader and one way to cut clips."""
+    reading = None if task is None else [task.data.dataset, task.clips.identity()]
+    name = digest({"format": _JOURNAL_FORMAT, "root": str(root.resolve()), "reading": reading})[:16]
+    return f"journal-{name}"
+
+
+@dataclass(frozen=True)
+class ScanJournals:
+    """The journals of one scan: one for each rank, because lines of two machines could mix in one file."""
+
+    output: Path
+    name: str
+    ranks: Ranks
+
+    @property
+    def mine(self) -> Path:
+        """The one that this rank writes; that of the main rank is also that of a scan in one process."""
+        return self.output / (f"{self.name}.jsonl" if self.ranks.is_main else f"{self.name}-{self.ranks.rank}.jsonl")
+
+    @property
+    def all(self) -> list[Path]:
+        """Those of all ranks, in this scan or before."""
+        return sorted(self.output.glob(f"{self.name}*.jsonl"))
+
+    def read(self) -> dict[FindingKey, Finding]:
+        """What any rank has found, in this scan or before."""
+        findings: dict[FindingKey, Finding] = {}
+        for path in self.all:
+            findings |= read_journal(path)
+        return findings
+
+    def take_the_place_of(self, others: ScanJournals) -> None:
+        """Make one journal of these in the place of the others, all at once; on the main rank."""
+        findings = self.read()
+        if not findings:
+            return
+        left = [path for path in (*others.all, *self.all) if path != others.mine]
+        with written_whole(others.mine) as temporary, appending(temporary) as file:
+            for finding in findings.values():
+                add(file, finding)
+        for path in left:
+            path.unlink()

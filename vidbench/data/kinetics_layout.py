@@ -1,4 +1,15 @@
-"""What a Kinetics-like folder holds: the official list of a split, the class order, and the files present."""
+"""What a Kinetics-like folder holds: the official list of a split, the class order, and the files present.
+
+::
+
+    root/annotations/SPLIT.csv                      the official list: label,youtube_id,time_start,time_end,split,...
+    root/SPLIT/LABEL/ID_SSSSSS_EEEEEE.mp4           one folder per class, or
+    root/SPLIT/ID_SSSSSS_EEEEEE.mp4                 all in one folder (the CVDF mirror)
+
+``SSSSSS`` and ``EEEEEE`` are the first and last second in six digits. With a list, the list alone decides the label and
+which videos count as official; files beside it are not used, and videos missing on disk lower the coverage and are not
+replaced. Without a list the class folders are the list, and the coverage is 1 by definition.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +37,8 @@ def find_kinetics(root: Path, split: str) -> Listing:
         split: name of the split.
 
     Raises:
-        InputError: see `vidbench.data.kinetics.KineticsDataset`.
+        InputError: the folder, the split, its list or a needed column is missing, a video is listed twice or found
+            twice, or no listed video is on disk.
     """
     folder = split_folder(root, split)
     videos = videos_below(folder)

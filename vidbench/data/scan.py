@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from vidbench.data.examination import Finding, Subject, examine, killed
-from vidbench.data.journal import add, appending, read_journal
+from vidbench.data.examination import Finding, FindingKey, Subject, examine, killed, subjects_of
+from vidbench.data.journal import ScanJournals, add, appending, journal_name
 from vidbench.data.layouts import find_listing
 from vidbench.data.listing import Listing
 from vidbench.data.manifest import ManifestVideo, SplitCoverage, write_manifest, write_rows
@@ -19,12 +19,8 @@ from vidbench.data.parallel import map_processes
 from vidbench.data.scanned import remember_scan, scanned_file
 from vidbench.distributed import VISIBLE_SECONDS, Ranks
 from vidbench.errors import InputError
-from vidbench.files import digest, written_whole
 from vidbench.progress import Progress
 from vidbench.tasks.schema import Task
-
-# A change of what a finding holds or means must not meet an older journal.
-_JOURNAL_FORMAT = 1
 
 
 class UnusableVideo(NamedTuple):
@@ -95,11 +91,11 @@ def scan_folder(
     """
     ranks = ranks or Ranks()
     listings = _listings(root, task, splits)
-    subjects = [subject for split, listing in listings.items() for subject in _subjects(split, listing, task)]
+    subjects = [subject for split, listing in listings.items() for subject in subjects_of(split, listing, task)]
     ranks.check_shared(output)
     ranks.agree("the list of videos", [subject.key for subject in subjects])
     workers = workers or max(1, _num_cores() // ranks.local_world_size)
-    journals = _Journals(output, _journal_name(root, task), ranks)
+    journals = ScanJournals(output, journal_name(root, task), ranks)
     # Journals of their own, so that a full scan which was stopped goes on too; they take the others' place at the end.
     in_use = replace(journals, name=f"full-{journals.name}") if full else journals
     findings = _examine_all(subjects, in_use, workers, progress)
@@ -149,7 +145,7 @@ def _task_splits(task: Task) -> tuple[str, ...]:
     return tuple(dict.fromkeys((data.train_split, data.reference_split, data.evaluation_split)))
 
 
-def _changed(earlier: Mapping[Any, Finding], findings: Mapping[Any, Finding]) -> tuple[str, ...]:
+def _changed(earlier: Mapping[FindingKey, Finding], findings: Mapping[FindingKey, Finding]) -> tuple[str, ...]:
     """Paths of the files that are not what they were under the same size and date."""
     return tuple(
         finding.key[2]
@@ -167,74 +163,9 @@ def _listings(root: Path, task: Task | None, splits: Sequence[str]) -> dict[str,
     return {split: find_listing(task.data.dataset, root, split) for split in splits or _task_splits(task)}
 
 
-def _subjects(split: str, listing: Listing, task: Task | None) -> list[Subject]:
-    """The listed videos on disk, by name."""
-    subjects = []
-    for name in sorted(listing.sources):
-        source, label = listing.sources[name], listing.labels[name]
-        state = source.path.stat()
-        subject = Subject(
-            split=split,
-            video_id=name,
-            label=None if label is None else listing.class_names[label],
-            source=source,
-            seconds=(listing.seconds or {}).get(name),
-            clips=None if task is None else task.clips,
-            file_bytes=state.st_size,
-            file_time=state.st_mtime_ns,
-        )
-        subjects.append(subject)
-    return subjects
-
-
-def _journal_name(root: Path, task: Task | None) -> str:
-    """Findings hold for one folder, one reader and one way to cut clips; others have a journal of their own."""
-    reading = None if task is None else [task.data.dataset, task.clips.identity()]
-    name = digest({"format": _JOURNAL_FORMAT, "root": str(root.resolve()), "reading": reading})[:16]
-    return f"journal-{name}"
-
-
-@dataclass(frozen=True)
-class _Journals:
-    """The journals of one scan: one for each rank, because lines of two machines could mix in one file."""
-
-    output: Path
-    name: str
-    ranks: Ranks
-
-    @property
-    def mine(self) -> Path:
-        """The one that this rank writes; that of the main rank is also that of a scan in one process."""
-        return self.output / (f"{self.name}.jsonl" if self.ranks.is_main else f"{self.name}-{self.ranks.rank}.jsonl")
-
-    @property
-    def all(self) -> list[Path]:
-        """Those of all ranks, in this scan or before."""
-        return sorted(self.output.glob(f"{self.name}*.jsonl"))
-
-    def read(self) -> dict[tuple[str, str, str, int, int], Finding]:
-        """What any rank has found, in this scan or before."""
-        findings: dict[tuple[str, str, str, int, int], Finding] = {}
-        for path in self.all:
-            findings |= read_journal(path)
-        return findings
-
-    def take_the_place_of(self, others: _Journals) -> None:
-        """Make one journal of these in the place of the others, all at once; on the main rank."""
-        findings = self.read()
-        if not findings:
-            return
-        left = [path for path in (*others.all, *self.all) if path != others.mine]
-        with written_whole(others.mine) as temporary, appending(temporary) as file:
-            for finding in findings.values():
-                add(file, finding)
-        for path in left:
-            path.unlink()
-
-
 def _examine_all(
-    subjects: Sequence[Subject], journals: _Journals, workers: int, progress: Progress
-) -> dict[tuple[str, str, str, int, int], Finding] | None:
+    subjects: Sequence[Subject], journals: ScanJournals, workers: int, progress: Progress
+) -> dict[FindingKey, Finding] | None:
     """Findings of all subjects by key; None on other ranks than the main one, which do their part alone."""
     ranks = journals.ranks
     known = journals.read() if ranks.is_main else {}
@@ -262,7 +193,7 @@ def _examine_all(
     return findings
 
 
-def _wait_for_others(findings: dict[Any, Finding], expected: Sequence[Subject], journals: _Journals) -> None:
+def _wait_for_others(findings: dict[FindingKey, Finding], expected: Sequence[Subject], journals: ScanJournals) -> None:
     """Add what the other ranks found; their last lines may take a moment to show on a network file system."""
     deadline = time.monotonic() + VISIBLE_SECONDS
     while True:
@@ -280,7 +211,7 @@ def _wait_for_others(findings: dict[Any, Finding], expected: Sequence[Subject], 
 
 
 def _problems(
-    listings: dict[str, Listing], subjects: Sequence[Subject], findings: dict[Any, Finding]
+    listings: dict[str, Listing], subjects: Sequence[Subject], findings: dict[FindingKey, Finding]
 ) -> list[UnusableVideo]:
     problems = []
     first_with: dict[str, Subject] = {}

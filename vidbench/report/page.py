@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -20,14 +21,8 @@ from vidbench.tasks.words import describe
 from vidbench.truncation import why_no_sweep
 
 
-def render_report(result: Result, task: Task, material: Material) -> str:
-    """Return the page as HTML text without any outside reference.
-
-    Args:
-        result: the result record.
-        task: its protocol.
-        material: the clips to show.
-    """
+@cache
+def _templates() -> jinja2.Environment:
     folder = resources.files("vidbench.report").joinpath("templates")
     environment = jinja2.Environment(
         autoescape=True,
@@ -37,25 +32,40 @@ def render_report(result: Result, task: Task, material: Material) -> str:
         loader=jinja2.FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
     )
     environment.filters["written"] = written
-    return environment.get_template("page.html.jinja").render(
-        result=result,
-        task=task,
-        scores=_scores(result),
-        bounds={name: bound for name, bound in result.bounds.items() if bound.values},
-        absent={name: bound.absent for name, bound in result.bounds.items() if bound.absent},
-        sheets=sheets(material, result, task),
-        material=material,
-        best=pairs(material.best),
-        worst=pairs(material.worst),
-        classes=class_strips(material),
-        truncation=_truncation(result),
-        no_truncation=_no_truncation(result, task),
-        growth=_growth(result),
-        protocol=describe(task),
-        provenance=provenance(result),
-        latex=latex_row(result),
-        bibtex=bibtex(result),
-        document=result.to_json(),
+    return environment
+
+
+def render_report(result: Result, task: Task, material: Material) -> str:
+    """Return the page as HTML text without any outside reference.
+
+    Args:
+        result: the result record.
+        task: its protocol.
+        material: the clips to show.
+    """
+    return (
+        _templates()
+        .get_template("page.html.jinja")
+        .render(
+            result=result,
+            task=task,
+            scores=_scores(result),
+            bounds={name: bound for name, bound in result.bounds.items() if bound.values},
+            absent={name: bound.absent for name, bound in result.bounds.items() if bound.absent},
+            sheets=sheets(material, result, task),
+            material=material,
+            best=pairs(material.best),
+            worst=pairs(material.worst),
+            classes=class_strips(material),
+            truncation=_truncation(result),
+            no_truncation=_no_truncation(result, task),
+            growth=_growth(result),
+            protocol=describe(task),
+            provenance=provenance(result),
+            latex=latex_row(result),
+            bibtex=bibtex(result),
+            document=result.to_json(),
+        )
     )
 
 

@@ -11,9 +11,6 @@ from typing import Any
 from vidmetrics.errors import InputError, unknown_name
 from vidmetrics.home import home
 
-TFHUB = "tfhub"
-"""Name of the sources that tensorflow-hub resolves."""
-
 
 @dataclass(frozen=True)
 class PublishedFile:
