@@ -36,7 +36,7 @@ class Subject:
         label: name of its class, or None.
         source: its frames.
         seconds: length that its name states, or None.
-        clips: clips of the task, or None to look at the whole video alone.
+        plans: which clips the task takes of it, one entry for each plan; empty to look at the whole video alone.
         file_bytes: size of its file.
         file_time: date of its file, in nanoseconds.
     """
@@ -46,7 +46,7 @@ class Subject:
     label: str | None
     source: FrameSource
     seconds: float | None
-    clips: ClipSpec | None
+    plans: tuple[ClipSpec, ...]
     file_bytes: int
     file_time: int
 
@@ -63,8 +63,8 @@ class Finding(BaseModel):
         key: `Subject.key`.
         frames, fps, width, height, rotation, seconds: see `VideoFacts`; None where nothing could be decoded.
         file_sha256: digest of the stored bytes.
-        clips_sha256: digest of the frames as the task takes them: all clips of the video, in order, at the task's size;
-            without a task of all frames as they are.
+        clips_sha256: digest of the frames as the task takes them: all clips of the video, in order, at the task's size,
+            plan by plan; without a task of all frames as they are.
         problem: None where the video is usable.
         reason: the problem in a sentence.
     """
@@ -109,7 +109,7 @@ def examine(subject: Subject) -> Finding:
     """Examine one video; never raises for what is wrong with it."""
     found: dict[str, Any] = {"key": subject.key}
     try:
-        pixels = sha256() if subject.clips is None else None
+        pixels = None if subject.plans else sha256()
         facts = _facts(subject.source, pixels)
         found |= {
             "frames": facts.frames,
@@ -160,7 +160,7 @@ def _facts(source: FrameSource, pixels: Any) -> VideoFacts:
 
 def _problem(subject: Subject, facts: VideoFacts) -> tuple[Problem, str] | None:
     path = subject.source.path
-    span = clip_span(subject.clips.num_frames, subject.clips.stride) if subject.clips else 1
+    span = max((clip_span(plan.num_frames, plan.stride) for plan in subject.plans), default=1)
     if facts.frames < span:
         return "too short", f"The video '{path}' has {facts.frames} frames but a clip of the task covers {span}."
     if subject.seconds and facts.seconds is not None and abs(facts.seconds - subject.seconds) > _SECONDS_OFF:
@@ -171,9 +171,10 @@ def _problem(subject: Subject, facts: VideoFacts) -> tuple[Problem, str] | None:
 
 
 def _clips_sha256(subject: Subject, facts: VideoFacts) -> str:
-    assert subject.clips is not None  # noqa: S101
     source = _Counted(subject.source, facts.frames)
     listing = Listing("scan", (), {subject.video_id: None}, {subject.video_id: source}, "")
-    # How often a plan takes a video is no property of the file.
-    dataset = VideoDataset(listing, subject.clips.model_copy(update={"draw": "once"}))
-    return sha256(dataset.read(np.arange(dataset.num_clips)).tobytes()).hexdigest()
+    pixels = sha256()
+    for plan in subject.plans:
+        dataset = VideoDataset(listing, plan)
+        pixels.update(dataset.read(np.arange(dataset.num_clips)).tobytes())
+    return pixels.hexdigest()

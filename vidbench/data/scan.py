@@ -21,7 +21,7 @@ from vidbench.distributed import VISIBLE_SECONDS, Ranks
 from vidbench.errors import InputError
 from vidbench.files import digest, written_whole
 from vidbench.progress import Progress
-from vidbench.tasks.schema import Task
+from vidbench.tasks.schema import ClipSpec, Task
 
 # A change of what a finding holds or means must not meet an older journal.
 _JOURNAL_FORMAT = 1
@@ -169,7 +169,7 @@ def _listings(root: Path, task: Task | None, splits: Sequence[str]) -> dict[str,
 
 def _subjects(split: str, listing: Listing, task: Task | None) -> list[Subject]:
     """The listed videos on disk, by name."""
-    subjects = []
+    subjects, plans = [], _plans(split, task)
     for name in sorted(listing.sources):
         source, label = listing.sources[name], listing.labels[name]
         state = source.path.stat()
@@ -179,7 +179,7 @@ def _subjects(split: str, listing: Listing, task: Task | None) -> list[Subject]:
             label=None if label is None else listing.class_names[label],
             source=source,
             seconds=(listing.seconds or {}).get(name),
-            clips=None if task is None else task.clips,
+            plans=plans,
             file_bytes=state.st_size,
             file_time=state.st_mtime_ns,
         )
@@ -187,9 +187,24 @@ def _subjects(split: str, listing: Listing, task: Task | None) -> list[Subject]:
     return subjects
 
 
+def _plans(split: str, task: Task | None) -> tuple[ClipSpec, ...]:
+    """Which clips a task takes of the videos of a split: those of `clips`, and the real side's own where they differ."""
+    if task is None:
+        return ()
+    # How often a plan takes a video is no property of the file.
+    clips, own = (plan.model_copy(update={"draw": "once"}) for plan in (task.clips, task.reference_clips))
+    fewer = clips.starts == "uniform" and clips.crop != "three" and own.clips_per_video <= clips.clips_per_video
+    same = own == clips or (fewer and own.model_copy(update={"clips_per_video": clips.clips_per_video}) == clips)
+    return (clips,) if same or split != task.data.reference_split else (clips, own)
+
+
 def _journal_name(root: Path, task: Task | None) -> str:
     """Findings hold for one folder, one reader and one way to cut clips; others have a journal of their own."""
-    reading = None if task is None else [task.data.dataset, task.clips.identity()]
+    reading = None
+    if task is not None:
+        reading = [task.data.dataset, task.clips.identity()]
+        for own in _plans(task.data.reference_split, task)[1:]:
+            reading += [task.data.reference_split, own.identity()]
     name = digest({"format": _JOURNAL_FORMAT, "root": str(root.resolve()), "reading": reading})[:16]
     return f"journal-{name}"
 
