@@ -74,7 +74,9 @@ def measure(n: int, metrics: list[str], features: int) -> dict[str, Any]:
     torch.set_num_threads(1)
 
     def projection(name: str, device: str, precision: Any) -> Network:
-        return Network(name, Projection(features), device=device, precision=precision, weights_sha256="0" * 64, proven=False)  # type: ignore[arg-type]
+        return Network(
+            name, Projection(features), device=device, precision=precision, weights_sha256="0" * 64, proven=False
+        )  # type: ignore[arg-type]
 
     vidbench.run.load_network = projection  # type: ignore[assignment]
     with tempfile.TemporaryDirectory() as folder:

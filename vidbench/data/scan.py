@@ -200,7 +200,7 @@ def _plans(split: str, task: Task | None) -> tuple[ClipSpec, ...]:
 
 def _journal_name(root: Path, task: Task | None) -> str:
     """Findings hold for one folder, one reader and one way to cut clips; others have a journal of their own."""
-    reading = None
+    reading: list[Any] | None = None
     if task is not None:
         reading = [task.data.dataset, task.clips.identity()]
         for own in _plans(task.data.reference_split, task)[1:]:
