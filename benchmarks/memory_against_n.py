@@ -4,7 +4,8 @@ Runs `vidbench.evaluate` itself (sampling, feature shards, reference statistics,
 N, each time in a process of its own, with N samples, N reference clips, N floor and N ceiling clips, and prints one JSON
 document. Two things are stand-ins, so that 50,000 clips take minutes on a CPU: the clips are moving shapes of 9 frames at
 8x8, and the network is one fixed random projection of the pixels to two outputs of 400 features, the width of I3D's
-logits. Memory for a real network and for frames of a real size comes on top; it depends on the batch and not on N.
+logits (``--features 1024``: that of its pooled features, which `fid-i3d-k600` looks at). Memory for a real network and
+for frames of a real size comes on top; it depends on the batch and not on N.
 """
 
 from __future__ import annotations
@@ -42,28 +43,27 @@ num_samples = {n}
 labels = "balanced"
 metrics = [{metrics}]
 """
-FEATURES = 400
 
 
 class Projection:
     """A network body: a fixed random projection of all pixels; see `vidmetrics.networks.base.Body`."""
 
-    outputs = {"logits": FEATURES, "pool": FEATURES}  # noqa: RUF012
     min_frames = 1
     preprocessing = "flat"
 
-    def __init__(self) -> None:
+    def __init__(self, features: int) -> None:
         import torch
 
-        self._weights = torch.randn(9 * 8 * 8 * 3, 2 * FEATURES, generator=torch.Generator().manual_seed(0)) / 500
+        self.outputs = {"logits": features, "pool": features}
+        self._weights = torch.randn(9 * 8 * 8 * 3, 2 * features, generator=torch.Generator().manual_seed(0)) / 500
 
     def __call__(self, clips_NTHWC: Any) -> dict[str, Any]:
-        """Map uint8 ``[N, 9, 8, 8, 3]`` to two outputs float32 ``[N, 400]``."""
-        logits, pool = (clips_NTHWC.flatten(1).float() @ self._weights).split(FEATURES, dim=1)
+        """Map uint8 ``[N, 9, 8, 8, 3]`` to two outputs float32 ``[N, features]``."""
+        logits, pool = (clips_NTHWC.flatten(1).float() @ self._weights).chunk(2, dim=1)
         return {"logits": logits, "pool": pool}
 
 
-def measure(n: int, metrics: list[str]) -> dict[str, Any]:
+def measure(n: int, metrics: list[str], features: int) -> dict[str, Any]:
     """Evaluate noise at one N in this process, and say how much memory it took at most."""
     import torch
 
@@ -74,7 +74,9 @@ def measure(n: int, metrics: list[str]) -> dict[str, Any]:
     torch.set_num_threads(1)
 
     def projection(name: str, device: str, precision: Any) -> Network:
-        return Network(name, Projection(), device=device, precision=precision, weights_sha256="0" * 64, proven=False)  # type: ignore[arg-type]
+        return Network(
+            name, Projection(features), device=device, precision=precision, weights_sha256="0" * 64, proven=False
+        )  # type: ignore[arg-type]
 
     vidbench.run.load_network = projection  # type: ignore[assignment]
     with tempfile.TemporaryDirectory() as folder:
@@ -97,18 +99,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--num-clips", type=int, nargs="+", default=[1000, 50000])
     parser.add_argument("--metrics", nargs="+", default=["fvd-shapes", "fid-shapes", "is-shapes"])
+    parser.add_argument("--features", type=int, default=400)
     parser.add_argument("--here", action="store_true", help="measure the one N in this very process")
     arguments = parser.parse_args()
     if arguments.here:
-        print(json.dumps(measure(arguments.num_clips[0], arguments.metrics)))
+        print(json.dumps(measure(arguments.num_clips[0], arguments.metrics, arguments.features)))
         return
     runs = []
     for n in arguments.num_clips:
         command = [sys.executable, __file__, "--here", "--num-clips", str(n), "--metrics", *arguments.metrics]
+        command += ["--features", str(arguments.features)]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         runs.append(json.loads(done.stdout))
         print(runs[-1], file=sys.stderr)
-    print(json.dumps({"metrics": arguments.metrics, "features": FEATURES, "runs": runs}, indent=2))
+    print(json.dumps({"metrics": arguments.metrics, "features": arguments.features, "runs": runs}, indent=2))
 
 
 if __name__ == "__main__":

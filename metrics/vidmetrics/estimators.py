@@ -12,7 +12,7 @@ sizes of the batches in which the rows arrive.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import add
 from typing import Any
@@ -249,14 +249,16 @@ def _merged(parts: Sequence[Moments]) -> Moments:
     return total
 
 
-def _leave_one_out(parts: Sequence[Moments]) -> list[Moments]:
-    """Return, for each part, the merge of all others; by prefixes and suffixes, because subtraction loses digits."""
-    before = [Moments(parts[0].dim)]
-    for part in parts[:-1]:
-        before.append(_merged([before[-1], part]))
-    after = Moments(parts[0].dim)
-    folds = []
-    for part, prefix in zip(reversed(parts), reversed(before), strict=True):
-        folds.append(_merged([prefix, after]))
-        after = _merged([part, after])
-    return folds[::-1]
+def _leave_one_out(parts: Sequence[Moments], others: Moments | None = None) -> Iterator[Moments]:
+    """Yield, for each part, the merge of all others: by halves, because subtraction loses digits.
+
+    At any time there are as many merges as the parts can be halved, and not one for each part: with thousands of features
+    each takes more memory than anything else here.
+    """
+    others = Moments(parts[0].dim) if others is None else others
+    if len(parts) == 1:
+        yield others
+        return
+    first, second = parts[: len(parts) // 2], parts[len(parts) // 2 :]
+    for mine, rest in ((first, second), (second, first)):
+        yield from _leave_one_out(mine, _merged([others, *rest]))

@@ -62,6 +62,19 @@ def test_scored_files_are_recomputed_and_a_second_result_ranks_beside_the_first(
     assert [(entry.rank, entry.row.model) for entry in group.entries] == [(1, "Second"), (2, "First")]
 
 
+def test_imported_statistics_enter_with_their_floor_alone_and_are_named(tmp_path, result_document):
+    imported = {"sha256": "ab" * 32, "environment": result_document["environment"]}
+    result_document["data"]["imported"] = imported
+    rows = add_result(_write(tmp_path / "a.json", result_document), tmp_path / "boards", Submission(note="Mine"))
+    assert {row.setting for row in rows} == {"Mine; real side from the statistics file abababababab"}
+    assert check_folder(tmp_path / "boards")[1] == []
+    for metric in result_document["metrics"].values():
+        metric["floor"] = None
+    assert any("without the score of real clips" in reason for reason in _objections(result_document))
+    del result_document["data"]["imported"]
+    assert _objections(result_document) == []
+
+
 def _change(document, path, value):
     *parents, last = path.split("/")
     for key in parents:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,11 +12,15 @@ import pytest
 
 import vidbench
 from vidbench.features import FeatureStore
+from vidbench.models.bounds import NoiseModel, StaticModel
 from vidbench.report.axes import Axis, axis_over, ticks, written
 from vidbench.report.charts import WIDTH, Point, growth_chart, scale_bar, sweep_chart
 from vidbench.report.citation import bibtex, latex, latex_row
+from vidbench.report.material import _class_indices
 from vidbench.report.neighbours import nearest_real
 from vidbench.report.pictures import reduction
+from vidbench.sources import DatasetSource, ModelSource, model_task
+from vidbench.tasks import load_task
 
 
 def _circles(svg):
@@ -114,6 +119,26 @@ def test_neighbours_are_those_of_brute_force(tmp_path, frames):
     np.testing.assert_allclose(found.distances, distances.min(axis=1), rtol=1e-6)
     assert found.num_real == 333
     assert found.distances[found.order()[0]] == found.distances.min()
+
+
+def test_real_clips_stand_under_their_own_class():
+    def clips(labels):
+        labels = None if labels is None else np.array(labels)
+        return SimpleNamespace(labels=labels, class_names=("a", "b"))
+
+    held_out, apart = clips([1, 1, 0, 0]), clips([1, 0, 0, 1])
+    task = load_task("shapes-gen").task
+    run = SimpleNamespace(num_samples=4, evaluation=held_out, has_evaluation_clips=True, task=task)
+
+    def samples_of(source):
+        return {label: mine.tolist() for label, (mine, _) in _class_indices(run, source).items()}
+
+    model = NoiseModel.load(None, model_task(task, ("a", "b")), "cpu")
+    assert samples_of(ModelSource(model, {}, task, held_out, 0)) == {0: [0, 2], 1: [1, 3]}
+    static = StaticModel.load(None, model_task(task, ("a", "b")), "cpu")
+    assert samples_of(ModelSource(static, {}, task, held_out, 0)) == {0: [2, 3], 1: [0, 1]}
+    assert samples_of(DatasetSource(apart)) == {0: [1, 2], 1: [0, 3]}
+    assert samples_of(DatasetSource(clips(None))) == {}
 
 
 def test_large_clips_are_reduced_to_be_shown():

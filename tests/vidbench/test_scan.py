@@ -27,7 +27,7 @@ from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
 from vidbench.progress import Progress
 from vidbench.tasks import load_task
-from vidbench.tasks.schema import ClipSpec, Task
+from vidbench.tasks.schema import ClipSpec, PlanSpec, Task
 
 CLIPS = ClipSpec(num_frames=4, stride=2, height=16, width=16, resize="none", crop="none", clips_per_video=2, seed=3)
 QUIET = Progress(enabled=False)
@@ -122,6 +122,27 @@ def test_the_manifest_holds_what_the_task_reads(root):
         own = np.flatnonzero(dataset._video_of == position)
         expected = sha256(dataset.read(own[np.argsort(dataset._number_of[own])]).tobytes()).hexdigest()
         assert {row["id"]: row["sha256"] for row in written}[video.video_id] == expected
+
+
+def test_the_manifest_covers_the_real_sides_own_clips(root, tmp_path):
+    def with_plan(**plan) -> Task:
+        task = own_task()
+        return task.model_copy(update={"reference": task.reference.model_copy(update={"clips": PlanSpec(**plan)})})
+
+    def hashes(task: Task, name: str) -> dict[str, str]:
+        return {row["id"]: row["sha256"] for row in rows(scan(root, task, tmp_path / name).output / "manifest.csv")}
+
+    plain, own = hashes(own_task(), "plain"), hashes(with_plan(seed=8), "own")
+    # One clip of the two is among them already, and is not hashed twice.
+    assert hashes(with_plan(clips_per_video=1), "fewer") == plain
+    assert {name for name in plain if plain[name] != own[name]} == {name_of(0), name_of(1), name_of(2)}
+    task = with_plan(seed=8)
+    reference, ours = (KineticsDataset(root, "train", clips) for clips in (task.reference_clips, task.clips))
+    for position, video in enumerate(reference.videos):
+        pixels = [d.read(np.flatnonzero(d._video_of == position)).tobytes() for d in (ours, reference)]
+        assert own[video.video_id] == sha256(b"".join(pixels)).hexdigest()
+    # Findings under one plan do not pass for those under another in the same folder.
+    assert hashes(task, "plain") == own
 
 
 def test_the_hash_follows_content_and_nothing_else(root, tmp_path):

@@ -47,15 +47,15 @@ metrics = ["fvd-shapes"]
 """
 
 
-def write_video(path: Path, value: int) -> None:
+def write_video(path: Path, value: int, count: int = 25, size: int = 32) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(value)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264rgb", rate=25, options={"qp": "0"})
-        stream.height = stream.width = 32
+        stream.height = stream.width = size
         stream.pix_fmt = "rgb24"
-        for _ in range(25):
-            image = noise.integers(0, 255, (32, 32, 3), dtype=np.uint8)
+        for _ in range(count):
+            image = noise.integers(0, 255, (size, size, 3), dtype=np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
 
@@ -103,6 +103,25 @@ def test_the_hash_of_the_scan_enters_the_result_and_no_number_changes(root):
     assert outcome.manifest_sha256 == json.loads(Path("scan/manifest.json").read_text())["sha256"]
     assert after.metrics == before.metrics
     assert (after.data.reference, after.data.evaluation) == (before.data.reference, before.data.evaluation)
+
+
+@pytest.mark.parametrize("damage", ["cut", "short", "other size"])
+def test_a_video_that_cannot_be_used_is_refused_with_what_to_do_about_all(root, damage):
+    broken = video(root, 5)
+    if damage == "cut":
+        broken.write_bytes(broken.read_bytes()[:200])
+    else:
+        write_video(broken, 5, *((5, 32) if damage == "short" else (25, 16)))
+    with pytest.raises(InputError) as caught:
+        vidbench.evaluate("real", "task.toml", data=root, output="refused")
+    message = str(caught.value)
+    assert broken.name in message
+    assert message.endswith("as with each that `vidbench data scan data --task TASK` lists in problems.csv.")
+    assert "\n" not in message
+    assert not Path("refused/result.json").exists()
+    # The scan that it names lists that file, and does not repeat the advice.
+    (problem,) = scan(root).problems
+    assert (problem.path, "problems.csv" in problem.reason) == (str(broken), False)
 
 
 def test_files_that_a_scan_vouches_for_are_not_read_again(root, monkeypatch):

@@ -225,3 +225,17 @@ def test_the_words_hold_the_numbers_and_the_fingerprint(name):
     for metric in task.evaluation.metrics:
         assert metric in words
     assert words.count("[our choice]") == sum(note.origin == "ours" for note in task.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("k600-gen", "split 'val'"),
+        ("k600-pred", "split 'train'"),
+        ("ucf101-gen", "none, the reference holds every video"),
+    ],
+)
+def test_the_words_say_where_the_floor_comes_from(name, split):
+    words = " ".join(describe(load_task(name).task).split())
+    assert f"floor 'real' ({split})" in words
+    assert "pil-bicubic" in words

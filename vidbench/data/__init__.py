@@ -106,6 +106,7 @@ def _open_videos(task: Task, split: str, data: Path | None, num_clips: int | Non
     root = _need_folder(task, data)
     listing = find_listing(task.data.dataset, root, split)
     dataset = VideoDataset(listing, clips, num_clips)
+    dataset.advise(f"as with each that `vidbench data scan {root} --task TASK` lists in problems.csv")
     scan = last_scan(root, task)
     if scan is not None:
         dataset.vouch(scan.manifest_sha256, scan.unchanged(split, listing.sources))

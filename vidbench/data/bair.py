@@ -91,7 +91,9 @@ def find_bair(root: Path, split: str, camera: str) -> Listing:
                 )
             sources[name] = Trajectory(path, record, camera)
     if not sources:
-        raise InputError(f"There are no files like 'traj_0_to_255.tfrecords' in '{folder}'; check --data.")
+        raise InputError(
+            f"There are no files like 'traj_0_to_255.tfrecords' in '{folder}': name the folder above with --data DIR."
+        )
     official = OFFICIAL_COUNTS.get(split)
     return Listing(
         f"bair-{camera.replace('_', '-')}",

@@ -39,7 +39,7 @@ class Subject:
         label: name of its class, or None.
         source: its frames.
         seconds: length that its name states, or None.
-        clips: clips of the task, or None to look at the whole video alone.
+        plans: which clips the task takes of it, one entry for each plan; empty to look at the whole video alone.
         file_bytes: size of its file.
         file_time: date of its file, in nanoseconds.
     """
@@ -49,7 +49,7 @@ class Subject:
     label: str | None
     source: FrameSource
     seconds: float | None
-    clips: ClipSpec | None
+    plans: tuple[ClipSpec, ...]
     file_bytes: int
     file_time: int
 
@@ -59,9 +59,20 @@ class Subject:
         return (self.split, self.video_id, str(self.source.path), self.file_bytes, self.file_time)
 
 
+def plans_of(split: str, task: Task | None) -> tuple[ClipSpec, ...]:
+    """Which clips a task takes of the videos of a split: those of `clips`, and the real side's own where they differ."""
+    if task is None:
+        return ()
+    # How often a plan takes a video is no property of the file.
+    clips, own = (plan.model_copy(update={"draw": "once"}) for plan in (task.clips, task.reference_clips))
+    fewer = clips.starts == "uniform" and clips.crop != "three" and own.clips_per_video <= clips.clips_per_video
+    same = own == clips or (fewer and own.model_copy(update={"clips_per_video": clips.clips_per_video}) == clips)
+    return (clips,) if same or split != task.data.reference_split else (clips, own)
+
+
 def subjects_of(split: str, listing: Listing, task: Task | None) -> list[Subject]:
     """Return the listed videos on disk, by name; without a task each is looked at alone."""
-    subjects = []
+    subjects, plans = [], plans_of(split, task)
     for name in sorted(listing.sources):
         source, label = listing.sources[name], listing.labels[name]
         state = source.path.stat()
@@ -71,7 +82,7 @@ def subjects_of(split: str, listing: Listing, task: Task | None) -> list[Subject
             label=None if label is None else listing.class_names[label],
             source=source,
             seconds=(listing.seconds or {}).get(name),
-            clips=None if task is None else task.clips,
+            plans=plans,
             file_bytes=state.st_size,
             file_time=state.st_mtime_ns,
         )
@@ -86,8 +97,8 @@ class Finding(BaseModel):
         key: `Subject.key`.
         frames, fps, width, height, rotation, seconds: see `VideoFacts`; None where nothing could be decoded.
         file_sha256: digest of the stored bytes.
-        clips_sha256: digest of the frames as the task takes them: all clips of the video, in order, at the task's size;
-            without a task of all frames as they are.
+        clips_sha256: digest of the frames as the task takes them: all clips of the video, in order, at the task's size,
+            plan by plan; without a task of all frames as they are.
         problem: None where the video is usable.
         reason: the problem in a sentence.
     """
@@ -132,7 +143,7 @@ def examine(subject: Subject) -> Finding:
     """Examine one video; never raises for what is wrong with it."""
     found: dict[str, Any] = {"key": subject.key}
     try:
-        pixels = sha256() if subject.clips is None else None
+        pixels = None if subject.plans else sha256()
         facts = _facts(subject.source, pixels)
         found |= {
             "frames": facts.frames,
@@ -183,7 +194,7 @@ def _facts(source: FrameSource, pixels: Any) -> VideoFacts:
 
 def _problem(subject: Subject, facts: VideoFacts) -> tuple[Problem, str] | None:
     path = subject.source.path
-    span = clip_span(subject.clips.num_frames, subject.clips.stride) if subject.clips else 1
+    span = max((clip_span(plan.num_frames, plan.stride) for plan in subject.plans), default=1)
     if facts.frames < span:
         return "too short", f"The video '{path}' has {facts.frames} frames but a clip of the task covers {span}."
     if subject.seconds and facts.seconds is not None and abs(facts.seconds - subject.seconds) > _SECONDS_OFF:
@@ -194,9 +205,10 @@ def _problem(subject: Subject, facts: VideoFacts) -> tuple[Problem, str] | None:
 
 
 def _clips_sha256(subject: Subject, facts: VideoFacts) -> str:
-    assert subject.clips is not None  # noqa: S101
     source = _Counted(subject.source, facts.frames)
     listing = Listing("scan", (), {subject.video_id: None}, {subject.video_id: source}, "")
-    # How often a plan takes a video is no property of the file.
-    dataset = VideoDataset(listing, subject.clips.model_copy(update={"draw": "once"}))
-    return sha256(dataset.read(np.arange(dataset.num_clips)).tobytes()).hexdigest()
+    pixels = sha256()
+    for plan in subject.plans:
+        dataset = VideoDataset(listing, plan)
+        pixels.update(dataset.read(np.arange(dataset.num_clips)).tobytes())
+    return pixels.hexdigest()

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from pydantic import ValidationError
 
-from vidbench.data.examination import Finding, FindingKey
+from vidbench.data.examination import Finding, FindingKey, plans_of
 from vidbench.distributed import Ranks
 from vidbench.files import digest, written_whole
 from vidbench.tasks.schema import Task
@@ -53,7 +53,11 @@ def add(file: TextIO, finding: Finding) -> None:
 
 def journal_name(root: Path, task: Task | None) -> str:
     """Name the journals of a scan: findings hold for one folder, one reader and one way to cut clips."""
-    reading = None if task is None else [task.data.dataset, task.clips.identity()]
+    reading: list[Any] | None = None
+    if task is not None:
+        reading = [task.data.dataset, task.clips.identity()]
+        for own in plans_of(task.data.reference_split, task)[1:]:
+            reading += [task.data.reference_split, own.identity()]
     name = digest({"format": _JOURNAL_FORMAT, "root": str(root.resolve()), "reading": reading})[:16]
     return f"journal-{name}"
 

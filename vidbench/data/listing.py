@@ -120,11 +120,16 @@ def split_folder(root: Path, split: str) -> Path:
         InputError: the data folder or the split's folder does not exist; names the splits that do.
     """
     if not root.is_dir():
-        raise InputError(f"The data folder '{root}' does not exist; give the folder that holds the splits with --data.")
+        raise InputError(
+            f"The data folder '{root}' does not exist: name an existing one, with --data DIR where a task is run."
+        )
     folder = root / split
     if not folder.is_dir():
         present = quoted(path.name for path in visible(root) if path.is_dir() and path.name != "annotations")
-        raise InputError(f"The data folder '{root}' has no split '{split}' (found: {present}); check --data.")
+        raise InputError(
+            f"The data folder '{root}' has no split '{split}' (found: {present}): name another with --data DIR, or put the "
+            f"videos of the split below '{root / split}', as `docs/data.md` lays them out."
+        )
     return folder
 
 

@@ -38,7 +38,9 @@ def find_ucf101(root: Path, split: str) -> Listing:
     if split not in SPLITS:
         raise InputError(f"UCF-101 has no split '{split}': name one of {', '.join(SPLITS)}.")
     if not root.is_dir():
-        raise InputError(f"The data folder '{root}' does not exist; give the folder of UCF-101 with --data.")
+        raise InputError(
+            f"The data folder '{root}' does not exist: name that of UCF-101, with --data DIR where a task is run."
+        )
     lists = _folder_of_lists(root)
     class_names = _read_classes(lists / "classInd.txt")
     stems = ("trainlist01", "testlist01") if split == "all" else (f"{split[:-2]}list{split[-2:]}",)

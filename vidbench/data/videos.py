@@ -28,8 +28,9 @@ from vidbench.errors import InputError
 from vidbench.files import digest
 from vidbench.tasks.schema import ClipSpec
 
-# Decoded clips kept in memory, so that a small data set is decoded once however many clips a video gives.
-_CACHE_BYTES = 1 << 30
+# Decoded clips that a split keeps in memory, so that a small data set is decoded once however many clips a video gives.
+# Each rank keeps as much for each split, and a node may have a rank for every core.
+_CACHE_BYTES = 1 << 28
 
 
 class Video(NamedTuple):
@@ -104,6 +105,7 @@ class VideoDataset:
         self.num_clips = len(present)
         labels = self.video_labels
         self.labels = None if labels is None else labels[self._video_of]
+        self._advice = ""
         self._file_sha256: dict[str, str] = {}
         self._frame_counts: dict[int, int] = {}
         self._cache: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
@@ -117,6 +119,10 @@ class VideoDataset:
         """
         self.scan_sha256 = scan_sha256
         self._file_sha256 = dict(file_sha256)
+
+    def advise(self, advice: str) -> None:
+        """Say in every refusal of a video what to do about the others: ``advice`` goes on the refusal's sentence."""
+        self._advice = advice
 
     @property
     def video_labels(self) -> np.ndarray | None:
@@ -166,7 +172,12 @@ class VideoDataset:
             rows_of_video.setdefault(int(self._video_of[index]), []).append(row)
         for video, rows in rows_of_video.items():
             numbers = [int(self._number_of[indices[row]]) for row in rows]
-            clips_of_video = self._clips_of(video, set(numbers))
+            try:
+                clips_of_video = self._clips_of(video, set(numbers))
+            except InputError as error:
+                if not self._advice:
+                    raise
+                raise InputError(f"{str(error).removesuffix('.')}, {self._advice}.") from error
             for row, number in zip(rows, numbers, strict=True):
                 clips_NTHWC[row] = clips_of_video[number]
         return clips_NTHWC

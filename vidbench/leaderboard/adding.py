@@ -119,7 +119,7 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
         "protocol": f"{task.name}-v{task.version}",
         "group": "",
         "known_error": "image-main" if task.data.dataset == "bair-image-main" else "",
-        "setting": _one_line(submission.note) or task.title,
+        "setting": (_one_line(submission.note) or task.title) + _imported(result),
         "paper": _one_line(submission.paper),
         "arxiv": submission.arxiv,
         "table": "",
@@ -139,6 +139,11 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
             f"The {problem['loc'][0]} '{problem['input']}' cannot stand in a leaderboard: {problem['msg']}."
         ) from None
     return row.model_copy(update={"group": group_of(row)})
+
+
+def _imported(result: Result) -> str:
+    imported = result.data.imported
+    return "" if imported is None else f"; real side from the statistics file {imported.sha256[:12]}"
 
 
 def _reference(task: Task, metric: MetricRecord) -> str:

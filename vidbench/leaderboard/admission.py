@@ -85,6 +85,13 @@ def _claims(result: Result, loaded: LoadedTask) -> list[str]:
             found.append(
                 f"{side.coverage:.2%} of the split '{side.split}' were present; the task needs {task.data.min_coverage:.2%}"
             )
+    if result.data.imported is not None and any(
+        METRICS[name].statistic in _DISTANCES and metric.floor is None for name, metric in result.metrics.items()
+    ):
+        found.append(
+            "its real side is a file of statistics without the score of real clips, so that nobody can see whether it is "
+            "better than they are"
+        )
     if not _is_date(result.execution.finished):
         found.append(f"execution.finished is '{result.execution.finished}', which is no date")
     for name, metric in result.metrics.items():

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from vidbench.features import FeatureStore
+from vidbench.models.bounds import HeldOutModel
 from vidbench.report.neighbours import Neighbours, nearest_real
 from vidbench.run import Run
-from vidbench.sources import ClipSource, DatasetSource, sample_labels
+from vidbench.sources import ClipSource, DatasetSource, ModelSource, sample_labels
 
 NUM_CLIPS = 16
 NUM_EXTREMES = 8
@@ -88,7 +89,7 @@ def gather(
     best, worst = order[:count], order[::-1][:count]
     shown = np.arange(min(NUM_CLIPS, run.num_samples))
     shown_real = shown[: run.evaluation.num_clips if run.has_evaluation_clips else 0]
-    classes = _class_indices(run)
+    classes = _class_indices(run, source)
     mine = [indices for indices, _ in classes.values()]
     held_out = [indices for _, indices in classes.values()]
     # Each side is read in one go: a model may have much to do per call, however few samples are asked of it.
@@ -131,9 +132,23 @@ def _neighbours(
     return found, f"'{metric.output}' of the network '{metric.network}'", None
 
 
-def _class_indices(run: Run) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+def _shown_labels(run: Run, source: ClipSource) -> np.ndarray | None:
+    """Labels int64 ``[num_samples]`` of what the samples show, or None for tasks and clips without labels."""
+    indices = np.arange(run.num_samples)
+    asked = sample_labels(run.task, indices, run.evaluation)
+    # Real clips show what they show, whatever class was asked for.
+    if isinstance(source, DatasetSource):
+        real = source.dataset
+    elif isinstance(source, ModelSource) and isinstance(source.model, HeldOutModel):
+        real = source.evaluation
+    else:
+        return asked
+    return None if asked is None or real.labels is None else real.labels[indices]
+
+
+def _class_indices(run: Run, source: ClipSource) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Indices of the samples and of the held-out clips to show, by label; empty for tasks without labels."""
-    labels = sample_labels(run.task, np.arange(run.num_samples), run.evaluation)
+    labels = _shown_labels(run, source)
     if labels is None:
         return {}
     present = np.unique(labels)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
-from vidbench.features import SHARD_SIZE, FeatureStore
+from vidbench.features import FeatureStore
 
 MAX_SAMPLES = 4096
 MAX_REAL = 16384
@@ -35,7 +35,8 @@ class Neighbours:
 def nearest_real(samples: FeatureStore, real: FeatureStore, output: str, rows_per_clip: int) -> Neighbours:
     """Return the nearest reference clip of each sample; a clip with a row per frame counts by the mean of its rows.
 
-    Looks at the first 4,096 samples and the first 16,384 reference clips, so that it takes seconds at any size.
+    Looks at the first 4,096 samples and the first 16,384 reference clips, so that it takes seconds at any size, and holds the features
+    of the samples and of one shard of real clips at a time.
 
     Args:
         samples: complete feature shards of the samples.
@@ -43,23 +44,26 @@ def nearest_real(samples: FeatureStore, real: FeatureStore, output: str, rows_pe
         output: name of the network's output.
         rows_per_clip: rows of one clip.
     """
-    a = _clip_features(samples, output, rows_per_clip, MAX_SAMPLES)
-    b = _clip_features(real, output, rows_per_clip, MAX_REAL)
-    # Differences from the mean keep the digits that squares of large offsets would lose.
-    centre = b.mean(axis=0)
-    a, b = a - centre, b - centre
-    squares_b = np.square(b).sum(axis=1)
-    nearest, distances = [], []
-    for start in range(0, len(a), 512):
-        block = a[start : start + 512]
-        found = (squares_b - 2 * block @ b.T).argmin(axis=1)
-        nearest.append(found)
-        distances.append(np.linalg.norm(block - b[found], axis=1))
-    return Neighbours(np.concatenate(nearest), np.concatenate(distances), len(b))
+    a = np.concatenate(list(_clip_features(samples, output, rows_per_clip, MAX_SAMPLES)))
+    # Differences from a point in their midst keep the digits that squares of large offsets would lose.
+    centre = a.mean(axis=0)
+    a -= centre
+    nearest, least = np.zeros(len(a), np.int64), np.full(len(a), np.inf)
+    found = np.empty_like(a)
+    seen = 0
+    for clips in _clip_features(real, output, rows_per_clip, MAX_REAL):
+        b = clips - centre
+        # Without the square of the sample itself, which is the same for all.
+        squares = np.square(b).sum(axis=1) - 2 * a @ b.T
+        closest = squares.argmin(axis=1)
+        smallest = squares[np.arange(len(a)), closest]
+        nearer = smallest < least
+        nearest[nearer], least[nearer], found[nearer] = closest[nearer] + seen, smallest[nearer], b[closest[nearer]]
+        seen += len(b)
+    return Neighbours(nearest, np.linalg.norm(a - found, axis=1), seen)
 
 
-def _clip_features(store: FeatureStore, output: str, rows_per_clip: int, limit: int) -> np.ndarray:
-    shards = islice(store.read(output), -(-limit // SHARD_SIZE))
-    rows = np.concatenate(list(shards)).astype(np.float64)
-    means: np.ndarray = rows.reshape(len(rows) // rows_per_clip, rows_per_clip, -1).mean(axis=1)
-    return means[:limit]
+def _clip_features(store: FeatureStore, output: str, rows_per_clip: int, limit: int) -> Iterator[np.ndarray]:
+    """Yield the mean row of each of the first clips, float64 ``[n, D]``, shard by shard, so that memory holds one."""
+    for rows in store.read(output, range(min(limit, store.num_clips))):
+        yield rows.reshape(len(rows) // rows_per_clip, rows_per_clip, -1).mean(axis=1, dtype=np.float64)

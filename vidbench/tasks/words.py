@@ -23,23 +23,26 @@ def describe(task: Task) -> str:
     """Return the whole protocol as text: every number that decides the score, and where each choice comes from."""
     lines = [f"{task.name} v{task.version}: {task.title}", ""]
     if task.description:
-        lines += [textwrap.fill(" ".join(task.description.split()), _WIDTH), ""]
+        lines += [textwrap.fill(" ".join(task.description.split()), _WIDTH, break_on_hyphens=False), ""]
     for title, text in _sentences(task):
-        lines += textwrap.wrap(text, _WIDTH, initial_indent=f"{title:<12}", subsequent_indent=" " * 12)
+        lines += _wrapped(text, f"{title:<12}", " " * 12)
     lines += ["", "metrics"]
     for name in task.evaluation.metrics:
         metric = get_metric(name)
         better = "higher is better" if metric.higher_is_better else "lower is better"
-        lines += textwrap.wrap(
-            f"{name}: {metric.title} ({better}). {metric.source}", _WIDTH, initial_indent="  ", subsequent_indent="    "
-        )
+        lines += _wrapped(f"{name}: {metric.title} ({better}). {metric.source}", "  ", "    ")
     if task.notes:
         lines += ["", "where it comes from"]
     for note in task.notes:
         origin = "published" if note.origin == "published" else "our choice"
         text = f"[{origin}] {note.what}" + (f" - {note.source}" if note.source else "")
-        lines += textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ")
+        lines += _wrapped(text, "  ", "    ")
     return "\n".join([*lines, "", f"fingerprint {task.fingerprint}"])
+
+
+def _wrapped(text: str, first: str, others: str) -> list[str]:
+    # Names such as pil-bicubic stay whole, so that they can be searched for.
+    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
 
 
 def _sentences(task: Task) -> list[tuple[str, str]]:
@@ -55,7 +58,9 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
     )
     # As `vidbench.bounds.disjoint_real` chooses it.
     apart = data.evaluation_split != data.reference_split
-    real_split = data.evaluation_split if apart else data.train_split
+    real_split = f"split '{data.evaluation_split if apart else data.train_split}'"
+    if "all" == data.reference_split != data.evaluation_split:
+        real_split = "none, the reference holds every video"
     labels = {
         "balanced": "sample i is of class i modulo the number of classes",
         "evaluation": "sample i has the label of evaluation clip i",
@@ -70,7 +75,7 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
         ("precision", f"official with: {', '.join(evaluation.precision)}"),
         (
             "bounds",
-            f"floor '{evaluation.floor}' (split '{real_split}'), ceiling '{evaluation.ceiling}', "
+            f"floor '{evaluation.floor}' ({real_split}), ceiling '{evaluation.ceiling}', "
             "both at the same number of samples",
         ),
         *_truncation(evaluation.truncation_sweep),
