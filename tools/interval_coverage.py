@@ -2,7 +2,7 @@
 
     python tools/interval_coverage.py --repetitions 400
 
-Prints the table in docs/metrics.md. A reference is drawn once and held fixed. Then, again and again, N samples are
+Prints the table in docs/metrics.md; the second one there is from --features, --num-real, --counts and --metrics. A reference is drawn once and held fixed. Then, again and again, N samples are
 drawn from one of three Gaussians (the reference's own, one near it, one far from it), and their interval is asked
 whether it covers the truth: the expectation of the estimator at this N against this reference, which is the mean over
 all repetitions; for the extrapolated distance, the closed form of the distance at infinitely many samples.
@@ -89,15 +89,15 @@ def _with_share(simulation: Simulation) -> Simulation:
 
 def _frames(rows: np.ndarray, reference: _Reference) -> tuple[Estimate, None]:
     """Clips of 4 frames: the clip's row, and noise of a quarter of its variance in each frame."""
-    noise = np.random.default_rng(np.abs(rows[:3, 0]).view(np.uint64)).normal(0, 0.5, (len(rows), 4, DIM))
-    estimator = FrechetEstimator(DIM, len(rows), rows_per_sample=4)
-    estimator.update((rows[:, None] + noise).reshape(-1, DIM))
+    noise = np.random.default_rng(np.abs(rows[:3, 0]).view(np.uint64)).normal(0, 0.5, (len(rows), 4, rows.shape[1]))
+    estimator = FrechetEstimator(rows.shape[1], len(rows), rows_per_sample=4)
+    estimator.update((rows[:, None] + noise).reshape(-1, rows.shape[1]))
     return estimator.result(reference.moments), None
 
 
 def _score(splits: int) -> Simulation:
     def once(rows: np.ndarray, reference: _Reference) -> tuple[Estimate, None]:
-        estimator = InceptionScoreEstimator(DIM, len(rows), splits)
+        estimator = InceptionScoreEstimator(rows.shape[1], len(rows), splits)
         estimator.update(3 * rows)
         return estimator.result(), None
 
@@ -106,7 +106,7 @@ def _score(splits: int) -> Simulation:
 
 def _kid(rows: np.ndarray, reference: _Reference) -> tuple[Estimate, tuple[float, float]]:
     size = len(rows) // 2
-    estimator = KernelSubsetsEstimator(DIM, len(rows), subset_size=size)
+    estimator = KernelSubsetsEstimator(rows.shape[1], len(rows), subset_size=size)
     estimator.update(rows)
     estimate = estimator.result([reference.rows])
     values, _ = grouped_kid(rows.astype(np.float32), reference.rows, np.zeros(len(rows), np.int64), 1, subset_size=size)
@@ -136,7 +136,9 @@ SIMULATIONS: dict[str, Simulation] = {
 """One repetition of each: rows and reference in; the estimate, and the naive interval where there is one, out."""
 
 
-def simulate(name: str, case: str, count: int, repetitions: int, seed: int = 0, num_real: int = NUM_REAL) -> Coverage:
+def simulate(
+    name: str, case: str, count: int, repetitions: int, seed: int = 0, num_real: int = NUM_REAL, dim: int = DIM
+) -> Coverage:
     """Return how often an interval covers.
 
     Args:
@@ -146,19 +148,20 @@ def simulate(name: str, case: str, count: int, repetitions: int, seed: int = 0, 
         repetitions: how many.
         seed: seed of everything.
         num_real: rows of the reference.
+        dim: number of features.
     """
     rng = np.random.default_rng(seed)
-    real = rng.normal(size=(num_real, DIM)).astype(np.float32)
-    moments = Moments(DIM)
+    real = rng.normal(size=(num_real, dim)).astype(np.float32)
+    moments = Moments(dim)
     moments.update(real)
     shift, scale = CASES[case]
     found = [
-        SIMULATIONS[name](rng.normal(shift, scale, (count, DIM)), _Reference(real, moments)) for _ in range(repetitions)
+        SIMULATIONS[name](rng.normal(shift, scale, (count, dim)), _Reference(real, moments)) for _ in range(repetitions)
     ]
     values = np.array([estimate.value for estimate, _ in found])
     truth = float(values.mean())
     if name == "Fréchet distance at infinity":
-        truth = frechet_distance(np.full(DIM, shift), scale**2 * np.eye(DIM), moments.mean, moments.covariance)
+        truth = frechet_distance(np.full(dim, shift), scale**2 * np.eye(dim), moments.mean, moments.covariance)
 
     def share(intervals: np.ndarray) -> float:
         return float(((intervals[:, 0] <= truth) & (truth <= intervals[:, 1])).mean())
@@ -174,15 +177,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=400)
     parser.add_argument("--counts", type=int, nargs="+", default=[100, 400])
+    parser.add_argument("--features", type=int, default=DIM)
+    parser.add_argument("--num-real", type=int, default=NUM_REAL)
+    parser.add_argument("--metrics", nargs="+", choices=list(SIMULATIONS), default=list(SIMULATIONS))
     options = parser.parse_args()
     header = [f"{case}, N = {count}" for case in CASES for count in options.counts]
     print("| interval of | " + " | ".join(header) + " |")
     print("|---|" + "---|" * len(header))
-    for name in SIMULATIONS:
+    for name in options.metrics:
         cells = []
         for case in CASES:
             for count in options.counts:
-                found = simulate(name, case, count, options.repetitions)
+                found = simulate(
+                    name, case, count, options.repetitions, num_real=options.num_real, dim=options.features
+                )
                 naive = "" if found.naive is None else f"; naive {found.naive:.1%}"
                 cells.append(f"{found.coverage:.1%} ({found.width:.2f}{naive})")
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)

@@ -22,6 +22,8 @@ from PIL import Image
 from vidbench.data.shapes import ShapesDataset
 from vidmetrics import Moments, frechet_distance, inception_score, load_network
 from vidmetrics.conformance.mistakes.distances import one_pass_float32
+from vidmetrics.conformance.ours import implementation
+from vidmetrics.conformance.recipes import make_inputs
 from vidmetrics.conformance.vectors import deviation, load_vectors
 
 SIZE = 32
@@ -206,6 +208,47 @@ def splits(shapes: Shapes) -> None:
     table("Splits of the Inception Score, held-out real clips", ["N", "1 split", "10 splits"], rows)
 
 
+def reconstructed(clips: np.ndarray) -> np.ndarray:
+    """Return clips averaged over 2x2 pixels and enlarged again, as a stand-in for what a tokenizer gives back."""
+    n, t, h, w, c = clips.shape
+    small = clips.reshape(n, t, h // 2, 2, w // 2, 2, c).mean(axis=(3, 5))
+    return np.rint(small.repeat(2, axis=2).repeat(2, axis=3)).astype(np.uint8)
+
+
+def references(shapes: Shapes, count: int) -> None:
+    held_out = shapes.held_out[:count]
+    sides = {"held-out real": shapes.held_out_logits[:count], "reconstructions": shapes.logits(reconstructed(held_out))}
+    starts = range(0, len(shapes.real), count)
+    real: dict[str, np.ndarray] = {f"real {i} to {i + count - 1}": shapes.real[i : i + count] for i in starts}
+    real["reconstructions of real 0 on"] = shapes.logits(reconstructed(shapes.clips("train", count)))
+    rows = [[name, *(distance(rows, side) for side in sides.values())] for name, rows in real.items()]
+    table(f"The reference, {count} clips on each side", ["reference", *sides], rows)
+
+
+def outputs(shapes: Shapes, count: int) -> None:
+    def pooled(clips: np.ndarray) -> np.ndarray:
+        return np.concatenate([shapes.network(clips[i : i + 64])["pool"] for i in range(0, count, 64)])
+
+    held_out, real = shapes.held_out[:count], shapes.clips("train", count)
+    variants = {"held-out real": held_out, "reconstructions": reconstructed(held_out)}
+    pool = pooled(real)
+    rows = [
+        [name, distance(shapes.real[:count], shapes.logits(clips)), distance(pool, pooled(clips))]
+        for name, clips in variants.items()
+    ]
+    table(f"Logits or pooled features, {count} clips on each side", ["clips", "24 logits", "64 pooled"], rows)
+
+
+def weights() -> None:
+    (vector,) = load_vectors(["fvd/*"])
+    recipes = [dict(vector.recipe, weights_seed=vector.recipe["weights_seed"] + i) for i in range(3)]
+    rows = [
+        [r["weights_seed"], float(implementation(vector.kind, make_inputs(r), dict(vector.parameters)))]
+        for r in recipes
+    ]
+    table("The same clips under I3D with other weights", ["seed of the weights", "distance of logits"], rows)
+
+
 def network() -> None:
     vectors = {vector.name: vector for vector in load_vectors(["i3d/*", "fvd/*"])}
     names = sorted({name for vector in vectors.values() for name in vector.mistakes})
@@ -240,6 +283,9 @@ def main() -> None:
     conditioning(shapes, few)
     arithmetic()
     splits(shapes)
+    references(shapes, few)
+    outputs(shapes, few)
+    weights()
     network()
     print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
 

@@ -181,7 +181,7 @@ def _features(
     if shards:
         todo = sum(len(stores[0].indices(shards[i])) for i in run.ranks.mine(len(shards)))
         with run.progress.stage(title, todo) as advance:
-            extract(source, networks, stores, shards, batch_size, run.ranks, advance)
+            extract(source, networks, stores, shards, batch_size, run.ranks, advance, title)
     else:
         run.progress.say(f"{title}: {num_clips} clips were measured before")
     run.ranks.barrier()

@@ -21,6 +21,7 @@ from vidbench.frame_comparison import FrameComparison
 from vidbench.progress import Advance
 from vidbench.sources import ClipSource
 from vidmetrics.networks.base import Network
+from vidmetrics.networks.finite import check_finite
 
 FORMAT = "vidbench-features-1"
 SHARD_SIZE = 64
@@ -123,6 +124,7 @@ def extract(
     batch_size: int,
     ranks: Ranks,
     advance: Advance,
+    title: str,
 ) -> None:
     """Make this rank's part of the missing shards, reading each clip once for all networks.
 
@@ -134,6 +136,7 @@ def extract(
         batch_size: clips per call of the source and of the networks, at most; a batch never crosses a shard.
         ranks: this process among the others.
         advance: called with the number of clips done.
+        title: what the clips are, for messages, e.g. "Samples".
 
     Raises:
         InputError: a feature is NaN or infinite; names the first clip of the shard that has one.
@@ -154,16 +157,5 @@ def extract(
         for network, store, collected in zip(networks, stores, parts, strict=True):
             outputs = {name: np.concatenate([part[name] for part in collected]) for name in collected[0]}
             if not isinstance(network, FrameComparison):
-                _check_finite(outputs, network, indices)
+                check_finite(outputs, network.name, indices, title.lower())
             store.write(shard, outputs)
-
-
-def _check_finite(outputs: Mapping[str, np.ndarray], network: Network, indices: np.ndarray) -> None:
-    """Refuse features that are not finite before they are kept, naming the first clip that has some."""
-    for name, value in outputs.items():
-        bad = ~np.isfinite(value).all(axis=1)
-        if bad.any():
-            raise InputError(
-                f"The network '{network.name}' answers NaN or infinity in '{name}' for clip {int(indices[bad.argmax()])}; "
-                "look at that clip and at the network's weights."
-            )

@@ -35,14 +35,16 @@ def estimate_frames(definition: MetricDefinition, store: FeatureStore, clips: ra
     return estimate_mean(score, scores_N, len(clips))
 
 
-def refuse_infinite(metric: str, values: Iterable[float]) -> None:
+def refuse_infinite(definition: MetricDefinition, store: FeatureStore, values: Iterable[float]) -> None:
     """Refuse a mean PSNR that one frame without any error has made infinite.
 
     Raises:
-        InputError: a value is infinite.
+        InputError: a value is infinite; names the first sample that has such a frame.
     """
     if any(map(math.isinf, values)):
+        infinite_NT = np.isinf(np.concatenate(list(store.read(_score_of(definition)))))
+        sample, frame = (int(place) for place in np.argwhere(infinite_NT)[0])
         raise InputError(
-            f"The value of '{metric}' is infinite, because a predicted frame equals the true one in every pixel; leave "
-            f"'{metric}' out of the task and use 'ssim'."
+            f"The value of '{definition.id}' is infinite, because predicted frame {frame} of sample {sample} equals the "
+            f"true one in every pixel; leave '{definition.id}' out of the task and use 'ssim'."
         )

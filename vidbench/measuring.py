@@ -220,7 +220,7 @@ def _features(
     if shards:
         todo = sum(len(stores[0].indices(shards[i])) for i in ranks.mine(len(shards)))
         with progress.stage(title, todo) as advance:
-            extract(clips, running, stores, shards, options.batch_size, ranks, advance)
+            extract(clips, running, stores, shards, options.batch_size, ranks, advance, title)
     else:
         progress.say(f"{title}: {clips.num_clips} clips were measured before")
     ranks.barrier()

@@ -153,7 +153,7 @@ def _value(
         )
     per_context = run.task.evaluation.samples_per_context
     found = [estimate_frames(metric, stores[FRAMES], clips, per_context) for clips in runs]
-    refuse_infinite(metric.id, [each.value for each in found])
+    refuse_infinite(metric, stores[FRAMES], [each.value for each in found])
     return over_runs(metric, found)
 
 

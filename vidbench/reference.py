@@ -15,7 +15,7 @@ from vidmetrics.moments import Moments
 from vidmetrics.networks.base import Network
 
 
-def reference_moments(root: Path, store: FeatureStore, network: Network, output: str) -> Moments:
+def reference_moments(root: Path, store: FeatureStore, network: Network, output: str, num_frames: int) -> Moments:
     """Return the moments of one output over a complete store; float64, from the cache where they are there.
 
     Args:
@@ -23,6 +23,7 @@ def reference_moments(root: Path, store: FeatureStore, network: Network, output:
         store: complete feature shards of the reference clips.
         network: the network that made them.
         output: name of the network's output, e.g. ``"logits"``.
+        num_frames: frames of a clip.
     """
     from safetensors.numpy import load_file, save_file
 
@@ -32,8 +33,9 @@ def reference_moments(root: Path, store: FeatureStore, network: Network, output:
     if path.is_file():
         return Moments.from_tensors(load_file(path))
     moments = Moments(network.outputs[output])
+    features_per_clip = network.rows_per_clip(num_frames)
     for features in store.read(output):
-        moments.update(features)
+        moments.update(features, "reference features", features_per_clip)
     with written_whole(path) as temporary:
         save_file(moments.to_tensors(), temporary, metadata={"features": store.folder.name, "output": output})
     return moments
@@ -68,7 +70,7 @@ class RealSide:
     def for_metric(self, definition: MetricDefinition) -> Reference:
         """Return moments, an iterator over feature shards that can be read once, or None."""
         if definition.needs_reference == "moments":
-            return reference_moments(self.root, self.store, self.network, definition.output)
+            return reference_moments(self.root, self.store, self.network, definition.output, self.num_frames)
         return self.store.read(definition.output) if definition.needs_reference == "features" else None
 
 

@@ -88,7 +88,9 @@ def _write(
     cache: Path,
 ) -> tuple[str, Provenance]:
     moments: Outputs = {
-        (network, output): reference_moments(cache, stores[network], run.networks[network], output)
+        (network, output): reference_moments(
+            cache, stores[network], run.networks[network], output, run.task.clips.num_frames
+        )
         for network, output in needed
     }
     scores = None

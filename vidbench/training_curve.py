@@ -21,6 +21,7 @@ from vidmetrics.definitions import MetricDefinition, get_metric
 from vidmetrics.estimation import Estimator
 from vidmetrics.estimators import make_estimator
 from vidmetrics.home import home
+from vidmetrics.networks.finite import check_finite
 
 DEFAULT_SAMPLES = 256
 
@@ -77,8 +78,9 @@ class TrainingCurve:
         networks, source = list(run.networks.values()), DatasetSource(run.reference)
         stores = [feature_store(home(), source, network, run.num_reference) for network in networks]
         if shards := missing_shards(stores):
-            with run.progress.stage("Reference clips", sum(len(stores[0].indices(s)) for s in shards)) as advance:
-                extract(source, networks, stores, shards, run.options.batch_size, run.ranks, advance)
+            title = "Reference clips"
+            with run.progress.stage(title, sum(len(stores[0].indices(s)) for s in shards)) as advance:
+                extract(source, networks, stores, shards, run.options.batch_size, run.ranks, advance, title)
         return dict(zip(run.networks, stores, strict=True))
 
     def __call__(self, model: Any) -> dict[str, float]:
@@ -92,15 +94,12 @@ class TrainingCurve:
         source = ModelSource(model, {"name": type(model).__name__}, run.task, run.evaluation, run.seed)
         estimators = {m.id: self._estimator(m) for m in run.metrics}
         for start in range(0, run.num_samples, run.options.batch_size):
-            clips = source.read(np.arange(start, min(start + run.options.batch_size, run.num_samples)))
+            indices = np.arange(start, min(start + run.options.batch_size, run.num_samples))
+            clips = source.read(indices)
             outputs = {name: network(clips) for name, network in run.networks.items()}
             for metric in run.metrics:
                 features = outputs[metric.network][metric.output]
-                if not np.isfinite(features).all():
-                    raise InputError(
-                        f"The network '{metric.network}' answers NaN or infinity for samples from {start} on; look at "
-                        "the sample sheets of the training."
-                    )
+                check_finite({metric.output: features}, metric.network, indices, "samples")
                 estimators[metric.id].update(features)
         return {m.id: float(estimators[m.id].result(self._side(m).for_metric(m)).value) for m in run.metrics}
 

@@ -68,7 +68,7 @@ class KeptFeatures:
         Raises:
             InputError: wrong shape, NaN or infinity, or more samples than announced.
         """
-        rows = check_rows(features, self._dim, "features", self._seen, self._rows_per_sample)
+        rows = check_rows(_as_kept(features), self._dim, "features", self._seen, self._rows_per_sample)
         if self._seen + len(rows) > len(self._rows):
             raise InputError(counting_message(self._seen + len(rows), self._num_samples, self._rows_per_sample))
         self._rows[self._seen : self._seen + len(rows)] = rows
@@ -99,12 +99,21 @@ class KeptFeatures:
         batches: list[npt.NDArray[np.float32]] = []
         seen = 0
         for batch in reference:
-            rows = check_rows(batch, self._dim, "reference features", seen, self._rows_per_sample)
+            rows = check_rows(_as_kept(batch), self._dim, "reference features", seen, self._rows_per_sample)
             batches.append(rows.astype(np.float32))
             seen += len(rows)
         if seen < fewest:
             raise InputError(f"The reference has {seen} rows of features, and at least {fewest} are needed; add clips.")
         return np.concatenate(batches)
+
+
+def _as_kept(features: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return floats as float32; what that cannot hold becomes infinite, so that the check of rows refuses it."""
+    rows = np.asarray(features)
+    if rows.dtype.kind != "f":
+        return rows
+    with np.errstate(over="ignore"):
+        return rows.astype(np.float32, copy=False)
 
 
 class KernelEstimator(KeptFeatures):

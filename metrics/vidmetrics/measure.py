@@ -84,7 +84,7 @@ def _measure_features(
     elif network.name != definition.network:
         raise InputError(f"The metric '{definition.id}' is defined on '{definition.network}', not on '{network.name}'.")
     dim = network.outputs[definition.output]
-    real = _CountedFeatures(network, definition.output, real_clips)
+    real = _CountedFeatures(network, definition.output, real_clips, "real clips")
     reference: Reference = None
     if definition.needs_reference == "moments":
         reference = Moments(dim)
@@ -92,7 +92,7 @@ def _measure_features(
             reference.update(features)
     elif definition.needs_reference == "features":
         reference = list(real)
-    counted = _CountedFeatures(network, definition.output, generated_clips)
+    counted = _CountedFeatures(network, definition.output, generated_clips, "generated clips")
     generated = list(counted)
     if not counted.num_clips:
         raise InputError("There are no generated clips to measure; give at least two.")
@@ -129,13 +129,17 @@ def _at_once(clips: Clips | None) -> npt.NDArray[Any]:
 class _CountedFeatures:
     """Features batch by batch, and how many clips they came from."""
 
-    def __init__(self, network: Network, output: str, clips: Clips | None) -> None:
+    def __init__(self, network: Network, output: str, clips: Clips | None, whose: str) -> None:
         self.num_clips = 0
-        self._network, self._output, self._clips = network, output, clips
+        self._network, self._output, self._clips, self._whose = network, output, clips, whose
 
     def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        from vidmetrics.networks.finite import check_finite
+
         for batch in _batches(() if self._clips is None else self._clips):
             features = self._network(batch)[self._output]
+            indices = range(self.num_clips, self.num_clips + len(batch))
+            check_finite({self._output: features}, self._network.name, indices, self._whose)
             self.num_clips += len(batch)
             yield features
 

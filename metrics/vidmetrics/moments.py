@@ -90,16 +90,18 @@ class Moments:
         covariance: Array = (self._scatter + self._scatter.T) / (2.0 * (self._count - 1))
         return covariance
 
-    def update(self, features: npt.NDArray[Any]) -> None:
+    def update(self, features: npt.NDArray[Any], what: str = "features", rows_per_sample: int = 1) -> None:
         """Add rows.
 
         Args:
             features: real-valued ``[N, dim]``, any real dtype; computed in float64. N may be 0.
+            what: what the rows are, for messages.
+            rows_per_sample: rows of one clip, for messages.
 
         Raises:
             InputError: wrong shape or dtype, or a NaN or infinity (names the first such row); nothing is added then.
         """
-        rows = check_rows(features, self.dim, "features", self._count)
+        rows = check_rows(features, self.dim, what, self._count, rows_per_sample)
         if len(rows) == 0:
             return
         mean = rows.mean(axis=0)

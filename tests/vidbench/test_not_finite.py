@@ -33,9 +33,28 @@ class Failing:
 @pytest.mark.parametrize("batch_size", [7, 64])
 def test_a_network_that_fails_is_named_with_the_first_clip_and_nothing_is_kept(tmp_path, batch_size):
     store = FeatureStore(tmp_path, 128)
-    with pytest.raises(InputError, match=r"'failing' answers NaN or infinity in 'logits' for clip 71;"):
-        extract(Indices(), [Failing()], [store], [0, 1], batch_size, Ranks(0, 1), lambda *_: None)
+    with pytest.raises(InputError, match=r"'failing' answers NaN or infinity in 'logits' for clip 71 of the samples;"):
+        extract(Indices(), [Failing()], [store], [0, 1], batch_size, Ranks(0, 1), lambda *_: None, "Samples")
     assert store.missing([0, 1]) == [1]
+
+
+class FailingOnFrames(Failing):
+    """The same where each of 3 frames has a row of its own, and the first to fail is the last frame of clip 71."""
+
+    def __call__(self, clips):
+        pool = np.zeros((len(clips), 3, 4))
+        pool[clips == 71, 2, 1] = np.nan
+        return {
+            "pool": pool.reshape(-1, 4),
+            "logits": np.tile(np.where(clips == 100, np.inf, 0)[:, None, None], (1, 3, 2)).reshape(-1, 2),
+        }
+
+
+def test_a_network_that_fails_on_a_frame_is_named_with_clip_and_frame(tmp_path):
+    store = FeatureStore(tmp_path, 128)
+    with pytest.raises(InputError, match=r"in 'pool' for clip 71, frame 2, of the reference clips;"):
+        extract(Indices(), [FailingOnFrames()], [store], [1], 7, Ranks(0, 1), lambda *_: None, "Reference clips")
+    assert store.missing([1]) == [1]
 
 
 def spoil(path, output, row, value):
