@@ -42,7 +42,7 @@ def refuse_infinite(definition: MetricDefinition, store: FeatureStore, values: I
         InputError: a value is infinite; names the first sample that has such a frame.
     """
     if any(map(math.isinf, values)):
-        infinite_NT = np.isinf(np.concatenate(list(store.read(_score_of(definition)))))
+        infinite_NT = np.isinf(np.concatenate(list(store.read(score_of(definition)))))
         sample, frame = (int(place) for place in np.argwhere(infinite_NT)[0])
         raise InputError(
             f"The value of '{definition.id}' is infinite, because predicted frame {frame} of sample {sample} equals the "

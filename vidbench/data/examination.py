@@ -17,7 +17,7 @@ from vidbench.data.listing import FrameSource, Listing, VideoFile
 from vidbench.data.probe import VideoFacts, examine_video, refuse_truncated
 from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
-from vidbench.tasks.schema import ClipSpec, Task
+from vidbench.tasks.schema import ClipSpec
 
 Problem = Literal[
     "unreadable", "truncated", "no video stream", "too short", "wrong duration", "wrong size", "duplicated"
@@ -57,37 +57,6 @@ class Subject:
     def key(self) -> FindingKey:
         """What decides the outcome; a finding is reused under the same key."""
         return (self.split, self.video_id, str(self.source.path), self.file_bytes, self.file_time)
-
-
-def plans_of(split: str, task: Task | None) -> tuple[ClipSpec, ...]:
-    """Which clips a task takes of the videos of a split: those of `clips`, and the real side's own where they differ."""
-    if task is None:
-        return ()
-    # How often a plan takes a video is no property of the file.
-    clips, own = (plan.model_copy(update={"draw": "once"}) for plan in (task.clips, task.reference_clips))
-    fewer = clips.starts == "uniform" and clips.crop != "three" and own.clips_per_video <= clips.clips_per_video
-    same = own == clips or (fewer and own.model_copy(update={"clips_per_video": clips.clips_per_video}) == clips)
-    return (clips,) if same or split != task.data.reference_split else (clips, own)
-
-
-def subjects_of(split: str, listing: Listing, task: Task | None) -> list[Subject]:
-    """Return the listed videos on disk, by name; without a task each is looked at alone."""
-    subjects, plans = [], plans_of(split, task)
-    for name in sorted(listing.sources):
-        source, label = listing.sources[name], listing.labels[name]
-        state = source.path.stat()
-        subject = Subject(
-            split=split,
-            video_id=name,
-            label=None if label is None else listing.class_names[label],
-            source=source,
-            seconds=(listing.seconds or {}).get(name),
-            plans=plans,
-            file_bytes=state.st_size,
-            file_time=state.st_mtime_ns,
-        )
-        subjects.append(subject)
-    return subjects
 
 
 class Finding(BaseModel):

@@ -7,17 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from pydantic import ValidationError
 
-from vidbench.data.examination import Finding, FindingKey, plans_of
+from vidbench.data.examination import Finding, FindingKey
 from vidbench.distributed import Ranks
-from vidbench.files import digest, written_whole
-from vidbench.tasks.schema import Task
-
-# A change of what a finding holds or means must not meet an older journal.
-_JOURNAL_FORMAT = 1
+from vidbench.files import written_whole
 
 
 def read_journal(path: Path) -> dict[FindingKey, Finding]:
@@ -49,17 +45,6 @@ def add(file: TextIO, finding: Finding) -> None:
     """Append one finding, out of this process's hands before the next."""
     file.write(json.dumps(finding.model_dump(mode="json"), ensure_ascii=True) + "\n")
     file.flush()
-
-
-def journal_name(root: Path, task: Task | None) -> str:
-    """Name the journals of a scan: findings hold for one folder, one reader and one way to cut clips."""
-    reading: list[Any] | None = None
-    if task is not None:
-        reading = [task.data.dataset, task.clips.identity()]
-        for own in plans_of(task.data.reference_split, task)[1:]:
-            reading += [task.data.reference_split, own.identity()]
-    name = digest({"format": _JOURNAL_FORMAT, "root": str(root.resolve()), "reading": reading})[:16]
-    return f"journal-{name}"
 
 
 @dataclass(frozen=True)
