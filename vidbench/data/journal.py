@@ -13,7 +13,11 @@ from pydantic import ValidationError
 
 from vidbench.data.examination import Finding, FindingKey
 from vidbench.distributed import Ranks
-from vidbench.files import written_whole
+from vidbench.files import digest, written_whole
+from vidbench.tasks.schema import Task
+
+# A change of what a finding holds or means must not meet an older journal.
+_JOURNAL_FORMAT = 1
 
 
 def read_journal(path: Path) -> dict[FindingKey, Finding]:
@@ -45,6 +49,13 @@ def add(file: TextIO, finding: Finding) -> None:
     """Append one finding, out of this process's hands before the next."""
     file.write(json.dumps(finding.model_dump(mode="json"), ensure_ascii=True) + "\n")
     file.flush()
+
+
+def journal_name(root: Path, task: Task | None) -> str:
+    """Name the journals of a scan: findings hold for one folder, one reader and one way to cut clips."""
+    reading = None if task is None else [task.data.dataset, task.clips.identity()]
+    name = digest({"format": _JOURNAL_FORMAT, "root": str(root.resolve()), "reading": reading})[:16]
+    return f"journal-{name}"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from vidbench.data.examination import Finding, FindingKey, Subject, examine, killed
-from vidbench.data.journal import ScanJournals, add, appending
+from vidbench.data.examination import Finding, FindingKey, Subject, examine, killed, subjects_of
+from vidbench.data.journal import ScanJournals, add, appending, journal_name
 from vidbench.data.layouts import find_listing
 from vidbench.data.listing import Listing
 from vidbench.data.manifest import ManifestVideo, SplitCoverage, write_manifest, write_rows
@@ -19,12 +19,8 @@ from vidbench.data.parallel import map_processes
 from vidbench.data.scanned import remember_scan, scanned_file
 from vidbench.distributed import VISIBLE_SECONDS, Ranks
 from vidbench.errors import InputError
-from vidbench.files import digest
 from vidbench.progress import Progress
 from vidbench.tasks.schema import Task
-
-# A change of what a finding holds or means must not meet an older journal.
-_JOURNAL_FORMAT = 1
 
 
 class UnusableVideo(NamedTuple):
@@ -95,11 +91,11 @@ def scan_folder(
     """
     ranks = ranks or Ranks()
     listings = _listings(root, task, splits)
-    subjects = [subject for split, listing in listings.items() for subject in _subjects(split, listing, task)]
+    subjects = [subject for split, listing in listings.items() for subject in subjects_of(split, listing, task)]
     ranks.check_shared(output)
     ranks.agree("the list of videos", [subject.key for subject in subjects])
     workers = workers or max(1, _num_cores() // ranks.local_world_size)
-    journals = ScanJournals(output, _journal_name(root, task), ranks)
+    journals = ScanJournals(output, journal_name(root, task), ranks)
     # Journals of their own, so that a full scan which was stopped goes on too; they take the others' place at the end.
     in_use = replace(journals, name=f"full-{journals.name}") if full else journals
     findings = _examine_all(subjects, in_use, workers, progress)
@@ -165,33 +161,6 @@ def _listings(root: Path, task: Task | None, splits: Sequence[str]) -> dict[str,
     if task.data.dataset == "shapes":
         raise InputError(f"The task '{task.name}' uses embedded data: there is no folder to scan.")
     return {split: find_listing(task.data.dataset, root, split) for split in splits or _task_splits(task)}
-
-
-def _subjects(split: str, listing: Listing, task: Task | None) -> list[Subject]:
-    """The listed videos on disk, by name."""
-    subjects = []
-    for name in sorted(listing.sources):
-        source, label = listing.sources[name], listing.labels[name]
-        state = source.path.stat()
-        subject = Subject(
-            split=split,
-            video_id=name,
-            label=None if label is None else listing.class_names[label],
-            source=source,
-            seconds=(listing.seconds or {}).get(name),
-            clips=None if task is None else task.clips,
-            file_bytes=state.st_size,
-            file_time=state.st_mtime_ns,
-        )
-        subjects.append(subject)
-    return subjects
-
-
-def _journal_name(root: Path, task: Task | None) -> str:
-    """Findings hold for one folder, one reader and one way to cut clips; others have a journal of their own."""
-    reading = None if task is None else [task.data.dataset, task.clips.identity()]
-    name = digest({"format": _JOURNAL_FORMAT, "root": str(root.resolve()), "reading": reading})[:16]
-    return f"journal-{name}"
 
 
 def _examine_all(
