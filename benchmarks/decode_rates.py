@@ -22,7 +22,7 @@ import numpy as np
 
 from vidbench.data.examination import examine
 from vidbench.data.layouts import find_listing
-from vidbench.data.scan import _subjects
+from vidbench.data.scan import subjects_of
 from vidbench.data.videos import VideoDataset
 from vidbench.tasks import load_task
 from vidbench.tasks.schema import ClipSpec
@@ -42,7 +42,7 @@ def measure(path: Path) -> dict[str, Any]:
         listing = find_listing("folder", Path(folder), "all")
         dataset = VideoDataset(listing, CLIPS)
         task = load_task("shapes-gen").task.model_copy(update={"clips": CLIPS})
-        subjects = _subjects("all", listing, task)
+        subjects = subjects_of("all", listing, task)
         findings: list[Any] = []
         reading = _timed(lambda: [dataset.read(np.array([index])) for index in range(dataset.num_clips)])
         scanning = _timed(lambda: findings.extend(map(examine, subjects)))

@@ -95,7 +95,7 @@ def scan_folder(
     """
     ranks = ranks or Ranks()
     listings = _listings(root, task, splits)
-    subjects = [subject for split, listing in listings.items() for subject in _subjects(split, listing, task)]
+    subjects = [subject for split, listing in listings.items() for subject in subjects_of(split, listing, task)]
     ranks.check_shared(output)
     ranks.agree("the list of videos", [subject.key for subject in subjects])
     workers = workers or max(1, _num_cores() // ranks.local_world_size)
@@ -167,7 +167,7 @@ def _listings(root: Path, task: Task | None, splits: Sequence[str]) -> dict[str,
     return {split: find_listing(task.data.dataset, root, split) for split in splits or _task_splits(task)}
 
 
-def _subjects(split: str, listing: Listing, task: Task | None) -> list[Subject]:
+def subjects_of(split: str, listing: Listing, task: Task | None) -> list[Subject]:
     """The listed videos on disk, by name."""
     subjects, plans = [], _plans(split, task)
     for name in sorted(listing.sources):
