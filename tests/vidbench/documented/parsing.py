@@ -49,7 +49,11 @@ def check_name(words: list[str]) -> None:
     context = click.Context(cli)
     for word in words[1:]:
         if word.startswith("-"):
-            known = [option for parameter in command.get_params(context) for option in parameter.opts]
+            known = [
+                option
+                for parameter in command.get_params(context)
+                for option in (*parameter.opts, *parameter.secondary_opts)
+            ]
             assert word in known, f"`{' '.join(words)}`: there is no option {word}, only {', '.join(known)}"
         else:
             assert isinstance(command, click.Group), f"`{' '.join(words)}`: '{command.name}' has no commands"
