@@ -203,6 +203,16 @@ def test_neighbours_of_a_result(tmp_path, result_document, monkeypatch):
     assert "unofficial result has no place" in _lines(result_document, boards, monkeypatch)
 
 
+def test_a_row_of_the_same_score_is_level(tmp_path, result_document, monkeypatch):
+    boards = tmp_path / "boards"
+    boards.mkdir()
+    add_result(_write(tmp_path / "same.json", result_document), boards, Submission(model="Same", training="train"))
+    text = _lines(result_document, boards, monkeypatch)
+    assert "fvd-shapes: would be 1 of 2" in text
+    assert "level: Same" in text
+    assert "better:" not in text
+
+
 def test_evaluate_ends_with_its_neighbours_and_json_has_nothing_extra(tmp_path, small_task, monkeypatch):
     from vidbench.cli.evaluate import command as evaluate
 

@@ -43,7 +43,8 @@ def _of_metric(row: Row, rows: Sequence[Row]) -> list[str]:
         lines = [f"  {row.metric}: would be {entries[place].rank} of {len(entries)}"]
         for side, i in (("better", place - 1), ("worse", place + 1)):
             if 0 <= i < len(entries):
-                lines.append(f"    {side}: {_named(entries[i].row)}")
+                level = entries[i].rank == entries[place].rank
+                lines.append(f"    {'level' if level else side}: {_named(entries[i].row)}")
         return lines
     beside = nearest(row, rows, limit=1)
     if beside:
