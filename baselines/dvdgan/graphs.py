@@ -11,6 +11,10 @@ WARM_UP = 3
 """Calls made kernel by kernel first, on a stream of their own, as capturing asks: libraries choose and allocate then."""
 
 
+class RecordingError(RuntimeError):
+    """An update could not be recorded. Nothing was computed, so nothing has changed."""
+
+
 class Replayed:
     """A function of tensors that is recorded once and then replayed on new values in the same memory.
 
@@ -40,7 +44,7 @@ class Replayed:
         """The function of the inputs.
 
         Raises:
-            RuntimeError: recording failed; nothing was computed and nothing changed.
+            RecordingError: this call was to record, and could not.
         """
         if self._recording is None and self._calls < WARM_UP:
             self._calls += 1
@@ -63,8 +67,13 @@ class Replayed:
         self._inputs = [tensor.clone() for tensor in inputs]
         graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize()
-        # Other threads pin batches meanwhile, which capturing would otherwise refuse for the whole process.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            output = self._function(self._inputs)
+        try:
+            # Other threads pin batches meanwhile, which capturing would otherwise refuse for the whole process.
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                output = self._function(self._inputs)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise RecordingError(str(error)) from error
         self._recording = graph, output
         return self._recording

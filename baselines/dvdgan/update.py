@@ -15,7 +15,7 @@ from dvdgan.compiling import Compiled, choose_mode
 from dvdgan.config import Settings
 from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator, from_uint8
-from dvdgan.graphs import Replayed
+from dvdgan.graphs import RecordingError, Replayed
 from dvdgan.layers import batch_norms, initialise, normalise_weights
 from dvdgan.losses import discriminator_loss, generator_loss
 from dvdgan.parallel import World
@@ -270,15 +270,10 @@ class Networks:
     def _replay(self, turns: Turns) -> Tensor:
         if self._replayed is None:
             self._replayed = Replayed(lambda tensors: self._compute(refilled(turns, tensors)))
-        was = self._replayed.recorded
         try:
             values = self._replayed(tensors_of(turns))
-        except torch.cuda.OutOfMemoryError:
-            raise
-        except RuntimeError as error:
-            if was:
-                raise
-            self._without(error)  # recording computes nothing, so there is nothing to put back
+        except RecordingError as error:
+            self._without(error)
             return self._compute(turns)
         self.compiled.proven = True
         return values

@@ -9,7 +9,7 @@ import torch
 from dvdgan import graphs, update
 from dvdgan.compiling import choose_mode
 from dvdgan.config import parse_settings
-from dvdgan.graphs import WARM_UP, Replayed
+from dvdgan.graphs import WARM_UP, RecordingError, Replayed
 from dvdgan.update import Networks, Part, refilled, tensors_of
 from vidbench.models import InputError, ModelTask
 
@@ -34,6 +34,7 @@ def stand_in(monkeypatch):
         current_stream=lambda: stream,
         stream=lambda s: contextlib.nullcontext(),
         synchronize=lambda: None,
+        OutOfMemoryError=torch.cuda.OutOfMemoryError,
         graph=lambda graph, capture_error_mode: contextlib.nullcontext(),
     )
     monkeypatch.setattr(graphs.torch, "cuda", cuda)
@@ -122,7 +123,7 @@ def test_where_recording_fails_the_update_is_made_without(task, tiny_settings, m
             pass
 
         def __call__(self, inputs):
-            raise RuntimeError("operation not permitted when stream is capturing")
+            raise RecordingError("operation not permitted when stream is capturing")
 
     monkeypatch.setattr(update, "Replayed", Broken)
     settings = parse_settings(tiny_settings | {"batch_size": "4"})
@@ -131,5 +132,22 @@ def test_where_recording_fails_the_update_is_made_without(task, tiny_settings, m
     plain, recorded = (Networks(task, settings, 0, torch.device("cpu")) for _ in range(2))
     recorded.compiled.mode = "graphs"
     assert torch.equal(recorded.update(0, lambda draw: (clips, labels)), plain.update(0, lambda draw: (clips, labels)))
-    assert "compile=graphs failed (RuntimeError: operation not permitted" in recorded.take_note()
+    assert "compile=graphs failed (RecordingError: operation not permitted" in recorded.take_note()
     assert recorded.compiled.mode == "none"
+
+
+def test_only_a_failure_to_record_is_one(stand_in):
+    def function(inputs):
+        calls.append(0)
+        if len(calls) == failing:
+            raise RuntimeError("here")
+        return inputs[0]
+
+    for failing, kind in ((1, RuntimeError), (WARM_UP + 1, RecordingError)):
+        calls = []
+        replayed = Replayed(function)
+        for _ in range(failing - 1):
+            replayed([torch.zeros(1)])
+        with pytest.raises(RuntimeError) as caught:
+            replayed([torch.zeros(1)])
+        assert caught.type is kind
