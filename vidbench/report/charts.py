@@ -14,7 +14,7 @@ from html import escape
 from vidbench.report.axes import Axis, axis_over, tick_text, ticks, written
 
 WIDTH = 340
-_LETTER = 6.4
+_LETTER, _BOLD_LETTER = 6.4, 7.6
 """Width of a letter of the charts' font, in pixels, on the generous side."""
 
 
@@ -65,7 +65,7 @@ def scale_bar(
         parts.append(_text(middle, below, text, "middle", "dim"))
     x, text = at(value), f"{name} {written(value)}"
     parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y}" r="6"/>')
-    parts.append(_text(_inside(x, text), y - 14, text, "middle", "strong"))
+    parts.append(_text(_inside(x, text, _BOLD_LETTER), y - 14, text, "middle", "strong"))
     kind = "log" if axis.log else "linear"
     label = f"{name} {written(value)} on a {kind} axis; " + ", ".join(f"{b} {written(v)}" for b, v in bounds.items())
     return _svg(y + 28 + 15 * max(0, len(rows) - 1), parts, label)
@@ -168,8 +168,8 @@ def _apart(names: dict[float, str], frame: _Frame) -> dict[float, str]:
     return kept
 
 
-def _inside(x: float, text: str) -> float:
-    half = len(text) * _LETTER / 2
+def _inside(x: float, text: str, letter: float = _LETTER) -> float:
+    half = len(text) * letter / 2
     return min(max(x, half + 2), WIDTH - half - 2)
 
 
