@@ -185,6 +185,22 @@ def test_training_batches_depend_on_seed_and_step_alone():
     assert not np.array_equal(other[0], batches[0][0])
 
 
+def test_there_are_80_000_training_clips_or_as_many_as_4_gib_hold():
+    small = ShapesTrainingClips("train", num_frames=16, height=32, width=32, seed=0)
+    large = ShapesTrainingClips("train", num_frames=48, height=128, width=128, seed=0)
+    assert (small.num_videos, large.num_videos) == (80_000, (4 << 30) // (48 * 128 * 128 * 3))
+
+
+def test_a_training_clip_is_rendered_when_first_drawn_and_not_again(monkeypatch):
+    asked = []
+    read = ShapesDataset.read
+    monkeypatch.setattr(ShapesDataset, "read", lambda self, indices: asked.extend(indices) or read(self, indices))
+    source = training_clips()
+    for step in range(25):
+        source.draw(step, 64)
+        assert len(asked) == len(set(asked)) == min(700, 64 * (step + 1))
+
+
 def test_every_pass_shows_every_training_clip_once_with_its_label():
     source = training_clips()
     known, labels = render("train", np.arange(700), 2, 8, 8)
