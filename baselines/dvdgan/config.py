@@ -117,6 +117,13 @@ class Settings:
     d_steps: int = _setting(2, "Discriminator steps per generator step (paper).", minimum=1)
     g_lr: float = _setting(1e-4, "Adam learning rate of the generator (paper v2).", minimum=0)
     d_lr: float = _setting(5e-4, "Adam learning rate of the discriminators (paper v2).", minimum=0)
+    reconstruction: float = _setting(
+        0.0,
+        "Prediction: weight of the mean absolute difference, in units of [-1, 1], from the real future in the generator's "
+        "loss. Not in the paper, hence 0; DGMR has a like term with weight 20, on the mean of several samples.",
+        minimum=0,
+        absent=0.0,
+    )
     beta1: float = _setting(0.0, "Adam beta 1; not in the paper, 0 in BigGAN and DGMR.", minimum=0)
     beta2: float = _setting(0.999, "Adam beta 2; not in the paper, 0.999 in BigGAN and DGMR.", minimum=0)
     bn_eps: float = _setting(1e-5, "Added to BatchNorm variances (BigGAN).", minimum=0)

@@ -17,7 +17,7 @@ from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator, from_uint8
 from dvdgan.graphs import RecordingError, Replayed
 from dvdgan.layers import batch_norms, initialise, normalise_weights
-from dvdgan.losses import discriminator_loss, generator_loss
+from dvdgan.losses import discriminator_loss, generator_loss, generator_objective, reconstruction_loss
 from dvdgan.parallel import World
 from vidbench.models import InputError, ModelTask
 
@@ -77,7 +77,13 @@ def refilled(turns: Turns, tensors: Sequence[Tensor]) -> Turns:
 
 
 class Networks:
-    """Generator, its average, both discriminators and their optimisers."""
+    """Generator, its average, both discriminators and their optimisers.
+
+    Attributes:
+        loss_names: what `update` returns. ``loss_generator`` is what the discriminators say, alone, so that curves
+            compare with and without a reconstruction term; ``loss_reconstruction``, where that term is on, is not
+            multiplied by its weight.
+    """
 
     def __init__(
         self, task: ModelTask, settings: Settings, seed: int, device: torch.device, world: World | None = None
@@ -94,6 +100,11 @@ class Networks:
         Raises:
             InputError: the task or a setting does not fit the architecture.
         """
+        if settings.reconstruction and not task.context_frames:
+            raise InputError(
+                f"Setting reconstruction={settings.reconstruction:g} holds predictions to the real future and task "
+                f"'{task.name}' gives no frames to predict from; leave the setting out, or choose a prediction task."
+            )
         self._task, self._settings, self._seed, self._device = task, settings, seed, device
         self._dtype = compute_dtype(settings, device)
         self._world = World(device) if world is None else world
@@ -109,6 +120,7 @@ class Networks:
             network.to(device)
         names = list(self.discriminators)
         self.loss_names = (*(f"loss_{name}" for name in names), "loss_generator",
+                           *(("loss_reconstruction",) if settings.reconstruction else ()),
                            *(f"{side}_{name}" for name in names for side in ("real", "fake")))  # fmt: skip
         self.average = {name: p.detach().clone() for name, p in self.generator.named_parameters()}
         betas, fused = (settings.beta1, settings.beta2), device.type == "cuda"
@@ -196,12 +208,20 @@ class Networks:
         means = (score.mean() for sides in halves for score in sides)
         return torch.stack(losses).sum(), torch.stack([*losses, *means]).detach()
 
-    def _generator_part(self, part: Part) -> Tensor:
-        """Loss of the generator on some rows of the global batch, after the given frames of these clips, if any."""
+    def _generator_part(self, part: Part) -> tuple[Tensor, Tensor]:
+        """Loss of the generator on some rows of the global batch, and the part of `loss_names` that is its own."""
         self.compiled.begin_step()
         fake = self._fakes(part, from_uint8(part.clips_NTHWC, self._dtype))
         scores = self._scores(fake, part.labels_N, part)
-        return torch.stack([generator_loss(score) for score in scores.values()]).sum()
+        adversarial = torch.stack([generator_loss(score) for score in scores.values()]).sum()
+        if not self._settings.reconstruction:
+            return adversarial, adversarial.detach().unsqueeze(0)
+        given = self._task.context_frames
+        # From the levels themselves: as the networks see them, they are rounded to the type of convolutions.
+        real = from_uint8(part.clips_NTHWC[:, given:], torch.float32)
+        reconstruction = reconstruction_loss(fake[:, given:], real)
+        loss = generator_objective(adversarial, reconstruction, self._settings.reconstruction)
+        return loss, torch.stack([adversarial, reconstruction]).detach()
 
     def _backward(self, losses: Iterable[Tensor]) -> None:
         """Gradients of the mean of the losses of the parts; a part's activations go before the next part's come."""
@@ -294,32 +314,29 @@ class Networks:
         for parts in turns[:-1]:
             self._normalise(self.discriminators)
             self._adam_d.zero_grad(set_to_none=True)
-            logged: list[Tensor] = []
-            self._backward(self._discriminator_losses(parts, logged))
+            d_logged: list[Tensor] = []
+            self._backward(self._losses(self._discriminator_part, parts, d_logged))
             self._world.average_gradients(self.discriminators)
             self._adam_d.step()
 
         with torch.no_grad():
             self._normalise(self.discriminators)
         self._adam_g.zero_grad(set_to_none=True)
-        generator_losses: list[Tensor] = []
-        self._backward(self._generator_losses(turns[-1], generator_losses))
+        g_logged: list[Tensor] = []
+        self._backward(self._losses(self._generator_part, turns[-1], g_logged))
         self._world.average_gradients(self.generator)
         self._adam_g.step()
-        d_values, g_value = torch.stack(logged).mean(0), torch.stack(generator_losses).mean()
+        d_values, g_values = torch.stack(d_logged).mean(0), torch.stack(g_logged).mean(0)
         count = len(self.discriminators)
-        return torch.cat([d_values[:count], g_value.unsqueeze(0), d_values[count:]])
+        return torch.cat([d_values[:count], g_values, d_values[count:]])
 
-    def _discriminator_losses(self, parts: list[Part], logged: list[Tensor]) -> Iterator[Tensor]:
+    def _losses(
+        self, compute: Callable[[Part], tuple[Tensor, Tensor]], parts: list[Part], logged: list[Tensor]
+    ) -> Iterator[Tensor]:
+        """Loss of one part after the other; what is to be logged of each is appended."""
         for part in parts:
-            loss, values = self._discriminator_part(part)
+            loss, values = compute(part)
             logged.append(values)
-            yield loss
-
-    def _generator_losses(self, parts: list[Part], logged: list[Tensor]) -> Iterator[Tensor]:
-        for part in parts:
-            loss = self._generator_part(part)
-            logged.append(loss.detach())
             yield loss
 
     @torch.no_grad()
