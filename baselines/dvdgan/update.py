@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from dvdgan.graphs import RecordingError, Replayed
 from dvdgan.layers import batch_norms, initialise, normalise_weights
 from dvdgan.losses import discriminator_loss, generator_loss, generator_objective, reconstruction_loss
 from dvdgan.parallel import World
+from dvdgan.turns import Batch, Draws, Part, Turns, pick_frames, refilled, tensors_of
 from vidbench.models import InputError, ModelTask
 
 _KINDS: dict[str, type[SpatialDiscriminator] | type[TemporalDiscriminator]] = {
@@ -26,54 +26,12 @@ _KINDS: dict[str, type[SpatialDiscriminator] | type[TemporalDiscriminator]] = {
     "temporal": TemporalDiscriminator,
 }
 
-Batch = tuple[Tensor, Tensor]
-"""Real clips uint8 [N, T, H, W, 3] and labels int64 [N], on the device."""
-
 
 def compute_dtype(settings: Settings, device: torch.device) -> torch.dtype:
     """Type of the convolutions in training."""
     if settings.precision == "auto":
         return torch.bfloat16 if device.type == "cuda" else torch.float32
     return torch.bfloat16 if settings.precision == "bfloat16" else torch.float32
-
-
-def pick_frames(clips_NTCHW: Tensor, frames_NK: Tensor) -> Tensor:
-    """Frames [N, k, C, H, W]: of each clip its own, by int64 numbers on its device."""
-    rows = torch.arange(clips_NTCHW.shape[0], device=clips_NTCHW.device).unsqueeze(1)
-    return clips_NTCHW[rows, frames_NK]
-
-
-class Part(NamedTuple):
-    """What one backward pass of an update starts from, on the device. M counts the clips of all sides: real, then fake.
-
-    Attributes:
-        clips_NTHWC: real clips uint8.
-        labels_N: their labels int64.
-        z_NL: latents of the fakes, float32.
-        frames_MK: for the spatial discriminator, which frames of each clip int64; None without one.
-        corners_M2: where phi is a crop, the corner of each clip's window int64; None elsewhere.
-    """
-
-    clips_NTHWC: Tensor
-    labels_N: Tensor
-    z_NL: Tensor
-    frames_MK: Tensor | None
-    corners_M2: Tensor | None
-
-
-Turns = list[list[Part]]
-"""The parts of each discriminator step, and of the generator step last."""
-
-
-def tensors_of(turns: Turns) -> list[Tensor]:
-    """All tensors of an update, in order."""
-    return [tensor for turn in turns for part in turn for tensor in part if tensor is not None]
-
-
-def refilled(turns: Turns, tensors: Sequence[Tensor]) -> Turns:
-    """The same turns with other tensors, in the order of `tensors_of`."""
-    rest = iter(tensors)
-    return [[Part._make(None if old is None else next(rest) for old in part) for part in turn] for turn in turns]
 
 
 class Networks:
@@ -105,15 +63,16 @@ class Networks:
                 f"Setting reconstruction={settings.reconstruction:g} holds predictions to the real future and task "
                 f"'{task.name}' gives no frames to predict from; leave the setting out, or choose a prediction task."
             )
-        self._task, self._settings, self._seed, self._device = task, settings, seed, device
+        self._task, self._settings = task, settings
         self._dtype = compute_dtype(settings, device)
         self._world = World(device) if world is None else world
-        self._batch_size = settings.batch_size
-        self._parts = self._world.rows(settings.batch_size, settings.accumulate)
         self.generator = Generator(task, settings)
         self.discriminators = nn.ModuleDict(
             {name: kind(task, settings) for name, kind in _KINDS.items() if settings.discriminators in (name, "both")}
         )
+        sides = (getattr(network, "cropped_side", None) for network in self.discriminators.values())
+        cropped = next((side for side in sides if side is not None), None)
+        self._draws = Draws(task, settings, seed, device, self._world, cropped)
         streams = {"generator": 0, "spatial": 1, "temporal": 2}
         for name, network in (("generator", self.generator), *self.discriminators.items()):
             initialise(network, torch.Generator().manual_seed(noise.mix(seed, 0, streams[name]) >> 32))
@@ -138,42 +97,7 @@ class Networks:
     @property
     def rows(self) -> np.ndarray:
         """Rows int64 of the global batch that this process takes, one part of the accumulation after the other."""
-        return np.concatenate(self._parts)
-
-    def _stream(self, step: int, turn: int, use: int) -> int:
-        return noise.mix(self._seed, 1, step, turn, use)
-
-    def _part(self, step: int, turn: int, batch: Batch, rows: np.ndarray) -> Part:
-        """Draw latents, frames and crops for some rows of the global batch; the generator's turn has no real side."""
-        sides = (1,) if turn == self._settings.d_steps else (1, 2)
-        z = noise.normal(self._stream(step, turn, 0), self._batch_size, self._settings.latent_dim)[rows]
-        frames, corners = self._frames(step, turn, sides, rows), self._corners(step, turn, sides, rows)
-        return Part(
-            *batch, self._there(z), *(None if drawn is None else self._there(drawn) for drawn in (frames, corners))
-        )
-
-    def _there(self, values: np.ndarray) -> Tensor:
-        return torch.from_numpy(values).to(self._device, non_blocking=True)
-
-    def _frames(self, step: int, turn: int, sides: tuple[int, ...], rows: np.ndarray) -> np.ndarray | None:
-        """Which frames the spatial discriminator sees, among those that are not given; each side has draws of its own."""
-        if "spatial" not in self.discriminators:
-            return None
-        task, k, size = self._task, self._settings.spatial_frames, self._batch_size
-        drawn = [
-            noise.frame_draws(self._stream(step, turn, side), size, task.predicted_frames, k)[rows] for side in sides
-        ]
-        return np.concatenate(drawn) + task.context_frames
-
-    def _corners(self, step: int, turn: int, sides: tuple[int, ...], rows: np.ndarray) -> np.ndarray | None:
-        """Where phi is a crop: the corner of each clip's window, from streams beside those of the frame draws."""
-        sides_of_crops = [getattr(network, "cropped_side", None) for network in self.discriminators.values()]
-        cropped = next((side for side in sides_of_crops if side is not None), None)
-        if cropped is None:
-            return None
-        spare = self._task.height - cropped
-        streams = [self._stream(step, turn, 2 + side) for side in sides]
-        return np.concatenate([noise.crop_corners(stream, self._batch_size, spare)[rows] for stream in streams])
+        return self._draws.rows
 
     def _fakes(self, part: Part, real_NTCHW: Tensor) -> Tensor:
         """Fake clips: the given frames of the real clips, where the task gives frames, and what is generated."""
@@ -251,22 +175,10 @@ class Networks:
             float32 values in the order of `loss_names`, on the device, so that nothing waits for them; means over
             this process's clips.
         """
-        turns = self._draw(step, real_batch)
+        turns = self._draws.turns(step, real_batch)
         values = self._compute_safely(turns)
         self._average_generator(step)
         return values
-
-    def _draw(self, step: int, real_batch: Callable[[int], Batch]) -> Turns:
-        """Everything that the update computes from; the generator step takes the clips of the last batch."""
-        d_steps, batches = self._settings.d_steps, []
-        for turn in range(d_steps):
-            clips_NTHWC, labels_N = real_batch(step * d_steps + turn)
-            parts = zip(clips_NTHWC.chunk(len(self._parts)), labels_N.chunk(len(self._parts)), strict=True)
-            batches.append(list(parts))
-        return [
-            [self._part(step, turn, batch, rows) for batch, rows in zip(parts, self._parts, strict=True)]
-            for turn, parts in enumerate([*batches, batches[-1]])
-        ]
 
     def _compute_safely(self, turns: Turns) -> Tensor:
         if self.compiled.mode == "graphs":

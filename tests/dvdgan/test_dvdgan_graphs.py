@@ -8,9 +8,10 @@ import torch
 
 from dvdgan import graphs, update
 from dvdgan.compiling import choose_mode
-from dvdgan.config import parse_settings
 from dvdgan.graphs import WARM_UP, RecordingError, Replayed
-from dvdgan.update import Networks, Part, refilled, tensors_of
+from dvdgan.settings_text import parse_settings
+from dvdgan.turns import Part, refilled, tensors_of
+from dvdgan.update import Networks
 from vidbench.models import InputError, ModelTask
 
 

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from dvdgan import checkpoint, update
-from dvdgan.config import MODELS, parse_settings, settings_from_values
+from dvdgan.config import MODELS
 from dvdgan.curve import draw
 from dvdgan.losses import generator_objective, reconstruction_loss
 from dvdgan.model import DVDGAN, DVDGANFP
+from dvdgan.settings_text import parse_settings, settings_from_values
 from dvdgan.update import Networks
 from vidbench.models import InputError, ModelTask
 
