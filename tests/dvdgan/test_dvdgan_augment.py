@@ -1,0 +1,116 @@
+"""Differentiable augmentation: each transformation by hand, whose it is, and that gradients pass through it."""
+
+import numpy as np
+import pytest
+import torch
+
+from dvdgan.augment import augment, augment_draws
+
+STILL = [0.0, 1.0, 1.0, 0, 0]
+"""Brightness, saturation, contrast and shift that change nothing."""
+
+
+def by_hand(clip_TCHW: np.ndarray, row: np.ndarray, kinds: str) -> np.ndarray:
+    """One clip, pixel by pixel, from the words of the definition."""
+    brightness, saturation, contrast, down, right, top, left = (float(number) for number in row)
+    clip = clip_TCHW.astype(np.float64)
+    frames, _, side, _ = clip.shape
+    if "colour" in kinds:
+        clip += brightness
+        for t in range(frames):
+            for y in range(side):
+                for x in range(side):
+                    grey = sum(clip[t, :, y, x]) / 3
+                    clip[t, :, y, x] = [(value - grey) * saturation + grey for value in clip[t, :, y, x]]
+        mean = clip.sum() / clip.size
+        clip = (clip - mean) * contrast + mean
+    for name in ("translation", "cutout"):
+        if name not in kinds:
+            continue
+        made = np.zeros_like(clip)
+        for y in range(side):
+            for x in range(side):
+                if name == "translation":
+                    from_y, from_x = y - int(down), x - int(right)
+                    if 0 <= from_y < side and 0 <= from_x < side:
+                        made[:, :, y, x] = clip[:, :, from_y, from_x]
+                elif not (top <= y < top + side / 2 and left <= x < left + side / 2):
+                    made[:, :, y, x] = clip[:, :, y, x]
+        clip = made
+    return clip
+
+
+def some_clips(count=6, frames=3, side=16, dtype=torch.float32) -> torch.Tensor:
+    """Clips as the networks have them: pixels together in memory."""
+    return (torch.rand(count, frames, side, side, 3, dtype=dtype) * 2 - 1).permute(0, 1, 4, 2, 3)
+
+
+@pytest.mark.parametrize("kinds", ["colour", "translation", "cutout", "colour+translation", "colour+translation+cutout"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_each_transformation_is_the_one_made_by_hand(kinds, packed):
+    clips = some_clips() if packed else some_clips().contiguous()
+    draws = augment_draws(5, 6, 16)
+    made = augment(clips, torch.from_numpy(draws), kinds)
+    assert made.stride() == some_clips().stride() or not packed
+    for clip, row, got in zip(clips.numpy(), draws, made.numpy(), strict=True):
+        np.testing.assert_allclose(got, by_hand(clip, row, kinds), atol=2e-6)
+    assert len({tuple(row[3:5]) for row in draws}) > 3
+
+
+def test_a_shift_and_a_cut_go_where_they_say():
+    frame = torch.arange(1.0, 65).view(1, 1, 1, 8, 8).expand(1, 2, 3, 8, 8)
+    moved = augment(frame, torch.tensor([[*STILL[:3], 1, -2, 0, 0]]), "translation")
+    assert torch.equal(moved[0, :, :, 1:, :6], frame[0, :, :, :7, 2:])
+    assert not moved[0, :, :, 0].any()
+    assert not moved[0, :, :, :, 6:].any()
+    for corner, rows, columns in (([-2, 6], slice(0, 2), slice(6, 8)), ([3, 0], slice(3, 7), slice(0, 4))):
+        cut = augment(frame, torch.tensor([[*STILL, *map(float, corner)]]), "cutout")
+        expected = frame.clone()
+        expected[..., rows, columns] = 0
+        assert torch.equal(cut, expected)
+
+
+def test_draws_fill_their_ranges_and_are_a_function_of_the_seed():
+    draws = augment_draws(7, 4000, 16)
+    assert draws.dtype == np.float32
+    assert np.array_equal(draws, augment_draws(7, 4000, 16))
+    assert not np.array_equal(draws, augment_draws(8, 4000, 16))
+    for column, low, high in zip(draws.T, (-0.5, 0, 0.5), (0.5, 2, 1.5), strict=False):
+        assert low <= column.min() < low + 0.01 * (high - low)
+        assert high - 0.01 * (high - low) < column.max() <= high
+        assert column.mean() == pytest.approx((low + high) / 2, abs=0.03 * (high - low))
+    for column, low, high in zip(draws.T[3:], (-2, -2, -4, -4), (2, 2, 12, 12), strict=True):
+        values, counts = np.unique(column, return_counts=True)
+        assert values.tolist() == list(range(low, high + 1))
+        assert counts / 4000 == pytest.approx(np.full(len(values), 1 / len(values)), rel=0.35)
+    # No number of a clip tells another, and no clip tells the next.
+    related = np.corrcoef(np.concatenate([draws, np.roll(draws, 1, axis=0)], axis=1).T) - np.eye(14)
+    assert np.abs(related).max() < 0.06
+
+
+def test_frames_of_a_clip_share_one_transformation_and_clips_have_their_own():
+    clips = some_clips(count=1, frames=1).expand(8, 4, -1, -1, -1)
+    made = augment(clips, torch.from_numpy(augment_draws(1, 8, 16)), "colour+translation+cutout")
+    assert all(torch.equal(made[:, 0], made[:, t]) for t in range(1, 4))
+    assert all(not torch.equal(made[i], made[j]) for i in range(8) for j in range(i))
+
+
+def test_contrast_is_about_the_mean_of_the_whole_clip():
+    # Frame by frame, a clip that grows brighter would lose that.
+    levels = torch.tensor([-0.6, 0.0, 0.6]).view(1, 3, 1, 1, 1).expand(1, 3, 3, 8, 8)
+    made = augment(levels, torch.tensor([[0.0, 1.0, 0.5, 0, 0, 0, 0]]), "colour")
+    torch.testing.assert_close(made, levels / 2)
+
+
+def test_gradients_pass_through_exactly():
+    clips = some_clips(count=2, frames=2, side=8, dtype=torch.float64).requires_grad_()
+    draws = torch.from_numpy(augment_draws(3, 2, 8))
+    for kinds in ("colour", "translation", "cutout", "colour+translation+cutout"):
+        assert torch.autograd.gradcheck(lambda x, kinds=kinds: augment(x, draws, kinds), (clips,), fast_mode=False)
+
+
+def test_bfloat16_is_as_good_as_its_last_rounding():
+    clips, draws = some_clips().bfloat16(), torch.from_numpy(augment_draws(2, 6, 16))
+    made, exact = (augment(each, draws, "colour+translation+cutout") for each in (clips, clips.float()))
+    assert made.dtype == torch.bfloat16
+    assert torch.equal(made, exact.bfloat16())
