@@ -21,9 +21,10 @@ from typing import Any
 import torch
 
 from dvdgan import graphs
-from dvdgan.config import AUTO, MODELS, Settings, parse_settings, resolve
+from dvdgan.config import AUTO, MODELS, Settings, resolve
 from dvdgan.journal import device_name, versions
 from dvdgan.presets import PRESETS
+from dvdgan.settings_text import parse_settings
 from dvdgan.update import Networks, compute_dtype
 from vidbench.models import InputError, ModelTask
 

@@ -17,9 +17,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from dvdgan.config import Settings, settings_from_values
+from dvdgan.config import Settings
 from dvdgan.generator import Generator
 from dvdgan.layers import SpectralLayer, batch_norms, use_plain_weights
+from dvdgan.settings_text import settings_from_values
 from vidbench.models import InputError, ModelTask
 
 SAMPLER_FILE = "generator.safetensors"

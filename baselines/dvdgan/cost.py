@@ -16,11 +16,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dvdgan.checkpoint import write_atomically
-from dvdgan.config import MODELS, Settings, parse_settings
+from dvdgan.config import MODELS, Settings
 from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator
 from dvdgan.layers import use_plain_weights
 from dvdgan.presets import PRESETS
+from dvdgan.settings_text import parse_settings
 from vidbench.models import ModelTask
 
 _START, _END = "<!-- cost: written by `python -m dvdgan.cost --write` -->", "<!-- end of cost -->"

@@ -13,7 +13,8 @@ from dvdgan.journal import LOG_FILE
 from vidbench.models import InputError
 
 _PANELS = (
-    ("Losses", (("loss_spatial", "D_S"), ("loss_temporal", "D_T"), ("loss_generator", "G"))),
+    ("Losses", (("loss_spatial", "D_S"), ("loss_temporal", "D_T"), ("loss_generator", "G"),
+                ("loss_reconstruction", "reconstruction, unweighted"))),
     ("Mean scores", (("real_spatial", "real, D_S"), ("fake_spatial", "fake, D_S"), ("real_temporal", "real, D_T"),
                      ("fake_temporal", "fake, D_T"))),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from types import TracebackType
 import numpy as np
 import torch
 
-from dvdgan.update import Batch
+from dvdgan.turns import Batch
 from vidbench.models import InputError, ModelTask, TrainingClips
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -17,17 +16,15 @@ from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator, from_uint8
 from dvdgan.graphs import RecordingError, Replayed
 from dvdgan.layers import batch_norms, initialise, normalise_weights
-from dvdgan.losses import discriminator_loss, generator_loss
+from dvdgan.losses import discriminator_loss, generator_loss, generator_objective, reconstruction_loss
 from dvdgan.parallel import World
+from dvdgan.turns import Batch, Draws, Part, Turns, pick_frames, refilled, tensors_of
 from vidbench.models import InputError, ModelTask
 
 _KINDS: dict[str, type[SpatialDiscriminator] | type[TemporalDiscriminator]] = {
     "spatial": SpatialDiscriminator,
     "temporal": TemporalDiscriminator,
 }
-
-Batch = tuple[Tensor, Tensor]
-"""Real clips uint8 [N, T, H, W, 3] and labels int64 [N], on the device."""
 
 
 def compute_dtype(settings: Settings, device: torch.device) -> torch.dtype:
@@ -37,47 +34,14 @@ def compute_dtype(settings: Settings, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if settings.precision == "bfloat16" else torch.float32
 
 
-def pick_frames(clips_NTCHW: Tensor, frames_NK: Tensor) -> Tensor:
-    """Frames [N, k, C, H, W]: of each clip its own, by int64 numbers on its device."""
-    rows = torch.arange(clips_NTCHW.shape[0], device=clips_NTCHW.device).unsqueeze(1)
-    return clips_NTCHW[rows, frames_NK]
-
-
-class Part(NamedTuple):
-    """What one backward pass of an update starts from, on the device. M counts the clips of all sides: real, then fake.
+class Networks:
+    """Generator, its average, both discriminators and their optimisers.
 
     Attributes:
-        clips_NTHWC: real clips uint8.
-        labels_N: their labels int64.
-        z_NL: latents of the fakes, float32.
-        frames_MK: for the spatial discriminator, which frames of each clip int64; None without one.
-        corners_M2: where phi is a crop, the corner of each clip's window int64; None elsewhere.
+        loss_names: what `update` returns. ``loss_generator`` is what the discriminators say, alone, so that curves
+            compare with and without a reconstruction term; ``loss_reconstruction``, where that term is on, is not
+            multiplied by its weight.
     """
-
-    clips_NTHWC: Tensor
-    labels_N: Tensor
-    z_NL: Tensor
-    frames_MK: Tensor | None
-    corners_M2: Tensor | None
-
-
-Turns = list[list[Part]]
-"""The parts of each discriminator step, and of the generator step last."""
-
-
-def tensors_of(turns: Turns) -> list[Tensor]:
-    """All tensors of an update, in order."""
-    return [tensor for turn in turns for part in turn for tensor in part if tensor is not None]
-
-
-def refilled(turns: Turns, tensors: Sequence[Tensor]) -> Turns:
-    """The same turns with other tensors, in the order of `tensors_of`."""
-    rest = iter(tensors)
-    return [[Part._make(None if old is None else next(rest) for old in part) for part in turn] for turn in turns]
-
-
-class Networks:
-    """Generator, its average, both discriminators and their optimisers."""
 
     def __init__(
         self, task: ModelTask, settings: Settings, seed: int, device: torch.device, world: World | None = None
@@ -94,21 +58,28 @@ class Networks:
         Raises:
             InputError: the task or a setting does not fit the architecture.
         """
-        self._task, self._settings, self._seed, self._device = task, settings, seed, device
+        if settings.reconstruction and not task.context_frames:
+            raise InputError(
+                f"Setting reconstruction={settings.reconstruction:g} holds predictions to the real future and task "
+                f"'{task.name}' gives no frames to predict from; leave the setting out, or choose a prediction task."
+            )
+        self._task, self._settings = task, settings
         self._dtype = compute_dtype(settings, device)
         self._world = World(device) if world is None else world
-        self._batch_size = settings.batch_size
-        self._parts = self._world.rows(settings.batch_size, settings.accumulate)
         self.generator = Generator(task, settings)
         self.discriminators = nn.ModuleDict(
             {name: kind(task, settings) for name, kind in _KINDS.items() if settings.discriminators in (name, "both")}
         )
+        sides = (getattr(network, "cropped_side", None) for network in self.discriminators.values())
+        cropped = next((side for side in sides if side is not None), None)
+        self._draws = Draws(task, settings, seed, device, self._world, cropped)
         streams = {"generator": 0, "spatial": 1, "temporal": 2}
         for name, network in (("generator", self.generator), *self.discriminators.items()):
             initialise(network, torch.Generator().manual_seed(noise.mix(seed, 0, streams[name]) >> 32))
             network.to(device)
         names = list(self.discriminators)
         self.loss_names = (*(f"loss_{name}" for name in names), "loss_generator",
+                           *(("loss_reconstruction",) if settings.reconstruction else ()),
                            *(f"{side}_{name}" for name in names for side in ("real", "fake")))  # fmt: skip
         self.average = {name: p.detach().clone() for name, p in self.generator.named_parameters()}
         betas, fused = (settings.beta1, settings.beta2), device.type == "cuda"
@@ -126,42 +97,7 @@ class Networks:
     @property
     def rows(self) -> np.ndarray:
         """Rows int64 of the global batch that this process takes, one part of the accumulation after the other."""
-        return np.concatenate(self._parts)
-
-    def _stream(self, step: int, turn: int, use: int) -> int:
-        return noise.mix(self._seed, 1, step, turn, use)
-
-    def _part(self, step: int, turn: int, batch: Batch, rows: np.ndarray) -> Part:
-        """Draw latents, frames and crops for some rows of the global batch; the generator's turn has no real side."""
-        sides = (1,) if turn == self._settings.d_steps else (1, 2)
-        z = noise.normal(self._stream(step, turn, 0), self._batch_size, self._settings.latent_dim)[rows]
-        frames, corners = self._frames(step, turn, sides, rows), self._corners(step, turn, sides, rows)
-        return Part(
-            *batch, self._there(z), *(None if drawn is None else self._there(drawn) for drawn in (frames, corners))
-        )
-
-    def _there(self, values: np.ndarray) -> Tensor:
-        return torch.from_numpy(values).to(self._device, non_blocking=True)
-
-    def _frames(self, step: int, turn: int, sides: tuple[int, ...], rows: np.ndarray) -> np.ndarray | None:
-        """Which frames the spatial discriminator sees, among those that are not given; each side has draws of its own."""
-        if "spatial" not in self.discriminators:
-            return None
-        task, k, size = self._task, self._settings.spatial_frames, self._batch_size
-        drawn = [
-            noise.frame_draws(self._stream(step, turn, side), size, task.predicted_frames, k)[rows] for side in sides
-        ]
-        return np.concatenate(drawn) + task.context_frames
-
-    def _corners(self, step: int, turn: int, sides: tuple[int, ...], rows: np.ndarray) -> np.ndarray | None:
-        """Where phi is a crop: the corner of each clip's window, from streams beside those of the frame draws."""
-        sides_of_crops = [getattr(network, "cropped_side", None) for network in self.discriminators.values()]
-        cropped = next((side for side in sides_of_crops if side is not None), None)
-        if cropped is None:
-            return None
-        spare = self._task.height - cropped
-        streams = [self._stream(step, turn, 2 + side) for side in sides]
-        return np.concatenate([noise.crop_corners(stream, self._batch_size, spare)[rows] for stream in streams])
+        return self._draws.rows
 
     def _fakes(self, part: Part, real_NTCHW: Tensor) -> Tensor:
         """Fake clips: the given frames of the real clips, where the task gives frames, and what is generated."""
@@ -196,12 +132,20 @@ class Networks:
         means = (score.mean() for sides in halves for score in sides)
         return torch.stack(losses).sum(), torch.stack([*losses, *means]).detach()
 
-    def _generator_part(self, part: Part) -> Tensor:
-        """Loss of the generator on some rows of the global batch, after the given frames of these clips, if any."""
+    def _generator_part(self, part: Part) -> tuple[Tensor, Tensor]:
+        """Loss of the generator on some rows of the global batch, and the part of `loss_names` that is its own."""
         self.compiled.begin_step()
         fake = self._fakes(part, from_uint8(part.clips_NTHWC, self._dtype))
         scores = self._scores(fake, part.labels_N, part)
-        return torch.stack([generator_loss(score) for score in scores.values()]).sum()
+        adversarial = torch.stack([generator_loss(score) for score in scores.values()]).sum()
+        if not self._settings.reconstruction:
+            return adversarial, adversarial.detach().unsqueeze(0)
+        given = self._task.context_frames
+        # From the levels themselves: as the networks see them, they are rounded to the type of convolutions.
+        real = from_uint8(part.clips_NTHWC[:, given:], torch.float32)
+        reconstruction = reconstruction_loss(fake[:, given:], real)
+        loss = generator_objective(adversarial, reconstruction, self._settings.reconstruction)
+        return loss, torch.stack([adversarial, reconstruction]).detach()
 
     def _backward(self, losses: Iterable[Tensor]) -> None:
         """Gradients of the mean of the losses of the parts; a part's activations go before the next part's come."""
@@ -231,22 +175,10 @@ class Networks:
             float32 values in the order of `loss_names`, on the device, so that nothing waits for them; means over
             this process's clips.
         """
-        turns = self._draw(step, real_batch)
+        turns = self._draws.turns(step, real_batch)
         values = self._compute_safely(turns)
         self._average_generator(step)
         return values
-
-    def _draw(self, step: int, real_batch: Callable[[int], Batch]) -> Turns:
-        """Everything that the update computes from; the generator step takes the clips of the last batch."""
-        d_steps, batches = self._settings.d_steps, []
-        for turn in range(d_steps):
-            clips_NTHWC, labels_N = real_batch(step * d_steps + turn)
-            parts = zip(clips_NTHWC.chunk(len(self._parts)), labels_N.chunk(len(self._parts)), strict=True)
-            batches.append(list(parts))
-        return [
-            [self._part(step, turn, batch, rows) for batch, rows in zip(parts, self._parts, strict=True)]
-            for turn, parts in enumerate([*batches, batches[-1]])
-        ]
 
     def _compute_safely(self, turns: Turns) -> Tensor:
         if self.compiled.mode == "graphs":
@@ -294,32 +226,29 @@ class Networks:
         for parts in turns[:-1]:
             self._normalise(self.discriminators)
             self._adam_d.zero_grad(set_to_none=True)
-            logged: list[Tensor] = []
-            self._backward(self._discriminator_losses(parts, logged))
+            d_logged: list[Tensor] = []
+            self._backward(self._losses(self._discriminator_part, parts, d_logged))
             self._world.average_gradients(self.discriminators)
             self._adam_d.step()
 
         with torch.no_grad():
             self._normalise(self.discriminators)
         self._adam_g.zero_grad(set_to_none=True)
-        generator_losses: list[Tensor] = []
-        self._backward(self._generator_losses(turns[-1], generator_losses))
+        g_logged: list[Tensor] = []
+        self._backward(self._losses(self._generator_part, turns[-1], g_logged))
         self._world.average_gradients(self.generator)
         self._adam_g.step()
-        d_values, g_value = torch.stack(logged).mean(0), torch.stack(generator_losses).mean()
+        d_values, g_values = torch.stack(d_logged).mean(0), torch.stack(g_logged).mean(0)
         count = len(self.discriminators)
-        return torch.cat([d_values[:count], g_value.unsqueeze(0), d_values[count:]])
+        return torch.cat([d_values[:count], g_values, d_values[count:]])
 
-    def _discriminator_losses(self, parts: list[Part], logged: list[Tensor]) -> Iterator[Tensor]:
+    def _losses(
+        self, compute: Callable[[Part], tuple[Tensor, Tensor]], parts: list[Part], logged: list[Tensor]
+    ) -> Iterator[Tensor]:
+        """Loss of one part after the other; what is to be logged of each is appended."""
         for part in parts:
-            loss, values = self._discriminator_part(part)
+            loss, values = compute(part)
             logged.append(values)
-            yield loss
-
-    def _generator_losses(self, parts: list[Part], logged: list[Tensor]) -> Iterator[Tensor]:
-        for part in parts:
-            loss = self._generator_part(part)
-            logged.append(loss.detach())
             yield loss
 
     @torch.no_grad()

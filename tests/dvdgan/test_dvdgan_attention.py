@@ -6,10 +6,11 @@ import torch
 from safetensors.torch import load_file
 
 from dvdgan.attention import SelfAttention, SeparableAttention
-from dvdgan.config import MODELS, parse_settings
+from dvdgan.config import MODELS
 from dvdgan.generator import Generator
 from dvdgan.layers import initialise, spectral_layers, use_plain_weights
 from dvdgan.model import DVDGAN, DVDGANv1
+from dvdgan.settings_text import parse_settings
 from vidbench.models import InputError, ModelTask, SampleRequest
 
 

@@ -10,11 +10,12 @@ from safetensors import safe_open
 
 from dvdgan import checkpoint, noise
 from dvdgan.blocks import DiscriminatorBlock
-from dvdgan.config import MODELS, Settings, parse_settings, resume_settings, settings_from_values
+from dvdgan.config import MODELS, Settings
 from dvdgan.discriminators import TemporalDiscriminator, crop_windows
 from dvdgan.layers import initialise, normalise_weights
 from dvdgan.model import DVDGAN, SHIPPED
 from dvdgan.presets import PRESETS, preset_values
+from dvdgan.settings_text import parse_settings, resume_settings, settings_from_values
 from dvdgan.update import Networks
 from vidbench.models import InputError, ModelTask, SampleRequest
 

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from dvdgan.config import Settings, describe, parse_settings, resume_settings, settings_from_values
+from dvdgan.config import Settings
+from dvdgan.settings_text import describe, parse_settings, resume_settings, settings_from_values
 from vidbench.models import InputError
 
 

@@ -9,13 +9,14 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from dvdgan.attention import SelfAttention
-from dvdgan.config import MODELS, Settings, parse_settings
+from dvdgan.config import MODELS, Settings
 from dvdgan.conv_gru import ConvGRU
 from dvdgan.cost import cost, preset_task, table
 from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator
 from dvdgan.layers import use_plain_weights
 from dvdgan.presets import PRESETS
+from dvdgan.settings_text import parse_settings
 from vidbench.models import ModelTask
 
 README = Path(__file__).parents[2] / "baselines/dvdgan/README.md"

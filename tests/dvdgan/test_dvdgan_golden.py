@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from dvdgan.config import parse_settings
 from dvdgan.model import DVDGAN
+from dvdgan.settings_text import parse_settings
 from dvdgan.update import Networks
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "dvdgan_losses.json"

@@ -8,9 +8,10 @@ import torch
 
 from dvdgan import graphs, update
 from dvdgan.compiling import choose_mode
-from dvdgan.config import parse_settings
 from dvdgan.graphs import WARM_UP, RecordingError, Replayed
-from dvdgan.update import Networks, Part, refilled, tensors_of
+from dvdgan.settings_text import parse_settings
+from dvdgan.turns import Part, refilled, tensors_of
+from dvdgan.update import Networks
 from vidbench.models import InputError, ModelTask
 
 
@@ -99,14 +100,16 @@ def test_power_iteration_stays_in_its_memory(task, tiny_settings):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="recording needs a GPU")
-def test_a_recorded_training_is_the_training():
-    task = ModelTask("gpu", 6, 0, 16, 16, ("a", "b", "c"))
+@pytest.mark.parametrize(("given", "more"), [(0, {}), (2, {"reconstruction": "20"})])
+def test_a_recorded_training_is_the_training(given, more):
+    task = ModelTask("gpu", 6, given, 16, 16, ("a", "b", "c"))
     rng = torch.Generator().manual_seed(0)
     clips = [torch.randint(0, 256, (8, 6, 16, 16, 3), dtype=torch.uint8, generator=rng).cuda() for _ in range(2)]
     labels = torch.randint(0, 3, (8,), generator=rng).cuda()
     values = {}
     for mode in ("none", "graphs"):
-        settings = parse_settings({"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", "compile": mode})
+        common = {"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3"}
+        settings = parse_settings({**common, **more, "compile": mode})
         networks = Networks(task, settings, 0, torch.device("cuda"))
         steps = [networks.update(step, lambda draw: (clips[draw % 2], labels)) for step in range(WARM_UP + 5)]
         values[mode] = torch.stack(steps).cpu()

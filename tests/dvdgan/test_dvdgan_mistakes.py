@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from dvdgan.config import MODELS, parse_settings
+from dvdgan.config import MODELS
 from dvdgan.generator import Generator
 from dvdgan.layers import ConditionalBatchNorm, batch_norms, initialise, normalise_weights
+from dvdgan.settings_text import parse_settings
 from dvdgan.update import Networks
 from vidbench.models import ModelTask
 

@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dvdgan import checkpoint
-from dvdgan.config import parse_settings
 from dvdgan.generator import make_sampler
 from dvdgan.model import DVDGAN
+from dvdgan.settings_text import parse_settings
 from dvdgan.update import Networks
 from vidbench.models import InputError, SampleRequest
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from dvdgan import layers, noise
-from dvdgan.config import parse_settings
 from dvdgan.discriminators import ProjectionHead, SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator, from_uint8, group_widths, resolution_groups, to_uint8
 from dvdgan.layers import SpectralLayer, initialise, normalise_weights
 from dvdgan.losses import discriminator_loss, generator_loss
-from dvdgan.update import Networks, pick_frames
+from dvdgan.settings_text import parse_settings
+from dvdgan.turns import pick_frames
+from dvdgan.update import Networks
 from vidbench.models import InputError
 
 

@@ -13,12 +13,12 @@ from safetensors.torch import load_file
 from torch.nn import functional
 
 from dvdgan import checkpoint
-from dvdgan.config import parse_settings
 from dvdgan.layers import batch_norms
-from dvdgan.model import DVDGAN
+from dvdgan.model import DVDGAN, DVDGANFP
 from dvdgan.parallel import World
+from dvdgan.settings_text import parse_settings
 from dvdgan.update import Networks
-from vidbench.models import InputError
+from vidbench.models import InputError, ModelTask
 
 # A process of a group: trains as the fixture does, and holds the synchronised norm against the plain one.
 PROCESS = """
@@ -26,7 +26,7 @@ import importlib.util, json, sys
 from pathlib import Path
 import torch
 from torch.nn import functional
-from dvdgan.model import DVDGAN
+from dvdgan.model import DVDGAN, DVDGANFP
 from dvdgan.parallel import World, synced_norm
 from vidbench.distributed import process_group
 from vidbench.models import ModelTask, TrainRequest
@@ -36,10 +36,13 @@ fixtures = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(fixtures)
 torch.set_num_threads(1)
 task = ModelTask("tiny", 5, 0, 8, 8, ("red", "blue", "green"))
+pred = ModelTask("tiny-pred", 5, 2, 8, 8, ())
 with process_group() as ranks:
     output = Path(sys.argv[2])
     for steps in (1, 2):  # the second call goes on with what the first process wrote
         DVDGAN.train(TrainRequest(task, fixtures.ColourClips(task), output, steps, 3, "cpu", json.loads(sys.argv[3])))
+    held = json.loads(sys.argv[3]) | {"reconstruction": "20"}
+    DVDGANFP.train(TrainRequest(pred, fixtures.ColourClips(pred), output / "pred", 1, 3, "cpu", held))
     world = World(torch.device("cpu"))
     rng = torch.Generator().manual_seed(0)
     x, weight = torch.randn(4, 3, 2, 2, generator=rng) * 3 + 100, torch.randn(4, 3, 2, 2, generator=rng)
@@ -59,6 +62,8 @@ SETTINGS = {"batch_size": "8", "accumulate": "2", "checkpoint_every": "1", "log_
 
 def test_two_processes_train_as_one(tmp_path, request_for, tiny_settings):
     DVDGAN.train(request_for(tmp_path / "one", 2, **SETTINGS))
+    pred = ModelTask("tiny-pred", 5, 2, 8, 8, ())
+    DVDGANFP.train(request_for(tmp_path / "one" / "pred", 1, on=pred, **SETTINGS, reconstruction="20"))
     script = tmp_path / "process.py"
     script.write_text(PROCESS, encoding="utf-8")
     fixtures, settings = Path(__file__).with_name("conftest.py"), json.dumps({**tiny_settings, **SETTINGS})
@@ -94,6 +99,15 @@ def test_two_processes_train_as_one(tmp_path, request_for, tiny_settings):
     # The first process alone writes: each line once.
     assert [line.get("event") for line in logs[1]] == ["start", None, "stop", "resume", None, "stop"]
     assert logs[1][0]["processes"] == 2
+
+    # The reconstruction term: its value, and in the gradients.
+    one, two = (load_file(checkpoint.state_path(tmp_path / name / "pred", 1)) for name in ("one", "two"))
+    for name in one:
+        if name.startswith("adam_g/exp_avg/"):
+            assert (one[name] - two[name]).norm() < 5e-3 * one[name].norm() + 1e-4, name
+    lines = [(tmp_path / name / "pred" / "train.jsonl").read_text().splitlines()[1] for name in ("one", "two")]
+    values = [json.loads(line)["loss_reconstruction"] for line in lines]
+    assert values[1] == pytest.approx(values[0], rel=1e-3)
 
 
 def test_rows_are_those_of_one_batch_and_parts_are_the_same_for_any_number_of_processes():

@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from dvdgan import checkpoint
 from dvdgan.conditioning import ContextTower
-from dvdgan.config import parse_settings
 from dvdgan.generator import Generator, from_uint8, make_sampler
 from dvdgan.layers import initialise, normalise_weights, use_plain_weights
 from dvdgan.model import DVDGAN, DVDGANFP
+from dvdgan.settings_text import parse_settings
 from dvdgan.update import Networks
 from vidbench.models import InputError, ModelTask, SampleRequest
 

@@ -13,9 +13,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from dvdgan import checkpoint
-from dvdgan.config import parse_settings
 from dvdgan.generator import make_sampler
 from dvdgan.model import DVDGAN
+from dvdgan.settings_text import parse_settings
 from dvdgan.update import Networks
 from vidbench.models import InputError, SampleRequest
 
@@ -152,7 +152,7 @@ def test_it_learns_the_colour_of_each_class(task, tiny_settings):
 
 
 def test_importing_loads_no_torch():
-    code = "import sys, dvdgan, dvdgan.model, dvdgan.config; sys.exit('torch' in sys.modules)"
+    code = "import sys, dvdgan, dvdgan.model, dvdgan.config, dvdgan.settings_text; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
