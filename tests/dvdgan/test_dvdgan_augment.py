@@ -1,10 +1,23 @@
 """Differentiable augmentation: each transformation by hand, whose it is, and that gradients pass through it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
+from dvdgan import turns as turns_module
 from dvdgan.augment import augment, augment_draws
+from dvdgan.generator import from_uint8
+from dvdgan.model import DVDGAN
+from dvdgan.parallel import World
+from dvdgan.settings_text import parse_settings, settings_from_values
+from dvdgan.turns import pick_frames
+from dvdgan.update import Networks
+from vidbench.models import InputError
+
+CPU = torch.device("cpu")
+ALL = "colour+translation+cutout"
 
 STILL = [0.0, 1.0, 1.0, 0, 0]
 """Brightness, saturation, contrast and shift that change nothing."""
@@ -45,7 +58,9 @@ def some_clips(count=6, frames=3, side=16, dtype=torch.float32) -> torch.Tensor:
     return (torch.rand(count, frames, side, side, 3, dtype=dtype) * 2 - 1).permute(0, 1, 4, 2, 3)
 
 
-@pytest.mark.parametrize("kinds", ["colour", "translation", "cutout", "colour+translation", "colour+translation+cutout"])
+@pytest.mark.parametrize(
+    "kinds", ["colour", "translation", "cutout", "colour+translation", "colour+translation+cutout"]
+)
 @pytest.mark.parametrize("packed", [True, False])
 def test_each_transformation_is_the_one_made_by_hand(kinds, packed):
     clips = some_clips() if packed else some_clips().contiguous()
@@ -114,3 +129,110 @@ def test_bfloat16_is_as_good_as_its_last_rounding():
     made, exact = (augment(each, draws, "colour+translation+cutout") for each in (clips, clips.float()))
     assert made.dtype == torch.bfloat16
     assert torch.equal(made, exact.bfloat16())
+
+
+def networks_for(task, settings, world=None, **changes):
+    return Networks(task, parse_settings({**settings, **changes}), 3, CPU, world)
+
+
+def batches_of(task, count, number=2):
+    shape = (count, task.num_frames, task.height, task.width, 3)
+    clips = [torch.randint(0, 256, shape, dtype=torch.uint8) for _ in range(number)]
+    return lambda draw: (clips[draw % number], torch.arange(count) % max(1, task.num_classes))
+
+
+def draws_of(networks, task, step=0, count=8):
+    """The draws [sides, N, 7] of the three turns of a step, the parts of the accumulation one after the other."""
+    turns = networks._draws.turns(step, batches_of(task, count))
+    return [
+        torch.cat([part.augment_M7.unflatten(0, (sides, -1)) for part in turn], dim=1)
+        for sides, turn in zip((2, 2, 1), turns, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("given", [0, 2])
+def test_both_discriminators_see_real_and_fake_clips_transformed_alike(task, tiny_settings, given):
+    task = dataclasses.replace(task, num_frames=6, context_frames=given)
+    networks = networks_for(task, tiny_settings, spatial_frames="4", augment=ALL)
+    seen = {"generator": [], "spatial": [], "temporal": []}
+    for name, network in (("generator", networks.generator), *networks.discriminators.items()):
+        network.register_forward_hook(lambda module, inputs, out, name=name: seen[name].append((inputs, out)))
+    real_batch = batches_of(task, 3)
+    turns = networks._draws.turns(0, real_batch)
+    networks.update(0, real_batch)
+    for turn, (part,) in enumerate(turns):
+        real, made = from_uint8(part.clips_NTHWC, torch.float32), seen["generator"][turn][1].detach()
+        fake = torch.cat([real[:, :given], made], dim=1)
+        whole = augment(fake if turn == 2 else torch.cat([real, fake]), part.augment_M7, ALL)
+        assert part.augment_M7.shape == (3 if turn == 2 else 6, 7)
+        assert torch.equal(seen["temporal"][turn][0][0], whole)
+        assert torch.equal(seen["spatial"][turn][0][0], pick_frames(whole, part.frames_MK))
+
+
+def test_clips_sides_turns_and_steps_have_draws_of_their_own_beside_the_other_draws(task, tiny_settings):
+    settings = {**tiny_settings, "batch_size": "8", "phi": "crop"}
+    networks, plain = networks_for(task, settings, augment="cutout"), networks_for(task, settings)
+    rows = torch.cat([draws.flatten(0, 1) for step in (0, 1) for draws in draws_of(networks, task, step)])
+    assert rows.shape == (2 * (16 + 16 + 8), 7)
+    assert len({tuple(row[:3].tolist()) for row in rows}) == len(rows)
+    assert all(torch.equal(a, b) for a, b in zip(draws_of(networks, task), draws_of(networks, task), strict=True))
+    real_batch = batches_of(task, 8)
+    for turn, same in zip(networks._draws.turns(0, real_batch), plain._draws.turns(0, real_batch), strict=True):
+        assert same[0].augment_M7 is None
+        assert all(torch.equal(a, b) for a, b in zip(turn[0][:-1], same[0][:-1], strict=True))
+
+
+def test_draws_are_those_of_the_global_batch_in_any_number_of_parts_and_processes(task, tiny_settings):
+    settings = {**tiny_settings, "batch_size": "8", "augment": ALL}
+    whole = draws_of(networks_for(task, settings), task)
+    parts = draws_of(networks_for(task, settings, accumulate="4"), task)
+    worlds = [World(CPU) for _ in range(2)]
+    for rank, world in enumerate(worlds):
+        world.size, world.rank = 2, rank
+    shared = [draws_of(networks_for(task, settings, world), task, count=4) for world in worlds]
+    for turn, draws in enumerate(whole):
+        assert torch.equal(parts[turn], draws)
+        assert torch.equal(torch.cat([each[turn] for each in shared], dim=1), draws)
+
+
+def test_an_update_whose_transformations_change_nothing_is_the_one_without(task, tiny_settings, monkeypatch):
+    still = np.array([*STILL, 8, 8], np.float32)  # the square lies beyond the frame
+    monkeypatch.setattr(turns_module, "augment_draws", lambda seed, count, side: np.tile(still, (count, 1)))
+    made = [networks_for(task, tiny_settings, augment=kinds) for kinds in ("none", "translation+cutout")]
+    real_batch = batches_of(task, 3)
+    losses = [networks.update(0, real_batch) for networks in made]
+    assert torch.equal(*losses)
+    plain, moved = (networks.tensors() for networks in made)
+    assert all(torch.equal(plain[name], moved[name]) for name in plain)
+
+
+def test_the_generator_learns_through_the_transformation(task, tiny_settings):
+    networks, grads = networks_for(task, tiny_settings, augment="cutout", phi="identity", spatial_frames="5"), []
+
+    def keep(module, inputs, out):
+        if out.requires_grad:
+            out.register_hook(grads.append)
+
+    networks.generator.register_forward_hook(keep)
+    real_batch = batches_of(task, 3)
+    (part,) = networks._draws.turns(0, real_batch)[-1]
+    networks.update(0, real_batch)
+    (grad,) = grads
+    cut = augment(torch.ones_like(grad), part.augment_M7, "cutout") == 0
+    assert 0 < cut.sum() < cut.numel()
+    assert not grad[cut].any()
+    assert (grad[~cut] != 0).float().mean() > 0.9
+
+
+def test_the_setting_is_none_at_first_and_in_older_files_and_holds_for_a_whole_training(tmp_path, request_for):
+    assert parse_settings({}).augment == "none"
+    values = parse_settings({"augment": "colour+cutout"}).to_values()
+    assert settings_from_values(values, "f").augment == "colour+cutout"
+    del values["augment"]
+    assert settings_from_values(values, "f").augment == "none"
+    with pytest.raises(InputError, match="'augment' is 'color'; choose one of none, colour, translation"):
+        parse_settings({"augment": "color"})
+    DVDGAN.train(request_for(tmp_path, 1, augment="colour"))
+    with pytest.raises(InputError, match="augment=colour and cannot go on with augment=none"):
+        DVDGAN.train(request_for(tmp_path, 2, augment="none"))
+    DVDGAN.train(request_for(tmp_path, 2))
