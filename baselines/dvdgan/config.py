@@ -121,6 +121,16 @@ class Settings:
         minimum=0,
         absent=0.0,
     )
+    augment: str = _setting(
+        "none",
+        "Random transformations of real and fake clips alike before both discriminators, one for all frames of a clip, "
+        "against discriminators that know a small data set by heart (DiffAugment, arXiv 2006.10738); none in the paper.",
+        choices=(
+            "none", "colour", "translation", "cutout", "colour+translation", "colour+cutout", "translation+cutout",
+            "colour+translation+cutout",
+        ),
+        absent="none",
+    )  # fmt: skip
     beta1: float = _setting(0.0, "Adam beta 1; not in the paper, 0 in BigGAN and DGMR.", minimum=0)
     beta2: float = _setting(0.999, "Adam beta 2; not in the paper, 0.999 in BigGAN and DGMR.", minimum=0)
     bn_eps: float = _setting(1e-5, "Added to BatchNorm variances (BigGAN).", minimum=0)

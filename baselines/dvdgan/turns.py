@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dvdgan import noise
+from dvdgan.augment import augment_draws
 from dvdgan.config import Settings
 from dvdgan.parallel import World
 from vidbench.models import ModelTask
@@ -33,6 +34,7 @@ class Part(NamedTuple):
         z_NL: latents of the fakes, float32.
         frames_MK: for the spatial discriminator, which frames of each clip int64; None without one.
         corners_M2: where phi is a crop, the corner of each clip's window int64; None elsewhere.
+        augment_M7: where clips are augmented, their transformations float32 (see `augment_draws`); None elsewhere.
     """
 
     clips_NTHWC: Tensor
@@ -40,6 +42,7 @@ class Part(NamedTuple):
     z_NL: Tensor
     frames_MK: Tensor | None
     corners_M2: Tensor | None
+    augment_M7: Tensor | None
 
 
 Turns = list[list[Part]]
@@ -60,8 +63,8 @@ def refilled(turns: Turns, tensors: Sequence[Tensor]) -> Turns:
 class Draws:
     """The turns of each update of one process.
 
-    Latents, frame draws and crops are pure functions of the seed and the step, drawn for the global batch and then
-    divided: any number of processes makes one update.
+    Latents, frame draws, crops and transformations are pure functions of the seed and the step, drawn for the global
+    batch and then divided: any number of processes makes one update.
     """
 
     def __init__(
@@ -117,13 +120,11 @@ class Draws:
         return noise.mix(self._seed, 1, step, turn, use)
 
     def _part(self, step: int, turn: int, batch: Batch, rows: np.ndarray) -> Part:
-        """Draw latents, frames and crops for some rows of the global batch; the generator's turn has no real side."""
+        """Draw for some rows of the global batch; the generator's turn has no real side."""
         sides = (1,) if turn == self._settings.d_steps else (1, 2)
         z = noise.normal(self._stream(step, turn, 0), self._batch_size, self._settings.latent_dim)[rows]
-        frames, corners = self._frames(step, turn, sides, rows), self._corners(step, turn, sides, rows)
-        return Part(
-            *batch, self._there(z), *(None if drawn is None else self._there(drawn) for drawn in (frames, corners))
-        )
+        drawn = (draw(step, turn, sides, rows) for draw in (self._frames, self._corners, self._transformations))
+        return Part(*batch, self._there(z), *(None if each is None else self._there(each) for each in drawn))
 
     def _there(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(values).to(self._device, non_blocking=True)
@@ -145,3 +146,10 @@ class Draws:
         spare = self._task.height - self._cropped_side
         streams = [self._stream(step, turn, 2 + side) for side in sides]
         return np.concatenate([noise.crop_corners(stream, self._batch_size, spare)[rows] for stream in streams])
+
+    def _transformations(self, step: int, turn: int, sides: tuple[int, ...], rows: np.ndarray) -> np.ndarray | None:
+        """How each clip is augmented, if at all, from streams beside those of the crops."""
+        if self._settings.augment == "none":
+            return None
+        streams = [self._stream(step, turn, 4 + side) for side in sides]
+        return np.concatenate([augment_draws(stream, self._batch_size, self._task.height)[rows] for stream in streams])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from dvdgan import noise
+from dvdgan.augment import augment
 from dvdgan.compiling import Compiled, choose_mode
 from dvdgan.config import Settings
 from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
@@ -108,7 +109,11 @@ class Networks:
         return torch.cat([context, generate(part.z_NL, part.labels_N, context, self._dtype)], dim=1)
 
     def _scores(self, clips_MTCHW: Tensor, labels_M: Tensor, part: Part) -> dict[str, Tensor]:
-        """Scores [M] of whole clips by each discriminator; the spatial one sees the drawn frames alone."""
+        """Scores [M] of whole clips by each discriminator, both after one augmentation; the spatial one sees the drawn
+        frames alone.
+        """
+        if part.augment_M7 is not None:
+            clips_MTCHW = augment(clips_MTCHW, part.augment_M7, self._settings.augment)
         scores = {}
         for name, network in self.discriminators.items():
             if isinstance(network, SpatialDiscriminator) and part.frames_MK is not None:

@@ -68,7 +68,7 @@ def test_calls_see_their_own_inputs_and_keep_their_own_outputs(stand_in, monkeyp
 def test_turns_are_refilled_in_order_and_keep_what_is_absent():
     def part(number):
         tensors = [torch.tensor([10 * number + place]) for place in range(4)]
-        return Part(*tensors, None)
+        return Part(*tensors, None, None)
 
     turns = [[part(0), part(1)], [part(2)]]
     flat = tensors_of(turns)
@@ -100,7 +100,9 @@ def test_power_iteration_stays_in_its_memory(task, tiny_settings):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="recording needs a GPU")
-@pytest.mark.parametrize(("given", "more"), [(0, {}), (2, {"reconstruction": "20"})])
+@pytest.mark.parametrize(
+    ("given", "more"), [(0, {}), (2, {"reconstruction": "20"}), (0, {"augment": "colour+translation+cutout"})]
+)
 def test_a_recorded_training_is_the_training(given, more):
     task = ModelTask("gpu", 6, given, 16, 16, ("a", "b", "c"))
     rng = torch.Generator().manual_seed(0)

@@ -57,7 +57,10 @@ with process_group() as ranks:
     assert world.agree(7 + ranks.rank) == 7 and not world.all_agree(ranks.rank)
 """
 
-SETTINGS = {"batch_size": "8", "accumulate": "2", "checkpoint_every": "1", "log_every": "1"}
+SETTINGS = {
+    "batch_size": "8", "accumulate": "2", "checkpoint_every": "1", "log_every": "1",
+    "augment": "colour+translation+cutout",
+}  # fmt: skip
 
 
 def test_two_processes_train_as_one(tmp_path, request_for, tiny_settings):
