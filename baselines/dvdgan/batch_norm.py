@@ -29,22 +29,23 @@ class _NormRelu(torch.autograd.Function):
         # the difference is all but exact, since values near each other have one exponent.
         pivot_TC = mean_TC.to(x_NTLC.dtype)
         centred_NTLC = x_NTLC - pivot_TC.unsqueeze(1)
-        rest_TC = mean_TC - pivot_TC.float()  # the mean of the centred values
+        rest_TC = mean_TC - pivot_TC  # the mean of the centred values, float32
         # Clip by clip first: the sum of one length is taken value by value on a CPU, and a long one rounds too often.
         length_NTC = torch.linalg.vector_norm(centred_NTLC, dim=2, dtype=torch.float32)
-        var_TC = (length_NTC.square().sum(0) / count - rest_TC.square()).clamp_min(0)
+        var_TC = length_NTC.square().sum(0) / count
+        var_TC = torch.addcmul(var_TC, rest_TC, rest_TC, value=-1).clamp_min_(0)
         if world is not None and world.size > 1:
             # Means and variances of equal shares combine without the cancellation that sums of squares suffer.
             means_RTC, variances_RTC = world.gather(torch.stack([mean_TC, var_TC])).unbind(1)
             mean_TC = means_RTC.mean(0)
             var_TC = variances_RTC.mean(0) + means_RTC.var(0, correction=0)
-            rest_TC = mean_TC - pivot_TC.float()
+            rest_TC = mean_TC - pivot_TC
         rstd_TC = torch.rsqrt(var_TC + eps)
         factor_NTC = scale_NC.unsqueeze(1) * rstd_TC
-        offset_NTC = shift_NC.unsqueeze(1) - rest_TC * factor_NTC
+        offset_NTC = torch.addcmul(shift_NC.unsqueeze(1), rest_TC, factor_NTC, value=-1)
         factor, offset = (p_NTC.unsqueeze(2).to(x_NTLC.dtype) for p_NTC in (factor_NTC, offset_NTC))
         out_NTLC = torch.addcmul(offset, centred_NTLC, factor).relu_()
-        ctx.save_for_backward(centred_NTLC, out_NTLC, scale_NC, rest_TC, rstd_TC)
+        ctx.save_for_backward(centred_NTLC, out_NTLC, factor_NTC, rest_TC, rstd_TC)
         ctx.world, ctx.count = world, count
         ctx.mark_non_differentiable(mean_TC, var_TC)
         return out_NTLC, mean_TC, var_TC
@@ -52,22 +53,21 @@ class _NormRelu(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        centred_NTLC, out_NTLC, scale_NC, rest_TC, rstd_TC = ctx.saved_tensors
+        centred_NTLC, out_NTLC, factor_NTC, rest_TC, rstd_TC = ctx.saved_tensors
         grad_NTLC = torch.ops.aten.threshold_backward(grads[0].contiguous(), out_NTLC, 0)
         sum_NTC = grad_NTLC.sum(2, dtype=torch.float32)
-        # Of gradient times normalised value, which is (centred - rest) * rstd.
         product_NTC = (grad_NTLC * centred_NTLC).sum(2, dtype=torch.float32)
-        product_NTC = (product_NTC - rest_TC * sum_NTC) * rstd_TC
-        # The derivative of BatchNorm: less the mean gradient, less the normalised value times its mean product.
-        means = torch.stack([(scale_NC.unsqueeze(1) * sums).sum(0) for sums in (sum_NTC, product_NTC)]) / ctx.count
+        product_NTC = torch.addcmul(product_NTC, rest_TC, sum_NTC, value=-1)  # of the gradient and x less its mean
+        # The derivative of BatchNorm: the gradient less its mean, less the normalised value times the mean of its
+        # product with the gradient. That is factor * gradient + slope * centred + level, with these means in the two.
+        means = (factor_NTC * torch.stack([sum_NTC, product_NTC])).sum(1) / -ctx.count
         if ctx.world is not None:
             ctx.world.average([means])
-        slope_TC = -means[1] * rstd_TC.square()
-        level_TC = -means[0] * rstd_TC - rest_TC * slope_TC
-        factor_NTC = scale_NC.unsqueeze(1) * rstd_TC
+        slope_TC = means[1] * rstd_TC.square()
+        level_TC = torch.addcmul(means[0], rest_TC, slope_TC, value=-1)
         factor, slope, level = (p.unsqueeze(-2).to(grad_NTLC.dtype) for p in (factor_NTC, slope_TC, level_TC))
         grad_x_NTLC = torch.addcmul(level, centred_NTLC, slope).addcmul_(grad_NTLC, factor)
-        return grad_x_NTLC, product_NTC.sum(1), sum_NTC.sum(1), None, None
+        return grad_x_NTLC, (product_NTC * rstd_TC).sum(1), sum_NTC.sum(1), None, None
 
 
 def _apply(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
