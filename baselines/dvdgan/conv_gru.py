@@ -54,8 +54,12 @@ class ConvGRU(nn.Module):
         )
         bias = torch.cat([gate.bias for gate in gates if gate.bias is not None]).to(x_NTCHW.dtype)
         from_x = functional.conv2d(x_NTCHW.flatten(0, 1), _channels_last(torch.cat(weight_x)), bias, padding=1)
-        from_x = from_x.unflatten(0, (clips, given)).expand(-1, num_frames, -1, -1, -1)
-        gates_x, candidates_x = from_x[:, :, : 2 * self._state].unbind(1), from_x[:, :, 2 * self._state :].unbind(1)
+        # Divided with channels last, because the gradients of the parts are put together in the order of these axes.
+        from_x = from_x.permute(0, 2, 3, 1).unflatten(0, (clips, given)).expand(-1, num_frames, -1, -1, -1)
+        gates_x, candidates_x = (
+            [step.permute(0, 3, 1, 2) for step in part.unbind(1)]
+            for part in from_x.split([2 * self._state, self._state], dim=-1)
+        )
         gates_h, candidate_h = _channels_last(torch.cat(weight_h[:2])), weight_h[2]
 
         h = torch.zeros_like(candidates_x[0]) if first_NSHW is None else first_NSHW

@@ -34,6 +34,9 @@ class Replayed:
         self._function, self._calls = function, 0
         self._recording: tuple[torch.cuda.CUDAGraph, Tensor] | None = None
         self._inputs: list[Tensor] = []
+        # One stream for warm-up and recording: autograd adds up a weight's gradient on the stream where it first met the
+        # weight, which must not be one outside of the recording.
+        self._stream = torch.cuda.Stream()
 
     @property
     def recorded(self) -> bool:
@@ -56,11 +59,11 @@ class Replayed:
         return output.clone()
 
     def _aside(self, inputs: Sequence[Tensor]) -> Tensor:
-        here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
-        aside.wait_stream(here)
-        with torch.cuda.stream(aside):
+        here = torch.cuda.current_stream()
+        self._stream.wait_stream(here)
+        with torch.cuda.stream(self._stream):
             output = self._function(inputs)
-        here.wait_stream(aside)
+        here.wait_stream(self._stream)
         return output
 
     def _record(self, inputs: Sequence[Tensor]) -> tuple[torch.cuda.CUDAGraph, Tensor]:
@@ -69,7 +72,7 @@ class Replayed:
         torch.cuda.synchronize()
         try:
             # Other threads pin batches meanwhile, which capturing would otherwise refuse for the whole process.
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
                 output = self._function(self._inputs)
         except torch.cuda.OutOfMemoryError:
             raise

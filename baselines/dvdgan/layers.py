@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dvdgan.parallel import World, synced_norm
+from dvdgan.batch_norm import norm_relu
+from dvdgan.parallel import World
 
 _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -164,25 +165,18 @@ class ConditionalBatchNorm(nn.Module):
     def forward(self, x: Tensor, code_ND: Tensor) -> Tensor:
         """Normalise [N * T, C, H, W] with codes float32 [N, D]: each clip's frames get that clip's own code."""
         clips, (frames, channels) = code_ND.shape[0], self.standing_mean.shape
-        scale_N1C, shift_N1C = 1 + self.scale(code_ND).unsqueeze(1), self.shift(code_ND).unsqueeze(1)
+        scale_NC, shift_NC = 1 + self.scale(code_ND), self.shift(code_ND)
         if self.mode == "standing":
-            scale_NTC = scale_N1C * torch.rsqrt(self.standing_var + self._eps)
-            shift_NTC = shift_N1C - self.standing_mean * scale_NTC
+            scale_NTC = scale_NC.unsqueeze(1) * torch.rsqrt(self.standing_var + self._eps)
+            shift_NTC = shift_NC.unsqueeze(1) - self.standing_mean * scale_NTC
             scale, shift = (p.reshape(clips * frames, channels, 1, 1).to(x.dtype) for p in (scale_NTC, shift_NTC))
             return torch.addcmul(shift, x, scale).relu_()
-        # Time steps become channels, so that the fused kernel keeps their statistics apart; it sums in float32.
-        by_time = x.reshape(clips, frames * channels, *x.shape[2:])
+        by_clip = x.unflatten(0, (clips, frames))
+        out, mean_TC, var_TC = norm_relu(by_clip, scale_NC, shift_NC, self._eps, self.world)
         if self.mode == "collect":
-            var, mean = torch.var_mean(by_time.float(), dim=(0, 2, 3), correction=0)
-            self.standing_mean += mean.view(frames, channels)
-            self.standing_var += var.view(frames, channels)
-        if self.world is not None and self.world.size > 1:
-            normal = synced_norm(by_time, self._eps, self.world)
-        else:
-            normal = functional.batch_norm(by_time, None, None, training=True, eps=self._eps)
-        normal = normal.view(clips, frames, *x.shape[1:])
-        scale, shift = (p.to(x.dtype)[..., None, None] for p in (scale_N1C, shift_N1C))
-        return torch.addcmul(shift, normal, scale).relu().flatten(0, 1)
+            self.standing_mean += mean_TC
+            self.standing_var += var_TC
+        return out.flatten(0, 1)
 
 
 def batch_norms(network: nn.Module) -> Iterator[ConditionalBatchNorm]:

@@ -1,4 +1,4 @@
-"""One training over several processes: which rows a process has, averages of gradients, BatchNorm over all of them.
+"""One training over several processes: which rows a process has, averages and exchanges between them.
 
 Plain all-reduces rather than DistributedDataParallel: weights are normalised outside the modules, once per update and
 shared by all uses, two discriminators share one backward pass, and an update may run several of them (accumulation);
@@ -11,7 +11,6 @@ import atexit
 import datetime
 import os
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import torch
@@ -98,44 +97,3 @@ class World:
         parts = [torch.empty_like(tensor) for _ in range(self.size)]
         distributed.all_gather(parts, tensor.contiguous(), group=self._group)
         return torch.stack(parts)
-
-
-class _SyncedNorm(torch.autograd.Function):
-    """See `synced_norm`; the derivative is BatchNorm's, with its two means taken over all processes."""
-
-    @staticmethod
-    def forward(ctx: Any, x_NCHW: Tensor, eps: float, world: World) -> Tensor:
-        x = x_NCHW.float()
-        var, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
-        # Means and variances of equal shares combine without the cancellation that sums of squares suffer.
-        all_RSC = world.gather(torch.stack([mean, var]))
-        means, variances = all_RSC.unbind(1)
-        mean = means.mean(0)
-        var = variances.mean(0) + means.var(0, correction=0)
-        scale = torch.rsqrt(var + eps)
-        ctx.save_for_backward(x_NCHW, mean, scale)
-        ctx.world = world
-        return ((x - mean[:, None, None]) * scale[:, None, None]).to(x_NCHW.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        x_NCHW, mean, scale = ctx.saved_tensors
-        grad = grads[0].float()
-        normal = (x_NCHW.float() - mean[:, None, None]) * scale[:, None, None]
-        means = torch.stack([grad.mean((0, 2, 3)), (grad * normal).mean((0, 2, 3))])
-        ctx.world.average([means])
-        inner = grad - means[0, :, None, None] - normal * means[1, :, None, None]
-        return (inner * scale[:, None, None]).to(x_NCHW.dtype), None, None
-
-
-@torch.compiler.disable
-def synced_norm(x_NCHW: Tensor, eps: float, world: World) -> Tensor:
-    """BatchNorm without affine over the clips and pixels of all processes; statistics in float32.
-
-    Args:
-        x_NCHW: this process's maps, as many as each other process has.
-        eps: added to the variance.
-        world: the processes.
-    """
-    out: Tensor = _SyncedNorm.apply(x_NCHW, eps, world)
-    return out

@@ -28,17 +28,26 @@ class Recorder:
 @pytest.fixture
 def stand_in(monkeypatch):
     """torch.cuda without a GPU: capturing runs the function once, replaying runs it again into the same output."""
-    stream = types.SimpleNamespace(wait_stream=lambda other: None)
+    stream, used = types.SimpleNamespace(wait_stream=lambda other: None), []
+
+    def new_stream():
+        return types.SimpleNamespace(wait_stream=lambda other: None)
+
+    def on(stream):
+        used.append(stream)
+        return contextlib.nullcontext()
+
     cuda = types.SimpleNamespace(
         CUDAGraph=Recorder,
-        Stream=lambda: stream,
+        Stream=new_stream,
         current_stream=lambda: stream,
-        stream=lambda s: contextlib.nullcontext(),
+        stream=on,
         synchronize=lambda: None,
         OutOfMemoryError=torch.cuda.OutOfMemoryError,
-        graph=lambda graph, capture_error_mode: contextlib.nullcontext(),
+        graph=lambda graph, stream, capture_error_mode: on(stream),
     )
     monkeypatch.setattr(graphs.torch, "cuda", cuda)
+    return used
 
 
 def test_calls_see_their_own_inputs_and_keep_their_own_outputs(stand_in, monkeypatch):
@@ -63,6 +72,15 @@ def test_calls_see_their_own_inputs_and_keep_their_own_outputs(stand_in, monkeyp
         outputs.append(replayed([torch.tensor([float(call)]), torch.tensor([call / 10])]))
     assert [float(output) for output in outputs] == pytest.approx([10.1 * call for call in range(WARM_UP + 3)])
     assert len(seen) == WARM_UP + 1  # replays call nothing
+
+
+def test_warm_up_and_recording_are_on_one_stream(stand_in):
+    replayed = Replayed(lambda inputs: inputs[0])
+    for _ in range(WARM_UP):
+        replayed([torch.zeros(1)])
+    replayed._record([torch.zeros(1)])
+    assert len(stand_in) == WARM_UP + 1
+    assert all(stream is stand_in[0] for stream in stand_in)
 
 
 def test_turns_are_refilled_in_order_and_keep_what_is_absent():

@@ -5,7 +5,10 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from dvdgan.batch_norm import norm_relu
 from dvdgan.conv_gru import ConvGRU
 from dvdgan.layers import (
     ConditionalBatchNorm,
@@ -109,6 +112,102 @@ def test_conditional_batch_norm_follows_its_definition(mode):
     if mode == "collect":
         np.testing.assert_allclose(norm.standing_mean, x.numpy().mean((0, 3, 4)), rtol=1e-5)
         np.testing.assert_allclose(norm.standing_var, x.numpy().var((0, 3, 4)), rtol=1e-4)
+
+
+def double_norm_relu(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """From the definition, in float64, before and after the ReLU; its gradients are autograd's."""
+    var, mean = torch.var_mean(x, dim=(0, 3, 4), keepdim=True, correction=0)
+    before = (x - mean) / (var + 1e-5).sqrt() * scale[:, None, :, None, None] + shift[:, None, :, None, None]
+    return before, before.relu()
+
+
+def channels_last_clips(x: torch.Tensor) -> torch.Tensor:
+    """[N, T, C, H, W] with the memory of [N, T, H, W, C]."""
+    return x.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
+
+
+@pytest.mark.parametrize("layout", [torch.Tensor.contiguous, channels_last_clips])
+@pytest.mark.parametrize(
+    ("dtype", "mean", "tolerance"),
+    [
+        (torch.float32, 0, 1e-6),
+        (torch.float32, 100, 2e-5),  # the rounding of the mean itself: 100 * 2^-24 and what its sum adds
+        (torch.bfloat16, 0, 6e-3),  # bfloat16 has steps of 2^-8
+        (torch.bfloat16, 100, 6e-3),  # x has steps of half its deviation; what it holds is normalised as exactly
+    ],
+)
+def test_norm_relu_and_its_gradients_follow_float64(dtype, mean, tolerance, layout):
+    scale, shift = torch.rand(6, 5) * 2 - 0.5, torch.randn(6, 5)
+    # Means and deviations of their own for each time step and channel.
+    x = torch.randn(6, 4, 5, 8, 8) * (1 + torch.rand(4, 5, 1, 1)) + mean * (1 + torch.rand(4, 5, 1, 1))
+    x, weight = layout(x.to(dtype)), torch.randn(6, 4, 5, 8, 8)
+    given = [tensor.clone().requires_grad_() for tensor in (x, scale, shift)]
+    exact = [tensor.double().requires_grad_() for tensor in (x, scale, shift)]
+    before, expected = double_norm_relu(*exact)
+    # Where the ReLU bends, a rounding switches the whole gradient: such values do not count.
+    weight = (weight * (before.abs() > 0.05)).to(dtype)
+    expected.backward(weight.double())
+    got, means, variances = norm_relu(*given, 1e-5, None)
+    got.backward(weight)
+    assert got.dtype == given[0].grad.dtype == dtype
+    assert not means.requires_grad
+    assert not variances.requires_grad
+    pairs = [(got, expected), *((mine.grad, theirs.grad) for mine, theirs in zip(given, exact, strict=True))]
+    for mine, theirs in pairs:
+        assert (mine.double() - theirs).norm() < tolerance * theirs.norm()
+    torch.testing.assert_close(means.double(), exact[0].mean((0, 3, 4)), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        variances.double(), exact[0].var((0, 3, 4), correction=0), rtol=max(1e-5, tolerance), atol=0
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_channel_that_does_not_vary_becomes_its_shift(dtype):
+    x, scale, shift = torch.full((3, 2, 4, 5, 5), 77.7, dtype=dtype), torch.ones(3, 4), torch.rand(3, 4)
+    got, _, variances = norm_relu(x, scale, shift, 1e-5, None)
+    assert (variances >= 0).all()
+    torch.testing.assert_close(got, shift.to(dtype)[:, None, :, None, None].expand_as(got), rtol=0, atol=1e-2)
+
+
+class Layouts(TorchDispatchMode):
+    """Collects the operations that read or write maps of some number of rows in another layout than channels last."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.rows, self.seen, self.others = rows, set(), []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        results = function(*args, **(kwargs or {}))
+        self.seen.add(function.name())
+        for tensor in [] if function.is_view else tree_leaves((args, results)):
+            is_map = isinstance(tensor, torch.Tensor) and tensor.dim() == 4 and tensor.shape[0] == self.rows
+            if is_map and not tensor.is_contiguous(memory_format=torch.channels_last):
+                self.others.append((function.name(), tuple(tensor.shape), tensor.stride()))
+        return results
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_maps_stay_in_channels_last_memory_from_the_state_on_and_back(dtype):
+    # On a GPU every change of layout is a pass over the memory, and the upsampling of the other one is slow.
+    gru, clips, frames = ready(ConvGRU(6, 4)), 3, 5
+    blocks = [
+        ready(GeneratorBlock(4, 6, 6, frames, 1e-5, None)),
+        ready(GeneratorBlock(6, 8, 6, frames, 1e-5, "bilinear")),
+    ]
+    for network in (gru, *blocks):
+        use_plain_weights(network, dtype)
+    for linear in (layer for block in blocks for layer in block.modules() if isinstance(layer, Linear)):
+        linear.set_effective(linear.weight.detach(), torch.float32)
+    x = channels_last_clips(torch.randn(clips, frames, 6, 4, 4, dtype=dtype)).requires_grad_()
+    code = torch.randn(clips, 6, requires_grad=True)
+    with Layouts(clips * frames) as layouts:
+        h = gru(x, frames)
+        for block in blocks:
+            h = block(h, code)
+        h.backward(torch.ones_like(h))
+    assert {"aten::upsample_bilinear2d_backward", "aten::convolution_backward"} <= layouts.seen
+    assert layouts.others == []
+    assert code.grad.abs().min() > 0
 
 
 def test_batch_norm_carries_nothing_from_one_frame_to_another():

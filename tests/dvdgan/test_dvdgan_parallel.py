@@ -25,9 +25,9 @@ PROCESS = """
 import importlib.util, json, sys
 from pathlib import Path
 import torch
-from torch.nn import functional
+from dvdgan.batch_norm import norm_relu
 from dvdgan.model import DVDGAN, DVDGANFP
-from dvdgan.parallel import World, synced_norm
+from dvdgan.parallel import World
 from vidbench.distributed import process_group
 from vidbench.models import ModelTask, TrainRequest
 
@@ -45,15 +45,19 @@ with process_group() as ranks:
     DVDGANFP.train(TrainRequest(pred, fixtures.ColourClips(pred), output / "pred", 1, 3, "cpu", held))
     world = World(torch.device("cpu"))
     rng = torch.Generator().manual_seed(0)
-    x, weight = torch.randn(4, 3, 2, 2, generator=rng) * 3 + 100, torch.randn(4, 3, 2, 2, generator=rng)
-    whole = x.clone().requires_grad_()
-    (functional.batch_norm(whole, None, None, training=True, eps=1e-5) * weight).sum().backward()
     mine = slice(2 * ranks.rank, 2 * ranks.rank + 2)
-    part = x[mine].clone().requires_grad_()
-    normal = synced_norm(part, 1e-5, world)
-    (normal * weight[mine]).sum().backward()
-    torch.testing.assert_close(normal, functional.batch_norm(x, None, None, training=True)[mine], rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(part.grad, whole.grad[mine], rtol=1e-3, atol=1e-4)
+    # Far from 0, and further in the second process.
+    x = torch.randn(4, 2, 3, 4, 4, generator=rng) * 3 + torch.tensor([100.0, 101, 104, 105]).view(4, 1, 1, 1, 1)
+    scale, shift = torch.rand(2, 4, 3, generator=rng)
+    weight, inputs = torch.randn(x.shape, generator=rng), (x, scale, shift)
+    whole = [tensor.clone().requires_grad_() for tensor in inputs]
+    part = [tensor[mine].clone().requires_grad_() for tensor in inputs]
+    expected, normal = norm_relu(*whole, 1e-5, None), norm_relu(*part, 1e-5, world)
+    (expected[0] * weight).sum().backward()
+    (normal[0] * weight[mine]).sum().backward()
+    torch.testing.assert_close(normal, (expected[0][mine], *expected[1:]), rtol=1e-4, atol=1e-4)
+    for mine_alone, all_clips in zip(part, whole, strict=True):
+        torch.testing.assert_close(mine_alone.grad, all_clips.grad[mine], rtol=1e-3, atol=1e-4)
     assert world.agree(7 + ranks.rank) == 7 and not world.all_agree(ranks.rank)
 """
 
