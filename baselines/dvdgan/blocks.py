@@ -1,6 +1,6 @@
 """The residual block of the discriminators, which the tower over given frames shares.
 
-Axes: B rows, C channels, T frames, H, W pixels.
+Axes: B rows, C channels, T frames, H, W pixels; of kernels O outputs, I inputs, K time steps.
 """
 
 from __future__ import annotations
@@ -18,34 +18,62 @@ class DiscriminatorBlock(nn.Module):
     The first block of a network has no leading ReLU, and a last one neither pools nor widens (DGMR). With 3 axes the
     kernels are 3x3x3 and the pooling is 2x2x2 (DGMR), or 1x2x2 without `pool_time`; an odd last time step is pooled
     alone, not dropped.
+
+    Pixels are pooled by the convolution before (`PooledConv`) and time once, on the sum: the same function for less.
     """
 
     def __init__(
         self, inputs: int, outputs: int, axes: int = 2, first: bool = False, pool: bool = True, pool_time: bool = True
     ) -> None:
         super().__init__()
-        self._axes, self._first, self._pools, self._pools_time = axes, first, pool, pool_time
+        self._first, self._halves_time = first, pool and pool_time and axes == 3
+        last = PooledConv if pool else Conv
         self.conv1 = Conv(inputs, outputs, 3, axes)
-        self.conv2 = Conv(outputs, outputs, 3, axes)
-        self.shortcut: nn.Module = Conv(inputs, outputs, 1, axes) if pool or inputs != outputs else nn.Identity()
-
-    def _pool(self, x: Tensor) -> Tensor:
-        if not self._pools:
-            return x
-        return functional.avg_pool2d(x, 2) if self._axes == 2 else _pool_3d(x, self._pools_time)
+        self.conv2 = last(outputs, outputs, 3, axes)
+        self.shortcut: nn.Module = last(inputs, outputs, 1, axes) if pool or inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, inputs, (T,) H, W] to [B, outputs, …], halved where the block pools."""
         h = self.conv1(x if self._first else functional.relu(x))
-        return self._pool(self.conv2(functional.relu(h))) + self._pool(self.shortcut(x))
+        out = self.conv2(functional.relu(h)) + self.shortcut(x)
+        return halve_time(out) if self._halves_time else out
 
 
-def _pool_3d(x_BCTHW: Tensor, time: bool) -> Tensor:
-    """Means over 2x2 pixels, and 2 frames; an odd last frame is its own. Frame by frame, which keeps channels last."""
-    batch, frames = x_BCTHW.shape[0], x_BCTHW.shape[2]
-    small_BTCHW = functional.avg_pool2d(x_BCTHW.transpose(1, 2).flatten(0, 1), 2).unflatten(0, (batch, frames))
-    if not time:
-        return small_BTCHW.transpose(1, 2)
-    even = frames // 2 * 2
-    slices = [small_BTCHW[:, :even].unflatten(1, (-1, 2)).mean(2), small_BTCHW[:, even:]]
-    return torch.cat([part for part in slices if part.shape[1]], dim=1).transpose(1, 2)
+class PooledConv(Conv):
+    """Convolution and then means over 2x2 pixels, computed as one convolution of stride 2.
+
+    The windows of four neighbours make one window a pixel wider, whose weights are the mean of the kernel's four shifts
+    in it: for 3x3 that is 16 products per mean instead of 36. Pooling by itself is slow on a GPU besides, above
+    all its gradient. The singular value that a weight is divided by remains that of the kernel itself.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [B, inputs, (T,) H, W] to [B, outputs, (T,) H // 2, W // 2]."""
+        kernel, bias = self.effective, self.bias_as(x.dtype)
+        if kernel.dim() == 4:
+            wide = _mean_of_shifts(kernel).contiguous(memory_format=torch.channels_last)
+            return functional.conv2d(x, wide, bias, stride=2, padding=self._padding)
+        # Time step by time step: with channels last, nothing of this is a copy.
+        steps_BIHW = kernel.transpose(1, 2).flatten(0, 1)
+        wide_OKIHW = _mean_of_shifts(steps_BIHW).unflatten(0, (kernel.shape[0], kernel.shape[2]))
+        wide = wide_OKIHW.transpose(1, 2).contiguous(memory_format=torch.channels_last_3d)
+        edge = self._padding
+        # A window over both edges at once: there PyTorch 2.13's gradient in bfloat16 on a CPU writes beyond its memory.
+        if x.shape[-1] == 2:
+            x, edge = functional.pad(x, (edge,) * 4), 0
+        return functional.conv3d(x, wide, bias, stride=(1, 2, 2), padding=(self._padding, edge, edge))
+
+
+def _mean_of_shifts(kernels_BIHW: Tensor) -> Tensor:
+    """Kernels a pixel wider: the mean of each at the four places (0 or 1 down, 0 or 1 to the right) in zeros."""
+    return functional.avg_pool2d(kernels_BIHW, 2, stride=1, padding=1)
+
+
+def halve_time(x_BCTHW: Tensor) -> Tensor:
+    """Means over pairs of frames; an odd last frame is its own. Channels stay last in memory where they were."""
+    x_BTHWC = x_BCTHW.permute(0, 2, 3, 4, 1)
+    pairs = x_BTHWC.shape[1] // 2
+    halved = x_BTHWC[:, : 2 * pairs].unflatten(1, (pairs, 2)).mean(2)
+    if x_BTHWC.shape[1] % 2:
+        halved = torch.cat([halved, x_BTHWC[:, -1:]], dim=1)
+    return halved.permute(0, 4, 1, 2, 3)

@@ -2,6 +2,7 @@
 
 The networks are built without memory (PyTorch's meta device), so a table takes seconds. FLOPs are those of PyTorch's
 own counter: twice the multiply-adds of all convolutions and matrix products, attention included, and nothing else.
+They are those of this code, where a convolution and the pooling after it are one (`dvdgan.blocks.PooledConv`).
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ import torch
 from safetensors import safe_open
 
 from dvdgan import checkpoint, noise
-from dvdgan.blocks import DiscriminatorBlock
 from dvdgan.config import MODELS, Settings
 from dvdgan.discriminators import TemporalDiscriminator, crop_windows
 from dvdgan.layers import initialise, normalise_weights
@@ -112,15 +111,6 @@ def test_without_pooling_of_time_every_frame_is_a_slice():
         with torch.no_grad():
             network(torch.rand(2, 5, 3, 16, 16), torch.zeros(2, dtype=torch.int64))
         assert seen[0].shape[0] == 2 * slices
-
-
-def test_the_last_of_an_odd_number_of_frames_is_pooled_alone():
-    block = DiscriminatorBlock(2, 3, axes=3)
-    x = torch.rand(1, 3, 5, 4, 4)
-    pooled = block._pool(x)
-    cells = x.view(1, 3, 5, 2, 2, 2, 2).mean((4, 6))
-    expected = torch.stack([cells[:, :, :2].mean(2), cells[:, :, 2:4].mean(2), cells[:, :, 4]], dim=2)
-    torch.testing.assert_close(pooled, expected)
 
 
 @pytest.mark.parametrize("sigma", [0.25, 1.0])
