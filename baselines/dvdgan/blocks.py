@@ -30,12 +30,16 @@ class DiscriminatorBlock(nn.Module):
         last = PooledConv if pool else Conv
         self.conv1 = Conv(inputs, outputs, 3, axes)
         self.conv2 = last(outputs, outputs, 3, axes)
-        self.shortcut: nn.Module = last(inputs, outputs, 1, axes) if pool or inputs != outputs else nn.Identity()
+        # Images have 3 channels, for which a convolution of stride 2 has a slow gradient on a GPU (a seventh of a small
+        # network's update) and pooling a fast one: there the 1x1 convolution comes second, which is the same.
+        self._pools_images = pool and first
+        short = Conv if first else last
+        self.shortcut: nn.Module = short(inputs, outputs, 1, axes) if pool or inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, inputs, (T,) H, W] to [B, outputs, …], halved where the block pools."""
         h = self.conv1(x if self._first else functional.relu(x))
-        out = self.conv2(functional.relu(h)) + self.shortcut(x)
+        out = self.conv2(functional.relu(h)) + self.shortcut(halve_sides(x) if self._pools_images else x)
         return halve_time(out) if self._halves_time else out
 
 
@@ -67,6 +71,14 @@ class PooledConv(Conv):
 def _mean_of_shifts(kernels_BIHW: Tensor) -> Tensor:
     """Kernels a pixel wider: the mean of each at the four places (0 or 1 down, 0 or 1 to the right) in zeros."""
     return functional.avg_pool2d(kernels_BIHW, 2, stride=1, padding=1)
+
+
+def halve_sides(x: Tensor) -> Tensor:
+    """Means over 2x2 pixels of maps [B, C, (T,) H, W], frame by frame."""
+    if x.dim() == 4:
+        return functional.avg_pool2d(x, 2)
+    frames = functional.avg_pool2d(x.transpose(1, 2).flatten(0, 1), 2)
+    return frames.unflatten(0, (x.shape[0], x.shape[2])).transpose(1, 2)
 
 
 def halve_time(x_BCTHW: Tensor) -> Tensor:

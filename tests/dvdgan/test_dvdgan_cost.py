@@ -120,8 +120,8 @@ def test_the_arithmetic_is_that_of_the_formula():
     products += frames * 64 * 9 * out * 3
     products += 2 * code * (state + width + width + out + out)
     assert found.generator_flops == 2 * products
-    # The first block's pooled convolutions have kernels one wider, 4x4 and 2x2, at a quarter of the places.
-    pooled = 64 * 27 * 4 + 16 * (16 * 16 + 4 * 3 * 4)
+    # The pooled convolution of the first block has a kernel one wider, 4x4, and both are at a quarter of the places.
+    pooled = 64 * 27 * 4 + 16 * (16 * 16 + 3 * 4)
     assert found.spatial_flops == 2 * 2 * (pooled + 16 * (9 * 32 + 9 * 64 + 32) + 8)
 
 

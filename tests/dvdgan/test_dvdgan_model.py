@@ -22,7 +22,8 @@ def ask(task, seeds, labels, frames=None):
 
 @pytest.fixture
 def folder(tmp_path, request_for):
-    DVDGAN.train(request_for(tmp_path / "run", 3))
+    # Matrix products of fewer than 16 columns sum in another order in the last rows of a batch, on a CPU.
+    DVDGAN.train(request_for(tmp_path / "run", 3, ch="16"))
     return tmp_path / "run"
 
 
