@@ -4,7 +4,8 @@
 
 For each preset and each way of compiling, the largest batch that fits is looked for from --largest downwards by halves,
 then whole updates (all discriminator steps and the generator step, as `vidbench train` makes them) are timed on random
-clips that lie on the device: loading of data is not part of it. Compiling and warming up are timed apart.
+clips that lie on the device: loading of data is not part of it. Compiling and warming up are timed apart; of a large
+preset cuDNN's search for algorithms takes a minute of it, which --set autotune=false leaves out.
 """
 
 from __future__ import annotations
@@ -58,7 +59,6 @@ def main() -> None:
 
 def _all(args: argparse.Namespace) -> dict[str, Any]:
     device, started = torch.device(args.device), time.monotonic()
-    torch.backends.cudnn.benchmark = True
     report: dict[str, Any] = {
         "command": " ".join(sys.argv),
         "device_name": device_name(device),
@@ -145,6 +145,7 @@ def _measure(task: ModelTask, settings: Settings, args: argparse.Namespace, devi
     cuda, n = device.type == "cuda", settings.batch_size
     if cuda:
         torch.cuda.reset_peak_memory_stats(device)
+    torch.backends.cudnn.benchmark = settings.autotune
     networks = Networks(task, settings, 0, device)
     shape = (n, task.num_frames, task.height, task.width, 3)
     batch = (
