@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
 from typing import Any
@@ -64,17 +64,20 @@ def _batches(flat: Tensor, groups: list[_Group]) -> list[Tensor]:
     return [part.view(*group.shape[:2], -1) for part, group in zip(parts, groups, strict=True)]
 
 
+def _matrices(batches: Iterable[Tensor], groups: list[_Group]) -> Iterator[tuple[Tensor, int]]:
+    """Each matrix of the batches, padding included, and how many rows are its own."""
+    for batch, group in zip(batches, groups, strict=True):
+        yield from zip(batch, group.heights, strict=True)
+
+
 def _without_padding(batches: Iterable[Tensor], groups: list[_Group]) -> list[Tensor]:
-    """Each layer's own rows, in the order of the groups. They are contiguous, as multi-tensor kernels ask."""
-    pairs = zip(batches, groups, strict=True)
-    return [rows[:height] for batch, group in pairs for rows, height in zip(batch, group.heights, strict=True)]
+    """Each layer's own rows. They are contiguous, as multi-tensor kernels ask."""
+    return [matrix[:height] for matrix, height in _matrices(batches, groups)]
 
 
-def _zero_padding(batches: list[Tensor], groups: list[_Group]) -> None:
-    pairs = zip(batches, groups, strict=True)
-    padding = [rows[height:] for batch, group in pairs for rows, height in zip(batch, group.heights, strict=True)]
-    if padded := [rows for rows in padding if len(rows)]:
-        torch._foreach_zero_(padded)
+def _zero_padding(batches: Iterable[Tensor], groups: list[_Group]) -> None:
+    if padding := [matrix[height:] for matrix, height in _matrices(batches, groups) if height < len(matrix)]:
+        torch._foreach_zero_(padding)
 
 
 class _Normalise(torch.autograd.Function):
