@@ -136,9 +136,7 @@ class _Normalise(torch.autograd.Function):
         _zero_padding(given_LRC, groups)
         by_type: dict[torch.dtype, list[tuple[Tensor, Tensor]]] = defaultdict(list)
         for rows, grad in zip(_without_padding(given_LRC, groups), grads, strict=True):
-            if grad is None:
-                rows.zero_()
-            else:
+            if grad is not None:
                 by_type[grad.dtype].append((rows.view(-1), grad.movedim(1, -1).reshape(-1)))
         for pairs in by_type.values():
             torch._foreach_copy_([rows for rows, _ in pairs], [grad for _, grad in pairs])
