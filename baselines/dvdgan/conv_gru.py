@@ -48,10 +48,9 @@ class ConvGRU(nn.Module):
         """
         clips, given = x_NTCHW.shape[:2]
         gates = (self.reset, self.update, self.candidate)
-        weight_h, weight_x = (
-            [_channels_last(gate.effective[:, part]) for gate in gates]
-            for part in (slice(None, self._state), slice(self._state, None))
-        )
+        # The gradient of a split is one concatenation; that of a slice is a tensor of zeros, a copy and a sum.
+        parts = [gate.effective.split([self._state, gate.effective.shape[1] - self._state], dim=1) for gate in gates]
+        weight_h, weight_x = ([_channels_last(part) for part in side] for side in zip(*parts, strict=True))
         bias = torch.cat([gate.bias for gate in gates if gate.bias is not None]).to(x_NTCHW.dtype)
         from_x = functional.conv2d(x_NTCHW.flatten(0, 1), _channels_last(torch.cat(weight_x)), bias, padding=1)
         # Divided with channels last, because the gradients of the parts are put together in the order of these axes.

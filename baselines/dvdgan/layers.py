@@ -5,7 +5,6 @@ Axes: N clips, T frames, C channels, H, W pixels, D the code [z; e(y)]. Frames a
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 import torch
@@ -14,6 +13,7 @@ from torch.nn import functional
 
 from dvdgan.batch_norm import norm_relu
 from dvdgan.parallel import World
+from dvdgan.spectral_norm import normalised
 
 _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -100,28 +100,17 @@ def initialise(network: nn.Module, rng: torch.Generator) -> None:
 def normalise_weights(network: nn.Module, dtype: torch.dtype, eps: float) -> None:
     """One power iteration for every weight, then weight / sigma as the effective weight, differentiable in the weight.
 
-    Runs once per update, not once per use: a ConvGRU uses its weights at every time step. Matrices of one shape are
-    stacked, so that the number of kernels grows with the number of shapes and not of layers. Always float32.
+    Runs once per update, not once per use: a ConvGRU uses its weights at every time step.
 
     Args:
         network: network whose layers are renewed.
         dtype: type of the convolutions.
         eps: floor of the norms.
     """
-    by_shape: dict[tuple[int, int], list[SpectralLayer]] = defaultdict(list)
-    for layer in spectral_layers(network):
-        by_shape[(layer.weight.shape[0], layer.weight[0].numel())].append(layer)
-    for layers in by_shape.values():
-        weights_LRC = torch.stack([layer.weight.flatten(1) for layer in layers])
-        with torch.no_grad():
-            u_LR1 = torch.stack([layer.u for layer in layers]).unsqueeze(2)
-            v_LC1 = functional.normalize(weights_LRC.transpose(1, 2) @ u_LR1, dim=1, eps=eps)
-            u_LR1 = functional.normalize(weights_LRC @ v_LC1, dim=1, eps=eps)
-        sigma_L11 = (u_LR1 * (weights_LRC @ v_LC1)).sum(1, keepdim=True).clamp_min(eps)
-        # In place: a recorded update finds its vectors where it left them.
-        torch._foreach_copy_([layer.u for layer in layers], list(u_LR1.squeeze(2).unbind()))
-        for layer, weight in zip(layers, (weights_LRC / sigma_L11).unbind(), strict=True):
-            layer.set_effective(weight.view(layer.weight.shape), dtype)
+    layers = list(spectral_layers(network))
+    weights = normalised([layer.weight for layer in layers], [layer.u for layer in layers], dtype, eps)
+    for layer, weight in zip(layers, weights, strict=True):
+        layer.set_effective(weight, dtype)
 
 
 @torch.no_grad()
