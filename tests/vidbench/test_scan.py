@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from hashlib import sha256
 from pathlib import Path
 
@@ -317,6 +319,34 @@ def test_an_item_that_kills_its_process_costs_itself_alone(monkeypatch):
     monkeypatch.setattr(parallel, "_START_METHOD", "fork")  # a test module cannot be imported by name elsewhere
     answers = list(parallel.map_processes(_die_on_three, range(40), 2, lambda item: -item))
     assert sorted(answers) == sorted(-3 if item == 3 else 10 * item for item in range(40))
+
+
+class _PoolThatDies:
+    """Answers at once; the first of these pools is found dead when it is given its third item."""
+
+    made = 0
+
+    def __init__(self, **_: object) -> None:
+        type(self).made += 1
+        self.left = 2 if self.made == 1 else 1000
+
+    def submit(self, function, item):
+        if not self.left:
+            raise BrokenProcessPool
+        self.left -= 1
+        future = Future()
+        future.set_result(function(item))
+        return future
+
+    def shutdown(self, **_: object) -> None:
+        pass
+
+
+def test_an_item_that_meets_a_dead_pool_is_answered_too(monkeypatch):
+    monkeypatch.setattr(parallel, "ProcessPoolExecutor", _PoolThatDies)
+    monkeypatch.setattr(_PoolThatDies, "made", 0)
+    answers = list(parallel.map_processes(abs, range(20), 2, lambda item: -item))
+    assert sorted(answers) == list(range(20))
 
 
 def test_lengths_are_those_of_the_pictures(tmp_path):

@@ -52,8 +52,9 @@ def _map_until_death(
     try:
         while waiting or running:
             while waiting and len(running) < _QUEUED_PER_WORKER * workers:
-                item = waiting.pop()
-                running[pool.submit(function, item)] = item
+                # A pool that has died refuses work: then the item must still be among those that wait.
+                future = pool.submit(function, waiting[-1])
+                running[future] = waiting.pop()
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 answer = future.result()
