@@ -3,8 +3,9 @@
     python -m dvdgan.ablation run --output runs/ablation --steps 1500 --devices cuda:0
     python -m dvdgan.ablation plot baselines/dvdgan/results/ablation.csv --output ablation.png
 
-Each run is one `vidbench train` and one `vidbench evaluate` in processes of their own, the commands a user would type;
-they lie in the run's folder as ``command.txt``. A folder that holds a result is not run again.
+Each run is one `vidbench train` and one `vidbench evaluate`, the commands a user would type; they lie in the run's folder
+as ``command.txt``. What is done is not done again. With ``--together`` trainings share processes, whose streams fill a GPU
+that networks this small leave idle (see `vidbench.together`).
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import csv
 import hashlib
 import json
 import os
-import queue
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import click
@@ -61,50 +62,120 @@ VARIANTS = (
 """The axes of the paper's figure (k in {1, 4, 8, 10} at 2x2, phi at k = 8), and each discriminator alone."""
 
 
-def run_commands(
-    variant: Variant, seed: int, folder: Path, task: str, steps: int, num_samples: int | None, shared: Sequence[str],
-    device: str,
-) -> tuple[list[str], list[str]]:  # fmt: skip
-    """The training and the evaluation of one run, as argument lists of ``python -m vidbench``."""
+@dataclass(frozen=True)
+class Run:
+    """One training of a variant with a seed, and its score.
+
+    Attributes:
+        variant: what it is a training of.
+        seed: seed of the training.
+        steps: generator steps.
+        folder: where it lies.
+        train: arguments of the training, as they stand after ``vidbench``.
+        score: arguments of the evaluation, likewise.
+    """
+
+    variant: Variant
+    seed: int
+    steps: int
+    folder: Path
+    train: tuple[str, ...]
+    score: tuple[str, ...]
+
+    @property
+    def result(self) -> Path:
+        """The result file, there once the run is done."""
+        return self.folder / "score" / "result.json"
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the training has made all its steps; it may be gone where the result is there."""
+        if self.result.is_file():
+            return True
+        log = self.folder / "train" / "train.jsonl"
+        last = log.read_text(encoding="utf-8").splitlines()[-1:] if log.is_file() else []
+        return bool(last) and json.loads(last[0]).items() >= {"event": "stop", "step": self.steps}.items()
+
+
+def make_run(
+    variant: Variant, seed: int, output: Path, task: str, steps: int, num_samples: int | None, shared: Sequence[str],
+    device: str, score_device: str,
+) -> Run:  # fmt: skip
+    """Folder and commands of one run."""
+    label = f"{variant.group}-{variant.name}".lower().replace(" ", "-").replace(",", "").replace("=", "")
+    folder = output / f"{label}-seed{seed}"
     settings = [part for text in (*shared, *variant.settings) for part in ("--set", text)]
     train = ["train", "--model", "dvdgan", "--task", task, "--output", str(folder / "train"), "--steps", str(steps),
              "--seed", str(seed), "--device", device, *settings]  # fmt: skip
     score = ["evaluate", "--model", f"dvdgan:{folder / 'train'}", "--task", task, "--output", str(folder / "score"),
-             "--device", device]  # fmt: skip
-    return train, score + ([] if num_samples is None else ["--num-samples", str(num_samples)])
+             "--device", score_device]  # fmt: skip
+    score += [] if num_samples is None else ["--num-samples", str(num_samples)]
+    return Run(variant, seed, steps, folder, tuple(train), tuple(score))
 
 
-def run_one(folder: Path, commands: Iterable[Sequence[str]]) -> None:
-    """Run the commands of one run one after the other, their output in ``folder/log.txt``.
+def _line(arguments: Sequence[str]) -> str:
+    return shlex.join(["vidbench", *arguments])
+
+
+def _call(program: Sequence[str], log: Path, what: str) -> None:
+    """Run a program, its output in a log.
+
+    Raises:
+        InputError: it failed; names the log.
+    """
+    # Each process is one of many on this machine: a thread pool as wide as the machine in each would stall them all.
+    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
+    with log.open("ab") as file:
+        done = subprocess.run([sys.executable, *program], stdout=file, stderr=file, env=environment, check=False)  # noqa: S603 - our own program
+    if done.returncode:
+        raise InputError(f"`{what}` ended with exit code {done.returncode}; see {log}, then rerun.")
+
+
+def finish_run(run: Run) -> None:
+    """Train and score, what of both is not done, one after the other; their output goes to ``log.txt`` in the folder.
 
     Raises:
         InputError: a command failed; names it and its log.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = [shlex.join(["vidbench", *arguments]) for arguments in commands]
-    (folder / "command.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    # Each process is one of many on this machine: a thread pool as wide as the machine in each would stall them all.
-    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
-    with (folder / "log.txt").open("ab") as log:
-        for arguments, line in zip(commands, lines, strict=True):
-            program = [sys.executable, "-m", "vidbench", *arguments]
-            done = subprocess.run(program, stdout=log, stderr=log, env=environment, check=False)  # noqa: S603 - our own program
-            if done.returncode:
-                raise InputError(
-                    f"`{line}` ended with exit code {done.returncode}; see {folder / 'log.txt'}, then rerun."
-                )
+    note_commands(run)
+    for arguments, done in ((run.train, run.is_trained), (run.score, run.result.is_file())):
+        if not done:
+            _call(["-m", "vidbench", *arguments], run.folder / "log.txt", _line(arguments))
 
 
-def read_row(variant: Variant, seed: int, steps: int, result: Path) -> dict[str, str | int | float]:
+def note_commands(run: Run) -> None:
+    """Make the run's folder, with its commands in ``command.txt``."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    (run.folder / "command.txt").write_text(f"{_line(run.train)}\n{_line(run.score)}\n", encoding="utf-8")
+
+
+def train_together(runs: Sequence[Run], output: Path, device: str, jobs: int) -> None:
+    """Make the trainings of a device that are not done, some at a time in one process.
+
+    Raises:
+        InputError: one failed; names the log of them all.
+    """
+    waiting = [run for run in runs if not run.is_trained]
+    for run in waiting:
+        note_commands(run)
+    if not waiting:
+        return
+    commands = output / f"together-{device.replace(':', '')}.txt"
+    commands.write_text("".join(_line(run.train) + "\n" for run in waiting), encoding="utf-8")
+    program = ["-m", "vidbench.together", str(commands), "--jobs", str(jobs)]
+    _call(program, commands.with_suffix(".log"), f"python {shlex.join(program)}")
+
+
+def read_row(run: Run) -> dict[str, str | int | float]:
     """One line of the table from a result file."""
-    data = result.read_bytes()
+    data = run.result.read_bytes()
     record = json.loads(data)
     values = {name.partition("-")[0]: metric["value"] for name, metric in record["metrics"].items()}
     return {
-        "group": variant.group,
-        "variant": variant.name,
-        "seed": seed,
-        "steps": steps,
+        "group": run.variant.group,
+        "variant": run.variant.name,
+        "seed": run.seed,
+        "steps": run.steps,
         "fid": values["fid"],
         "is": values["is"],
         "fvd": values["fvd"],
@@ -136,40 +207,38 @@ def main() -> None:
 @click.option("--num-samples", type=click.IntRange(min=2), help="Samples scored per run; the task's number by default.")
 @click.option("--devices", default="cpu", show_default=True, help="Torch devices, separated by commas.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at a time on each device.")
+@click.option("--together", type=click.IntRange(min=2), help="On a GPU: first train so many at a time in one process.")
+@click.option("--score-device", help="Torch device that scores; the one that trained by default.")
 @click.option("--set", "shared", multiple=True, metavar="KEY=VALUE", help="A setting shared by all runs.")
 def run(
     output: Path, task: str, steps: int, seeds: str, num_samples: int | None, devices: str, jobs: int,
-    shared: tuple[str, ...],
+    together: int | None, score_device: str | None, shared: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Train and score every variant with every seed, and write ``ablation.csv``; what is done is not done again."""
-    slots: queue.Queue[str] = queue.Queue()
-    names = [name for _ in range(jobs) for name in devices.split(",")]
-    for name in names:
-        slots.put(name)
-
-    def work(item: tuple[Variant, int]) -> tuple[Variant, int, Path]:
-        variant, seed = item
-        label = f"{variant.group}-{variant.name}".lower().replace(" ", "-").replace(",", "").replace("=", "")
-        folder = output / f"{label}-seed{seed}"
-        result = folder / "score" / "result.json"
-        if not result.is_file():
-            device = slots.get()
-            try:
-                run_one(folder, run_commands(variant, seed, folder, task, steps, num_samples, shared, device))
-            finally:
-                slots.put(device)
-        click.echo(f"{variant.group} {variant.name}, seed {seed}: done", err=True)
-        return variant, seed, result
-
+    names = devices.split(",")
     # Seed by seed: stopped early, the table has whole repetitions of all variants and not all of some.
-    items = [(variant, int(seed)) for seed in seeds.split(",") for variant in VARIANTS]
+    wanted = [(variant, int(seed)) for seed in seeds.split(",") for variant in VARIANTS]
+    runs = [
+        make_run(variant, seed, output, task, steps, num_samples, shared, device, score_device or device)
+        for (variant, seed), device in zip(wanted, cycle(names), strict=False)
+    ]
     try:
-        with ThreadPoolExecutor(len(names)) as pool:
-            done = list(pool.map(work, items))
+        output.mkdir(parents=True, exist_ok=True)
+        if together is not None:
+            shares = [runs[first :: len(names)] for first in range(len(names))]
+            with ThreadPoolExecutor(len(names)) as pool:
+                list(pool.map(lambda share, name: train_together(share, output, name, together), shares, names))
+        with ThreadPoolExecutor(jobs * len(names)) as pool:
+            list(pool.map(_finish, runs))
     except InputError as error:
         raise click.ClickException(str(error)) from None
-    write_table(output / "ablation.csv", (read_row(variant, seed, steps, path) for variant, seed, path in done))
+    write_table(output / "ablation.csv", (read_row(run) for run in runs))
     click.echo(output / "ablation.csv")
+
+
+def _finish(run: Run) -> None:
+    finish_run(run)
+    click.echo(f"{run.variant.group} {run.variant.name}, seed {run.seed}: done", err=True)
 
 
 @main.command("plot")

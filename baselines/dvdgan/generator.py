@@ -26,6 +26,7 @@ from dvdgan.layers import (
     batch_norms,
     use_plain_weights,
 )
+from dvdgan.process_state import PROCESS_STATE
 from vidbench.models import InputError, ModelTask
 
 _STANDING_STREAM = 4
@@ -189,19 +190,23 @@ def from_uint8(clips_NTHWC: Tensor, dtype: torch.dtype) -> Tensor:
 
 @contextmanager
 def exact_convolutions() -> Iterator[None]:
-    """No TF32 and a fixed choice of algorithms, so that a GPU comes as close to the CPU's samples as it can."""
+    """No TF32 and a fixed choice of algorithms, so that a GPU comes as close to the CPU's samples as it can.
+
+    The switches are the process's: one thread at a time.
+    """
     cudnn: Any = torch.backends.cudnn
     # Since 2.9 torch has a switch per operation, and refuses to read the older one once that was set.
     newer = hasattr(cudnn, "conv")
     owner, switch, exact = (cudnn.conv, "fp32_precision", "ieee") if newer else (cudnn, "allow_tf32", False)
-    before = cudnn.deterministic, cudnn.benchmark, getattr(owner, switch)
-    try:
-        cudnn.deterministic, cudnn.benchmark = True, False
-        setattr(owner, switch, exact)
-        yield
-    finally:
-        cudnn.deterministic, cudnn.benchmark = before[:2]
-        setattr(owner, switch, before[2])
+    with PROCESS_STATE:
+        before = cudnn.deterministic, cudnn.benchmark, getattr(owner, switch)
+        try:
+            cudnn.deterministic, cudnn.benchmark = True, False
+            setattr(owner, switch, exact)
+            yield
+        finally:
+            cudnn.deterministic, cudnn.benchmark = before[:2]
+            setattr(owner, switch, before[2])
 
 
 @torch.no_grad()

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from dvdgan.process_state import PROCESS_STATE
+
 WARM_UP = 3
 """Calls made kernel by kernel first, on a stream of their own, as capturing asks: libraries choose and allocate then."""
 
@@ -49,10 +51,13 @@ class Replayed:
         Raises:
             RecordingError: this call was to record, and could not.
         """
-        if self._recording is None and self._calls < WARM_UP:
-            self._calls += 1
-            return self._aside(inputs)
-        graph, output = self._recording if self._recording is not None else self._record(inputs)
+        if self._recording is None:
+            with PROCESS_STATE:
+                if self._calls < WARM_UP:
+                    self._calls += 1
+                    return self._aside(inputs)
+                self._recording = self._record(inputs)
+        graph, output = self._recording
         torch._foreach_copy_(self._inputs, list(inputs))
         graph.replay()
         # The next replay writes there again.
@@ -78,5 +83,4 @@ class Replayed:
             raise
         except RuntimeError as error:
             raise RecordingError(str(error)) from error
-        self._recording = graph, output
-        return self._recording
+        return graph, output

@@ -91,6 +91,49 @@ def test_runner_makes_each_run_once_and_names_a_failure(tmp_path: Path, monkeypa
     assert len(calls) == again
 
 
+def test_trainings_share_processes_and_the_finished_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[list[str]] = []
+
+    def fake(arguments: list[str], **_: Any) -> SimpleNamespace:
+        calls.append(arguments)
+        lines = [arguments[3:]]
+        if "vidbench.together" in arguments:
+            lines = [line.split()[1:] for line in Path(arguments[3]).read_text().splitlines()]
+        for words in lines:
+            folder = Path(words[words.index("--output") + 1])
+            folder.mkdir(parents=True, exist_ok=True)
+            if words[0] == "train":
+                (folder / "train.jsonl").write_text('{"step": 7}\n{"event": "stop", "step": 7}\n')
+            else:
+                metrics = {f"{name}-shapes": {"value": 1.0} for name in ("fvd", "fid", "is")}
+                (folder / "result.json").write_text(json.dumps({"metrics": metrics, "task": {"fingerprint": "f"}}))
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(subprocess, "run", fake)
+    finished, stopped = tmp_path / "k-1-seed0" / "train", tmp_path / "k-4-seed0" / "train"
+    for folder, step in ((finished, 7), (stopped, 5)):
+        folder.mkdir(parents=True)
+        (folder / "train.jsonl").write_text(f'{{"event": "stop", "step": {step}}}\n')
+    command = ["run", "--output", str(tmp_path), "--steps", "7", "--seeds", "0", "--devices", "cuda:0,cuda:1",
+               "--together", "4", "--score-device", "cpu"]  # fmt: skip
+    assert CliRunner().invoke(ablation.main, command).exit_code == 0
+    together = [arguments for arguments in calls if "vidbench.together" in arguments]
+    assert len(together) == 2
+    assert all(arguments[-2:] == ["--jobs", "4"] for arguments in together)
+    trained = [line for arguments in together for line in Path(arguments[3]).read_text().splitlines()]
+    assert len(trained) == len(ablation.VARIANTS) - 1
+    assert not any(str(finished) in line for line in trained)
+    assert any(str(stopped) in line for line in trained)
+    assert {line.split()[line.split().index("--device") + 1] for line in trained} == {"cuda:0", "cuda:1"}
+    scored = [arguments for arguments in calls if "evaluate" in arguments]
+    assert len(scored) == len(ablation.VARIANTS)
+    assert all(arguments[arguments.index("--device") + 1] == "cpu" for arguments in scored)
+    assert not any("train" in arguments for arguments in calls)
+    assert len(read_table(tmp_path / "ablation.csv")) == len(ablation.VARIANTS)
+
+
 def test_every_variant_changes_one_thing() -> None:
     base = dict(text.split("=") for text in ablation.DEFAULT.settings)
     for variant in ablation.VARIANTS[1:]:

@@ -1,7 +1,9 @@
 """Recorded updates: the right inputs in the right places, one computation per call, and the same training as without."""
 
 import contextlib
+import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -136,6 +138,54 @@ def test_a_recorded_training_is_the_training(given, more):
         assert networks.take_note() == ""
         assert networks.compiled.mode == mode
     torch.testing.assert_close(values["graphs"], values["none"], rtol=0.05, atol=0.05)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="recording needs a GPU")
+def test_recorded_trainings_side_by_side_are_the_trainings_alone():
+    task = ModelTask("gpu", 6, 0, 16, 16, ("a", "b", "c"))
+    rng = torch.Generator().manual_seed(0)
+    clips = torch.randint(0, 256, (8, 6, 16, 16, 3), dtype=torch.uint8, generator=rng).cuda()
+    labels = torch.randint(0, 3, (8,), generator=rng).cuda()
+    settings = parse_settings({"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", "autotune": "false"})
+
+    def train(seed):
+        with torch.cuda.stream(torch.cuda.Stream()):
+            networks = Networks(task, settings, seed, torch.device("cuda"))
+            steps = [networks.update(step, lambda draw: (clips, labels)) for step in range(WARM_UP + 20)]
+            values = torch.stack(steps).cpu()
+        assert networks.take_note() == ""
+        assert networks.compiled.mode == "graphs"
+        return values
+
+    torch.cuda.synchronize()
+    alone = [train(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(train, range(4)))
+    # Early steps alone: later ones magnify the order of sums.
+    for mine, theirs in zip(together, alone, strict=True):
+        torch.testing.assert_close(mine[:8], theirs[:8], rtol=0.05, atol=0.05)
+        assert torch.isfinite(mine).all()
+
+
+def test_one_thread_at_a_time_records(stand_in):
+    inside, most = [], []
+
+    def function(inputs):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.01)
+        inside.pop()
+        return inputs[0]
+
+    def record(_):
+        replayed = Replayed(function)
+        for _ in range(WARM_UP):
+            replayed([torch.zeros(1)])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(record, range(4)))
+    assert len(most) == 4 * WARM_UP
+    assert max(most) == 1
 
 
 def test_where_recording_fails_the_update_is_made_without(task, tiny_settings, monkeypatch):

@@ -201,6 +201,24 @@ def test_a_training_clip_is_rendered_when_first_drawn_and_not_again(monkeypatch)
         assert len(asked) == len(set(asked)) == min(700, 64 * (step + 1))
 
 
+def test_trainings_of_a_process_render_a_clip_once_and_each_has_its_order(monkeypatch):
+    def source(seed, side=8):
+        return ShapesTrainingClips("train", num_frames=2, height=side, width=side, seed=seed, num_videos=300)
+
+    alone = [source(seed).draw(0, 200) for seed in range(2)]
+    asked = []
+    read = ShapesDataset.read
+    monkeypatch.setattr(ShapesDataset, "read", lambda self, indices: asked.extend(indices) or read(self, indices))
+    together = [source(seed) for seed in range(2)]
+    for mine, expected in zip(together, alone, strict=True):
+        assert all(np.array_equal(*pair) for pair in zip(mine.draw(0, 200), expected, strict=True))
+    for mine in together:
+        mine.draw(0, 300)
+    assert sorted(asked) == list(range(300))
+    assert source(0, side=16).draw(0, 3)[0].shape == (3, 2, 16, 16, 3)
+    assert len(asked) == 303
+
+
 def test_every_pass_shows_every_training_clip_once_with_its_label():
     source = training_clips()
     known, labels = render("train", np.arange(700), 2, 8, 8)

@@ -63,10 +63,21 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    code = run_command(sys.argv[1:])
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command, errors as a sentence on stderr; returns its exit code.
+
+    Args:
+        arguments: what stands after ``vidbench``.
+    """
     from vidbench.errors import InputError
 
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(arguments, prog_name="vidbench", standalone_mode=False)
     except InputError as error:
         code = _refuse(f"Error: {error}")
     except click.exceptions.Exit as error:
@@ -94,8 +105,7 @@ def main() -> None:
             "Error: The GPU has too little memory for this batch: give a smaller --batch-size, or in training "
             "--set batch_size or --set accumulate."
         )
-    sys.stdout.flush()
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _refuse(sentence: str) -> int:

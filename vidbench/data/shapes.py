@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import weakref
+from typing import ClassVar
 
 import numpy as np
 
@@ -110,10 +112,35 @@ class ShapesDataset:
         return frozenset(f"{self.split}/{index}" for index in range(min(count, self.num_clips)))
 
 
+class _Rendered:
+    """The clips of a split that have been rendered so far, for all trainings of this process that draw from it.
+
+    Attributes:
+        clips_NTHWC: uint8, undefined where `done_N` is false.
+        done_N: bool, which clips are whole.
+    """
+
+    _all: ClassVar[weakref.WeakValueDictionary[str, _Rendered]] = weakref.WeakValueDictionary()
+    _lock = threading.Lock()
+
+    def __init__(self, data: ShapesDataset) -> None:
+        # Untouched pages take no memory: a short training pays for the clips that it draws.
+        shape = (data.num_clips, data.num_frames, data.height, data.width, 3)
+        self.clips_NTHWC, self.done_N = np.empty(shape, dtype=np.uint8), np.zeros(data.num_clips, dtype=bool)
+
+    @classmethod
+    def of(cls, data: ShapesDataset) -> _Rendered:
+        """Those of a split, as long as a training holds them."""
+        with cls._lock:
+            if (found := cls._all.get(data.identity_sha256)) is None:
+                found = cls._all[data.identity_sha256] = cls(data)
+            return found
+
+
 class ShapesTrainingClips:
     """Training clips of moving shapes; implements `vidbench.models.interface.TrainingClips`.
 
-    A clip is rendered when it is first drawn and kept as uint8. Every pass over them has an order of its own, from a
+    A clip is rendered when it is first drawn and kept as uint8, once for all trainings of the process. Every pass over them has an order of its own, from a
     hash of the seed, so a batch is a pure function of the seed, the step and the batch size.
     """
 
@@ -153,9 +180,7 @@ class ShapesTrainingClips:
         self.num_videos = num_videos
         self._key = stream_key(f"order/{seed}")
         self._lock = threading.Lock()
-        # Untouched pages take no memory: a short training pays for the clips that it draws.
-        self._clips_NTHWC = np.empty((num_videos, num_frames, height, width, 3), dtype=np.uint8)
-        self._rendered = np.zeros(num_videos, dtype=bool)
+        self._rendered = _Rendered.of(self._data)
         self._orders: dict[int, np.ndarray] = {}
 
     def draw(self, step: int, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -177,11 +202,12 @@ class ShapesTrainingClips:
                 [self._order(number)[places[passes == number] % self.num_videos] for number in np.unique(passes)]
             )
         # Two threads may render one clip at once, into the same bytes; it counts as rendered when it is whole.
-        missing = np.unique(chosen[~self._rendered[chosen]])
+        rendered = self._rendered
+        missing = np.unique(chosen[~rendered.done_N[chosen]])
         if missing.size:
-            self._clips_NTHWC[missing] = self._data.read(missing)
-            self._rendered[missing] = True
-        return self._clips_NTHWC[chosen], chosen % len(CLASS_NAMES)
+            rendered.clips_NTHWC[missing] = self._data.read(missing)
+            rendered.done_N[missing] = True
+        return rendered.clips_NTHWC[chosen], chosen % len(CLASS_NAMES)
 
     def _order(self, number: int) -> np.ndarray:
         """The order of the clips in a pass; only the latest two are kept, as a batch seldom spans more."""
