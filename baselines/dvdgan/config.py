@@ -114,6 +114,20 @@ class Settings:
     d_steps: int = _setting(2, "Discriminator steps per generator step (paper).", minimum=1)
     g_lr: float = _setting(1e-4, "Adam learning rate of the generator (paper v2).", minimum=0)
     d_lr: float = _setting(5e-4, "Adam learning rate of the discriminators (paper v2).", minimum=0)
+    lr_decay_start: int | None = _setting(
+        None,
+        "Generator step (from 0) after which both learning rates fall linearly to 0; none in the paper; short runs end "
+        "with smaller steps, over which the noise of single batches averages out.",
+        minimum=0,
+        absent=None,
+    )
+    lr_decay_end: int | None = _setting(
+        None,
+        "Generator step (from 0) from which both learning rates are 0; none in the paper; give the number of steps of the "
+        "run, so that its last update is the smallest.",
+        minimum=1,
+        absent=None,
+    )
     reconstruction: float = _setting(
         0.0,
         "Prediction: weight of the mean absolute difference, in units of [-1, 1], from the real future in the generator's "
@@ -209,6 +223,12 @@ class Settings:
         for name in ("beta1", "beta2", "ema_decay"):
             if getattr(self, name) >= 1:
                 raise InputError(f"Setting '{name}' is {getattr(self, name)}; give a number below 1.")
+        start, end = self.lr_decay_start, self.lr_decay_end
+        if (start is None) != (end is None):
+            given, missing = ("start", "end") if end is None else ("end", "start")
+            raise InputError(f"Setting 'lr_decay_{given}' needs 'lr_decay_{missing}'; give both, or neither.")
+        if start is not None and end is not None and end <= start:
+            raise InputError(f"Setting 'lr_decay_end' is {end}; give a step after lr_decay_start={start}.")
 
     def to_values(self) -> dict[str, Any]:
         """The settings by name, of types that JSON keeps."""

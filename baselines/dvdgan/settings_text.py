@@ -35,12 +35,13 @@ def _parse(name: str, text: str) -> Any:
     try:
         if kind.startswith("tuple"):
             return tuple(int(part) for part in text.split(",") if part.strip())
+        if kind.endswith("| None") and text.lower() == "none":
+            return None
+        kind = kind.removesuffix(" | None")
         if kind == "int":
             return int(text)
         if kind == "bool":
             return {"true": True, "false": False}[text.lower()]
-        if "None" in kind and text.lower() == "none":
-            return None
         return text if kind == "str" else float(text)
     except (ValueError, KeyError):
         wanted = {

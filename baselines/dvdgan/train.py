@@ -17,6 +17,7 @@ from dvdgan import checkpoint
 from dvdgan.config import AUTO, DEFAULT_STEPS, Settings, resolve
 from dvdgan.generator import Generator, make_sampler
 from dvdgan.journal import Journal, device_name, versions
+from dvdgan.learning_rate import lr_factor
 from dvdgan.parallel import World
 from dvdgan.prefetch import Prefetch
 from dvdgan.settings_text import parse_settings, resume_settings
@@ -199,9 +200,15 @@ class _Run:
         self._since, self._rate = (step, now), f"{clips:.0f} real clips/s"
         names = self._networks.loss_names
         losses = {name: round(float(v), 5) for name, v in zip(names, means, strict=True)}
-        self._journal.write(
-            {"step": step, **losses, "steps_per_s": round(per_second, 3), "clips_per_s": round(clips, 1)}
-        )
+        line: dict[str, object] = {
+            "step": step,
+            **losses,
+            "steps_per_s": round(per_second, 3),
+            "clips_per_s": round(clips, 1),
+        }
+        if self._settings.lr_decay_end is not None:
+            line["lr_factor"] = round(lr_factor(self._settings, step - 1), 5)
+        self._journal.write(line)
         self._watch(start, step, max(abs(v) for name, v in losses.items() if name.startswith("loss_")))
 
     def _watch(self, start: int, step: int, worst: float) -> None:

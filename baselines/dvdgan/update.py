@@ -17,6 +17,7 @@ from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator, from_uint8
 from dvdgan.graphs import RecordingError, Replayed
 from dvdgan.layers import batch_norms, initialise, normalise_weights
+from dvdgan.learning_rate import first_rates, set_rates
 from dvdgan.losses import discriminator_loss, generator_loss, generator_objective, reconstruction_loss
 from dvdgan.parallel import World
 from dvdgan.turns import Batch, Draws, Part, Turns, pick_frames, refilled, tensors_of
@@ -83,11 +84,11 @@ class Networks:
                            *(("loss_reconstruction",) if settings.reconstruction else ()),
                            *(f"{side}_{name}" for name in names for side in ("real", "fake")))  # fmt: skip
         self.average = {name: p.detach().clone() for name, p in self.generator.named_parameters()}
-        betas, fused = (settings.beta1, settings.beta2), device.type == "cuda"
         mode = choose_mode(settings.compile, device, alone=self._world.size == settings.accumulate == 1)
-        how = {"fused": fused, "capturable": mode == "graphs"}
-        self._adam_g = torch.optim.Adam(self.generator.parameters(), settings.g_lr, betas, **how)
-        self._adam_d = torch.optim.Adam(self.discriminators.parameters(), settings.d_lr, betas, **how)
+        betas, how = (settings.beta1, settings.beta2), {"fused": device.type == "cuda", "capturable": mode == "graphs"}
+        g_rate, d_rate = first_rates(settings, device, recorded=mode == "graphs")
+        self._adam_g = torch.optim.Adam(self.generator.parameters(), g_rate, betas, **how)
+        self._adam_d = torch.optim.Adam(self.discriminators.parameters(), d_rate, betas, **how)
         for norm in batch_norms(self.generator):
             norm.world = self._world
         self.compiled = Compiled(mode, (self.generator, *self.discriminators.values()))
@@ -181,6 +182,7 @@ class Networks:
             this process's clips.
         """
         turns = self._draws.turns(step, real_batch)
+        set_rates(self._settings, step, self._adam_g, self._adam_d)
         values = self._compute_safely(turns)
         self._average_generator(step)
         return values

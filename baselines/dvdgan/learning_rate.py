@@ -1,0 +1,47 @@
+"""The learning rates of both optimisers over a training: constant, or falling linearly to 0."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dvdgan.config import Settings
+
+
+def lr_factor(settings: Settings, step: int) -> float:
+    """What both learning rates are multiplied by in update `step` (from 0): 1 without a decay, and up to its start; 0
+    from its end on. It depends on nothing else, so a training that is gone on with has the rates of an unbroken one.
+    """
+    start, end = settings.lr_decay_start, settings.lr_decay_end
+    if start is None or end is None:
+        return 1.0
+    return min(1.0, max(0.0, (end - step) / (end - start)))
+
+
+def first_rates(settings: Settings, device: torch.device, recorded: bool) -> tuple[float | Tensor, float | Tensor]:
+    """The learning rates that the optimisers of generator and discriminators are made with.
+
+    Args:
+        settings: the rates, and whether they decay.
+        device: where the weights are.
+        recorded: whether updates become a CUDA graph. It would keep a number for good, so rates that decay are then
+            float32 tensors of no dimension on the device, which torch's fused Adam reads anew in every replay.
+    """
+    rates = settings.g_lr, settings.d_lr
+    if not recorded or settings.lr_decay_end is None:
+        return rates
+    g_rate, d_rate = (torch.tensor(rate, dtype=torch.float32, device=device) for rate in rates)
+    return g_rate, d_rate
+
+
+def set_rates(settings: Settings, step: int, adam_g: torch.optim.Optimizer, adam_d: torch.optim.Optimizer) -> None:
+    """Give both optimisers their rates for update `step`; call it before the update, never within a recording."""
+    if settings.lr_decay_end is None:
+        return
+    factor = lr_factor(settings, step)
+    for adam, rate in ((adam_g, settings.g_lr), (adam_d, settings.d_lr)):
+        for group in adam.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(factor * rate)
+            else:
+                group["lr"] = factor * rate
