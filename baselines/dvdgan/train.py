@@ -146,9 +146,6 @@ class _Run:
         if not saved:
             self._save(step)
         if self._world.is_main:
-            origin = {"steps": step, "seed": self._request.seed, "task": self._request.task.name,
-                      "num_videos": self._request.clips.num_videos, "versions": versions()}  # fmt: skip
-            checkpoint.write_sampler(path, self._sampler(step), self._request.task, self._settings, origin)
             self._sheet(step)
             if self._request.measure_every is not None:
                 self._measure(step)
@@ -240,7 +237,7 @@ class _Run:
             checkpoint.write_state(request.output, step, tensors, request.task, self._settings, request.seed)
 
     def _sampler(self, step: int) -> Generator:
-        """The averaged generator of a step, made once for sheet, metrics and checkpoint."""
+        """The averaged generator of a step, made once for sheet and metrics, and kept as the sampling checkpoint."""
         if self._sampler_made is None or self._sampler_step != step:
             request, settings = self._request, self._settings
             draws = range(settings.standing_batches if request.task.context_frames else 0)
@@ -252,6 +249,10 @@ class _Run:
                     self._networks.average, request.task, settings, request.seed, self._device, clips.take
                 )
             self._sampler_step = step
+            origin = {"steps": step, "seed": request.seed, "task": request.task.name,
+                      "num_videos": request.clips.num_videos, "versions": versions()}  # fmt: skip
+            path = request.output / checkpoint.SAMPLER_FILE
+            checkpoint.write_sampler(path, self._sampler_made, request.task, settings, origin)
         return self._sampler_made
 
     def _sheet(self, step: int) -> None:

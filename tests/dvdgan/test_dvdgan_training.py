@@ -36,12 +36,16 @@ def test_a_stopped_and_resumed_training_equals_an_unbroken_one(tmp_path, request
 
 
 def test_what_a_training_writes(tmp_path, request_for):
-    seen = []
-    request = dataclasses.replace(
-        request_for(tmp_path, 5, checkpoint_every="1", sample_every="4"),
-        progress=lambda done, total, text: seen.append((done, total, text)),
-    )
+    seen, sampled = [], {}
+
+    def progress(done, total, text):
+        seen.append((done, total, text))
+        if (path := tmp_path / "generator.safetensors").exists():
+            sampled[done] = checkpoint.read_metadata(path, "dvdgan-generator-1")["origin"]["steps"]
+
+    request = dataclasses.replace(request_for(tmp_path, 5, checkpoint_every="1", sample_every="4"), progress=progress)
     DVDGAN.train(request)
+    assert sampled == {4: 4, 5: 4}  # the sheet's generator can be scored before the end
     assert [item[:2] for item in seen] == [(i, 5) for i in range(1, 6)]
     assert "clips/s" in seen[-1][2]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
