@@ -119,6 +119,10 @@ def test_power_iteration_stays_in_its_memory(task, tiny_settings):
     assert any(not torch.equal(after[name], before[name]) for name in places)
 
 
+SMALL_STEPS = {"g_lr": "1e-5", "d_lr": "1e-5"}
+"""At the paper's rates Adam, whose beta 1 is 0, magnifies the order of sums to tenths of a loss within eight steps."""
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="recording needs a GPU")
 @pytest.mark.parametrize(
     ("given", "more"), [(0, {}), (2, {"reconstruction": "20"}), (0, {"augment": "colour+translation+cutout"})]
@@ -130,7 +134,7 @@ def test_a_recorded_training_is_the_training(given, more):
     labels = torch.randint(0, 3, (8,), generator=rng).cuda()
     values = {}
     for mode in ("none", "graphs"):
-        common = {"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3"}
+        common = {"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", **SMALL_STEPS}
         settings = parse_settings({**common, **more, "compile": mode})
         networks = Networks(task, settings, 0, torch.device("cuda"))
         steps = [networks.update(step, lambda draw: (clips[draw % 2], labels)) for step in range(WARM_UP + 5)]
@@ -146,7 +150,7 @@ def test_recorded_trainings_side_by_side_are_the_trainings_alone():
     rng = torch.Generator().manual_seed(0)
     clips = torch.randint(0, 256, (8, 6, 16, 16, 3), dtype=torch.uint8, generator=rng).cuda()
     labels = torch.randint(0, 3, (8,), generator=rng).cuda()
-    settings = parse_settings({"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", "autotune": "false"})
+    settings = parse_settings({"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", **SMALL_STEPS})
 
     def train(seed):
         with torch.cuda.stream(torch.cuda.Stream()):
@@ -161,10 +165,8 @@ def test_recorded_trainings_side_by_side_are_the_trainings_alone():
     alone = [train(seed) for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(train, range(4)))
-    # Early steps alone: later ones magnify the order of sums.
     for mine, theirs in zip(together, alone, strict=True):
-        torch.testing.assert_close(mine[:8], theirs[:8], rtol=0.05, atol=0.05)
-        assert torch.isfinite(mine).all()
+        torch.testing.assert_close(mine, theirs, rtol=0.05, atol=0.05)
 
 
 def test_one_thread_at_a_time_records(stand_in):
