@@ -12,7 +12,7 @@ from dvdgan import checkpoint, noise
 from dvdgan.config import MODELS, Settings
 from dvdgan.discriminators import TemporalDiscriminator, crop_windows
 from dvdgan.layers import initialise, normalise_weights
-from dvdgan.model import DVDGAN, SHIPPED
+from dvdgan.model import DVDGAN, DVDGANFP, SHIPPED
 from dvdgan.presets import PRESETS, preset_values
 from dvdgan.settings_text import parse_settings, resume_settings, settings_from_values
 from dvdgan.update import Networks
@@ -147,6 +147,30 @@ def test_the_shipped_checkpoint_keeps_its_meaning_and_its_samples():
     # (torch 2.13.0, CPU).
     got = [*made[0].reshape(3, -1).mean(1), made[1].mean()]
     assert got == pytest.approx([189.9667, 191.1418, 190.9560, 192.6152], abs=0.01)
+
+
+def test_the_shipped_checkpoint_for_prediction_keeps_its_meaning_and_its_samples():
+    path = SHIPPED / "shapes-pred.safetensors"
+    metadata = checkpoint.read_metadata(path, "dvdgan-generator-1")
+    task = ModelTask(**(metadata["task"] | {"class_names": tuple(metadata["task"]["class_names"])}))
+    generator, settings = checkpoint.read_sampler(path, task, CPU)
+    assert (settings.architecture, settings.phi, settings.discriminators) == ("v2", "2x2", "both")
+    assert (settings.reconstruction, settings.lr_decay_end, metadata["origin"]["steps"]) == (300, 11_500, 11_500)
+    assert sum(p.numel() for p in generator.parameters()) == 5_356_795
+    # Two bright squares that move to the right, two pixels a frame.
+    given = np.full((2, 5, 32, 32, 3), 40, np.uint8)
+    for frame in range(5):
+        given[:, frame, 12:20, 4 + 2 * frame : 12 + 2 * frame] = 200
+    request = SampleRequest(np.arange(2), np.array([1, 2**40], np.uint64), None, given, 11)
+    made = DVDGANFP(generator, settings, task, CPU, "").sample(request)
+    got = [made[0, 0].mean(), made[0, 5].mean(), made[0, 10].mean(), made[1].mean()]
+    # By these lines on the day it was committed (torch 2.13.0, CPU).
+    assert got == pytest.approx([49.3314, 47.9899, 44.9098, 47.7813], abs=0.01)
+    # What it has learned, on a clip unlike those of its training: the square goes on, the background stays.
+    for frame in range(5):
+        true = np.full((32, 32, 3), 40.0)
+        true[12:20, 14 + 2 * frame : 22 + 2 * frame] = 200
+        assert np.abs(made[0, frame] - true).mean() < 0.6 * np.abs(given[0, 4] - true).mean()
 
 
 def test_files_older_than_a_setting_mean_what_they_were_made_with():
