@@ -9,15 +9,20 @@ are left out. Commands start in the order of the file, and one that fails does n
 
 from __future__ import annotations
 
+import argparse
 import shlex
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vidbench.cli import run_command
 from vidbench.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def read_commands(path: Path) -> list[list[str]]:
@@ -65,24 +70,28 @@ def _run_aside(command: list[str]) -> int:
     import torch
 
     try:
-        if not torch.cuda.is_available():
+        device = _device_of(command)
+        if device.type != "cuda":
             return run_command(command)
         # Threads begin on the one stream that all work of a process shares unless it is told otherwise.
-        named = torch.device(_device_of(command))
-        with torch.cuda.device(named), torch.cuda.stream(torch.cuda.Stream(named)):
+        with torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(device)):
             return run_command(command)
     except Exception:
         traceback.print_exc()
         return 1
 
 
-def _device_of(command: Sequence[str]) -> str:
-    """The GPU that a command names, or the first."""
-    for word, following in zip(command, [*command[1:], ""], strict=True):
-        text = following if word == "--device" else word.removeprefix("--device=")
-        if text.startswith("cuda") and (word == "--device" or word.startswith("--device=")):
-            return text if ":" in text else "cuda:0"
-    return "cuda:0"
+def _device_of(command: Sequence[str]) -> torch.device:
+    """The device that a command names; by default the first GPU, or the CPU where there is none."""
+    import torch
+
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    options.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        named = torch.device(options.parse_known_args(list(command))[0].device)
+    except (RuntimeError, argparse.ArgumentError):  # the command itself says what is wrong with it
+        return torch.device("cpu")
+    return torch.device("cuda", named.index or 0) if named.type == "cuda" else named
 
 
 @click.command(help="Run the vidbench commands of a file in one process, some at a time.")

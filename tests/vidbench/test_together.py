@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from vidbench import together
@@ -87,8 +88,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         together.read_commands(tmp_path / "absent.txt")
 
 
-def test_the_gpu_of_a_command() -> None:
-    assert together._device_of(["train", "--device", "cuda:1"]) == "cuda:1"
-    assert together._device_of(["train", "--device=cuda:2", "--seed", "1"]) == "cuda:2"
-    assert together._device_of(["train", "--device", "cuda"]) == together._device_of(["train"]) == "cuda:0"
-    assert together._device_of(["train", "--device", "cpu"]) == "cuda:0"
+def test_the_device_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def device(*words: str) -> str:
+        return str(together._device_of(["train", *words, "--seed", "1"]))
+
+    assert device() == device("--device", "cpu") == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert device("--device", "cuda:1") == "cuda:1"
+    assert device("--device=cuda:2") == "cuda:2"
+    assert device("--device", "cuda") == device() == "cuda:0"
+    assert device("--device", "cpu") == device("--device", "no such thing") == device("--device") == "cpu"
