@@ -94,7 +94,10 @@ class Run:
             return True
         log = self.folder / "train" / "train.jsonl"
         last = log.read_text(encoding="utf-8").splitlines()[-1:] if log.is_file() else []
-        return bool(last) and json.loads(last[0]).items() >= {"event": "stop", "step": self.steps}.items()
+        try:
+            return bool(last) and json.loads(last[0]).items() >= {"event": "stop", "step": self.steps}.items()
+        except ValueError:  # killed in the middle of a line
+            return False
 
 
 def make_run(

@@ -112,10 +112,11 @@ def test_trainings_share_processes_and_the_finished_are_left_out(
         return SimpleNamespace(returncode=0)
 
     monkeypatch.setattr(subprocess, "run", fake)
-    finished, stopped = tmp_path / "k-1-seed0" / "train", tmp_path / "k-4-seed0" / "train"
-    for folder, step in ((finished, 7), (stopped, 5)):
+    finished, stopped, killed = (tmp_path / f"k-{k}-seed0" / "train" for k in (1, 4, 10))
+    ends = ((finished, '{"event": "stop", "step": 7}\n'), (stopped, '{"event": "stop", "step": 5}\n'), (killed, '{"ev'))
+    for folder, end in ends:
         folder.mkdir(parents=True)
-        (folder / "train.jsonl").write_text(f'{{"event": "stop", "step": {step}}}\n')
+        (folder / "train.jsonl").write_text('{"step": 5}\n' + end)
     command = ["run", "--output", str(tmp_path), "--steps", "7", "--seeds", "0", "--devices", "cuda:0,cuda:1",
                "--together", "4", "--score-device", "cpu"]  # fmt: skip
     assert CliRunner().invoke(ablation.main, command).exit_code == 0
@@ -125,7 +126,7 @@ def test_trainings_share_processes_and_the_finished_are_left_out(
     trained = [line for arguments in together for line in Path(arguments[3]).read_text().splitlines()]
     assert len(trained) == len(ablation.VARIANTS) - 1
     assert not any(str(finished) in line for line in trained)
-    assert any(str(stopped) in line for line in trained)
+    assert all(any(str(folder) in line for line in trained) for folder in (stopped, killed))
     assert {line.split()[line.split().index("--device") + 1] for line in trained} == {"cuda:0", "cuda:1"}
     scored = [arguments for arguments in calls if "evaluate" in arguments]
     assert len(scored) == len(ablation.VARIANTS)
