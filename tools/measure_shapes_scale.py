@@ -16,10 +16,10 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from vidbench.data.shapes import ShapesDataset
-from vidmetrics import Moments, frechet_distance, load_network
+from vidmetrics import load_network, measure
 
-FRAMES, SIDE, SCORED, REFERENCE, BATCH = 12, 32, 1024, 4096, 64
-OUTPUTS = ("logits", "pool")
+FRAMES, SIDE, SCORED, REFERENCE = 12, 32, 1024, 4096
+METRICS = ("fvd-shapes", "fid-shapes")
 
 
 def blurred(clips_NTHWC: np.ndarray, time: float = 0, space: float = 0) -> np.ndarray:
@@ -40,29 +40,20 @@ DISTORTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def moments(split: str, count: int, distort: Callable[[np.ndarray], np.ndarray]) -> dict[str, Moments]:
-    """Moments of both outputs of the network over the first clips of a split."""
-    network, data = load_network("shapes"), ShapesDataset(split, count, FRAMES, SIDE, SIDE)
-    found = {name: Moments(network.outputs[name]) for name in OUTPUTS}
-    whole = distort(data.read(np.arange(count)).astype(np.float32))
-    levels = whole.round().clip(0, 255).astype(np.uint8)
-    for first in range(0, count, BATCH):
-        features = network(levels[first : first + BATCH])
-        for name in OUTPUTS:
-            found[name].update(features[name])
-    return found
-
-
 def main() -> None:
     """Measure and print."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     torch.set_num_threads(2)
-    real = moments("train", REFERENCE, DISTORTIONS["none (the floor)"])
-    print("| held-out real clips after | fvd-shapes | fid-shapes |\n|---|---:|---:|")
+    network = load_network("shapes")
+    real, held_out = (
+        ShapesDataset(split, count, FRAMES, SIDE, SIDE).read(np.arange(count))
+        for split, count in (("train", REFERENCE), ("test", SCORED))
+    )
+    print(f"| held-out real clips after | {' | '.join(METRICS)} |\n|---|---:|---:|")
     for name, distort in DISTORTIONS.items():
-        made = moments("test", SCORED, distort)
-        values = [frechet_distance(made[o].mean, made[o].covariance, real[o].mean, real[o].covariance) for o in OUTPUTS]
-        print(f"| {name} | {values[0]:.3g} | {values[1]:.2g} |", flush=True)
+        made = distort(held_out.astype(np.float32)).round().clip(0, 255).astype(np.uint8)
+        values = [measure(metric, real, made, network=network).value for metric in METRICS]
+        print(f"| {name} | {' | '.join(f'{value:.3g}' for value in values)} |", flush=True)
 
 
 if __name__ == "__main__":

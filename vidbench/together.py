@@ -10,19 +10,17 @@ are left out. Commands start in the order of the file, and one that fails does n
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from vidbench.cli import run_command
+from vidbench.distributed import choose_device, ranks_from_environment
 from vidbench.errors import InputError
-
-if TYPE_CHECKING:
-    import torch
 
 
 def read_commands(path: Path) -> list[list[str]]:
@@ -69,9 +67,10 @@ def _run_aside(command: list[str]) -> int:
 
     import torch
 
+    # A bug that one command meets must not cost the others.
     try:
         device = _device_of(command)
-        if device.type != "cuda":
+        if not device.startswith("cuda"):
             return run_command(command)
         # Threads begin on the one stream that all work of a process shares unless it is told otherwise.
         with torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(device)):
@@ -81,17 +80,14 @@ def _run_aside(command: list[str]) -> int:
         return 1
 
 
-def _device_of(command: Sequence[str]) -> torch.device:
-    """The device that a command names; by default the first GPU, or the CPU where there is none."""
-    import torch
-
+def _device_of(command: Sequence[str]) -> str:
+    """The device that a command will choose; the CPU where it will refuse what it is given."""
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    options.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options.add_argument("--device")
     try:
-        named = torch.device(options.parse_known_args(list(command))[0].device)
-    except (RuntimeError, argparse.ArgumentError):  # the command itself says what is wrong with it
-        return torch.device("cpu")
-    return torch.device("cuda", named.index or 0) if named.type == "cuda" else named
+        return choose_device(options.parse_known_args(list(command))[0].device, ranks_from_environment())
+    except (InputError, argparse.ArgumentError):
+        return "cpu"
 
 
 @click.command(help="Run the vidbench commands of a file in one process, some at a time.")
@@ -99,10 +95,13 @@ def _device_of(command: Sequence[str]) -> torch.device:
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Commands at a time.")
 def main(file: Path, jobs: int) -> None:
     """See the module."""
+    # Work of 8 streams at most reaches a GPU at once, unless more are asked for before the first use of it; 32 can be had.
+    os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")
     try:
         commands = read_commands(file)
     except InputError as error:
-        raise click.UsageError(str(error)) from None
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(2) from None
     codes = run_together(commands, jobs)
     failed = [shlex.join(["vidbench", *command]) for command, code in zip(commands, codes, strict=True) if code]
     for line in failed:

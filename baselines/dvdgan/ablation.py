@@ -225,14 +225,17 @@ def run(
         make_run(variant, seed, output, task, steps, num_samples, shared, device, score_device or device)
         for (variant, seed), device in zip(wanted, cycle(names), strict=False)
     ]
+
+    def work(name: str, share: Sequence[Run]) -> None:
+        if together is not None:
+            train_together(share, output, name, together)
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(_finish, share))
+
     try:
         output.mkdir(parents=True, exist_ok=True)
-        if together is not None:
-            shares = [runs[first :: len(names)] for first in range(len(names))]
-            with ThreadPoolExecutor(len(names)) as pool:
-                list(pool.map(lambda share, name: train_together(share, output, name, together), shares, names))
-        with ThreadPoolExecutor(jobs * len(names)) as pool:
-            list(pool.map(_finish, runs))
+        with ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(work, names, (runs[first :: len(names)] for first in range(len(names)))))
     except InputError as error:
         raise click.ClickException(str(error)) from None
     write_table(output / "ablation.csv", (read_row(run) for run in runs))

@@ -146,7 +146,7 @@ class _Run:
         if not saved:
             self._save(step)
         if self._world.is_main:
-            self._sheet(step)
+            self._sheet(step)  # of the generator that the checkpoint keeps
             if self._request.measure_every is not None:
                 self._measure(step)
             self._journal.write({"event": "stop", "step": step, "checkpoint_sha256": checkpoint.sha256_file(path)})

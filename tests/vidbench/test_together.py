@@ -81,6 +81,7 @@ def test_a_file_that_holds_other_things_is_refused(tmp_path: Path, text: str, sa
     refused = CliRunner().invoke(together.main, [str(tmp_path / "commands.txt")])
     assert refused.exit_code == 2
     assert said in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -94,6 +95,7 @@ def test_the_device_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert device() == device("--device", "cpu") == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     assert device("--device", "cuda:1") == "cuda:1"
     assert device("--device=cuda:2") == "cuda:2"
     assert device("--device", "cuda") == device() == "cuda:0"

@@ -140,8 +140,9 @@ class _Rendered:
 class ShapesTrainingClips:
     """Training clips of moving shapes; implements `vidbench.models.interface.TrainingClips`.
 
-    A clip is rendered when it is first drawn and kept as uint8, once for all trainings of the process. Every pass over them has an order of its own, from a
-    hash of the seed, so a batch is a pure function of the seed, the step and the batch size.
+    A clip is rendered when it is first drawn and kept as uint8, once for all trainings of the process. Every pass over
+    them has an order of its own, from a hash of the seed, so a batch is a pure function of the seed, the step and the
+    batch size.
     """
 
     def __init__(
