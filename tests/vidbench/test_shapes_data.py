@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -217,6 +219,56 @@ def test_trainings_of_a_process_render_a_clip_once_and_each_has_its_order(monkey
     assert sorted(asked) == list(range(300))
     assert source(0, side=16).draw(0, 3)[0].shape == (3, 2, 16, 16, 3)
     assert len(asked) == 303
+
+
+def test_threads_that_want_one_clip_wait_for_the_one_that_renders_it(monkeypatch):
+    asked = []
+    read = ShapesDataset.read
+
+    def slowly(self, indices):
+        asked.extend(indices)
+        time.sleep(0.01)  # long enough for the others to come
+        return read(self, indices)
+
+    monkeypatch.setattr(ShapesDataset, "read", slowly)
+    sources = [training_clips() for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        drawn = list(pool.map(lambda source: [source.draw(step, 64)[0] for step in range(11)], sources))
+    assert sorted(asked) == list(range(700))
+    monkeypatch.undo()
+    alone = training_clips()
+    for step in range(11):
+        expected = alone.draw(step, 64)[0]
+        assert all(np.array_equal(batches[step], expected) for batches in drawn)
+
+
+def test_clips_that_one_thread_fails_to_render_are_rendered_by_the_next(monkeypatch):
+    first_has_begun, may_fail = threading.Event(), threading.Event()
+    read, calls = ShapesDataset.read, []
+
+    def fails_at_first(self, indices):
+        calls.append(len(indices))
+        if len(calls) == 1:
+            first_has_begun.set()
+            assert may_fail.wait(10)
+            raise MemoryError("no room")
+        return read(self, indices)
+
+    monkeypatch.setattr(ShapesDataset, "read", fails_at_first)
+    sources = [training_clips() for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        failing = pool.submit(sources[0].draw, 0, 64)
+        assert first_has_begun.wait(10)
+        waiting = pool.submit(sources[1].draw, 0, 64)
+        time.sleep(0.05)  # it has no clip to take, whether it waits by now or not
+        assert calls == [64]
+        may_fail.set()
+        with pytest.raises(MemoryError):
+            failing.result(10)
+        clips = waiting.result(10)[0]
+    assert calls == [64, 64]
+    monkeypatch.undo()
+    assert np.array_equal(clips, training_clips().draw(0, 64)[0])
 
 
 def test_every_pass_shows_every_training_clip_once_with_its_label():

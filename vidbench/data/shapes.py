@@ -115,18 +115,19 @@ class ShapesDataset:
 class _Rendered:
     """The clips of a split that have been rendered so far, for all trainings of this process that draw from it.
 
-    Attributes:
-        clips_NTHWC: uint8, undefined where `done_N` is false.
-        done_N: bool, which clips are whole.
+    Trainings side by side draw the same clips at about the same time: a clip is rendered by the thread that first asks
+    for it, and the others wait.
     """
 
     _all: ClassVar[weakref.WeakValueDictionary[str, _Rendered]] = weakref.WeakValueDictionary()
     _lock = threading.Lock()
 
     def __init__(self, data: ShapesDataset) -> None:
+        self._data, self._changed = data, threading.Condition()
         # Untouched pages take no memory: a short training pays for the clips that it draws.
         shape = (data.num_clips, data.num_frames, data.height, data.width, 3)
-        self.clips_NTHWC, self.done_N = np.empty(shape, dtype=np.uint8), np.zeros(data.num_clips, dtype=bool)
+        self._clips_NTHWC = np.empty(shape, dtype=np.uint8)
+        self._taken_N, self._done_N = np.zeros(data.num_clips, dtype=bool), np.zeros(data.num_clips, dtype=bool)
 
     @classmethod
     def of(cls, data: ShapesDataset) -> _Rendered:
@@ -135,6 +136,27 @@ class _Rendered:
             if (found := cls._all.get(data.identity_sha256)) is None:
                 found = cls._all[data.identity_sha256] = cls(data)
             return found
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Clips uint8 ``[N, T, H, W, 3]`` of int64 indices ``[N]`` of the split, rendered now where they are not yet."""
+        while not self._done_N[indices].all():
+            with self._changed:
+                # What another thread took and could not render is anyone's again.
+                self._changed.wait_for(lambda: self._done_N[indices].all() or not self._taken_N[indices].all())
+                mine = np.unique(indices[~self._taken_N[indices]])
+                self._taken_N[mine] = True
+            if mine.size:
+                self._render(mine)
+        return self._clips_NTHWC[indices]
+
+    def _render(self, taken: np.ndarray) -> None:
+        try:
+            self._clips_NTHWC[taken] = self._data.read(taken)
+            self._done_N[taken] = True
+        finally:
+            with self._changed:
+                self._taken_N[taken] = self._done_N[taken]
+                self._changed.notify_all()
 
 
 class ShapesTrainingClips:
@@ -202,13 +224,7 @@ class ShapesTrainingClips:
             chosen = np.concatenate(
                 [self._order(number)[places[passes == number] % self.num_videos] for number in np.unique(passes)]
             )
-        # Two threads may render one clip at once, into the same bytes; it counts as rendered when it is whole.
-        rendered = self._rendered
-        missing = np.unique(chosen[~rendered.done_N[chosen]])
-        if missing.size:
-            rendered.clips_NTHWC[missing] = self._data.read(missing)
-            rendered.done_N[missing] = True
-        return rendered.clips_NTHWC[chosen], chosen % len(CLASS_NAMES)
+        return self._rendered.read(chosen), chosen % len(CLASS_NAMES)
 
     def _order(self, number: int) -> np.ndarray:
         """The order of the clips in a pass; only the latest two are kept, as a batch seldom spans more."""
