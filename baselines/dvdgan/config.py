@@ -108,7 +108,7 @@ class Settings:
     batch_size: int = _setting(
         AUTO,
         "Clips per step over all processes; the paper uses 512 on a TPU pod; auto is 64 on a GPU, which one holds, and "
-        "8 on a CPU, where 20 steps of shapes then take some ten seconds.",
+        "8 on a CPU, where 20 steps of shapes then take about 50 seconds on two cores.",
         minimum=2,
     )
     d_steps: int = _setting(2, "Discriminator steps per generator step (paper).", minimum=1)
