@@ -24,13 +24,17 @@ from vidmetrics.home import home
 from vidmetrics.networks.finite import check_finite
 
 DEFAULT_SAMPLES = 256
+CURVE_SEED = 1 << 63
+"""Seed of the samples of a curve, larger than any that the command line takes: whoever picks a step by the curve does not
+pick by the samples that will be scored."""
 
 
 class TrainingCurve:
-    """Measures a model as it trains: the first samples of the task against the reference statistics that `evaluate` keeps.
+    """Measures a model as it trains: samples of the task against the reference statistics that `evaluate` keeps.
 
-    Few samples bias a Fréchet distance upwards, so its points compare with each other and not with results. For
-    prediction the frames are those of the first held-out clips.
+    Labels are those of the task's first samples; latents are the curve's own (`CURVE_SEED`), the same at every point. Few
+    samples bias a Fréchet distance upwards, so its points compare with each other and not with results. For prediction
+    the given frames are those of the first held-out clips, as in an evaluation.
     """
 
     def __init__(
@@ -91,7 +95,7 @@ class TrainingCurve:
         """
         run = self._run
         self._real = self._real or self._reference(run)
-        source = ModelSource(model, {"name": type(model).__name__}, run.task, run.evaluation, run.seed)
+        source = ModelSource(model, {"name": type(model).__name__}, run.task, run.evaluation, CURVE_SEED)
         estimators = {m.id: self._estimator(m) for m in run.metrics}
         for start in range(0, run.num_samples, run.options.batch_size):
             indices = np.arange(start, min(start + run.options.batch_size, run.num_samples))

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import vidbench
+from vidbench import training_curve
+from vidbench.cli import cli
 from vidbench.errors import InputError
 from vidbench.progress import Progress
+from vidbench.seeds import sample_seeds
 from vidbench.tasks import load_task
 from vidbench.training import CurveOptions, train_model
 from vidbench.training_curve import TrainingCurve
@@ -26,12 +31,36 @@ def curve(task, metrics=(), num_samples=60):
 def test_a_point_is_what_evaluate_says_of_these_samples(small_task, plugin, monkeypatch):
     import slow_plugin
 
+    monkeypatch.setattr(training_curve, "CURVE_SEED", 0)
     result = vidbench.evaluate("slow_plugin:load", str(small_task), output="out", num_samples=60)
     point = curve(small_task)(slow_plugin.Slow())
     assert set(point) == {"fvd-shapes", "fid-shapes", "is-shapes"}
     for name, value in point.items():
         assert value == pytest.approx(result.metrics[name].value, rel=1e-6)
     assert list(curve(small_task, ("is-shapes",))(slow_plugin.Slow())) == ["is-shapes"]
+
+
+def test_no_sample_of_a_curve_is_one_that_an_evaluation_scores(small_task, plugin):
+    import slow_plugin
+
+    class Noting(slow_plugin.Slow):
+        def __init__(self):
+            self.seeds = []
+
+        def sample(self, request):
+            self.seeds += request.seeds.tolist()
+            return super().sample(request)
+
+    measure, model = curve(small_task, ("is-shapes",)), Noting()
+    first, second = measure(model), measure(model)
+    assert first == second
+    assert model.seeds[:60] == model.seeds[60:]
+    official = sample_seeds(0, np.arange(60)).tolist()
+    assert len(set(model.seeds)) == 60
+    assert not set(model.seeds) & set(official)
+    refused = CliRunner().invoke(cli, ["evaluate", "--model", "noise", "--seed", str(training_curve.CURVE_SEED)])
+    assert refused.exit_code == 2
+    assert "not in the range" in refused.output
 
 
 @pytest.mark.parametrize(
