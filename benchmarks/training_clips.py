@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,25 +19,20 @@ from vidbench.data.shapes import ShapesTrainingClips
 NUM_FRAMES, SIDE = 12, 32
 
 
-def rate(trainings: int, threads: int, batches: int, batch_size: int, seed: int) -> float:
+def rate(trainings: int, threads: int, batches: int, batch_size: int) -> float:
     """Clips that all trainings draw per second; each has loader threads of its own, and all draw the same batches."""
     sources = [
-        ShapesTrainingClips("train", num_frames=NUM_FRAMES, height=SIDE, width=SIDE, seed=seed)
-        for _ in range(trainings)
+        ShapesTrainingClips("train", num_frames=NUM_FRAMES, height=SIDE, width=SIDE, seed=0) for _ in range(trainings)
     ]
+
+    def draw_all(source: ShapesTrainingClips) -> None:
+        with ThreadPoolExecutor(threads) as loader:
+            list(loader.map(lambda batch: source.draw(batch, batch_size)[1], range(batches)))  # no clip is kept
+
     started = time.monotonic()
-    loaders = [ThreadPoolExecutor(threads) for _ in sources]
-    waiting = [
-        loader.submit(source.draw, batch, batch_size)
-        for batch in range(batches)
-        for source, loader in zip(sources, loaders, strict=True)
-    ]
-    for batch in waiting:
-        batch.result()
-    elapsed = time.monotonic() - started
-    for loader in loaders:
-        loader.shutdown()
-    return trainings * batches * batch_size / elapsed
+    with ThreadPoolExecutor(trainings) as pool:
+        list(pool.map(draw_all, sources))
+    return trainings * batches * batch_size / (time.monotonic() - started)
 
 
 def main() -> None:
@@ -46,11 +42,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="loader threads of each training")
     parser.add_argument("--batches", type=int, default=100)
     parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=5, help="measurements of each, in turn; their medians count")
     args = parser.parse_args()
     # What one measurement has rendered is gone when it ends, as no training holds it any longer. The first warms up.
-    rate(1, 1, 4, args.batch_size, seed=0)
-    alone = rate(1, args.threads, args.batches, args.batch_size, seed=0)
-    together = rate(args.trainings, args.threads, args.batches, args.batch_size, seed=0)
+    rate(1, 1, 4, args.batch_size)
+    pairs = [
+        [rate(trainings, args.threads, args.batches, args.batch_size) for trainings in (1, args.trainings)]
+        for _ in range(args.rounds)
+    ]
+    alone, together = (statistics.median(rates) for rates in zip(*pairs, strict=True))
     report = {
         **vars(args),
         "clips": f"{NUM_FRAMES}x{SIDE}x{SIDE}",

@@ -129,18 +129,23 @@ def test_truncation_scales_the_latents_and_nothing_else(tmp_path, request_for, t
         model.sample(dataclasses.replace(whole, truncation=0.0))
 
 
-def test_the_shipped_checkpoint_keeps_its_meaning_and_its_samples():
-    path = SHIPPED / "shapes-gen.safetensors"
+def read_shipped(name):
+    """Generator, settings, task and number of steps of a checkpoint of this repository, from what the file says."""
+    path = SHIPPED / f"{name}.safetensors"
     metadata = checkpoint.read_metadata(path, "dvdgan-generator-1")
     task = ModelTask(**(metadata["task"] | {"class_names": tuple(metadata["task"]["class_names"])}))
-    generator, settings = checkpoint.read_sampler(path, task, CPU)
+    return *checkpoint.read_sampler(path, task, CPU), task, metadata["origin"]["steps"]
+
+
+def test_the_shipped_checkpoint_keeps_its_meaning_and_its_samples():
+    generator, settings, task, steps = read_shipped("shapes-gen")
     assert (settings.architecture, settings.phi, settings.discriminators, settings.gru_steps) == (
         "v2",
         "2x2",
         "both",
         1,
     )
-    assert (settings.lr_decay_end, metadata["origin"]["steps"]) == (21_900, 21_900)
+    assert (settings.lr_decay_end, steps) == (21_900, 21_900)
     assert sum(p.numel() for p in generator.parameters()) == 5_492_403
     request = SampleRequest(np.arange(2), np.array([1, 2**40], np.uint64), np.array([0, 7]), None, 12)
     made = DVDGAN(generator, settings, task, CPU, "").sample(request)
@@ -151,12 +156,9 @@ def test_the_shipped_checkpoint_keeps_its_meaning_and_its_samples():
 
 
 def test_the_shipped_checkpoint_for_prediction_keeps_its_meaning_and_its_samples():
-    path = SHIPPED / "shapes-pred.safetensors"
-    metadata = checkpoint.read_metadata(path, "dvdgan-generator-1")
-    task = ModelTask(**(metadata["task"] | {"class_names": tuple(metadata["task"]["class_names"])}))
-    generator, settings = checkpoint.read_sampler(path, task, CPU)
+    generator, settings, task, steps = read_shipped("shapes-pred")
     assert (settings.architecture, settings.phi, settings.discriminators) == ("v2", "2x2", "both")
-    assert (settings.reconstruction, settings.lr_decay_end, metadata["origin"]["steps"]) == (300, 11_500, 11_500)
+    assert (settings.reconstruction, settings.lr_decay_end, steps) == (300, 11_500, 11_500)
     assert sum(p.numel() for p in generator.parameters()) == 5_356_795
     # Two bright squares that move to the right, two pixels a frame.
     given = np.full((2, 5, 32, 32, 3), 40, np.uint8)

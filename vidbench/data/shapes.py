@@ -23,8 +23,8 @@ __all__ = ["CLASS_NAMES", "GENERATOR_VERSION", "MOTIONS", "SHAPES", "ShapesDatas
 
 MAX_TRAINING_BYTES = 4 << 30
 MOST_TRAINING_CLIPS = 80_000
-"""Training clips where their number is left open. Few clips are soon known by heart: with 20,000 of them DVD-GAN's scores
-of real clips rose from the 35th pass on, and those of fakes did not."""
+"""Training clips where their number is left open: 2.7 GiB at 12 frames of 32x32, of which a short training renders what it
+draws."""
 
 
 def render(split: str, indices: np.ndarray, num_frames: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
