@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dvdgan.layers import Conv
+from dvdgan import fused
+from dvdgan.fused_maps import biased_relu, residual_sum
+from dvdgan.layers import Conv, bare, sum_of_biases
 
 
 class DiscriminatorBlock(nn.Module):
@@ -38,8 +40,13 @@ class DiscriminatorBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, inputs, (T,) H, W] to [B, outputs, …], halved where the block pools."""
-        h = self.conv1(x if self._first else functional.relu(x))
-        out = self.conv2(functional.relu(h)) + self.shortcut(halve_sides(x) if self._pools_images else x)
+        before, beside = x if self._first else functional.relu(x), halve_sides(x) if self._pools_images else x
+        if fused.is_on():
+            h = biased_relu(self.conv1.convolve(before), sum_of_biases(self.conv1))
+            short = bare(self.shortcut, beside)
+            out = residual_sum(self.conv2.convolve(h), short, sum_of_biases(self.conv2, self.shortcut))
+        else:
+            out = self.conv2(functional.relu(self.conv1(before))) + self.shortcut(beside)
         return halve_time(out) if self._halves_time else out
 
 
@@ -51,9 +58,9 @@ class PooledConv(Conv):
     all its gradient. The singular value that a weight is divided by remains that of the kernel itself.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
+    def convolve(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """Map [B, inputs, (T,) H, W] to [B, outputs, (T,) H // 2, W // 2]."""
-        kernel, bias = self.effective, self.bias_as(x.dtype)
+        kernel = self.effective
         if kernel.dim() == 4:
             wide = _mean_of_shifts(kernel).contiguous(memory_format=torch.channels_last)
             return functional.conv2d(x, wide, bias, stride=2, padding=self._padding)

@@ -1,4 +1,4 @@
-"""torch.compile for training, where it pays: by setting, per network, and given up as a whole where it fails."""
+"""How networks compute in training: the type of convolutions, and compiling where it pays, by setting."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ from typing import Any
 import torch
 from torch import nn
 
+from dvdgan.config import Settings
 from vidbench.models import InputError
+
+
+def compute_dtype(settings: Settings, device: torch.device) -> torch.dtype:
+    """Type of the convolutions in training."""
+    if settings.precision == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    return torch.bfloat16 if settings.precision == "bfloat16" else torch.float32
+
+
+RECORDED = ("graphs", "fused")
+"""The modes in which an update is one recording."""
 
 
 def choose_mode(setting: str, device: torch.device, alone: bool) -> str:
@@ -24,9 +36,9 @@ def choose_mode(setting: str, device: torch.device, alone: bool) -> str:
         InputError: graphs are asked for where they cannot be.
     """
     possible = device.type == "cuda" and alone
-    if setting == "graphs" and not possible:
+    if setting in RECORDED and not possible:
         raise InputError(
-            "Setting compile=graphs records an update on one GPU, in one process with accumulate=1; set compile=auto."
+            f"Setting compile={setting} means a recorded update: one GPU, one process, accumulate=1; set compile=auto."
         )
     if setting != "auto":
         return setting
@@ -40,7 +52,8 @@ class Compiled:
     as inputs, so a compiled network holds for every step.
 
     Attributes:
-        mode: ``none``, ``graphs`` (see `dvdgan.graphs`), ``default`` or ``reduce-overhead``.
+        mode: ``none``, ``graphs`` (see `dvdgan.graphs`), ``fused`` (that, and see `dvdgan.fused`), ``default`` or
+            ``reduce-overhead``.
         proven: whether an update has gone through in this mode.
     """
 

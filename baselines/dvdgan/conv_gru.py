@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dvdgan import fused
+from dvdgan.fused_maps import biased, gru_gates, gru_next_state
 from dvdgan.layers import Conv
 
 
@@ -51,8 +53,8 @@ class ConvGRU(nn.Module):
         # The gradient of a split is one concatenation; that of a slice is a tensor of zeros, a copy and a sum.
         parts = [gate.effective.split([self._state, gate.effective.shape[1] - self._state], dim=1) for gate in gates]
         weight_h, weight_x = ([_channels_last(part) for part in side] for side in zip(*parts, strict=True))
-        bias = torch.cat([gate.bias for gate in gates if gate.bias is not None]).to(x_NTCHW.dtype)
-        from_x = functional.conv2d(x_NTCHW.flatten(0, 1), _channels_last(torch.cat(weight_x)), bias, padding=1)
+        bias = torch.cat([gate.bias for gate in gates if gate.bias is not None])
+        from_x = _with_bias(x_NTCHW.flatten(0, 1), _channels_last(torch.cat(weight_x)), bias)
         # Divided with channels last, because the gradients of the parts are put together in the order of these axes.
         from_x = from_x.permute(0, 2, 3, 1).unflatten(0, (clips, given)).expand(-1, num_frames, -1, -1, -1)
         gates_x, candidates_x = (
@@ -65,11 +67,26 @@ class ConvGRU(nn.Module):
         states = []
         for gate_x, candidate_x in zip(gates_x, candidates_x, strict=True):
             for _ in range(self._steps):
-                r, u = torch.sigmoid(gate_x + functional.conv2d(h, gates_h, padding=1)).chunk(2, dim=1)
-                c = torch.relu(candidate_x + functional.conv2d(r * h, candidate_h, padding=1))
-                h = torch.lerp(c, h, u)
+                h = _step(gate_x, candidate_x, h, gates_h, candidate_h)
             states.append(h.permute(0, 2, 3, 1))
         return torch.stack(states, dim=1).flatten(0, 1).permute(0, 3, 1, 2)
+
+
+def _with_bias(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    if fused.is_on():
+        return biased(functional.conv2d(x, weight, padding=1), bias)
+    return functional.conv2d(x, weight, bias.to(x.dtype), padding=1)
+
+
+def _step(gate_x: Tensor, candidate_x: Tensor, h: Tensor, gates_h: Tensor, candidate_h: Tensor) -> Tensor:
+    """The next state [N, S, H, W], from what the input gives to both gates [N, 2S, H, W] and to the candidate."""
+    from_h = functional.conv2d(h, gates_h, padding=1)
+    if fused.is_on():
+        rh, u = gru_gates(gate_x, from_h, h)
+        return gru_next_state(candidate_x, functional.conv2d(rh, candidate_h, padding=1), u, h)
+    r, u = torch.sigmoid(gate_x + from_h).chunk(2, dim=1)
+    c = torch.relu(candidate_x + functional.conv2d(r * h, candidate_h, padding=1))
+    return torch.lerp(c, h, u)
 
 
 def _channels_last(weight: Tensor) -> Tensor:

@@ -6,12 +6,16 @@ Axes: N clips, T frames, C channels, H, W pixels, D the code [z; e(y)]. Frames a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dvdgan import fused
 from dvdgan.batch_norm import norm_relu
+from dvdgan.fused_maps import doubled, residual_sum
+from dvdgan.fused_norm import fused_norm_relu
 from dvdgan.parallel import World
 from dvdgan.spectral_norm import normalised
 
@@ -60,7 +64,23 @@ class Conv(SpectralLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, inputs, ...] to [B, outputs, ...]."""
-        return self._conv(x, self.effective, self.bias_as(x.dtype), padding=self._padding)
+        return self.convolve(x, self.bias_as(x.dtype))
+
+    def convolve(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        """The same with another bias, or none: where what comes next adds it."""
+        return self._conv(x, self.effective, bias, padding=self._padding)
+
+
+def bare(layer: nn.Module, x: Tensor) -> Tensor:
+    """What a layer makes of x, for a convolution without its bias."""
+    out: Tensor = layer.convolve(x) if isinstance(layer, Conv) else layer(x)
+    return out
+
+
+def sum_of_biases(*layers: nn.Module) -> Tensor:
+    """The biases of the convolutions among some layers, one after the other, added up; float32."""
+    biases: list[Tensor] = [layer.bias for layer in layers if isinstance(layer, Conv) and layer.bias is not None]
+    return reduce(torch.add, biases)
 
 
 class Linear(SpectralLayer):
@@ -151,8 +171,11 @@ class ConditionalBatchNorm(nn.Module):
         self.register_buffer("standing_mean", torch.zeros(num_frames, channels))
         self.register_buffer("standing_var", torch.ones(num_frames, channels))
 
-    def forward(self, x: Tensor, code_ND: Tensor) -> Tensor:
-        """Normalise [N * T, C, H, W] with codes float32 [N, D]: each clip's frames get that clip's own code."""
+    def forward(self, x: Tensor, code_ND: Tensor, bias_C: Tensor | None = None) -> Tensor:
+        """Normalise [N * T, C, H, W] with codes float32 [N, D]: each clip's frames get that clip's own code.
+
+        In the fused form a bias may be left to it that belongs to the maps and was not added, float32 [C].
+        """
         clips, (frames, channels) = code_ND.shape[0], self.standing_mean.shape
         scale_NC, shift_NC = 1 + self.scale(code_ND), self.shift(code_ND)
         if self.mode == "standing":
@@ -161,7 +184,10 @@ class ConditionalBatchNorm(nn.Module):
             scale, shift = (p.reshape(clips * frames, channels, 1, 1).to(x.dtype) for p in (scale_NTC, shift_NTC))
             return torch.addcmul(shift, x, scale).relu_()
         by_clip = x.unflatten(0, (clips, frames))
-        out, mean_TC, var_TC = norm_relu(by_clip, scale_NC, shift_NC, self._eps, self.world)
+        if fused.is_on():
+            out, mean_TC, var_TC = fused_norm_relu(by_clip, scale_NC, shift_NC, self._eps, bias_C)
+        else:
+            out, mean_TC, var_TC = norm_relu(by_clip, scale_NC, shift_NC, self._eps, self.world)
         if self.mode == "collect":
             self.standing_mean += mean_TC
             self.standing_var += var_TC
@@ -198,6 +224,8 @@ class GeneratorBlock(nn.Module):
     def _up(self, x: Tensor) -> Tensor:
         if self._upsampling is None:
             return x
+        if fused.is_on() and self._upsampling == "bilinear":
+            return doubled(x)
         # On a GPU the kernel for the other layout uses one thread per output pixel: at 8x8 it took 60 ms, not 1.
         x = x.contiguous(memory_format=torch.channels_last)
         # That kernel counts its outputs in 32 bits, and a big batch of long clips has more: each frame stands alone.
@@ -207,5 +235,16 @@ class GeneratorBlock(nn.Module):
 
     def forward(self, x: Tensor, code_ND: Tensor) -> Tensor:
         """Map [N * T, inputs, H, W] to [N * T, outputs, H or 2H, W or 2W]."""
+        if fused.is_on():
+            return self._fused(x, code_ND)
         h = self.conv1(self._up(self.norm1(x, code_ND)))
         return self.conv2(self.norm2(h, code_ND)) + self._up(self.shortcut(x))
+
+    def _fused(self, x: Tensor, code_ND: Tensor) -> Tensor:
+        """The same, with the biases of the convolutions left to what comes after them."""
+        h = self.conv1.convolve(self._up(self.norm1(x, code_ND)))
+        out = self.conv2.convolve(self.norm2(h, code_ND, self.conv1.bias))
+        short, doubles = bare(self.shortcut, x), self._upsampling == "bilinear"
+        return residual_sum(
+            out, short if doubles else self._up(short), sum_of_biases(self.conv2, self.shortcut), doubles
+        )

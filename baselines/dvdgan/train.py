@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from dvdgan import checkpoint
+from dvdgan.compiling import compute_dtype
 from dvdgan.config import AUTO, DEFAULT_STEPS, Settings, resolve
 from dvdgan.generator import Generator, make_sampler
 from dvdgan.journal import Journal, device_name, versions
@@ -22,7 +23,7 @@ from dvdgan.parallel import World
 from dvdgan.prefetch import Prefetch
 from dvdgan.settings_text import parse_settings, resume_settings
 from dvdgan.sheet import write_sheet
-from dvdgan.update import Networks, compute_dtype
+from dvdgan.update import Networks
 from vidbench.models import InputError, TrainRequest, VideoModel
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from dvdgan import noise
+from dvdgan import fused, noise
 from dvdgan.augment import augment
-from dvdgan.compiling import Compiled, choose_mode
+from dvdgan.compiling import RECORDED, Compiled, choose_mode, compute_dtype
 from dvdgan.config import Settings
 from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator, from_uint8
@@ -27,13 +27,6 @@ _KINDS: dict[str, type[SpatialDiscriminator] | type[TemporalDiscriminator]] = {
     "spatial": SpatialDiscriminator,
     "temporal": TemporalDiscriminator,
 }
-
-
-def compute_dtype(settings: Settings, device: torch.device) -> torch.dtype:
-    """Type of the convolutions in training."""
-    if settings.precision == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
-    return torch.bfloat16 if settings.precision == "bfloat16" else torch.float32
 
 
 class Networks:
@@ -85,8 +78,8 @@ class Networks:
                            *(f"{side}_{name}" for name in names for side in ("real", "fake")))  # fmt: skip
         self.average = {name: p.detach().clone() for name, p in self.generator.named_parameters()}
         mode = choose_mode(settings.compile, device, alone=self._world.size == settings.accumulate == 1)
-        betas, how = (settings.beta1, settings.beta2), {"fused": device.type == "cuda", "capturable": mode == "graphs"}
-        g_rate, d_rate = first_rates(settings, device, recorded=mode == "graphs")
+        betas, how = (settings.beta1, settings.beta2), {"fused": device.type == "cuda", "capturable": mode in RECORDED}
+        g_rate, d_rate = first_rates(settings, device, recorded=mode in RECORDED)
         self._adam_g = torch.optim.Adam(self.generator.parameters(), g_rate, betas, **how)
         self._adam_d = torch.optim.Adam(self.discriminators.parameters(), d_rate, betas, **how)
         for norm in batch_norms(self.generator):
@@ -188,7 +181,7 @@ class Networks:
         return values
 
     def _compute_safely(self, turns: Turns) -> Tensor:
-        if self.compiled.mode == "graphs":
+        if self.compiled.mode in RECORDED:
             return self._replay(turns)
         if self.compiled.proven:
             return self._compute(turns)
@@ -214,6 +207,8 @@ class Networks:
         except RecordingError as error:
             self._without(error)
             return self._compute(turns)
+        if failure := fused.take_failure():
+            self._note = f"compile=fused failed in part ({failure}); that part runs uncompiled."
         self.compiled.proven = True
         return values
 
@@ -229,6 +224,10 @@ class Networks:
 
     def _compute(self, turns: Turns) -> Tensor:
         """Discriminator steps and generator step; touches no host memory, so that it can be recorded."""
+        with fused.fusing(self.compiled.mode == "fused"):
+            return self._compute_steps(turns)
+
+    def _compute_steps(self, turns: Turns) -> Tensor:
         self._normalise(self.generator)
         for parts in turns[:-1]:
             self._normalise(self.discriminators)
@@ -240,9 +239,11 @@ class Networks:
 
         with torch.no_grad():
             self._normalise(self.discriminators)
+        self.discriminators.requires_grad_(False)  # their biases: nothing would use the gradients
         self._adam_g.zero_grad(set_to_none=True)
         g_logged: list[Tensor] = []
         self._backward(self._losses(self._generator_part, turns[-1], g_logged))
+        self.discriminators.requires_grad_(True)
         self._world.average_gradients(self.generator)
         self._adam_g.step()
         d_values, g_values = torch.stack(d_logged).mean(0), torch.stack(g_logged).mean(0)
