@@ -145,6 +145,19 @@ class Settings:
         ),
         absent="none",
     )  # fmt: skip
+    start: str = _setting(
+        "",
+        "Sampling checkpoint, or folder of a finished training, whose generator this one begins with; none by default. The "
+        "discriminators begin anew.",
+        absent="",
+    )
+    g_start: int = _setting(
+        0,
+        "Generator step (from 0) in which the generator begins to learn; before it the discriminators do alone, which "
+        "otherwise would undo what a generator that `start` names has learned.",
+        minimum=0,
+        absent=0,
+    )
     beta1: float = _setting(0.0, "Adam beta 1; not in the paper, 0 in BigGAN and DGMR.", minimum=0)
     beta2: float = _setting(0.999, "Adam beta 2; not in the paper, 0.999 in BigGAN and DGMR.", minimum=0)
     bn_eps: float = _setting(1e-5, "Added to BatchNorm variances (BigGAN).", minimum=0)

@@ -117,6 +117,14 @@ def initialise(network: nn.Module, rng: torch.Generator) -> None:
         layer.u.copy_(functional.normalize(torch.randn(layer.u.shape, generator=rng), dim=0))
 
 
+@torch.no_grad()
+def point_at_top_vectors(network: nn.Module) -> None:
+    """Set every `u` to the top left singular vector of its weight, found in float64, where power iteration would end."""
+    for layer in spectral_layers(network):
+        matrix = layer.weight.detach().cpu().double().flatten(1)
+        layer.u.copy_(torch.linalg.svd(matrix, full_matrices=False).U[:, 0])
+
+
 def normalise_weights(network: nn.Module, dtype: torch.dtype, eps: float) -> None:
     """One power iteration for every weight, then weight / sigma as the effective weight, differentiable in the weight.
 

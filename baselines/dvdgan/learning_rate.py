@@ -1,4 +1,4 @@
-"""The learning rates of both optimisers over a training: constant, or falling linearly to 0."""
+"""The learning rates of both optimisers over a training: constant, falling linearly to 0, or the generator's 0 at first."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def first_rates(settings: Settings, device: torch.device, recorded: bool) -> tup
     Args:
         settings: the rates, and whether they decay.
         device: where the weights are.
-        recorded: whether updates become a CUDA graph. It would keep a number for good, so rates that decay are then
+        recorded: whether updates become a CUDA graph. It would keep a number for good, so rates that change are then
             float32 tensors of no dimension on the device, which torch's fused Adam reads anew in every replay.
     """
     rates = settings.g_lr, settings.d_lr
-    if not recorded or settings.lr_decay_end is None:
+    if not recorded or _constant(settings):
         return rates
     g_rate, d_rate = (torch.tensor(rate, dtype=torch.float32, device=device) for rate in rates)
     return g_rate, d_rate
@@ -36,12 +36,17 @@ def first_rates(settings: Settings, device: torch.device, recorded: bool) -> tup
 
 def set_rates(settings: Settings, step: int, adam_g: torch.optim.Optimizer, adam_d: torch.optim.Optimizer) -> None:
     """Give both optimisers their rates for update `step`; call it before the update, never within a recording."""
-    if settings.lr_decay_end is None:
+    if _constant(settings):
         return
     factor = lr_factor(settings, step)
-    for adam, rate in ((adam_g, settings.g_lr), (adam_d, settings.d_lr)):
+    g_rate = factor * settings.g_lr if step >= settings.g_start else 0.0
+    for adam, rate in ((adam_g, g_rate), (adam_d, factor * settings.d_lr)):
         for group in adam.param_groups:
             if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(factor * rate)
+                group["lr"].fill_(rate)
             else:
-                group["lr"] = factor * rate
+                group["lr"] = rate
+
+
+def _constant(settings: Settings) -> bool:
+    return settings.lr_decay_end is None and not settings.g_start

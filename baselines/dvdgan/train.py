@@ -23,6 +23,7 @@ from dvdgan.parallel import World
 from dvdgan.prefetch import Prefetch
 from dvdgan.settings_text import parse_settings, resume_settings
 from dvdgan.sheet import write_sheet
+from dvdgan.starting import start_from
 from dvdgan.update import Networks
 from vidbench.models import InputError, TrainRequest, VideoModel
 
@@ -67,10 +68,13 @@ def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, 
     if total < 1 or first > total:
         raise InputError(f"{total} steps were asked of a training that has made {first}; ask for more steps.")
     networks = Networks(request.task, settings, request.seed, device, world)
+    started_from = ""
     if stored:
         networks.restore(stored.tensors())
+    elif settings.start:
+        started_from = start_from(networks, settings, request.task)
     journal = Journal(request.output, settings.tensorboard, world.is_main)
-    run = _Run(request, settings, networks, device, total, world, journal, as_model)
+    run = _Run(request, settings, networks, device, total, world, journal, as_model, started_from)
     if given.batch_size == AUTO:
         request.say(f"batch_size=auto is {settings.batch_size} clips on {device.type}")
     deadline = math.inf if settings.max_minutes is None else started + 60 * settings.max_minutes
@@ -97,10 +101,11 @@ class _Run:
         world: World,
         journal: Journal,
         as_model: Callable[[Generator, Settings], VideoModel],
+        started_from: str,
     ) -> None:
         self._request, self._settings, self._networks = request, settings, networks
         self._device, self._total, self._world, self._journal = device, total, world, journal
-        self._as_model = as_model
+        self._as_model, self._started_from = as_model, started_from
         self._pending: list[torch.Tensor] = []
         self._since, self._rate = (0, time.monotonic()), ""
         self._diverged_since: int | None = None
@@ -169,6 +174,7 @@ class _Run:
             "precision": str(compute_dtype(settings, self._device)).removeprefix("torch."),
             "compile": self._networks.compiled.mode,
             "versions": versions(),
+            **({"start_sha256": self._started_from} if self._started_from else {}),
             "settings": settings.to_values(),
         }
 
