@@ -77,6 +77,8 @@ def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, 
     run = _Run(request, settings, networks, device, total, world, journal, as_model, started_from)
     if given.batch_size == AUTO:
         request.say(f"batch_size=auto is {settings.batch_size} clips on {device.type}")
+    if networks.compiled.mode == "fused":
+        request.say("compile=fused compiles in the first update, for about a minute")
     deadline = math.inf if settings.max_minutes is None else started + 60 * settings.max_minutes
     previous = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = settings.autotune
