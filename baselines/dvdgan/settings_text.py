@@ -78,6 +78,11 @@ def parse_settings(given: Mapping[str, str], base: Settings | None = None) -> Se
     return settings
 
 
+def as_text(value: Any) -> str:
+    """The value of a setting as `parse_settings` takes it."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 def settings_from_values(values: Mapping[str, Any], where: str) -> Settings:
     """Settings from what `Settings.to_values` gave; `where` names the file for the message.
 

@@ -9,6 +9,7 @@ import torch
 from dvdgan.checkpoint import find_sampler, read_sampler, sha256_file
 from dvdgan.config import Settings
 from dvdgan.layers import point_at_top_vectors
+from dvdgan.settings_text import as_text
 from dvdgan.update import Networks
 from vidbench.models import InputError, ModelTask
 
@@ -34,7 +35,7 @@ def start_from(networks: Networks, settings: Settings, task: ModelTask) -> str:
     path = find_sampler(Path(settings.start))
     sampler, theirs = read_sampler(path, task, torch.device("cpu"))
     for name in _SHAPING:
-        old, new = getattr(theirs, name), getattr(settings, name)
+        old, new = as_text(getattr(theirs, name)), as_text(getattr(settings, name))
         if old != new:
             raise InputError(
                 f"{path} holds a generator with {name}={old} and this training has {name}={new}; set it as there, or "

@@ -91,7 +91,7 @@ def test_the_log_names_the_checkpoint_and_a_stopped_training_goes_on_without_it(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"g_multipliers": "1,3"}, r"g_multipliers=\(1, 2\) and this training has g_multipliers=\(1, 3\)"),
+        ({"g_multipliers": "1,3"}, "g_multipliers=1,2 and this training has g_multipliers=1,3"),
         ({"upsampling": "nearest"}, "upsampling=bilinear and this training has upsampling=nearest"),
     ],
 )
