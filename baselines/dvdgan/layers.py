@@ -6,6 +6,7 @@ Axes: N clips, T frames, C channels, H, W pixels, D the code [z; e(y)]. Frames a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import reduce
 
 import torch
@@ -115,6 +116,16 @@ def initialise(network: nn.Module, rng: torch.Generator) -> None:
     for layer in spectral_layers(network):
         nn.init.orthogonal_(layer.weight, generator=rng)
         layer.u.copy_(functional.normalize(torch.randn(layer.u.shape, generator=rng), dim=0))
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """No gradients for the parameters of a network in here, and for all of them again afterwards."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
 
 
 @torch.no_grad()

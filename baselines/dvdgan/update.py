@@ -16,7 +16,7 @@ from dvdgan.config import Settings
 from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator, from_uint8
 from dvdgan.graphs import RecordingError, Replayed
-from dvdgan.layers import batch_norms, initialise, normalise_weights
+from dvdgan.layers import batch_norms, frozen, initialise, normalise_weights
 from dvdgan.learning_rate import first_rates, set_rates
 from dvdgan.losses import discriminator_loss, generator_loss, generator_objective, reconstruction_loss
 from dvdgan.parallel import World
@@ -239,11 +239,10 @@ class Networks:
 
         with torch.no_grad():
             self._normalise(self.discriminators)
-        self.discriminators.requires_grad_(False)  # their biases: nothing would use the gradients
         self._adam_g.zero_grad(set_to_none=True)
         g_logged: list[Tensor] = []
-        self._backward(self._losses(self._generator_part, turns[-1], g_logged))
-        self.discriminators.requires_grad_(True)
+        with frozen(self.discriminators):  # their biases, whose gradients nothing would use
+            self._backward(self._losses(self._generator_part, turns[-1], g_logged))
         self._world.average_gradients(self.generator)
         self._adam_g.step()
         d_values, g_values = torch.stack(d_logged).mean(0), torch.stack(g_logged).mean(0)
