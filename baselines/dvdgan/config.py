@@ -81,6 +81,13 @@ class Settings:
     )  # fmt: skip
     latent_dim: int = _setting(120, "Length of z (paper).", minimum=1)
     embedding_dim: int = _setting(120, "Length of the class embedding (paper).", minimum=1)
+    embedding_scale: float | None = _setting(
+        None,
+        "Factor on class embeddings, whose rows have length 1 at most; none is sqrt(embedding_dim), the length of a typical "
+        "z. Not in the paper. A large one lets classes decide early what z should: the brightness of all grounds of a class.",
+        minimum=0,
+        absent=None,
+    )
     upsampling: str = _setting(
         "bilinear", "Kernel of the x2 upsampling; the paper's figure says bilinear, DGMR nearest.",
         choices=("bilinear", "nearest"),

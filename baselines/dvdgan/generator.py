@@ -143,7 +143,8 @@ class Generator(nn.Module):
         """
         # Normalised rows have a length of at most 1 while z has one near sqrt(latent_dim): without this factor
         # the class would be lost beside the noise.
-        embedding = self.embedding(labels_N) * math.sqrt(self._settings.embedding_dim)
+        factor = self._settings.embedding_scale
+        embedding = self.embedding(labels_N) * (math.sqrt(self._settings.embedding_dim) if factor is None else factor)
         code_ND = torch.cat([z_NL, embedding], dim=1)
         x = self.first(code_ND).to(dtype).view(-1, 1, self._widths[0], 4, 4)
         for group, state in zip(self.groups, self._first_states(context_NTCHW, dtype), strict=True):

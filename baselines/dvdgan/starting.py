@@ -15,7 +15,7 @@ from vidbench.models import InputError, ModelTask
 
 _SHAPING = (
     "architecture", "ch", "g_multipliers", "state_fraction", "gru_steps", "attention_keys", "attention_values",
-    "tower_ch", "latent_dim", "embedding_dim", "upsampling", "bn_eps",
+    "tower_ch", "latent_dim", "embedding_dim", "embedding_scale", "upsampling", "bn_eps",
 )  # fmt: skip
 """The settings that say which function a generator's weights are."""
 

@@ -11,6 +11,7 @@ from safetensors import safe_open
 from dvdgan import checkpoint, noise
 from dvdgan.config import MODELS, Settings
 from dvdgan.discriminators import TemporalDiscriminator, crop_windows
+from dvdgan.generator import Generator
 from dvdgan.layers import initialise, normalise_weights
 from dvdgan.model import DVDGAN, DVDGANFP, SHIPPED
 from dvdgan.presets import PRESETS, preset_values
@@ -26,6 +27,21 @@ def temporal(task, tiny_settings, **changes) -> TemporalDiscriminator:
     initialise(network, torch.Generator().manual_seed(0))
     normalise_weights(network, torch.float32, 1e-4)
     return network
+
+
+def test_the_factor_on_class_embeddings_is_what_it_says(task, tiny_settings):
+    def frames(**changes):
+        network = Generator(task, parse_settings({**tiny_settings, **changes}))
+        initialise(network, torch.Generator().manual_seed(0))
+        normalise_weights(network, torch.float32, 1e-4)
+        with torch.no_grad():
+            return network(torch.ones(2, 6), torch.tensor([0, 1]))
+
+    default, none = frames(), frames(embedding_scale="0")
+    assert torch.equal(default, frames(embedding_scale=str(5**0.5)))  # of embeddings of length 5
+    apart = [(clips[0] - clips[1]).abs().mean() for clips in (none, frames(embedding_scale="0.5"), default)]
+    assert apart[0] < 1e-6  # the order of sums
+    assert 1e-3 < 2 * apart[1] < apart[2]
 
 
 @pytest.mark.parametrize(("phi", "side"), [("identity", 16), ("2x2", 8), ("4x4", 4)])
