@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from dvdgan import fused
+from dvdgan.fused_norm import fused_norm_relu
 from dvdgan.parallel import World
 
 
@@ -80,7 +82,12 @@ _apply_across = torch.compiler.disable(_apply)
 
 
 def norm_relu(
-    x_NTCHW: Tensor, scale_NC: Tensor, shift_NC: Tensor, eps: float, world: World | None
+    x_NTCHW: Tensor,
+    scale_NC: Tensor,
+    shift_NC: Tensor,
+    eps: float,
+    world: World | None,
+    bias_C: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """ReLU of normalised maps times a scale plus a shift, by the clip; statistics in float32, by the time step.
 
@@ -90,12 +97,17 @@ def norm_relu(
         shift_NC: shifts float32.
         eps: added to the variance.
         world: the processes whose clips are one batch, equally many in each; None for this one alone.
+        bias_C: where layers are fused, a bias of the maps that was not added to them. It moves their mean alone, which is
+            taken off again, so it changes nothing but the mean that is returned, and its gradient is 0.
 
     Returns:
         Maps [N, T, C, H, W] in channels-last memory, and the means and variances [T, C] that they were normalised by,
         float32 and without gradients.
     """
     x_NTLC = x_NTCHW.permute(0, 1, 3, 4, 2).flatten(2, 3).contiguous()
-    normalise = _apply if world is None or world.size == 1 else _apply_across
-    out_NTLC, mean_TC, var_TC = normalise(x_NTLC, scale_NC, shift_NC, eps, world)
+    if fused.is_on():
+        out_NTLC, mean_TC, var_TC = fused_norm_relu(x_NTLC, scale_NC, shift_NC, eps, bias_C)
+    else:
+        normalise = _apply if world is None or world.size == 1 else _apply_across
+        out_NTLC, mean_TC, var_TC = normalise(x_NTLC, scale_NC, shift_NC, eps, world)
     return out_NTLC.unflatten(2, x_NTCHW.shape[3:]).permute(0, 1, 4, 2, 3), mean_TC, var_TC

@@ -1,6 +1,6 @@
 """The class-conditional BatchNorm and its ReLU, fused: 3 passes over the maps forward and 5 backward.
 
-The same function as `dvdgan.batch_norm.norm_relu`, for one process. Axes: N clips, T frames, L pixels, C channels; in memory
+What `dvdgan.batch_norm.norm_relu` computes in one process where layers are fused. Axes: N clips, T frames, L pixels, C channels; in memory
 in this order.
 """
 
@@ -70,22 +70,8 @@ class _FusedNormRelu(torch.autograd.Function):
 
 
 def fused_norm_relu(
-    x_NTCHW: Tensor, scale_NC: Tensor, shift_NC: Tensor, eps: float, bias_C: Tensor | None = None
+    x_NTLC: Tensor, scale_NC: Tensor, shift_NC: Tensor, eps: float, bias_C: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """ReLU of normalised maps times a scale plus a shift, by the clip; statistics in float32, by the time step.
-
-    Args:
-        x_NTCHW: maps [N, T, C, H, W], of any float type; copied where they are not in channels-last memory.
-        scale_NC: scales float32.
-        shift_NC: shifts float32.
-        eps: added to the variance.
-        bias_C: a bias of the maps that was not added to them. It moves their mean alone, which is taken off again, so it
-            changes nothing but the mean that is returned, and its gradient is 0.
-
-    Returns:
-        Maps [N, T, C, H, W] in channels-last memory, and the means and variances [T, C] that they were normalised by,
-        float32 and without gradients.
-    """
-    x_NTLC = x_NTCHW.permute(0, 1, 3, 4, 2).flatten(2, 3).contiguous()
-    out_NTLC, mean_TC, var_TC = _FusedNormRelu.apply(x_NTLC, scale_NC, shift_NC, bias_C, eps)
-    return out_NTLC.unflatten(2, x_NTCHW.shape[3:]).permute(0, 1, 4, 2, 3), mean_TC, var_TC
+    """`dvdgan.batch_norm.norm_relu` of maps whose pixels are one axis, contiguous in this order."""
+    results: tuple[Tensor, Tensor, Tensor] = _FusedNormRelu.apply(x_NTLC, scale_NC, shift_NC, bias_C, eps)
+    return results

@@ -16,7 +16,6 @@ from torch.nn import functional
 from dvdgan import fused
 from dvdgan.batch_norm import norm_relu
 from dvdgan.fused_maps import doubled, residual_sum
-from dvdgan.fused_norm import fused_norm_relu
 from dvdgan.parallel import World
 from dvdgan.spectral_norm import normalised
 
@@ -203,10 +202,7 @@ class ConditionalBatchNorm(nn.Module):
             scale, shift = (p.reshape(clips * frames, channels, 1, 1).to(x.dtype) for p in (scale_NTC, shift_NTC))
             return torch.addcmul(shift, x, scale).relu_()
         by_clip = x.unflatten(0, (clips, frames))
-        if fused.is_on():
-            out, mean_TC, var_TC = fused_norm_relu(by_clip, scale_NC, shift_NC, self._eps, bias_C)
-        else:
-            out, mean_TC, var_TC = norm_relu(by_clip, scale_NC, shift_NC, self._eps, self.world)
+        out, mean_TC, var_TC = norm_relu(by_clip, scale_NC, shift_NC, self._eps, self.world, bias_C)
         if self.mode == "collect":
             self.standing_mean += mean_TC
             self.standing_var += var_TC

@@ -124,16 +124,17 @@ SMALL_STEPS = {"g_lr": "1e-5", "d_lr": "1e-5"}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="recording needs a GPU")
+@pytest.mark.parametrize("recorded", ["graphs", "fused"])
 @pytest.mark.parametrize(
     ("given", "more"), [(0, {}), (2, {"reconstruction": "20"}), (0, {"augment": "colour+translation+cutout"})]
 )
-def test_a_recorded_training_is_the_training(given, more):
+def test_a_recorded_training_is_the_training(given, more, recorded):
     task = ModelTask("gpu", 6, given, 16, 16, ("a", "b", "c"))
     rng = torch.Generator().manual_seed(0)
     clips = [torch.randint(0, 256, (8, 6, 16, 16, 3), dtype=torch.uint8, generator=rng).cuda() for _ in range(2)]
     labels = torch.randint(0, 3, (8,), generator=rng).cuda()
     values = {}
-    for mode in ("none", "graphs"):
+    for mode in ("none", recorded):
         common = {"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", **SMALL_STEPS}
         settings = parse_settings({**common, **more, "compile": mode})
         networks = Networks(task, settings, 0, torch.device("cuda"))
@@ -141,7 +142,7 @@ def test_a_recorded_training_is_the_training(given, more):
         values[mode] = torch.stack(steps).cpu()
         assert networks.take_note() == ""
         assert networks.compiled.mode == mode
-    torch.testing.assert_close(values["graphs"], values["none"], rtol=0.05, atol=0.05)
+    torch.testing.assert_close(values[recorded], values["none"], rtol=0.05, atol=0.05)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="recording needs a GPU")
