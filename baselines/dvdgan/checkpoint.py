@@ -50,6 +50,25 @@ def read_metadata(path: Path, kind: str) -> dict[str, Any]:
     Raises:
         InputError: no such file, not safetensors, or written by something else.
     """
+    metadata = _metadata(path)
+    if metadata.get("format") != kind:
+        raise InputError(
+            f"{path} is of format '{metadata.get('format', 'unknown')}', not '{kind}'; "
+            "give a checkpoint that `vidbench train --model dvdgan` wrote."
+        )
+    return metadata
+
+
+def is_state(path: Path) -> bool:
+    """Whether a file is a training state.
+
+    Raises:
+        InputError: no such file, or not safetensors.
+    """
+    return _metadata(path).get("format") == _STATE
+
+
+def _metadata(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"There is no checkpoint {path}; give a file that `vidbench train --model dvdgan` wrote.")
     try:
@@ -58,11 +77,6 @@ def read_metadata(path: Path, kind: str) -> dict[str, Any]:
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is not a whole safetensors file ({error}); copy or train it again.") from None
     metadata: dict[str, Any] = json.loads(text)
-    if metadata.get("format") != kind:
-        raise InputError(
-            f"{path} is of format '{metadata.get('format', 'unknown')}', not '{kind}'; "
-            "give a checkpoint that `vidbench train --model dvdgan` wrote."
-        )
     return metadata
 
 
@@ -200,7 +214,7 @@ def write_state(
 
 @dataclasses.dataclass(frozen=True)
 class StoredTraining:
-    """What the newest training state of a folder says, without its tensors."""
+    """What a training state says, without its tensors."""
 
     path: Path
     step: int
@@ -219,9 +233,17 @@ def find_training(output: Path, task: ModelTask) -> StoredTraining | None:
         InputError: the state is damaged, of another model, or of another task.
     """
     states = list_states(output)
-    if not states:
-        return None
-    step, path = states[-1]
+    return read_state(states[-1][1], task) if states else None
+
+
+def read_state(path: Path, task: ModelTask) -> StoredTraining:
+    """What a training state says.
+
+    Raises:
+        InputError: there is none, or it is damaged, of another model, or of another task.
+    """
     metadata = read_metadata(path, _STATE)
     check_task(path, metadata, task)
-    return StoredTraining(path, step, metadata["seed"], settings_from_values(metadata["settings"], str(path)))
+    return StoredTraining(
+        path, metadata["step"], metadata["seed"], settings_from_values(metadata["settings"], str(path))
+    )

@@ -121,6 +121,13 @@ class Settings:
     d_steps: int = _setting(2, "Discriminator steps per generator step (paper).", minimum=1)
     g_lr: float = _setting(1e-4, "Adam learning rate of the generator (paper v2).", minimum=0)
     d_lr: float = _setting(5e-4, "Adam learning rate of the discriminators (paper v2).", minimum=0)
+    lr_warmup: int = _setting(
+        0,
+        "Generator steps over which both learning rates rise linearly from 0; none in the paper. For a training that begins "
+        "with a state whose rates had fallen: at full rates its discriminators are thrown far off in the first update.",
+        minimum=0,
+        absent=0,
+    )
     lr_decay_start: int | None = _setting(
         None,
         "Generator step (from 0) after which both learning rates fall linearly to 0; none in the paper; short runs end "
@@ -154,8 +161,8 @@ class Settings:
     )  # fmt: skip
     start: str = _setting(
         "",
-        "Sampling checkpoint, or folder of a finished training, whose generator this one begins with; none by default. The "
-        "discriminators begin anew.",
+        "What this training begins with, none by default: a training state, or a folder with one, whose networks and optimisers "
+        "it takes over; or a sampling checkpoint, whose generator it takes over with discriminators anew.",
         absent="",
     )
     g_start: int = _setting(

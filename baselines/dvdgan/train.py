@@ -18,7 +18,7 @@ from dvdgan.compiling import compute_dtype
 from dvdgan.config import AUTO, DEFAULT_STEPS, Settings, resolve
 from dvdgan.generator import Generator, make_sampler
 from dvdgan.journal import Journal, device_name, versions
-from dvdgan.learning_rate import lr_factor
+from dvdgan.learning_rate import factor_varies, lr_factor
 from dvdgan.parallel import World
 from dvdgan.prefetch import Prefetch
 from dvdgan.settings_text import parse_settings, resume_settings
@@ -78,7 +78,7 @@ def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, 
     if given.batch_size == AUTO:
         request.say(f"batch_size=auto is {settings.batch_size} clips on {device.type}")
     if networks.compiled.mode == "fused":
-        request.say("compile=fused compiles in the first update, for about a minute")
+        request.say("compile=fused compiles in the first update, for one to two minutes")
     deadline = math.inf if settings.max_minutes is None else started + 60 * settings.max_minutes
     previous = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = settings.autotune
@@ -212,7 +212,7 @@ class _Run:
             "steps_per_s": round(per_second, 3),
             "clips_per_s": round(clips, 1),
         }
-        if self._settings.lr_decay_end is not None:
+        if factor_varies(self._settings):
             line["lr_factor"] = round(lr_factor(self._settings, step - 1), 5)
         self._journal.write(line)
         self._watch(start, step, max(abs(v) for name, v in losses.items() if name.startswith("loss_")))

@@ -1,4 +1,4 @@
-"""The decay of the learning rates: how far weights move, also across a stop, and where updates are recorded."""
+"""Warm-up and decay of the learning rates: how far weights move, also across a stop, and where updates are recorded."""
 
 import json
 
@@ -30,22 +30,33 @@ def moved(networks: Networks, name: str, step: int) -> torch.Tensor:
     return weights(getattr(networks, name)) - before
 
 
+DECAY = {"lr_decay_start": "2", "lr_decay_end": "6"}
+WARMUP = {"lr_warmup": "4"}
+
+
 # Adam's first update from fresh moments is proportional to its rate. The other side stands still (rate 0), so that both
 # trainings have the same gradients.
 @pytest.mark.parametrize("name", ["generator", "discriminators"])
 @pytest.mark.parametrize(
-    ("step", "factor"), [(0, 1), (1, 1), (2, 1), (3, 0.75), (4, 0.5), (5, 0.25), (6, 0), (7, 0), (900, 0)]
+    ("change", "step", "factor"),
+    [
+        *(
+            (DECAY, *pair)
+            for pair in ((0, 1), (1, 1), (2, 1), (3, 0.75), (4, 0.5), (5, 0.25), (6, 0), (7, 0), (900, 0))
+        ),
+        *((WARMUP, *pair) for pair in ((0, 0.25), (1, 0.5), (2, 0.75), (3, 1), (4, 1), (900, 1))),
+        *((WARMUP | DECAY, *pair) for pair in ((1, 0.5), (2, 0.75), (3, 0.75), (4, 0.5), (6, 0))),
+    ],
 )
-def test_an_update_is_as_long_as_the_decay_says(task, tiny_settings, name, step, factor):
+def test_an_update_is_as_long_as_warm_up_and_decay_say(task, tiny_settings, name, change, step, factor):
     rates = {"generator": ("0.01", "0"), "discriminators": ("0", "0.01")}[name]
     given = {**tiny_settings, "g_lr": rates[0], "d_lr": rates[1], "d_steps": "1"}
     constant = moved(Networks(task, parse_settings(given), 0, CPU), name, step)
-    decay = {"lr_decay_start": "2", "lr_decay_end": "6"}
-    falling = moved(Networks(task, parse_settings(given | decay), 0, CPU), name, step)
+    changed = moved(Networks(task, parse_settings(given | change), 0, CPU), name, step)
     assert constant.abs().mean() > 0.005
-    torch.testing.assert_close(falling, factor * constant, rtol=0, atol=2e-7)
+    torch.testing.assert_close(changed, factor * constant, rtol=0, atol=2e-7)
     if factor in (0, 1):
-        assert torch.equal(falling, factor * constant)
+        assert torch.equal(changed, factor * constant)
 
 
 def test_a_training_resumed_in_the_decay_equals_an_unbroken_one_and_stands_still_after_it(tmp_path, request_for, task):
@@ -72,6 +83,16 @@ def test_a_training_resumed_in_the_decay_equals_an_unbroken_one_and_stands_still
 def _looks(folder):
     lines = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
     return [line for line in lines if "event" not in line]
+
+
+def test_a_training_resumed_in_the_warm_up_equals_an_unbroken_one(tmp_path, request_for):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    path = DVDGAN.train(request_for(whole, 4, lr_warmup="3", log_every="1"))
+    DVDGAN.train(request_for(parts, 1, lr_warmup="3", log_every="1"))
+    again = DVDGAN.train(request_for(parts, 4, lr_warmup="3", log_every="1"))
+    assert path.read_bytes() == again.read_bytes()
+    for lines in (_looks(whole), _looks(parts)):
+        assert [line["lr_factor"] for line in lines] == [0.33333, 0.66667, 1, 1]
 
 
 def test_without_the_settings_the_log_says_nothing_of_it(tmp_path, request_for):
@@ -143,9 +164,18 @@ def fused_on_cpu(monkeypatch):
 
 # Rates and factors that are powers of two or their small multiples, so that float32 holds them exactly.
 @pytest.mark.parametrize(("stand_in", "mode"), [(Recorded, "graphs"), (Unrecordable, "none")])
-def test_a_recording_reads_the_rates_of_each_update(task, tiny_settings, monkeypatch, fused_on_cpu, stand_in, mode):
-    decay = {"lr_decay_start": "1", "lr_decay_end": "5", "g_lr": str(2**-10), "d_lr": str(2**-9)}
-    settings = parse_settings(tiny_settings | decay)
+@pytest.mark.parametrize(
+    ("change", "factors"),
+    [
+        ({"lr_decay_start": "1", "lr_decay_end": "5"}, [1, 1, 0.75, 0.5, 0.25, 0, 0]),
+        (WARMUP, [0.25, 0.5, 0.75, 1, 1, 1, 1]),
+    ],
+)
+def test_a_recording_reads_the_rates_of_each_update(
+    task, tiny_settings, monkeypatch, fused_on_cpu, stand_in, mode, change, factors
+):
+    rates = {"g_lr": str(2**-10), "d_lr": str(2**-9)}
+    settings = parse_settings(tiny_settings | rates | change)
     plain = Networks(task, settings, 0, CPU)
     monkeypatch.setattr(update, "choose_mode", lambda *args, **more: "graphs")
     monkeypatch.setattr(update, "Replayed", stand_in)
@@ -161,10 +191,9 @@ def test_a_recording_reads_the_rates_of_each_update(task, tiny_settings, monkeyp
         return values
 
     monkeypatch.setattr(recorded, "_compute", computes_without_setting)
-    for step in range(7):
+    for step, factor in enumerate(factors):
         losses = [networks.update(step, lambda draw: BATCH) for networks in (plain, recorded)]
         assert torch.equal(*losses)
-        factor = [1, 1, 0.75, 0.5, 0.25, 0, 0][step]
         assert [float(group["lr"]) for group in groups] == [factor * 2**-10, factor * 2**-9]
     assert [group["lr"].data_ptr() for group in groups] == places
     assert all(group["lr"].shape == () and group["lr"].dtype == torch.float32 for group in groups)

@@ -1,4 +1,4 @@
-"""Trainings that begin with the generator of a finished one."""
+"""Trainings that begin with the generator of a finished one, or with its whole state."""
 
 import json
 
@@ -55,6 +55,33 @@ def test_the_average_begins_there_too_and_the_discriminators_anew(finished, task
         assert torch.equal(mine, theirs)
 
 
+@pytest.mark.parametrize("of", ["file", "folder"])
+def test_a_state_gives_everything_but_the_rates(of, finished, task, tiny_settings):
+    state = checkpoint.state_path(finished.parent, 3)
+    given = state if of == "file" else state.parent
+    networks = networks_from(given, task, tiny_settings, g_lr="3e-5", d_lr="4e-5", spatial_frames="2")
+    stored, mine = load_file(state), networks.tensors()
+    assert set(mine) == set(stored)
+    assert all(torch.equal(mine[name], tensor) for name, tensor in stored.items())
+    assert sum(name.startswith("adam_d/exp_avg_sq/") and bool(t.any()) for name, t in stored.items()) > 3
+    assert [adam.param_groups[0]["lr"] for adam in (networks._adam_g, networks._adam_d)] == [3e-5, 4e-5]
+
+
+def test_the_next_update_from_a_state_is_the_one_of_the_training_that_goes_on(
+    tmp_path, request_for, task, tiny_settings
+):
+    request = request_for(tmp_path / "first", 2)
+    DVDGAN.train(request)
+    settings = parse_settings({**tiny_settings, "start": str(tmp_path / "first")})
+    networks = Networks(task, settings, request.seed, CPU)
+    start_from(networks, settings, task)
+    networks.update(2, lambda draw: tuple(map(torch.from_numpy, request.clips.draw(draw, 3))))
+    DVDGAN.train(request_for(tmp_path / "first", 3))
+    went_on, mine = load_file(checkpoint.state_path(tmp_path / "first", 3)), networks.tensors()
+    assert set(mine) == set(went_on)
+    assert all(torch.equal(mine[name], tensor) for name, tensor in went_on.items())
+
+
 def test_the_discriminators_learn_alone_until_the_generator_starts(
     tmp_path, request_for, finished, task, tiny_settings
 ):
@@ -98,6 +125,22 @@ def test_the_log_names_the_checkpoint_and_a_stopped_training_goes_on_without_it(
 def test_another_generator_is_refused_before_anything_is_written(tmp_path, request_for, finished, changes, message):
     with pytest.raises(InputError, match=message):
         DVDGAN.train(request_for(tmp_path / "second", 1, start=str(finished), **changes))
+    assert not list((tmp_path / "second").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"d_ch": "6"}, "d_ch=4 and this training has d_ch=6"),
+        ({"embedding_scale": "3"}, "embedding_scale=None and this training has embedding_scale=3"),
+        ({"time_pooling": "false"}, "time_pooling=True and this training has time_pooling=False"),
+    ],
+)
+def test_a_state_of_other_networks_is_refused_before_anything_is_written(
+    tmp_path, request_for, finished, changes, message
+):
+    with pytest.raises(InputError, match=message):
+        DVDGAN.train(request_for(tmp_path / "second", 1, start=str(finished.parent), **changes))
     assert not list((tmp_path / "second").glob("*"))
 
 
