@@ -1,7 +1,7 @@
 """The class-conditional BatchNorm and its ReLU, fused: 3 passes over the maps forward and 5 backward.
 
-What `dvdgan.batch_norm.norm_relu` computes in one process where layers are fused. Axes: N clips, T frames, L pixels, C channels; in memory
-in this order.
+What `dvdgan.batch_norm.norm_relu` computes in one process where layers are fused. Axes: N clips, T frames, L pixels,
+C channels; in memory in this order.
 """
 
 from __future__ import annotations

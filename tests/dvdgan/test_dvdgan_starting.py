@@ -116,31 +116,19 @@ def test_the_log_names_the_checkpoint_and_a_stopped_training_goes_on_without_it(
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("kind", "changes", "message"),
     [
-        ({"g_multipliers": "1,3"}, "g_multipliers=1,2 and this training has g_multipliers=1,3"),
-        ({"upsampling": "nearest"}, "upsampling=bilinear and this training has upsampling=nearest"),
+        ("sampler", {"g_multipliers": "1,3"}, "g_multipliers=1,2 and this training has g_multipliers=1,3"),
+        ("sampler", {"upsampling": "nearest"}, "upsampling=bilinear and this training has upsampling=nearest"),
+        ("state", {"d_ch": "6"}, "d_ch=4 and this training has d_ch=6"),
+        ("state", {"embedding_scale": "3"}, "embedding_scale=None and this training has embedding_scale=3"),
+        ("state", {"time_pooling": "false"}, "time_pooling=True and this training has time_pooling=False"),
     ],
 )
-def test_another_generator_is_refused_before_anything_is_written(tmp_path, request_for, finished, changes, message):
+def test_other_networks_are_refused_before_anything_is_written(tmp_path, request_for, finished, kind, changes, message):
+    start = finished if kind == "sampler" else finished.parent
     with pytest.raises(InputError, match=message):
-        DVDGAN.train(request_for(tmp_path / "second", 1, start=str(finished), **changes))
-    assert not list((tmp_path / "second").glob("*"))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"d_ch": "6"}, "d_ch=4 and this training has d_ch=6"),
-        ({"embedding_scale": "3"}, "embedding_scale=None and this training has embedding_scale=3"),
-        ({"time_pooling": "false"}, "time_pooling=True and this training has time_pooling=False"),
-    ],
-)
-def test_a_state_of_other_networks_is_refused_before_anything_is_written(
-    tmp_path, request_for, finished, changes, message
-):
-    with pytest.raises(InputError, match=message):
-        DVDGAN.train(request_for(tmp_path / "second", 1, start=str(finished.parent), **changes))
+        DVDGAN.train(request_for(tmp_path / "second", 1, start=str(start), **changes))
     assert not list((tmp_path / "second").glob("*"))
 
 
