@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 from dvdgan.journal import LOG_FILE
@@ -49,6 +50,18 @@ def read_log(path: Path) -> tuple[Series, Series]:
     return losses, metrics
 
 
+def end_to_end(logs: Iterable[tuple[Series, Series]]) -> tuple[Series, Series]:
+    """Logs of trainings that began with what the one before left, as one: steps count on from its last look."""
+    joined: tuple[Series, Series] = (defaultdict(list), defaultdict(list))
+    before = 0
+    for log in logs:
+        for kept, series in zip(joined, log, strict=True):
+            for name, points in series.items():
+                kept[name] += [(before + step, value) for step, value in points]
+        before += max(points[-1][0] for points in log[0].values())
+    return joined
+
+
 def smooth(points: list[tuple[int, float]], width: int) -> list[tuple[int, float]]:
     """Means over runs of `width` points, at the last step of each; the last run may be shorter."""
     runs = [points[i : i + width] for i in range(0, len(points), width)]
@@ -87,13 +100,16 @@ def draw(losses: Series, metrics: Series, title: str) -> bytes:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m dvdgan.curve", description="Draw the curves of a training.")
-    parser.add_argument("log", type=Path, help="train.jsonl, or the output folder of the training")
+    parser.add_argument(
+        "logs", type=Path, nargs="+", metavar="LOG",
+        help="train.jsonl, or the output folder of a training; several for one that began with what another left",
+    )  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, required=True, help="PNG to write")
-    parser.add_argument("--title", help="the log's folder by default")
+    parser.add_argument("--title", help="the folder of the last log by default")
     given = parser.parse_args(arguments)
     try:
-        log = given.log / LOG_FILE if given.log.is_dir() else given.log
-        losses, metrics = read_log(log)
+        logs = [log / LOG_FILE if log.is_dir() else log for log in given.logs]
+        losses, metrics = end_to_end(map(read_log, logs))
         try:
             import matplotlib  # noqa: F401
         except ImportError:
@@ -102,7 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
             ) from None
         from dvdgan.checkpoint import write_atomically
 
-        write_atomically(given.output, draw(losses, metrics, given.title or log.resolve().parent.name))
+        write_atomically(given.output, draw(losses, metrics, given.title or logs[-1].resolve().parent.name))
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201
         return 2

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from dvdgan.curve import draw, main, read_log, smooth
+from dvdgan.curve import draw, end_to_end, main, read_log, smooth
 
 LOG = """{"event": "start", "step": 0, "settings": {"d_lr": 1}}
 {"step": 2, "loss_spatial": 2.0, "loss_generator": -1.0, "clips_per_s": 9.0}
@@ -34,6 +34,17 @@ def test_the_command_draws_a_panel_for_each_metric(tmp_path, capsys):
     losses, metrics = read_log(tmp_path / "train.jsonl")
     sizes = [Image.open(io.BytesIO(draw(losses, shown, "t"))).size for shown in ({}, metrics)]
     assert sizes[1][0] > sizes[0][0]
+
+
+def test_logs_of_trainings_that_followed_each_other_count_on(tmp_path):
+    paths = [tmp_path / name for name in ("one.jsonl", "two.jsonl", "three.jsonl")]
+    for path, scale in zip(paths, (1, 10, 100), strict=True):
+        path.write_text(f'{{"step": 2, "loss_spatial": {scale}}}\n{{"step": 5, "loss_spatial": {2 * scale}}}\n')
+    with paths[1].open("a") as file:  # the first log measured nothing
+        file.write('{"event": "metrics", "step": 4, "metrics": {"fvd-shapes": 8.0}}\n')
+    losses, metrics = end_to_end(map(read_log, paths))
+    assert losses["loss_spatial"] == [(2, 1), (5, 2), (7, 10), (10, 20), (12, 100), (15, 200)]
+    assert metrics == {"fvd-shapes": [(9, 8.0)]}
 
 
 @pytest.mark.parametrize(
