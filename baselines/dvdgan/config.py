@@ -190,7 +190,11 @@ class Settings:
         choices=("auto", "float32", "bfloat16"),
     )
     standing_batches: int = _setting(
-        32, "Batches averaged into the standing BatchNorm statistics (BigGAN's remedy).", minimum=1, free=True
+        32,
+        "Batches averaged into the standing BatchNorm statistics (BigGAN's remedy); more leave less to chance: shapes-gen "
+        "is shipped with 256.",
+        minimum=1,
+        free=True,
     )
     log_every: int = _setting(
         20, "Steps between lines of train.jsonl and looks for non-finite losses.", minimum=1, free=True

@@ -21,7 +21,10 @@ from vidbench.cli import cli
 
 ROOT = Path(__file__).resolve().parents[3]
 # What a clone has and a command reads. What a command may write to is copied.
-_READ = ("docs", "examples", "tools", "benchmarks", "metrics", "Makefile", "constraints.txt", "pyproject.toml")
+_READ = (
+    "docs", "examples", "tools", "benchmarks", "metrics", "baselines/dvdgan/checkpoints",
+    "Makefile", "constraints.txt", "pyproject.toml",
+)  # fmt: skip
 _WRITTEN = ("leaderboards", "baselines/dvdgan/README.md", "baselines/dvdgan/results")
 
 Entry = dict[str, Any]
@@ -50,6 +53,7 @@ class Sandbox:
         self.folder, self.table = folder, table
         self.done: dict[str, Outcome] = {}
         for name in _READ:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).symlink_to(ROOT / name)
         for name in _WRITTEN:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
