@@ -36,7 +36,7 @@ def train_model(
     model: str,
     task_name: str,
     data: Path | None,
-    output: Path,
+    output: Path | None,
     steps: int | None,
     settings: dict[str, str],
     device: str | None,
@@ -52,7 +52,7 @@ def train_model(
         model: registered name or ``package.module:callable`` of a `VideoModel` subclass.
         task_name: task name or path of a task file.
         data: data folder, for tasks that read one.
-        output: folder of the training.
+        output: folder of the training; None for ``runs/TASK/MODEL-training``.
         steps: train until this many steps in all; None for the model's default.
         settings: the model's own settings, as text.
         device: torch device, or None for a GPU where there is one.
@@ -82,7 +82,7 @@ def train_model(
         request = TrainRequest(
             task=model_task(task, names),
             clips=clips,
-            output=output,
+            output=output or Path("runs") / task.name / f"{choice.name.replace(':', '-')}-training",
             steps=steps,
             seed=seed,
             device=chosen_device,

@@ -16,7 +16,9 @@ from vidbench.progress import Progress
 @options.model
 @options.task
 @options.data
-@options.output("Folder for checkpoints, log and sample sheets; a training found there goes on.", required=True)
+@options.output(
+    "Folder for checkpoints, log and sample sheets; runs/TASK/MODEL-training by default. A training found there goes on."
+)
 @click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Train up to step N in all.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the model; may be repeated.")
 @click.option(
@@ -41,7 +43,7 @@ def command(
     model: str,
     task: str,
     data: Path | None,
-    output: Path,
+    output: Path | None,
     steps: int | None,
     settings: tuple[str, ...],
     metrics_every: int | None,
