@@ -18,7 +18,7 @@ from vidbench.features import FeatureStore, extract, feature_store, missing_shar
 from vidbench.files import write_text
 from vidbench.frame_comparison import FrameComparison
 from vidbench.models.bounds import RealModel
-from vidbench.models.registry import ModelChoice, choose_model
+from vidbench.models.registry import choose_model
 from vidbench.progress import Progress
 from vidbench.record import Stores, assemble
 from vidbench.results import ModelRecord, Result
@@ -39,7 +39,7 @@ def evaluate_model(model: str, task: str, options: Options, progress: Progress) 
     choice = choose_model(model)
     loaded = load_task(task)
     with process_group() as ranks:
-        run = open_run(loaded, options, ranks, progress, default_name=_folder_name(choice))
+        run = open_run(loaded, options, ranks, progress, default_name=choice.folder_name)
         source: ClipSource
         source, record = open_model(choice, run.task, run.evaluation, run.seed, run.total_samples, run.device)
         if isinstance(source.model, RealModel):
@@ -55,11 +55,6 @@ def score_samples(samples: Path, task: str, options: Options, progress: Progress
         run = open_run(loaded, options, ranks, progress, default_name=f"samples-{samples.stem}")
         source, record, reasons = _files_source(run, samples)
         return _measure(run, source, record, reasons, started), run.output
-
-
-def _folder_name(choice: ModelChoice) -> str:
-    name = choice.name.replace(":", "-")
-    return f"{name}-{choice.checkpoint.stem}" if choice.checkpoint else name
 
 
 def _apart(run: Run) -> tuple[Run, ClipSource]:

@@ -82,7 +82,7 @@ def train_model(
         request = TrainRequest(
             task=model_task(task, names),
             clips=clips,
-            output=output or Path("runs") / task.name / f"{choice.name.replace(':', '-')}-training",
+            output=output or Path("runs") / task.name / f"{choice.folder_name}-training",
             steps=steps,
             seed=seed,
             device=chosen_device,

@@ -33,6 +33,12 @@ class ModelChoice:
     factory: Any
     checkpoint: Path | None
 
+    @property
+    def folder_name(self) -> str:
+        """What its results and its training are filed under, where the user names no folder."""
+        name = self.name.replace(":", "-")
+        return f"{name}-{self.checkpoint.stem}" if self.checkpoint else name
+
     def load(self, task: ModelTask, device: str) -> Any:
         """Load the model; the answer has at least ``sample(request)``."""
         load: Callable[..., Any] = self.factory.load if _is_model_class(self.factory) else self.factory
