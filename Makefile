@@ -58,10 +58,10 @@ test-tensorflow: setup $(VENV_TF)/.installed
 	@echo "== the published I3D graph, run by TensorFlow"
 	@mkdir -p build
 	@$(VENV_TF)/bin/python tests/oracles/i3d_tensorflow.py --shared $(SHARED) --output build/i3d_oracle.npz
-	@VIDBENCH_TF_ORACLE=$(abspath build/i3d_oracle.npz) $(VENV)/bin/python -m pytest tests/vidmetrics/test_i3d_tensorflow.py
+	@VIDBENCH_TF_ORACLE=$(abspath build/i3d_oracle.npz) $(VENV)/bin/python -m pytest tests/vidmetrics/networks/test_i3d_tensorflow.py
 	@echo "== a TF-Hub module written by TensorFlow, read without it"
 	@$(VENV_TF)/bin/python $(SHARED)/tools/seeded_i3d_module.py build/seeded_module
-	@VIDBENCH_TF_MODULE=$(abspath build/seeded_module) $(VENV)/bin/python -m pytest tests/vidmetrics/test_weights_tensorflow.py
+	@VIDBENCH_TF_MODULE=$(abspath build/seeded_module) $(VENV)/bin/python -m pytest tests/vidmetrics/weights/test_importing_tensorflow.py
 
 schema: setup
 	@$(VENV)/bin/python tools/write_schemas.py

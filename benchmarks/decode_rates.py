@@ -20,9 +20,9 @@ from typing import Any
 import av
 import numpy as np
 
-from vidbench.data.examination import examine
 from vidbench.data.layouts import find_listing
-from vidbench.data.scan import subjects_of
+from vidbench.data.scan.examination import examine
+from vidbench.data.scan.scan import subjects_of
 from vidbench.data.videos import VideoDataset
 from vidbench.tasks import load_task
 from vidbench.tasks.schema import ClipSpec

@@ -21,13 +21,13 @@ from typing import Any
 
 import torch
 
-from dvdgan import graphs
-from dvdgan.compiling import compute_dtype
 from dvdgan.config import AUTO, MODELS, Settings, resolve
-from dvdgan.journal import device_name, versions
+from dvdgan.fast import graphs
+from dvdgan.fast.compiling import compute_dtype
 from dvdgan.presets import PRESETS
 from dvdgan.settings_text import parse_settings
-from dvdgan.update import Networks
+from dvdgan.training.training_log import device_name, versions
+from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask
 
 SMALLEST, FEWEST, MOST = 2, 3, 50

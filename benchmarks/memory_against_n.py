@@ -68,7 +68,7 @@ def measure(n: int, metrics: list[str], features: int) -> dict[str, Any]:
     import torch
 
     import vidbench
-    import vidbench.run
+    import vidbench.scoring.run
     from vidmetrics.networks.base import Network
 
     torch.set_num_threads(1)
@@ -78,7 +78,7 @@ def measure(n: int, metrics: list[str], features: int) -> dict[str, Any]:
             name, Projection(features), device=device, precision=precision, weights_sha256="0" * 64, proven=False
         )  # type: ignore[arg-type]
 
-    vidbench.run.load_network = projection  # type: ignore[assignment]
+    vidbench.scoring.run.load_network = projection  # type: ignore[assignment]
     with tempfile.TemporaryDirectory() as folder:
         os.environ["VIDBENCH_HOME"] = f"{folder}/home"
         task = Path(folder) / "memory.toml"

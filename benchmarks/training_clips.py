@@ -14,7 +14,7 @@ import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from vidbench.data.shapes import ShapesTrainingClips
+from vidbench.data.shapes.dataset import ShapesTrainingClips
 
 NUM_FRAMES, SIDE = 12, 32
 

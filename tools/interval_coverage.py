@@ -20,11 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vidmetrics.estimation import Estimate
-from vidmetrics.estimators import FrechetEstimator, InceptionScoreEstimator
-from vidmetrics.frechet import frechet_distance
-from vidmetrics.intervals import mean_interval, share_interval
-from vidmetrics.kept_features import (
+from vidmetrics.estimators.base import Estimate
+from vidmetrics.estimators.kept_features import (
     CoverageEstimator,
     DensityEstimator,
     FrechetInfinityEstimator,
@@ -33,8 +30,11 @@ from vidmetrics.kept_features import (
     PrecisionEstimator,
     RecallEstimator,
 )
-from vidmetrics.kernel import grouped_kid
-from vidmetrics.moments import Moments
+from vidmetrics.estimators.streaming import FrechetEstimator, InceptionScoreEstimator
+from vidmetrics.statistics.frechet import frechet_distance
+from vidmetrics.statistics.intervals import mean_interval, share_interval
+from vidmetrics.statistics.kernel import grouped_kid
+from vidmetrics.statistics.moments import Moments
 
 DIM = 6
 NUM_REAL = 1000

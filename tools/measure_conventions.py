@@ -20,11 +20,11 @@ from types import ModuleType
 import numpy as np
 import torch
 
-from vidbench.clip_files import ClipShape, open_clips
+from vidbench.samples.clip_folder import ClipShape, open_clips
 from vidmetrics import CONVENTIONS, frechet_distance
-from vidmetrics.frechet_float32 import distance_float32_svd
 from vidmetrics.networks.i3d import I3D
 from vidmetrics.networks.preprocessing import Preprocessing
+from vidmetrics.statistics.frechet_float32 import distance_float32_svd
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 TF1, HALF_PIXEL = (("tf1-bilinear", 224),), (("bilinear", 224),)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vidbench.data.shapes import ShapesDataset
+from vidbench.data.shapes.dataset import ShapesDataset
 from vidmetrics import Moments, frechet_distance, inception_score, load_network
 from vidmetrics.conformance.mistakes.distances import one_pass_float32
 from vidmetrics.conformance.ours import implementation

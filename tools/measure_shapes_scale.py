@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from vidbench.data.shapes import ShapesDataset
+from vidbench.data.shapes.dataset import ShapesDataset
 from vidmetrics import load_network, measure
 
 FRAMES, SIDE, SCORED, REFERENCE, SETS = 12, 32, 1024, 4096, 16

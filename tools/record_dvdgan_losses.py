@@ -1,4 +1,4 @@
-"""Record the losses of a tiny DVD-GAN training, for tests/dvdgan/test_dvdgan_golden.py.
+"""Record the losses of a tiny DVD-GAN training, for tests/dvdgan/training/test_golden.py.
 
     python tools/record_dvdgan_losses.py tests/golden/dvdgan_losses.json
 
@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from dvdgan.journal import versions
 from dvdgan.model import DVDGAN
+from dvdgan.training.training_log import versions
 from vidbench.models import ModelTask, TrainRequest
 
 NAMES = ("loss_spatial", "loss_temporal", "loss_generator", "real_spatial", "fake_temporal")

@@ -30,7 +30,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from vidbench.data.shapes import GENERATOR_VERSION, MOTIONS, render
+from vidbench.data.shapes.dataset import GENERATOR_VERSION, MOTIONS, render
 from vidmetrics.networks.shapes import NUM_CLASSES, ShapesNetwork, preprocess
 
 BATCH_SIZE = 128

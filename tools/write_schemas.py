@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from vidbench.exports import ExportManifest
-from vidbench.results import json_schema
-from vidbench.sample_manifest import SamplesManifest
+from vidbench.results.schema import json_schema
+from vidbench.samples.export import ExportManifest
+from vidbench.samples.manifest import SamplesManifest
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SCHEMAS = {

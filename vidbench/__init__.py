@@ -16,10 +16,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-if TYPE_CHECKING:
-    from vidbench.results import Result
+from vidbench.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from vidbench.results.schema import Result
+
 __all__ = ["__version__", "evaluate", "score"]
 
 
@@ -56,9 +57,9 @@ def evaluate(
     Raises:
         InputError: bad input, in one sentence; nothing is half-written.
     """
-    from vidbench.evaluation import evaluate_model
+    from vidbench.jobs.evaluate import evaluate_model
     from vidbench.progress import Progress
-    from vidbench.run import Options
+    from vidbench.scoring.run import Options
 
     options = Options(
         _path(data), _path(output), num_samples, batch_size, device, precision, seed, reference=_path(reference)
@@ -91,9 +92,9 @@ def score(
         precision: ``"exact"`` or ``"fast"``.
         reference: file of reference statistics.
     """
-    from vidbench.evaluation import score_samples
+    from vidbench.jobs.evaluate import score_samples
     from vidbench.progress import Progress
-    from vidbench.run import Options
+    from vidbench.scoring.run import Options
 
     options = Options(
         _path(data), _path(output), num_samples, batch_size, device, precision, reference=_path(reference)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dvdgan import fused
-from dvdgan.fused_maps import biased_relu, residual_sum
+from dvdgan.fast import fused
+from dvdgan.fast.fused_maps import biased_relu, residual_sum
 from dvdgan.layers import Conv, bare, sum_of_biases
 
 

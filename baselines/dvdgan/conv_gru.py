@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dvdgan import fused
-from dvdgan.fused_maps import biased, gru_gates, gru_next_state
+from dvdgan.fast import fused
+from dvdgan.fast.fused_maps import biased, gru_gates, gru_next_state
 from dvdgan.layers import Conv
 
 

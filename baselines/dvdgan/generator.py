@@ -16,6 +16,7 @@ from dvdgan.attention import SelfAttention, SeparableAttention
 from dvdgan.conditioning import ContextTower
 from dvdgan.config import Settings
 from dvdgan.conv_gru import ConvGRU
+from dvdgan.fast.process_state import PROCESS_STATE
 from dvdgan.layers import (
     ConditionalBatchNorm,
     Conv,
@@ -26,7 +27,6 @@ from dvdgan.layers import (
     batch_norms,
     use_plain_weights,
 )
-from dvdgan.process_state import PROCESS_STATE
 from vidbench.models import InputError, ModelTask
 
 _STANDING_STREAM = 4

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dvdgan import fused
-from dvdgan.batch_norm import norm_relu
-from dvdgan.fused_maps import doubled, residual_sum
+from dvdgan.fast import fused
+from dvdgan.fast.batch_norm import norm_relu
+from dvdgan.fast.fused_maps import doubled, residual_sum
 from dvdgan.parallel import World
 from dvdgan.spectral_norm import normalised
 

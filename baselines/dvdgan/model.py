@@ -155,11 +155,11 @@ class DVDGAN(VideoModel):
 
     @classmethod
     def train(cls, request: TrainRequest) -> Path:
-        """Train (or go on training); see `dvdgan.train.train`."""
+        """Train (or go on training); see `dvdgan.training.train.train`."""
         import torch
 
         from dvdgan.config import MODELS
-        from dvdgan.train import train
+        from dvdgan.training.train import train
 
         def as_model(generator: Generator, settings: Settings) -> VideoModel:
             return cls(generator, settings, request.task, torch.device(request.device), "")

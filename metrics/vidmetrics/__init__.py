@@ -10,24 +10,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from vidmetrics.errors import InputError
+from vidmetrics.one_call import measure
 
 # These two functions bear the names of their files. Importing the files first makes the functions, not the files, the
 # attributes of this package; both files import only numpy.
-from vidmetrics.inception_score import inception_score
-from vidmetrics.measure import measure
+from vidmetrics.statistics.inception_score import inception_score
 
 if TYPE_CHECKING:
-    from vidmetrics.conventions import CONVENTIONS, Convention
-    from vidmetrics.definitions import METRICS, MetricDefinition, get_metric
-    from vidmetrics.estimation import Estimate
-    from vidmetrics.estimators import make_estimator
-    from vidmetrics.extrapolation import at_infinity
-    from vidmetrics.frames import best_of_k, mean_of_k, psnr_frames, ssim_frames
-    from vidmetrics.frechet import frechet_distance
-    from vidmetrics.intervals import jackknife_interval
-    from vidmetrics.kernel import kid_subsets, polynomial_mmd
-    from vidmetrics.manifold import density_coverage, precision_recall
-    from vidmetrics.measure import (
+    from vidmetrics.catalog.conventions import CONVENTIONS, Convention
+    from vidmetrics.catalog.definitions import METRICS, MetricDefinition, get_metric
+    from vidmetrics.estimators.base import Estimate
+    from vidmetrics.estimators.streaming import make_estimator
+    from vidmetrics.networks import load_network
+    from vidmetrics.one_call import (
         coverage,
         coverage_shapes,
         density,
@@ -59,60 +54,65 @@ if TYPE_CHECKING:
         recall_shapes,
         ssim,
     )
-    from vidmetrics.moments import Moments
-    from vidmetrics.networks import load_network
+    from vidmetrics.statistics.extrapolation import at_infinity
+    from vidmetrics.statistics.frames import best_of_k, mean_of_k, psnr_frames, ssim_frames
+    from vidmetrics.statistics.frechet import frechet_distance
+    from vidmetrics.statistics.intervals import jackknife_interval
+    from vidmetrics.statistics.kernel import kid_subsets, polynomial_mmd
+    from vidmetrics.statistics.manifold import density_coverage, precision_recall
+    from vidmetrics.statistics.moments import Moments
 
 _HOMES = {
-    "CONVENTIONS": "conventions",
-    "Convention": "conventions",
-    "Estimate": "estimation",
-    "METRICS": "definitions",
-    "MetricDefinition": "definitions",
-    "Moments": "moments",
-    "at_infinity": "extrapolation",
-    "best_of_k": "frames",
-    "coverage": "measure",
-    "coverage_shapes": "measure",
-    "density": "measure",
-    "density_coverage": "manifold",
-    "density_shapes": "measure",
-    "fid": "measure",
-    "fid_c3d_ucf101": "measure",
-    "fid_i3d_k600": "measure",
-    "fid_inf": "measure",
-    "fid_shapes": "measure",
-    "frechet_distance": "frechet",
-    "fvd": "measure",
-    "fvd_cdfvd": "measure",
-    "fvd_inf": "measure",
-    "fvd_inf_shapes": "measure",
-    "fvd_magvit": "measure",
-    "fvd_shapes": "measure",
-    "fvd_styleganv": "measure",
-    "fvd_videogpt": "measure",
-    "get_metric": "definitions",
-    "is_": "measure",
-    "is_c3d_ucf101": "measure",
-    "is_i3d_k600": "measure",
-    "is_shapes": "measure",
-    "jackknife_interval": "intervals",
-    "kid": "measure",
-    "kid_subsets": "kernel",
-    "kvd": "measure",
-    "kvd_shapes": "measure",
+    "CONVENTIONS": "catalog.conventions",
+    "Convention": "catalog.conventions",
+    "Estimate": "estimators.base",
+    "METRICS": "catalog.definitions",
+    "MetricDefinition": "catalog.definitions",
+    "Moments": "statistics.moments",
+    "at_infinity": "statistics.extrapolation",
+    "best_of_k": "statistics.frames",
+    "coverage": "one_call",
+    "coverage_shapes": "one_call",
+    "density": "one_call",
+    "density_coverage": "statistics.manifold",
+    "density_shapes": "one_call",
+    "fid": "one_call",
+    "fid_c3d_ucf101": "one_call",
+    "fid_i3d_k600": "one_call",
+    "fid_inf": "one_call",
+    "fid_shapes": "one_call",
+    "frechet_distance": "statistics.frechet",
+    "fvd": "one_call",
+    "fvd_cdfvd": "one_call",
+    "fvd_inf": "one_call",
+    "fvd_inf_shapes": "one_call",
+    "fvd_magvit": "one_call",
+    "fvd_shapes": "one_call",
+    "fvd_styleganv": "one_call",
+    "fvd_videogpt": "one_call",
+    "get_metric": "catalog.definitions",
+    "is_": "one_call",
+    "is_c3d_ucf101": "one_call",
+    "is_i3d_k600": "one_call",
+    "is_shapes": "one_call",
+    "jackknife_interval": "statistics.intervals",
+    "kid": "one_call",
+    "kid_subsets": "statistics.kernel",
+    "kvd": "one_call",
+    "kvd_shapes": "one_call",
     "load_network": "networks",
-    "make_estimator": "estimators",
-    "mean_of_k": "frames",
-    "polynomial_mmd": "kernel",
-    "precision": "measure",
-    "precision_recall": "manifold",
-    "precision_shapes": "measure",
-    "psnr": "measure",
-    "psnr_frames": "frames",
-    "recall": "measure",
-    "recall_shapes": "measure",
-    "ssim": "measure",
-    "ssim_frames": "frames",
+    "make_estimator": "estimators.streaming",
+    "mean_of_k": "statistics.frames",
+    "polynomial_mmd": "statistics.kernel",
+    "precision": "one_call",
+    "precision_recall": "statistics.manifold",
+    "precision_shapes": "one_call",
+    "psnr": "one_call",
+    "psnr_frames": "statistics.frames",
+    "recall": "one_call",
+    "recall_shapes": "one_call",
+    "ssim": "one_call",
+    "ssim_frames": "statistics.frames",
 }
 
 __all__ = [

@@ -11,7 +11,7 @@ import sys
 
 import click
 
-import vidbench
+from vidbench.version import __version__
 from vidmetrics.errors import unknown_name
 
 # Command name -> (module, one line for --help). The modules are imported only when their command runs, so that
@@ -53,7 +53,7 @@ class _LazyGroup(click.Group):
 
 
 @click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(vidbench.__version__, prog_name="vidbench")
+@click.version_option(__version__, prog_name="vidbench")
 def cli() -> None:
     """Video generation benchmarks with a protocol behind every number.
 

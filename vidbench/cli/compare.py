@@ -12,7 +12,7 @@ import click
 from vidbench.cli import options
 
 if TYPE_CHECKING:
-    from vidbench.compare import Difference
+    from vidbench.results.compare import Difference
 
 
 @click.command("compare")
@@ -26,7 +26,7 @@ def command(a: Path, b: Path, as_json: bool) -> None:
     comparable. The intervals are over the generated clips, the real clips being the same; two runs count as independent.
     """
     from vidbench.cli.table import number
-    from vidbench.compare import compare_results, load
+    from vidbench.results.compare import compare_results, load
 
     first, second = load(a), load(b)
     found = compare_results(first, second)

@@ -12,7 +12,7 @@ from vidbench.cli import options
 from vidbench.cli.statistics import command as statistics
 
 if TYPE_CHECKING:
-    from vidbench.data.scan import Scan
+    from vidbench.data.scan.scan import Scan
 
 # Longer lists are for the CSV files.
 _ROWS_SHOWN = 50
@@ -55,8 +55,8 @@ def scan(
     says that something unusable was found, or with --full that a file changed in silence. Runs under torchrun as it is:
     the ranks divide the videos.
     """
-    from vidbench.data.scan import scan_folder
-    from vidbench.distributed import process_group
+    from vidbench.data.scan.scan import scan_folder
+    from vidbench.distributed.ranks import process_group
     from vidbench.progress import Progress
     from vidbench.tasks import load_task
 
@@ -100,7 +100,7 @@ def export(
 
     Stopped at any moment, the same command goes on where it stopped.
     """
-    from vidbench.exporting import export_task
+    from vidbench.jobs.export import export_task
     from vidbench.progress import Progress
 
     export_task(task, data, output, num_samples, targets, kind, Progress())
@@ -120,7 +120,7 @@ def _document(outcome: Scan) -> dict[str, object]:
 
 
 def _print(outcome: Scan, with_videos: bool) -> None:
-    from vidbench.data.scan import count_problems
+    from vidbench.data.scan.scan import count_problems
 
     if with_videos:
         _print_videos(outcome)

@@ -13,7 +13,7 @@ from vidbench.cli import options
 @options.as_json
 def command(as_json: bool) -> None:
     """Say what is installed, which network weights are here, and which tasks would run."""
-    from vidbench.doctor import examine
+    from vidbench.jobs.doctor import examine
 
     report = examine()
     if as_json:

@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from vidbench.cli import options
-from vidbench.distributed import ranks_from_environment
+from vidbench.distributed.ranks import ranks_from_environment
 from vidbench.progress import Progress
 
 
@@ -34,8 +34,8 @@ def command(
     Killed at any moment, the same command goes on where it stopped. Runs under torchrun as it is.
     """
     from vidbench.cli.table import print_result
-    from vidbench.evaluation import evaluate_model
-    from vidbench.run import Options
+    from vidbench.jobs.evaluate import evaluate_model
+    from vidbench.scoring.run import Options
 
     chosen = Options(data, output, num_samples, batch_size, device, precision, seed, reference=reference)
     result, folder = evaluate_model(model, task, chosen, Progress())

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from vidbench.cli import options
-from vidbench.distributed import ranks_from_environment
+from vidbench.distributed.ranks import ranks_from_environment
 from vidbench.errors import InputError
 from vidbench.progress import Progress
 
 if TYPE_CHECKING:
-    from vidbench.measurement import Measurement
+    from vidbench.results.measurement import Measurement
 
 
 @click.command("measure")
@@ -61,8 +61,8 @@ def command(
     folders; videos may lie in sub-folders, such as classes. A video gives one clip, its first frames; a video that is too
     short is refused. A metric that a pattern names and that cannot run is reported; one named outright is an error.
     """
-    from vidbench.clip_files import ClipShape
-    from vidbench.measuring import MeasureOptions, measure_clips
+    from vidbench.jobs.measure import MeasureOptions, measure_clips
+    from vidbench.samples.clip_folder import ClipShape
 
     chosen = MeasureOptions(
         metrics, ClipShape(num_frames, stride, resolution), _by_network(weights), device, precision, batch_size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vidbench.results import MetricRecord, Result
+from vidbench.results.schema import MetricRecord, Result
 
 Number = Callable[[float], str]
 

@@ -39,7 +39,7 @@ def command(
     seed: int | None,
 ) -> None:
     """Write a model's clips for a task, without scoring them: the very clips that `evaluate` would score."""
-    from vidbench.sampling import sample_model
+    from vidbench.jobs.sample import sample_model
 
     sample_model(model, task, data, num_samples, output, kind, batch_size, device, seed, Progress())
     click.echo(output)

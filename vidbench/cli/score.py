@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from vidbench.cli import options
-from vidbench.distributed import ranks_from_environment
+from vidbench.distributed.ranks import ranks_from_environment
 from vidbench.progress import Progress
 
 
@@ -39,8 +39,8 @@ def command(
     they answer (`vidbench data export` gives it) are refused where that is not what the task asks.
     """
     from vidbench.cli.table import print_result
-    from vidbench.evaluation import score_samples
-    from vidbench.run import Options
+    from vidbench.jobs.evaluate import score_samples
+    from vidbench.scoring.run import Options
 
     chosen = Options(data, output, num_samples, batch_size, device, precision, reference=reference)
     result, folder = score_samples(samples, task, chosen, Progress())

@@ -40,9 +40,9 @@ def command(
 
     `vidbench evaluate` and `vidbench score` take it with --reference FILE. Runs under torchrun as it is.
     """
+    from vidbench.jobs.statistics import export_statistics
     from vidbench.progress import Progress
-    from vidbench.reference_export import export_statistics
-    from vidbench.run import Options
+    from vidbench.scoring.run import Options
 
     chosen = Options(data=data, batch_size=batch_size, device=device, precision=precision)
     written = export_statistics(task, output, chosen, bounds, Progress())

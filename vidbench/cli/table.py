@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from vidbench.cli.result_lines import result_lines
-from vidbench.results import MetricRecord, Result
+from vidbench.results.schema import MetricRecord, Result
 from vidbench.tasks import Task, load_task
 
 
 def print_result(result: Result, task_name: str, output: Path, as_json: bool) -> None:
     """Print a result for people, with its neighbours in the leaderboard, or exactly one JSON document."""
-    from vidbench.leaderboard.neighbours import neighbour_lines
+    from vidbench.leaderboard.standing import neighbour_lines
 
     if as_json:
         click.echo(result.to_json())

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from vidbench.cli import options
-from vidbench.distributed import ranks_from_environment
+from vidbench.distributed.ranks import ranks_from_environment
 from vidbench.errors import InputError
 from vidbench.progress import Progress
 
@@ -53,8 +53,8 @@ def command(
     seed: int | None,
 ) -> None:
     """Train a model on a task's training clips, or go on with a training; on several devices under torchrun."""
-    from vidbench.training import CurveOptions, train_model
-    from vidbench.training_curve import DEFAULT_SAMPLES
+    from vidbench.jobs.train import CurveOptions, train_model
+    from vidbench.jobs.training_curve import DEFAULT_SAMPLES
 
     if metrics_every is None and (metrics or metric_samples):
         raise InputError(

@@ -20,7 +20,7 @@ def command() -> None:
 @options.as_json
 def list_weights(as_json: bool) -> None:
     """One line for each source of each network: what it is, how large, under which licence."""
-    from vidbench.weights import describe_sources
+    from vidbench.jobs.weights import describe_sources
 
     rows = describe_sources()
     if as_json:
@@ -51,7 +51,7 @@ def fetch_weights(networks: tuple[str, ...], via: str | None, offline: bool) -> 
 
     A broken transfer goes on where it stopped when the command runs again.
     """
-    from vidbench import weights
+    from vidbench.jobs import weights
 
     for network in networks:
         click.echo(weights.fetch_weights(network, via, offline, Progress()))
@@ -82,7 +82,7 @@ def verify(ctx: click.Context, targets: tuple[str, ...], as_json: bool) -> None:
 
     Without arguments every network is looked at, and those without weights are no fault.
     """
-    from vidbench.weights import verify
+    from vidbench.jobs.weights import verify
 
     verdicts = verify(targets)
     if as_json:
@@ -100,7 +100,7 @@ def verify(ctx: click.Context, targets: tuple[str, ...], as_json: bool) -> None:
 @options.as_json
 def where(networks: tuple[str, ...], as_json: bool) -> None:
     """Print where the weights of NETWORK, or of all networks, are looked for."""
-    from vidbench.weights import all_networks, weights_path
+    from vidbench.jobs.weights import all_networks, weights_path
 
     paths = {network: weights_path(network) for network in networks or all_networks()}
     if as_json:

@@ -77,7 +77,7 @@ def open_training(task: Task, data: Path | None, seed: int) -> TrainingClips:
     """Open the training clips of a task; see `open_reference` for errors."""
     clips = task.clips
     if task.data.dataset == "shapes":
-        from vidbench.data.shapes import ShapesTrainingClips
+        from vidbench.data.shapes.dataset import ShapesTrainingClips
 
         _refuse_folder(task, data)
         return ShapesTrainingClips(
@@ -92,7 +92,7 @@ def open_training(task: Task, data: Path | None, seed: int) -> TrainingClips:
 def _open_clips(task: Task, split: str, data: Path | None, num_clips: int | None, clips: ClipSpec) -> ClipDataset:
     if task.data.dataset != "shapes":
         return _open_videos(task, split, data, num_clips, clips)
-    from vidbench.data.shapes import ShapesDataset
+    from vidbench.data.shapes.dataset import ShapesDataset
 
     _refuse_folder(task, data)
     return ShapesDataset(split, num_clips or task.evaluation.num_samples, clips.num_frames, clips.height, clips.width)
@@ -100,7 +100,7 @@ def _open_clips(task: Task, split: str, data: Path | None, num_clips: int | None
 
 def _open_videos(task: Task, split: str, data: Path | None, num_clips: int | None, clips: ClipSpec) -> VideoDataset:
     from vidbench.data.layouts import find_listing
-    from vidbench.data.scanned import last_scan
+    from vidbench.data.scan.scanned import last_scan
     from vidbench.data.videos import VideoDataset
 
     root = _need_folder(task, data)

@@ -23,7 +23,7 @@ from vidbench.data.clips import (
     window_start,
 )
 from vidbench.data.images import fit_frames
-from vidbench.data.listing import FrameSource, Listing
+from vidbench.data.layouts.listing import FrameSource, Listing
 from vidbench.errors import InputError
 from vidbench.files import digest
 from vidbench.tasks.schema import ClipSpec

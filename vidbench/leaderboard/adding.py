@@ -15,7 +15,7 @@ from vidbench.files import written_whole
 from vidbench.leaderboard.admission import require_admissible
 from vidbench.leaderboard.boards import RESULTS, append_rows, board_names, board_of_task, examine_board
 from vidbench.leaderboard.rows import Row, Status, group_of
-from vidbench.results import MetricRecord, Result, read_result
+from vidbench.results.schema import MetricRecord, Result, read_result
 from vidbench.tasks import load_task
 from vidbench.tasks.schema import Task
 

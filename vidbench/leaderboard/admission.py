@@ -6,11 +6,11 @@ import math
 from datetime import datetime
 
 from vidbench.errors import InputError
-from vidbench.results import MetricRecord, Result
+from vidbench.results.schema import MetricRecord, Result
 from vidbench.tasks import load_task, task_names
 from vidbench.tasks.loading import LoadedTask
 from vidbench.tasks.schema import Task
-from vidmetrics.definitions import METRICS, MetricDefinition
+from vidmetrics.catalog.definitions import METRICS, MetricDefinition
 from vidmetrics.networks import is_shipped
 
 _DISTANCES = ("frechet", "frechet-inf", "kernel", "kernel-subsets")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-import vidbench
+from vidbench import version
 from vidbench.errors import InputError
 from vidbench.files import write_text
 from vidbench.leaderboard.rows import COLUMNS, Row, problems
@@ -61,7 +61,7 @@ class Board:
 
 def packaged_folder() -> tuple[Path, bool]:
     """The leaderboards that belong to this vidbench, and whether they are a checkout's, where rows may be added."""
-    package = Path(vidbench.__file__).parent
+    package = Path(version.__file__).parent
     inside = package / "leaderboards"
     return (inside, False) if inside.is_dir() else (package.parent / "leaderboards", True)
 

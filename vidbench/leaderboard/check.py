@@ -10,7 +10,7 @@ from vidbench.leaderboard.adding import Submission, result_rows
 from vidbench.leaderboard.admission import objections
 from vidbench.leaderboard.boards import RESULTS, Board, Finding, examine_board
 from vidbench.leaderboard.rows import Row
-from vidbench.results import read_result
+from vidbench.results.schema import read_result
 from vidbench.tasks import load_task
 
 # What a row repeats from its result file; the rest of a measured row is said by whoever adds it.

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from vidmetrics.definitions import METRICS
+from vidmetrics.catalog.definitions import METRICS
 
 Status = Literal["reported", "recomputed", "reproduced"]
 

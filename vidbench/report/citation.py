@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vidbench.report.axes import written
-from vidbench.results import Result
+from vidbench.results.schema import Result
 
 _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
     letter: "\\" + letter for letter in "&%$#_{}"

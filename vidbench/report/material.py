@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vidbench.features import FeatureStore
-from vidbench.models.bounds import HeldOutModel
-from vidbench.report.neighbours import Neighbours, nearest_real
-from vidbench.run import Run
-from vidbench.sources import ClipSource, DatasetSource, ModelSource, sample_labels
+from vidbench.models.trivial import HeldOutModel
+from vidbench.report.nearest import Neighbours, nearest_real
+from vidbench.scoring.clip_sources import ClipSource, DatasetSource, ModelSource, sample_labels
+from vidbench.scoring.features import FeatureStore
+from vidbench.scoring.run import Run
 
 NUM_CLIPS = 16
 NUM_EXTREMES = 8

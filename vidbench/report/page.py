@@ -15,10 +15,10 @@ from vidbench.report.citation import bibtex, latex_row
 from vidbench.report.material import Material
 from vidbench.report.pictures import class_strips, pairs, sheets
 from vidbench.report.provenance import provenance
-from vidbench.results import Result
+from vidbench.results.schema import Result
+from vidbench.scoring.truncation import why_no_sweep
 from vidbench.tasks.schema import Task
 from vidbench.tasks.words import describe
-from vidbench.truncation import why_no_sweep
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 from vidbench.report.axes import written
 from vidbench.report.material import Extremes, Material
 from vidbench.report.moving_pictures import animated_webp, contact_sheet, data_uri
-from vidbench.results import Result
+from vidbench.results.schema import Result
 from vidbench.tasks.schema import Task
 
 _FRAMES_PER_SECOND = 8.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vidbench.results import Result
+from vidbench.results.schema import Result
 
 
 def provenance(result: Result) -> list[tuple[str, str]]:

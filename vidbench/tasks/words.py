@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from vidbench.tasks.schema import ClipSpec, Task
-from vidmetrics.definitions import get_metric
+from vidmetrics.catalog.definitions import get_metric
 
 _WIDTH = 100
 _SOURCES = {
@@ -56,7 +56,7 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
         if clips.context_frames
         else "no frames are given"
     )
-    # As `vidbench.bounds.disjoint_real` chooses it.
+    # As `vidbench.scoring.bounds.disjoint_real` chooses it.
     apart = data.evaluation_split != data.reference_split
     real_split = f"split '{data.evaluation_split if apart else data.train_split}'"
     if "all" == data.reference_split != data.evaluation_split:

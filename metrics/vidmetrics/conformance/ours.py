@@ -10,8 +10,8 @@ import numpy.typing as npt
 from vidmetrics.conformance.recipes import WEIGHTS
 
 if TYPE_CHECKING:
-    from vidmetrics.moments import Moments
     from vidmetrics.networks.base import Network
+    from vidmetrics.statistics.moments import Moments
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -22,13 +22,13 @@ def implementation(kind: str, inputs: Arrays, parameters: dict[str, Any]) -> Any
 
 
 def _frechet_from_moments(inputs: Arrays, parameters: dict[str, Any]) -> float:
-    from vidmetrics.frechet import frechet_distance
+    from vidmetrics.statistics.frechet import frechet_distance
 
     return frechet_distance(inputs["mean_a"], inputs["cov_a"], inputs["mean_b"], inputs["cov_b"])
 
 
 def _moments_of(features: npt.NDArray[Any], batch_size: int) -> Moments:
-    from vidmetrics.moments import Moments
+    from vidmetrics.statistics.moments import Moments
 
     moments = Moments(features.shape[1])
     for start in range(0, len(features), batch_size):
@@ -49,14 +49,14 @@ def _moments(inputs: Arrays, parameters: dict[str, Any]) -> Arrays:
 
 
 def _inception_score(inputs: Arrays, parameters: dict[str, Any]) -> dict[str, float]:
-    from vidmetrics.inception_score import inception_score
+    from vidmetrics.statistics.inception_score import inception_score
 
     mean, std = inception_score(inputs["logits"], parameters["splits"])
     return {"mean": mean, "std": std}
 
 
 def _kernel_mmd(inputs: Arrays, parameters: dict[str, Any]) -> Any:
-    from vidmetrics.kernel import polynomial_mmd
+    from vidmetrics.statistics.kernel import polynomial_mmd
 
     return polynomial_mmd(inputs["features_a"], inputs["features_b"])
 
@@ -64,7 +64,7 @@ def _kernel_mmd(inputs: Arrays, parameters: dict[str, Any]) -> Any:
 def _resize(inputs: Arrays, parameters: dict[str, Any]) -> Any:
     import torch
 
-    from vidmetrics.resize import resize_tf1_bilinear
+    from vidmetrics.networks.resize import resize_tf1_bilinear
 
     if parameters["kernel"] != "tf1-bilinear":
         return NotImplemented
@@ -93,8 +93,8 @@ def _i3d_logits(inputs: Arrays, parameters: dict[str, Any]) -> npt.NDArray[np.fl
 
 
 def _measured(metric: str, inputs: Arrays) -> float:
-    from vidmetrics.definitions import get_metric
-    from vidmetrics.measure import measure
+    from vidmetrics.catalog.definitions import get_metric
+    from vidmetrics.one_call import measure
 
     network = _network(inputs, get_metric(metric).network)
     return measure(metric, inputs["real_clips"], inputs["generated_clips"], network=network).value
@@ -117,7 +117,7 @@ def _c3d_fid_from_clips(inputs: Arrays, parameters: dict[str, Any]) -> float:
 
 
 def _kid_from_clips(inputs: Arrays, parameters: dict[str, Any]) -> float:
-    from vidmetrics.kept_features import KernelSubsetsEstimator
+    from vidmetrics.estimators.kept_features import KernelSubsetsEstimator
 
     network = _network(inputs, "inception-2015-12-05")
     real, generated = (network(inputs[f"{side}_clips"])["pool"] for side in ("real", "generated"))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidmetrics.conventions import CONVENTIONS
+from vidmetrics.catalog.conventions import CONVENTIONS
 from vidmetrics.errors import InputError, unknown_name
 from vidmetrics.home import home
 from vidmetrics.weights.files import file_sha256, read_tensors
@@ -73,7 +73,7 @@ def load_network(
     Args:
         name: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"``, ``"inception-2015-12-05"``, ``"c3d-ucf101"`` or
             ``"shapes"``; or the first as other FVD code uses it (``"i3d-kinetics-400+videogpt"`` and so on, see
-            `vidmetrics.conventions`), with the same weights file.
+            `vidmetrics.catalog.conventions`), with the same weights file.
         weights: a ``.safetensors`` or ``.npz`` file; None for the network's default.
         device: a torch device string.
         precision: ``"exact"`` computes float32 products with deterministic kernels, ``"fast"`` allows TF32.

@@ -9,7 +9,7 @@ What a port must keep to give the same numbers:
 * max pools pad with minus infinity; batch norm has eps 1e-3 and no scale; only the last convolution has a bias;
 * frames 0..255 are stretched to 224x224 by TensorFlow 1's bilinear resize, and scaled to [-1, 1] after that.
 
-Other preprocessing and another eps, as other people's FVD code has them, are settings: see `vidmetrics.conventions`.
+Other preprocessing and another eps, as other people's FVD code has them, are settings: see `vidmetrics.catalog.conventions`.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own documentation writes it so
 
 from vidmetrics.networks.named_tensors import checked_tensors
-from vidmetrics.resize import resize_tf1_bilinear
+from vidmetrics.networks.resize import resize_tf1_bilinear
 
 BATCH_NORM_EPS = 1e-3
 FRAME_SIZE = 299

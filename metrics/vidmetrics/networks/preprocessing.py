@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from vidmetrics.resize import RESIZERS, center_crop, short_side_size
+from vidmetrics.networks.resize import RESIZERS, center_crop, short_side_size
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class _Step:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How frames reach the network; see `vidmetrics.conventions.Convention` for the fields.
+    """How frames reach the network; see `vidmetrics.catalog.conventions.Convention` for the fields.
 
     Attributes:
         resize: resizes in order, ``(name, side)``.

@@ -12,7 +12,6 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-import vidbench
 from vidbench.errors import InputError
 from vidbench.leaderboard.bibtex import bibtex
 from vidbench.leaderboard.boards import RESULTS, Board
@@ -21,8 +20,9 @@ from vidbench.leaderboard.check import check_folder
 from vidbench.leaderboard.ranking import Group, rank_groups
 from vidbench.leaderboard.rows import KNOWN_ERRORS, Row, group_parts
 from vidbench.leaderboard.tables import origin, score
-from vidbench.results import read_result
+from vidbench.results.schema import read_result
 from vidbench.tasks import load_task, task_names
+from vidbench.version import __version__
 
 _MARK = ".vidbench-site"
 _CHARTED_ROWS, _CHARTED_YEARS = 3, 2
@@ -90,7 +90,7 @@ def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
     environment.globals.update(
         style=Markup(_read("style.css")),  # noqa: S704 - our own file
         script=Markup(_read("script.js")),  # noqa: S704 - our own file
-        version=vidbench.__version__,
+        version=__version__,
         score=score,
         origin=origin,
         bibtex=bibtex,
@@ -108,7 +108,7 @@ def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
     (site / "index.html").write_text(environment.get_template("index.html.jinja").render(cards=cards), encoding="utf-8")
     if (folder / RESULTS).is_dir():
         shutil.copytree(folder / RESULTS, site / RESULTS)
-    (site / _MARK).write_text(f"vidbench {vidbench.__version__}\n", encoding="utf-8")
+    (site / _MARK).write_text(f"vidbench {__version__}\n", encoding="utf-8")
     return ["index.html", *(f"{board.name}.html" for board in boards)]
 
 

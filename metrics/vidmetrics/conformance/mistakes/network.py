@@ -33,7 +33,7 @@ def _outputs(
     import torch
 
     from vidmetrics.networks.i3d import I3D
-    from vidmetrics.resize import resize_tf1_bilinear
+    from vidmetrics.networks.resize import resize_tf1_bilinear
 
     weights = {name.removeprefix(WEIGHTS): value for name, value in inputs.items() if name.startswith(WEIGHTS)}
     for name, value in weights.items():

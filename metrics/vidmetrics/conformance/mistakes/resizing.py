@@ -59,14 +59,14 @@ def cropped(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 def truncated(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """The right kernel, then a cast to uint8, which cuts the fraction off."""
-    from vidmetrics.resize import resize_tf1_bilinear
+    from vidmetrics.networks.resize import resize_tf1_bilinear
 
     return resize_tf1_bilinear(frames_NHWC, height, width).floor()
 
 
 def rounded(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """The right kernel, then rounding to uint8."""
-    from vidmetrics.resize import resize_tf1_bilinear
+    from vidmetrics.networks.resize import resize_tf1_bilinear
 
     return resize_tf1_bilinear(frames_NHWC, height, width).round()
 

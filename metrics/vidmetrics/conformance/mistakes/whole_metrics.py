@@ -9,11 +9,11 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 
+from vidmetrics.catalog.conventions import CONVENTIONS
 from vidmetrics.conformance.mistakes.base import Answerer, Arrays, Mistake
 from vidmetrics.conformance.mistakes.resizing import RESIZERS
 from vidmetrics.conformance.mistakes.scores import SCORE_MISTAKES
 from vidmetrics.conformance.recipes import WEIGHTS
-from vidmetrics.conventions import CONVENTIONS
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +41,7 @@ def _inception(resizer: Resizer | None = None, scale: tuple[float, float] = (1 /
         import torch
 
         from vidmetrics.networks.inception import Inception
-        from vidmetrics.resize import resize_tf1_bilinear
+        from vidmetrics.networks.resize import resize_tf1_bilinear
 
         network = Inception.from_tensors(_weights(inputs))
         resize, (factor, offset) = resizer or resize_tf1_bilinear, scale
@@ -144,7 +144,7 @@ def _distance(features: Features, output: str, ddof: int = 1) -> Answerer:
 
 def _score(features: Features, output: str) -> Answerer:
     def answer(inputs: Arrays, parameters: dict[str, Any]) -> dict[str, float]:
-        from vidmetrics.inception_score import inception_score
+        from vidmetrics.statistics.inception_score import inception_score
 
         mean, std = inception_score(features(inputs, inputs["clips"])[output], parameters["splits"])
         return {"mean": mean, "std": std}

@@ -1,0 +1,1 @@
+"""Fused kernels and recorded graphs, each beside a plain twin."""

@@ -1,0 +1,1 @@
+"""Ablation, cost table and curves."""

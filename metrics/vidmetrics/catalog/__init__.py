@@ -1,0 +1,1 @@
+"""What each metric id means, as data."""

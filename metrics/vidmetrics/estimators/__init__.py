@@ -1,0 +1,1 @@
+"""A metric over a stream of features, with its interval."""

@@ -1,0 +1,218 @@
+"""One-call metrics: clips in, a number out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from vidmetrics.errors import InputError
+
+if TYPE_CHECKING:
+    from vidmetrics.catalog.definitions import MetricDefinition
+    from vidmetrics.estimators.base import Estimate
+    from vidmetrics.networks import Network
+
+Clips: TypeAlias = npt.NDArray[Any] | Iterable[npt.NDArray[Any]]
+"""Clips uint8 ``[N, T, H, W, 3]``: one array, or an iterable of such batches."""
+
+_BATCH = 16
+"""Clips per call of the network when they come as one array."""
+
+
+def measure(
+    metric: str,
+    real_clips: Clips | None,
+    generated_clips: Clips,
+    *,
+    network: Network | None = None,
+    device: str = "cpu",
+) -> Estimate:
+    """Measure clips by a metric id.
+
+    The clips may be an array or an iterable of batches; the features of the generated ones are kept until their number
+    is known (4 bytes times features times rows), those of the real ones where the metric asks for features and not for
+    moments. PSNR and SSIM compare clip i with clip i, and are given the predicted frames alone.
+
+    Args:
+        metric: a metric id, see `vidmetrics.METRICS`.
+        real_clips: uint8 ``[N, T, H, W, 3]``, or batches of it; None for a metric that looks at generated clips alone.
+            For PSNR and SSIM, the true frames of each predicted clip.
+        generated_clips: uint8 ``[N, T, H, W, 3]``, or batches of it.
+        network: a loaded network to use; None loads the metric's own network with its default weights.
+        device: where to load that network.
+
+    Returns:
+        The value with its 95 % interval over the sampling of generated clips.
+
+    Raises:
+        InputError: unknown metric, clips of another dtype or shape, too few clips, missing weights.
+    """
+    from vidmetrics.catalog.definitions import get_metric
+
+    definition = get_metric(metric)
+    if definition.needs_reference != "none" and real_clips is None:
+        raise InputError(f"The metric '{metric}' compares with real clips; give them.")
+    if definition.needs_reference == "none" and real_clips is not None:
+        raise InputError(f"The metric '{metric}' looks at generated clips alone; pass None for the real ones.")
+    if definition.needs_reference == "frames":
+        if network is not None:
+            raise InputError(f"The metric '{metric}' compares frames and uses no network; leave it out.")
+        if definition.statistic.endswith("-best"):
+            raise InputError(
+                f"The metric '{metric}' takes the best of several predictions of each clip; score each of them with "
+                f"{definition.statistic.removesuffix('-best')}_frames and pass their means to best_of_k."
+            )
+        return _compare_frames(definition, _at_once(real_clips), _at_once(generated_clips))
+    return _measure_features(definition, real_clips, generated_clips, network, device)
+
+
+def _measure_features(
+    definition: MetricDefinition, real_clips: Clips | None, generated_clips: Clips, network: Network | None, device: str
+) -> Estimate:
+    from dataclasses import replace
+
+    from vidmetrics.estimators.base import Reference
+    from vidmetrics.estimators.streaming import make_estimator
+    from vidmetrics.networks import load_network
+    from vidmetrics.statistics.moments import Moments
+
+    if network is None:
+        network = load_network(definition.network, device=device)
+    elif network.name != definition.network:
+        raise InputError(f"The metric '{definition.id}' is defined on '{definition.network}', not on '{network.name}'.")
+    dim = network.outputs[definition.output]
+    real = _CountedFeatures(network, definition.output, real_clips, "real clips")
+    reference: Reference = None
+    if definition.needs_reference == "moments":
+        reference = Moments(dim)
+        for features in real:
+            reference.update(features)
+    elif definition.needs_reference == "features":
+        reference = list(real)
+    counted = _CountedFeatures(network, definition.output, generated_clips, "generated clips")
+    generated = list(counted)
+    if not counted.num_clips:
+        raise InputError("There are no generated clips to measure; give at least two.")
+    rows, uneven = divmod(sum(map(len, generated)), counted.num_clips)
+    if uneven:
+        raise InputError(f"The metric '{definition.id}' needs clips of one length; give all the same number of frames.")
+    estimator = make_estimator(definition, dim, counted.num_clips, rows)
+    for features in generated:
+        estimator.update(features)
+    estimate = estimator.result(reference)
+    # The two sides may hold clips of different lengths; what is counted is clips.
+    return estimate if reference is None else replace(estimate, num_reference=real.num_clips)
+
+
+def _compare_frames(
+    definition: MetricDefinition, true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any]
+) -> Estimate:
+    from vidmetrics.statistics.frames import estimate_mean, psnr_frames, ssim_frames
+
+    score_frames = psnr_frames if definition.statistic == "psnr" else ssim_frames
+    scores_N = score_frames(true_NTHWC, predicted_NTHWC).mean(axis=1)
+    return estimate_mean(definition.statistic, scores_N, len(scores_N))
+
+
+def _at_once(clips: Clips | None) -> npt.NDArray[Any]:
+    if isinstance(clips, np.ndarray):
+        return clips
+    batches = [] if clips is None else list(clips)
+    if not batches:
+        raise InputError("There are no clips to compare; give as many true as predicted ones.")
+    return np.concatenate(batches)
+
+
+class _CountedFeatures:
+    """Features batch by batch, and how many clips they came from."""
+
+    def __init__(self, network: Network, output: str, clips: Clips | None, whose: str) -> None:
+        self.num_clips = 0
+        self._network, self._output, self._clips, self._whose = network, output, clips, whose
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        from vidmetrics.networks.finite import check_finite
+
+        for batch in _batches(() if self._clips is None else self._clips):
+            features = self._network(batch)[self._output]
+            indices = range(self.num_clips, self.num_clips + len(batch))
+            check_finite({self._output: features}, self._network.name, indices, self._whose)
+            self.num_clips += len(batch)
+            yield features
+
+
+def _batches(clips: Clips) -> Iterator[npt.NDArray[Any]]:
+    if not isinstance(clips, np.ndarray):
+        yield from clips
+    elif clips.ndim != 5:
+        yield clips  # the network says what is wrong with it
+    else:
+        yield from (clips[start : start + _BATCH] for start in range(0, len(clips), _BATCH))
+
+
+class _Comparing(Protocol):
+    def __call__(self, real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float: ...
+
+
+class _Alone(Protocol):
+    def __call__(self, generated_clips: Clips, *, device: str = "cpu") -> float: ...
+
+
+def _comparing(metric: str) -> _Comparing:
+    """Return the one-call function of a metric that compares with real clips."""
+
+    def function(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
+        return measure(metric, real_clips, generated_clips, device=device).value
+
+    _name(function, metric)
+    return function
+
+
+def _alone(metric: str) -> _Alone:
+    """Return the one-call function of a metric that looks at generated clips alone."""
+
+    def function(generated_clips: Clips, *, device: str = "cpu") -> float:
+        return measure(metric, None, generated_clips, device=device).value
+
+    _name(function, metric)
+    return function
+
+
+def _name(function: Callable[..., float], metric: str) -> None:
+    function.__name__ = function.__qualname__ = metric.replace("-", "_") + "_" * (metric == "is")
+    function.__doc__ = f"Return the metric ``{metric}``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."
+
+
+coverage = _comparing("coverage")
+coverage_shapes = _comparing("coverage-shapes")
+density = _comparing("density")
+density_shapes = _comparing("density-shapes")
+fid = _comparing("fid")
+fid_c3d_ucf101 = _comparing("fid-c3d-ucf101")
+fid_i3d_k600 = _comparing("fid-i3d-k600")
+fid_inf = _comparing("fid-inf")
+fid_shapes = _comparing("fid-shapes")
+fvd = _comparing("fvd")
+fvd_cdfvd = _comparing("fvd-cdfvd")
+fvd_inf = _comparing("fvd-inf")
+fvd_inf_shapes = _comparing("fvd-inf-shapes")
+fvd_magvit = _comparing("fvd-magvit")
+fvd_shapes = _comparing("fvd-shapes")
+fvd_styleganv = _comparing("fvd-styleganv")
+fvd_videogpt = _comparing("fvd-videogpt")
+is_ = _alone("is")  # `is` is a word of the language
+is_c3d_ucf101 = _alone("is-c3d-ucf101")
+is_i3d_k600 = _alone("is-i3d-k600")
+is_shapes = _alone("is-shapes")
+kid = _comparing("kid")
+kvd = _comparing("kvd")
+kvd_shapes = _comparing("kvd-shapes")
+precision = _comparing("precision")
+precision_shapes = _comparing("precision-shapes")
+psnr = _comparing("psnr")
+recall = _comparing("recall")
+recall_shapes = _comparing("recall-shapes")
+ssim = _comparing("ssim")

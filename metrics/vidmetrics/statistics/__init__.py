@@ -1,0 +1,1 @@
+"""The statistics behind the metrics, as functions of arrays."""

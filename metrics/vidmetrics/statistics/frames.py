@@ -1,0 +1,153 @@
+"""PSNR and SSIM of predicted frames, the one against the true frame of the same time, on uint8 RGB.
+
+    PSNR = 10 log10(255^2 / MSE)                    over all pixels and channels of a frame; infinite for equal frames
+    SSIM = mean of (2 m_x m_y + C1)(2 s_xy + C2) / ((m_x^2 + m_y^2 + C1)(s_x^2 + s_y^2 + C2))
+
+SSIM is that of Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity" (2004): local
+means, variances and covariance under an 11x11 Gaussian window of standard deviation 1.5, normalised to sum 1 (and so
+without the n/(n-1) of sample variances), C1 = (0.01 * 255)^2, C2 = (0.03 * 255)^2. Windows lie wholly inside the
+frame, as in the authors' code; the map is averaged over positions and then over the three channels.
+
+A clip's score is the mean over its predicted frames. Where a model predicts a clip k times, *best of k* takes the
+prediction with the highest score for each clip and metric (Denton and Fergus, arXiv 1802.07687) and says what the best
+of k guesses is worth; *mean of k* says what one guess is worth. Neither may be compared with the other.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vidmetrics.errors import InputError
+from vidmetrics.estimators.base import Estimate
+from vidmetrics.statistics.intervals import cut, mean_interval
+
+Array = npt.NDArray[np.float64]
+
+WINDOW = 11
+_SIGMA = 1.5
+_PEAK = 255.0
+_C1, _C2 = (0.01 * _PEAK) ** 2, (0.03 * _PEAK) ** 2
+
+
+def psnr_frames(true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any]) -> Array:
+    """Return the PSNR of every frame in decibels, float64 ``[N, T]``, infinite for equal frames.
+
+    Args:
+        true_NTHWC: uint8 RGB ``[N, T, H, W, 3]``, the predicted part only.
+        predicted_NTHWC: the same shape.
+
+    Raises:
+        InputError: another dtype, shapes that differ, or no frame.
+    """
+    true, predicted = _pair(true_NTHWC, predicted_NTHWC)
+    scores = np.empty(true.shape[:2])
+    for clip in range(len(true)):
+        difference = true[clip].astype(np.float64) - predicted[clip].astype(np.float64)
+        with np.errstate(divide="ignore"):
+            scores[clip] = 10 * np.log10(_PEAK**2 / np.square(difference).mean(axis=(1, 2, 3)))
+    return scores
+
+
+def ssim_frames(true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any]) -> Array:
+    """Return the SSIM of every frame, -1 to 1 and 1 for equal frames, float64 ``[N, T]``.
+
+    Args:
+        true_NTHWC: uint8 RGB ``[N, T, H, W, 3]``, the predicted part only; at least 11x11 pixels.
+        predicted_NTHWC: the same shape.
+
+    Raises:
+        InputError: another dtype, shapes that differ, no frame, or frames smaller than the window.
+    """
+    true, predicted = _pair(true_NTHWC, predicted_NTHWC)
+    height, width = true.shape[2:4]
+    if min(height, width) < WINDOW:
+        raise InputError(
+            f"SSIM slides an {WINDOW}x{WINDOW} window over a frame, and these are {height}x{width} pixels; "
+            "give larger frames."
+        )
+    rows, columns = _sliding(height), _sliding(width)
+
+    def local_mean(image_TCHW: Array) -> Array:
+        return np.asarray(rows @ image_TCHW @ columns.T, np.float64)
+
+    scores = np.empty(true.shape[:2])
+    for clip in range(len(true)):
+        x, y = (part[clip].astype(np.float64).transpose(0, 3, 1, 2) for part in (true, predicted))
+        mean_x, mean_y = local_mean(x), local_mean(y)
+        var_x = local_mean(x * x) - mean_x * mean_x
+        var_y = local_mean(y * y) - mean_y * mean_y
+        covariance = local_mean(x * y) - mean_x * mean_y
+        likeness = (2 * mean_x * mean_y + _C1) * (2 * covariance + _C2)
+        likeness /= (mean_x * mean_x + mean_y * mean_y + _C1) * (var_x + var_y + _C2)
+        scores[clip] = likeness.mean(axis=(1, 2, 3))
+    return scores
+
+
+def best_of_k(scores_KN: npt.NDArray[Any]) -> Array:
+    """Return each clip's score under its best prediction, float64 ``[N]``.
+
+    Args:
+        scores_KN: real ``[K, N]``, a clip's mean over frames under each of K predictions; higher is better.
+
+    Raises:
+        InputError: another shape, or NaN.
+    """
+    best: Array = _predictions(scores_KN).max(axis=0)
+    return best
+
+
+def mean_of_k(scores_KN: npt.NDArray[Any]) -> Array:
+    """Return each clip's mean score over its predictions, float64 ``[N]``; arguments as `best_of_k`."""
+    mean: Array = _predictions(scores_KN).mean(axis=0)
+    return mean
+
+
+def estimate_mean(score: str, scores_N: npt.NDArray[Any], num_samples: int) -> Estimate:
+    """Return the mean score of clips with its interval over clips, which ends where PSNR or SSIM does.
+
+    Args:
+        score: ``"psnr"`` or ``"ssim"``.
+        scores_N: one score for each true clip, real ``[N]``; where one is infinite there is no interval.
+        num_samples: predicted clips behind them.
+    """
+    interval = mean_interval(scores_N) if np.isfinite(scores_N).all() else None
+    highest = math.inf if score == "psnr" else 1.0
+    return Estimate(float(scores_N.mean()), cut(interval, highest=highest), num_samples, len(scores_N))
+
+
+def _predictions(scores_KN: npt.NDArray[Any]) -> Array:
+    scores = np.asarray(scores_KN, np.float64)
+    if scores.ndim != 2 or 0 in scores.shape:
+        raise InputError(f"Scores of K predictions of N clips are [K, N], not {list(scores.shape)}; stack them so.")
+    bad = np.isnan(scores).any(axis=0)
+    if bad.any():
+        raise InputError(f"A score of sample {int(np.argmax(bad))} is NaN; look at the clip behind it.")
+    return scores
+
+
+def _sliding(size: int) -> Array:
+    """Return the window at every place inside a line of pixels, float64 ``[size - 10, size]``."""
+    offsets = np.arange(WINDOW) - WINDOW // 2
+    weights = np.exp(-0.5 * np.square(offsets / _SIGMA))
+    weights /= weights.sum()
+    matrix = np.zeros((size - WINDOW + 1, size))
+    for place in range(len(matrix)):
+        matrix[place, place : place + WINDOW] = weights
+    return matrix
+
+
+def _pair(true: npt.NDArray[Any], predicted: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    true, predicted = np.asarray(true), np.asarray(predicted)
+    for name, clips in (("true", true), ("predicted", predicted)):
+        if clips.dtype != np.uint8 or clips.ndim != 5 or clips.shape[4] != 3:
+            raise InputError(f"The {name} clips are {clips.dtype} {list(clips.shape)}; give uint8 RGB [N, T, H, W, 3].")
+    if true.shape != predicted.shape or 0 in true.shape:
+        raise InputError(
+            f"The true clips are {list(true.shape)} and the predicted ones {list(predicted.shape)}; give as many "
+            "predicted frames of the same size, and at least one."
+        )
+    return true, predicted

@@ -1,0 +1,208 @@
+"""Precision, recall, density and coverage: the manifolds of real and generated features, as unions of balls.
+
+A set spans a ball around each of its rows that reaches to its k-th nearest other row of the same set. Then
+
+    precision   share of generated rows inside any real ball           Kynkäänniemi et al., arXiv 1904.06991, k = 3
+    recall      share of real rows inside any generated ball
+    density     mean number of real balls around a generated row, /k   Naeem et al., arXiv 2002.09797, k = 5
+    coverage    share of real balls that hold a generated row
+
+Ties follow the code published with each paper: the surface of a ball belongs to it for precision and recall, and does
+not for density and coverage. It matters where features repeat exactly, as those of duplicated clips do: then a radius
+may be 0.
+
+Squared distances are sums of squared differences in float64, never the expansion of a square, which cancels: equal
+pairs of rows have the same distance to the last bit wherever they stand, so that ties are ties. Rows are handled in
+blocks: memory is a few blocks of the matrix of distances, never the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vidmetrics.errors import InputError
+from vidmetrics.statistics.moments import check_rows
+
+Array = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+
+_ENTRIES = 1 << 21
+"""Distances in one block: 16 MiB."""
+
+
+def precision_recall(real: npt.NDArray[Any], generated: npt.NDArray[Any], *, nearest: int = 3) -> tuple[float, float]:
+    """Return improved precision and recall, each 0 to 1.
+
+    Args:
+        real: features, real-valued ``[M, D]``.
+        generated: features, real-valued ``[N, D]``.
+        nearest: which neighbour a ball reaches to.
+
+    Raises:
+        InputError: too few rows, different widths, NaN or infinity.
+    """
+    a, b = _pair(real, generated, nearest)
+    precision = float((ball_counts(b, a, radii(a, nearest), closed=True) > 0).mean())
+    recall = float((ball_counts(a, b, radii(b, nearest), closed=True) > 0).mean())
+    return precision, recall
+
+
+def density_coverage(real: npt.NDArray[Any], generated: npt.NDArray[Any], *, nearest: int = 5) -> tuple[float, float]:
+    """Return density, 0 to M/k and 1 for equal distributions, and coverage, 0 to 1.
+
+    Args:
+        real: features, real-valued ``[M, D]``.
+        generated: features, real-valued ``[N, D]``.
+        nearest: which neighbour a ball reaches to.
+
+    Raises:
+        InputError: too few rows, different widths, NaN or infinity.
+    """
+    a, b = _pair(real, generated, nearest)
+    reach = radii(a, nearest)
+    density = float(ball_counts(b, a, reach, closed=False).mean()) / nearest
+    counts, _, _ = coverage_holders(a, b, 1, nearest)
+    return density, float((counts > 0).mean())
+
+
+def radii(rows: Array, nearest: int) -> Array:
+    """Return, for each row, the squared distance to its ``nearest``-th nearest other row; float64 ``[N]``."""
+    reach = np.empty(len(rows))
+    for block, distances in _blocks(rows, rows):
+        distances[np.arange(len(distances)), np.arange(len(rows))[block]] = np.inf  # no row is its own neighbour
+        reach[block] = np.partition(distances, nearest - 1, axis=1)[:, nearest - 1]
+    return reach
+
+
+def ball_counts(points: Array, centres: Array, squared_radii: Array, *, closed: bool) -> Labels:
+    """Return how many balls hold each point, int64 ``[N]``.
+
+    Args:
+        points: float64 ``[N, D]``.
+        centres: float64 ``[M, D]``.
+        squared_radii: float64 ``[M]``.
+        closed: whether the surface belongs to a ball.
+    """
+    counts = np.empty(len(points), np.int64)
+    for rows, distances in _blocks(points, centres):
+        inside = distances <= squared_radii if closed else distances < squared_radii
+        counts[rows] = inside.sum(axis=1)
+    return counts
+
+
+def recall_hits(real: Array, generated: Array, nearest: int) -> npt.NDArray[np.bool_]:
+    """Return which real rows lie inside the generated manifold, bool ``[M]``; arguments as `recall_halves`."""
+    return ball_counts(real, generated, radii(generated, nearest), closed=True) > 0
+
+
+def recall_halves(
+    real: Array, generated: Array, in_first: npt.NDArray[np.bool_], nearest: int
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return which real rows lie inside the manifold of either half of the generated rows, for each way of halving.
+
+    Args:
+        real: float64 ``[M, D]``.
+        generated: float64 ``[N, D]``.
+        in_first: which generated rows are the first half, bool ``[S, N]``, more than ``nearest`` in either half.
+        nearest: which neighbour a ball reaches to.
+
+    Returns:
+        Two bool ``[S, M]``.
+    """
+    reach = _radii_within_halves(generated, in_first, nearest)
+    first, second = (np.zeros((len(in_first), len(real)), np.bool_) for _ in range(2))
+    for rows, distances in _blocks(real, generated):
+        for split, squared_radii in enumerate(reach):
+            inside = distances <= squared_radii
+            first[split, rows] = (inside & in_first[split]).any(axis=1)
+            second[split, rows] = (inside & ~in_first[split]).any(axis=1)
+    return first, second
+
+
+def _radii_within_halves(rows: Array, in_first: npt.NDArray[np.bool_], nearest: int) -> Array:
+    """Return the squared distance of each row to its ``nearest``-th nearest in its own half, float64 ``[S, N]``."""
+    count = len(rows)
+    # About half of a row's neighbours are in its own half; where too few of the listed ones are, all are looked at.
+    listed = min(count - 1, 2 * nearest + 24)
+    reach = np.empty((len(in_first), count))
+    for block, distances in _blocks(rows, rows):
+        own = np.arange(count)[block]
+        distances[np.arange(len(own)), own] = np.inf  # no row is its own neighbour
+        near = np.argpartition(distances, listed - 1, axis=1)[:, :listed]
+        near_distances = np.take_along_axis(distances, near, axis=1)
+        for split, side in enumerate(in_first):
+            alike = np.where(side[near] == side[own, None], near_distances, np.inf)
+            reach[split, block] = np.partition(alike, nearest - 1, axis=1)[:, nearest - 1]
+            for short in np.flatnonzero(np.isinf(reach[split, block])):
+                others = np.where(side == side[own[short]], distances[short], np.inf)
+                reach[split, own[short]] = np.partition(others, nearest - 1)[nearest - 1]
+    return reach
+
+
+def coverage_holders(
+    real: Array, generated: Array, rows_per_sample: int, nearest: int
+) -> tuple[Labels, Labels, npt.NDArray[np.int64]]:
+    """Return how many samples each real ball holds, and which, where they are one or two.
+
+    A ball holds a sample where one of the sample's rows lies inside; its surface does not belong to it.
+
+    Args:
+        real: float64 ``[M, D]``.
+        generated: float64 ``[N * rows_per_sample, D]``.
+        rows_per_sample: consecutive rows that make one sample.
+        nearest: which neighbour a real ball reaches to.
+
+    Returns:
+        Samples in each ball, int64 ``[M]``; the sample of each ball that holds one; the two of each that holds two, ``[P, 2]``.
+    """
+    reach = radii(real, nearest)
+    counts = np.empty(len(real), np.int64)
+    ones, twos = [], []
+    for rows, distances in _blocks(real, generated):
+        rows_inside = (distances < reach[rows, None]).reshape(len(distances), -1, rows_per_sample)
+        inside = np.asarray(rows_inside.any(axis=2))
+        held = inside.sum(axis=1)
+        counts[rows] = held
+        ones.append(np.nonzero(inside[held == 1])[1])
+        twos.append(np.nonzero(inside[held == 2])[1].reshape(-1, 2))
+    return counts, np.concatenate(ones), np.concatenate(twos)
+
+
+def _blocks(points: Array, others: Array) -> Iterator[tuple[slice, Array]]:
+    from scipy.spatial.distance import cdist
+
+    step = max(1, _ENTRIES // len(others))
+    for start in range(0, len(points), step):
+        rows = slice(start, min(start + step, len(points)))
+        yield rows, cdist(points[rows], others, "sqeuclidean")
+
+
+def check_neighbours(count: int, nearest: int, whose: str) -> None:
+    """Refuse a set in which no row has a ``nearest``-th neighbour.
+
+    Raises:
+        InputError: the set is too small.
+    """
+    if count <= nearest:
+        raise InputError(
+            f"Neighbour number {nearest} of a row needs more than {nearest} rows, but the {whose} are {count}; "
+            "add more clips."
+        )
+
+
+def _pair(real: npt.NDArray[Any], generated: npt.NDArray[Any], nearest: int) -> tuple[Array, Array]:
+    if nearest < 1:
+        raise InputError(
+            f"The nearest other row is number 1, so there is no neighbour number {nearest}; give 1 or more."
+        )
+    shape = np.shape(real)
+    width = shape[1] if len(shape) == 2 else 0
+    a = check_rows(real, width, "real features")
+    b = check_rows(generated, width, "generated features")
+    check_neighbours(len(a), nearest, "real features")
+    check_neighbours(len(b), nearest, "generated features")
+    return a, b

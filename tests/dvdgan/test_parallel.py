@@ -1,0 +1,173 @@
+"""Several processes make the training that one makes; accumulation is what its setting says."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.nn import functional
+
+from dvdgan import checkpoint
+from dvdgan.layers import batch_norms
+from dvdgan.model import DVDGAN, DVDGANFP
+from dvdgan.parallel import World
+from dvdgan.settings_text import parse_settings
+from dvdgan.training.update import Networks
+from vidbench.models import InputError, ModelTask
+
+# A process of a group: trains as the fixture does, and holds the synchronised norm against the plain one.
+PROCESS = """
+import importlib.util, json, sys
+from pathlib import Path
+import torch
+from dvdgan.fast.batch_norm import norm_relu
+from dvdgan.model import DVDGAN, DVDGANFP
+from dvdgan.parallel import World
+from vidbench.distributed.ranks import process_group
+from vidbench.models import ModelTask, TrainRequest
+
+spec = importlib.util.spec_from_file_location("fixtures", sys.argv[1])
+fixtures = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(fixtures)
+torch.set_num_threads(1)
+task = ModelTask("tiny", 5, 0, 8, 8, ("red", "blue", "green"))
+pred = ModelTask("tiny-pred", 5, 2, 8, 8, ())
+with process_group() as ranks:
+    output = Path(sys.argv[2])
+    for steps in (1, 2):  # the second call goes on with what the first process wrote
+        DVDGAN.train(TrainRequest(task, fixtures.ColourClips(task), output, steps, 3, "cpu", json.loads(sys.argv[3])))
+    held = json.loads(sys.argv[3]) | {"reconstruction": "20"}
+    DVDGANFP.train(TrainRequest(pred, fixtures.ColourClips(pred), output / "pred", 1, 3, "cpu", held))
+    world = World(torch.device("cpu"))
+    rng = torch.Generator().manual_seed(0)
+    mine = slice(2 * ranks.rank, 2 * ranks.rank + 2)
+    # Far from 0, and further in the second process.
+    x = torch.randn(4, 2, 3, 4, 4, generator=rng) * 3 + torch.tensor([100.0, 101, 104, 105]).view(4, 1, 1, 1, 1)
+    scale, shift = torch.rand(2, 4, 3, generator=rng)
+    weight, inputs = torch.randn(x.shape, generator=rng), (x, scale, shift)
+    whole = [tensor.clone().requires_grad_() for tensor in inputs]
+    part = [tensor[mine].clone().requires_grad_() for tensor in inputs]
+    expected, normal = norm_relu(*whole, 1e-5, None), norm_relu(*part, 1e-5, world)
+    (expected[0] * weight).sum().backward()
+    (normal[0] * weight[mine]).sum().backward()
+    torch.testing.assert_close(normal, (expected[0][mine], *expected[1:]), rtol=1e-4, atol=1e-4)
+    for mine_alone, all_clips in zip(part, whole, strict=True):
+        torch.testing.assert_close(mine_alone.grad, all_clips.grad[mine], rtol=1e-3, atol=1e-4)
+    assert world.agree(7 + ranks.rank) == 7 and not world.all_agree(ranks.rank)
+"""
+
+SETTINGS = {
+    "batch_size": "8", "accumulate": "2", "checkpoint_every": "1", "log_every": "1",
+    "augment": "colour+translation+cutout",
+}  # fmt: skip
+
+
+def test_two_processes_train_as_one(tmp_path, request_for, tiny_settings):
+    DVDGAN.train(request_for(tmp_path / "one", 2, **SETTINGS))
+    pred = ModelTask("tiny-pred", 5, 2, 8, 8, ())
+    DVDGANFP.train(request_for(tmp_path / "one" / "pred", 1, on=pred, **SETTINGS, reconstruction="20"))
+    script = tmp_path / "process.py"
+    script.write_text(PROCESS, encoding="utf-8")
+    fixtures, settings = Path(__file__).with_name("conftest.py"), json.dumps({**tiny_settings, **SETTINGS})
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    environment = {"PYTHONPATH": ":".join(filter(None, sys.path)), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
+    ended = subprocess.run(
+        [*command, str(fixtures), str(tmp_path / "two"), settings],
+        env=environment, capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[:6000]
+
+    one, two = (load_file(checkpoint.state_path(tmp_path / name, 2)) for name in ("one", "two"))
+    assert set(one) == set(two)
+    # With beta1 = 0 the first moment is the gradient. Adam takes only its sign in the first steps, so weights whose
+    # gradient is nothing but rounding (a bias before a BatchNorm) go either way, and are left out of their comparison.
+    compared = 0
+    for name in one:
+        if "/exp_avg/" in name:
+            assert (one[name] - two[name]).norm() < 5e-3 * one[name].norm() + 1e-4, name
+            weight = f"{'generator' if name.startswith('adam_g') else 'discriminators'}/{name.split('/', 2)[2]}"
+            clear = one[name].abs() > 1e-3 * one[name].abs().max() + 1e-4
+            compared += int(clear.sum())
+            torch.testing.assert_close(two[weight][clear], one[weight][clear], rtol=1e-3, atol=2e-5)
+    assert compared > 0.8 * sum(tensor.numel() for name, tensor in one.items() if "/exp_avg/" in name)
+    logs = [
+        [json.loads(line) for line in (tmp_path / name / "train.jsonl").read_text().splitlines()]
+        for name in ("one", "two")
+    ]
+    losses = [{line["step"]: line for line in log if "loss_spatial" in line} for log in logs]
+    for step in (1, 2):
+        for key in ("loss_spatial", "loss_temporal", "loss_generator", "fake_spatial"):
+            assert losses[1][step][key] == pytest.approx(losses[0][step][key], rel=1e-3, abs=1e-4)
+    # The first process alone writes: each line once.
+    assert [line.get("event") for line in logs[1]] == ["start", None, "stop", "resume", None, "stop"]
+    assert logs[1][0]["processes"] == 2
+
+    # The reconstruction term: its value, and in the gradients.
+    one, two = (load_file(checkpoint.state_path(tmp_path / name / "pred", 1)) for name in ("one", "two"))
+    for name in one:
+        if name.startswith("adam_g/exp_avg/"):
+            assert (one[name] - two[name]).norm() < 5e-3 * one[name].norm() + 1e-4, name
+    lines = [(tmp_path / name / "pred" / "train.jsonl").read_text().splitlines()[1] for name in ("one", "two")]
+    values = [json.loads(line)["loss_reconstruction"] for line in lines]
+    assert values[1] == pytest.approx(values[0], rel=1e-3)
+
+
+def test_rows_are_those_of_one_batch_and_parts_are_the_same_for_any_number_of_processes():
+    alone = World(torch.device("cpu"))
+    parts = alone.rows(12, 3)
+    assert np.array_equal(np.concatenate(parts), np.arange(12))
+    both = [copy.copy(alone) for _ in range(2)]
+    for rank, world in enumerate(both):
+        world.size, world.rank = 2, rank
+    for part, first, second in zip(parts, both[0].rows(12, 3), both[1].rows(12, 3), strict=True):
+        assert np.array_equal(np.concatenate([first, second]), part)
+
+
+@pytest.mark.parametrize(("batch", "parts", "size"), [(6, 1, 4), (8, 3, 1), (8, 8, 1), (12, 4, 2)])
+def test_a_batch_that_does_not_divide_is_refused(batch, parts, size):
+    world = World(torch.device("cpu"))
+    world.size = size
+    if (batch, parts, size) == (12, 4, 2):
+        with pytest.raises(InputError, match="multiple of 8"):
+            world.rows(batch, parts)
+        return
+    with pytest.raises(InputError, match=f"batch of {batch} clips does not divide among {size} processes"):
+        world.rows(batch, parts)
+
+
+def first_update(task, settings, mode="batch"):
+    """Networks after one update on a fixed batch of 8, and the logged values."""
+    networks = Networks(task, parse_settings(settings), 0, torch.device("cpu"))
+    for norm in batch_norms(networks.generator):
+        norm.mode = mode
+    clips = np.random.default_rng(0).integers(0, 256, (8, 5, 8, 8, 3), np.uint8)
+    batch = torch.from_numpy(clips), torch.arange(8) % 3
+    return networks, networks.update(0, lambda draw: batch)
+
+
+def gradients(networks):
+    return torch.cat([p.grad.flatten() for p in networks.generator.parameters()])
+
+
+def test_accumulation_is_one_big_batch_but_for_batchnorm(task, tiny_settings):
+    # By stored statistics clips do not see each other, and parts of a batch are a batch.
+    settings = {**tiny_settings, "batch_size": "8"}
+    whole, values = first_update(task, settings, "standing")
+    parts, again = first_update(task, {**settings, "accumulate": "4"}, "standing")
+    torch.testing.assert_close(again, values, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(gradients(parts), gradients(whole), rtol=1e-3, atol=1e-5)
+    # Spectral norm iterates as often as for one batch.
+    one, several = ({n: t for n, t in made.tensors().items() if n.endswith(".u")} for made in (whole, parts))
+    assert len(one) > 20
+    for name, tensor in one.items():
+        torch.testing.assert_close(several[name], tensor, rtol=1e-3, atol=1e-4, msg=lambda text, n=name: f"{n}: {text}")
+    # By the statistics of the batch they do.
+    whole, values = first_update(task, settings)
+    parts, again = first_update(task, {**settings, "accumulate": "4"})
+    assert (again - values).abs().max() > 1e-3
+    assert functional.cosine_similarity(gradients(whole), gradients(parts), dim=0) < 0.9999

@@ -1,0 +1,144 @@
+"""Miniature copies of the data sets of the shipped tasks, and of the tasks themselves.
+
+Videos are lossless and coded: red tells the video, green the frame, blue the column, so that a clip says where it was
+taken from. A miniature task is the shipped file with smaller counts and frames and the embedded network.
+"""
+
+from __future__ import annotations
+
+import gzip
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from vidbench.data.layouts.kinetics600 import class_names
+from vidbench.tasks import load_task
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+WIDTH, HEIGHT = 40, 30
+NUM_FRAMES = 100
+STEP = 9  # of red between one video and the next
+SPLITS = ("train", "val", "test")
+PRESENT = tuple(range(0, 600, 25))
+SAMPLES = 6
+
+
+def write_video(path: Path, number: int, count: int = NUM_FRAMES) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264rgb", rate=25, options={"qp": "0", "preset": "ultrafast"})
+        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "rgb24"
+        image = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+        image[..., 0], image[..., 2] = STEP * number, 6 * np.arange(WIDTH)
+        for frame in range(count):
+            image[..., 1] = frame
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def write_kinetics600(root: Path, whole: str = "") -> Path:
+    """The mirror's layout: flat folders, complete .txt lists for train and val, test without labels.
+
+    Every 25th listed video of train and val is on disk, and all but two of test; of the split ``whole`` all are, many of
+    them links to one file.
+    """
+    (root / "annotations").mkdir(parents=True)
+    for split in SPLITS:
+        labelled = split != "test"
+        rows = ["label,youtube_id,time_start,time_end,split" if labelled else "youtube_id,time_start,time_end,split"]
+        for number in listed(split):
+            label = f"{class_names()[number]}," if labelled else ""
+            rows.append(f"{label}{video_id(split, number)},0,4,{split}")
+        name = f"{split}.txt" if labelled else "test.csv"
+        (root / "annotations" / name).write_text("\n".join(rows) + "\n", encoding="utf-8")
+        for red, number in enumerate(PRESENT):
+            write_video(root / split / f"{video_name(split, number)}.mp4", red)
+        if split == whole:
+            for number in set(range(600)) - set(PRESENT):
+                kept = root / split / f"{video_name(split, number // 25 * 25)}.mp4"
+                (root / split / f"{video_name(split, number)}.mp4").hardlink_to(kept)
+    return root
+
+
+def listed(split: str) -> tuple[int, ...]:
+    """Numbers of the videos on the list of a split; for train and val those of their classes."""
+    return (*PRESENT, 1, 2) if split == "test" else tuple(range(600))
+
+
+def video_name(split: str, number: int) -> str:
+    return f"{video_id(split, number)}_000000_000004"
+
+
+def video_id(split: str, number: int) -> str:
+    return f"-{split[0]}{number:09d}"
+
+
+def write_ucf101(root: Path) -> Path:
+    """The three lists of split 1, and 14 + 8 videos of 4 of the 101 classes."""
+    root.mkdir(parents=True)
+    classes = [f"Class{number:03d}" for number in range(1, 102)]
+    (root / "classInd.txt").write_text("".join(f"{n} {name}\n" for n, name in enumerate(classes, start=1)))
+    red = 0
+    for part, groups in (("train", range(8, 12)), ("test", range(1, 3))):
+        lines = []
+        for group in groups:
+            for number in (1, 2, 50, 101):
+                name = f"{classes[number - 1]}/v_{classes[number - 1]}_g{group:02d}_c01.avi"
+                lines.append(name + (f" {number}" if part == "train" else ""))
+                write_video((root / name).with_suffix(".mp4"), red, 30)
+                red += 1
+        (root / f"{part}list01.txt").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def write_bair(root: Path) -> Path:
+    """Three trajectories in each split, as TensorFlow wrote them (tests/oracles/bair_tensorflow.py)."""
+    content = gzip.decompress((GOLDEN / "bair_records.tfrecords.gz").read_bytes())
+    for split in ("train", "test"):
+        folder = root / "softmotion30_44k" / split
+        folder.mkdir(parents=True)
+        (folder / "traj_0_to_2.tfrecords").write_bytes(content)
+    return root
+
+
+def miniature(name: str, folder: Path) -> Path:
+    """Write the miniature of a shipped task; what is not a count, a size or a network stays as shipped."""
+    fields = tomllib.loads(Path(load_task(name).origin).read_text(encoding="utf-8"))
+    evaluation, clips = fields["evaluation"], fields["clips"]
+    size = {"resize": "pil-box"} if clips["resize"] == "none" else {}
+    clips.update(height=32, width=32, **size)
+    if "via" in clips:
+        clips["via"] = [48, 48]
+    if "samples_per_context" in evaluation:
+        evaluation["samples_per_context"] = SAMPLES // 3
+    evaluation["num_samples"] = SAMPLES
+    evaluation["repeats"] = min(evaluation.get("repeats", 1), 3)
+    if fields["reference"]["num_clips"] != "all":
+        # All windows of the three trajectories, or the wanted number.
+        fields["reference"]["num_clips"] = {256: 3, 3840: 45}.get(fields["reference"]["num_clips"], 10)
+    networks = {"fvd": "fvd-shapes", "fid-i3d-k600": "fid-shapes"}
+    networks |= {"is-i3d-k600": "is-shapes", "is-c3d-ucf101": "is-shapes"}
+    evaluation["metrics"] = [networks.get(metric, metric) for metric in evaluation["metrics"]]
+    path = folder / f"{name}.toml"
+    path.write_text(_toml(fields), encoding="utf-8")
+    return path
+
+
+def _toml(fields: dict[str, Any], head: str = "") -> str:
+    plain = {key: value for key, value in fields.items() if not isinstance(value, dict) and key != "notes"}
+    lines = [f"{key} = {_value(value)}" for key, value in plain.items()]
+    for key, value in fields.items():
+        if isinstance(value, dict):
+            lines += ["", f"[{head}{key}]", _toml(value, f"{head}{key}.")]
+    return "\n".join(lines)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return str(value)

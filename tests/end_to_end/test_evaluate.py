@@ -1,0 +1,205 @@
+"""The main job, end to end: the number depends on the task and the model alone, however the run went."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import jsonschema
+import numpy as np
+import pytest
+
+import vidbench
+import vidmetrics
+from vidbench.data.shapes.dataset import ShapesDataset
+from vidbench.errors import InputError
+from vidbench.results.schema import json_schema, read_result
+from vidbench.scoring.seeds import sample_seeds
+
+
+def _values(result):
+    return {name: (m.value, m.interval, m.floor, m.ceiling) for name, m in result.metrics.items()}
+
+
+def _assert_close(a, b):
+    for name in a:
+        np.testing.assert_allclose(
+            np.hstack([np.ravel(x) for x in a[name]]),
+            np.hstack([np.ravel(x) for x in b[name]]),
+            rtol=1e-6,
+            err_msg=name,
+        )
+
+
+def _comparable(path):
+    """A result without the part that tells how the run went."""
+    document = json.loads(path.read_text())
+    del document["execution"]
+    return document
+
+
+def _command(*arguments, launcher=()):
+    return [sys.executable, *launcher, "-m", "vidbench", *map(str, arguments)]
+
+
+def test_the_values_are_those_of_a_direct_computation(small_task, plugin):
+    result = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
+
+    import slow_plugin
+
+    class Request:
+        seeds = sample_seeds(0, np.arange(200))
+        labels = np.arange(200) % 24
+        num_frames = 12
+
+    network = vidmetrics.load_network("shapes")
+    generated = network(slow_plugin.Slow().sample(Request))
+    real = network(ShapesDataset("train", 150, 12, 32, 32).read(np.arange(150)))
+    for metric, output in (("fvd-shapes", "logits"), ("fid-shapes", "pool")):
+        a, b = real[output].astype(np.float64), generated[output].astype(np.float64)
+        expected = vidmetrics.frechet_distance(a.mean(0), np.cov(a.T), b.mean(0), np.cov(b.T))
+        assert result.metrics[metric].value == pytest.approx(expected, rel=1e-6)
+        assert (result.metrics[metric].num_samples, result.metrics[metric].num_reference) == (200, 150)
+    assert result.metrics["is-shapes"].value == pytest.approx(
+        vidmetrics.inception_score(generated["logits"], splits=1)[0], rel=1e-6
+    )
+    assert not result.official
+    assert "user's own" in result.reasons[0]
+    assert read_result(plugin / "out" / "result.json") == result
+
+
+def test_the_score_does_not_depend_on_the_batch_size(small_task, plugin):
+    results = []
+    for batch_size in (1, 7, 1000):
+        # A cache of its own for each, so that nothing is measured once and reused.
+        os.environ["VIDBENCH_HOME"] = str(plugin / f"home-{batch_size}")
+        result = vidbench.evaluate(
+            "slow_plugin:load", str(small_task), output=f"out-{batch_size}", batch_size=batch_size
+        )
+        results.append(_values(result))
+    for other in results[1:]:
+        _assert_close(results[0], other)
+
+
+def test_two_processes_give_the_same_result_file(small_task, plugin):
+    arguments = ("evaluate", "--model", "slow_plugin:load", "--task", small_task, "--device", "cpu", "--json")
+    vidbench.evaluate("slow_plugin:load", str(small_task), output="one", device="cpu")
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    two = subprocess.run(
+        _command(*arguments, "--output", "two", launcher=launcher),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "VIDBENCH_HOME": str(plugin / "home-two"), "OMP_NUM_THREADS": "1"},
+    )
+    assert json.loads(two.stdout)["execution"]["num_processes"] == 2
+    a, b = (_comparable(plugin / name / "result.json") for name in ("one", "two"))
+    _assert_close(
+        *({k: (m["value"], m["interval"], m["floor"], m["ceiling"]) for k, m in d["metrics"].items()} for d in (a, b))
+    )
+    for document in (a, b):
+        del document["metrics"]
+    assert a == b
+    # stdout carries exactly one document, the main rank's.
+    assert json.loads(two.stdout)["schema_version"] == 2
+
+
+def test_a_run_killed_again_and_again_gives_the_same_result_file(small_task, plugin):
+    arguments = _command("evaluate", "--model", "slow_plugin:load", "--task", small_task, "--batch-size", "8")
+    environment = {**os.environ, "VIDBENCH_HOME": str(plugin / "home-killed"), "SLOW_SECONDS": "0.15"}
+    survived = 0
+    for round_number in range(2):
+        process = subprocess.Popen(
+            [*arguments, "--output", "killed"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            if len(list((plugin / "killed").rglob("features-*.safetensors"))) > round_number:
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (plugin / "killed" / "result.json").exists() or round_number == 1
+        survived = len(list((plugin / "killed").rglob("features-*.safetensors")))
+    assert survived > 0, "no shard outlived a kill, so nothing was resumed"
+    subprocess.run([*arguments, "--output", "killed"], env=environment, check=True, capture_output=True)
+    vidbench.evaluate("slow_plugin:load", str(small_task), output="calm", batch_size=8)
+    assert _comparable(plugin / "killed" / "result.json") == _comparable(plugin / "calm" / "result.json")
+
+
+def test_a_finished_run_is_not_measured_again(small_task, plugin, monkeypatch):
+    first = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
+    import vidmetrics.networks.base as base
+
+    def refuse(self, clips):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(base.Network, "__call__", refuse)
+    assert _values(vidbench.evaluate("slow_plugin:load", str(small_task), output="out")) == _values(first)
+
+
+def test_another_seed_or_count_is_unofficial_and_not_taken_from_the_cache(small_task, plugin):
+    first = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
+    other = vidbench.evaluate("slow_plugin:load", str(small_task), output="out", seed=1)
+    fewer = vidbench.evaluate("slow_plugin:load", str(small_task), output="out", num_samples=100)
+    assert len({r.metrics["fvd-shapes"].value for r in (first, other, fewer)}) == 3
+    assert any("seed is 1" in reason for reason in other.reasons)
+    assert any("100 samples were scored" in reason for reason in fewer.reasons)
+
+
+def test_scoring_the_written_samples_gives_the_same_values(small_task, plugin):
+    evaluated = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
+    subprocess.run(
+        _command("sample", "--model", "slow_plugin:load", "--task", small_task, "--output", "clips"), check=True
+    )
+    scored = vidbench.score(str(small_task), "clips", output="scored")
+    assert _values(scored) == _values(evaluated)
+    assert scored.model.name == "samples"
+    assert scored.model.samples_sha256
+
+
+def test_prediction_scores_the_given_frames_too(plugin, small_task):
+    text = small_task.read_text()
+    text = text.replace("num_frames = 12", "num_frames = 16\ncontext_frames = 5").replace('"balanced"', '"none"')
+    small_task.write_text(text.replace('labels = "none"', 'labels = "none"\nceiling = "copy"'))
+    copied = vidbench.evaluate("copy", str(small_task), output="copy")
+    real = ShapesDataset("test", 200, 16, 32, 32).read(np.arange(200))
+    whole = np.concatenate([real[:, :5], np.repeat(real[:, 4:5], 11, axis=1)], axis=1)
+    network = vidmetrics.load_network("shapes")
+    a = network(ShapesDataset("train", 150, 16, 32, 32).read(np.arange(150)))["logits"].astype(np.float64)
+    b = network(whole)["logits"].astype(np.float64)
+    expected = vidmetrics.frechet_distance(a.mean(0), np.cov(a.T), b.mean(0), np.cov(b.T))
+    assert copied.metrics["fvd-shapes"].value == pytest.approx(expected, rel=1e-6)
+    assert copied.metrics["fvd-shapes"].ceiling == copied.metrics["fvd-shapes"].value
+    assert copied.metrics["fvd-shapes"].floor < copied.metrics["fvd-shapes"].value
+
+
+def test_a_shipped_task_unchanged_is_official_and_fits_the_published_schema(tmp_path):
+    result = vidbench.evaluate("noise", "shapes-gen", output=tmp_path / "out", batch_size=64)
+    assert result.official
+    assert result.reasons == ()
+    document = json.loads((tmp_path / "out" / "result.json").read_text())
+    jsonschema.validate(document, json_schema())
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "data:image/webp;base64," in page
+    # With the colon: four letters alone also turn up by chance in two million of base64.
+    assert not re.search("https?:", page), "the report must not ask anything of the network"
+    # Noise is the worst there is to compress.
+    assert len(page) < 3_000_000
+    for metric in result.metrics.values():
+        # Noise is the ceiling, so it lies on it; the floor of real clips is far away, on the better side.
+        assert metric.value == metric.ceiling
+        assert (metric.floor > metric.value) == metric.higher_is_better
+
+
+@pytest.mark.parametrize("name", ["wrong_shape", "wrong_dtype"])
+def test_a_model_with_a_wrong_answer_is_refused(small_task, plugin, name):
+    with pytest.raises(InputError, match=r"asks for a numpy uint8 array \[32, 12, 32, 32, 3\]"):
+        vidbench.evaluate(f"slow_plugin:{name}", str(small_task), output="out")
+    assert not (plugin / "out" / "result.json").exists()
+    assert not list((plugin / "out").rglob("*")) if (plugin / "out").exists() else True

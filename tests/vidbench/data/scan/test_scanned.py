@@ -1,0 +1,259 @@
+"""After a scan: its hash is in every result, and a file that changed since is refused before anything is measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import vidbench
+from vidbench.data import open_split
+from vidbench.data.layouts import listing
+from vidbench.data.scan.scan import scan_folder
+from vidbench.data.scan.scanned import last_scan
+from vidbench.errors import InputError
+from vidbench.progress import Progress
+from vidbench.tasks import load_task
+
+QUIET = Progress(enabled=False)
+TASK = """
+name = "few-videos"
+version = 1
+title = "A few videos"
+[data]
+dataset = "kinetics"
+train_split = "train"
+reference_split = "train"
+evaluation_split = "test"
+[clips]
+num_frames = 10
+height = 32
+width = 32
+resize = "none"
+crop = "none"
+clips_per_video = 2
+[reference]
+num_clips = "all"
+[evaluation]
+num_samples = 6
+labels = "balanced"
+metrics = ["fvd-shapes"]
+"""
+
+
+def write_video(path: Path, value: int, count: int = 25, size: int = 32) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(value)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264rgb", rate=25, options={"qp": "0"})
+        stream.height = stream.width = size
+        stream.pix_fmt = "rgb24"
+        for _ in range(count):
+            image = noise.integers(0, 255, (size, size, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def video(root: Path, number: int) -> Path:
+    split = "train" if number < 4 else "test"
+    return root / split / f"class{number % 2}" / f"id{number:09d}_000000_000001.mp4"
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch) -> Path:
+    """Four videos to compare with and three held-out ones; everything is written below the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIDBENCH_HOME", str(tmp_path / "home"))
+    (tmp_path / "task.toml").write_text(TASK)
+    for number in range(7):
+        write_video(video(tmp_path / "data", number), number)
+    return Path("data")
+
+
+def scan(root: Path, splits=(), full: bool = False):
+    return scan_folder(root, load_task("task.toml").task, splits, Path("scan"), 1, QUIET, full)
+
+
+def open_both(root: Path):
+    task = load_task("task.toml").task
+    return [open_split(task, split, root) for split in ("train", "test")]
+
+
+def refused(root: Path, *words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        vidbench.evaluate("noise", "task.toml", data=root, output="refused")
+    message = str(caught.value)
+    assert all(word in message for word in (*words, "`vidbench data scan`", "scan'")), message
+    assert "\n" not in message
+    assert not Path("refused").exists()
+
+
+def test_the_hash_of_the_scan_enters_the_result_and_no_number_changes(root):
+    before = vidbench.evaluate("noise", "task.toml", data=root, output="before")
+    outcome = scan(root)
+    after = vidbench.evaluate("noise", "task.toml", data=root, output="after")
+    assert (before.data.manifest, after.data.manifest) == ("splits", "scan")
+    assert after.data.manifest_sha256 == outcome.manifest_sha256 != before.data.manifest_sha256
+    assert outcome.manifest_sha256 == json.loads(Path("scan/manifest.json").read_text())["sha256"]
+    assert after.metrics == before.metrics
+    assert (after.data.reference, after.data.evaluation) == (before.data.reference, before.data.evaluation)
+
+
+@pytest.mark.parametrize("damage", ["cut", "short", "other size"])
+def test_a_video_that_cannot_be_used_is_refused_with_what_to_do_about_all(root, damage):
+    broken = video(root, 5)
+    if damage == "cut":
+        broken.write_bytes(broken.read_bytes()[:200])
+    else:
+        write_video(broken, 5, *((5, 32) if damage == "short" else (25, 16)))
+    with pytest.raises(InputError) as caught:
+        vidbench.evaluate("real", "task.toml", data=root, output="refused")
+    message = str(caught.value)
+    assert broken.name in message
+    assert message.endswith("as with each that `vidbench data scan data --task TASK` lists in problems.csv.")
+    assert "\n" not in message
+    assert not Path("refused/result.json").exists()
+    # The scan that it names lists that file, and does not repeat the advice.
+    (problem,) = scan(root).problems
+    assert (problem.path, "problems.csv" in problem.reason) == (str(broken), False)
+
+
+def test_files_that_a_scan_vouches_for_are_not_read_again(root, monkeypatch):
+    whole = [dataset.identity_sha256 for dataset in open_both(root)]
+    scan(root)
+
+    def refuse(path):
+        raise AssertionError(f"{path} was read for its digest")
+
+    monkeypatch.setattr(listing, "file_sha256", refuse)
+    assert [dataset.identity_sha256 for dataset in open_both(root)] == whole
+
+
+def test_what_changed_since_the_scan_is_refused_by_name(root):
+    scan(root)
+    os.utime(video(root, 5), ns=(1, 1))
+    refused(root, "1 files of split 'test'", video(root, 5).name, "was written again")
+    again = scan(root)
+    assert len(again.findings) == 7
+    assert vidbench.evaluate("noise", "task.toml", data=root, output="fine").data.manifest == "scan"
+    write_video(video(root, 1), 50)
+    video(root, 2).unlink()
+    refused(root, "2 files of split 'train'", f"{video(root, 2).name}' is gone")
+    scan(root)
+    write_video(video(root, 2), 51)
+    write_video(video(root, 1).with_name("id000000099_000000_000001.mp4"), 52)
+    refused(root, "2 files of split 'train'", "is new")
+    scan(root)
+    video(root, 0).rename(video(root, 0).parent.parent / "class1" / video(root, 0).name)
+    refused(root, "is now 'train/class1/")
+
+
+def test_a_scan_that_does_not_hold_here_vouches_for_nothing(root):
+    task = load_task("task.toml").task
+    scan(root, splits=("train",))
+    assert last_scan(root, task) is None
+    scan(root)
+    assert last_scan(root, task) is not None
+    shutil.copytree(root, "moved")
+    assert last_scan(Path("moved"), task) is None
+    assert last_scan(root, task.model_copy(update={"version": 2})) is None
+    with Path("scan/files.csv").open("a") as file:
+        file.write("\n")
+    assert last_scan(root, task) is None
+    assert vidbench.evaluate("noise", "task.toml", data=root, output="out").data.manifest == "splits"
+
+
+def change_in_silence(path: Path) -> None:
+    """Other bytes, same size and date: what a failing disk or a careless copy does."""
+    state = path.stat()
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 255
+    path.write_bytes(content)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+
+def test_a_full_scan_finds_what_size_and_date_hide(root):
+    scan(root)
+    change_in_silence(video(root, 6))
+    assert scan(root).changed == ()
+    outcome = scan(root, full=True)
+    assert [Path(path).name for path in outcome.changed] == [video(root, 6).name]
+    assert scan(root, full=True).changed == ()
+    assert len(list(Path("scan").glob("*journal-*"))) == 1
+    change_in_silence(video(root, 3))
+    command = [
+        sys.executable,
+        "-m",
+        "vidbench",
+        "data",
+        "scan",
+        "data",
+        "--task",
+        "task.toml",
+        "--output",
+        "scan",
+        "--full",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert f"changed: The file '{video(root, 3)}'" in done.stdout
+
+
+def test_a_full_scan_that_was_killed_goes_on(root, monkeypatch):
+    scan(root)
+    change_in_silence(video(root, 0))
+    from vidbench.data.scan import scan as module
+
+    real, seen = module.examine, []
+
+    def stopping(subject):
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        seen.append(subject.video_id)
+        return real(subject)
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(module, "examine", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            scan(root, full=True)
+    seen.clear()
+    monkeypatch.setattr(module, "examine", lambda subject: seen.append(subject.video_id) or real(subject))
+    assert [Path(path).name for path in scan(root, full=True).changed] == [video(root, 0).name]
+    assert len(seen) == 4
+
+
+def test_ranks_divide_a_full_scan_and_leave_one_journal(root):
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "vidbench",
+    ]
+    command = [*launcher, "data", "scan", "data", "--task", "task.toml", "--output", "scan", "--workers", "1", "--json"]
+
+    def under_torchrun(*more: str) -> dict:
+        done = subprocess.run([*command, *more], capture_output=True, text=True)
+        return json.loads(done.stdout)
+
+    before = under_torchrun()
+    assert len(list(Path("scan").glob("journal-*"))) == 2
+    for number in (3, 4):
+        change_in_silence(video(root, number))
+    after = under_torchrun("--full")
+    assert sorted(after["changed"]) == sorted(str(video(root, number)) for number in (3, 4))
+    # What the ranks found before is not read again beside what they found now.
+    assert [path.name.count("-") for path in Path("scan").glob("*journal-*")] == [1]
+    assert scan(root).manifest_sha256 == after["manifest_sha256"]
+    assert scan(root, full=True).changed == ()
+    assert before["splits"] == after["splits"]

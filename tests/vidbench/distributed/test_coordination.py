@@ -1,0 +1,231 @@
+"""Ranks that talk through a store: order, agreement, a folder that is not shared, and ranks that fail or fall silent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from torch.distributed import HashStore, PrefixStore
+
+from vidbench.distributed.coordination import Meeting, RankLostError
+from vidbench.distributed.ranks import Ranks
+from vidbench.errors import InputError
+from vidbench.scoring.features import FeatureStore, wait_for_shards
+
+LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def run_ranks(function, world_size=3, silence=300.0):
+    """Call ``function(meeting, rank)`` in one thread per rank; returns answers or errors by rank."""
+    store, answers = HashStore(), {}
+
+    def one(rank):
+        try:
+            answers[rank] = function(Meeting(PrefixStore("test", store), rank, world_size, silence), rank)
+        except InputError as error:
+            answers[rank] = error
+
+    threads = [threading.Thread(target=one, args=(rank,)) for rank in range(world_size)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive(), "a rank hangs"
+    return answers
+
+
+def test_nobody_passes_a_barrier_before_the_last_has_come():
+    arrived = []
+
+    def work(meeting, rank):
+        for _ in range(5):
+            time.sleep(0.03 * rank)
+            arrived.append(rank)
+            meeting.barrier()
+            seen = len(arrived)
+            meeting.barrier()
+            assert seen % 3 == 0
+        meeting.leave()
+        return seen
+
+    assert run_ranks(work) == {0: 15, 1: 15, 2: 15}
+
+
+def test_the_main_rank_decides_and_every_rank_hears_all():
+    def work(meeting, rank):
+        decided = meeting.from_main(lambda: {"shards": [rank, 7]})
+        return decided, meeting.from_all(rank * 10), meeting.agree("the weather", "fine")
+
+    assert run_ranks(work) == {rank: ({"shards": [0, 7]}, [0, 10, 20], None) for rank in range(3)}
+
+
+def test_a_disagreement_is_refused_by_every_rank():
+    answers = run_ranks(lambda meeting, rank: meeting.agree("the list of videos", ["a", "b"][: 2 - (rank == 2)]))
+    for error in answers.values():
+        assert "Rank 2 on" in str(error)
+        assert "disagree about the list of videos" in str(error)
+
+
+def test_a_folder_that_is_not_shared_is_refused_by_every_rank(tmp_path, monkeypatch):
+    monkeypatch.setattr("vidbench.distributed.coordination._VISIBLE_SECONDS", 0.3)
+    (tmp_path / "shared").mkdir()
+    assert run_ranks(lambda meeting, rank: meeting.check_shared(tmp_path / "shared")) == dict.fromkeys(range(3))
+    assert list((tmp_path / "shared").iterdir()) == []
+    answers = run_ranks(lambda meeting, rank: meeting.check_shared(tmp_path / f"node-{rank // 2}" / "home"))
+    for error in answers.values():
+        assert str(error).startswith("Rank 2 on")
+        assert "a file system that all ranks share" in str(error)
+    # What was made to find out is gone again.
+    assert [path.name for path in tmp_path.iterdir()] == ["shared"]
+
+
+def test_a_rank_that_fails_ends_the_others_with_its_reason():
+    def work(meeting, rank):
+        if rank == 1:
+            meeting.fail("The video 'x.mp4' is truncated.")
+            return "failed"
+        started = time.monotonic()
+        try:
+            meeting.barrier()
+        except RankLostError as error:
+            return time.monotonic() - started < 5, str(error)
+
+    answers = run_ranks(work)
+    for rank in (0, 2):
+        quick, sentence = answers[rank]
+        assert quick
+        assert "Rank 1 on" in sentence
+        assert "'x.mp4' is truncated" in sentence
+
+
+def test_a_rank_without_a_sign_of_life_ends_the_others():
+    def work(meeting, rank):
+        if rank == 2:
+            meeting._left.set()  # its process stops at once: no beat and no word
+            return None
+        meeting.barrier()
+        return "passed"
+
+    started = time.monotonic()
+    answers = run_ranks(work, silence=1.0)
+    assert time.monotonic() - started < 10
+    assert all("Rank 2 has given no sign of life for 1 seconds" in str(answers[rank]) for rank in (0, 1))
+
+
+def test_a_slow_rank_that_beats_is_waited_for():
+    def work(meeting, rank):
+        if rank == 0:
+            time.sleep(2.0)  # much longer than the silence that counts as gone
+        meeting.barrier()
+        return "passed"
+
+    assert run_ranks(work, silence=0.6) == dict.fromkeys(range(3), "passed")
+
+
+def test_shards_that_show_late_are_waited_for(tmp_path, monkeypatch):
+    store = FeatureStore(tmp_path, 1)
+    threading.Timer(0.5, store.path(0).touch).start()
+    wait_for_shards([store])
+    assert store.path(0).is_file()
+    monkeypatch.setattr("vidbench.scoring.features.VISIBLE_SECONDS", 0.3)
+    with pytest.raises(InputError, match="1 finished shards of features do not show"):
+        wait_for_shards([FeatureStore(tmp_path / "other", 1)])
+
+
+def test_together_the_ranks_do_each_item_once_and_pad_nothing():
+    for count in (0, 1, 5, 7):
+        items = sorted(item for rank in range(3) for item in Ranks(rank, 3).mine(count))
+        assert items == list(range(count))
+
+
+# A node of its own for each rank: another home and another output folder.
+OTHER_NODES = """
+import os, sys
+rank = os.environ["RANK"]
+os.environ["VIDBENCH_HOME"] = os.path.join(os.getcwd(), "home" if sys.argv[1] != "home" else "home-" + rank)
+import vidbench.distributed.coordination
+vidbench.distributed.coordination._VISIBLE_SECONDS = 1.0
+from vidbench.cli import main
+output = "out" if sys.argv[1] != "output" else "out-" + rank
+sys.argv = ["vidbench", *sys.argv[2:], "--output", output]
+main()
+"""
+
+
+@pytest.mark.parametrize("private", ["home", "output"])
+def test_nodes_without_a_shared_file_system_are_refused_before_anything_is_measured(small_task, plugin, private):
+    (plugin / "node.py").write_text(OTHER_NODES)
+    arguments = ["evaluate", "--model", "slow_plugin:load", "--task", str(small_task), "--device", "cpu", "--json"]
+    done = subprocess.run(
+        [sys.executable, *LAUNCHER, "node.py", private, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=120,
+    )
+    assert done.returncode != 0
+    assert done.stdout == ""
+    sentences = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert sentences
+    assert all("must lie on a file system that all ranks share" in line for line in sentences)
+    assert not list(plugin.rglob("features-*"))
+    assert not list(plugin.rglob("result.json"))
+
+
+def test_a_killed_rank_does_not_hang_the_other(small_task, plugin):
+    """Two ranks without torchrun's agent, which would end the other itself: as on two nodes."""
+    arguments = [sys.executable, "-m", "vidbench", "evaluate", "--model", "slow_plugin:load", "--task", str(small_task)]
+    arguments += ["--device", "cpu", "--output", "out", "--batch-size", "8"]
+    code = "import vidbench.distributed.coordination as m; m._SILENCE_SECONDS = 3.0; m.Meeting.__init__.__defaults__ = (3.0,); "
+    code += "from vidbench.cli import main; main()"
+    arguments[1:3] = ["-c", code]
+    base = {
+        **os.environ,
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+    }
+    base |= {"SLOW_SECONDS": "0.2", "OMP_NUM_THREADS": "1"}
+    ranks = [
+        subprocess.Popen(
+            arguments, env={**base, "RANK": str(rank)}, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        )
+        for rank in range(2)
+    ]
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and not list((plugin / "out").rglob("features-*.safetensors")):
+        time.sleep(0.05)
+    ranks[1].send_signal(signal.SIGKILL)
+    _, told = ranks[0].communicate(timeout=90)
+    ranks[1].communicate()
+    assert ranks[0].returncode == 2, told
+    assert "Rank 1 has given no sign of life" in told
+    assert "Traceback" not in told
+    assert not (plugin / "out" / "result.json").exists()
+
+
+def test_ranks_that_another_launcher_started_meet_and_part(tmp_path):
+    """The main rank keeps the store itself, and must not take it away before the others have left."""
+    code = "from vidbench.distributed.ranks import process_group\nwith process_group() as ranks:\n    ranks.barrier()\n"
+    code += "    print(ranks.from_main(lambda: ranks.rank + 7))"
+    base = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    command = [sys.executable, "-c", code]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    ranks = [subprocess.Popen(command, env={**base, "RANK": str(rank)}, **pipes) for rank in range(2)]
+    for process in ranks:
+        out, told = process.communicate(timeout=90)
+        assert (process.returncode, out) == (0, "7\n"), told
+    done = subprocess.run(command, env={**os.environ, "WORLD_SIZE": "2"}, capture_output=True, text=True)
+    assert "start the ranks with torchrun" in done.stderr

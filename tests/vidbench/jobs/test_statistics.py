@@ -1,0 +1,316 @@
+"""Reference statistics as a file: the very same score without the data, and nothing taken on trust."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+import vidbench
+import vidmetrics
+from vidbench.cli import cli
+from vidbench.data import open_reference
+from vidbench.data.scan.scan import scan_folder
+from vidbench.errors import InputError
+from vidbench.files import file_sha256
+from vidbench.jobs.statistics import export_statistics
+from vidbench.progress import Progress
+from vidbench.scoring.reference_file import Provenance, tensors_sha256
+from vidbench.scoring.run import Options
+from vidbench.tasks import load_task
+from vidmetrics.home import home
+
+QUIET = Progress(enabled=False)
+CLASSES = ("bend", "wave")
+
+
+def write_video(path, seed):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.height = stream.width = 32
+        stream.pix_fmt = "bgr0"
+        image = rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)
+        for number in range(40):
+            frame = np.roll(image, number * (1 + seed % 3), axis=seed % 2)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+@pytest.fixture
+def task(small_task):
+    """The small task over a folder of videos: two classes, 8 + 8 videos, 2 clips of each."""
+    text = small_task.read_text().replace('dataset = "shapes"', 'dataset = "kinetics"')
+    text = text.replace('crop = "none"', 'crop = "none"\nclips_per_video = 2').replace(
+        "num_clips = 150", 'num_clips = "all"'
+    )
+    small_task.write_text(text.replace("num_samples = 200", "num_samples = 16"))
+    return small_task
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder whose ``data`` are the videos, and whose ``real.safetensors`` the first test to ask for it writes."""
+    folder = tmp_path_factory.mktemp("made")
+    for number in range(16):
+        split, label = ("train", "test")[number % 2], CLASSES[number // 2 % 2]
+        write_video(folder / "data" / split / label / f"id{number:09d}_000000_000002.mkv", number)
+    return folder
+
+
+@pytest.fixture
+def data(made, tmp_path):
+    return Path(shutil.copytree(made / "data", tmp_path / "data"))
+
+
+@pytest.fixture
+def statistics(made, task, data, plugin):
+    path = made / "real.safetensors"
+    if not path.exists():
+        export_statistics(str(task), path, Options(data=data), True, QUIET)
+    return Path(shutil.copyfile(path, plugin / "real.safetensors"))
+
+
+def comparable(result):
+    document = json.loads(result.to_json())
+    del document["execution"]
+    return document
+
+
+def metadata_of(path):
+    with safe_open(path, framework="numpy") as file:
+        return file.metadata()
+
+
+def rewritten(path, change_tensors=None, change_provenance=None, seal=True):
+    """The file with something else in it; ``seal`` makes its digest fit again, as a forger would."""
+    with safe_open(path, framework="numpy") as file:
+        tensors = {name: file.get_tensor(name).copy() for name in file.keys()}  # noqa: SIM118
+        document = json.loads(file.metadata()["vidbench"])
+    if change_tensors:
+        change_tensors(tensors)
+    if seal:
+        document["tensors_sha256"] = tensors_sha256(tensors)
+    if change_provenance:
+        change_provenance(document)
+    other = path.with_name("other.safetensors")
+    save_file(tensors, other, metadata={"vidbench": json.dumps(document)})
+    return other
+
+
+def test_without_the_data_the_result_is_the_very_same(task, data, statistics, plugin, monkeypatch):
+    model = "slow_plugin:load"
+    direct = comparable(vidbench.evaluate(model, str(task), data=data, output="direct"))
+    shutil.rmtree(data)
+    monkeypatch.setenv("VIDBENCH_HOME", str(plugin / "another-home"))
+    result = vidbench.evaluate(model, str(task), reference=statistics, output="imported")
+    imported = comparable(result)
+    assert result.data.imported.sha256 == file_sha256(statistics)
+    assert imported["data"].pop("imported")["environment"] == direct["environment"]
+    assert direct["data"].pop("imported") is None
+    # Bits, not tolerances: values, intervals, floor and ceiling.
+    assert imported == direct
+    assert all(metric["floor"] is not None for metric in imported["metrics"].values())
+    assert (plugin / "imported" / "report.html").is_file()
+
+
+def test_score_takes_the_statistics_too(task, data, statistics, plugin):
+    rng = np.random.default_rng(0)
+    np.save(plugin / "clips.npy", rng.integers(0, 255, (16, 12, 32, 32, 3), dtype=np.uint8))
+    direct = vidbench.score(str(task), "clips.npy", data=data, output="direct")
+    shutil.rmtree(data)
+    imported = vidbench.score(str(task), "clips.npy", reference=statistics, output="imported")
+    assert imported.metrics == direct.metrics
+    # Another N has another floor: that of the file is not its floor, and the real clips are not here.
+    fewer = vidbench.score(str(task), "clips.npy", reference=statistics, output="few", num_samples=16)
+    assert fewer.metrics["fvd-shapes"].floor == direct.metrics["fvd-shapes"].floor
+    np.save(plugin / "clips.npy", rng.integers(0, 255, (9, 12, 32, 32, 3), dtype=np.uint8))
+    fewer = vidbench.score(str(task), "clips.npy", reference=statistics, output="few", num_samples=9)
+    assert fewer.metrics["fvd-shapes"].floor is None
+    assert fewer.metrics["fvd-shapes"].ceiling is not None
+
+
+def test_the_scan_and_the_names_of_the_held_out_clips_come_with_the_file(task, data, plugin):
+    task.write_text(task.read_text().replace('"balanced"', '"evaluation"'))
+    outcome = scan_folder(data, load_task(str(task)).task, (), plugin / "scan", 1, QUIET)
+    export_statistics(str(task), plugin / "real.safetensors", Options(data=data), True, QUIET)
+    sampling = ["sample", "--model", "noise", "--task", str(task), "--data", str(data), "--output", "samples"]
+    CliRunner().invoke(cli, sampling, catch_exceptions=False)
+    direct = comparable(vidbench.score(str(task), "samples", data=data, output="direct"))
+    shutil.rmtree(data)
+    imported = comparable(vidbench.score(str(task), "samples", reference="real.safetensors", output="imported"))
+    assert imported["data"].pop("imported") is not None
+    assert direct["data"].pop("imported") is None
+    assert imported == direct
+    assert imported["data"]["manifest"] == "scan"
+    assert imported["data"]["manifest_sha256"] == outcome.manifest_sha256
+    manifest = plugin / "samples" / "manifest.json"
+    document = json.loads(manifest.read_text())
+    ids = document["answers"]["ids"]
+    ids[0], ids[1] = ids[1], ids[0]
+    manifest.write_text(json.dumps(document))
+    with pytest.raises(InputError, match="the same clips in another order"):
+        vidbench.score(str(task), "samples", reference="real.safetensors", output="no")
+
+
+def test_the_file_holds_the_moments_of_the_clips(task, data, statistics):
+    spec = load_task(str(task)).task
+    real = open_reference(spec, data)
+    features = vidmetrics.load_network("shapes")(real.read(np.arange(real.num_clips)))
+    with safe_open(statistics, framework="numpy") as file:
+        for output in ("logits", "pool"):
+            rows = features[output].astype(np.float64)
+            count, mean, scatter = (file.get_tensor(f"shapes/{output}/{part}") for part in ("count", "mean", "scatter"))
+            assert (count, mean.dtype, scatter.dtype) == (16, np.float64, np.float64)
+            np.testing.assert_allclose(mean, rows.mean(0), rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(scatter / (count - 1), np.cov(rows.T), rtol=1e-4, atol=1e-5)
+        provenance = Provenance.model_validate_json(file.metadata()["vidbench"])
+    assert provenance.task.fingerprint == spec.fingerprint
+    assert provenance.reference.sha256 == real.identity_sha256
+    assert (provenance.reference.num_clips, provenance.reference.coverage) == (16, 1.0)
+    assert provenance.class_names == CLASSES
+    assert provenance.networks["shapes"].proven
+
+
+def test_the_command_writes_the_same_bytes_every_time_and_replaces_nothing(task, data, statistics, plugin, monkeypatch):
+    monkeypatch.setenv("VIDBENCH_HOME", str(plugin / "another-home"))
+    arguments = ["data", "statistics", "--task", str(task), "--data", str(data), "--output", "again.safetensors"]
+    done = CliRunner().invoke(cli, [*arguments, "--json"], catch_exceptions=False)
+    assert json.loads(done.stdout)["sha256"] == file_sha256(statistics) == file_sha256(plugin / "again.safetensors")
+    with pytest.raises(InputError, match="exists already"):
+        export_statistics(str(task), statistics, Options(data=data), True, QUIET)
+
+
+def test_where_the_file_cannot_be_is_said_before_anything_is_measured(task, data, plugin):
+    (plugin / "taken").write_text("a file")
+    with pytest.raises(FileExistsError, match="taken"):
+        export_statistics(str(task), plugin / "taken" / "real.safetensors", Options(data=data), True, QUIET)
+    assert not list(home().rglob("features-*"))
+
+
+def test_without_bounds_the_ceiling_alone_is_known(task, data, plugin):
+    export_statistics(str(task), plugin / "bare.safetensors", Options(data=data), False, QUIET)
+    shutil.rmtree(data)
+    result = vidbench.evaluate("noise", str(task), reference="bare.safetensors", output="out")
+    assert result.metrics["fvd-shapes"].floor is None
+    assert result.metrics["fvd-shapes"].ceiling == result.metrics["fvd-shapes"].value
+
+
+def test_a_metric_that_needs_every_feature_is_refused_by_name(task, data, plugin):
+    task.write_text(task.read_text().replace('"is-shapes"', '"kvd-shapes"'))
+    with pytest.raises(InputError, match="'kvd-shapes' compares with the features of every real clip"):
+        export_statistics(str(task), plugin / "no.safetensors", Options(data=data), True, QUIET)
+    assert not (plugin / "no.safetensors").exists()
+
+
+def test_prediction_needs_the_held_out_clips_and_takes_the_rest_from_the_file(task, data, plugin):
+    text = task.read_text().replace("num_frames = 12", "num_frames = 16\ncontext_frames = 5")
+    task.write_text(text.replace('"balanced"', '"none"\nceiling = "copy"'))
+    export_statistics(str(task), plugin / "pred.safetensors", Options(data=data), True, QUIET)
+    direct = vidbench.evaluate("copy", str(task), data=data, output="direct")
+    shutil.rmtree(data / "train")
+    with pytest.raises(InputError, match=r"scores the 5 given frames .* --data DIR"):
+        vidbench.evaluate("copy", str(task), reference="pred.safetensors", output="no")
+    (data / "annotations").mkdir()
+    imported = vidbench.evaluate("copy", str(task), data=data, reference="pred.safetensors", output="imported")
+    assert imported.metrics == direct.metrics
+
+
+def test_real_clips_that_are_not_here_are_not_made_up(task, data, statistics):
+    shutil.rmtree(data)
+    with pytest.raises(InputError, match="a file of statistics holds none"):
+        vidbench.evaluate("real", str(task), reference=statistics, output="no")
+
+
+def test_another_task_or_another_network_is_refused(task, data, statistics, plugin):
+    def refused(match, path=statistics, **options):
+        with pytest.raises(InputError, match=match):
+            vidbench.evaluate("noise", str(task), reference=path, output="no", **options)
+        assert not (plugin / "no").exists()
+
+    for key, value in (("weights_sha256", "0" * 64), ("preprocessing", "other")):
+
+        def change(document, key=key, value=value):
+            document["networks"]["shapes"][key] = value
+
+        refused(f"'shapes' with {key.partition('_')[0]} '{value}'", rewritten(statistics, None, change))
+    refused("precision 'exact', and here it has 'fast'", precision="fast")
+    refused("do not name the network 'shapes'", rewritten(statistics, None, lambda d: d["networks"].clear()))
+    task.write_text(
+        task.read_text().replace("seed = 0", "seed = 1").replace("stride = 1", "stride = 2") + "\nseed = 5\n"
+    )
+    refused("they are not comparable")
+
+
+def _nan(tensors):
+    tensors["shapes/pool/mean"][3] = np.nan
+
+
+def _float32(tensors):
+    tensors["shapes/pool/mean"] = tensors["shapes/pool/mean"].astype(np.float32)
+
+
+def _lopsided(tensors):
+    tensors["shapes/logits/scatter"][0, 1] *= 2
+
+
+def _negative(tensors):
+    tensors["shapes/logits/scatter"] *= -1
+
+
+def _cut(tensors):
+    tensors["shapes/logits/scatter"] = tensors["shapes/logits/scatter"][:5, :5].copy()
+
+
+def _count(tensors):
+    tensors["shapes/logits/count"] = np.array(17, np.int64)
+
+
+def _nudge(tensors):
+    tensors["shapes/logits/mean"][0] += 1e-6
+
+
+@pytest.mark.parametrize(
+    ("change", "seal", "match"),
+    [
+        (_nudge, False, "was changed after it was written"),
+        (_nan, True, "finite"),
+        (_float32, True, "float64"),
+        (_lopsided, True, "not that of any features"),
+        (_negative, True, "not that of any features"),
+        (_cut, True, r"has shape \[5, 5\] where \[24, 24\] is needed"),
+        (_count, True, "count 17 rows where its provenance says 16"),
+        (lambda tensors: tensors.pop("shapes/pool/mean"), True, "'shapes/pool/mean'"),
+        (lambda tensors: tensors.update(extra=np.zeros(2)), True, "'extra'"),
+    ],
+)
+def test_a_tampered_file_is_refused(task, statistics, change, seal, match):
+    with pytest.raises(InputError, match=match) as error:
+        vidbench.evaluate("noise", str(task), reference=rewritten(statistics, change, seal=seal), output="no")
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_no_file_of_statistics_is_refused(task, statistics, plugin):
+    def refused(match, path):
+        with pytest.raises(InputError, match=match) as error:
+            vidbench.evaluate("noise", str(task), reference=path, output="no")
+        assert "\n" not in str(error.value)
+
+    refused("does not exist", plugin / "absent.safetensors")
+    (plugin / "text.safetensors").write_text("not safetensors at all")
+    refused("not readable as safetensors", plugin / "text.safetensors")
+    (plugin / "half.safetensors").write_bytes(statistics.read_bytes()[:-100])
+    refused("not readable as safetensors", plugin / "half.safetensors")
+    save_file({"x": np.zeros(3)}, plugin / "weights.safetensors")
+    refused("not a file of reference statistics", plugin / "weights.safetensors")
+    refused("not valid at 'surprise'", rewritten(statistics, None, lambda d: d.update(surprise=1)))
+    refused("not valid at 'version'", rewritten(statistics, None, lambda d: d.update(version=2)))
+    refused("not valid at", rewritten(statistics, None, lambda d: d["bounds"].update(num_samples="many")))

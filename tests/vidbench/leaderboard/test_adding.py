@@ -1,0 +1,252 @@
+"""`vidbench leaderboard add`: what may enter, what may not, and what is written."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from vidbench.cli.leaderboard import command
+from vidbench.errors import InputError
+from vidbench.leaderboard import standing as neighbours
+from vidbench.leaderboard.adding import Submission, add_result, result_rows
+from vidbench.leaderboard.admission import implausible, objections
+from vidbench.leaderboard.boards import packaged_folder, read_board
+from vidbench.leaderboard.check import check_folder
+from vidbench.leaderboard.ranking import rank_groups
+from vidbench.results.schema import Result
+from vidbench.tasks import load_task
+from vidmetrics.catalog.definitions import METRICS
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def _write(path, document):
+    path.write_text(json.dumps(document))
+    return path
+
+
+def _objections(document):
+    return objections(Result.model_validate_json(json.dumps(document)))
+
+
+def test_a_sound_result_enters_and_is_stored_byte_for_byte(tmp_path, result_document):
+    path = _write(tmp_path / "result.json", result_document)
+    rows = add_result(path, tmp_path / "boards", Submission(model="Mine", training="train", arxiv="2601.00001"))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (tmp_path / "boards" / "results" / f"{digest}.json").read_bytes() == path.read_bytes()
+    board = read_board(tmp_path / "boards", "shapes-gen")
+    assert board.rows == tuple(rows)
+    assert check_folder(tmp_path / "boards")[1] == []
+    fvd = next(row for row in rows if row.metric == "fvd-shapes")
+    assert (fvd.value, fvd.spread, fvd.spread_kind, fvd.status) == (56.0, 4.0, "interval-95", "reproduced")
+    assert (fvd.samples, fvd.reference, fvd.training, fvd.year) == (1024, "train-4096", "train", 2026)
+    assert fvd.result_sha256 == digest
+
+
+def test_scored_files_are_recomputed_and_a_second_result_ranks_beside_the_first(tmp_path, result_document):
+    add_result(_write(tmp_path / "a.json", result_document), tmp_path / "boards", Submission(model="First"))
+    before = (tmp_path / "boards" / "shapes-gen.csv").read_bytes()
+    result_document["model"] |= {"name": "samples", "checkpoint_sha256": None, "samples_sha256": "f" * 64}
+    result_document["metrics"]["fvd-shapes"] |= {"value": 40.0, "interval": [36.0, 44.0]}
+    rows = add_result(_write(tmp_path / "b.json", result_document), tmp_path / "boards", Submission(model="Second"))
+    assert {row.status for row in rows} == {"recomputed"}
+    assert (tmp_path / "boards" / "shapes-gen.csv").read_bytes().startswith(before)
+    group = next(g for g in rank_groups(read_board(tmp_path / "boards", "shapes-gen").rows) if g.metric == "fvd-shapes")
+    assert [(entry.rank, entry.row.model) for entry in group.entries] == [(1, "Second"), (2, "First")]
+
+
+def test_imported_statistics_enter_with_their_floor_alone_and_are_named(tmp_path, result_document):
+    imported = {"sha256": "ab" * 32, "environment": result_document["environment"]}
+    result_document["data"]["imported"] = imported
+    rows = add_result(_write(tmp_path / "a.json", result_document), tmp_path / "boards", Submission(note="Mine"))
+    assert {row.setting for row in rows} == {"Mine; real side from the statistics file abababababab"}
+    assert check_folder(tmp_path / "boards")[1] == []
+    for metric in result_document["metrics"].values():
+        metric["floor"] = None
+    assert any("without the score of real clips" in reason for reason in _objections(result_document))
+    del result_document["data"]["imported"]
+    assert _objections(result_document) == []
+
+
+def _change(document, path, value):
+    *parents, last = path.split("/")
+    for key in parents:
+        document = document[key]
+    document[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "word"),
+    [
+        ("task/name", "small-gen", "not a shipped task"),
+        ("task/fingerprint", "0" * 64, "fingerprint"),
+        ("task/version", 99, "version 99"),
+        ("official", False, "unofficial"),
+        ("reasons", ["The seed is 1."], "reasons why it is not"),
+        ("seed", 5, "seed"),
+        ("networks/shapes/proven", False, "not proven"),
+        ("networks/shapes/weights_sha256", "0" * 64, "not the ones that ship"),
+        ("networks/shapes/precision", "fast", "precision 'fast'"),
+        ("networks", {}, "says nothing"),
+        ("data/reference/coverage", 0.9, "90.00% of the split 'train'"),
+        ("data/evaluation/coverage", 0.5, "50.00% of the split 'test'"),
+        ("model/name", "real", "bound of the task"),
+        ("model/name", "noise", "bound of the task"),
+        ("bounds", {"third-party": {"what": "", "values": {}, "absent": None}}, "bound of the task"),
+        ("metrics/fvd-shapes/num_samples", 512, "512 samples"),
+        ("metrics/fvd-shapes/num_reference", 100, "100 real clips"),
+        ("metrics/fvd-shapes/runs", [55.0, 57.0], "2 runs where the task has 1"),
+        ("metrics/fvd-shapes/runs", [50.0], "not the mean of its 1 runs"),
+        ("metrics/fvd-shapes/network", "i3d-kinetics-400", "defined on 'shapes'"),
+        ("metrics/fvd-shapes/higher_is_better", True, "direction"),
+        ("metrics/fvd-shapes/interval", [0.0, 1.0], "outside its own interval"),
+        ("metrics/is-shapes/interval", [30.0, 40.0], "outside its own interval"),
+        ("execution/finished", "yesterday", "no date"),
+    ],
+)
+def test_what_may_not_enter_is_refused_by_its_reason(tmp_path, result_document, path, value, word):
+    assert _objections(result_document) == []
+    _change(result_document, path, value)
+    with pytest.raises(InputError, match="cannot enter") as refusal:
+        add_result(_write(tmp_path / "r.json", result_document), tmp_path / "boards", Submission())
+    assert word in str(refusal.value)
+    assert not (tmp_path / "boards").exists()
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "word"),
+    [
+        ("fvd-shapes", 0.19, "impossible"),
+        ("fid-shapes", 0.0, "impossible"),
+        ("fid-shapes", -0.5, "negative"),
+        ("fvd-shapes", 331.0, "knows nothing"),
+        ("is-shapes", 24.5, "number of classes"),
+        ("is-shapes", 0.9, "knows nothing"),
+    ],
+)
+def test_plausibility_has_two_sides(result_document, metric, value, word):
+    result_document["metrics"][metric] |= {"value": value, "interval": [value - 0.05, value + 0.05]}
+    assert any(word in reason for reason in _objections(result_document))
+
+
+def test_a_score_at_the_floor_or_the_ceiling_is_possible(result_document):
+    fvd = result_document["metrics"]["fvd-shapes"]
+    for value in (fvd["floor"], fvd["ceiling"]):
+        fvd |= {"value": value, "interval": [value, value]}
+        assert _objections(result_document) == []
+    # Samples can be surer of their class than real clips are.
+    result_document["metrics"]["is-shapes"] |= {"value": 22.0, "interval": [21.0, 23.0]}
+    assert _objections(result_document) == []
+
+
+def test_a_prediction_from_frames_of_the_reference_may_beat_real_clips_of_other_videos(result_document):
+    fvd = (
+        Result.model_validate(result_document).metrics["fvd-shapes"].model_copy(update={"value": 0.1, "interval": None})
+    )
+    (reason,) = implausible(METRICS["fvd-shapes"], fvd)
+    assert "impossible" in reason
+    assert implausible(METRICS["fvd-shapes"], fvd, shares_frames=True) == []
+
+
+def test_a_missing_metric_and_a_second_entry_are_refused(tmp_path, result_document):
+    short = copy.deepcopy(result_document)
+    del short["metrics"]["is-shapes"]
+    assert "its metrics are" in _objections(short)[0]
+    path = _write(tmp_path / "r.json", result_document)
+    add_result(path, tmp_path / "boards", Submission())
+    before = (tmp_path / "boards" / "shapes-gen.csv").read_bytes()
+    with pytest.raises(InputError, match="on the board already"):
+        add_result(path, tmp_path / "boards", Submission())
+    assert (tmp_path / "boards" / "shapes-gen.csv").read_bytes() == before
+
+
+def test_the_command_prints_the_rows(tmp_path, result_document):
+    path = _write(tmp_path / "r.json", result_document)
+    done = CliRunner().invoke(
+        command,
+        ["add", str(path), "--leaderboards", str(tmp_path / "boards"), "--name", "A\nB", "--extra-data", "none"],
+    )
+    assert done.exit_code == 0, done.output
+    assert "fvd-shapes" in done.output
+    with (tmp_path / "boards" / "shapes-gen.csv").open(newline="") as file:
+        assert {row["model"] for row in csv.DictReader(file)} == {"A B"}
+    refused = CliRunner().invoke(
+        command, ["add", str(path), "--leaderboards", str(tmp_path / "boards"), "--arxiv", "not an id"]
+    )
+    assert isinstance(refused.exception, InputError)
+
+
+def _lines(document, folder, monkeypatch):
+    monkeypatch.setattr(neighbours, "leaderboards_folder", lambda given: folder)
+    return "\n".join(neighbours.neighbour_lines(Result.model_validate(document), load_task("shapes-gen").task))
+
+
+def test_neighbours_of_a_result(tmp_path, result_document, monkeypatch):
+    boards = tmp_path / "boards"
+    boards.mkdir()
+    assert "no leaderboard yet" in _lines(result_document, boards, monkeypatch)
+    for name, value in (("Worse", 90.0), ("Better", 20.0)):
+        other = copy.deepcopy(result_document)
+        other["metrics"]["fvd-shapes"] |= {"value": value, "interval": [value - 1, value + 1]}
+        add_result(_write(tmp_path / f"{name}.json", other), boards, Submission(model=name, training="train+test"))
+    text = _lines(result_document, boards, monkeypatch)
+    assert "fvd-shapes: would be 2 of 3" in text
+    assert text.index("better: Better 20") < text.index("worse: Worse 90")
+    result_document |= {"official": False, "reasons": ["The seed is 1 where the task asks for 0."]}
+    assert "unofficial result has no place" in _lines(result_document, boards, monkeypatch)
+
+
+def test_a_row_of_the_same_score_is_level(tmp_path, result_document, monkeypatch):
+    boards = tmp_path / "boards"
+    boards.mkdir()
+    add_result(_write(tmp_path / "same.json", result_document), boards, Submission(model="Same", training="train"))
+    text = _lines(result_document, boards, monkeypatch)
+    assert "fvd-shapes: would be 1 of 2" in text
+    assert "level: Same" in text
+    assert "better:" not in text
+
+
+def test_evaluate_ends_with_its_neighbours_and_json_has_nothing_extra(tmp_path, small_task, monkeypatch):
+    from vidbench.cli.evaluate import command as evaluate
+
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--model", "noise", "--task", str(small_task), "--output", "out"]
+    done = CliRunner().invoke(evaluate, arguments, catch_exceptions=False)
+    assert done.stdout.splitlines()[-1] == "neighbours: none, the task 'small-gen' has no leaderboard yet."
+    again = CliRunner().invoke(evaluate, [*arguments, "--json"], catch_exceptions=False)
+    assert Result.model_validate_json(again.stdout).task.name == "small-gen"
+
+
+def test_the_rows_of_two_coverages_of_all_clips_share_a_group(result_document):
+    # How many clips "all" are depends on which videos are still to be had; an official result has enough of them.
+    task = load_task("shapes-gen").task
+    task = task.model_copy(update={"reference": task.reference.model_copy(update={"num_clips": "all"})})
+    groups = set()
+    for count in (4096, 4090):
+        result_document["metrics"]["fvd-shapes"]["num_reference"] = count
+        groups.add(result_rows(Result.model_validate(result_document), task, "0" * 64, Submission())[0].group)
+    assert len(groups) == 1
+    assert "/ref=train/" in groups.pop()
+
+
+def test_an_installed_package_shows_its_boards_and_takes_none(tmp_path, result_document, monkeypatch):
+    from vidbench import version
+
+    package = tmp_path / "vidbench"
+    (package / "leaderboards").mkdir(parents=True)
+    monkeypatch.setattr(version, "__file__", str(package / "version.py"))
+    assert packaged_folder() == (package / "leaderboards", False)
+    path = _write(tmp_path / "r.json", result_document)
+    done = CliRunner().invoke(command, ["add", str(path)])
+    assert isinstance(done.exception, InputError)
+    assert "--leaderboards" in str(done.exception)
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        wheel = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"]["leaderboards"] == "vidbench/leaderboards"

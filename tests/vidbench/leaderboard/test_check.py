@@ -1,0 +1,169 @@
+"""`vidbench leaderboard check`: each kind of fault is found, at its file, row and column."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from vidbench.cli.leaderboard import command
+from vidbench.leaderboard.adding import Submission, add_result
+from vidbench.leaderboard.check import check_folder
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of one shipped board."""
+    boards = tmp_path / "boards"
+    boards.mkdir()
+    shutil.copy(ROOT / "leaderboards" / "bair-pred.csv", boards)
+    return boards
+
+
+def edit(path, line, **cells):
+    """Change cells of one line, the header being line 1; `_delete` drops it."""
+    with path.open(newline="") as file:
+        table = list(csv.reader(file))
+    for column, value in cells.items():
+        table[line - 1][table[0].index(column)] = value
+    with path.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(table)
+
+
+def places(folder):
+    return [(Path(f.file).name, f.row, f.column) for f in check_folder(folder)[1]]
+
+
+@pytest.mark.parametrize(
+    ("cells", "column"),
+    [
+        ({"value": "sixty-two"}, "value"),
+        ({"value": "nan"}, "value"),
+        ({"value": "-62"}, "value"),
+        ({"spread": "-0.1"}, "spread"),
+        ({"spread": ""}, "spread_kind"),
+        ({"metric": "FVDD"}, "metric"),
+        ({"status": "believed"}, "status"),
+        ({"id": "MAGVIT L"}, "id"),
+        ({"confidence": "sure"}, "confidence"),
+        ({"source": ""}, "source"),
+        ({"paper": ""}, "paper"),
+        ({"arxiv": "2212.5199"}, "arxiv"),
+        ({"year": "2021"}, "year"),
+        ({"context_frames": "16"}, "context_frames"),
+        ({"samples": "2048"}, "group"),
+        ({"known_error": "copied"}, "known_error"),
+        ({"camera": "image-main"}, "group"),
+        ({"reference": "reconstructions"}, "known_error"),
+        ({"result_sha256": "0" * 64}, "result_sha256"),
+    ],
+)
+def test_a_faulty_cell_is_named(folder, cells, column):
+    edit(folder / "bair-pred.csv", 4, **cells)
+    assert ("bair-pred.csv", 4, column) in places(folder)
+    assert all(place[:2] == ("bair-pred.csv", 4) for place in places(folder))
+
+
+def test_a_repeated_id_is_named_with_the_row_that_has_it(folder):
+    edit(folder / "bair-pred.csv", 5, id="magvit-l-fp-fvd")
+    (finding,) = check_folder(folder)[1]
+    assert (finding.row, finding.column) == (5, "id")
+    assert "row 2" in finding.message
+
+
+def test_the_header_is_held_to_the_schema(folder):
+    path = folder / "bair-pred.csv"
+    text = path.read_text()
+    path.write_text(text.replace("spread_kind", "spread_kin", 1))
+    assert places(folder) == [("bair-pred.csv", 1, "spread_kin")]
+    path.write_text(text.replace("id,status", "status,id", 1))
+    assert places(folder) == [("bair-pred.csv", 1, "")]
+
+
+def test_a_row_with_a_cell_too_many_is_named(folder):
+    path = folder / "bair-pred.csv"
+    lines = path.read_text().splitlines()
+    lines[2] += ",more"
+    path.write_text("\n".join(lines) + "\n")
+    assert places(folder) == [("bair-pred.csv", 3, "")]
+
+
+def test_exit_codes_and_output(folder):
+    fine = CliRunner().invoke(command, ["check", str(folder)])
+    assert fine.exit_code == 0
+    assert "46 rows" in fine.output
+    edit(folder / "bair-pred.csv", 4, value="x")
+    found = CliRunner().invoke(command, ["check", str(folder)])
+    assert found.exit_code == 1
+    assert f"{folder / 'bair-pred.csv'}, row 4, column 'value'" in found.output
+    document = json.loads(CliRunner().invoke(command, ["check", str(folder), "--json"]).output)
+    assert [each["column"] for each in document["findings"]] == ["value"]
+
+
+@pytest.fixture
+def measured(folder, tmp_path, result_document):
+    """The folder with one measured result; returns the folder and the stored file."""
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(result_document))
+    add_result(path, folder, Submission(model="Third Party"))
+    assert check_folder(folder)[1] == []
+    (stored,) = (folder / "results").iterdir()
+    return folder, stored
+
+
+def test_a_changed_stored_result_is_found(measured):
+    folder, stored = measured
+    stored.write_text(stored.read_text().replace("56.0", "16.0"))
+    findings = check_folder(folder)[1]
+    assert {(f.row, f.column) for f in findings} == {(2, "result_sha256"), (3, "result_sha256"), (4, "result_sha256")}
+    assert "changed" in findings[0].message
+
+
+def test_a_missing_and_a_foreign_stored_result_are_found(measured):
+    folder, stored = measured
+    stored.rename(stored.with_name(f"{'f' * 64}.json"))
+    findings = check_folder(folder)[1]
+    assert sum("missing" in f.message for f in findings) == 3
+    assert Path(findings[-1].file).name == f"{'f' * 64}.json"
+
+
+@pytest.mark.parametrize(
+    ("cells", "column"),
+    [
+        ({"value": "46.0"}, "value"),
+        ({"spread": "0.1"}, "spread"),
+        ({"fingerprint": "0" * 64}, "fingerprint"),
+        ({"task_version": "9"}, "task_version"),
+        ({"source": "somewhere"}, "source"),
+    ],
+)
+def test_a_row_that_says_something_else_than_its_result_is_found(measured, cells, column):
+    folder, _ = measured
+    edit(folder / "shapes-gen.csv", 2, **cells)
+    assert ("shapes-gen.csv", 2, column) in places(folder)
+
+
+def test_a_row_on_another_tasks_board_is_found(measured):
+    folder, _ = measured
+    (folder / "shapes-gen.csv").rename(folder / "ucf101-gen.csv")
+    assert {place[2] for place in places(folder)} == {"task"}
+
+
+def test_a_forged_result_with_a_matching_hash_is_still_held_against_its_task(measured, result_document):
+    import hashlib
+
+    folder, stored = measured
+    result_document["metrics"]["fvd-shapes"] |= {"value": 0.1, "interval": [0.05, 0.15]}
+    content = json.dumps(result_document).encode()
+    forged = hashlib.sha256(content).hexdigest()
+    stored.unlink()
+    (folder / "results" / f"{forged}.json").write_bytes(content)
+    board = folder / "shapes-gen.csv"
+    board.write_text(board.read_text().replace(stored.stem, forged).replace("56.0", "0.1"))
+    assert any("impossible" in f.message for f in check_folder(folder)[1])

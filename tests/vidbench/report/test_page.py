@@ -1,0 +1,206 @@
+"""The page of a run: its charts, its neighbours, what is to be pasted, and that it asks nothing of anybody."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import vidbench
+from vidbench.models.trivial import NoiseModel, StaticModel
+from vidbench.report.axes import Axis, axis_over, ticks, written
+from vidbench.report.charts import WIDTH, Point, growth_chart, scale_bar, sweep_chart
+from vidbench.report.citation import bibtex, latex, latex_row
+from vidbench.report.material import _class_indices
+from vidbench.report.nearest import nearest_real
+from vidbench.report.pictures import reduction
+from vidbench.scoring.clip_sources import DatasetSource, ModelSource, model_task
+from vidbench.scoring.features import FeatureStore
+from vidbench.tasks import load_task
+
+
+def _circles(svg):
+    return [float(circle.get("cx")) for circle in ElementTree.fromstring(svg).iter("circle")]
+
+
+def test_an_axis_is_logarithmic_where_values_span_a_factor_of_ten():
+    axis = axis_over([0.1, 10.0])
+    assert axis.log
+    assert axis.place(1.0) == pytest.approx(0.5)
+    assert axis.place(0.0) == 0.0  # an interval may reach to 0
+    assert axis.place(99.0) == 1.0
+    assert not axis_over([-0.1, 10.0]).log
+    assert axis_over([2.0, 4.0], backwards=True).place(4.0) == 0.0
+    assert Axis(3.0, 3.0).place(3.0) == 0.5
+
+
+def test_ticks_are_round_and_inside():
+    assert ticks(0.0, 1.0, 5) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    assert ticks(53.2, 61.3) == [54, 56, 58, 60]
+    assert ticks(0.013, 0.094) == pytest.approx([0.02, 0.04, 0.06, 0.08])
+    assert ticks(5.0, 5.0) == [5.0]
+    assert [written(value) for value in (12345.6, 56.154, 0.2072, 186.04, 0.0, -3.14e-5)] == [
+        "12,346",
+        "56.15",
+        "0.207",
+        "186.0",
+        "0",
+        "-3.1e-05",
+    ]
+
+
+@pytest.mark.parametrize("higher", [False, True])
+def test_the_best_end_of_a_bar_is_on_the_left(higher):
+    bounds = {"real": 19.0, "noise": 1.0} if higher else {"real": 1.0, "noise": 19.0}
+    good, bad = (18.0, 2.0) if higher else (2.0, 18.0)
+    near, far = (_circles(scale_bar("m", value, None, bounds, higher))[0] for value in (good, bad))
+    assert 0 < near < WIDTH / 2 < far < WIDTH
+
+
+def test_a_bar_stays_inside_and_names_are_escaped():
+    svg = scale_bar("<script>&", 3.0, (-1.0, 900.0), {"real": 2.0, "static": 2.9, "copy": 2.95, "noise": 800.0}, False)
+    root = ElementTree.fromstring(svg)
+    for line in root.iter("line"):
+        assert all(0 <= float(line.get(key)) <= WIDTH for key in ("x1", "x2"))
+    labels = [text.text for text in root.iter("text")]
+    assert "<script>& 3.00" in labels
+    # static and copy are nearly equal: their labels must be on different rows.
+    rows = {text.text.split()[0]: text.get("y") for text in root.iter("text")}
+    assert rows["static"] != rows["copy"]
+    height = float(root.get("viewBox").split()[3])
+    assert all(float(text.get("y")) < height for text in root.iter("text"))
+
+
+def test_the_line_of_a_growth_chart_meets_the_ring_and_its_points():
+    counts = [100, 200, 400, 800]
+    values = [5.0 + 200.0 / count for count in counts]
+    svg = growth_chart(counts, values, 3, 5.0)
+    root = ElementTree.fromstring(svg)
+    start, end = (tuple(map(float, place.split(","))) for place in root.find("polyline").get("points").split())
+    circles = {c.get("class"): [] for c in root.iter("circle")}
+    for circle in root.iter("circle"):
+        circles[circle.get("class")].append((float(circle.get("cx")), float(circle.get("cy"))))
+    assert circles["ring"] == [pytest.approx(start, abs=0.11)]
+    # The values lie on the line, so that it ends on the smallest size that it goes through.
+    assert circles["dot"][1] == pytest.approx(end, abs=0.11)
+    assert len(circles["dot"]) == 4
+    assert "ring" not in growth_chart(counts, values, 0, None)
+    flat = ElementTree.fromstring(growth_chart(counts, [2.0] * 4, 4, 2.0))
+    assert all(0 <= float(c.get("cy")) <= 190 for c in flat.iter("circle"))
+
+
+def test_a_sweep_runs_over_sigma_in_order():
+    svg = sweep_chart([Point(1.0, 7.0), Point(0.2, 3.0, (2.0, 4.0)), Point(0.6, 5.0)], 7.0)
+    assert _circles(svg) == sorted(_circles(svg))
+    assert svg.count('class="error"') == 1
+
+
+def _store(folder, rows):
+    store = FeatureStore(folder, len(rows))
+    for shard in range(store.num_shards):
+        clips = rows[store.indices(shard)]
+        store.write(shard, {"pool": clips.reshape(-1, clips.shape[-1]).astype(np.float32)})
+    return store
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_neighbours_are_those_of_brute_force(tmp_path, frames):
+    rng = np.random.default_rng(1)
+    # A large common offset, which costs squares their digits.
+    a, b = (1000 + rng.normal(size=(count, frames, 5)) for count in (150, 333))
+    found = nearest_real(_store(tmp_path / "a", a), _store(tmp_path / "b", b), "pool", frames)
+    a, b = (each.astype(np.float32).astype(float).mean(axis=1) for each in (a, b))
+    distances = np.linalg.norm(a[:, None] - b[None], axis=2)
+    np.testing.assert_array_equal(found.nearest, distances.argmin(axis=1))
+    np.testing.assert_allclose(found.distances, distances.min(axis=1), rtol=1e-6)
+    assert found.num_real == 333
+    assert found.distances[found.order()[0]] == found.distances.min()
+
+
+def test_real_clips_stand_under_their_own_class():
+    def clips(labels):
+        labels = None if labels is None else np.array(labels)
+        return SimpleNamespace(labels=labels, class_names=("a", "b"))
+
+    held_out, apart = clips([1, 1, 0, 0]), clips([1, 0, 0, 1])
+    task = load_task("shapes-gen").task
+    run = SimpleNamespace(num_samples=4, evaluation=held_out, has_evaluation_clips=True, task=task)
+
+    def samples_of(source):
+        return {label: mine.tolist() for label, (mine, _) in _class_indices(run, source).items()}
+
+    model = NoiseModel.load(None, model_task(task, ("a", "b")), "cpu")
+    assert samples_of(ModelSource(model, {}, task, held_out, 0)) == {0: [0, 2], 1: [1, 3]}
+    static = StaticModel.load(None, model_task(task, ("a", "b")), "cpu")
+    assert samples_of(ModelSource(static, {}, task, held_out, 0)) == {0: [2, 3], 1: [0, 1]}
+    assert samples_of(DatasetSource(apart)) == {0: [1, 2], 1: [0, 3]}
+    assert samples_of(DatasetSource(clips(None))) == {}
+
+
+def test_large_clips_are_reduced_to_be_shown():
+    assert reduction(12, 32, 32) == reduction(12, 128, 128) == 1
+    assert reduction(48, 128, 128) == reduction(12, 256, 256) == 2
+    assert reduction(10**9, 2, 2) == 1
+
+
+class _Page(HTMLParser):
+    """Collects what a page has, and refuses tags that do not close."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.links, self.sources, self.images = [], set(), [], [], 0
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.ids |= {attributes["id"]} if "id" in attributes else set()
+        self.links += [attributes["href"]] if "href" in attributes else []
+        self.sources += [attributes["src"]] if "src" in attributes else []
+        if tag == "img":
+            assert attributes["alt"]
+        if tag not in ("meta", "img", "circle", "line", "polyline"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_self_contained(small_task, plugin):
+    result = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
+    text = (plugin / "out" / "report.html").read_text()
+    page = _Page(text)
+    assert {"scores", "clips", "neighbours", "classes", "count", "cite", "protocol", "provenance"} <= page.ids
+    assert "truncation" not in page.ids
+    assert {link.removeprefix("#") for link in page.links} <= page.ids
+    # Two sheets, 8 nearest and 8 farthest pairs, 24 classes.
+    assert len(page.sources) == 2 + 16 + 24
+    assert all(source.startswith("data:image/webp;base64,") for source in page.sources)
+    assert not re.search(r"https?:|@import|url\(", text)
+    assert "<script" not in text
+    assert "user&#39;s own" in text
+    for digest in (result.task.fingerprint, result.networks["shapes"].weights_sha256, result.data.reference.sha256):
+        assert digest in text
+    for name in ("disc-drifting-left", "real", "static", "noise"):
+        assert name in text
+    assert bibtex(result).splitlines()[0] in text
+
+    row = latex_row(result).splitlines()
+    assert row[0].startswith("% vidbench")
+    assert "unofficial" in row[0]
+    assert row[-1].startswith(r"slow\_plugin:load & ")
+    assert row[-1].count("&") == row[1].count("&") == 3
+    assert re.sub(r"[\\{}]", "", bibtex(result)).count("=") == 4
+
+
+def test_latex_is_escaped():
+    assert latex(r"a_b & 5% {x} \y ~ ^") == (
+        r"a\_b \& 5\% \{x\} \textbackslash{}y \textasciitilde{} \textasciicircum{}"
+    )

@@ -1,0 +1,162 @@
+"""`vidbench compare`: the difference, the noise, and every reason against comparing."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from vidbench.cli.compare import command
+from vidbench.errors import InputError
+from vidbench.results.compare import compare_results, difference_interval
+from vidbench.results.schema import Result
+
+
+def _result(document):
+    return Result.model_validate(document)
+
+
+def _set(document, path, value):
+    *parents, last = path.split("/")
+    for key in parents:
+        document = document[key]
+    document[last] = value
+
+
+def test_symmetric_intervals_combine_as_variances_do():
+    low, high = difference_interval(10.0, (7.0, 13.0), 20.0, (16.0, 24.0))
+    assert (low, high) == pytest.approx((5.0, 15.0))
+
+
+def test_a_lopsided_interval_gives_its_own_arm_to_each_side():
+    # a reaches from 0 (where the metric ends) to 5, b is exact: b - a reaches 1 up and 4 down.
+    assert difference_interval(1.0, (0.0, 5.0), 10.0, (10.0, 10.0)) == pytest.approx((5.0, 10.0))
+    assert difference_interval(10.0, (10.0, 10.0), 1.0, (0.0, 5.0)) == pytest.approx((-10.0, -5.0))
+
+
+def test_the_interval_covers_the_true_difference():
+    rng = np.random.default_rng(0)
+    # Means of 40 draws from skewed and from normal data, each with its own 95 % interval.
+    a = rng.exponential(3.0, (4000, 40))
+    b = rng.normal(5.0, 2.0, (4000, 40))
+
+    def interval(x):
+        half = 1.96 * x.std(1, ddof=1) / np.sqrt(x.shape[1])
+        return x.mean(1) - half, x.mean(1) + half
+
+    (a_low, a_high), (b_low, b_high) = interval(a), interval(b)
+    covered = 0
+    for i in range(len(a)):
+        low, high = difference_interval(a[i].mean(), (a_low[i], a_high[i]), b[i].mean(), (b_low[i], b_high[i]))
+        covered += low <= 2.0 <= high
+    assert 0.93 < covered / len(a) < 0.965
+
+
+def test_equal_protocols_are_comparable_and_the_sign_follows_the_order(result_document):
+    other = copy.deepcopy(result_document)
+    other["metrics"]["fvd-shapes"] |= {"value": 40.0, "interval": [37.0, 43.0]}
+    other["metrics"]["is-shapes"] |= {"value": 11.8, "interval": [11.3, 12.3]}
+    found = compare_results(_result(result_document), _result(other))
+    back = compare_results(_result(other), _result(result_document))
+    assert found.obstacles == back.obstacles == ()
+    fvd, fid, score = found.differences
+    assert fvd.difference == pytest.approx(-16.0)
+    assert fvd.interval == pytest.approx((-21.0, -11.0))
+    assert (fvd.exceeds_noise, fvd.better) == (True, "b")
+    assert (fid.difference, fid.better, fid.exceeds_noise) == (0.0, None, False)
+    assert (score.better, score.exceeds_noise) == ("b", False)
+    assert back.differences[0].better == "a"
+    assert back.differences[0].interval == pytest.approx((11.0, 21.0))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "word"),
+    [
+        ("task/name", "shapes-pred", "tasks differ"),
+        ("task/version", 2, "versions of shapes-gen differ: 1 and 2"),
+        ("task/fingerprint", "0" * 64, "fingerprints"),
+        ("metrics/fvd-shapes/num_samples", 512, "fvd-shapes is over 1024 samples in A and 512 in B"),
+        ("metrics/fvd-shapes/num_reference", 99, "against 4096 real clips in A and 99"),
+        ("metrics/fvd-shapes/network", "other", "measured on shapes in A and on other"),
+        ("networks/shapes/weights_sha256", "0" * 64, "weights of shapes differ"),
+        ("networks/shapes/preprocessing", "q", "preprocessing of shapes differs: p and q"),
+        ("networks/shapes/precision", "fast", "precision exact in A and fast in B"),
+        ("networks/shapes/proven", False, "proven in A alone"),
+        ("data/reference/sha256", "0" * 64, "reference clips differ"),
+        ("data/reference/split", "test", "split train in A and test in B"),
+        ("data/evaluation/sha256", "0" * 64, "evaluation clips differ"),
+        ("data/evaluation/coverage", 0.5, "100.00% of the evaluation clips were present in A and 50.00% in B"),
+        ("official", False, "Only B is unofficial"),
+    ],
+)
+def test_each_obstacle_is_named_and_is_the_only_one(result_document, path, value, word):
+    other = copy.deepcopy(result_document)
+    _set(other, path, value)
+    (obstacle,) = compare_results(_result(result_document), _result(other)).obstacles
+    assert word in obstacle
+
+
+def test_other_files_with_the_same_scanned_frames_are_no_obstacle(result_document):
+    other = copy.deepcopy(result_document)
+    other["data"]["reference"]["sha256"] = other["data"]["evaluation"]["sha256"] = "0" * 64
+
+    def obstacles():
+        return compare_results(_result(result_document), _result(other)).obstacles
+
+    # Equal digests over both splits would be of the splits themselves, and these differ.
+    assert len(obstacles()) == 2
+    other["data"]["manifest"] = "scan"
+    assert len(obstacles()) == 2
+    result_document["data"]["manifest"] = "scan"
+    assert obstacles() == ()
+    other["data"]["manifest_sha256"] = "1" * 64
+    assert len(obstacles()) == 2
+
+
+def test_a_metric_of_one_side_and_unequal_reasons(result_document):
+    other = copy.deepcopy(result_document)
+    del other["metrics"]["is-shapes"]
+    (obstacle,) = compare_results(_result(result_document), _result(other)).obstacles
+    assert obstacle == "Only A has the metric is-shapes."
+    first, second = copy.deepcopy(result_document), copy.deepcopy(result_document)
+    first |= {"official": False, "reasons": ["One.", "Two."]}
+    second |= {"official": False, "reasons": ["Two."]}
+    assert compare_results(_result(first), _result(second)).obstacles == ("A alone is unofficial because: One.",)
+    same = compare_results(_result(first), _result(first))
+    assert same.comparable
+    assert "Both are unofficial: One. Two." in same.remarks
+
+
+def test_environment_and_seed_are_remarks(result_document):
+    other = copy.deepcopy(result_document)
+    other["environment"]["torch"] = "2.14.0"
+    other["seed"] = 1
+    found = compare_results(_result(result_document), _result(other))
+    assert found.comparable
+    assert "torch differs: 2.13.0 and 2.14.0." in found.remarks
+
+
+def test_the_command(tmp_path, result_document):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "result.json").write_text(json.dumps(result_document))
+    result_document["metrics"]["fvd-shapes"] |= {"value": 40.0, "interval": [37.0, 43.0]}
+    (tmp_path / "b.json").write_text(json.dumps(result_document))
+    done = CliRunner().invoke(command, [str(run), str(tmp_path / "b.json")])
+    assert done.exit_code == 0
+    assert "B - A -16.00  [-21.00, -11.00]  B is better" in done.output
+    assert "within the noise" not in done.output.splitlines()[3]
+    document = json.loads(CliRunner().invoke(command, [str(run), str(tmp_path / "b.json"), "--json"]).output)
+    assert document["comparable"] is True
+    assert document["differences"][0]["exceeds_noise"] is True
+    result_document["task"]["version"] = 2
+    (tmp_path / "b.json").write_text(json.dumps(result_document))
+    done = CliRunner().invoke(command, [str(run), str(tmp_path / "b.json")])
+    assert done.exit_code == 0
+    assert "not comparable:" in done.output
+    assert "is better" not in done.output
+    missing = CliRunner().invoke(command, [str(run), str(tmp_path / "nothing.json")])
+    assert isinstance(missing.exception, InputError)

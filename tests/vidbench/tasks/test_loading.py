@@ -1,0 +1,241 @@
+"""Task files: reading, refusing, the fingerprint, and the words that `tasks show` prints."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from vidbench.errors import InputError
+from vidbench.tasks import load_task, task_names
+from vidbench.tasks.schema import EvaluationSpec, Task
+from vidbench.tasks.words import describe
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A task file of the user's own, as text that a test may change."""
+    content = Path(load_task("shapes-gen").origin).read_text(encoding="utf-8")
+    path = tmp_path / "own.toml"
+
+    def write(*changes: tuple[str, str]) -> str:
+        changed = content
+        for old, new in changes:
+            assert old in changed, old
+            changed = changed.replace(old, new, 1)
+        path.write_text(changed, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_shipped_tasks_load_under_their_own_name(name):
+    loaded = load_task(name)
+    assert loaded.shipped
+    assert loaded.task.name == name
+    assert loaded.task.notes, "a protocol says where its choices come from"
+
+
+def test_own_file_is_not_shipped_but_has_the_same_fingerprint(own):
+    loaded = load_task(own())
+    assert not loaded.shipped
+    assert loaded.task.fingerprint == load_task("shapes-gen").task.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("num_frames = 12", "num_frames = 13"),
+        ("num_samples = 1024", "num_samples = 1023"),
+        ('reference_split = "train"', 'reference_split = "test"'),
+        ('"is-shapes"]', "]"),
+        ("version = 1", "version = 2"),
+    ],
+)
+def test_whatever_decides_the_number_changes_the_fingerprint(own, old, new):
+    assert load_task(own((old, new))).task.fingerprint != load_task("shapes-gen").task.fingerprint
+
+
+def test_words_do_not_change_the_fingerprint(own):
+    changed = load_task(own(("title = ", 'title = "Another title" #'), ('origin = "ours"', 'origin = "published"')))
+    assert changed.task.fingerprint == load_task("shapes-gen").task.fingerprint
+
+
+# The first three are from before clip plans had modes: results that carry them stay valid. A fingerprint changes only
+# together with the version of its task.
+FINGERPRINTS = {
+    "shapes-gen": "2e8a4e291ad657217d0a3826cca21c6ab78341497c6ef431dd5a3b2493bc3168",
+    "shapes-pred": "0df86ae798b3606840dd26569e286fd50ee9fa0214092b7d8a523ba849d84f0e",
+    "weizmann-gen": "a60d7fb794d8a828c540b759a0fef63de52e21fb4a701ea46d3b88cb146d0794",
+    "bair-pred": "a107b6d4cca16f1843d1370b589b70021ca6b2f38c03ae1a86d3bc7e4393e934",
+    "bair-pred-debiased": "dbbebe659df62d9fef4804b5fd4471830736ef50d370dc56da77702151c5a4c5",
+    "k600-gen": "8c66c91bf1a18f2ad2f065771c96897f236c9242d3ffef7baa3c1165f36519c9",
+    "k600-gen-12x128": "70cd5b7928f179516d431c204c15b16cc7c881b8aac44c372be9706bd5d72102",
+    "k600-gen-12x256": "76eb713dfc20e7e00c43f1f358ab0c26d76786968820db5a924ea388282f57f2",
+    "k600-gen-48x128": "22800d7042e95ee6afcc51c499dc1d217038c46b14615d70d158363f30c4a182",
+    "k600-gen-48x64": "9bb98143a88f3b61da2115616d3705677f92fee7c616c79831876cfc29a5b571",
+    "k600-pred": "73aeb16a3599569c74866a398289fd80f9155017e19137cd9707f9707de682ff",
+    "k600-pred-dvdgan": "4e1f6ce048055ce7a22e066fdc9e25305040780f910af52a7c8d89dd3a87a699",
+    "k600-pred-dvdgan-train": "ff6b4d2a00e6687d302e8dba30f70cea7cf5f6968483d0c4dd4bd91eb44b9672",
+    "k600-pred-magvit": "60461b59811a770ba867f14fde9935107a5b9fec22144bf26e8f7578c26e9edf",
+    "k600-pred-vdm": "040ce1cfbccfd9cd8be4149cbf3365164cee3aaa3ca37411656c5e219effe44b",
+    "ucf101-gen": "63a1cc9838e591790ce58d7b55b9519d662147d4870af448cefbdd0bc7db111e",
+    "ucf101-gen-train": "7ccaa5b590d954ec5fa6081c77440872d8969575ed742add4dd8b63f014d3e22",
+}
+
+
+def test_fingerprints_stay_what_they_are():
+    shipped = {name: load_task(name).task.fingerprint for name in task_names()}
+    assert {name: FINGERPRINTS.get(name) for name in shipped} == shipped
+    examples = Path(__file__).parents[3] / "examples" / "tasks"
+    assert load_task(str(examples / "weizmann.toml")).task.fingerprint == FINGERPRINTS["weizmann-gen"]
+
+
+def test_a_later_field_enters_the_fingerprint_only_where_it_differs_from_its_default():
+    class Later(EvaluationSpec):
+        sweep: tuple[float, ...] = ()
+        tables: int | None = None
+
+    task = load_task("shapes-gen").task
+    fields = task.evaluation.model_dump()
+    assert Later(**fields).identity() == task.evaluation.identity()
+    assert Later(**fields, sweep=(0.5,)).identity() == {**task.evaluation.identity(), "sweep": [0.5]}
+
+
+def test_a_default_that_is_spelt_out_changes_nothing(own):
+    same = own(("num_frames = 12", 'num_frames = 12\nstarts = "uniform"\ndraw = "once"\nspares = "none"\nstride = 1'))
+    assert load_task(same).task.fingerprint == load_task("shapes-gen").task.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("num_frames = 16", "num_frames = 16\nseed = 1"),
+        ('starts = "first"', 'starts = "uniform"'),
+        ('starts = "first"', 'starts = "first"\nspares = "next"'),
+        ("samples_per_context = 100", "samples_per_context = 50"),
+        ("samples_per_context = 100", "samples_per_context = 100\nrepeats = 2"),
+        ("clips_per_video = 15", "clips_per_video = 14"),
+        ('resize = "none"', 'resize = "pil-box"\nvia = [128, 128]'),
+        ('starts = "all"', 'starts = "all"\nseed = 4'),
+    ],
+)
+def test_what_published_protocols_fix_changes_the_fingerprint(tmp_path, old, new):
+    text = Path(load_task("bair-pred-debiased").origin).read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "own.toml").write_text(text.replace(old, new, 1))
+    changed = load_task(str(tmp_path / "own.toml")).task
+    assert changed.fingerprint != load_task("bair-pred-debiased").task.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('starts = "first"', 'starts = "first"\nclips_per_video = 2', "clips_per_video"),
+        ('starts = "first"', 'crop2 = "three"', "clips.crop2"),
+        ('crop = "none"', 'crop = "three"\nclips_per_video = 4', "multiple of 3"),
+        ('starts = "first"', 'draw = "replacement"\nclips_per_video = 2', "one clip at a time"),
+        ('resize = "none"', 'resize = "none"\nvia = [128, 128]', "kernel in resize"),
+        ('starts = "all"', 'starts = "first"', "reference.clips"),
+        ("num_clips = 3840", 'num_clips = "all"', None),
+        ('clips_per_video = 15\nstarts = "all"', 'draw = "replacement"', None),
+        ("num_samples = 25_600", "num_samples = 25_601", "multiple of evaluation.samples_per_context"),
+        ("context_frames = 1", "context_frames = 0", "needs"),
+        ('dataset = "bair-image-aux1"', 'dataset = "shapes"', "shapes have no videos"),
+    ],
+)
+def test_plans_that_cannot_be_are_refused(tmp_path, old, new, expected):
+    text = Path(load_task("bair-pred-debiased").origin).read_text(encoding="utf-8")
+    assert old in text, old
+    (tmp_path / "own.toml").write_text(text.replace(old, new, 1))
+    if expected is None:
+        assert load_task(str(tmp_path / "own.toml")).task
+        return
+    with pytest.raises(InputError) as caught:
+        load_task(str(tmp_path / "own.toml"))
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_every_shipped_task_has_an_entry_that_says_everything(name):
+    text = (Path(__file__).parents[3] / "docs" / "tasks.md").read_text(encoding="utf-8")
+    entries = [part for part in text.split("\n### ")[1:] if f"`{name}`" in part.partition("\n")[0]]
+    assert len(entries) == 1
+    for field in ("Source", "Stands beside", "Changelog"):
+        assert f"**{field}**" in entries[0], field
+    if not name.startswith("shapes"):
+        assert "**Fixed by" in entries[0]
+        assert "**Ours**" in entries[0]
+
+
+def test_every_field_outside_the_words_enters_the_fingerprint():
+    # A new top-level field must not slip past the fingerprint unnoticed.
+    assert set(Task.model_fields) - {"title", "description", "notes"} == {
+        "name",
+        "version",
+        "data",
+        "clips",
+        "reference",
+        "evaluation",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("num_frames", "num_frame"), "did you mean 'clips.num_frames'"),
+        (("num_frames = 12", "num_frames = 0"), "clips.num_frames"),
+        (("num_frames = 12", 'num_frames = "12"'), "clips.num_frames"),
+        (("height = 32\n", ""), "clips.height"),
+        (('labels = "balanced"', 'labels = "balancd"'), "evaluation.labels"),
+        (("num_frames = 12", "num_frames = 12\ncontext_frames = 12"), "context_frames"),
+        (('ceiling = "noise"', 'ceiling = "copy"'), "copy"),
+        (("[data]", "[data"), "TOML"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_sentence_that_names_key_and_file(own, change, expected):
+    path = own(change)
+    with pytest.raises(InputError) as caught:
+        load_task(path)
+    sentence = str(caught.value)
+    assert expected in sentence
+    assert path in sentence
+    assert "\n" not in sentence
+
+
+def test_a_typo_suggests_the_right_task():
+    with pytest.raises(InputError, match=re.escape("did you mean 'shapes-gen'?")):
+        load_task("shape-gen")
+
+
+def test_a_missing_file_is_refused():
+    with pytest.raises(InputError, match=r"nowhere\.toml does not exist"):
+        load_task("nowhere.toml")
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_the_words_hold_the_numbers_and_the_fingerprint(name):
+    task = load_task(name).task
+    words = describe(task)
+    assert task.fingerprint in words
+    assert f"{task.evaluation.num_samples:,}" in words
+    for metric in task.evaluation.metrics:
+        assert metric in words
+    assert words.count("[our choice]") == sum(note.origin == "ours" for note in task.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("k600-gen", "split 'val'"),
+        ("k600-pred", "split 'train'"),
+        ("ucf101-gen", "none, the reference holds every video"),
+    ],
+)
+def test_the_words_say_where_the_floor_comes_from(name, split):
+    words = " ".join(describe(load_task(name).task).split())
+    assert f"floor 'real' ({split})" in words
+    assert "pil-bicubic" in words

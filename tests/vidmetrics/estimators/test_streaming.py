@@ -1,0 +1,177 @@
+"""Streaming estimators against the same metric computed from all rows at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vidmetrics import METRICS, InputError, Moments, frechet_distance, inception_score, jackknife_interval
+from vidmetrics.estimators.streaming import FrechetEstimator, InceptionScoreEstimator, make_estimator
+
+
+def reference_of(dim, count=90):
+    moments = Moments(dim)
+    moments.update(np.random.default_rng(99).normal(size=(count, dim)))
+    return moments
+
+
+def feed(estimator, rows, *cuts):
+    for part in np.split(rows, cuts):
+        estimator.update(part)
+    return estimator
+
+
+def direct(rows, reference, ddof=1):
+    covariance = reference.covariance * (reference.count - 1) / (reference.count - ddof)
+    return frechet_distance(rows.mean(0), np.cov(rows, rowvar=False, ddof=ddof), reference.mean, covariance)
+
+
+@pytest.mark.parametrize(("count", "groups"), [(61, 20), (600, 20), (23, 11), (6, 3)])
+def test_frechet_value_and_interval(count, groups):
+    rows = np.random.default_rng(count).normal(0.3, 2, (count, 5))
+    reference = reference_of(5)
+    estimate = feed(FrechetEstimator(5, count), rows, 1, 3, count // 2).result(reference)
+    bounds = [g * count // groups for g in range(groups + 1)]
+    folds = [np.delete(rows, np.s_[bounds[g] : bounds[g + 1]], axis=0) for g in range(groups)]
+    low, high = jackknife_interval(direct(rows, reference), [direct(fold, reference) for fold in folds])
+    assert estimate.value == pytest.approx(direct(rows, reference), rel=1e-11)
+    assert estimate.interval == pytest.approx((max(low, 0), high), rel=1e-9)
+    assert (estimate.num_samples, estimate.num_reference) == (count, 90)
+
+
+@pytest.mark.parametrize(("count", "splits"), [(60, 1), (61, 2), (61, 10), (700, 3), (1000, 1)])
+def test_inception_score_value(count, splits):
+    logits = np.random.default_rng(count).normal(0, 2, (count, 6)).astype(np.float32)
+    estimate = feed(InceptionScoreEstimator(6, count, splits), logits, 7, 8, 50).result()
+    assert estimate.value == pytest.approx(inception_score(logits, splits)[0], rel=1e-12)
+    assert (estimate.num_samples, estimate.num_reference) == (count, None)
+    assert estimate.interval[0] < estimate.value < estimate.interval[1]
+
+
+def test_inception_score_interval_of_one_split():
+    logits = np.random.default_rng(0).normal(0, 2, (95, 6))
+    bounds = [g * 95 // 20 for g in range(21)]
+    folds = [inception_score(np.delete(logits, np.s_[bounds[g] : bounds[g + 1]], axis=0), 1)[0] for g in range(20)]
+    estimate = feed(InceptionScoreEstimator(6, 95, 1), logits).result()
+    assert estimate.interval == pytest.approx(jackknife_interval(inception_score(logits, 1)[0], folds), rel=1e-10)
+
+
+def test_inception_score_interval_of_several_splits_is_that_of_their_mean():
+    logits = np.random.default_rng(0).normal(0, 2, (95, 6))
+    bounds = [i * 95 // 10 for i in range(11)]
+    scores = [inception_score(logits[bounds[i] : bounds[i + 1]], 1)[0] for i in range(10)]
+    folds = [np.delete(scores, i).mean() for i in range(10)]
+    estimate = feed(InceptionScoreEstimator(6, 95, 10), logits).result()
+    assert estimate.interval == pytest.approx(jackknife_interval(np.mean(scores), folds), rel=1e-10)
+
+
+@pytest.mark.parametrize("make", [lambda: FrechetEstimator(4, 5300), lambda: InceptionScoreEstimator(4, 5300, 1)])
+def test_batch_sizes_do_not_change_one_bit(make):
+    rows = np.random.default_rng(2).normal(size=(5300, 4)).astype(np.float32) + 10
+    reference = reference_of(4) if isinstance(make(), FrechetEstimator) else None
+    whole = feed(make(), rows).result(reference)
+    for size in (1, 7, 256, 1000):
+        assert feed(make(), rows, *range(size, 5300, size)).result(reference) == whole
+
+
+def test_a_reused_buffer_does_no_harm():
+    rows = np.random.default_rng(3).normal(size=(40, 3))
+    estimator, buffer = FrechetEstimator(3, 40), np.empty((1, 3))
+    for row in rows:
+        buffer[0] = row
+        estimator.update(buffer)
+    assert estimator.result(reference_of(3)) == feed(FrechetEstimator(3, 40), rows).result(reference_of(3))
+
+
+def test_the_count_must_be_exact():
+    for make, reference in (
+        (lambda: FrechetEstimator(3, 10), reference_of(3)),
+        (lambda: InceptionScoreEstimator(3, 10, 2), None),
+    ):
+        estimator = make()
+        estimator.update(np.zeros((9, 3)))
+        with pytest.raises(InputError, match="9 samples came where 10"):
+            estimator.result(reference)
+        with pytest.raises(InputError, match="11 samples came where 10"):
+            estimator.update(np.zeros((2, 3)))
+
+
+def test_few_samples_have_a_value_but_no_interval():
+    rows = np.random.default_rng(4).normal(size=(5, 3))
+    estimate = feed(FrechetEstimator(3, 5), rows).result(reference_of(3))
+    assert estimate.interval is None
+    assert estimate.value == pytest.approx(direct(rows, reference_of(3)), rel=1e-9)
+    assert feed(InceptionScoreEstimator(3, 5, 1), rows).result().interval is None
+    with pytest.raises(InputError, match="at least 2 samples, but 1"):
+        feed(FrechetEstimator(3, 1), rows[:1]).result(reference_of(3))
+
+
+def test_bad_rows_are_named_by_their_index_in_the_stream():
+    rows = np.zeros((700, 3), np.float32)
+    rows[612, 1] = np.nan
+    for estimator in (FrechetEstimator(3, 700), InceptionScoreEstimator(3, 700, 10)):
+        with pytest.raises(InputError, match="sample 612 hold NaN"):
+            feed(estimator, rows, 100, 500)
+    with pytest.raises(InputError, match=r"\[2, 4\].*\[N, 3\]"):
+        FrechetEstimator(3, 10).update(np.zeros((2, 4)))
+
+
+def test_a_reference_where_it_belongs():
+    rows = np.zeros((10, 3))
+    with pytest.raises(InputError, match="give a reference"):
+        feed(FrechetEstimator(3, 10), rows).result(None)
+    with pytest.raises(InputError, match="give no reference"):
+        feed(InceptionScoreEstimator(3, 10, 1), rows).result(reference_of(3))
+    with pytest.raises(InputError, match="10 samples cannot be cut into 11"):
+        InceptionScoreEstimator(3, 10, 11)
+
+
+def test_every_metric_on_features_has_its_estimator():
+    logits = np.random.default_rng(5).normal(size=(1040, 8)).astype(np.float32)
+    real = np.random.default_rng(6).normal(size=(1000, 8)).astype(np.float32)
+    for definition in METRICS.values():
+        if definition.needs_reference == "frames":
+            with pytest.raises(InputError, match="use vidmetrics"):
+                make_estimator(definition, 8, 1040)
+            continue
+        reference = {"none": None, "moments": reference_of(8), "features": iter(np.split(real, [400]))}
+        estimate = feed(make_estimator(definition, 8, 1040), logits).result(reference[definition.needs_reference])
+        assert estimate.num_samples == 1040
+        if definition.statistic == "frechet":
+            exact = direct(logits.astype(np.float64), reference_of(8), definition.ddof)
+            assert estimate.value == pytest.approx(exact, rel=1e-10 if definition.root == "frechet-exact" else 1e-4)
+        elif definition.statistic == "inception-score":
+            assert estimate.value == pytest.approx(inception_score(logits, definition.splits)[0], rel=1e-12)
+        elif definition.needs_reference == "features":
+            assert estimate.num_reference == 1000
+
+
+def test_groups_of_frames_are_groups_of_clips():
+    rows = np.random.default_rng(7).normal(size=(70 * 3, 4))
+    reference = reference_of(4)
+    estimate = feed(FrechetEstimator(4, 70, rows_per_sample=3), rows, 1, 100).result(reference)
+    bounds = [3 * (g * 70 // 20) for g in range(21)]
+    folds = [np.delete(rows, np.s_[bounds[g] : bounds[g + 1]], axis=0) for g in range(20)]
+    low, high = jackknife_interval(direct(rows, reference), [direct(fold, reference) for fold in folds])
+    assert estimate.value == pytest.approx(direct(rows, reference), rel=1e-11)
+    assert estimate.interval == pytest.approx((max(low, 0), high), rel=1e-9)
+    assert (estimate.num_samples, estimate.num_reference) == (70, 30)
+    score = feed(InceptionScoreEstimator(4, 70, 10, rows_per_sample=3), rows, 50).result()
+    assert score.value == pytest.approx(inception_score(rows, 10)[0], rel=1e-12)
+    with pytest.raises(InputError, match="209 frames came where 70 clips of 3"):
+        feed(FrechetEstimator(4, 70, rows_per_sample=3), rows[:-1]).result(reference)
+    rows[100, 2] = np.inf
+    for estimator in (FrechetEstimator(4, 70, rows_per_sample=3), InceptionScoreEstimator(4, 70, 1, 20, 3)):
+        with pytest.raises(InputError, match="sample 33, frame 1, hold NaN"):
+            feed(estimator, rows)
+
+
+def test_intervals_end_where_values_end():
+    rng = np.random.default_rng(8)
+    reference = reference_of(4, 3000)
+    lows = [feed(FrechetEstimator(4, 40), rng.normal(size=(40, 4))).result(reference).interval[0] for _ in range(20)]
+    assert min(lows) == 0
+    flat = feed(InceptionScoreEstimator(4, 60, 1), 1e-3 * rng.normal(size=(60, 4))).result()
+    sharp = feed(InceptionScoreEstimator(4, 60, 1), 20 * np.eye(4)[np.arange(60) % 4]).result()
+    assert flat.interval[0] >= 1
+    assert sharp.interval[1] <= 4

@@ -1,0 +1,125 @@
+"""Precision, recall, density and coverage against loops over the definitions, closed forms, and ties."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vidmetrics import InputError, density_coverage, precision_recall
+from vidmetrics.statistics import manifold as module
+from vidmetrics.statistics.manifold import coverage_holders, radii, recall_halves, recall_hits
+
+
+def loops(real, generated, k_pr=3, k_dc=5):
+    """The four numbers from the definitions, one pair at a time, in exact sums of squares."""
+
+    def squared(x, y):
+        return sum((float(p) - float(q)) ** 2 for p, q in zip(x, y, strict=True))
+
+    def reach(rows, k):
+        return [sorted(squared(x, y) for j, y in enumerate(rows) if j != i)[k - 1] for i, x in enumerate(rows)]
+
+    real_3, generated_3, real_5 = reach(real, k_pr), reach(generated, k_pr), reach(real, k_dc)
+    precision = np.mean([any(squared(x, r) <= d for r, d in zip(real, real_3, strict=True)) for x in generated])
+    recall = np.mean([any(squared(r, x) <= d for x, d in zip(generated, generated_3, strict=True)) for r in real])
+    density = np.mean([sum(squared(x, r) < d for r, d in zip(real, real_5, strict=True)) for x in generated]) / k_dc
+    coverage = np.mean([min(squared(r, x) for x in generated) < d for r, d in zip(real, real_5, strict=True)])
+    return precision, recall, density, coverage
+
+
+@pytest.mark.parametrize("entries", [1, 1 << 21])
+def test_equals_the_definitions(entries, monkeypatch):
+    monkeypatch.setattr(module, "_ENTRIES", entries)  # blocks of one row, and one block
+    rng = np.random.default_rng(0)
+    real, generated = rng.normal(size=(40, 3)).astype(np.float32), rng.normal(0.7, 0.8, (31, 3)).astype(np.float32)
+    found = (*precision_recall(real, generated), *density_coverage(real, generated))
+    assert found == pytest.approx(loops(real, generated), rel=1e-12)
+    other = (*precision_recall(real, generated, nearest=1), *density_coverage(real, generated, nearest=2))
+    assert other == pytest.approx(loops(real, generated, 1, 2), rel=1e-12)
+
+
+def test_ties_follow_the_published_codes():
+    # On a grid every distance is met many times over: closed and open balls differ.
+    grid = np.stack(np.meshgrid(np.arange(5.0), np.arange(5.0)), -1).reshape(-1, 2)
+    shifted = grid + np.array([1.0, 0.0])
+    found = (*precision_recall(grid, shifted), *density_coverage(grid, shifted))
+    assert found == pytest.approx(loops(grid, shifted), rel=1e-12)
+    # Four copies of each clip: all radii for k = 3 are 0. A copy lies on the surface, which belongs to closed balls.
+    copies = np.repeat(grid[:6], 4, axis=0)
+    assert precision_recall(copies, copies) == (1.0, 1.0)
+    assert density_coverage(copies, copies, nearest=3) == (0.0, 0.0)
+
+
+def test_ties_survive_a_large_offset():
+    # |x|^2 + |y|^2 - 2 x.y loses the distances between these rows entirely.
+    rng = np.random.default_rng(1)
+    real, generated = rng.integers(0, 4, (30, 3)).astype(float), rng.integers(0, 5, (30, 3)).astype(float)
+    near = (*precision_recall(real, generated), *density_coverage(real, generated))
+    far = (*precision_recall(real + 1e8, generated + 1e8), *density_coverage(real + 1e8, generated + 1e8))
+    assert near == far
+
+
+def test_extremes_and_expectations():
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=(400, 4)), rng.normal(size=(400, 4))
+    assert precision_recall(a, b + 100) == (0.0, 0.0)
+    assert density_coverage(a, b + 100) == (0.0, 0.0)
+    assert precision_recall(a, a) == (1.0, 1.0)
+    # Naeem et al., section 3: for equal distributions the density is 1 and the coverage 1 - prod (M-i)/(2M-i).
+    density, coverage = np.mean([density_coverage(*rng.normal(size=(2, 300, 4))) for _ in range(30)], axis=0)
+    expected = 1 - np.prod([(300 - i) / (600 - i) for i in range(1, 6)])
+    assert density == pytest.approx(1, abs=0.03)
+    assert coverage == pytest.approx(expected, abs=0.01)
+    # A mode that is lost shows in recall and coverage, one that is invented in precision and density.
+    two = np.concatenate([a, a + 50])
+    assert precision_recall(two, b)[0] > 0.8
+    assert precision_recall(two, b)[1] < 0.5
+    assert density_coverage(a, two)[0] < 0.6
+
+
+def test_halves_are_the_values_of_either_half_alone():
+    rng = np.random.default_rng(3)
+    real, generated = rng.normal(size=(50, 2)), rng.normal(0.5, 1, (61, 2))
+    in_first = rng.random((4, 61)) < 0.5
+    in_first[3] = np.arange(61) < 4  # so few that they are not among everybody's nearest rows
+    first, second = recall_halves(real, generated, in_first, 3)
+    assert recall_hits(real, generated, 3).mean() == precision_recall(real, generated)[1]
+    for split, side in enumerate(in_first):
+        assert first[split].mean() == precision_recall(real, generated[side])[1]
+        assert second[split].mean() == precision_recall(real, generated[~side])[1]
+
+
+def test_holders_are_the_samples_inside_each_ball():
+    rng = np.random.default_rng(4)
+    real, generated = rng.normal(size=(60, 2)), rng.normal(0.5, 1, (24, 2))
+    reach = radii(real, 5)
+    for rows_per_sample in (1, 2):
+        held = [
+            sorted({j // rows_per_sample for j in range(24) if ((ball - generated[j]) ** 2).sum() < radius})
+            for ball, radius in zip(real, reach, strict=True)
+        ]
+        counts, ones, twos = coverage_holders(real, generated, rows_per_sample, 5)
+        assert counts.tolist() == [len(samples) for samples in held]
+        assert ones.tolist() == [samples[0] for samples in held if len(samples) == 1]
+        assert twos.tolist() == [samples for samples in held if len(samples) == 2]
+
+
+def test_radii():
+    line = np.array([[0.0], [1.0], [3.0], [7.0]])
+    assert radii(line, 1).tolist() == [1, 1, 4, 16]
+    assert radii(line, 3).tolist() == [49, 36, 16, 49]
+
+
+def test_bad_input_is_refused():
+    rows = np.random.default_rng(0).normal(size=(10, 3))
+    with pytest.raises(InputError, match="more than 3 rows, but the generated features are 3"):
+        precision_recall(rows, rows[:3])
+    with pytest.raises(InputError, match="more than 5 rows, but the real features are 5"):
+        density_coverage(rows[:5], rows)
+    with pytest.raises(InputError, match="no neighbour number 0"):
+        precision_recall(rows, rows, nearest=0)
+    with pytest.raises(InputError, match=r"generated features have shape \[10, 2\]"):
+        precision_recall(rows, rows[:, :2])
+    rows[4, 0] = np.nan
+    with pytest.raises(InputError, match="real features of sample 4"):
+        density_coverage(rows, rows)

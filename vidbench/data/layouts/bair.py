@@ -1,0 +1,127 @@
+"""BAIR robot pushing (softmotion30_44k) as its authors publish it: TFRecords of raw frames.
+
+::
+
+    root/[softmotion30_44k/]train/traj_A_to_B.tfrecords      trajectories A to B, both included
+    root/[softmotion30_44k/]test/traj_A_to_B.tfrecords
+
+A record is a ``tf.Example`` with 30 frames of two cameras, ``i/image_main/encoded`` and ``i/image_aux1/encoded`` for i from
+0 to 29. In spite of the name nothing is encoded: the value is 64 * 64 * 3 bytes of RGB. There are no labels, and there
+is no list: the file names say which trajectories there are, and the published numbers of them which are missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from vidbench.data.layouts.listing import FrameSource, Listing, split_folder, visible
+from vidbench.data.layouts.tfrecord import bytes_features, read_record, record_index
+from vidbench.errors import InputError
+from vidmetrics.weights.wire import DamagedError
+
+NUM_FRAMES = 30
+SIZE = 64
+# Trajectories of the published data set.
+OFFICIAL_COUNTS = {"train": 43264, "test": 256}
+_NAME = re.compile(r"traj_(?P<first>\d{1,9})_to_(?P<last>\d{1,9})\.tfrecords?")
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One camera's view of one trajectory; a `vidbench.data.layouts.listing.FrameSource`."""
+
+    path: Path
+    record: int
+    camera: str
+
+    def count(self) -> int:
+        """The number of frames, the same for all; that they are there shows when they are read."""
+        return NUM_FRAMES
+
+    def frames(self, frame_indices: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """Yield some or all frames uint8 RGB ``[64, 64, 3]``.
+
+        Raises:
+            InputError: the record is damaged, or lacks a frame; names the file and the record.
+        """
+        frames_THWC = _frames(self.path, self.record, self.camera)
+        yield from frames_THWC if frame_indices is None else frames_THWC[frame_indices]
+
+    def sha256(self) -> str:
+        """Digest of the 30 frames."""
+        return sha256(_frames(self.path, self.record, self.camera).tobytes()).hexdigest()
+
+
+def find_bair(root: Path, split: str, camera: str) -> Listing:
+    """Find the trajectories of a split.
+
+    Args:
+        root: the folder that holds ``softmotion30_44k``, or that folder itself.
+        split: ``"train"`` or ``"test"``.
+        camera: ``"image_aux1"`` or ``"image_main"``.
+
+    Raises:
+        InputError: the folder is missing or holds no such files, a file is cut off or holds another number of
+            records than its name says, or two files hold the same trajectory.
+    """
+    inner = root / "softmotion30_44k"
+    folder = split_folder(inner if inner.is_dir() else root, split)
+    sources: dict[str, FrameSource] = {}
+    for path in visible(folder):
+        named = _NAME.fullmatch(path.name)
+        if named is None:
+            continue
+        first, last = int(named["first"]), int(named["last"])
+        found = len(record_index(path))
+        if found != last - first + 1:
+            raise InputError(
+                f"The file '{path}' holds {found} trajectories where its name says {last - first + 1}; fetch it again."
+            )
+        for record in range(found):
+            name = f"traj_{first + record:05d}"
+            if name in sources:
+                raise InputError(
+                    f"The trajectory {first + record} is in both '{sources[name].path}' and '{path}'; remove one."
+                )
+            sources[name] = Trajectory(path, record, camera)
+    if not sources:
+        raise InputError(
+            f"There are no files like 'traj_0_to_255.tfrecords' in '{folder}': name the folder above with --data DIR."
+        )
+    official = OFFICIAL_COUNTS.get(split)
+    return Listing(
+        f"bair-{camera.replace('_', '-')}",
+        (),
+        dict.fromkeys(sources),
+        sources,
+        f"file names in '{folder}' (published: {official or 'unknown'} trajectories)",
+        num_official=official,
+    )
+
+
+def _frames(path: Path, record: int, camera: str) -> np.ndarray:
+    """All frames of a trajectory, uint8 ``[30, 64, 64, 3]``."""
+    place = f"record {record} of '{path}'"
+    try:
+        features = bytes_features(read_record(path, record))
+    except DamagedError as error:
+        raise InputError(f"In {place}, {error}: it is no tf.Example, so fetch the file again.") from None
+    frames_THWC = np.empty((NUM_FRAMES, SIZE, SIZE, 3), np.uint8)
+    for number in range(NUM_FRAMES):
+        name = f"{number}/{camera}/encoded"
+        values = features.get(name, ())
+        if len(values) != 1 or len(values[0]) != SIZE * SIZE * 3:
+            sizes = ", ".join(f"{len(value)} bytes" for value in values) or "nothing"
+            raise InputError(
+                f"In {place}, '{name}' is {sizes} where one frame of {SIZE}x{SIZE}x3 = {SIZE * SIZE * 3} raw bytes is "
+                "meant; fetch the original file."
+            )
+        frames_THWC[number] = np.frombuffer(values[0], np.uint8).reshape(SIZE, SIZE, 3)
+    frames_THWC.setflags(write=False)
+    return frames_THWC

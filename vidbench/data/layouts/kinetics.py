@@ -1,0 +1,161 @@
+"""What a Kinetics-like folder holds: the official list of a split, the class order, and the files present.
+
+::
+
+    root/annotations/SPLIT.csv                      the official list: label,youtube_id,time_start,time_end,split,...
+    root/SPLIT/LABEL/ID_SSSSSS_EEEEEE.mp4           one folder per class, or
+    root/SPLIT/ID_SSSSSS_EEEEEE.mp4                 all in one folder (the CVDF mirror)
+
+``SSSSSS`` and ``EEEEEE`` are the first and last second in six digits. With a list, the list alone decides the label and
+which videos count as official; files beside it are not used, and videos missing on disk lower the coverage and are not
+replaced. Without a list the class folders are the list, and the coverage is 1 by definition.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidbench.data.layouts.listing import (
+    Listing,
+    as_sources,
+    by_name,
+    find_videos,
+    quoted,
+    split_folder,
+    videos_below,
+    visible,
+)
+from vidbench.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DATASET = "kinetics"
+_TIMES = re.compile(r"_(?P<start>\d{6})_(?P<end>\d{6})$")
+_COLUMNS = ("label", "youtube_id", "time_start", "time_end")
+
+
+def find_kinetics(root: Path, split: str) -> Listing:
+    """Read the list of a split (or take the class folders for it) and find its files.
+
+    Args:
+        root: the folder that holds ``annotations`` and the splits.
+        split: name of the split.
+
+    Raises:
+        InputError: the folder, the split, its list or a needed column is missing, a video is listed twice or found
+            twice, or no listed video is on disk.
+    """
+    folder = split_folder(root, split)
+    videos = videos_below(folder)
+    lists = sorted(path for path in visible(root / "annotations") if path.suffix == ".csv")
+    return _from_lists(lists, split, folder, videos) if lists else _from_folders(root, split, folder, videos)
+
+
+def _from_lists(lists: list[Path], split: str, folder: Path, videos: list[Path]) -> Listing:
+    tables = {path.stem: read_table(path) for path in lists}
+    annotations = lists[0].parent
+    if split not in tables:
+        raise InputError(
+            f"The folder '{annotations}' has no list '{split}.csv' (found: {quoted(path.name for path in lists)}); "
+            "add it or name the split as its list is named."
+        )
+    source = annotations / f"{split}.csv"
+    table = tables[split]
+    for column in _COLUMNS:
+        if column not in table.columns:
+            raise InputError(f"The list '{source}' has no column '{column}'; it needs {', '.join(_COLUMNS)}.")
+    # A published test list carries no labels; it says nothing about the classes.
+    labelled = [other["label"] for other in tables.values() if "label" in other.columns]
+    class_names = tuple(sorted({str(label) for column in labelled for label in column}))
+    number_of = {name: number for number, name in enumerate(class_names)}
+    labels: dict[str, int | None] = {}
+    rows = zip(*(table[column] for column in _COLUMNS), strict=True)
+    for line, (label, youtube_id, start, end) in enumerate(rows, start=2):
+        if not label or not youtube_id:
+            raise InputError(f"The list '{source}' has no label or no youtube_id in line {line}; complete the line.")
+        name = official_name(youtube_id, start, end, source, line)
+        if name in labels:
+            raise InputError(f"The list '{source}' names the video '{name}' twice, again in line {line}; keep one.")
+        labels[name] = number_of[label]
+    if not labels:
+        raise InputError(f"The list '{source}' names no video; replace it by the official list.")
+    files, duplicates = by_name((path.stem, path) for path in videos if path.stem in labels)
+    if not files:
+        raise InputError(
+            f"None of the {len(labels)} videos listed in '{source}' is in '{folder}'; files must be named like "
+            f"'{next(iter(labels))}.mp4', so check --data."
+        )
+    return Listing(
+        DATASET,
+        class_names,
+        labels,
+        as_sources(files),
+        f"list '{source}'",
+        seconds=lengths(labels),
+        duplicates=duplicates,
+    )
+
+
+def _from_folders(root: Path, split: str, folder: Path, videos: list[Path]) -> Listing:
+    for path in videos:
+        if path.parent == folder:
+            raise InputError(
+                f"The video '{path}' is in no class folder and there is no list '{root / 'annotations'}/{split}.csv', "
+                "so its class is unknown; add the list or put videos into one folder per class."
+            )
+    splits = [path for path in visible(root) if path.is_dir() and path.name != "annotations"]
+    class_names = tuple(
+        sorted({path.parent.name for other in splits for path in find_videos(other) if path.parent != other})
+    )
+    number_of = {name: number for number, name in enumerate(class_names)}
+    files, duplicates = by_name((path.stem, path) for path in videos)
+    labels: dict[str, int | None] = {name: number_of[files[name].parent.name] for name in sorted(files)}
+    origin = f"class folders of '{folder}'"
+    return Listing(
+        DATASET, class_names, labels, as_sources(files), origin, seconds=lengths(labels), duplicates=duplicates
+    )
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a CSV list, every cell as text.
+
+    Raises:
+        InputError: it is not a readable CSV file.
+    """
+    import pandas as pd
+
+    try:
+        # As text: an id may look like a number and a label like a missing value.
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"The list '{path}' is not a readable CSV file ({reason}); replace it.") from error
+
+
+def official_name(youtube_id: str, start: str, end: str, source: Path, line: int) -> str:
+    """Name of a clip, ``ID_SSSSSS_EEEEEE``, from a row of a list.
+
+    Raises:
+        InputError: a time is not a number of whole seconds; names the list and the line.
+    """
+    return f"{youtube_id}_{_seconds(start, source, line)}_{_seconds(end, source, line)}"
+
+
+def lengths(names: Iterable[str]) -> dict[str, float]:
+    """Seconds from first to last, for the names that end in ``_SSSSSS_EEEEEE``."""
+    matches = {name: _TIMES.search(name) for name in names}
+    return {name: float(int(found["end"]) - int(found["start"])) for name, found in matches.items() if found}
+
+
+def _seconds(text: str, source: Path, line: int) -> str:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not (0 <= seconds < 1e6 and seconds == int(seconds)):
+        raise InputError(f"The list '{source}' has '{text}' for a time in line {line}; times are whole seconds.")
+    return f"{int(seconds):06d}"

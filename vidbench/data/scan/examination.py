@@ -1,0 +1,183 @@
+"""One video of a scan: decode it, hold it against its name and its task, and say what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from vidbench.data.clips import clip_span
+from vidbench.data.decode import UnusableVideoError
+from vidbench.data.layouts.listing import FrameSource, Listing, VideoFile
+from vidbench.data.probe import VideoFacts, examine_video, refuse_truncated
+from vidbench.data.videos import VideoDataset
+from vidbench.errors import InputError
+from vidbench.tasks.schema import ClipSpec
+
+Problem = Literal[
+    "unreadable", "truncated", "no video stream", "too short", "wrong duration", "wrong size", "duplicated"
+]
+FindingKey: TypeAlias = tuple[str, str, str, int, int]
+"""Split, official name, file, its size and its date in nanoseconds: what decides what is found."""
+
+# Cutting without re-encoding moves an end by the distance of key frames.
+_SECONDS_OFF = 1.0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A video to examine.
+
+    Attributes:
+        split: split it is listed in.
+        video_id: official name.
+        label: name of its class, or None.
+        source: its frames.
+        seconds: length that its name states, or None.
+        plans: which clips the task takes of it, one entry for each plan; empty to look at the whole video alone.
+        file_bytes: size of its file.
+        file_time: date of its file, in nanoseconds.
+    """
+
+    split: str
+    video_id: str
+    label: str | None
+    source: FrameSource
+    seconds: float | None
+    plans: tuple[ClipSpec, ...]
+    file_bytes: int
+    file_time: int
+
+    @property
+    def key(self) -> FindingKey:
+        """What decides the outcome; a finding is reused under the same key."""
+        return (self.split, self.video_id, str(self.source.path), self.file_bytes, self.file_time)
+
+
+class Finding(BaseModel):
+    """What was found; a line of the journal.
+
+    Attributes:
+        key: `Subject.key`.
+        frames, fps, width, height, rotation, seconds: see `VideoFacts`; None where nothing could be decoded.
+        file_sha256: digest of the stored bytes.
+        clips_sha256: digest of the frames as the task takes them: all clips of the video, in order, at the task's size,
+            plan by plan; without a task of all frames as they are.
+        problem: None where the video is usable.
+        reason: the problem in a sentence.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: FindingKey
+    frames: int | None = None
+    fps: float | None = None
+    width: int | None = None
+    height: int | None = None
+    rotation: str | None = None
+    seconds: float | None = None
+    file_sha256: str | None = None
+    clips_sha256: str | None = None
+    problem: Problem | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """A source whose frames were counted before."""
+
+    source: FrameSource
+    num_frames: int
+
+    @property
+    def path(self) -> Path:
+        return self.source.path
+
+    def count(self) -> int:
+        return self.num_frames
+
+    def frames(self, frame_indices: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        return self.source.frames(frame_indices)
+
+    def sha256(self) -> str:
+        return self.source.sha256()
+
+
+def examine(subject: Subject) -> Finding:
+    """Examine one video; never raises for what is wrong with it."""
+    found: dict[str, Any] = {"key": subject.key}
+    try:
+        pixels = None if subject.plans else sha256()
+        facts = _facts(subject.source, pixels)
+        found |= {
+            "frames": facts.frames,
+            "fps": facts.fps,
+            "width": facts.width,
+            "height": facts.height,
+            "rotation": facts.rotation,
+            "seconds": facts.seconds,
+            "file_sha256": subject.source.sha256(),
+        }
+        refuse_truncated(subject.source.path, facts)
+        problem = _problem(subject, facts)
+        if problem is not None:
+            return Finding(**found, problem=problem[0], reason=problem[1])
+        found["clips_sha256"] = pixels.hexdigest() if pixels else _clips_sha256(subject, facts)
+    except UnusableVideoError as error:
+        return Finding(**found, problem=error.problem, reason=str(error))
+    except InputError as error:
+        # All else was asked before: a sentence here is about the size, or about a record without its frames.
+        return Finding(**found, problem="wrong size" if "frames" in found else "unreadable", reason=str(error))
+    except OSError as error:
+        reason = f"The file '{subject.source.path}' cannot be read ({error.strerror}); check its permissions."
+        return Finding(**found, problem="unreadable", reason=reason)
+    return Finding(**found)
+
+
+def killed(subject: Subject) -> Finding:
+    """The finding for a video that killed the process which examined it."""
+    reason = f"Decoding '{subject.source.path}' ended the process: the decoder crashed or ran out of memory; remove it."
+    return Finding(key=subject.key, problem="unreadable", reason=reason)
+
+
+def _facts(source: FrameSource, pixels: Any) -> VideoFacts:
+    """Decode all frames; where there is a digest to feed, feed it the pixels."""
+
+    def feed(frame_HWC: np.ndarray) -> None:
+        pixels.update(np.ascontiguousarray(frame_HWC))
+
+    if isinstance(source, VideoFile):
+        return examine_video(source.path, feed if pixels else None)
+    count, height, width = 0, 0, 0
+    for frame_HWC in source.frames():
+        if pixels:
+            feed(frame_HWC)
+        count, (height, width) = count + 1, frame_HWC.shape[:2]
+    return VideoFacts(frames=count, fps=None, width=width, height=height)
+
+
+def _problem(subject: Subject, facts: VideoFacts) -> tuple[Problem, str] | None:
+    path = subject.source.path
+    span = max((clip_span(plan.num_frames, plan.stride) for plan in subject.plans), default=1)
+    if facts.frames < span:
+        return "too short", f"The video '{path}' has {facts.frames} frames but a clip of the task covers {span}."
+    if subject.seconds and facts.seconds is not None and abs(facts.seconds - subject.seconds) > _SECONDS_OFF:
+        return "wrong duration", (
+            f"The video '{path}' lasts {facts.seconds:.2f} s where its name states {subject.seconds:g} s; fetch it again."
+        )
+    return None
+
+
+def _clips_sha256(subject: Subject, facts: VideoFacts) -> str:
+    source = _Counted(subject.source, facts.frames)
+    listing = Listing("scan", (), {subject.video_id: None}, {subject.video_id: source}, "")
+    pixels = sha256()
+    for plan in subject.plans:
+        dataset = VideoDataset(listing, plan)
+        pixels.update(dataset.read(np.arange(dataset.num_clips)).tobytes())
+    return pixels.hexdigest()

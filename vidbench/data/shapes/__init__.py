@@ -1,0 +1,1 @@
+"""Moving shapes: the embedded data set, drawn from seeds alone."""

@@ -1,0 +1,235 @@
+"""The embedded data set of moving shapes: class-conditional clips of any length and resolution, with no download.
+
+One textured shape moves over a textured, slowly moving background. The class is the shape and its motion; position,
+size, speed, phase, colours and textures are random. What the classes are and which cue tells them apart is described in
+``shapes_script``; why the bytes are the same on every machine, in ``shapes_render``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import weakref
+from typing import ClassVar
+
+import numpy as np
+
+from vidbench.data.shapes.render import draw_batch
+from vidbench.data.shapes.script import CLASS_NAMES, GENERATOR_VERSION, MOTIONS, SHAPES, mix, stream_key, write_script
+from vidmetrics.errors import InputError
+
+__all__ = ["CLASS_NAMES", "GENERATOR_VERSION", "MOTIONS", "SHAPES", "ShapesDataset", "ShapesTrainingClips", "render"]
+
+MAX_TRAINING_BYTES = 4 << 30
+MOST_TRAINING_CLIPS = 80_000
+"""Training clips where their number is left open: 2.7 GiB at 12 frames of 32x32, of which a short training renders what it
+draws."""
+
+
+def render(split: str, indices: np.ndarray, num_frames: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Render clips of a split.
+
+    Clip ``i`` depends on the split's name and ``i`` alone: not on the other indices, and its first frames not on
+    ``num_frames``. Another resolution shows the same scene.
+
+    Args:
+        split: name of the stream of clips; ``"train"`` and ``"test"`` are the ones that tasks use.
+        indices: integers ``[N]``, not negative, in any order.
+        num_frames: length in frames, at least 1.
+        height: in pixels, at least 1.
+        width: in pixels, at least 1.
+
+    Returns:
+        Clips uint8 ``[N, T, H, W, 3]`` and labels int64 ``[N]``, ``i mod 24``.
+
+    Raises:
+        InputError: an index is negative or not an integer, or the shape of the clips is empty.
+    """
+    if min(num_frames, height, width) < 1:
+        raise InputError(
+            f"Moving-shapes clips of {num_frames} frames at {height}x{width} are empty; ask for at least 1 of each."
+        )
+    indices = np.asarray(indices)
+    if indices.ndim != 1 or (indices.size and (indices.dtype.kind not in "iu" or indices.min() < 0)):
+        raise InputError("Indices of moving-shapes clips must be a list of integers of 0 or more.")
+    indices = indices.astype(np.int64)
+    script = write_script(split, indices)
+    return draw_batch(script, num_frames, height, width), script.label
+
+
+class ShapesDataset:
+    """The first ``num_clips`` clips of a split of moving shapes; implements `vidbench.data.base.ClipDataset`."""
+
+    def __init__(self, split: str, num_clips: int, num_frames: int, height: int, width: int) -> None:
+        """Describe the clips; nothing is rendered yet.
+
+        Args:
+            split: name of the split.
+            num_clips: number of clips, at least 1.
+            num_frames: length in frames.
+            height: in pixels.
+            width: in pixels.
+
+        Raises:
+            InputError: there is nothing to render.
+        """
+        if min(num_clips, num_frames, height, width) < 1:
+            raise InputError(
+                f"A moving-shapes split of {num_clips} clips of {num_frames} frames at {height}x{width} is empty; "
+                "ask for at least 1 of each."
+            )
+        self.split = split
+        self.num_clips = num_clips
+        self.num_frames, self.height, self.width = num_frames, height, width
+        self.labels: np.ndarray | None = np.arange(num_clips, dtype=np.int64) % len(CLASS_NAMES)
+        self.class_names = CLASS_NAMES
+        self.coverage = 1.0
+        self.scan_sha256: str | None = None
+        identity = f"{GENERATOR_VERSION}/{split}/{num_clips}/{num_frames}x{height}x{width}"
+        self.identity_sha256 = hashlib.sha256(identity.encode()).hexdigest()
+
+    def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
+        """Split and number of each clip, for integer indices ``[N]``."""
+        return tuple(f"{self.split}#{index}" for index in np.asarray(indices))
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Return clips uint8 ``[N, T, H, W, 3]`` of integer indices ``[N]`` in ``0 .. num_clips - 1``.
+
+        Raises:
+            InputError: an index is outside the split.
+        """
+        indices = np.asarray(indices)
+        if indices.size and indices.max() >= self.num_clips:
+            raise InputError(
+                f"Clip {indices.max()} was asked of the moving-shapes split '{self.split}', of {self.num_clips}; "
+                f"ask for 0 to {self.num_clips - 1}."
+            )
+        return render(self.split, indices, self.num_frames, self.height, self.width)[0]
+
+    def origins(self, count: int) -> frozenset[str]:
+        """See `vidbench.data.base.ClipDataset.origins`; each clip is a scene of its own."""
+        return frozenset(f"{self.split}/{index}" for index in range(min(count, self.num_clips)))
+
+
+class _Rendered:
+    """The clips of a split that have been rendered so far, for all trainings of this process that draw from it.
+
+    Trainings side by side draw the same clips at about the same time: a clip is rendered by the thread that first asks
+    for it, and the others wait.
+    """
+
+    _all: ClassVar[weakref.WeakValueDictionary[str, _Rendered]] = weakref.WeakValueDictionary()
+    _lock = threading.Lock()
+
+    def __init__(self, data: ShapesDataset) -> None:
+        self._data, self._changed = data, threading.Condition()
+        # Untouched pages take no memory: a short training pays for the clips that it draws.
+        shape = (data.num_clips, data.num_frames, data.height, data.width, 3)
+        self._clips_NTHWC = np.empty(shape, dtype=np.uint8)
+        self._taken_N, self._done_N = np.zeros(data.num_clips, dtype=bool), np.zeros(data.num_clips, dtype=bool)
+
+    @classmethod
+    def of(cls, data: ShapesDataset) -> _Rendered:
+        """Those of a split, as long as a training holds them."""
+        with cls._lock:
+            if (found := cls._all.get(data.identity_sha256)) is None:
+                found = cls._all[data.identity_sha256] = cls(data)
+            return found
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Clips uint8 ``[N, T, H, W, 3]`` of int64 indices ``[N]`` of the split, rendered now where they are not yet."""
+        while not self._done_N[indices].all():
+            with self._changed:
+                # What another thread took and could not render is anyone's again.
+                self._changed.wait_for(lambda: self._done_N[indices].all() or not self._taken_N[indices].all())
+                mine = np.unique(indices[~self._taken_N[indices]])
+                self._taken_N[mine] = True
+            if mine.size:
+                self._render(mine)
+        return self._clips_NTHWC[indices]
+
+    def _render(self, taken: np.ndarray) -> None:
+        try:
+            self._clips_NTHWC[taken] = self._data.read(taken)
+            self._done_N[taken] = True
+        finally:
+            with self._changed:
+                self._taken_N[taken] = self._done_N[taken]
+                self._changed.notify_all()
+
+
+class ShapesTrainingClips:
+    """Training clips of moving shapes; implements `vidbench.models.interface.TrainingClips`.
+
+    A clip is rendered when it is first drawn and kept as uint8, once for all trainings of the process. Every pass over
+    them has an order of its own, from a hash of the seed, so a batch is a pure function of the seed, the step and the
+    batch size.
+    """
+
+    def __init__(
+        self,
+        split: str,
+        *,
+        num_frames: int,
+        height: int,
+        width: int,
+        seed: int,
+        num_videos: int | None = None,
+    ) -> None:
+        """Describe the clips; nothing is rendered yet.
+
+        Args:
+            split: name of the split.
+            num_frames: length in frames.
+            height: in pixels.
+            width: in pixels.
+            seed: seed of the order.
+            num_videos: number of different clips, the first of the split; None for 80,000, or for as many as 4 GiB
+                hold where these are fewer.
+
+        Raises:
+            InputError: there is nothing to render, or the clips would need more than 4 GiB of memory.
+        """
+        clip_bytes = num_frames * height * width * 3
+        if num_videos is None:
+            num_videos = max(1, min(MOST_TRAINING_CLIPS, MAX_TRAINING_BYTES // max(1, clip_bytes)))
+        if num_videos * clip_bytes > MAX_TRAINING_BYTES:
+            raise InputError(
+                f"{num_videos} moving-shapes clips of {num_frames} frames at {height}x{width} need more than "
+                f"{MAX_TRAINING_BYTES >> 30} GiB of memory; ask for fewer, shorter or smaller clips."
+            )
+        self._data = ShapesDataset(split, num_videos, num_frames, height, width)
+        self.num_videos = num_videos
+        self._key = stream_key(f"order/{seed}")
+        self._lock = threading.Lock()
+        self._rendered = _Rendered.of(self._data)
+        self._orders: dict[int, np.ndarray] = {}
+
+    def draw(self, step: int, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the batch of a step: clips uint8 ``[N, T, H, W, 3]`` and labels int64 ``[N]``. Thread-safe.
+
+        Args:
+            step: number of the step, from 0.
+            batch_size: ``N``, at least 1.
+
+        Raises:
+            InputError: the step is negative or the batch empty.
+        """
+        if step < 0 or batch_size < 1:
+            raise InputError(f"Step {step} with batches of {batch_size} clips was asked; use 0 and 1 or more.")
+        places = step * batch_size + np.arange(batch_size)
+        passes = places // self.num_videos
+        with self._lock:
+            chosen = np.concatenate(
+                [self._order(number)[places[passes == number] % self.num_videos] for number in np.unique(passes)]
+            )
+        return self._rendered.read(chosen), chosen % len(CLASS_NAMES)
+
+    def _order(self, number: int) -> np.ndarray:
+        """The order of the clips in a pass; only the latest two are kept, as a batch seldom spans more."""
+        if number not in self._orders:
+            words = np.arange(self.num_videos, dtype=np.uint64) + mix(self._key + np.uint64(number))
+            self._orders[number] = np.argsort(mix(words), kind="stable")
+            while len(self._orders) > 2:
+                del self._orders[next(iter(self._orders))]
+        return self._orders[number]

@@ -1,0 +1,203 @@
+"""The main job: sample, measure, and write a result that carries its own proof."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from vidbench.data.contexts import SampleContexts
+from vidbench.distributed.ranks import process_group
+from vidbench.errors import InputError
+from vidbench.files import write_text
+from vidbench.models.registry import choose_model
+from vidbench.models.trivial import RealModel
+from vidbench.progress import Progress
+from vidbench.results.schema import ModelRecord, Result
+from vidbench.samples.exchange import open_samples
+from vidbench.samples.pairing import check_answers
+from vidbench.scoring.assemble import Stores, assemble
+from vidbench.scoring.bounds import Bound, disjoint_real, task_bounds
+from vidbench.scoring.clip_sources import ClipSource, DatasetSource, FilesSource, open_model, sample_labels
+from vidbench.scoring.features import FeatureStore, extract, feature_store, missing_shards, wait_for_shards
+from vidbench.scoring.frame_comparison import FrameComparison
+from vidbench.scoring.run import Options, Run, open_run
+from vidbench.scoring.truncation import truncated_sources
+from vidbench.tasks import Task, load_task
+from vidmetrics.home import home
+from vidmetrics.networks.base import Network
+
+CHECKED_CLIPS = 4
+
+
+def evaluate_model(model: str, task: str, options: Options, progress: Progress) -> tuple[Result, Path]:
+    """Evaluate a model; returns the result and the folder it was written to. See `vidbench.evaluate`."""
+    started = time.monotonic()
+    choice = choose_model(model)
+    loaded = load_task(task)
+    with process_group() as ranks:
+        run = open_run(loaded, options, ranks, progress, default_name=choice.folder_name)
+        source: ClipSource
+        source, record = open_model(choice, run.task, run.evaluation, run.seed, run.total_samples, run.device)
+        if isinstance(source.model, RealModel):
+            run, source = _apart(run)
+        return _measure(run, source, record, (), started), run.output
+
+
+def score_samples(samples: Path, task: str, options: Options, progress: Progress) -> tuple[Result, Path]:
+    """Score clips on disk; returns the result and the folder it was written to. See `vidbench.score`."""
+    started = time.monotonic()
+    loaded = load_task(task)
+    with process_group() as ranks:
+        run = open_run(loaded, options, ranks, progress, default_name=f"samples-{samples.stem}")
+        source, record, reasons = _files_source(run, samples)
+        return _measure(run, source, record, reasons, started), run.output
+
+
+def _apart(run: Run) -> tuple[Run, ClipSource]:
+    """Real clips as a model, each compared with itself where frames are compared.
+
+    They must be as far from the reference as they are when they bound the others, so they need not be those of `run`.
+    """
+    clips, _ = disjoint_real(run)
+    if clips is not run.evaluation and run.task.evaluation.repeats > 1:
+        clips = SampleContexts(clips, run.num_samples, 1, run.task.evaluation.repeats)
+    frames = None if run.frames is None else replace(run.frames, truth=clips)
+    return replace(run, frames=frames), DatasetSource(clips)
+
+
+def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple[str, ...]]:
+    samples, task = open_samples(path), run.task
+    expected = (run.total_samples, task.predicted_frames, task.clips.height, task.clips.width)
+    got = (samples.num_samples, samples.num_frames, samples.height, samples.width)
+    if got[1:] != expected[1:]:
+        raise InputError(
+            f"The samples in {path} have {got[1]} frames of {got[2]}x{got[3]} pixels, and the task '{task.name}' scores "
+            f"{expected[1]} frames of {expected[2]}x{expected[3]}: write them again at that shape."
+        )
+    if got[0] != expected[0]:
+        raise InputError(
+            f"There are {got[0]} samples in {path}, and exactly {expected[0]} are scored: "
+            f"give that many, or --num-samples for an unofficial result{_runs(task)}."
+        )
+    reasons = []
+    if samples.lossy:
+        reasons.append("The samples were stored with a lossy codec.")
+    labels = sample_labels(task, np.arange(run.total_samples), run.evaluation)
+    if labels is not None and samples.labels is None:
+        reasons.append("The samples carry no labels, so it is unknown whether their classes are the task's.")
+    elif labels is not None and samples.labels is not None and not np.array_equal(labels, samples.labels):
+        first = int(np.flatnonzero(labels != samples.labels)[0])
+        raise InputError(
+            f"Sample {first} in {path} has label {int(samples.labels[first])} where the task '{task.name}' asks for "
+            f"{int(labels[first])}: sample i of this task has the labels that `vidbench sample` gives it."
+        )
+    reasons += check_answers(samples.manifest, path, task, run.evaluation, run.total_samples)
+    source = FilesSource(samples, task, run.evaluation)
+    # Frames that do not fit are found now, in a few clips, and not by the last rank in the last hour.
+    source.read(np.arange(min(CHECKED_CLIPS, run.total_samples)))
+    record = ModelRecord(
+        name="samples",
+        checkpoint_sha256=None,
+        code_sha256=None,
+        num_parameters=None,
+        samples_sha256=samples.identity_sha256,
+    )
+    return source, record, tuple(reasons)
+
+
+def _runs(task: Task) -> str:
+    return f", {task.evaluation.repeats} times as many as in each of its runs" if task.evaluation.repeats > 1 else ""
+
+
+def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequence[str], started: float) -> Result:
+    cache = home()
+    title = "Samples of " + record.name
+    for folder in (run.output, cache):
+        run.ranks.check_shared(folder)
+    stores = _features(run, source, title, run.output, run.total_samples, run.options.batch_size, run.frames)
+    real_stores = reference_features(run, cache)
+    bounds = bound_features(run, cache)
+    sweep = {
+        sigma: _features(
+            run,
+            truncated,
+            f"{title}, sigma {sigma:g}",
+            run.output,
+            run.total_samples,
+            run.options.batch_size,
+            run.frames,
+        )
+        for sigma, truncated in truncated_sources(run, source).items()
+    }
+    result = None
+    if run.ranks.is_main:
+        result = assemble(run, record, reasons, stores, real_stores, bounds, sweep, cache, started)
+        _write(run, result, source, stores, real_stores)
+    # The others take the result as it was written, instead of reading every shard once more.
+    document = run.ranks.from_main(lambda: "" if result is None else result.to_json())
+    return Result.model_validate_json(document) if result is None else result
+
+
+def reference_features(run: Run, cache: Path) -> Stores:
+    """Measure the reference clips; nothing where their statistics were imported."""
+    if run.statistics is not None:
+        return {}
+    real = DatasetSource(run.reference)
+    return _features(run, real, "Reference clips", cache, run.num_reference, run.options.batch_size)
+
+
+def bound_features(run: Run, cache: Path) -> list[tuple[Bound, Stores | None]]:
+    """Measure the bounds of the task; nothing where their scores were imported."""
+    if run.imported_bounds is not None:
+        return []
+    return [(bound, _bound_stores(run, bound, cache)) for bound in task_bounds(run)]
+
+
+def _features(
+    run: Run,
+    source: ClipSource,
+    title: str,
+    root: Path,
+    num_clips: int,
+    batch_size: int,
+    frames: FrameComparison | None = None,
+) -> dict[str, FeatureStore]:
+    networks: list[Network | FrameComparison] = [*run.networks.values()]
+    if frames is not None:
+        networks.append(frames)
+    stores = [feature_store(root, source, network, num_clips) for network in networks]
+    run.ranks.agree("what is to be measured", [store.folder.name for store in stores])
+    # One look for all: two ranks that saw different folders would divide different work.
+    shards = run.ranks.from_main(lambda: missing_shards(stores))
+    if shards:
+        todo = sum(len(stores[0].indices(shards[i])) for i in run.ranks.mine(len(shards)))
+        with run.progress.stage(title, todo) as advance:
+            extract(source, networks, stores, shards, batch_size, run.ranks, advance, title)
+    else:
+        run.progress.say(f"{title}: {num_clips} clips were measured before")
+    run.ranks.barrier()
+    wait_for_shards(stores)
+    return {network.name: store for network, store in zip(networks, stores, strict=True)}
+
+
+def _bound_stores(run: Run, bound: Bound, cache: Path) -> dict[str, FeatureStore] | None:
+    if bound.source is None:
+        run.progress.say(f"Bound ({bound.name}): {bound.absent}")
+        return None
+    # Real clips are the truth that frames are compared with.
+    frames = None if bound.name == "real" else run.frames
+    title = f"Bound ({bound.name})"
+    return _features(run, bound.source, title, cache, run.num_samples, run.options.batch_size, frames)
+
+
+def _write(run: Run, result: Result, source: ClipSource, stores: Stores, real_stores: Stores) -> None:
+    from vidbench.report.material import gather
+    from vidbench.report.page import render_report
+
+    page = render_report(result, run.task, gather(run, source, stores, real_stores))
+    result.write(run.output / "result.json")
+    write_text(run.output / "report.html", page)

@@ -1,0 +1,254 @@
+"""Any two folders of clips, measured by any metrics, from as few network passes as possible; never official."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal
+
+from vidbench.distributed.ranks import Ranks, choose_device, process_group
+from vidbench.errors import InputError
+from vidbench.progress import Progress
+from vidbench.results.measurement import MeasuredClips, MeasuredMetric, Measurement
+from vidbench.results.schema import NetworkRecord
+from vidbench.samples.clip_folder import ClipFiles, ClipShape, open_clips
+from vidbench.scoring.assemble import environment_record, network_record
+from vidbench.scoring.features import FeatureStore, extract, feature_store, missing_shards, wait_for_shards
+from vidbench.scoring.reference import RealSide, estimate
+from vidmetrics.catalog.definitions import METRICS, MetricDefinition, get_metric
+from vidmetrics.estimators.base import Estimate
+from vidmetrics.home import home
+from vidmetrics.networks import base_network, default_weights, load_network
+from vidmetrics.networks.base import Network
+
+
+@dataclass(frozen=True)
+class MeasureOptions:
+    """What a user chooses about a measurement.
+
+    Attributes:
+        metrics: metric ids, or patterns of them such as ``"fvd*"``.
+        shape: which frames make a clip.
+        weights: weights files by network; a network that is not named uses its default.
+        device: torch device; None takes a GPU where there is one.
+        precision: ``"exact"`` (float32, TF32 off) or ``"fast"``.
+        batch_size: clips per call of the networks; does not change a number.
+    """
+
+    metrics: tuple[str, ...]
+    shape: ClipShape = field(default_factory=ClipShape)
+    weights: Mapping[str, Path] = field(default_factory=dict)
+    device: str | None = None
+    precision: Literal["exact", "fast"] = "exact"
+    batch_size: int = 32
+
+
+def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: Progress) -> Measurement:
+    """Measure clips against real ones; see `vidbench.samples.clip_folder.open_clips` for what is accepted.
+
+    Features are kept under the home folder by the content of the files, so the same clips are never measured twice.
+
+    Raises:
+        InputError: bad input, in one sentence; also a metric named outright that cannot run.
+    """
+    _check(options)
+    chosen = choose_metrics(options.metrics)
+    with process_group() as ranks:
+        ranks.check_shared(home())
+        progress = progress if ranks.is_main else Progress(enabled=False)
+        device = choose_device(options.device, ranks)
+        sides = {"Real clips": open_clips(real, options.shape), "Samples": open_clips(samples, options.shape)}
+        real_clips, sample_clips = sides["Real clips"], sides["Samples"]
+        _check_sizes(real_clips, sample_clips)
+        networks, not_measured = _load_networks(chosen, options, device)
+        metrics = [get_metric(id) for id in chosen if id not in not_measured]
+        if not metrics:
+            raise InputError(f"None of the metrics can be measured: {next(iter(not_measured.values()))}")
+        share = _shared(networks, real_clips)
+        stores = {
+            title: _features(clips, title, list(dict.fromkeys(share.values())), networks, options, ranks, progress)
+            for title, clips in sides.items()
+            if title == "Samples" or any(metric.needs_reference != "none" for metric in metrics)
+        }
+        found: dict[str, MeasuredMetric] = {}
+        for metric in metrics:
+            by_side = {title: of_network[share[metric.network]] for title, of_network in stores.items()}
+            try:
+                result = _estimate(metric, networks[metric.network], by_side, options.shape.num_frames)
+            except InputError as error:
+                if chosen[metric.id]:
+                    raise
+                not_measured[metric.id] = str(error)
+                continue
+            found[metric.id] = MeasuredMetric(
+                value=result.value,
+                interval=result.interval,
+                num_samples=result.num_samples,
+                num_reference=result.num_reference,
+                higher_is_better=metric.higher_is_better,
+                network=metric.network,
+            )
+    used = {METRICS[id].network for id in found}
+    records = {name: network_record(network) for name, network in networks.items() if name in used}
+    return Measurement(
+        metrics=found,
+        not_measured=not_measured,
+        real=_clips_record(real_clips),
+        samples=_clips_record(sample_clips),
+        num_frames=options.shape.num_frames,
+        stride=options.shape.stride,
+        height=real_clips.height,
+        width=real_clips.width,
+        networks=records,
+        network_passes=len(set(share.values())),
+        environment=environment_record(device),
+        reasons=_reasons(records, sides, options.precision),
+    )
+
+
+def choose_metrics(patterns: Sequence[str]) -> dict[str, bool]:
+    """Return the metric ids that ids and patterns name, each with whether it was named outright.
+
+    Raises:
+        InputError: an unknown id, or a pattern that names none.
+    """
+    chosen: dict[str, bool] = {}
+    for pattern in patterns:
+        if not set(pattern) & set("*?["):
+            chosen[get_metric(pattern).id] = True
+            continue
+        matching = [id for id in METRICS if fnmatchcase(id, pattern)]
+        if not matching:
+            raise InputError(f"No metric is named like '{pattern}'; known: {', '.join(METRICS)}.")
+        for id in matching:
+            chosen.setdefault(id, False)
+    return chosen
+
+
+def _check(options: MeasureOptions) -> None:
+    shape = options.shape
+    numbers = {
+        "--num-frames": shape.num_frames,
+        "--stride": shape.stride,
+        "--resolution": 1 if shape.resolution is None else shape.resolution,
+        "--batch-size": options.batch_size,
+    }
+    for name, number in numbers.items():
+        if number < 1:
+            raise InputError(f"{name} {number} is not possible: give 1 or more.")
+    for name, path in options.weights.items():
+        default_weights(name)  # refuses a name that is no network
+        if not path.is_file():
+            raise InputError(f"There is no weights file at '{path}' for the network '{name}'; check --weights.")
+
+
+def _check_sizes(real: ClipFiles, samples: ClipFiles) -> None:
+    if (real.height, real.width) != (samples.height, samples.width):
+        raise InputError(
+            f"Frames of '{real.path}' are {real.width}x{real.height} pixels and those of '{samples.path}' "
+            f"{samples.width}x{samples.height}; give --resolution to bring both to one size."
+        )
+
+
+def _load_networks(
+    chosen: Mapping[str, bool], options: MeasureOptions, device: str
+) -> tuple[dict[str, Network], dict[str, str]]:
+    """Return the networks by name, and the reason for each metric of a pattern that cannot run."""
+    networks: dict[str, Network] = {}
+    not_measured: dict[str, str] = {}
+    for id, outright in chosen.items():
+        name = METRICS[id].network
+        if METRICS[id].needs_reference == "frames":
+            reason = f"The metric '{id}' compares each predicted frame with the true one, not sets of clips"
+            if outright:
+                raise InputError(f"{reason}; call vidmetrics.measure('{id}', true, predicted).")
+            not_measured[id] = f"{reason}."
+            continue
+        weights = options.weights.get(name, options.weights.get(base_network(name)))
+        if weights is None and not outright and not default_weights(name).is_file():
+            not_measured[id] = (
+                f"The weights of '{base_network(name)}' are not at {default_weights(name)}; run `vidbench weights fetch "
+                f"{base_network(name)}`."
+            )
+            continue
+        if name not in networks:
+            networks[name] = load_network(name, weights=weights, device=device, precision=options.precision)
+        unfit = _unfit(networks[name], options.shape.num_frames)
+        if unfit and outright:
+            raise InputError(f"{unfit}; change --num-frames or leave the metric '{id}' out.")
+        if unfit:
+            not_measured[id] = f"{unfit}."
+    wanted = {METRICS[id].network for id in chosen if id not in not_measured}
+    return {name: network for name, network in networks.items() if name in wanted}, not_measured
+
+
+def _unfit(network: Network, num_frames: int) -> str | None:
+    if num_frames < network.min_frames:
+        return f"The network '{network.name}' needs clips of at least {network.min_frames} frames, not {num_frames}"
+    if network.max_frames is not None and num_frames > network.max_frames:
+        return f"The network '{network.name}' takes clips of at most {network.max_frames} frames, not {num_frames}"
+    return None
+
+
+def _shared(networks: Mapping[str, Network], clips: ClipFiles) -> dict[str, str]:
+    """Return, for each network, the first one that gives the same features of clips of this size."""
+    first: dict[tuple[str, ...], str] = {}
+    share = {}
+    for name, network in networks.items():
+        pixels = network.preprocessing_at(clips.height, clips.width)
+        same = (base_network(name), network.weights_sha256, pixels)
+        share[name] = first.setdefault(same, name)
+    return share
+
+
+def _features(
+    clips: ClipFiles,
+    title: str,
+    names: Sequence[str],
+    networks: Mapping[str, Network],
+    options: MeasureOptions,
+    ranks: Ranks,
+    progress: Progress,
+) -> dict[str, FeatureStore]:
+    running = [networks[name] for name in names]
+    stores = [feature_store(home(), clips, network, clips.num_clips) for network in running]
+    ranks.agree("what is to be measured", [store.folder.name for store in stores])
+    # One look for all: two ranks that saw different folders would divide different work.
+    shards = ranks.from_main(lambda: missing_shards(stores))
+    if shards:
+        todo = sum(len(stores[0].indices(shards[i])) for i in ranks.mine(len(shards)))
+        with progress.stage(title, todo) as advance:
+            extract(clips, running, stores, shards, options.batch_size, ranks, advance, title)
+    else:
+        progress.say(f"{title}: {clips.num_clips} clips were measured before")
+    ranks.barrier()
+    wait_for_shards(stores)
+    return dict(zip(names, stores, strict=True))
+
+
+def _estimate(
+    metric: MetricDefinition, network: Network, stores: Mapping[str, FeatureStore], num_frames: int
+) -> Estimate:
+    # Where no metric asks for real clips there is no store of theirs, and none is read.
+    real = RealSide(home(), stores.get("Real clips", stores["Samples"]), network, num_frames)
+    return estimate(metric, stores["Samples"], real)
+
+
+def _clips_record(clips: ClipFiles) -> MeasuredClips:
+    return MeasuredClips(
+        path=str(clips.path), num_clips=clips.num_clips, sha256=clips.identity["sha256"], lossy=clips.lossy
+    )
+
+
+def _reasons(networks: Mapping[str, NetworkRecord], sides: Mapping[str, ClipFiles], precision: str) -> tuple[str, ...]:
+    unproven: Iterable[str] = dict.fromkeys(
+        base_network(name) for name, record in networks.items() if not record.proven
+    )
+    reasons = ["It was measured on folders of the user's own and follows no task."]
+    reasons += [f"The weights of '{name}' are not proven to be the published ones." for name in unproven]
+    reasons += [f"{title} were stored with a lossy codec." for title, clips in sides.items() if clips.lossy]
+    if precision != "exact":
+        reasons.append(f"The networks ran with precision '{precision}'.")
+    return tuple(reasons)

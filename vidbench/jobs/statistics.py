@@ -1,0 +1,117 @@
+"""Making a file of reference statistics, for laboratories without the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vidbench.distributed.ranks import process_group
+from vidbench.errors import InputError
+from vidbench.jobs.evaluate import bound_features, reference_features
+from vidbench.progress import Progress
+from vidbench.results.schema import TaskRecord
+from vidbench.scoring.assemble import (
+    Stores,
+    bound_records,
+    environment_record,
+    network_record,
+    real_sides,
+    scan_sha256,
+    split_records,
+)
+from vidbench.scoring.bounds import Bound
+from vidbench.scoring.reference import reference_moments
+from vidbench.scoring.reference_file import (
+    BoundsRecord,
+    Outputs,
+    Provenance,
+    outputs_needed,
+    tensors_of,
+    tensors_sha256,
+    write_statistics,
+)
+from vidbench.scoring.run import Options, Run, open_run
+from vidbench.tasks import load_task
+from vidmetrics.catalog.definitions import get_metric
+from vidmetrics.home import home
+
+
+def export_statistics(
+    task_name: str, path: Path, options: Options, with_bounds: bool, progress: Progress
+) -> tuple[str, Provenance] | None:
+    """Compute the real side of a task and write it to a file; features already in the cache are used.
+
+    Args:
+        task_name: task name or path of a task file.
+        path: the file to write; it must not exist.
+        options: data, batch size, device and precision.
+        with_bounds: also score the bounds of the task, for runs that cannot.
+        progress: where progress is shown.
+
+    Returns:
+        The file's sha256 and what it says of itself; None on other ranks than the main one.
+
+    Raises:
+        InputError: bad input, a metric that moments cannot serve, or the file is there already.
+    """
+    if path.exists():
+        raise InputError(f"The file {path} exists already: name a new one, so that nothing is replaced.")
+    loaded = load_task(task_name)
+    metrics = [get_metric(name) for name in loaded.task.evaluation.metrics]
+    needed = outputs_needed(metrics)
+    if not needed:
+        raise InputError(
+            f"No metric of the task '{loaded.task.name}' has reference statistics: there is nothing to write."
+        )
+    with process_group() as ranks:
+        run = open_run(loaded, options, ranks, progress, default_name=path.stem)
+        cache = home()
+        ranks.check_shared(cache)
+        if ranks.is_main:
+            # Now, because hours may lie between here and the writing.
+            path.parent.mkdir(parents=True, exist_ok=True)
+        stores = reference_features(run, cache)
+        bounds = bound_features(run, cache) if with_bounds else None
+        written = _write(run, path, needed, stores, bounds, cache) if ranks.is_main else None
+        ranks.barrier()
+    return written
+
+
+def _write(
+    run: Run,
+    path: Path,
+    needed: Sequence[tuple[str, str]],
+    stores: Stores,
+    bounds: Sequence[tuple[Bound, Stores | None]] | None,
+    cache: Path,
+) -> tuple[str, Provenance]:
+    moments: Outputs = {
+        (network, output): reference_moments(
+            cache, stores[network], run.networks[network], output, run.task.clips.num_frames
+        )
+        for network, output in needed
+    }
+    scores = None
+    if bounds is not None:
+        scores = BoundsRecord(
+            num_samples=run.num_samples, bounds=bound_records(run, bounds, real_sides(run, stores, cache), cache)
+        )
+    tensors = tensors_of(moments)
+    reference, evaluation = split_records(run)
+    labels = run.evaluation.labels if run.task.evaluation.labels == "evaluation" else None
+    provenance = Provenance(
+        task=TaskRecord(name=run.task.name, version=run.task.version, fingerprint=run.task.fingerprint),
+        reference=reference,
+        evaluation=evaluation,
+        class_names=run.evaluation.class_names,
+        evaluation_labels=None if labels is None else tuple(int(label) for label in labels),
+        evaluation_ids=None if labels is None else run.evaluation.clip_ids(np.arange(len(labels))),
+        scan_sha256=scan_sha256(run),
+        networks={name: network_record(network) for name, network in run.networks.items()},
+        bounds=scores,
+        environment=environment_record(run.device),
+        tensors_sha256=tensors_sha256(tensors),
+    )
+    return write_statistics(path, tensors, provenance), provenance

@@ -1,0 +1,61 @@
+"""What stands next to a result on its leaderboard: the lines at the end of `evaluate` and `score`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vidbench.errors import InputError
+from vidbench.leaderboard.adding import Submission, result_rows
+from vidbench.leaderboard.boards import board_names, board_of_task, leaderboards_folder, read_board
+from vidbench.leaderboard.ranking import nearest, ranked
+from vidbench.leaderboard.rows import Row, group_parts
+from vidbench.leaderboard.tables import origin, score
+from vidbench.results.schema import Result
+from vidbench.tasks.schema import Task
+
+# A result does not say what its model was trained on, so it has its place among rows of any training data.
+_UNKNOWN_OF_A_RESULT = ("training data", "extra data")
+
+
+def neighbour_lines(result: Result, task: Task) -> list[str]:
+    """Sentences that place a result among the rows it may be compared with, or say why there are none."""
+    try:
+        folder = leaderboards_folder(None)
+        names = board_names(folder)
+        if board_of_task(task.name, names) not in names:
+            return [f"neighbours: none, the task '{task.name}' has no leaderboard yet."]
+        if not result.official:
+            return ["neighbours: none, an unofficial result has no place on a leaderboard."]
+        board = read_board(folder, task.name)
+    except InputError as error:
+        return [f"neighbours: none, {error}"]
+    lines = ["neighbours:"]
+    for row in result_rows(result, task, "0" * 64, Submission()):
+        lines += _of_metric(row, board.rows)
+    return lines
+
+
+def _of_metric(row: Row, rows: Sequence[Row]) -> list[str]:
+    group = [other for other in rows if other.role == "method" and _comparable(row, other)]
+    if group:
+        entries = ranked([*group, row])
+        place = next(i for i, entry in enumerate(entries) if entry.row is row)
+        lines = [f"  {row.metric}: would be {entries[place].rank} of {len(entries)}"]
+        for side, i in (("better", place - 1), ("worse", place + 1)):
+            if 0 <= i < len(entries):
+                level = entries[i].rank == entries[place].rank
+                lines.append(f"    {'level' if level else side}: {_named(entries[i].row)}")
+        return lines
+    beside = nearest(row, rows, limit=1)
+    if beside:
+        return [f"  {row.metric}: no row of its group; nearest is {_named(beside[0].row)}, which {beside[0]}"]
+    return [f"  {row.metric}: no row of its group, and no paper's row of the same frames, size and metric"]
+
+
+def _comparable(row: Row, other: Row) -> bool:
+    own, theirs = group_parts(row), group_parts(other)
+    return all(own[name] == theirs[name] for name in own if name not in _UNKNOWN_OF_A_RESULT)
+
+
+def _named(row: Row) -> str:
+    return f"{row.model} {score(row)} ({origin(row)}, {row.status})"

@@ -1,0 +1,174 @@
+"""Two results: the difference of each score, whether it exceeds the noise, and what stands between the two."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidbench.results.schema import MetricRecord, NetworkRecord, Result, SplitRecord, read_result
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One metric in two results.
+
+    Attributes:
+        metric: its id.
+        a, b: the two values.
+        difference: ``b - a``.
+        interval: 95 % interval of the difference; None where either side has none.
+        exceeds_noise: whether the interval leaves out 0; None without an interval.
+        better: ``"a"`` or ``"b"``, whichever has the better value; None where they are equal.
+    """
+
+    metric: str
+    a: float
+    b: float
+    difference: float
+    interval: tuple[float, float] | None
+    exceeds_noise: bool | None
+    better: str | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two results side by side.
+
+    Attributes:
+        differences: one for each metric that both have.
+        obstacles: each reason why the two are not comparable; empty where they are.
+        remarks: what else differs without standing in the way.
+    """
+
+    differences: tuple[Difference, ...]
+    obstacles: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def comparable(self) -> bool:
+        """Whether nothing stands between the two."""
+        return not self.obstacles
+
+
+def load(path: Path) -> Result:
+    """Read a result file, or the ``result.json`` of a run folder."""
+    return read_result(path / "result.json" if path.is_dir() else path)
+
+
+def compare_results(a: Result, b: Result) -> Comparison:
+    """Compare two results; the order decides the sign of the differences and nothing else."""
+    shared = [name for name in a.metrics if name in b.metrics]
+    return Comparison(
+        differences=tuple(_difference(name, a.metrics[name], b.metrics[name]) for name in shared),
+        obstacles=tuple(_obstacles(a, b, shared)),
+        remarks=tuple(_remarks(a, b)),
+    )
+
+
+def difference_interval(
+    a: float, a_interval: tuple[float, float], b: float, b_interval: tuple[float, float]
+) -> tuple[float, float]:
+    """95 % interval of ``b - a`` from the intervals of two independent estimates.
+
+    The method of variance estimates recovery (Zou and Donner, Statistics in Medicine 27, 2008, 1693-1702, equation 7): each
+    side contributes the arm of its own interval that points against the difference, so that intervals which end where
+    values end stay lopsided. For symmetric intervals this is the root of the summed squares.
+    """
+    difference = b - a
+    low = difference - math.hypot(b - b_interval[0], a_interval[1] - a)
+    high = difference + math.hypot(b_interval[1] - b, a - a_interval[0])
+    return low, high
+
+
+def _difference(name: str, a: MetricRecord, b: MetricRecord) -> Difference:
+    interval = None
+    if a.interval is not None and b.interval is not None:
+        interval = difference_interval(a.value, a.interval, b.value, b.interval)
+    better = None if a.value == b.value else "b" if (b.value > a.value) == a.higher_is_better else "a"
+    exceeds = None if interval is None else interval[0] > 0 or interval[1] < 0
+    return Difference(name, a.value, b.value, b.value - a.value, interval, exceeds, better)
+
+
+def _obstacles(a: Result, b: Result, shared: list[str]) -> list[str]:
+    found = _task_obstacles(a, b)
+    for name in sorted(set(a.metrics) ^ set(b.metrics)):
+        found.append(f"Only {'A' if name in a.metrics else 'B'} has the metric {name}.")
+    for name in shared:
+        found += _metric_obstacles(name, a.metrics[name], b.metrics[name])
+    for name in sorted(set(a.networks) & set(b.networks)):
+        found += _network_obstacles(name, a.networks[name], b.networks[name])
+    same_frames = a.data.manifest == b.data.manifest == "scan" and a.data.manifest_sha256 == b.data.manifest_sha256
+    found += _data_obstacles("reference", a.data.reference, b.data.reference, same_frames)
+    found += _data_obstacles("evaluation", a.data.evaluation, b.data.evaluation, same_frames)
+    if a.official != b.official:
+        side, result = ("A", a) if not a.official else ("B", b)
+        found.append(f"Only {side} is unofficial: {' '.join(result.reasons) or 'it gives no reason.'}")
+    elif set(a.reasons) != set(b.reasons):
+        found += [f"A alone is unofficial because: {reason}" for reason in a.reasons if reason not in b.reasons]
+        found += [f"B alone is unofficial because: {reason}" for reason in b.reasons if reason not in a.reasons]
+    return found
+
+
+def _task_obstacles(a: Result, b: Result) -> list[str]:
+    if a.task.name != b.task.name:
+        return [f"The tasks differ: {a.task.name} and {b.task.name}."]
+    if a.task.version != b.task.version:
+        return [f"The versions of {a.task.name} differ: {a.task.version} and {b.task.version}."]
+    if a.task.fingerprint != b.task.fingerprint:
+        return [
+            f"The fingerprints of {a.task.name} v{a.task.version} differ: {a.task.fingerprint[:12]} and "
+            f"{b.task.fingerprint[:12]}; two protocols go by one name."
+        ]
+    return []
+
+
+def _metric_obstacles(name: str, a: MetricRecord, b: MetricRecord) -> list[str]:
+    found = []
+    if a.num_samples != b.num_samples:
+        found.append(f"{name} is over {a.num_samples} samples in A and {b.num_samples} in B; its bias depends on that.")
+    if a.num_reference != b.num_reference:
+        found.append(f"{name} is against {a.num_reference} real clips in A and {b.num_reference} in B.")
+    if a.network != b.network:
+        found.append(f"{name} was measured on {a.network} in A and on {b.network} in B.")
+    return found
+
+
+def _network_obstacles(name: str, a: NetworkRecord, b: NetworkRecord) -> list[str]:
+    found = []
+    if a.weights_sha256 != b.weights_sha256:
+        found.append(f"The weights of {name} differ: {a.weights_sha256[:12]} and {b.weights_sha256[:12]}.")
+    if a.preprocessing != b.preprocessing:
+        found.append(f"The preprocessing of {name} differs: {a.preprocessing} and {b.preprocessing}.")
+    if a.precision != b.precision:
+        found.append(f"{name} ran with precision {a.precision} in A and {b.precision} in B.")
+    if a.proven != b.proven:
+        found.append(f"The weights of {name} are proven in {'A' if a.proven else 'B'} alone.")
+    return found
+
+
+def _data_obstacles(part: str, a: SplitRecord, b: SplitRecord, same_frames: bool) -> list[str]:
+    found = []
+    if a.split != b.split:
+        found.append(f"The {part} clips are of the split {a.split} in A and {b.split} in B.")
+    # Other files, such as copies in another container, may hold the same frames; a scan of them knows.
+    if a.sha256 != b.sha256 and not same_frames:
+        found.append(f"The {part} clips differ: {a.sha256[:12]} and {b.sha256[:12]}.")
+    if a.coverage != b.coverage:
+        found.append(f"{a.coverage:.2%} of the {part} clips were present in A and {b.coverage:.2%} in B.")
+    return found
+
+
+def _remarks(a: Result, b: Result) -> list[str]:
+    found = []
+    if not a.official and not b.official and set(a.reasons) == set(b.reasons):
+        found.append(f"Both are unofficial: {' '.join(a.reasons)}")
+    if a.seed != b.seed:
+        found.append(f"The samples have different seeds: {a.seed} and {b.seed}.")
+    if a.model == b.model:
+        found.append("Both are of the same model, code and weights.")
+    for name in type(a.environment).model_fields:
+        ours, theirs = getattr(a.environment, name), getattr(b.environment, name)
+        if ours != theirs:
+            found.append(f"{name} differs: {ours} and {theirs}.")
+    return found

@@ -1,0 +1,60 @@
+"""The record of a measurement of any two folders: what `vidbench measure --json` prints; never a result."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vidbench.results.schema import EnvironmentRecord, NetworkRecord
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class MeasuredMetric(_Record):
+    """One number."""
+
+    value: float
+    interval: tuple[float, float] | None
+    num_samples: int
+    num_reference: int | None
+    higher_is_better: bool
+    network: str = Field(description="Key into `networks`.")
+
+
+class MeasuredClips(_Record):
+    """One side."""
+
+    path: str
+    num_clips: int
+    sha256: str = Field(description="Digest of names and bytes of the files in use.")
+    lossy: bool
+
+
+class Measurement(_Record):
+    """What `vidbench measure --json` prints."""
+
+    metrics: dict[str, MeasuredMetric]
+    not_measured: dict[str, str] = Field(
+        description="Metrics that a pattern named and that could not run, with the reason."
+    )
+    real: MeasuredClips
+    samples: MeasuredClips
+    num_frames: int
+    stride: int
+    height: int
+    width: int
+    networks: dict[str, NetworkRecord]
+    network_passes: int = Field(
+        description="Passes over each side; networks that do the same to these clips share one."
+    )
+    environment: EnvironmentRecord
+    official: Literal[False] = False
+    reasons: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """The record as a JSON document."""
+        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False)

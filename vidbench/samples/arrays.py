@@ -1,0 +1,179 @@
+"""Samples in numpy files, read through memory maps: the exchange folder, a single ``.npy``, a ``.npz``."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from vidbench.errors import InputError
+from vidbench.files import digest, file_sha256
+from vidbench.samples.manifest import MANIFEST_NAME, SamplesManifest, read_manifest
+
+_WANTED = "samples are uint8 RGB [N, T, H, W, 3] with values 0 to 255"
+# RuntimeError: the archive is encrypted; NotImplementedError: packed in a way that Python cannot unpack.
+_UNPACK_ERRORS = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError)
+
+
+class ShardedSamples:
+    """The exchange folder; every shard's bytes are held against the manifest when it is opened.
+
+    See `vidbench.samples.SampleSource` for the attributes.
+    """
+
+    lossy = False
+
+    def __init__(self, folder: Path) -> None:
+        """Open and verify a folder.
+
+        Raises:
+            InputError: the manifest breaks its schema, or a shard is missing, changed, or of another shape than said.
+        """
+        self.manifest: SamplesManifest | None = (manifest := read_manifest(folder / MANIFEST_NAME))
+        self.num_samples = manifest.num_samples
+        self.num_frames, self.height, self.width = manifest.num_frames, manifest.height, manifest.width
+        self.labels = None if manifest.labels is None else np.array(manifest.labels, dtype=np.int64)
+        self.identity_sha256 = digest(manifest.model_dump(mode="json", exclude={"task", "answers"}))
+        self._shards = [_verified_shard(folder, manifest, number) for number in range(len(manifest.shards))]
+        self._ends = np.cumsum([len(shard_NTHWC) for shard_NTHWC in self._shards])
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``."""
+        check_indices(indices, self.num_samples)
+        samples_NTHWC = np.empty((len(indices), self.num_frames, self.height, self.width, 3), np.uint8)
+        shard_of = np.searchsorted(self._ends, indices, side="right")
+        for row, (index, shard) in enumerate(zip(indices.tolist(), shard_of.tolist(), strict=True)):
+            shard_NTHWC = self._shards[shard]
+            samples_NTHWC[row] = shard_NTHWC[index - int(self._ends[shard]) + len(shard_NTHWC)]
+        return samples_NTHWC
+
+
+class ArraySamples:
+    """One array in a ``.npy`` or ``.npz`` file; see `vidbench.samples.SampleSource` for the attributes."""
+
+    lossy = False
+    manifest: SamplesManifest | None = None
+
+    def __init__(self, path: Path) -> None:
+        """Open a file.
+
+        Raises:
+            InputError: the file is unreadable, holds Python objects, or not uint8 clips.
+        """
+        self.labels: np.ndarray | None = None
+        if path.suffix.lower() == ".npz":
+            members = _npz_members(path)
+            # Unpacked to a file without a name, so that memory does not grow with the number of samples.
+            self._unpacked = _unpack(path, members["samples"])
+            self._samples_NTHWC = _map(Path(self._unpacked.name), str(path))
+            if "labels" in members:
+                with _unpack(path, members["labels"]) as file:
+                    self.labels = _labels(_map(Path(file.name), str(path)), path)
+        else:
+            self._samples_NTHWC = _map(path, str(path))
+        _refuse_other_than_clips(self._samples_NTHWC, path)
+        self.num_samples, self.num_frames, self.height, self.width, _ = self._samples_NTHWC.shape
+        if self.labels is not None and len(self.labels) != self.num_samples:
+            raise InputError(f"The file '{path}' has {self.num_samples} samples but {len(self.labels)} labels; fix it.")
+        self.identity_sha256 = file_sha256(path)
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``."""
+        check_indices(indices, self.num_samples)
+        return np.ascontiguousarray(self._samples_NTHWC[indices])
+
+
+def check_indices(indices: np.ndarray, num_samples: int) -> None:
+    """Refuse indices that numpy would wrap around.
+
+    Raises:
+        IndexError: an index is negative or not below ``num_samples``.
+    """
+    if len(indices) and not (int(np.min(indices)) >= 0 and int(np.max(indices)) < num_samples):
+        raise IndexError(f"sample indices must be within 0 and {num_samples - 1}")
+
+
+def _verified_shard(folder: Path, manifest: SamplesManifest, number: int) -> np.ndarray:
+    shard = manifest.shards[number]
+    path = folder / shard.file
+    if not path.is_file():
+        raise InputError(f"The shard '{path}' named in '{MANIFEST_NAME}' is missing; copy the whole folder again.")
+    if path.resolve().parent != folder.resolve():
+        raise InputError(f"The shard '{path}' is a link that leads out of its folder; put the file itself there.")
+    if file_sha256(path) != shard.sha256:
+        raise InputError(f"The shard '{path}' is not the file that '{MANIFEST_NAME}' names: its sha256 differs.")
+    shard_NTHWC = _map(path, str(path))
+    expected = (shard.num_samples, manifest.num_frames, manifest.height, manifest.width, 3)
+    if shard_NTHWC.dtype != np.uint8 or shard_NTHWC.shape != expected:
+        raise InputError(
+            f"The shard '{path}' holds {shard_NTHWC.dtype} {list(shard_NTHWC.shape)} where '{MANIFEST_NAME}' says "
+            f"uint8 {list(expected)}; write the samples again."
+        )
+    return shard_NTHWC
+
+
+def _map(path: Path, source: str) -> np.ndarray:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"The file '{source}' is not a readable numpy array ({reason}); {_WANTED}.") from error
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"The file '{source}' is not a single numpy array; {_WANTED}.")
+    return array
+
+
+def _refuse_other_than_clips(array: np.ndarray, path: Path) -> None:
+    shape = list(array.shape)
+    if array.dtype != np.uint8:
+        raise InputError(f"The file '{path}' holds {array.dtype} values, but {_WANTED}; convert and round them first.")
+    if array.ndim != 5:
+        raise InputError(f"The file '{path}' holds an array of shape {shape}, but {_WANTED}; add or drop axes.")
+    if array.shape[-1] != 3:
+        hint = "move the channel axis to the end" if 3 in array.shape[1:3] else "store three channels"
+        raise InputError(f"The file '{path}' holds an array of shape {shape}, but {_WANTED}; {hint}.")
+    if 0 in array.shape:
+        raise InputError(f"The file '{path}' holds an empty array of shape {shape}; store at least one sample.")
+
+
+def _npz_members(path: Path) -> dict[str, zipfile.ZipInfo]:
+    """Find the samples, and the labels if there are any, among a file's arrays."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+    except (OSError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"The file '{path}' is not a readable .npz file ({error}); write it with numpy.savez."
+        ) from error
+    if "samples" not in members:
+        if len(members) != 1:
+            names = ", ".join(f"'{name}'" for name in sorted(members)) or "none"
+            raise InputError(f"The file '{path}' holds several arrays ({names}); name the one to score 'samples'.")
+        members["samples"] = members.popitem()[1]
+    return members
+
+
+def _unpack(path: Path, member: zipfile.ZipInfo) -> IO[bytes]:
+    # Not closed here: it lives as long as the memory map on it.
+    file = tempfile.NamedTemporaryFile(suffix=".npy")  # noqa: SIM115
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as packed:
+            shutil.copyfileobj(packed, file, 1 << 20)
+    except _UNPACK_ERRORS as error:
+        file.close()
+        raise InputError(f"The file '{path}' cannot be unpacked ({error}); check the file and the disk.") from error
+    file.flush()
+    return file
+
+
+def _labels(labels: np.ndarray, path: Path) -> np.ndarray:
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(
+            f"The labels in '{path}' are {labels.dtype} of shape {list(labels.shape)}; store one integer per sample."
+        )
+    return np.array(labels, dtype=np.int64)

@@ -1,0 +1,238 @@
+"""Clips from any folder or array, for `vidbench measure`: the first frames of each video, whatever folder it is in.
+
+Accepted are an exchange folder, a ``.npy`` or ``.npz`` file, a folder of videos, and a folder of frame folders, the last
+two also in sub-folders such as the classes of Kinetics. From each video comes one clip: its first ``num_frames`` frames at
+the stride asked for. A video that is too short is refused, never looped or padded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vidbench.data.clips import clip_frames, clip_span
+from vidbench.data.decode import decode_frames, is_lossless
+from vidbench.data.images import fit_frames
+from vidbench.errors import InputError
+from vidbench.files import digest, file_sha256
+from vidbench.samples.exchange import open_samples
+from vidbench.samples.manifest import MANIFEST_NAME
+from vidbench.samples.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_key, read_image
+
+_ACCEPTED = (
+    "an exchange folder, a .npy or .npz file, or a folder of videos or of frame folders, with sub-folders or without"
+)
+
+
+@dataclass(frozen=True)
+class ClipShape:
+    """Which frames make a clip, and at what size.
+
+    Attributes:
+        num_frames: frames of a clip.
+        stride: a clip holds every ``stride``-th frame from the first one on.
+        resolution: side of the square that frames are brought to (the largest central square, then Pillow's bicubic
+            kernel); None keeps them as they are.
+    """
+
+    num_frames: int = 16
+    stride: int = 1
+    resolution: int | None = None
+
+
+@dataclass(frozen=True)
+class ClipFiles:
+    """Clips of one shape, read by index; a `vidbench.scoring.clip_sources.ClipSource`.
+
+    Attributes:
+        path: where they were found.
+        num_clips: how many there are.
+        height: rows of a frame.
+        width: columns of a frame.
+        lossy: whether the pixels may differ from those that were written.
+        identity: everything that decides the bytes of the clips.
+    """
+
+    path: Path
+    num_clips: int
+    height: int
+    width: int
+    lossy: bool
+    identity: dict[str, Any]
+    _read_one: Callable[[int], np.ndarray] = field(repr=False)
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Return clips uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
+
+        Raises:
+            InputError: a file is damaged, too short, or of another size than the first one; names the file.
+        """
+        return np.stack([self._read_one(int(index)) for index in indices])
+
+
+def open_clips(path: Path, shape: ClipShape) -> ClipFiles:
+    """Open clips without reading them into memory; only the first is decoded, for its size.
+
+    Clips found in a folder are put into an order hashed from their names, so that neighbours in it are not of one class:
+    intervals come from contiguous groups.
+
+    Raises:
+        InputError: nothing there, nothing that is accepted, fewer than two clips, or a first clip that is too short.
+    """
+    if not path.exists():
+        raise InputError(f"There are no clips at '{path}'; give {_ACCEPTED}.")
+    if path.is_file() or (path / MANIFEST_NAME).exists():
+        return _from_samples(path, shape)
+    videos, folders = _media(path)
+    if videos and folders:
+        raise InputError(
+            f"The folder '{path}' holds videos ('{videos[0]}') and frames ('{folders[0]}'), so the clips are unclear; "
+            "separate them."
+        )
+    if not videos and not folders:
+        return _from_samples(path, shape)  # refuses with the reason
+    if folders and folders[0] == path:
+        raise InputError(f"The folder '{path}' has loose images; put the frames of each clip into a folder of its own.")
+    return _from_videos(path, videos, shape) if videos else _from_frames(path, folders, shape)
+
+
+def _from_samples(path: Path, shape: ClipShape) -> ClipFiles:
+    samples = open_samples(path)
+    if samples.num_frames < clip_span(shape.num_frames, shape.stride):
+        raise InputError(
+            f"The clips in '{path}' have {samples.num_frames} frames, and {_needed(shape)} are needed; give longer clips "
+            "or lower --num-frames."
+        )
+    frames = _frames(shape)
+
+    def read_one(index: int) -> np.ndarray:
+        return samples.read(np.array([index]))[0][frames]
+
+    return _opened(path, samples.num_samples, samples.lossy, samples.identity_sha256, read_one, shape, str)
+
+
+def _from_videos(path: Path, videos: list[Path], shape: ClipShape) -> ClipFiles:
+    frames = _frames(shape)
+
+    def read_one(index: int) -> np.ndarray:
+        return decode_frames(videos[index], frames)
+
+    # Every header is opened, so that a file that is no video is found now and not half-way.
+    kept_exactly = [is_lossless(video) for video in videos]
+    identity = digest([[_name(video, path), file_sha256(video)] for video in videos])
+    return _opened(
+        path, len(videos), not all(kept_exactly), identity, read_one, shape, lambda index: str(videos[index])
+    )
+
+
+def _from_frames(path: Path, folders: list[Path], shape: ClipShape) -> ClipFiles:
+    images = [sorted(_images(folder), key=natural_key) for folder in folders]
+    span = clip_span(shape.num_frames, shape.stride)
+    for folder, found in zip(folders, images, strict=True):
+        if len(found) < span:
+            raise InputError(
+                f"The clip '{folder}' has {len(found)} frames, and {_needed(shape)} are needed; remove it or lower "
+                "--num-frames."
+            )
+    used = [[found[frame] for frame in _frames(shape)] for found in images]
+
+    def read_one(index: int) -> np.ndarray:
+        frames_HWC = [read_image(image) for image in used[index]]
+        for image, frame_HWC in zip(used[index], frames_HWC, strict=True):
+            if frame_HWC.shape != frames_HWC[0].shape:
+                raise InputError(f"The frame '{image}' has another size than '{used[index][0]}'; all must be equal.")
+        return np.stack(frames_HWC)
+
+    lossy = any(image.suffix.lower() in (".jpg", ".jpeg") for clip in used for image in clip)
+    identity = digest([[_name(image, path), file_sha256(image)] for clip in used for image in clip])
+    return _opened(path, len(folders), lossy, identity, read_one, shape, lambda index: str(folders[index]))
+
+
+def _opened(
+    path: Path,
+    num_clips: int,
+    lossy: bool,
+    sha256: str,
+    read_stored: Callable[[int], np.ndarray],
+    shape: ClipShape,
+    name_of: Callable[[int], str],
+) -> ClipFiles:
+    if num_clips < 2:
+        raise InputError(f"There is one clip at '{path}', and a covariance needs two or more; give more clips.")
+
+    def fitted(index: int) -> np.ndarray:
+        clip_THWC = read_stored(index)
+        if shape.resolution is None:
+            return clip_THWC
+        return fit_frames(clip_THWC, shape.resolution, shape.resolution, "pil-bicubic", "center", name_of(index))
+
+    height, width = fitted(0).shape[1:3]
+
+    def read_one(index: int) -> np.ndarray:
+        clip_THWC = fitted(index)
+        if clip_THWC.shape[1:3] != (height, width):
+            raise InputError(
+                f"'{name_of(index)}' has frames of {clip_THWC.shape[2]}x{clip_THWC.shape[1]} pixels but '{name_of(0)}' of "
+                f"{width}x{height}; give --resolution to bring all to one size."
+            )
+        return clip_THWC
+
+    identity = {
+        "source": "clip-files",
+        "sha256": sha256,
+        "num_frames": shape.num_frames,
+        "stride": shape.stride,
+        "resolution": shape.resolution,
+    }
+    return ClipFiles(path, num_clips, height, width, lossy, identity, read_one)
+
+
+def _frames(shape: ClipShape) -> np.ndarray:
+    return clip_frames(0, shape.num_frames, shape.stride)
+
+
+def _needed(shape: ClipShape) -> str:
+    span = clip_span(shape.num_frames, shape.stride)
+    return f"{span}" if shape.stride == 1 else f"{span} ({shape.num_frames} at stride {shape.stride})"
+
+
+def _media(root: Path) -> tuple[list[Path], list[Path]]:
+    """All videos and all folders that hold images, in the order hashed from their names."""
+    videos, folders = [], []
+    for folder in _walk(root):
+        files = [entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith(".")]
+        videos += [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+        if any(file.suffix.lower() in IMAGE_SUFFIXES for file in files):
+            folders.append(folder)
+
+    def key(path: Path) -> bytes:
+        return blake2b(_name(path, root).encode(), digest_size=8).digest()
+
+    return sorted(videos, key=key), sorted(folders, key=key)
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    """The folder and all folders below it; links are followed, and none is entered twice."""
+    entered: set[str] = set()
+    for name, below, _ in os.walk(root, followlinks=True):
+        real = os.path.realpath(name)
+        if real in entered:
+            below.clear()
+            continue
+        entered.add(real)
+        below[:] = sorted(folder for folder in below if not folder.startswith("."))
+        yield Path(name)
+
+
+def _images(folder: Path) -> list[Path]:
+    return [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()

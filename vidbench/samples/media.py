@@ -1,0 +1,146 @@
+"""Samples in media files: a folder of videos, or a folder with one folder of frames per sample."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from vidbench.data.decode import decode_frames, is_lossless
+from vidbench.errors import InputError
+from vidbench.files import digest, file_sha256
+from vidbench.samples.arrays import check_indices
+from vidbench.samples.manifest import SamplesManifest
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".webm", ".mov", ".gif"})
+IMAGE_SUFFIXES = frozenset({".png", ".bmp", ".jpg", ".jpeg"})
+_LOSSY_IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg"})
+
+
+def natural_key(path: Path) -> tuple[list[str | int], str]:
+    """Sort key that puts ``frame_2`` before ``frame_10``; equal numbers fall back to the name itself."""
+    parts = re.split(r"([0-9]+)", path.name)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], path.name
+
+
+class VideoSamples:
+    """One video per sample, in natural order of their names; frames are counted as stored, whatever they last.
+
+    See `vidbench.samples.SampleSource` for the attributes.
+    """
+
+    labels: np.ndarray | None = None
+    manifest: SamplesManifest | None = None
+
+    def __init__(self, paths: list[Path]) -> None:
+        """Open the videos: the first gives the shape, the headers of all say whether pixels were kept.
+
+        Raises:
+            InputError: a file cannot be opened.
+        """
+        self._paths = sorted(paths, key=natural_key)
+        self.num_samples = len(self._paths)
+        # Every header is opened, so that a file that is no video is found now and not half-way.
+        kept_exactly = [is_lossless(path) for path in self._paths]
+        self.lossy = not all(kept_exactly)
+        self.num_frames, self.height, self.width = decode_frames(self._paths[0]).shape[:3]
+        self.identity_sha256 = digest([[path.name, file_sha256(path)] for path in self._paths])
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
+
+        Raises:
+            InputError: a video cannot be decoded, or has another length or size than the first one.
+        """
+        check_indices(indices, self.num_samples)
+        samples_NTHWC = np.empty((len(indices), self.num_frames, self.height, self.width, 3), np.uint8)
+        for row, index in enumerate(indices.tolist()):
+            frames_THWC = decode_frames(self._paths[index])
+            if frames_THWC.shape != samples_NTHWC.shape[1:]:
+                _refuse_shape(self._paths[index], frames_THWC.shape, self._paths[0], samples_NTHWC.shape[1:])
+            samples_NTHWC[row] = frames_THWC
+        return samples_NTHWC
+
+
+class FrameFolderSamples:
+    """One folder of image files per sample, folders and frames in natural order of their names.
+
+    See `vidbench.samples.SampleSource` for the attributes.
+    """
+
+    labels: np.ndarray | None = None
+    manifest: SamplesManifest | None = None
+
+    def __init__(self, folders: list[Path]) -> None:
+        """List the frames; the first frame gives the size.
+
+        Raises:
+            InputError: a folder has no frames or another number than the first one.
+        """
+        self._folders = sorted(folders, key=natural_key)
+        self._frames = [_frames(folder) for folder in self._folders]
+        self.num_samples, self.num_frames = len(self._folders), len(self._frames[0])
+        for folder, frames in zip(self._folders, self._frames, strict=True):
+            if len(frames) != self.num_frames:
+                raise InputError(
+                    f"The sample '{folder}' has {len(frames)} frames but '{self._folders[0]}' has {self.num_frames}; "
+                    "all samples must have the same length."
+                )
+        self.height, self.width = read_image(self._frames[0][0]).shape[:2]
+        paths = [path for frames in self._frames for path in frames]
+        self.lossy = any(path.suffix.lower() in _LOSSY_IMAGE_SUFFIXES for path in paths)
+        self.identity_sha256 = digest([[path.parent.name, path.name, file_sha256(path)] for path in paths])
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
+
+        Raises:
+            InputError: an image cannot be read, or has another size than the first one.
+        """
+        check_indices(indices, self.num_samples)
+        samples_NTHWC = np.empty((len(indices), self.num_frames, self.height, self.width, 3), np.uint8)
+        for row, index in enumerate(indices.tolist()):
+            for time, path in enumerate(self._frames[index]):
+                frame_HWC = read_image(path)
+                if frame_HWC.shape != samples_NTHWC.shape[2:]:
+                    shape, first = (1, *frame_HWC.shape), (1, *samples_NTHWC.shape[2:])
+                    _refuse_shape(path, shape, self._frames[0][0], first)
+                samples_NTHWC[row, time] = frame_HWC
+        return samples_NTHWC
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read an image file as uint8 RGB ``[H, W, 3]``; grey and palette images become RGB without loss.
+
+    Raises:
+        InputError: the file is damaged, or has an alpha channel or more than 8 bits, which cannot be kept.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            if image.mode not in ("RGB", "L", "P", "1") or "transparency" in image.info:
+                raise InputError(
+                    f"The image '{path}' has mode '{image.mode}', which is not plain 8-bit colour or grey; store RGB."
+                )
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"The image '{path}' cannot be read ({reason}); write it again.") from error
+
+
+def _frames(folder: Path) -> list[Path]:
+    images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
+    if not images:
+        raise InputError(
+            f"The sample '{folder}' holds no frames ({', '.join(sorted(IMAGE_SUFFIXES))}); remove or fill it."
+        )
+    return sorted(images, key=natural_key)
+
+
+def _refuse_shape(path: Path, shape: tuple[int, ...], first: Path, expected: tuple[int, ...]) -> None:
+    raise InputError(
+        f"'{path}' has {shape[0]} frame(s) of {shape[2]}x{shape[1]} pixels but '{first}' has {expected[0]} of "
+        f"{expected[2]}x{expected[1]}; all samples must have the same length and size."
+    )

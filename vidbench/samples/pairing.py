@@ -1,0 +1,164 @@
+"""What samples answer: which clips, of which data, continued from which frames; stated when written, checked when scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from vidbench.data.base import ClipDataset
+from vidbench.errors import InputError
+from vidbench.samples.manifest import Answers, SamplesManifest, TaskStamp
+from vidbench.tasks.schema import Task
+
+
+def task_stamp(task: Task) -> TaskStamp:
+    """Name, version and fingerprint of a task."""
+    return TaskStamp(name=task.name, version=task.version, fingerprint=task.fingerprint)
+
+
+def names_clips(task: Task) -> bool:
+    """Whether sample i of the task belongs to clip i of the held-out split: by its given frames, or by its label."""
+    return bool(task.clips.context_frames) or task.evaluation.labels == "evaluation"
+
+
+def context_digests(context_NTHWC: np.ndarray) -> list[str]:
+    """SHA-256 of each clip's given frames, uint8 ``[N, T, H, W, 3]``, in C order."""
+    return [sha256(context_THWC.tobytes()).hexdigest() for context_THWC in context_NTHWC]
+
+
+def task_answers(
+    task: Task, evaluation: ClipDataset, num_samples: int, seed: int, context_sha256: Sequence[str] | None
+) -> Answers:
+    """State what the first samples of a task answer.
+
+    Args:
+        task: the protocol.
+        evaluation: the held-out clips.
+        num_samples: how many samples.
+        seed: seed that the samples' own seeds come from.
+        context_sha256: `context_digests` of all samples; None where the task gives no frames.
+    """
+    tied = names_clips(task)
+    return Answers(
+        split=task.data.evaluation_split,
+        data_sha256=evaluation.identity_sha256 if tied else None,
+        ids=evaluation.clip_ids(np.arange(num_samples)) if tied else None,
+        context_sha256=None if context_sha256 is None else tuple(context_sha256),
+        class_names=evaluation.class_names if task.evaluation.labels != "none" else None,
+        seed=seed,
+    )
+
+
+def check_answers(
+    manifest: SamplesManifest | None, path: Path, task: Task, evaluation: ClipDataset, num_samples: int
+) -> tuple[str, ...]:
+    """Hold what the samples say they answer against the task and its data.
+
+    The given frames themselves are compared while the samples are read, see `refuse_other_context`.
+
+    Args:
+        manifest: the samples' manifest; None for a form that has none.
+        path: where the samples lie, for an error.
+        task: the task they are scored under.
+        evaluation: its held-out clips.
+        num_samples: how many are scored; all that there are.
+
+    Returns:
+        Why the result is unofficial: what the samples do not say.
+
+    Raises:
+        InputError: they answer another task, other data, other clips, the clips in another order, or other classes.
+    """
+    stamp = manifest.task if manifest else None
+    answers = manifest.answers if manifest else None
+    if stamp is not None and stamp.fingerprint != task.fingerprint:
+        raise InputError(
+            f"The samples in {path} were made for the task '{stamp.name}'{_version(stamp.version)} with fingerprint "
+            f"{stamp.fingerprint[:12]}, and they are to be scored on '{task.name}' (version {task.version}) with "
+            f"{task.fingerprint[:12]}: score them on their own task or sample for this one."
+        )
+    if answers is not None:
+        _check_clips(answers, path, task, evaluation, num_samples)
+    missing = _unsaid(stamp, answers) if task.clips.context_frames else []
+    reasons = []
+    if missing:
+        reasons.append(
+            f"The samples do not carry {', '.join(missing)}, so it cannot be checked that each continues its own clip; "
+            "`vidbench data export` gives what to carry."
+        )
+    if answers is not None and answers.seed not in (None, task.evaluation.seed):
+        reasons.append(f"The samples come from seed {answers.seed} where the task asks for {task.evaluation.seed}.")
+    return tuple(reasons)
+
+
+def _version(version: int | None) -> str:
+    return "" if version is None else f" (version {version})"
+
+
+def _unsaid(stamp: TaskStamp | None, answers: Answers | None) -> list[str]:
+    said = {
+        "the task's fingerprint": stamp,
+        "the ids of the clips": answers and answers.ids,
+        "the digest of the data": answers and answers.data_sha256,
+        "the digests of the given frames": answers and answers.context_sha256,
+    }
+    return [name for name, value in said.items() if value is None]
+
+
+def _check_clips(answers: Answers, path: Path, task: Task, evaluation: ClipDataset, num_samples: int) -> None:
+    split = task.data.evaluation_split
+    if answers.split != split:
+        raise InputError(
+            f"The samples in {path} answer clips of the split '{answers.split}', and the task '{task.name}' scores those of "
+            f"'{split}': export that split and sample again."
+        )
+    if answers.class_names is not None and answers.class_names != evaluation.class_names:
+        raise InputError(
+            f"The samples in {path} number their classes in another order than the task '{task.name}' "
+            f"({_first_difference(answers.class_names, evaluation.class_names)}): sample from a new export."
+        )
+    # An untied task never looks at the clips, so nothing that samples say of them can be wrong.
+    if not names_clips(task):
+        return
+    if answers.ids is not None:
+        ids = evaluation.clip_ids(np.arange(num_samples))
+        if answers.ids != ids:
+            order = "the same clips in another order" if sorted(answers.ids) == sorted(ids) else "not the same clips"
+            raise InputError(
+                f"The samples in {path} do not answer the clips of the task '{task.name}' one by one ({order}; "
+                f"{_first_difference(answers.ids, ids)}): keep the order of the export."
+            )
+    if answers.data_sha256 not in (None, evaluation.identity_sha256):
+        raise InputError(
+            f"The samples in {path} answer clips of other data (sha256 {str(answers.data_sha256)[:12]}, and the split "
+            f"'{split}' here has {evaluation.identity_sha256[:12]}): score with the data folder of the export, or export again."
+        )
+
+
+def _first_difference(said: Sequence[str], wanted: Sequence[str]) -> str:
+    if len(said) != len(wanted):
+        return f"{len(said)} are named where there are {len(wanted)}"
+    place = next(place for place, pair in enumerate(zip(said, wanted, strict=True)) if pair[0] != pair[1])
+    return f"number {place} is '{said[place]}' where '{wanted[place]}' is wanted"
+
+
+def refuse_other_context(context_sha256: Sequence[str], indices: np.ndarray, context_NTHWC: np.ndarray) -> None:
+    """Refuse samples that were continued from other frames than the data's own.
+
+    Args:
+        context_sha256: what the samples say, for all of them.
+        indices: int64 ``[N]``.
+        context_NTHWC: the data's given frames for these indices, uint8 ``[N, T, H, W, 3]``.
+
+    Raises:
+        InputError: the digests differ; names the first such sample.
+    """
+    for index, found in zip(indices.tolist(), context_digests(context_NTHWC), strict=True):
+        if context_sha256[index] != found:
+            raise InputError(
+                f"Sample {index} was continued from other frames (sha256 {context_sha256[index][:12]}) than the data gives it "
+                f"({found[:12]}): the export was changed, or this machine decodes the video differently, so export again."
+            )

@@ -1,0 +1,240 @@
+"""From measured shards to the result record."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vidbench.files import digest
+from vidbench.results.schema import (
+    BoundRecord,
+    DataRecord,
+    EnvironmentRecord,
+    ExecutionRecord,
+    GrowthRecord,
+    MetricRecord,
+    ModelRecord,
+    NetworkRecord,
+    Result,
+    SplitRecord,
+    TaskRecord,
+    TruncatedMetric,
+    TruncationRecord,
+)
+from vidbench.scoring.bounds import Bound, bound_values
+from vidbench.scoring.features import FeatureStore, network_identity
+from vidbench.scoring.frame_comparison import FRAMES
+from vidbench.scoring.frame_scores import estimate_frames, refuse_infinite
+from vidbench.scoring.imported_reference import ImportedRealSide
+from vidbench.scoring.official import unofficial_reasons
+from vidbench.scoring.reference import RealSide, estimate
+from vidbench.scoring.repeats import over_runs
+from vidbench.scoring.run import Run
+from vidbench.version import __version__
+from vidmetrics.catalog.definitions import MetricDefinition
+from vidmetrics.estimators.base import Estimate
+from vidmetrics.estimators.growth import score_against_count
+from vidmetrics.networks.base import Network
+
+Stores = dict[str, FeatureStore]
+RealSides = Mapping[str, RealSide | ImportedRealSide]
+
+
+def assemble(
+    run: Run,
+    record: ModelRecord,
+    reasons: Sequence[str],
+    stores: Stores,
+    real_stores: Stores,
+    bounds: Sequence[tuple[Bound, Stores | None]],
+    sweep: Mapping[float, Stores],
+    cache: Path,
+    started: float,
+) -> Result:
+    """Compute every metric of the task and put the record together.
+
+    Args:
+        run: the run.
+        record: the model.
+        reasons: why the samples themselves make the result unofficial.
+        stores: complete shards of the samples, by network.
+        real_stores: complete shards of the reference clips, by network; none where their statistics were imported.
+        bounds: the bounds of the task with their complete shards, None for one that is absent; none where their scores
+            were imported.
+        sweep: complete shards of truncated samples, by sigma and network.
+        cache: folder of the reference statistics and of what the bounds score.
+        started: `time.monotonic` at the start of the run.
+    """
+    real = real_sides(run, real_stores, cache)
+    limits = run.imported_bounds or bound_records(run, bounds, real, cache)
+    metrics: dict[str, MetricRecord] = {}
+    for metric in run.metrics:
+        found, runs = _value(run, metric, stores, real)
+        metrics[metric.id] = MetricRecord(
+            value=found.value,
+            interval=found.interval,
+            runs=runs,
+            num_samples=found.num_samples,
+            num_reference=found.num_reference,
+            higher_is_better=metric.higher_is_better,
+            network=metric.network,
+            floor=limits[run.task.evaluation.floor].values.get(metric.id),
+            ceiling=limits[run.task.evaluation.ceiling].values.get(metric.id),
+        )
+    networks = list(run.networks.values())
+    why = unofficial_reasons(
+        run.loaded, run.num_samples, run.seed, run.options.precision, networks, (run.reference, run.evaluation), reasons
+    )
+    return Result(
+        task=TaskRecord(name=run.task.name, version=run.task.version, fingerprint=run.task.fingerprint),
+        model=record,
+        metrics=metrics,
+        data=_data_record(run),
+        networks={network.name: network_record(network) for network in networks},
+        bounds=dict(limits),
+        truncation=tuple(_truncation_record(run, sigma, of_sigma, real) for sigma, of_sigma in sweep.items()),
+        against_count=_against_count(run, stores, real),
+        environment=environment_record(run.device),
+        seed=run.seed,
+        official=not why,
+        reasons=why,
+        execution=ExecutionRecord(
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - started, 1),
+            batch_size=run.options.batch_size,
+            num_processes=run.ranks.world_size,
+        ),
+    )
+
+
+def real_sides(run: Run, real_stores: Stores, cache: Path) -> dict[str, RealSide | ImportedRealSide]:
+    """The real side under each network of a run; arguments as for `assemble`."""
+    frames = run.task.clips.num_frames
+    return {
+        name: RealSide(cache, real_stores[name], network, frames)
+        if run.statistics is None
+        else ImportedRealSide(run.statistics, network, frames)
+        for name, network in run.networks.items()
+    }
+
+
+def bound_records(
+    run: Run, bounds: Sequence[tuple[Bound, Stores | None]], real: RealSides, cache: Path
+) -> dict[str, BoundRecord]:
+    """What each bound scores, by its name; arguments as for `assemble`."""
+    return {
+        bound.name: BoundRecord(
+            what=bound.what,
+            values={} if of_bound is None else bound_values(run, of_bound, real, cache),
+            absent=bound.absent,
+        )
+        for bound, of_bound in bounds
+    }
+
+
+def _value(
+    run: Run, metric: MetricDefinition, stores: Stores, real: RealSides
+) -> tuple[Estimate, tuple[float, ...] | None]:
+    """The estimate over the runs of the task, and the value of each run where there are several."""
+    starts = range(0, run.total_samples, run.num_samples)
+    runs = [range(start, start + run.num_samples) for start in starts]
+    if metric.needs_reference != "frames":
+        return over_runs(
+            metric, [estimate(metric, stores[metric.network], real[metric.network], clips) for clips in runs]
+        )
+    per_context = run.task.evaluation.samples_per_context
+    found = [estimate_frames(metric, stores[FRAMES], clips, per_context) for clips in runs]
+    refuse_infinite(metric, stores[FRAMES], [each.value for each in found])
+    return over_runs(metric, found)
+
+
+def _truncation_record(run: Run, sigma: float, stores: Stores, real: RealSides) -> TruncationRecord:
+    metrics = {}
+    for metric in run.metrics:
+        found, _ = _value(run, metric, stores, real)
+        metrics[metric.id] = TruncatedMetric(value=found.value, interval=found.interval)
+    return TruncationRecord(sigma=sigma, metrics=metrics)
+
+
+def _against_count(run: Run, stores: Stores, real: RealSides) -> dict[str, GrowthRecord]:
+    curves = {}
+    for metric in run.metrics:
+        if metric.needs_reference == "frames":
+            continue  # a mean over contexts, which has no bias at any number of them
+        side, store = real[metric.network], stores[metric.network]
+        growth = score_against_count(
+            metric,
+            store.read(metric.output, range(run.num_samples)),
+            side.network.outputs[metric.output],
+            run.num_samples,
+            side.rows_per_clip,
+            side.for_metric(metric),
+        )
+        if growth is not None:
+            curves[metric.id] = GrowthRecord(**asdict(growth))
+    return curves
+
+
+def scan_sha256(run: Run) -> str | None:
+    """Hash of the manifest of the scan that vouches for both splits, or None."""
+    return run.reference.scan_sha256 if run.reference.scan_sha256 == run.evaluation.scan_sha256 else None
+
+
+def split_records(run: Run) -> tuple[SplitRecord, SplitRecord]:
+    """The reference and the evaluation split as they were used."""
+    data = run.task.data
+    reference = SplitRecord(
+        split=data.reference_split,
+        num_clips=run.num_reference,
+        coverage=run.reference.coverage,
+        sha256=run.reference.identity_sha256,
+    )
+    evaluation = SplitRecord(
+        split=data.evaluation_split,
+        num_clips=min(run.num_samples, run.evaluation.num_clips) // run.task.evaluation.samples_per_context,
+        coverage=run.evaluation.coverage,
+        sha256=run.evaluation.identity_sha256,
+    )
+    return reference, evaluation
+
+
+def _data_record(run: Run) -> DataRecord:
+    reference, evaluation = split_records(run)
+    scanned = scan_sha256(run)
+    return DataRecord(
+        manifest_sha256=scanned or digest([reference.sha256, evaluation.sha256]),
+        manifest="scan" if scanned else "splits",
+        coverage=min(reference.coverage, evaluation.coverage),
+        reference=reference,
+        evaluation=evaluation,
+        imported=None if run.statistics is None else run.statistics.record,
+    )
+
+
+def network_record(network: Network) -> NetworkRecord:
+    """What a result says of a network."""
+    fields: dict[str, Any] = network_identity(network)
+    del fields["name"]
+    return NetworkRecord(proven=network.proven, **fields)
+
+
+def environment_record(device: str) -> EnvironmentRecord:
+    """What a result says of this machine; ``device`` is a torch device string."""
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
+    return EnvironmentRecord(
+        vidbench=__version__,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        numpy=np.__version__,
+        platform=f"{sys.platform}-{platform.machine()}",
+        device=name,
+    )

@@ -1,0 +1,155 @@
+"""The bounds of a task: what real clips score, and what trivial models score, at the same number of samples.
+
+They belong to the task, not to a run: they are made from the task's own seed, measured once, and kept by content in
+the home folder, features and values alike.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vidbench.data import open_split
+from vidbench.data.base import ClipDataset
+from vidbench.errors import InputError
+from vidbench.files import digest, write_text
+from vidbench.models.registry import ModelChoice, choose_model
+from vidbench.models.trivial import CopyModel, NoiseModel, StaticModel
+from vidbench.scoring.clip_sources import ClipSource, DatasetSource, open_model
+from vidbench.scoring.features import FeatureStore
+from vidbench.scoring.frame_comparison import FRAMES
+from vidbench.scoring.frame_scores import estimate_frames
+from vidbench.scoring.imported_reference import ImportedRealSide
+from vidbench.scoring.reference import RealSide, estimate
+from vidbench.scoring.run import Run
+from vidbench.version import __version__
+from vidmetrics.catalog.definitions import MetricDefinition
+
+_TRIVIAL: dict[str, tuple[Any, str]] = {
+    "copy": (CopyModel, "the last given frame, repeated"),
+    "static": (StaticModel, "the first frame of held-out clip i, held still"),
+    "noise": (NoiseModel, "independent uniform pixels"),
+}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One bound of a task.
+
+    Attributes:
+        name: name of the bounding model.
+        what: what its clips are, in words.
+        source: its clips, None where there are none to be had.
+        absent: why there are none.
+    """
+
+    name: str
+    what: str
+    source: ClipSource | None
+    absent: str | None = None
+
+
+def task_bounds(run: Run) -> list[Bound]:
+    """Return every bound of the task of a run, best first as far as can be known: real, copy, static, noise, others."""
+    evaluation = run.task.evaluation
+    names = ["real", *(["copy"] if run.task.clips.context_frames else []), "static", "noise"]
+    names += [name for name in (evaluation.floor, evaluation.ceiling) if name not in names]
+    return [_real(run) if name == "real" else _model(run, name) for name in names]
+
+
+def disjoint_real(run: Run) -> tuple[ClipDataset, str]:
+    """Return real clips that share no video with the reference, at least as many as there are samples, and their split.
+
+    The evaluation split where it is disjoint, else the train split: tasks that compare with the very clips that they
+    take the given frames from have no other real data left.
+
+    Raises:
+        InputError: neither is both disjoint and large enough; says why.
+    """
+    task, count = run.task, run.num_samples
+    reference = run.reference.origins(run.num_reference)
+    problems: list[str] = []
+    for split in dict.fromkeys((task.data.evaluation_split, task.data.train_split)):
+        try:
+            same = split == task.data.evaluation_split
+            dataset = run.evaluation if same else open_split(task, split, run.options.data, count)
+        except InputError as error:
+            problems.append(str(error).rstrip("."))
+            continue
+        shared = len(dataset.origins(count) & reference)
+        if shared:
+            problems.append(f"split '{split}' shares {shared:,} videos with the reference")
+        elif dataset.num_clips < count:
+            problems.append(f"split '{split}' has {dataset.num_clips:,} clips for {count:,} samples")
+        else:
+            return dataset, split
+    raise InputError(f"There is no set of real clips of this size apart from the reference: {'; '.join(problems)}.")
+
+
+def _real(run: Run) -> Bound:
+    what = "real clips of videos that are not in the reference"
+    try:
+        dataset, split = disjoint_real(run)
+    except InputError as error:
+        return Bound("real", what, None, str(error))
+    what = f"{what} (split '{split}')"
+    if split != run.task.data.evaluation_split and run.task.clips.context_frames:
+        # Such a floor is no limit: the given frames themselves are part of the reference.
+        what += "; a model is given frames of the reference itself here, and can score better than these"
+    return Bound("real", what, DatasetSource(dataset))
+
+
+def _model(run: Run, name: str) -> Bound:
+    factory, what = _TRIVIAL.get(name, (None, f"the model '{name}'"))
+    choice = choose_model(name) if factory is None else ModelChoice(name, factory, None)
+    split = run.task.data.evaluation_split
+    if name == "static" and not run.has_evaluation_clips:
+        return Bound(name, what, None, f"The clips of the split '{split}' are not here.")
+    if name == "static" and run.evaluation.num_clips < run.num_samples:
+        reason = f"The split '{split}' has {run.evaluation.num_clips:,} clips for {run.num_samples:,} samples."
+        return Bound(name, what, None, reason)
+    # On the task's own seed: a bound belongs to the task and not to this run.
+    source, _ = open_model(choice, run.task, run.evaluation, run.task.evaluation.seed, run.num_samples, "cpu")
+    return Bound(name, what, source)
+
+
+def bound_values(
+    run: Run, stores: dict[str, FeatureStore], real: Mapping[str, RealSide | ImportedRealSide], cache: Path
+) -> dict[str, float]:
+    """Return the value of each metric for a bound, from the cache where it is there.
+
+    Metrics that compare frames are left out where the bound has none: real clips cannot be compared with themselves,
+    and one frame without error makes a mean of decibels infinite.
+
+    Args:
+        run: the run.
+        stores: complete shards of the bound, by network.
+        real: the real side, by network.
+        cache: folder of the values.
+    """
+    values = {}
+    for metric in run.metrics:
+        if metric.needs_reference != "frames":
+            values[metric.id] = _cached_value(metric, stores[metric.network], real[metric.network], cache)
+        elif FRAMES in stores:
+            clips, per_context = range(run.num_samples), run.task.evaluation.samples_per_context
+            values[metric.id] = estimate_frames(metric, stores[FRAMES], clips, per_context).value
+    return {id: value for id, value in values.items() if math.isfinite(value)}
+
+
+def _cached_value(
+    metric: MetricDefinition, store: FeatureStore, real: RealSide | ImportedRealSide, cache: Path
+) -> float:
+    # The folders of features are named by the content key of clips and network.
+    sides = [[store.folder.name, store.num_clips], real.identity]
+    key = digest({"format": "vidbench-bound-1", "vidbench": __version__, "metric": metric.id, "sides": sides})
+    path = cache / "bounds" / f"{key[:24]}.json"
+    if path.is_file():
+        return float(json.loads(path.read_text(encoding="utf-8"))["value"])
+    value = estimate(metric, store, real).value
+    write_text(path, json.dumps({"metric": metric.id, "sides": sides, "value": value}) + "\n")
+    return value

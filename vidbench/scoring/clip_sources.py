@@ -1,0 +1,228 @@
+"""Where clips to be measured come from: a data set, a model, or samples on disk, behind one face.
+
+A source answers whole clips as they are scored (for prediction the given frames come first), by index, and says who
+it is in a form that can be hashed: features of a source are reused only under the same identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from vidbench.data.base import ClipDataset
+from vidbench.errors import InputError
+from vidbench.files import digest
+from vidbench.models.interface import ModelTask, SampleRequest
+from vidbench.models.registry import ModelChoice
+from vidbench.models.trivial import HeldOutModel
+from vidbench.results.schema import ModelRecord
+from vidbench.samples.exchange import SampleSource
+from vidbench.samples.pairing import refuse_other_context
+from vidbench.scoring.seeds import sample_seeds
+from vidbench.tasks.schema import Task
+
+
+class ClipSource(Protocol):
+    """Clips by index.
+
+    Attributes:
+        identity: JSON-able; everything that decides the bytes of the clips.
+    """
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that decides the bytes of the clips."""
+        ...
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Clips uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``."""
+        ...
+
+
+@dataclass(frozen=True)
+class DatasetSource:
+    """Real clips, in the order of their plan."""
+
+    dataset: ClipDataset
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The data set's own digest."""
+        return {"source": "dataset", "sha256": self.dataset.identity_sha256}
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """See `ClipSource.read`."""
+        return self.dataset.read(indices)
+
+
+def model_task(task: Task, class_names: tuple[str, ...]) -> ModelTask:
+    """What a model is told about a task; class names only where the task hands out labels."""
+    return ModelTask(
+        name=task.name,
+        num_frames=task.clips.num_frames,
+        context_frames=task.clips.context_frames,
+        height=task.clips.height,
+        width=task.clips.width,
+        class_names=class_names if task.evaluation.labels != "none" else (),
+    )
+
+
+def sample_labels(task: Task, indices: np.ndarray, evaluation: ClipDataset) -> np.ndarray | None:
+    """Labels int64 ``[N]`` of the samples, as the task hands them out, or None where it hands out none.
+
+    Raises:
+        InputError: the task wants labels and the data has none.
+    """
+    if task.evaluation.labels == "none":
+        return None
+    balanced = task.evaluation.labels == "balanced"
+    if not evaluation.class_names or (evaluation.labels is None and not balanced):
+        raise InputError(
+            f"The task '{task.name}' hands out labels, and its data has none: set evaluation.labels to 'none'."
+        )
+    if evaluation.labels is None or balanced:
+        return indices % len(evaluation.class_names)
+    return evaluation.labels[indices]
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Samples of a model, asked for by index.
+
+    Attributes:
+        model: anything with ``sample(request)``.
+        model_identity: name, checkpoint digest and code digest of the model.
+        task: the protocol.
+        evaluation: the held-out clips that give frames and labels.
+        seed: seed of the run.
+        truncation: standard deviation of the latents, None for the model's own distribution.
+    """
+
+    model: Any
+    model_identity: dict[str, Any]
+    task: Task
+    evaluation: ClipDataset
+    seed: int
+    truncation: float | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Model, seed, truncation, shape, labels and the digest of the held-out clips."""
+        truncated = {} if self.truncation is None else {"truncation": self.truncation}
+        return {
+            **truncated,
+            "source": "model",
+            "model": self.model_identity,
+            "seed": self.seed,
+            "clips": self.task.clips.identity(),
+            "labels": self.task.evaluation.labels,
+            "classes": list(self.evaluation.class_names),
+            # Generation from balanced labels never looks at the held-out clips, except through `real`.
+            "evaluation": self.evaluation.identity_sha256,
+        }
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """See `ClipSource.read`.
+
+        Raises:
+            InputError: the model answered another shape or dtype than the task asks for.
+        """
+        context = self._context(indices)
+        request = SampleRequest(
+            indices=indices,
+            seeds=sample_seeds(self.seed, indices),
+            labels=sample_labels(self.task, indices, self.evaluation),
+            context_NTHWC=context,
+            num_frames=self.task.predicted_frames,
+            truncation=self.truncation,
+        )
+        samples = self.model.sample(request)
+        clips = self.task.clips
+        expected = (len(indices), self.task.predicted_frames, clips.height, clips.width, 3)
+        if not isinstance(samples, np.ndarray) or samples.dtype != np.uint8 or samples.shape != expected:
+            got = f"{getattr(samples, 'dtype', type(samples).__name__)} {list(getattr(samples, 'shape', []))}"
+            raise InputError(
+                f"The model '{self.model_identity['name']}' answered {got} where the task '{self.task.name}' asks for "
+                f"a numpy uint8 array {list(expected)}: frames in 0..255, axes [N, T, H, W, 3]."
+            )
+        return samples if context is None else np.concatenate([context, samples], axis=1)
+
+    def _context(self, indices: np.ndarray) -> np.ndarray | None:
+        frames = self.task.clips.context_frames
+        return np.ascontiguousarray(self.evaluation.read(indices)[:, :frames]) if frames else None
+
+
+def open_model(
+    choice: ModelChoice, task: Task, evaluation: ClipDataset, seed: int, num_samples: int, device: str
+) -> tuple[ModelSource, ModelRecord]:
+    """Load a model for a task; returns the source of its samples and its entry in the result.
+
+    Args:
+        choice: the model as the user named it.
+        task: the protocol.
+        evaluation: the held-out clips.
+        seed: seed of the samples.
+        num_samples: how many samples will be asked for.
+        device: torch device.
+
+    Raises:
+        InputError: the model cannot be loaded, or there are fewer held-out clips than a bound would have to show.
+    """
+    model = choice.load(model_task(task, evaluation.class_names), device)
+    if isinstance(model, HeldOutModel):
+        if evaluation.num_clips < num_samples:
+            raise InputError(
+                f"The split '{task.data.evaluation_split}' has {evaluation.num_clips} real clips, and "
+                f"{num_samples} samples are asked for: lower --num-samples or complete the data folder."
+            )
+        model.bind(evaluation.read)
+    record = ModelRecord(
+        name=choice.name,
+        checkpoint_sha256=getattr(model, "checkpoint_sha256", None),
+        code_sha256=choice.code_sha256,
+        num_parameters=getattr(model, "num_parameters", None),
+    )
+    identity = record.model_dump(mode="json", include={"name", "checkpoint_sha256", "code_sha256"})
+    return ModelSource(model, identity, task, evaluation, seed), record
+
+
+@dataclass(frozen=True)
+class FilesSource:
+    """Samples that were generated elsewhere and lie on disk; the frames they say they continue are checked as they are read."""
+
+    samples: SampleSource
+    task: Task
+    evaluation: ClipDataset
+
+    @property
+    def _context_sha256(self) -> tuple[str, ...] | None:
+        answers = self.samples.manifest.answers if self.samples.manifest else None
+        return answers.context_sha256 if answers and self.task.clips.context_frames else None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The samples' own digest, and for prediction that of the clips whose frames were given."""
+        return {
+            "source": "samples",
+            "sha256": self.samples.identity_sha256,
+            "context_frames": self.task.clips.context_frames,
+            "context_sha256": None if self._context_sha256 is None else digest(self._context_sha256),
+            "evaluation": self.evaluation.identity_sha256 if self.task.clips.context_frames else None,
+        }
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """See `ClipSource.read`.
+
+        Raises:
+            InputError: a sample was continued from other frames than the data's own.
+        """
+        samples = self.samples.read(indices)
+        frames = self.task.clips.context_frames
+        if not frames:
+            return samples
+        context_NTHWC = self.evaluation.read(indices)[:, :frames]
+        if self._context_sha256 is not None:
+            refuse_other_context(self._context_sha256, indices, context_NTHWC)
+        return np.concatenate([context_NTHWC, samples], axis=1)

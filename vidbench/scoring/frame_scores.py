@@ -1,0 +1,50 @@
+"""PSNR and SSIM in a task, from the scores of single frames that `vidbench.scoring.frame_comparison` left as shards.
+
+Where a task asks for several samples from each context, `psnr` and `ssim` are the mean over them and `psnr-best` and
+`ssim-best` the best of them, for each context by itself (docs/metrics.md).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from vidbench.errors import InputError
+from vidbench.scoring.features import FeatureStore
+from vidbench.scoring.frame_comparison import score_of
+from vidmetrics.catalog.definitions import MetricDefinition
+from vidmetrics.estimators.base import Estimate
+from vidmetrics.statistics.frames import best_of_k, estimate_mean, mean_of_k
+
+
+def estimate_frames(definition: MetricDefinition, store: FeatureStore, clips: range, per_context: int) -> Estimate:
+    """Compute a metric of frames from complete shards; its interval is over contexts.
+
+    Args:
+        definition: the metric.
+        store: complete shards of a `FrameComparison`.
+        clips: the samples to take; whole contexts.
+        per_context: samples from each context, side by side.
+    """
+    score = score_of(definition)
+    scores = np.concatenate([frames.mean(axis=1) for frames in store.read(score, clips)])
+    scores_KN = scores.reshape(-1, per_context).T
+    scores_N = mean_of_k(scores_KN) if definition.statistic == score else best_of_k(scores_KN)
+    return estimate_mean(score, scores_N, len(clips))
+
+
+def refuse_infinite(definition: MetricDefinition, store: FeatureStore, values: Iterable[float]) -> None:
+    """Refuse a mean PSNR that one frame without any error has made infinite.
+
+    Raises:
+        InputError: a value is infinite; names the first sample that has such a frame.
+    """
+    if any(map(math.isinf, values)):
+        infinite_NT = np.isinf(np.concatenate(list(store.read(score_of(definition)))))
+        sample, frame = (int(place) for place in np.argwhere(infinite_NT)[0])
+        raise InputError(
+            f"The value of '{definition.id}' is infinite, because predicted frame {frame} of sample {sample} equals the "
+            f"true one in every pixel; leave '{definition.id}' out of the task and use 'ssim'."
+        )

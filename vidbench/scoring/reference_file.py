@@ -1,0 +1,194 @@
+"""Reference statistics as a file: the moments that a task's metrics need, and where they come from.
+
+A safetensors file with three tensors for each network output that a Fréchet distance of the task looks at,
+``NETWORK/OUTPUT/count`` (int64 ``[]``), ``.../mean`` (float64 ``[D]``) and ``.../scatter`` (float64 ``[D, D]``, the sum of
+outer products of centred features; the unbiased covariance is ``scatter / (count - 1)``), and one metadata entry,
+``vidbench``, which is a `Provenance` as JSON. The scatter is kept rather than the covariance because it is what the
+sums end in: a score from the file has the same bits as one from the clips.
+
+A file comes from somebody else. It is parsed without unpickling, and everything in it is checked before it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vidbench.errors import InputError, first_problem
+from vidbench.files import file_sha256, written_whole
+from vidbench.results.schema import BoundRecord, EnvironmentRecord, NetworkRecord, SplitRecord, TaskRecord
+from vidmetrics.catalog.definitions import MetricDefinition
+from vidmetrics.statistics.moments import Moments
+
+_KEY = "vidbench"
+_PARTS = ("count", "mean", "scatter")
+# An honest scatter is off by rounding alone; float64 sums over millions of rows stay far below.
+_ROUNDING = 1e-8
+_AGAIN = "get the file again from whoever made it"
+
+Outputs = dict[tuple[str, str], Moments]
+"""Moments by network and output."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class BoundsRecord(_Frozen):
+    """Scores of the task's bounds against these statistics."""
+
+    num_samples: int = Field(ge=2, description="Samples behind each of them.")
+    bounds: dict[str, BoundRecord] = Field(description="By bounding model; as `bounds` of a result.")
+
+
+class Provenance(_Frozen):
+    """Where the statistics come from, and all that a run must know of data that is not there."""
+
+    format: Literal["vidbench-statistics"] = Field(default="vidbench-statistics", description="Name of the format.")
+    version: Literal[1] = Field(default=1, description="Version of the format.")
+    task: TaskRecord = Field(description="The protocol.")
+    reference: SplitRecord = Field(description="The real clips behind the moments.")
+    evaluation: SplitRecord = Field(description="The held-out clips, behind the floor.")
+    class_names: tuple[str, ...] = Field(description="Classes in label order; empty where the data has none.")
+    evaluation_labels: tuple[int, ...] | None = Field(
+        description="Label of each held-out clip, where the task gives samples these labels."
+    )
+    evaluation_ids: tuple[str, ...] | None = Field(description="Name of each of the same clips.")
+    scan_sha256: str | None = Field(description="Manifest hash of the scan of both splits; null where there was none.")
+    networks: dict[str, NetworkRecord] = Field(description="The measuring networks.")
+    bounds: BoundsRecord | None = Field(description="Null where they were not computed.")
+    environment: EnvironmentRecord = Field(description="Where it was computed.")
+    tensors_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Digest of names, types, shapes and values.")
+
+
+def outputs_needed(metrics: Iterable[MetricDefinition]) -> tuple[tuple[str, str], ...]:
+    """Network and output of every metric that compares moments; each once, in the order of the metrics.
+
+    Raises:
+        InputError: a metric compares single real clips, of which moments know nothing.
+    """
+    needed: dict[tuple[str, str], None] = {}
+    for metric in metrics:
+        if metric.needs_reference == "features":
+            raise InputError(
+                f"The metric '{metric.id}' compares with the features of every real clip, and a file of statistics holds "
+                "means and covariances alone: use a task without it, or the data itself with --data DIR."
+            )
+        if metric.needs_reference == "moments":
+            needed[metric.network, metric.output] = None
+    return tuple(needed)
+
+
+def tensors_of(moments: Outputs) -> dict[str, np.ndarray]:
+    """The tensors of a file, by name."""
+    return {
+        f"{network}/{output}/{part}": tensor
+        for (network, output), of_output in moments.items()
+        for part, tensor in of_output.to_tensors().items()
+    }
+
+
+def tensors_sha256(tensors: Mapping[str, np.ndarray]) -> str:
+    """Digest over names, types, shapes and little-endian values."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        # ascontiguousarray makes a vector of a number, so the shape is the tensor's own.
+        digest.update(f"{name} {tensor.dtype.str} {list(tensors[name].shape)}\n".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()
+
+
+def write_statistics(path: Path, tensors: Mapping[str, np.ndarray], provenance: Provenance) -> str:
+    """Write a file whole; returns its sha256. The same statistics give the same bytes."""
+    from safetensors.numpy import save_file
+
+    with written_whole(path) as temporary:
+        save_file(dict(tensors), temporary, metadata={_KEY: provenance.model_dump_json()})
+    return file_sha256(path)
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Read what a file says of itself; no tensor is read.
+
+    Raises:
+        InputError: not there, not safetensors, or not a file of statistics.
+    """
+    if not path.is_file():
+        raise InputError(f"The statistics file {path} does not exist: give the path of a .safetensors file.")
+    with _opened(path) as file:
+        metadata = file.metadata() or {}
+    if _KEY not in metadata:
+        raise InputError(
+            f"The file {path} is safetensors, but not a file of reference statistics: make one with `vidbench data statistics`."
+        )
+    try:
+        return Provenance.model_validate_json(metadata[_KEY])
+    except ValidationError as error:
+        place, what = first_problem(error)
+        raise InputError(f"The statistics file {path} is not valid at '{place}' ({what}): {_AGAIN}.") from None
+
+
+def read_moments(path: Path, sha256: str, expected: Mapping[tuple[str, str], tuple[int, int]]) -> Outputs:
+    """Read and check the moments of a file.
+
+    Args:
+        path: the file.
+        sha256: `Provenance.tensors_sha256`.
+        expected: number of features and of rows, by network and output.
+
+    Raises:
+        InputError: a tensor too many or too few, of another shape or type, not finite, no scatter of real features, of
+            another number of rows, or changed since it was written.
+    """
+    shapes: dict[str, list[int]] = {}
+    for (network, output), (dim, _) in expected.items():
+        shapes |= dict(zip((f"{network}/{output}/{part}" for part in _PARTS), ([], [dim], [dim, dim]), strict=True))
+    with _opened(path) as file:
+        if set(file.keys()) != set(shapes):
+            odd = sorted(set(file.keys()) ^ set(shapes))[0]
+            raise InputError(f"The statistics file {path} lacks the tensor '{odd}' or has it too much: {_AGAIN}.")
+        for name, shape in shapes.items():
+            # Before anything is read: a shape is cheap, a tensor that fills the memory is not.
+            if list(file.get_slice(name).get_shape()) != shape:
+                got = list(file.get_slice(name).get_shape())
+                raise InputError(f"The tensor '{name}' in {path} has shape {got} where {shape} is needed: {_AGAIN}.")
+        tensors = {name: file.get_tensor(name) for name in shapes}
+    if tensors_sha256(tensors) != sha256:
+        raise InputError(f"The statistics file {path} was changed after it was written: {_AGAIN}.")
+    return {
+        (network, output): _checked(tensors, f"{network}/{output}", rows, path)
+        for (network, output), (_, rows) in expected.items()
+    }
+
+
+def _checked(tensors: Mapping[str, np.ndarray], prefix: str, rows: int, path: Path) -> Moments:
+    try:
+        moments = Moments.from_tensors({part: tensors[f"{prefix}/{part}"] for part in _PARTS})
+    except InputError as error:
+        raise InputError(f"The statistics '{prefix}' in {path} cannot be used: {error}") from None
+    if moments.count != rows:
+        raise InputError(
+            f"The statistics '{prefix}' in {path} count {moments.count} rows where its provenance says {rows}: {_AGAIN}."
+        )
+    scatter = tensors[f"{prefix}/scatter"]
+    scale = float(np.abs(scatter).max())
+    symmetric = float(np.abs(scatter - scatter.T).max()) <= _ROUNDING * scale
+    if not symmetric or float(np.linalg.eigvalsh(scatter)[0]) < -_ROUNDING * scale:
+        raise InputError(f"The scatter of '{prefix}' in {path} is not that of any features: {_AGAIN}.")
+    return moments
+
+
+def _opened(path: Path) -> Any:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        return safe_open(path, framework="numpy")
+    except (SafetensorError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"The file {path} is not readable as safetensors ({reason}): {_AGAIN}.") from None

@@ -1,0 +1,178 @@
+"""A run: what the user chose and what the task fixes, opened and checked before the first clip is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from vidbench.data import ClipDataset, open_evaluation, open_reference, reads_folder
+from vidbench.distributed.ranks import Ranks, choose_device
+from vidbench.errors import InputError
+from vidbench.progress import Progress
+from vidbench.results.schema import BoundRecord
+from vidbench.scoring.frame_comparison import FrameComparison, compare_frames
+from vidbench.scoring.imported_reference import (
+    AbsentClips,
+    ImportedStatistics,
+    absent_evaluation,
+    absent_reference,
+    import_statistics,
+    open_provenance,
+)
+from vidbench.tasks import LoadedTask, Task
+from vidmetrics.catalog.definitions import MetricDefinition, get_metric
+from vidmetrics.networks import load_network
+from vidmetrics.networks.base import Network
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may choose about a run; only ``num_samples``, ``seed`` and ``precision`` touch the number.
+
+    Attributes:
+        data: data folder, or None for embedded data.
+        output: folder for result, report and shards; None for ``runs/TASK/MODEL``.
+        num_samples: samples to score in each run; None for the task's number, any other makes the result unofficial.
+        batch_size: clips per call of the model and of the networks.
+        device: torch device; None takes a GPU where there is one.
+        precision: ``"exact"`` (float32, TF32 off) or ``"fast"``.
+        seed: seed of the samples; None for the task's, any other makes the result unofficial.
+        reference: file of reference statistics that stands for the reference clips; None to measure them.
+    """
+
+    data: Path | None = None
+    output: Path | None = None
+    num_samples: int | None = None
+    batch_size: int = 32
+    device: str | None = None
+    precision: Literal["exact", "fast"] = "exact"
+    seed: int | None = None
+    reference: Path | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run with everything opened and checked, before the first clip is read."""
+
+    loaded: LoadedTask
+    options: Options
+    output: Path
+    num_samples: int
+    seed: int
+    device: str
+    ranks: Ranks
+    progress: Progress
+    metrics: tuple[MetricDefinition, ...]
+    networks: dict[str, Network]
+    reference: ClipDataset
+    evaluation: ClipDataset
+    frames: FrameComparison | None
+    statistics: ImportedStatistics | None = None
+
+    @property
+    def total_samples(self) -> int:
+        """Samples of all runs."""
+        return self.num_samples * self.task.evaluation.repeats
+
+    @property
+    def task(self) -> Task:
+        """The protocol."""
+        return self.loaded.task
+
+    @property
+    def num_reference(self) -> int:
+        """Number of real clips on the reference side; fewer than the task's where videos are missing."""
+        return self.reference.num_clips
+
+    @property
+    def has_evaluation_clips(self) -> bool:
+        """Whether the held-out clips can be read; a file of statistics without data names them alone."""
+        return not isinstance(self.evaluation, AbsentClips)
+
+    @property
+    def imported_bounds(self) -> Mapping[str, BoundRecord] | None:
+        """Scores of the task's bounds from the file of statistics, where it has those of this very run."""
+        if self.statistics is None:
+            return None
+        return self.statistics.bounds(self.num_samples, self.evaluation.identity_sha256)
+
+
+def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progress, default_name: str) -> Run:
+    """Open data and networks of a run and check that they fit together.
+
+    Args:
+        loaded: the task.
+        options: the user's choices.
+        ranks: this process among the others.
+        progress: where the main rank shows progress.
+        default_name: last part of the output folder, where the user names none.
+
+    Raises:
+        InputError: anything that would stop the run later is found here; see the messages.
+    """
+    task = loaded.task
+    if options.batch_size < 1:
+        raise InputError(f"--batch-size {options.batch_size} is not a number of clips: give 1 or more.")
+    num_samples = options.num_samples if options.num_samples is not None else task.evaluation.num_samples
+    if num_samples < 2:
+        raise InputError(f"--num-samples {num_samples} is too few for a covariance: give 2 or more.")
+    device = choose_device(options.device, ranks)
+    metrics = tuple(get_metric(name) for name in task.evaluation.metrics)
+    per_context = task.evaluation.samples_per_context
+    if num_samples % per_context:
+        raise InputError(
+            f"--num-samples {num_samples} is no multiple of {per_context}, the number of samples from each evaluation clip "
+            f"of the task '{task.name}': give one that is."
+        )
+    provenance = None if options.reference is None else open_provenance(options.reference, task)
+    reference = open_reference(task, options.data) if provenance is None else absent_reference(provenance)
+    evaluation: ClipDataset
+    if provenance is not None and options.data is None and reads_folder(task):
+        evaluation = absent_evaluation(provenance, task)
+    else:
+        evaluation = open_evaluation(task, options.data, num_samples)
+    wanted = task.reference.num_clips
+    if wanted != "all" and reference.coverage == 1 and reference.num_clips < wanted:
+        raise InputError(
+            f"The split '{task.data.reference_split}' gives {reference.num_clips} clips in all, and the task "
+            f"'{task.name}' compares with {wanted}: lower reference.num_clips or raise clips.clips_per_video."
+        )
+    if task.clips.context_frames and evaluation.num_clips < num_samples * task.evaluation.repeats:
+        raise InputError(
+            f"The split '{task.data.evaluation_split}' has clips to predict {evaluation.num_clips} samples from, and "
+            f"{num_samples} are asked for: complete the data folder or lower --num-samples."
+        )
+    names = dict.fromkeys(metric.network for metric in metrics if metric.network)
+    networks = {name: load_network(name, device=device, precision=options.precision) for name in names}
+    for network in networks.values():
+        if task.clips.num_frames < network.min_frames:
+            raise InputError(
+                f"The network '{network.name}' needs {network.min_frames} frames, and clips of the task '{task.name}' "
+                f"have {task.clips.num_frames}: choose other metrics or longer clips."
+            )
+        if network.max_frames is not None and task.clips.num_frames > network.max_frames:
+            raise InputError(
+                f"The network '{network.name}' takes {network.max_frames} frames at most, and clips of the task "
+                f"'{task.name}' have {task.clips.num_frames}: choose other metrics or shorter clips."
+            )
+    statistics = None
+    if options.reference is not None and provenance is not None:
+        statistics = import_statistics(options.reference, provenance, metrics, networks, task.clips.num_frames)
+    return Run(
+        loaded=loaded,
+        options=options,
+        output=options.output or Path("runs") / task.name / default_name,
+        num_samples=num_samples,
+        seed=task.evaluation.seed if options.seed is None else options.seed,
+        device=device,
+        ranks=ranks,
+        progress=Progress(enabled=False) if not ranks.is_main else progress,
+        metrics=metrics,
+        networks=networks,
+        reference=reference,
+        evaluation=evaluation,
+        frames=compare_frames(task, metrics, evaluation),
+        statistics=statistics,
+    )
