@@ -110,7 +110,8 @@ def _measure_features(
 def _compare_frames(
     definition: MetricDefinition, true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any]
 ) -> Estimate:
-    from vidmetrics.statistics.frames import estimate_mean, psnr_frames, ssim_frames
+    from vidmetrics.estimators.frames import estimate_mean
+    from vidmetrics.statistics.frames import psnr_frames, ssim_frames
 
     score_frames = psnr_frames if definition.statistic == "psnr" else ssim_frames
     scores_N = score_frames(true_NTHWC, predicted_NTHWC).mean(axis=1)

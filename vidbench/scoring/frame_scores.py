@@ -16,7 +16,8 @@ from vidbench.scoring.features import FeatureStore
 from vidbench.scoring.frame_comparison import score_of
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Estimate
-from vidmetrics.statistics.frames import best_of_k, estimate_mean, mean_of_k
+from vidmetrics.estimators.frames import estimate_mean
+from vidmetrics.statistics.frames import best_of_k, mean_of_k
 
 
 def estimate_frames(definition: MetricDefinition, store: FeatureStore, clips: range, per_context: int) -> Estimate:

@@ -15,15 +15,12 @@ of k guesses is worth; *mean of k* says what one guess is worth. Neither may be 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.errors import InputError
-from vidmetrics.estimators.base import Estimate
-from vidmetrics.statistics.intervals import cut, mean_interval
 
 Array = npt.NDArray[np.float64]
 
@@ -104,19 +101,6 @@ def mean_of_k(scores_KN: npt.NDArray[Any]) -> Array:
     """Return each clip's mean score over its predictions, float64 ``[N]``; arguments as `best_of_k`."""
     mean: Array = _predictions(scores_KN).mean(axis=0)
     return mean
-
-
-def estimate_mean(score: str, scores_N: npt.NDArray[Any], num_samples: int) -> Estimate:
-    """Return the mean score of clips with its interval over clips, which ends where PSNR or SSIM does.
-
-    Args:
-        score: ``"psnr"`` or ``"ssim"``.
-        scores_N: one score for each true clip, real ``[N]``; where one is infinite there is no interval.
-        num_samples: predicted clips behind them.
-    """
-    interval = mean_interval(scores_N) if np.isfinite(scores_N).all() else None
-    highest = math.inf if score == "psnr" else 1.0
-    return Estimate(float(scores_N.mean()), cut(interval, highest=highest), num_samples, len(scores_N))
 
 
 def _predictions(scores_KN: npt.NDArray[Any]) -> Array:
