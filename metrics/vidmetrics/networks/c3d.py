@@ -25,7 +25,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own documentation writes it so
 
-from vidmetrics.networks.named_tensors import checked_tensors
+from vidmetrics.weights.named_tensors import checked_tensors
 
 FRAMES, FRAME_SIZE = 16, 112
 MEAN_SHAPE = (3, FRAMES, 128, 171)
@@ -121,7 +121,7 @@ class C3D(nn.Module):
         remedy = "give the arrays of conv3d_deepnetA_ucf.npz under their names, and 'mean' of mean2.npz"
         with torch.no_grad():
             for name, value in checked_tensors(given, shapes, "c3d-ucf101", remedy).items():
-                targets[name].copy_(value)
+                targets[name].copy_(torch.from_numpy(np.array(value)))
         return network.eval()
 
 

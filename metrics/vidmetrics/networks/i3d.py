@@ -23,15 +23,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own documentation writes it so
 
-from vidmetrics.errors import InputError
 from vidmetrics.networks.preprocessing import Preprocessing
+from vidmetrics.weights.i3d_variables import network_variables
+from vidmetrics.weights.named_tensors import checked_tensors
 
 Triple = tuple[int, int, int]
 
 BATCH_NORM_EPS = 1e-3
 PREPROCESSING = Preprocessing((("tf1-bilinear", 224),))
-SCOPE = "RGB/inception_i3d/"
-"""Name scope of every variable in the Kinetics-400 checkpoint and Hub module; the Kinetics-600 checkpoint has none."""
 
 # Channels of the branches: 1x1 | 1x1 then 3x3 | 1x1 then 3x3 | pool then 1x1 (table 1 of arXiv 1409.4842).
 _MIXED = {
@@ -185,24 +184,14 @@ class I3D(nn.Module):
         Raises:
             InputError: a variable is missing, unknown, of another shape or dtype, or not finite.
         """
-        given = {
-            name.removeprefix(SCOPE): np.asarray(value)
-            for name, value in tensors.items()
-            if name != "global_step" and not name.endswith("/Momentum")
-        }
         network = cls(num_classes, **settings)
-        wanted = _variables(network)
-        missing, unknown = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
-        if missing or unknown:
-            examples = ", ".join(f"'{name}' is missing" for name in missing[:1])
-            examples += ", " * bool(missing and unknown) + ", ".join(f"'{name}' is unknown" for name in unknown[:1])
-            raise InputError(
-                f"These are not the variables of I3D: {len(missing)} missing and {len(unknown)} unknown ({examples}); "
-                "save the checkpoint's variables by their TensorFlow names."
-            )
+        targets = _variables(network)
+        shapes = {name: _tensorflow_shape(tuple(target.shape)) for name, target in targets.items()}
+        remedy = "give the variables of DeepMind's checkpoint by their TensorFlow names"
         with torch.no_grad():
-            for name, target in wanted.items():
-                target.copy_(torch.from_numpy(_to_torch_layout(name, given[name], tuple(target.shape))))
+            for name, value in checked_tensors(network_variables(tensors), shapes, "I3D", remedy).items():
+                value = value.transpose(4, 3, 0, 1, 2) if value.ndim == 5 else value
+                targets[name].copy_(torch.from_numpy(np.array(value)))
         return network
 
 
@@ -222,16 +211,6 @@ def _variables(network: I3D) -> dict[str, torch.Tensor]:
     return variables
 
 
-def _to_torch_layout(name: str, value: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """Return a variable as torch keeps it, after checking it against torch's shape."""
-    expected: list[tuple[int, ...]] = [shape, (1, 1, 1, 1, *shape)]  # batch norm is saved in either shape
-    if len(shape) == 5:
-        expected = [(*shape[2:], shape[1], shape[0])]
-    if value.dtype != np.float32 or value.shape not in expected:
-        raise InputError(
-            f"The I3D variable '{name}' is {value.dtype} {list(value.shape)}, but float32 {list(expected[0])} is "
-            "needed; give the weights of the network that was asked for."
-        )
-    if not np.isfinite(value).all():
-        raise InputError(f"The I3D variable '{name}' holds NaN or infinity; get the weights anew.")
-    return np.ascontiguousarray(value.transpose(4, 3, 0, 1, 2) if len(shape) == 5 else value.reshape(shape))
+def _tensorflow_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape in TensorFlow of a torch parameter: kernels ``[out, in, kt, kh, kw]`` become ``[kt, kh, kw, in, out]``."""
+    return (*shape[2:], shape[1], shape[0]) if len(shape) == 5 else shape

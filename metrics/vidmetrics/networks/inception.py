@@ -17,13 +17,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own documentation writes it so
 
-from vidmetrics.networks.named_tensors import checked_tensors
 from vidmetrics.networks.resize import resize_tf1_bilinear
+from vidmetrics.weights.named_tensors import checked_tensors
 
 BATCH_NORM_EPS = 1e-3
 FRAME_SIZE = 299
@@ -241,7 +242,9 @@ class Inception(nn.Module):
         shapes = {name: value.shape for name, value in network.state_dict().items() if not _is_counter(name)}
         given = {name: value for name, value in tensors.items() if not _is_counter(name)}
         remedy = "give the tensors of pt_inception-2015-12-05-6726825d.pth under their names"
-        network.load_state_dict(checked_tensors(given, shapes, "inception-2015-12-05", remedy), strict=False)
+        weights = checked_tensors(given, shapes, "inception-2015-12-05", remedy)
+        state = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
+        network.load_state_dict(state, strict=False)
         return network.eval()
 
 

@@ -24,11 +24,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from vidmetrics.errors import InputError
+from vidmetrics.weights.named_tensors import checked_tensors
 
 SIZE = 32
 """Height and width, in pixels, that the network works at."""
@@ -123,22 +125,9 @@ class ShapesNetwork(nn.Module):
             InputError: a tensor is missing, unknown, of another shape or dtype, or not finite.
         """
         network = cls()
-        expected = network.state_dict()
-        if set(tensors) != set(expected):
-            differing = ", ".join(sorted(set(tensors) ^ set(expected)))
-            raise InputError(
-                f"These are not weights of the shapes network, as tensors are missing or unknown ({differing}); "
-                "use the file that ships with vidmetrics."
-            )
-        weights = {name: torch.as_tensor(tensor) for name, tensor in tensors.items()}
-        for name, tensor in weights.items():
-            fits = tensor.dtype == torch.float32 and tensor.shape == expected[name].shape
-            if not fits or not bool(torch.isfinite(tensor).all()):
-                raise InputError(
-                    f"Tensor '{name}' of the shapes network is {tensor.dtype} {list(tensor.shape)} or holds values that "
-                    f"are not finite, where finite float32 {list(expected[name].shape)} belongs; "
-                    "use the file that ships with vidmetrics."
-                )
-        network.load_state_dict(weights)
+        arrays = {name: np.asarray(value) for name, value in tensors.items()}
+        shapes = {name: value.shape for name, value in network.state_dict().items()}
+        weights = checked_tensors(arrays, shapes, "the shapes network", "use the file that ships with vidmetrics")
+        network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
         network.requires_grad_(False)
         return network.eval()

@@ -15,11 +15,12 @@ import numpy.typing as npt
 from vidmetrics.errors import InputError, unknown_name
 from vidmetrics.home import home
 from vidmetrics.weights.files import file_sha256
-from vidmetrics.weights.proof import SCOPE, import_record_path, prove
+from vidmetrics.weights.i3d_variables import LOGITS, SCOPE, network_variables, variable_shapes
+from vidmetrics.weights.named_tensors import checked_tensors
+from vidmetrics.weights.proof import import_record_path, prove
 from vidmetrics.weights.reading import files_of, read_weights
 from vidmetrics.weights.registry import published_networks
 
-_I3D_LOGITS = "Logits/Conv3d_0c_1x1/conv_3d/w"
 _I3D_CLASSES = {400: "i3d-kinetics-400", 600: "i3d-kinetics-600"}
 
 
@@ -31,8 +32,8 @@ def imported_weights(network: str) -> Path:
 def network_of(tensors: Mapping[str, npt.NDArray[Any]]) -> str | None:
     """Return which network weights are for, by their names and shapes; None if they are for none that is known."""
     names = {name.removeprefix(SCOPE): value for name, value in tensors.items()}
-    if _I3D_LOGITS in names:
-        shape = names[_I3D_LOGITS].shape
+    if f"{LOGITS}w" in names:
+        shape = names[f"{LOGITS}w"].shape
         return _I3D_CLASSES.get(shape[-1]) if len(shape) == 5 else None
     if {"Conv2d_1a_3x3.conv.weight", "fc.weight"} <= set(names):
         return "inception-2015-12-05"
@@ -69,7 +70,7 @@ def import_weights(paths: Sequence[Path], network: str | None = None) -> tuple[s
     if network is not None and found != network:
         raise InputError(f"{where} holds weights of '{found}', not of '{network}'; name that one or none.")
     if found in _I3D_CLASSES.values():
-        _check_i3d(where, tensors)
+        _check_i3d(where, tensors, found)
     files = [file for path in paths for file in files_of(path)]
     read = [{"name": file.name, "bytes": file.stat().st_size, "sha256": file_sha256(file)} for file in files]
     target = imported_weights(found)
@@ -80,16 +81,12 @@ def import_weights(paths: Sequence[Path], network: str | None = None) -> tuple[s
     return found, target
 
 
-def _check_i3d(where: str, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+def _check_i3d(where: str, tensors: Mapping[str, npt.NDArray[Any]], network: str) -> None:
+    remedy = "give DeepMind's checkpoint or i3d_pretrained_400.pt"
     proof = prove(tensors)
     if proof.folded:
-        raise InputError(
-            f"The weights of {where} {proof.verdict}; give DeepMind's checkpoint or i3d_pretrained_400.pt."
-        )
-    from vidmetrics.networks.i3d import I3D
-
-    kernel = next(value for name, value in tensors.items() if name.removeprefix(SCOPE) == _I3D_LOGITS)
-    I3D.from_tensors(tensors, num_classes=kernel.shape[-1])
+        raise InputError(f"The weights of {where} {proof.verdict}; {remedy}.")
+    checked_tensors(network_variables(tensors), variable_shapes(network), network, remedy)
 
 
 def _write(network: str, tensors: Mapping[str, npt.NDArray[Any]], read: list[dict[str, Any]], target: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.weights.crc32c import masked_crc32c
+from vidmetrics.weights.i3d_variables import LOGITS, crc_table, network_variables
 from vidmetrics.weights.registry import sources
 
-SCOPE = "RGB/inception_i3d/"
-"""Name scope of every variable in the Kinetics-400 checkpoint and Hub module; the Kinetics-600 checkpoint has none."""
-
 IMAGENET = "i3d-kinetics-400-imagenet"
-_LOGITS = "Logits/Conv3d_0c_1x1/conv_3d/"
 
 
 @dataclass(frozen=True)
@@ -46,25 +41,6 @@ class Proof:
     folded: bool = False
 
 
-@functools.cache
-def crc_table() -> Mapping[str, Mapping[str, int]]:
-    """Return the masked CRC-32C of each tensor of each published checkpoint, by the tensor's name without the scope.
-
-    The numbers are those that the published checkpoint indexes store; see ``i3d_tensor_crc32c.origin.md``.
-    """
-    table: dict[str, dict[str, int]] = {}
-    with Path(__file__).with_name("i3d_tensor_crc32c.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            name = row["tensor"].removeprefix(SCOPE)
-            table.setdefault(row["checkpoint"], {})[name] = int(row["masked_crc32c"], 16)
-    return table
-
-
-def is_network_variable(name: str) -> bool:
-    """Return whether a variable of a training checkpoint is part of the network: neither an optimizer's slot nor the step."""
-    return name != "global_step" and not name.endswith("/Momentum")
-
-
 def prove(tensors: Mapping[str, npt.NDArray[Any]], expected: str = "i3d-kinetics-400") -> Proof:
     """Compare I3D weights with DeepMind's, tensor by tensor.
 
@@ -77,7 +53,7 @@ def prove(tensors: Mapping[str, npt.NDArray[Any]], expected: str = "i3d-kinetics
             batch norm of any shape.
         expected: the checkpoint to speak of when no checkpoint has more tensors in common.
     """
-    given = {name.removeprefix(SCOPE): value for name, value in tensors.items() if is_network_variable(name)}
+    given = network_variables(tensors)
     if _is_folded(given):
         return Proof(
             None,
@@ -113,7 +89,7 @@ def _checksum(value: npt.NDArray[Any]) -> int | None:
 
 
 def _is_folded(given: Mapping[str, Any]) -> bool:
-    biased = [name for name in given if name.endswith("conv_3d/b") and not name.startswith(_LOGITS)]
+    biased = [name for name in given if name.endswith("conv_3d/b") and not name.startswith(LOGITS)]
     return bool(biased) and not any("batch_norm" in name for name in given)
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from vidmetrics.errors import InputError
 from vidmetrics.weights.files import read_tensors
 from vidmetrics.weights.i3d_names import is_torch_i3d, to_tensorflow
-from vidmetrics.weights.proof import is_network_variable
+from vidmetrics.weights.i3d_variables import is_network_variable
 from vidmetrics.weights.tf_checkpoint import open_checkpoint
 
 _TORCH_SUFFIXES = (".pt", ".pth")

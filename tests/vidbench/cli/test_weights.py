@@ -17,6 +17,7 @@ from safetensors.numpy import load_file
 from vidbench.cli import cli
 from vidbench.errors import InputError
 from vidmetrics.weights import proof, registry
+from vidmetrics.weights.i3d_variables import SCOPE
 from vidmetrics.weights.registry import PublishedFile, Source
 
 TESTS = Path(__file__).resolve().parents[2]
@@ -133,7 +134,7 @@ def test_published_values_are_proven(run, module, seeded, monkeypatch):
     writer = _oracle("checkpoint_writer")
     table = dict(proof.crc_table())
     table["i3d-kinetics-400"] = {
-        name.removeprefix(proof.SCOPE): writer.masked(value.tobytes()) for name, value in seeded.items()
+        name.removeprefix(SCOPE): writer.masked(value.tobytes()) for name, value in seeded.items()
     }
     monkeypatch.setattr(proof, "crc_table", lambda: table)
     run("import", module)

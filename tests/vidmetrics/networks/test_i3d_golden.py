@@ -10,6 +10,7 @@ from vidmetrics import InputError
 from vidmetrics.networks import i3d
 from vidmetrics.networks.i3d import I3D
 from vidmetrics.networks.preprocessing import Preprocessing
+from vidmetrics.weights.i3d_variables import SCOPE
 
 # Promised are 1e-4 (docs/precision.md); TensorFlow and torch on one CPU agree to 1e-6, so 1e-5 leaves room for machines.
 TOLERANCE = 1e-5
@@ -100,7 +101,7 @@ def test_nine_frames_are_the_fewest(seeded_i3d):
 @pytest.fixture(scope="module")
 def tensors(seeded_weights):
     rng = np.random.default_rng(600)
-    tensors = {name.removeprefix(i3d.SCOPE): value for name, value in seeded_weights.items()}
+    tensors = {name.removeprefix(SCOPE): value for name, value in seeded_weights.items()}
     tensors["Logits/Conv3d_0c_1x1/conv_3d/w"] = rng.normal(0, 0.05, (1, 1, 1, 1024, 600)).astype(np.float32)
     tensors["Logits/Conv3d_0c_1x1/conv_3d/b"] = rng.normal(0, 0.1, 600).astype(np.float32)
     return tensors
@@ -142,9 +143,9 @@ class TestKinetics600:
             I3D.from_tensors(lacking, num_classes=600)
         with pytest.raises(InputError, match=r"0 missing and 1 unknown.*'gamma' is unknown"):
             I3D.from_tensors(tensors | {"gamma": np.ones(3, np.float32)}, num_classes=600)
-        with pytest.raises(InputError, match=f"'{name}' is float64"):
+        with pytest.raises(InputError, match=f"'{name}' of I3D is float64"):
             I3D.from_tensors(tensors | {name: tensors[name].astype(np.float64)}, num_classes=600)
-        with pytest.raises(InputError, match=f"'{name}' is float32"):
+        with pytest.raises(InputError, match=f"'{name}' of I3D is float32"):
             I3D.from_tensors(tensors | {name: tensors[name].transpose(4, 3, 0, 1, 2)}, num_classes=600)
-        with pytest.raises(InputError, match=f"'{name}' holds NaN"):
+        with pytest.raises(InputError, match=f"'{name}' of I3D contains NaN"):
             I3D.from_tensors(tensors | {name: np.full_like(tensors[name], np.nan)}, num_classes=600)

@@ -219,7 +219,7 @@ def test_the_shipped_weights_are_the_logged_and_proven_ones(network):
 
 
 def test_other_weights_are_refused(tensors):
-    with pytest.raises(InputError, match="missing or unknown"):
+    with pytest.raises(InputError, match=r"shapes network: 1 missing and 0 unknown"):
         ShapesNetwork.from_tensors({name: tensors[name] for name in list(tensors)[1:]})
     with pytest.raises(InputError, match="surplus"):
         ShapesNetwork.from_tensors({**tensors, "surplus": np.zeros(1, np.float32)})
@@ -227,7 +227,7 @@ def test_other_weights_are_refused(tensors):
         ShapesNetwork.from_tensors({**tensors, "classifier.bias": np.zeros(10, np.float32)})
     with pytest.raises(InputError, match=r"classifier\.bias"):
         ShapesNetwork.from_tensors({**tensors, "classifier.bias": np.zeros(24, np.float64)})
-    with pytest.raises(InputError, match="not finite"):
+    with pytest.raises(InputError, match="NaN or infinity"):
         ShapesNetwork.from_tensors({**tensors, "classifier.bias": np.full(24, np.nan, np.float32)})
 
 

@@ -12,17 +12,12 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from vidmetrics import InputError, load_network
+from vidmetrics.conformance.seeded_i3d import i3d_shapes
 from vidmetrics.networks import i3d
 from vidmetrics.weights import proof
+from vidmetrics.weights.i3d_variables import SCOPE, crc_table, is_network_variable, variable_shapes
 from vidmetrics.weights.importing import import_weights, imported_weights, network_of
-from vidmetrics.weights.proof import (
-    IMAGENET,
-    crc_table,
-    import_record_path,
-    imported_from_published,
-    is_network_variable,
-    prove,
-)
+from vidmetrics.weights.proof import IMAGENET, import_record_path, imported_from_published, prove
 from vidmetrics.weights.reading import read_weights
 from vidmetrics.weights.registry import PublishedFile, Source, published_networks, source_of, sources
 from vidmetrics.weights.verify import git_blob_id, why_wrong
@@ -93,7 +88,7 @@ def test_the_torch_port_is_the_tensorflow_checkpoint_again(torch_port, seeded_we
     path = tmp_path / "i3d_pretrained_400.pt"
     torch.save(torch_port, path)
     network, target = import_weights([path], "i3d-kinetics-400")
-    stripped = {name.removeprefix(i3d.SCOPE): value for name, value in seeded_weights.items()}
+    stripped = {name.removeprefix(SCOPE): value for name, value in seeded_weights.items()}
     ours = load_file(target)
     # Byte for byte, as the proof needs it.
     assert {name: value.tobytes() for name, value in ours.items()} == {n: v.tobytes() for n, v in stripped.items()}
@@ -111,7 +106,7 @@ def test_a_scale_in_the_torch_port_is_not_dropped(torch_port, tmp_path):
 
 
 def test_600_classes_without_scope_and_with_slots(writer, seeded_weights, tmp_path):
-    tensors = {name.removeprefix(i3d.SCOPE): value for name, value in seeded_weights.items()}
+    tensors = {name.removeprefix(SCOPE): value for name, value in seeded_weights.items()}
     tensors["Logits/Conv3d_0c_1x1/conv_3d/w"] = np.ones((1, 1, 1, 1024, 600), np.float32)
     tensors["Logits/Conv3d_0c_1x1/conv_3d/b"] = np.ones(600, np.float32)
     slots = {f"{name}/Momentum": np.zeros_like(value) for name, value in tensors.items() if name.endswith("beta")}
@@ -227,7 +222,7 @@ class TestProof:
         """A table in which the seeded weights are the published ones."""
         table = {
             "i3d-kinetics-400": {
-                name.removeprefix(i3d.SCOPE): writer.masked(value.tobytes()) for name, value in seeded_weights.items()
+                name.removeprefix(SCOPE): writer.masked(value.tobytes()) for name, value in seeded_weights.items()
             },
             "i3d-kinetics-600": crc_table()["i3d-kinetics-600"],
             IMAGENET: crc_table()[IMAGENET],
@@ -235,10 +230,14 @@ class TestProof:
         monkeypatch.setattr(proof, "crc_table", lambda: table)
         return table
 
-    def test_the_scope_is_the_networks(self):
-        assert proof.SCOPE == i3d.SCOPE
-        names = {name.removeprefix(i3d.SCOPE) for name in i3d._variables(i3d.I3D(400))}
-        assert all(set(published) == names for published in crc_table().values())
+    def test_the_published_variables_are_the_networks(self):
+        for checkpoint, published in crc_table().items():
+            network = i3d.I3D(600 if checkpoint.endswith("600") else 400)
+            shapes = {name: tuple(target.shape) for name, target in i3d._variables(network).items()}
+            kernels = {name: (*shape[2:], shape[1], shape[0]) for name, shape in shapes.items() if len(shape) == 5}
+            assert set(published) == set(shapes)
+            assert variable_shapes(checkpoint) == shapes | kernels
+        assert all(name.startswith(SCOPE) for name in i3d_shapes())
         assert set(crc_table()) == {"i3d-kinetics-400", "i3d-kinetics-600", IMAGENET}
 
     def test_other_values_are_named(self, seeded_weights):
@@ -256,7 +255,7 @@ class TestProof:
 
     def test_layout_of_batch_norm_and_scope_do_not_matter(self, published, seeded_weights):
         flat = {
-            name.removeprefix(i3d.SCOPE): value.reshape(-1) if "batch_norm" in name else value
+            name.removeprefix(SCOPE): value.reshape(-1) if "batch_norm" in name else value
             for name, value in seeded_weights.items()
         }
         slots = {"global_step": np.array(3), "Logits/Conv3d_0c_1x1/conv_3d/w/Momentum": np.ones(3)}
@@ -269,7 +268,7 @@ class TestProof:
         changed = seeded_weights[name].copy()
         changed.view(np.uint32)[0, 0, 0, 0, 0] ^= 1
         found = prove({**seeded_weights, name: changed})
-        assert found.differing == (name.removeprefix(i3d.SCOPE),)
+        assert found.differing == (name.removeprefix(SCOPE),)
         assert found.checkpoint is None
         assert (found.equal, found.total) == (229, 230)
         assert "1 of 230 tensors differ from i3d-kinetics-400 (Mixed_5c/Branch_1" in found.verdict

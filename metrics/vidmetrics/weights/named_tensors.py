@@ -1,4 +1,4 @@
-"""Holding named weights against what a network needs, before any of them is used."""
+"""Check named weights against the names and shapes that a network requires, before any of them is used."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from vidmetrics.errors import InputError
 
 
 def checked_tensors(
     tensors: Mapping[str, npt.NDArray[Any]], shapes: Mapping[str, Sequence[int]], network: str, remedy: str
-) -> dict[str, torch.Tensor]:
-    """Return the weights as torch tensors, each under its name, after checking them.
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the weights by name, after checking names, shapes, dtypes and values.
 
     Args:
         tensors: float32 arrays by name.
-        shapes: the shape wanted of each name; these names and no others are taken.
-        network: what the weights are for, as a sentence calls it.
+        shapes: the required shape of each name; no other names are accepted.
+        network: name of the network, for messages.
         remedy: what to do about wrong weights, as the end of a sentence.
 
     Raises:
@@ -33,13 +32,16 @@ def checked_tensors(
             f"These are not the weights of {network}: {len(missing)} missing and {len(unknown)} unknown "
             f"({', '.join(examples)}); {remedy}."
         )
-    for name, shape in shapes.items():
-        value = np.asarray(tensors[name])
-        if value.dtype != np.float32 or value.shape != tuple(shape):
+    arrays = {name: np.asarray(tensors[name]) for name in shapes}
+    for name, value in arrays.items():
+        shape = tuple(shapes[name])
+        if value.dtype != np.float32 or value.shape != shape:
             raise InputError(
                 f"The tensor '{name}' of {network} is {value.dtype} {list(value.shape)}, but float32 {list(shape)} is "
                 f"needed; {remedy}."
             )
         if not np.isfinite(value).all():
-            raise InputError(f"The tensor '{name}' of {network} holds NaN or infinity; get the weights anew.")
-    return {name: torch.from_numpy(np.array(tensors[name])) for name in shapes}
+            raise InputError(
+                f"The tensor '{name}' of {network} contains NaN or infinity; fetch or import the weights again."
+            )
+    return arrays
