@@ -1,6 +1,6 @@
 """Step time, real clips per second and peak memory of DVD-GAN training, as JSON.
 
-    python benchmarks/dvdgan_step.py --preset k600-12x128 --compile none,default --seconds 20 --json steps.json
+    python benchmarks/dvdgan_step.py --preset k600-12x128 --compile none,graphs,fused --seconds 20 --json steps.json
 
 For each preset and each way of compiling, the largest batch that fits is looked for from --largest downwards by halves,
 then whole updates (all discriminator steps and the generator step, as `vidbench train` makes them) are timed on random
@@ -23,7 +23,7 @@ import torch
 
 from dvdgan.config import AUTO, MODELS, Settings, resolve
 from dvdgan.fast import graphs
-from dvdgan.fast.compiling import compute_dtype
+from dvdgan.fast.modes import compute_dtype
 from dvdgan.presets import PRESETS
 from dvdgan.settings_text import parse_settings
 from dvdgan.training.training_log import device_name, versions
@@ -171,8 +171,8 @@ def _measure(task: ModelTask, settings: Settings, args: argparse.Namespace, devi
         "batch_size": n,
         "accumulate": settings.accumulate,
         "precision": str(compute_dtype(settings, device)).removeprefix("torch."),
-        "compile_used": networks.compiled.mode,
-        "note": networks.take_note(),
+        "compile_used": networks.launch.mode,
+        "note": networks.launch.take_note(),
         "step_seconds": round(seconds, 5),
         "step_seconds_min_max": [round(min(times), 5), round(max(times), 5)],
         "timed_steps": len(times),

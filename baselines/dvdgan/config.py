@@ -219,11 +219,10 @@ class Settings:
     )
     compile: str = _setting(
         "auto",
-        "How updates are launched: graphs records one as a CUDA graph, fused also compiles what is between convolutions, "
-        "default and reduce-overhead are modes of torch.compile for whole networks; auto is graphs for one process on a GPU "
-        "with accumulate=1 and none elsewhere. Where recording or compiling fails the log says so and training goes on "
-        "without.",
-        choices=("auto", "none", "graphs", "fused", "default", "reduce-overhead"),
+        "How updates are launched: graphs records one as a CUDA graph and replays it, fused also compiles the elementwise "
+        "operations between convolutions, none does neither; auto is graphs for one process on a GPU with accumulate=1 and "
+        "none elsewhere. If recording or compiling fails, the log says so and training continues without it.",
+        choices=("auto", "none", "graphs", "fused"),
         free=True,
     )
     tensorboard: bool = _setting(

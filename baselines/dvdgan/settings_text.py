@@ -99,7 +99,13 @@ def settings_from_values(values: Mapping[str, Any], where: str) -> Settings:
         raise InputError(f"{where} was written by another version of dvdgan (setting '{odd[0]}'); train it again.")
     kept: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     kept["phi"] = _PHI_BY_SIDE.get(kept["phi"], kept["phi"])
-    return Settings(**(absent | kept))
+    try:
+        return Settings(**(absent | kept))
+    except InputError as error:
+        reason = str(error).removesuffix(".")
+        raise InputError(
+            f"{where} was written by another version of dvdgan ({reason[0].lower()}{reason[1:]}); train it again."
+        ) from None
 
 
 def resume_settings(given: Mapping[str, str], stored: Settings, base: Settings | None = None) -> Settings:

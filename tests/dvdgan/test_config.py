@@ -4,8 +4,12 @@ import dataclasses
 import json
 
 import pytest
+from safetensors import safe_open
+from safetensors.torch import load_file
 
+from dvdgan import checkpoint
 from dvdgan.config import Settings
+from dvdgan.model import DVDGAN
 from dvdgan.settings_text import describe, parse_settings, resume_settings, settings_from_values
 from vidbench.models import InputError
 
@@ -40,6 +44,8 @@ def test_the_paper_s_values_are_the_defaults():
         ({"g_lr": "nan"}, "at least 0"),
         ({"autotune": "maybe"}, "true or false"),
         ({"g_lr": "fast"}, "give a number"),
+        ({"compile": "default"}, "choose one of auto, none, graphs, fused"),
+        ({"compile": "reduce-overhead"}, "choose one of auto, none, graphs, fused"),
         ({"precision": "float16"}, "auto, float32, bfloat16"),
         ({"phi": "2"}, "identity, 2x2, 4x4, crop"),
         ({"d_multipliers": ""}, "separated by commas"),
@@ -69,6 +75,25 @@ def test_a_file_older_than_a_setting_that_decides_no_weight_still_loads():
     values = parse_settings({"ch": "16"}).to_values()
     del values["autotune"]
     assert settings_from_values(values, "f") == parse_settings({"ch": "16"})
+
+
+@pytest.mark.parametrize("mode", ["default", "reduce-overhead"])
+def test_files_that_name_a_mode_that_is_gone_are_refused_in_one_sentence(tmp_path, request_for, task, mode):
+    path = DVDGAN.train(request_for(tmp_path, 1))
+    for file, read in (
+        (path, lambda: DVDGAN.load(path, task, "cpu")),
+        (checkpoint.state_path(tmp_path, 1), lambda: DVDGAN.train(request_for(tmp_path, 2))),
+    ):
+        with safe_open(file, framework="pt") as opened:
+            metadata = json.loads(opened.metadata()["dvdgan"])
+        metadata["settings"]["compile"] = mode
+        checkpoint.write_atomically(file, checkpoint.to_bytes(load_file(file), metadata))
+        with pytest.raises(InputError) as caught:
+            read()
+        assert str(caught.value) == (
+            f"{file} was written by another version of dvdgan (setting 'compile' is '{mode}'; choose one of auto, none, "
+            "graphs, fused); train it again."
+        )
 
 
 def test_going_on_keeps_what_decides_weights_and_takes_the_rest_from_the_call():

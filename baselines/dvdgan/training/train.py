@@ -15,7 +15,7 @@ import torch
 
 from dvdgan import checkpoint
 from dvdgan.config import AUTO, DEFAULT_STEPS, Settings, resolve
-from dvdgan.fast.compiling import compute_dtype
+from dvdgan.fast.modes import compute_dtype
 from dvdgan.generator import Generator, make_sampler
 from dvdgan.parallel import World
 from dvdgan.settings_text import parse_settings, resume_settings
@@ -77,7 +77,7 @@ def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, 
     run = _Run(request, settings, networks, device, total, world, journal, as_model, started_from)
     if given.batch_size == AUTO:
         request.say(f"batch_size=auto is {settings.batch_size} clips on {device.type}")
-    if networks.compiled.mode == "fused":
+    if networks.launch.mode == "fused":
         request.say("compile=fused compiles in the first update, for one to two minutes")
     deadline = math.inf if settings.max_minutes is None else started + 60 * settings.max_minutes
     previous = torch.backends.cudnn.benchmark
@@ -129,7 +129,7 @@ class _Run:
                 if step == first:  # only now is the data known to be good
                     self._journal.write(self._header(first))
                 step += 1
-                if note := self._networks.take_note():
+                if note := self._networks.launch.take_note():
                     self._journal.write({"event": "note", "step": step, "note": note})
                     request.say(note)
                 last = step == self._total
@@ -174,7 +174,7 @@ class _Run:
             "device_name": device_name(self._device),
             "processes": self._world.size,
             "precision": str(compute_dtype(settings, self._device)).removeprefix("torch."),
-            "compile": self._networks.compiled.mode,
+            "compile": self._networks.launch.mode,
             "versions": versions(),
             **({"start_sha256": self._started_from} if self._started_from else {}),
             "settings": settings.to_values(),

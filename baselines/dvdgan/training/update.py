@@ -12,16 +12,15 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from dvdgan import noise
 from dvdgan.config import Settings
 from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
-from dvdgan.fast import fused
-from dvdgan.fast.compiling import RECORDED, Compiled, choose_mode, compute_dtype
-from dvdgan.fast.graphs import RecordingError, Replayed
+from dvdgan.fast.modes import RECORDED, choose_mode, compute_dtype
 from dvdgan.generator import Generator, from_uint8
 from dvdgan.layers import batch_norms, frozen, initialise, normalise_weights
 from dvdgan.losses import discriminator_loss, generator_loss, generator_objective, reconstruction_loss
 from dvdgan.parallel import World
 from dvdgan.training.augment import augment
+from dvdgan.training.launch import Launch
 from dvdgan.training.learning_rate import first_rates, set_rates
-from dvdgan.training.turns import Batch, Draws, Part, Turns, pick_frames, refilled, tensors_of
+from dvdgan.training.turns import Batch, Draws, Part, Turns, pick_frames
 from vidbench.models import InputError, ModelTask
 
 _KINDS: dict[str, type[SpatialDiscriminator] | type[TemporalDiscriminator]] = {
@@ -34,6 +33,7 @@ class Networks:
     """Generator, its average, both discriminators and their optimisers.
 
     Attributes:
+        launch: how updates are launched.
         loss_names: what `update` returns. ``loss_generator`` is what the discriminators say, alone, so that curves
             compare with and without a reconstruction term; ``loss_reconstruction``, where that term is on, is not
             multiplied by its weight.
@@ -85,9 +85,7 @@ class Networks:
         self._adam_d = torch.optim.Adam(self.discriminators.parameters(), d_rate, betas, **how)
         for norm in batch_norms(self.generator):
             norm.world = self._world
-        self.compiled = Compiled(mode, (self.generator, *self.discriminators.values()))
-        self._note = ""
-        self._replayed: Replayed | None = None
+        self.launch = Launch(mode, self._compute)
         self._update_average = get_ema_multi_avg_fn(settings.ema_decay)
 
     @property
@@ -97,11 +95,10 @@ class Networks:
 
     def _fakes(self, part: Part, real_NTCHW: Tensor) -> Tensor:
         """Fake clips: the given frames of the real clips, where the task gives frames, and what is generated."""
-        generate = self.compiled(self.generator)
         if not self._task.context_frames:
-            return generate(part.z_NL, part.labels_N, None, self._dtype)
+            return self.generator(part.z_NL, part.labels_N, None, self._dtype)
         context = real_NTCHW[:, : self._task.context_frames]
-        return torch.cat([context, generate(part.z_NL, part.labels_N, context, self._dtype)], dim=1)
+        return torch.cat([context, self.generator(part.z_NL, part.labels_N, context, self._dtype)], dim=1)
 
     def _scores(self, clips_MTCHW: Tensor, labels_M: Tensor, part: Part) -> dict[str, Tensor]:
         """Scores [M] of whole clips by each discriminator, both after one augmentation; the spatial one sees the drawn
@@ -112,9 +109,9 @@ class Networks:
         scores = {}
         for name, network in self.discriminators.items():
             if isinstance(network, SpatialDiscriminator) and part.frames_MK is not None:
-                scores[name] = self.compiled(network)(pick_frames(clips_MTCHW, part.frames_MK), labels_M)
+                scores[name] = network(pick_frames(clips_MTCHW, part.frames_MK), labels_M)
             else:
-                scores[name] = self.compiled(network)(clips_MTCHW, labels_M, part.corners_M2)
+                scores[name] = network(clips_MTCHW, labels_M, part.corners_M2)
         return scores
 
     def _normalise(self, network: nn.Module) -> None:
@@ -122,7 +119,6 @@ class Networks:
 
     def _discriminator_part(self, part: Part) -> tuple[Tensor, Tensor]:
         """Loss of the discriminators on some rows of the global batch, and the part of `loss_names` that is theirs."""
-        self.compiled.begin_step()
         with torch.no_grad():
             real = from_uint8(part.clips_NTHWC, self._dtype)
             clips = torch.cat([real, self._fakes(part, real)])
@@ -134,7 +130,6 @@ class Networks:
 
     def _generator_part(self, part: Part) -> tuple[Tensor, Tensor]:
         """Loss of the generator on some rows of the global batch, and the part of `loss_names` that is its own."""
-        self.compiled.begin_step()
         fake = self._fakes(part, from_uint8(part.clips_NTHWC, self._dtype))
         scores = self._scores(fake, part.labels_N, part)
         adversarial = torch.stack([generator_loss(score) for score in scores.values()]).sum()
@@ -154,11 +149,6 @@ class Networks:
             # All parts share the normalised weights of the update, whose graph must outlive all but the last.
             (loss / parts).backward(retain_graph=part < parts)
 
-    def take_note(self) -> str:
-        """A sentence about something that went another way than the settings say, once; empty where nothing did."""
-        note, self._note = self._note, ""
-        return note
-
     def update(self, step: int, real_batch: Callable[[int], Batch]) -> Tensor:
         """Make generator step `step` (from 0).
 
@@ -177,58 +167,12 @@ class Networks:
         """
         turns = self._draws.turns(step, real_batch)
         set_rates(self._settings, step, self._adam_g, self._adam_d)
-        values = self._compute_safely(turns)
+        values = self.launch(turns)
         self._average_generator(step)
         return values
 
-    def _compute_safely(self, turns: Turns) -> Tensor:
-        if self.compiled.mode in RECORDED:
-            return self._replay(turns)
-        if self.compiled.proven:
-            return self._compute(turns)
-        # Compilers fail late and in many ways. What this update will have changed by then is put back, and it is made
-        # again without.
-        before = {name: tensor.to("cpu", copy=True) for name, tensor in self.tensors().items()}
-        try:
-            values = self._compute(turns)
-        except (InputError, torch.cuda.OutOfMemoryError):
-            raise
-        except Exception as error:
-            self._without(error)
-            self.restore(before)
-            return self._compute(turns)
-        self.compiled.proven = True
-        return values
-
-    def _replay(self, turns: Turns) -> Tensor:
-        if self._replayed is None:
-            self._replayed = Replayed(lambda tensors: self._compute(refilled(turns, tensors)))
-        try:
-            values = self._replayed(tensors_of(turns))
-        except RecordingError as error:
-            self._without(error)
-            return self._compute(turns)
-        if failure := fused.take_failure():
-            self._note = f"compile=fused failed in part ({failure}); that part runs uncompiled."
-        self.compiled.proven = True
-        return values
-
-    def _without(self, error: Exception) -> None:
-        """Go on kernel by kernel, and say so."""
-        first_line = (str(error).strip().splitlines() or [""])[0][:200]
-        mode, failure = self.compiled.mode, f"{type(error).__name__}: {first_line}"
-        if self._world.size > 1:  # the others are in the middle of an exchange
-            raise InputError(f"Setting compile={mode} failed here ({failure}); set compile=none.") from None
-        self.compiled.give_up()
-        self._replayed = None
-        self._note = f"compile={mode} failed ({failure}); training goes on without it."
-
     def _compute(self, turns: Turns) -> Tensor:
         """Discriminator steps and generator step; touches no host memory, so that it can be recorded."""
-        with fused.fusing(self.compiled.mode == "fused"):
-            return self._compute_steps(turns)
-
-    def _compute_steps(self, turns: Turns) -> Tensor:
         self._normalise(self.generator)
         for parts in turns[:-1]:
             self._normalise(self.discriminators)

@@ -11,9 +11,9 @@ from dvdgan.blocks import DiscriminatorBlock
 from dvdgan.conv_gru import ConvGRU
 from dvdgan.fast import fused
 from dvdgan.fast.batch_norm import norm_relu
-from dvdgan.fast.compiling import choose_mode
 from dvdgan.fast.fused import Kernel, fusing
 from dvdgan.fast.fused_maps import biased, biased_relu, doubled, gru_gates, gru_next_state, residual_sum
+from dvdgan.fast.modes import choose_mode
 from dvdgan.layers import GeneratorBlock, initialise, normalise_weights, spectral_layers
 from dvdgan.settings_text import parse_settings
 from dvdgan.training.turns import refilled
@@ -173,9 +173,11 @@ def test_a_fused_update_is_the_plain_one(given, more):
     results = []
     for mode in ("none", "fused"):
         networks = Networks(task, settings, 0, torch.device("cpu"))
-        networks.compiled.mode = mode
+        networks.launch.mode = mode
         turns = networks._draws.turns(0, lambda draw: batch)
-        networks._replayed = lambda tensors, made=networks, turns=turns: made._compute(refilled(turns, tensors))
+        networks.launch._replayed = lambda tensors, made=networks.launch, turns=turns: made._run(
+            refilled(turns, tensors)
+        )
         losses = torch.stack([networks.update(step, lambda draw: batch) for step in range(3)])
         results.append((losses, {name: p.grad for name, p in networks.generator.named_parameters()}))
         assert fused.is_on() is False
@@ -260,12 +262,12 @@ def test_fused_is_asked_for_and_means_a_recording():
 
 def test_an_update_notes_that_a_kernel_was_not_compiled(task, tiny_settings, monkeypatch):
     networks = Networks(task, parse_settings(tiny_settings), 0, torch.device("cpu"))
-    networks.compiled.mode = "fused"
-    networks._replayed = lambda tensors: torch.zeros(1)
+    networks.launch.mode = "fused"
+    networks.launch._replayed = lambda tensors: torch.zeros(1)
     monkeypatch.setattr(fused, "_FAILURES", ["RuntimeError: no compiler here"])
     batch = torch.zeros(3, 5, 8, 8, 3, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64)
     notes = []
     for step in range(2):
         networks.update(step, lambda draw: batch)
-        notes.append(networks.take_note())
+        notes.append(networks.launch.take_note())
     assert notes == ["compile=fused failed in part (RuntimeError: no compiler here); that part runs uncompiled.", ""]

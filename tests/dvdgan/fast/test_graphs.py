@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from dvdgan.fast import graphs
-from dvdgan.fast.compiling import choose_mode
 from dvdgan.fast.graphs import WARM_UP, RecordingError, Replayed
+from dvdgan.fast.modes import choose_mode
 from dvdgan.settings_text import parse_settings
-from dvdgan.training import update
+from dvdgan.training import launch
 from dvdgan.training.turns import Part, refilled, tensors_of
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask
@@ -103,7 +103,7 @@ def test_modes_by_device_and_company():
     gpu, cpu = torch.device("cuda"), torch.device("cpu")
     assert choose_mode("auto", gpu, alone=True) == "graphs"
     assert choose_mode("auto", gpu, alone=False) == choose_mode("auto", cpu, alone=True) == "none"
-    assert choose_mode("default", cpu, alone=True) == "default"
+    assert choose_mode("none", gpu, alone=True) == "none"
     for device, alone in ((cpu, True), (gpu, False)):
         with pytest.raises(InputError, match="compile=graphs"):
             choose_mode("graphs", device, alone)
@@ -141,8 +141,8 @@ def test_a_recorded_training_is_the_training(given, more, recorded):
         networks = Networks(task, settings, 0, torch.device("cuda"))
         steps = [networks.update(step, lambda draw: (clips[draw % 2], labels)) for step in range(WARM_UP + 5)]
         values[mode] = torch.stack(steps).cpu()
-        assert networks.take_note() == ""
-        assert networks.compiled.mode == mode
+        assert networks.launch.take_note() == ""
+        assert networks.launch.mode == mode
     torch.testing.assert_close(values[recorded], values["none"], rtol=0.05, atol=0.05)
 
 
@@ -159,8 +159,8 @@ def test_recorded_trainings_side_by_side_are_the_trainings_alone():
             networks = Networks(task, settings, seed, torch.device("cuda"))
             steps = [networks.update(step, lambda draw: (clips, labels)) for step in range(WARM_UP + 20)]
             values = torch.stack(steps).cpu()
-        assert networks.take_note() == ""
-        assert networks.compiled.mode == "graphs"
+        assert networks.launch.take_note() == ""
+        assert networks.launch.mode == "graphs"
         return values
 
     torch.cuda.synchronize()
@@ -202,15 +202,15 @@ def test_where_recording_fails_the_update_is_made_without(task, tiny_settings, m
         def __call__(self, inputs):
             raise RecordingError("operation not permitted when stream is capturing")
 
-    monkeypatch.setattr(update, "Replayed", Broken)
+    monkeypatch.setattr(launch, "Replayed", Broken)
     settings = parse_settings(tiny_settings | {"batch_size": "4"})
     clips = torch.randint(0, 256, (4, 5, 8, 8, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 1, 2, 0])
     plain, recorded = (Networks(task, settings, 0, torch.device("cpu")) for _ in range(2))
-    recorded.compiled.mode = "graphs"
+    recorded.launch.mode = "graphs"
     assert torch.equal(recorded.update(0, lambda draw: (clips, labels)), plain.update(0, lambda draw: (clips, labels)))
-    assert "compile=graphs failed (RecordingError: operation not permitted" in recorded.take_note()
-    assert recorded.compiled.mode == "none"
+    assert "compile=graphs failed (RecordingError: operation not permitted" in recorded.launch.take_note()
+    assert recorded.launch.mode == "none"
 
 
 def test_only_a_failure_to_record_is_one(stand_in):

@@ -12,7 +12,7 @@ from dvdgan.config import MODELS
 from dvdgan.fast.graphs import WARM_UP, RecordingError
 from dvdgan.model import DVDGAN
 from dvdgan.settings_text import parse_settings, resume_settings, settings_from_values
-from dvdgan.training import update
+from dvdgan.training import launch, update
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask
 
@@ -179,11 +179,11 @@ def test_a_recording_reads_the_rates_of_each_update(
     settings = parse_settings(tiny_settings | rates | change)
     plain = Networks(task, settings, 0, CPU)
     monkeypatch.setattr(update, "choose_mode", lambda *args, **more: "graphs")
-    monkeypatch.setattr(update, "Replayed", stand_in)
+    monkeypatch.setattr(launch, "Replayed", stand_in)
     recorded = Networks(task, settings, 0, CPU)
     groups = [adam.param_groups[0] for _, _, adam in recorded._optimisers()]
     places = [group["lr"].data_ptr() for group in groups]
-    compute = recorded._compute
+    compute = recorded.launch._compute
 
     def computes_without_setting(turns):
         before = [group["lr"]._version for group in groups]
@@ -191,14 +191,14 @@ def test_a_recording_reads_the_rates_of_each_update(
         assert [group["lr"]._version for group in groups] == before  # a replay would set what the recording set
         return values
 
-    monkeypatch.setattr(recorded, "_compute", computes_without_setting)
+    monkeypatch.setattr(recorded.launch, "_compute", computes_without_setting)
     for step, factor in enumerate(factors):
         losses = [networks.update(step, lambda draw: BATCH) for networks in (plain, recorded)]
         assert torch.equal(*losses)
         assert [float(group["lr"]) for group in groups] == [factor * 2**-10, factor * 2**-9]
     assert [group["lr"].data_ptr() for group in groups] == places
     assert all(group["lr"].shape == () and group["lr"].dtype == torch.float32 for group in groups)
-    assert recorded.compiled.mode == mode
+    assert recorded.launch.mode == mode
     for name in ("generator", "discriminators"):
         assert torch.equal(weights(getattr(plain, name)), weights(getattr(recorded, name)))
 
@@ -231,8 +231,8 @@ def test_recorded_updates_with_a_decay_are_those_without_recording():
             steps.append([float((a - b).norm()) for a, b in zip(after, before, strict=True)])
             if step >= end:
                 assert all(torch.equal(a, b) for a, b in zip(after, before, strict=True))
-        assert networks.take_note() == ""
-        assert networks.compiled.mode == mode
+        assert networks.launch.take_note() == ""
+        assert networks.launch.mode == mode
         lengths[mode] = np.array(steps)
     np.testing.assert_allclose(lengths["graphs"], lengths["none"], rtol=0.2)
     assert (lengths["graphs"][end - 1] < 0.5 * lengths["graphs"][WARM_UP]).all()

@@ -13,9 +13,11 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from dvdgan import checkpoint
+from dvdgan.fast.graphs import RecordingError
 from dvdgan.generator import make_sampler
 from dvdgan.model import DVDGAN
 from dvdgan.settings_text import parse_settings
+from dvdgan.training import launch, update
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, SampleRequest
 
@@ -160,26 +162,34 @@ def test_importing_loads_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("rows", [6, 3])  # of a discriminator's step, and of the generator's
-def test_where_compiling_fails_the_log_says_so_and_the_training_is_the_one_without(
-    tmp_path, request_for, monkeypatch, rows
+@pytest.mark.parametrize("failing_call", [1, 2])
+def test_where_recording_fails_the_log_says_so_and_the_run_is_the_one_without(
+    tmp_path, request_for, monkeypatch, failing_call
 ):
-    def broken(network, **how):
-        def call(*args):
-            if network.__class__.__name__ == "TemporalDiscriminator" and len(args[0]) == rows:  # late
-                raise RuntimeError("no compiler here\nand more lines")
-            return network(*args)
+    class Broken:
+        """Stands in for a recording that fails in its first or second call."""
 
-        return call
+        def __init__(self, function):
+            self.function, self.inputs, self.calls = function, None, 0
 
+        def __call__(self, inputs):
+            self.calls += 1
+            if self.calls == failing_call:
+                raise RecordingError("no recording here\nand more lines")
+            return self.function(inputs)
+
+    adam = torch.optim.Adam
+    monkeypatch.setattr(torch.optim, "Adam", lambda *args, **how: adam(*args, **(how | {"fused": True})))
     plain = DVDGAN.train(request_for(tmp_path / "plain", 2))
-    monkeypatch.setattr(torch, "compile", broken)
+    monkeypatch.setattr(update, "choose_mode", lambda *args, **more: "graphs")
+    monkeypatch.setattr(launch, "Replayed", Broken)
     said = []
-    request = dataclasses.replace(request_for(tmp_path / "compiled", 2, compile="default"), say=said.append)
+    request = dataclasses.replace(request_for(tmp_path / "recorded", 2), say=said.append)
     path = DVDGAN.train(request)
-    assert said == ["compile=default failed (RuntimeError: no compiler here); training goes on without it."]
+    assert said == ["compile=graphs failed (RecordingError: no recording here); training continues without it."]
     notes = [json.loads(line) for line in (path.parent / "train.jsonl").read_text().splitlines()]
     assert [line["note"] for line in notes if line.get("event") == "note"] == said
+    assert [line["step"] for line in notes if line.get("event") == "note"] == [failing_call]
     states = [load_file(checkpoint.state_path(folder.parent, 2)) for folder in (plain, path)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
