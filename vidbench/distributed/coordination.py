@@ -19,14 +19,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
 from vidbench.files import digest
 
 _BEAT_SECONDS = 5.0
 # A rank that computes still beats, from a thread of its own; the limit is for one that swaps or is paused.
 _SILENCE_SECONDS = 300.0
-# Network file systems keep an old view of a folder for some seconds.
-_VISIBLE_SECONDS = 20.0
 
 
 class RankLostError(InputError):
@@ -111,7 +110,7 @@ class Meeting:
             (folder / name).write_text(name, encoding="utf-8")
         try:
             self.barrier()
-            hosts = self.from_all([_shows(folder / name), socket.gethostname()])
+            hosts = self.from_all([wait_until_visible((folder / name).is_file), socket.gethostname()])
         finally:
             if self._rank == 0:
                 (folder / name).unlink(missing_ok=True)
@@ -191,12 +190,3 @@ class Meeting:
                 self._store.add(f"beat/{self._rank}", 1)
             except RuntimeError:
                 return  # whoever waits meets the same error and says so
-
-
-def _shows(path: Path) -> bool:
-    deadline = time.monotonic() + _VISIBLE_SECONDS
-    while time.monotonic() < deadline:
-        if path.is_file():
-            return True
-        time.sleep(0.1)
-    return False

@@ -20,8 +20,6 @@ from vidbench.errors import InputError
 
 Value = TypeVar("Value")
 
-# How long to look for a file that another rank has written: NFS may remember for a minute that it was not there.
-VISIBLE_SECONDS = 90.0
 # Time for the slowest node to start.
 _JOIN_SECONDS = 600
 _MEETINGS = count()

@@ -19,16 +19,15 @@ from vidbench.progress import Progress
 from vidbench.results.schema import ModelRecord, Result
 from vidbench.samples.exchange import open_samples
 from vidbench.samples.pairing import check_answers
-from vidbench.scoring.assemble import Stores, assemble
-from vidbench.scoring.bounds import Bound, disjoint_real, task_bounds
+from vidbench.scoring.assemble import assemble
+from vidbench.scoring.bounds import disjoint_real
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, FilesSource, open_model, sample_labels
-from vidbench.scoring.features import FeatureStore, extract, feature_store, missing_shards, wait_for_shards
-from vidbench.scoring.frame_comparison import FrameComparison
+from vidbench.scoring.features import Stores
 from vidbench.scoring.run import Options, Run, open_run
+from vidbench.scoring.run_features import bound_features, reference_features, sample_features
 from vidbench.scoring.truncation import truncated_sources
 from vidbench.tasks import Task, load_task
 from vidmetrics.home import home
-from vidmetrics.networks.base import Network
 
 CHECKED_CLIPS = 4
 
@@ -118,19 +117,11 @@ def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequenc
     title = "Samples of " + record.name
     for folder in (run.output, cache):
         run.ranks.check_shared(folder)
-    stores = _features(run, source, title, run.output, run.total_samples, run.options.batch_size, run.frames)
+    stores = sample_features(run, source, title)
     real_stores = reference_features(run, cache)
     bounds = bound_features(run, cache)
     sweep = {
-        sigma: _features(
-            run,
-            truncated,
-            f"{title}, sigma {sigma:g}",
-            run.output,
-            run.total_samples,
-            run.options.batch_size,
-            run.frames,
-        )
+        sigma: sample_features(run, truncated, f"{title}, sigma {sigma:g}")
         for sigma, truncated in truncated_sources(run, source).items()
     }
     result = None
@@ -140,58 +131,6 @@ def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequenc
     # The others take the result as it was written, instead of reading every shard once more.
     document = run.ranks.from_main(lambda: "" if result is None else result.to_json())
     return Result.model_validate_json(document) if result is None else result
-
-
-def reference_features(run: Run, cache: Path) -> Stores:
-    """Measure the reference clips; nothing where their statistics were imported."""
-    if run.statistics is not None:
-        return {}
-    real = DatasetSource(run.reference)
-    return _features(run, real, "Reference clips", cache, run.num_reference, run.options.batch_size)
-
-
-def bound_features(run: Run, cache: Path) -> list[tuple[Bound, Stores | None]]:
-    """Measure the bounds of the task; nothing where their scores were imported."""
-    if run.imported_bounds is not None:
-        return []
-    return [(bound, _bound_stores(run, bound, cache)) for bound in task_bounds(run)]
-
-
-def _features(
-    run: Run,
-    source: ClipSource,
-    title: str,
-    root: Path,
-    num_clips: int,
-    batch_size: int,
-    frames: FrameComparison | None = None,
-) -> dict[str, FeatureStore]:
-    networks: list[Network | FrameComparison] = [*run.networks.values()]
-    if frames is not None:
-        networks.append(frames)
-    stores = [feature_store(root, source, network, num_clips) for network in networks]
-    run.ranks.agree("what is to be measured", [store.folder.name for store in stores])
-    # One look for all: two ranks that saw different folders would divide different work.
-    shards = run.ranks.from_main(lambda: missing_shards(stores))
-    if shards:
-        todo = sum(len(stores[0].indices(shards[i])) for i in run.ranks.mine(len(shards)))
-        with run.progress.stage(title, todo) as advance:
-            extract(source, networks, stores, shards, batch_size, run.ranks, advance, title)
-    else:
-        run.progress.say(f"{title}: {num_clips} clips were measured before")
-    run.ranks.barrier()
-    wait_for_shards(stores)
-    return {network.name: store for network, store in zip(networks, stores, strict=True)}
-
-
-def _bound_stores(run: Run, bound: Bound, cache: Path) -> dict[str, FeatureStore] | None:
-    if bound.source is None:
-        run.progress.say(f"Bound ({bound.name}): {bound.absent}")
-        return None
-    # Real clips are the truth that frames are compared with.
-    frames = None if bound.name == "real" else run.frames
-    title = f"Bound ({bound.name})"
-    return _features(run, bound.source, title, cache, run.num_samples, run.options.batch_size, frames)
 
 
 def _write(run: Run, result: Result, source: ClipSource, stores: Stores, real_stores: Stores) -> None:

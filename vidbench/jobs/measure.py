@@ -8,14 +8,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from vidbench.distributed.ranks import Ranks, choose_device, process_group
+from vidbench.distributed.ranks import choose_device, process_group
 from vidbench.errors import InputError
 from vidbench.progress import Progress
 from vidbench.results.measurement import MeasuredClips, MeasuredMetric, Measurement
 from vidbench.results.schema import NetworkRecord
 from vidbench.samples.clip_folder import ClipFiles, ClipShape, open_clips
 from vidbench.scoring.assemble import environment_record, network_record
-from vidbench.scoring.features import FeatureStore, extract, feature_store, missing_shards, wait_for_shards
+from vidbench.scoring.features import FeatureStore, fill_stores
 from vidbench.scoring.reference import RealSide, estimate
 from vidmetrics.catalog.definitions import METRICS, MetricDefinition, get_metric
 from vidmetrics.estimators.base import Estimate
@@ -68,7 +68,16 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
             raise InputError(f"None of the metrics can be measured: {next(iter(not_measured.values()))}")
         share = _shared(networks, real_clips)
         stores = {
-            title: _features(clips, title, list(dict.fromkeys(share.values())), networks, options, ranks, progress)
+            title: fill_stores(
+                clips,
+                [networks[name] for name in dict.fromkeys(share.values())],
+                clips.num_clips,
+                root=home(),
+                batch_size=options.batch_size,
+                ranks=ranks,
+                progress=progress,
+                title=title,
+            )
             for title, clips in sides.items()
             if title == "Samples" or any(metric.needs_reference != "none" for metric in metrics)
         }
@@ -201,31 +210,6 @@ def _shared(networks: Mapping[str, Network], clips: ClipFiles) -> dict[str, str]
         same = (base_network(name), network.weights_sha256, pixels)
         share[name] = first.setdefault(same, name)
     return share
-
-
-def _features(
-    clips: ClipFiles,
-    title: str,
-    names: Sequence[str],
-    networks: Mapping[str, Network],
-    options: MeasureOptions,
-    ranks: Ranks,
-    progress: Progress,
-) -> dict[str, FeatureStore]:
-    running = [networks[name] for name in names]
-    stores = [feature_store(home(), clips, network, clips.num_clips) for network in running]
-    ranks.agree("what is to be measured", [store.folder.name for store in stores])
-    # One look for all: two ranks that saw different folders would divide different work.
-    shards = ranks.from_main(lambda: missing_shards(stores))
-    if shards:
-        todo = sum(len(stores[0].indices(shards[i])) for i in ranks.mine(len(shards)))
-        with progress.stage(title, todo) as advance:
-            extract(clips, running, stores, shards, options.batch_size, ranks, advance, title)
-    else:
-        progress.say(f"{title}: {clips.num_clips} clips were measured before")
-    ranks.barrier()
-    wait_for_shards(stores)
-    return dict(zip(names, stores, strict=True))
 
 
 def _estimate(

@@ -9,11 +9,9 @@ import numpy as np
 
 from vidbench.distributed.ranks import process_group
 from vidbench.errors import InputError
-from vidbench.jobs.evaluate import bound_features, reference_features
 from vidbench.progress import Progress
 from vidbench.results.schema import TaskRecord
 from vidbench.scoring.assemble import (
-    Stores,
     bound_records,
     environment_record,
     network_record,
@@ -22,6 +20,7 @@ from vidbench.scoring.assemble import (
     split_records,
 )
 from vidbench.scoring.bounds import Bound
+from vidbench.scoring.features import Stores
 from vidbench.scoring.reference import reference_moments
 from vidbench.scoring.reference_file import (
     BoundsRecord,
@@ -33,6 +32,7 @@ from vidbench.scoring.reference_file import (
     write_statistics,
 )
 from vidbench.scoring.run import Options, Run, open_run
+from vidbench.scoring.run_features import bound_features, reference_features
 from vidbench.tasks import load_task
 from vidmetrics.catalog.definitions import get_metric
 from vidmetrics.home import home

@@ -12,10 +12,11 @@ import numpy as np
 from vidbench.distributed.ranks import Ranks
 from vidbench.errors import InputError
 from vidbench.progress import Progress
-from vidbench.scoring.clip_sources import DatasetSource, ModelSource
-from vidbench.scoring.features import FeatureStore, extract, feature_store, missing_shards
+from vidbench.scoring.clip_sources import ModelSource
+from vidbench.scoring.features import Stores
 from vidbench.scoring.reference import RealSide
-from vidbench.scoring.run import Options, Run, open_run
+from vidbench.scoring.run import Options, open_run
+from vidbench.scoring.run_features import reference_features
 from vidbench.tasks import LoadedTask
 from vidmetrics.catalog.definitions import MetricDefinition, get_metric
 from vidmetrics.estimators.base import Estimator
@@ -69,7 +70,7 @@ class TrainingCurve:
         task = task.model_copy(update={"evaluation": task.evaluation.model_copy(update={"metrics": tuple(usable)})})
         options = Options(data=data, num_samples=num_samples, device=device)
         self._run = open_run(replace(loaded, task=task), options, Ranks(), progress, default_name="curve")
-        self._real: dict[str, FeatureStore] = {}
+        self._real: Stores = {}
         for metric in self._run.metrics:
             self._estimator(metric)  # refuses too few samples before the training, not in it
 
@@ -78,15 +79,6 @@ class TrainingCurve:
         """Samples per measurement."""
         return self._run.num_samples
 
-    def _reference(self, run: Run) -> dict[str, FeatureStore]:
-        networks, source = list(run.networks.values()), DatasetSource(run.reference)
-        stores = [feature_store(home(), source, network, run.num_reference) for network in networks]
-        if shards := missing_shards(stores):
-            title = "Reference clips"
-            with run.progress.stage(title, sum(len(stores[0].indices(s)) for s in shards)) as advance:
-                extract(source, networks, stores, shards, run.options.batch_size, run.ranks, advance, title)
-        return dict(zip(run.networks, stores, strict=True))
-
     def __call__(self, model: Any) -> dict[str, float]:
         """Metrics by id of a model as it is now.
 
@@ -94,7 +86,7 @@ class TrainingCurve:
             model: anything with ``sample(request)``, see `vidbench.models.interface.VideoModel`.
         """
         run = self._run
-        self._real = self._real or self._reference(run)
+        self._real = self._real or reference_features(run, home())
         source = ModelSource(model, {"name": type(model).__name__}, run.task, run.evaluation, CURVE_SEED)
         estimators = {m.id: self._estimator(m) for m in run.metrics}
         for start in range(0, run.num_samples, run.options.batch_size):

@@ -31,7 +31,7 @@ from vidbench.results.schema import (
     TruncationRecord,
 )
 from vidbench.scoring.bounds import Bound, bound_values
-from vidbench.scoring.features import FeatureStore, network_identity
+from vidbench.scoring.features import Stores, network_identity
 from vidbench.scoring.frame_comparison import FRAMES
 from vidbench.scoring.frame_scores import estimate_frames, refuse_infinite
 from vidbench.scoring.imported_reference import ImportedRealSide
@@ -45,7 +45,6 @@ from vidmetrics.estimators.base import Estimate
 from vidmetrics.estimators.growth import score_against_count
 from vidmetrics.networks.base import Network
 
-Stores = dict[str, FeatureStore]
 RealSides = Mapping[str, RealSide | ImportedRealSide]
 
 

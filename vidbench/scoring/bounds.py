@@ -20,7 +20,7 @@ from vidbench.files import digest, write_text
 from vidbench.models.registry import ModelChoice, choose_model
 from vidbench.models.trivial import CopyModel, NoiseModel, StaticModel
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, open_model
-from vidbench.scoring.features import FeatureStore
+from vidbench.scoring.features import FeatureStore, Stores
 from vidbench.scoring.frame_comparison import FRAMES
 from vidbench.scoring.frame_scores import estimate_frames
 from vidbench.scoring.imported_reference import ImportedRealSide
@@ -118,7 +118,7 @@ def _model(run: Run, name: str) -> Bound:
 
 
 def bound_values(
-    run: Run, stores: dict[str, FeatureStore], real: Mapping[str, RealSide | ImportedRealSide], cache: Path
+    run: Run, stores: Stores, real: Mapping[str, RealSide | ImportedRealSide], cache: Path
 ) -> dict[str, float]:
     """Return the value of each metric for a bound, from the cache where it is there.
 

@@ -1,23 +1,23 @@
 """Feature shards on disk: the unit of resume, and all that the ranks of a run exchange.
 
-A shard holds the outputs of one network for a fixed range of indices. Its name depends on the identity of the clips
-and of the network, never on the batch size or on the number of ranks; it is written whole or not at all. A run that
-was killed therefore goes on where it stopped, and any number of ranks makes the same files.
+A shard holds the outputs of one network for a fixed range of indices. Its path depends on the identity of the clips and
+of the network, never on the batch size or the number of ranks, and it is written atomically. A killed run therefore
+resumes where it stopped, and any number of ranks produces the same files.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from vidbench.distributed.ranks import VISIBLE_SECONDS, Ranks
+from vidbench.distributed.ranks import Ranks
+from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
 from vidbench.files import digest, written_whole
-from vidbench.progress import Advance
+from vidbench.progress import Advance, Progress
 from vidbench.scoring.clip_sources import ClipSource
 from vidbench.scoring.frame_comparison import FrameComparison
 from vidmetrics.networks.base import Network
@@ -29,38 +29,38 @@ SHARD_SIZE = 64
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """The shards of the first ``num_clips`` clips of one source under one network."""
+    """Feature shards of the first ``num_clips`` clips of one source under one network."""
 
     folder: Path
     num_clips: int
 
     @property
     def num_shards(self) -> int:
-        """Number of shards, the last one possibly shorter."""
+        """Number of shards; the last one may be shorter."""
         return -(-self.num_clips // SHARD_SIZE)
 
     def indices(self, shard: int) -> np.ndarray:
-        """Indices int64 that a shard covers."""
+        """Clip indices of a shard, int64."""
         return np.arange(shard * SHARD_SIZE, min((shard + 1) * SHARD_SIZE, self.num_clips))
 
     def path(self, shard: int) -> Path:
-        """File of a shard; the length is in the name, so that runs of different N never share a short last shard."""
+        """File of a shard; its length is in the name, so that runs of different N never share a short last shard."""
         first, count = shard * SHARD_SIZE, len(self.indices(shard))
         return self.folder / f"features-{first:08d}+{count:03d}.safetensors"
 
     def missing(self, shards: Sequence[int]) -> list[int]:
-        """Those of the shards that are not there yet."""
+        """Shards that have no file yet."""
         return [shard for shard in shards if not self.path(shard).is_file()]
 
     def write(self, shard: int, outputs: Mapping[str, np.ndarray]) -> None:
-        """Write the network's outputs float32 ``[n, D]`` of one shard, whole."""
+        """Write the network outputs of one shard, float32 ``[n, D]``, atomically."""
         from safetensors.numpy import save_file
 
         with written_whole(self.path(shard)) as temporary:
             save_file({name: np.ascontiguousarray(value) for name, value in outputs.items()}, temporary)
 
     def read(self, output: str, clips: range | None = None) -> Iterator[np.ndarray]:
-        """Yield one output, ``[n, D]`` per shard, in the order of the indices; of all clips, or of those in a range."""
+        """Yield one output shard by shard, ``[n, D]`` in index order, for all clips or for a range of them."""
         from safetensors import safe_open
 
         wanted = range(self.num_clips) if clips is None else clips
@@ -73,8 +73,12 @@ class FeatureStore:
             yield rows[first * per_clip : last * per_clip]
 
 
+Stores = dict[str, FeatureStore]
+"""Complete feature stores of one set of clips, by network name."""
+
+
 def network_identity(network: Network | FrameComparison) -> dict[str, object]:
-    """Everything of a network, or of a comparison of frames, that decides its features."""
+    """Return everything that determines the features of a network or a frame comparison."""
     return {
         "name": network.name,
         "weights_sha256": network.weights_sha256,
@@ -84,36 +88,74 @@ def network_identity(network: Network | FrameComparison) -> dict[str, object]:
 
 
 def feature_key(source: ClipSource, network: Network | FrameComparison) -> str:
-    """Content key of the features of a source under a network, 64 hex digits."""
+    """Return the content key of a source's features under a network, 64 hex digits."""
     return digest(
         {"format": FORMAT, "shard": SHARD_SIZE, "source": source.identity, "network": network_identity(network)}
     )
 
 
 def feature_store(root: Path, source: ClipSource, network: Network | FrameComparison, num_clips: int) -> FeatureStore:
-    """The shards of a source under a network, in a folder named by their content key."""
+    """Return the store of a source under a network; its folder is named by the content key."""
     return FeatureStore(root / "features" / feature_key(source, network)[:24], num_clips)
 
 
+def fill_stores(
+    source: ClipSource,
+    networks: Sequence[Network | FrameComparison],
+    num_clips: int,
+    *,
+    root: Path,
+    batch_size: int,
+    ranks: Ranks,
+    progress: Progress,
+    title: str,
+) -> Stores:
+    """Compute the features that are not on disk yet and return the complete stores, by network name.
+
+    Args:
+        source: the clips.
+        networks: the networks, and the frame comparison of a prediction task.
+        num_clips: clips to process, the first of the source.
+        root: folder that holds the stores; shared by all ranks.
+        batch_size: maximum clips per call of the source and the networks; does not change the features.
+        ranks: this process among the others; each computes a share of the missing shards.
+        progress: shows a stage with this title.
+        title: what the clips are, for progress and messages, e.g. "Samples".
+
+    Raises:
+        InputError: the ranks disagree about the clips or do not share ``root``, or a feature is not finite.
+    """
+    stores = [feature_store(root, source, network, num_clips) for network in networks]
+    ranks.agree("what is to be measured", [store.folder.name for store in stores])
+    # The main rank looks for all: ranks with different views of the folder would split different lists.
+    shards = ranks.from_main(lambda: missing_shards(stores))
+    if shards:
+        todo = sum(len(stores[0].indices(shards[i])) for i in ranks.mine(len(shards)))
+        with progress.stage(title, todo) as advance:
+            extract(source, networks, stores, shards, batch_size=batch_size, ranks=ranks, advance=advance, title=title)
+    else:
+        progress.say(f"{title}: {num_clips} clips were measured before")
+    ranks.barrier()
+    wait_for_shards(stores)
+    return {network.name: store for network, store in zip(networks, stores, strict=True)}
+
+
 def missing_shards(stores: Sequence[FeatureStore]) -> list[int]:
-    """Shards that at least one of the stores lacks; all stores cover the same indices."""
+    """Return the shards that at least one of the stores lacks; all stores must cover the same indices."""
     return sorted({shard for store in stores for shard in store.missing(range(store.num_shards))})
 
 
 def wait_for_shards(stores: Sequence[FeatureStore]) -> None:
-    """Wait until the shards that other ranks have written show here; a network file system may take its time.
+    """Wait until the shards written by other ranks are visible on this node.
 
     Raises:
-        InputError: some never show.
+        InputError: some are still missing after `vidbench.distributed.shared_folder.VISIBLE_SECONDS`.
     """
-    deadline = time.monotonic() + VISIBLE_SECONDS
-    while missing := missing_shards(stores):
-        if time.monotonic() > deadline:
-            raise InputError(
-                f"{len(missing)} finished shards of features do not show in {stores[0].folder}: put the folder on a file "
-                "system that all ranks share, and give the same command again."
-            )
-        time.sleep(0.2)
+    if not wait_until_visible(lambda: not missing_shards(stores), poll_seconds=0.2):
+        raise InputError(
+            f"{len(missing_shards(stores))} finished feature shards are not visible in {stores[0].folder}: put the folder "
+            "on a file system that all ranks share, and run the same command again."
+        )
 
 
 def extract(
@@ -121,25 +163,26 @@ def extract(
     networks: Sequence[Network | FrameComparison],
     stores: Sequence[FeatureStore],
     shards: Sequence[int],
+    *,
     batch_size: int,
     ranks: Ranks,
     advance: Advance,
     title: str,
 ) -> None:
-    """Make this rank's part of the missing shards, reading each clip once for all networks.
+    """Compute this rank's share of the missing shards; each clip is read once for all networks.
 
     Args:
         source: the clips.
-        networks: the measuring networks, and the comparison with true frames where there is one.
-        stores: one store per network, over the same indices.
-        shards: the shards to make, over all ranks; decided before any rank starts, so that all divide them alike.
-        batch_size: clips per call of the source and of the networks, at most; a batch never crosses a shard.
+        networks: as for `fill_stores`.
+        stores: one store per network, all over the same indices.
+        shards: missing shards of all ranks; the list must be the same on every rank.
+        batch_size: maximum clips per call; a batch never crosses a shard.
         ranks: this process among the others.
-        advance: called with the number of clips done.
+        advance: called with the number of clips just processed.
         title: what the clips are, for messages, e.g. "Samples".
 
     Raises:
-        InputError: a feature is NaN or infinite; names the first clip of the shard that has one.
+        InputError: a feature is NaN or infinite; names the first such clip of the shard.
     """
     for position in ranks.mine(len(shards)):
         shard = shards[position]

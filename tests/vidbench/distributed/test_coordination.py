@@ -79,7 +79,7 @@ def test_a_disagreement_is_refused_by_every_rank():
 
 
 def test_a_folder_that_is_not_shared_is_refused_by_every_rank(tmp_path, monkeypatch):
-    monkeypatch.setattr("vidbench.distributed.coordination._VISIBLE_SECONDS", 0.3)
+    monkeypatch.setattr("vidbench.distributed.shared_folder.VISIBLE_SECONDS", 0.3)
     (tmp_path / "shared").mkdir()
     assert run_ranks(lambda meeting, rank: meeting.check_shared(tmp_path / "shared")) == dict.fromkeys(range(3))
     assert list((tmp_path / "shared").iterdir()) == []
@@ -139,8 +139,8 @@ def test_shards_that_show_late_are_waited_for(tmp_path, monkeypatch):
     threading.Timer(0.5, store.path(0).touch).start()
     wait_for_shards([store])
     assert store.path(0).is_file()
-    monkeypatch.setattr("vidbench.scoring.features.VISIBLE_SECONDS", 0.3)
-    with pytest.raises(InputError, match="1 finished shards of features do not show"):
+    monkeypatch.setattr("vidbench.distributed.shared_folder.VISIBLE_SECONDS", 0.3)
+    with pytest.raises(InputError, match="1 finished feature shards are not visible"):
         wait_for_shards([FeatureStore(tmp_path / "other", 1)])
 
 
@@ -155,8 +155,8 @@ OTHER_NODES = """
 import os, sys
 rank = os.environ["RANK"]
 os.environ["VIDBENCH_HOME"] = os.path.join(os.getcwd(), "home" if sys.argv[1] != "home" else "home-" + rank)
-import vidbench.distributed.coordination
-vidbench.distributed.coordination._VISIBLE_SECONDS = 1.0
+import vidbench.distributed.shared_folder
+vidbench.distributed.shared_folder.VISIBLE_SECONDS = 1.0
 from vidbench.cli import main
 output = "out" if sys.argv[1] != "output" else "out-" + rank
 sys.argv = ["vidbench", *sys.argv[2:], "--output", output]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
@@ -9,7 +11,10 @@ from safetensors.numpy import load_file, save_file
 import vidbench
 from vidbench.distributed.ranks import Ranks
 from vidbench.errors import InputError
-from vidbench.scoring.features import FeatureStore, extract
+from vidbench.progress import Progress
+from vidbench.scoring.features import SHARD_SIZE, FeatureStore, extract, fill_stores
+
+ALONE = {"ranks": Ranks(0, 1), "advance": lambda *_: None}
 
 
 class Indices:
@@ -34,7 +39,7 @@ class Failing:
 def test_a_network_that_fails_is_named_with_the_first_clip_and_nothing_is_kept(tmp_path, batch_size):
     store = FeatureStore(tmp_path, 128)
     with pytest.raises(InputError, match=r"'failing' answers NaN or infinity in 'logits' for clip 71 of the samples;"):
-        extract(Indices(), [Failing()], [store], [0, 1], batch_size, Ranks(0, 1), lambda *_: None, "Samples")
+        extract(Indices(), [Failing()], [store], [0, 1], batch_size=batch_size, title="Samples", **ALONE)
     assert store.missing([0, 1]) == [1]
 
 
@@ -53,8 +58,69 @@ class FailingOnFrames(Failing):
 def test_a_network_that_fails_on_a_frame_is_named_with_clip_and_frame(tmp_path):
     store = FeatureStore(tmp_path, 128)
     with pytest.raises(InputError, match=r"in 'pool' for clip 71, frame 2, of the reference clips;"):
-        extract(Indices(), [FailingOnFrames()], [store], [1], 7, Ranks(0, 1), lambda *_: None, "Reference clips")
+        extract(Indices(), [FailingOnFrames()], [store], [1], batch_size=7, title="Reference clips", **ALONE)
     assert store.missing([1]) == [1]
+
+
+class Counting:
+    """A network that returns its clips times a factor and records how many it was given."""
+
+    def __init__(self, name, factor):
+        self.name, self.factor, self.batches = name, factor, []
+        self.weights_sha256, self.preprocessing, self.precision = name, "none", "exact"
+
+    def __call__(self, clips):
+        self.batches.append(len(clips))
+        return {"logits": self.factor * clips[:, None]}
+
+
+class Named(Indices):
+    identity: ClassVar = {"source": "indices"}
+
+
+def fill(root, networks, num_clips, ranks=ALONE["ranks"], batch_size=10):
+    return fill_stores(
+        Named(),
+        networks,
+        num_clips,
+        root=root,
+        batch_size=batch_size,
+        ranks=ranks,
+        progress=Progress(),
+        title="Clips",
+    )
+
+
+def test_filling_computes_each_missing_shard_once_for_all_networks(tmp_path, capsys):
+    networks = [Counting("one", 1), Counting("two", 2)]
+    stores = fill(tmp_path, networks, 150)
+    for network in networks:
+        np.testing.assert_array_equal(
+            np.concatenate(list(stores[network.name].read("logits"))), network.factor * np.arange(150)[:, None]
+        )
+        assert sum(network.batches) == 150
+        assert max(network.batches) == 10
+    # A shard that is lost is computed again, and the others are not.
+    stores["two"].path(1).unlink()
+    fill(tmp_path, networks, 150)
+    assert [sum(network.batches) for network in networks] == [150 + SHARD_SIZE] * 2
+    assert "measured before" not in capsys.readouterr().err
+    fill(tmp_path, networks, 150)
+    assert [sum(network.batches) for network in networks] == [150 + SHARD_SIZE] * 2
+    assert "Clips: 150 clips were measured before" in capsys.readouterr().err
+
+
+def test_ranks_that_fill_one_store_divide_its_shards(tmp_path, monkeypatch):
+    monkeypatch.setattr("vidbench.distributed.shared_folder.VISIBLE_SECONDS", 0.0)
+    first = Counting("one", 1)
+    with pytest.raises(InputError, match="1 finished feature shards are not visible"):
+        fill(tmp_path, [first], 150, Ranks(0, 2))
+    # Shards of 64, 64 and 22 clips: the first rank computes the first and the third.
+    assert sum(first.batches) == 64 + 22
+    second = Counting("one", 1)
+    (store,) = fill(tmp_path, [second], 150, Ranks(0, 1)).values()
+    assert sum(second.batches) == 64
+    np.testing.assert_array_equal(np.concatenate(list(store.read("logits"))), np.arange(150)[:, None])
 
 
 def spoil(path, output, row, value):

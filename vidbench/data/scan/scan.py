@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,8 @@ from vidbench.data.scan.scan_journal import ScanJournals, add, appending
 from vidbench.data.scan.scan_manifest import ManifestVideo, SplitCoverage, write_manifest, write_rows
 from vidbench.data.scan.scanned import remember_scan, scanned_file
 from vidbench.data.scan.worker_pool import map_processes
-from vidbench.distributed.ranks import VISIBLE_SECONDS, Ranks
+from vidbench.distributed.ranks import Ranks
+from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
 from vidbench.files import digest
 from vidbench.progress import Progress
@@ -241,14 +241,15 @@ def _examine_all(
 
 def _wait_for_others(findings: dict[FindingKey, Finding], expected: Sequence[Subject], journals: ScanJournals) -> None:
     """Add what the other ranks found; their last lines may take a moment to show on a network file system."""
-    deadline = time.monotonic() + VISIBLE_SECONDS
-    while True:
-        known = journals.read()
-        missing = [subject for subject in expected if subject.key not in known]
-        if not missing or time.monotonic() > deadline:
-            break
-        time.sleep(0.5)
-    if missing:
+    known: dict[FindingKey, Finding] = {}
+    missing: list[Subject] = []
+
+    def complete() -> bool:
+        known.update(journals.read())
+        missing[:] = [subject for subject in expected if subject.key not in known]
+        return not missing
+
+    if not wait_until_visible(complete, poll_seconds=0.5):
         raise InputError(
             f"{len(missing)} findings of other ranks do not show in {journals.output}, the first that of "
             f"'{missing[0].video_id}': put the output on a file system that all ranks share, and give the command again."
