@@ -93,7 +93,7 @@ def add(result: Path, leaderboards: Path | None, **said: Any) -> None:
     from vidbench.errors import InputError
     from vidbench.leaderboard.adding import Submission, add_result
     from vidbench.leaderboard.boards import packaged_folder
-    from vidbench.leaderboard.tables import score
+    from vidbench.leaderboard.tables import score_cell
 
     folder, is_checkout = packaged_folder()
     if leaderboards is None and not is_checkout:
@@ -102,7 +102,7 @@ def add(result: Path, leaderboards: Path | None, **said: Any) -> None:
         )
     rows = add_result(result, leaderboards or folder, Submission(**{name: text or "" for name, text in said.items()}))
     for row in rows:
-        click.echo(f"{row.metric:<12} {score(row):>18}  {row.status}  {row.group}")
+        click.echo(f"{row.metric:<12} {score_cell(row):>18}  {row.status}  {row.group}")
 
 
 @command.command("build")

@@ -15,7 +15,7 @@ from vidbench.tasks import Task, load_task
 
 def print_result(result: Result, task_name: str, output: Path, as_json: bool) -> None:
     """Print a result for people, with its neighbours in the leaderboard, or exactly one JSON document."""
-    from vidbench.leaderboard.standing import neighbour_lines
+    from vidbench.leaderboard.placement import placement_lines
 
     if as_json:
         click.echo(result.to_json())
@@ -30,7 +30,7 @@ def print_result(result: Result, task_name: str, output: Path, as_json: bool) ->
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     for line in _status(result, output):
         console.print(line, highlight=False, soft_wrap=True)
-    click.echo("\n".join(["", *neighbour_lines(result, task)]))
+    click.echo("\n".join(["", *placement_lines(result, task)]))
 
 
 def _table(result: Result, task: Task) -> Table:

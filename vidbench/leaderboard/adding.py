@@ -14,7 +14,7 @@ from vidbench.errors import InputError
 from vidbench.files import written_whole
 from vidbench.leaderboard.admission import require_admissible
 from vidbench.leaderboard.boards import RESULTS, append_rows, board_names, board_of_task, examine_board
-from vidbench.leaderboard.rows import Row, Status, group_of
+from vidbench.leaderboard.rows import BoardRow, Status, group_of
 from vidbench.results.schema import MetricRecord, Result, read_result
 from vidbench.tasks import load_task
 from vidbench.tasks.schema import Task
@@ -43,7 +43,7 @@ class Submission:
     note: str = ""
 
 
-def result_rows(result: Result, task: Task, sha256: str, submission: Submission) -> list[Row]:
+def result_rows(result: Result, task: Task, sha256: str, submission: Submission) -> list[BoardRow]:
     """One row for each metric of a result.
 
     Args:
@@ -55,7 +55,7 @@ def result_rows(result: Result, task: Task, sha256: str, submission: Submission)
     return [_row(result, task, sha256, submission, name, metric) for name, metric in result.metrics.items()]
 
 
-def add_result(path: Path, folder: Path, submission: Submission) -> list[Row]:
+def add_result(path: Path, folder: Path, submission: Submission) -> list[BoardRow]:
     """Hold a result against its task, store it under ``results/``, and add its rows to the board of the task.
 
     Raises:
@@ -92,7 +92,7 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _row(result: Result, task: Task, sha256: str, submission: Submission, name: str, metric: MetricRecord) -> Row:
+def _row(result: Result, task: Task, sha256: str, submission: Submission, name: str, metric: MetricRecord) -> BoardRow:
     scored_files = result.model.samples_sha256 is not None
     model = _one_line(submission.model or result.model.name)
     fields = {
@@ -132,7 +132,7 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
         "result_sha256": sha256,
     }
     try:
-        row = Row.model_validate(fields)
+        row = BoardRow.model_validate(fields)
     except ValidationError as error:
         problem = error.errors()[0]
         raise InputError(
@@ -171,7 +171,7 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _unless_taken(row: Row, taken: set[str]) -> Row:
+def _unless_taken(row: BoardRow, taken: set[str]) -> BoardRow:
     if row.id in taken:
         raise InputError(f"The board has a row '{row.id}' already: give the model another name with --name.")
     return row

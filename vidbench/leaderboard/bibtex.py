@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import re
 
-from vidbench.leaderboard.rows import Row
-from vidbench.leaderboard.tables import tex
+from vidbench.leaderboard.rows import BoardRow
+from vidbench.rendering.latex import bibtex_entry
 
 _PAPER = re.compile(r"^(?P<title>.*?)\s*(?:\((?P<inside>[^()]*)\))?(?:;\s*(?P<after>.*))?$")
 
 
-def bibtex(row: Row) -> str:
+def row_bibtex(row: BoardRow) -> str:
     """The entry: the paper of a reported row, or the result of a measured one."""
     fields = _paper_fields(row) if row.paper else {"title": f"{row.model} on {row.task}", "year": str(row.year)}
     if row.status != "reported":
         score = f"{row.metric} {row.value:.6g} on {row.task} v{row.task_version}, vidbench result {row.result_sha256}"
         fields["note"] = "; ".join(part for part in (fields.get("note", ""), score) if part)
-    lines = [
-        f"  {name} = {{{{{tex(text)}}}}}," if name == "title" else f"  {name} = {{{tex(text)}}},"
-        for name, text in fields.items()
-    ]
-    return "\n".join([f"@misc{{{_key(fields)},", *lines, "}"])
+    return bibtex_entry(_key(fields), fields)
 
 
-def _paper_fields(row: Row) -> dict[str, str]:
+def _paper_fields(row: BoardRow) -> dict[str, str]:
     found = _PAPER.match(row.paper)
     title, inside, after = (
         (found["title"], found["inside"] or "", found["after"] or "") if found else (row.paper, "", "")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from vidbench import version
 from vidbench.errors import InputError
 from vidbench.files import write_text
-from vidbench.leaderboard.rows import COLUMNS, Row, problems
+from vidbench.leaderboard.rows import COLUMNS, BoardRow, problems
 from vidmetrics.errors import unknown_name
 
 RESULTS = "results"
@@ -20,7 +20,7 @@ RESULTS = "results"
 
 
 @dataclass(frozen=True)
-class Finding:
+class BoardFault:
     """One fault of a leaderboards folder.
 
     Attributes:
@@ -55,7 +55,7 @@ class Board:
 
     name: str
     path: Path
-    rows: tuple[Row, ...]
+    rows: tuple[BoardRow, ...]
     lines: tuple[int, ...]
 
 
@@ -85,34 +85,34 @@ def board_of_task(task: str, names: list[str]) -> str:
     return max(fitting, key=len, default=task)
 
 
-def examine_board(path: Path) -> tuple[Board, list[Finding]]:
+def examine_board(path: Path) -> tuple[Board, list[BoardFault]]:
     """Read a board and say everything that is wrong with it; faulty rows are not in the board."""
-    rows: list[Row] = []
+    rows: list[BoardRow] = []
     lines: list[int] = []
-    findings: list[Finding] = []
+    findings: list[BoardFault] = []
     seen: dict[str, int] = {}
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        return Board(path.stem, path, (), ()), [Finding(str(path), 0, "", "is not UTF-8")]
+        return Board(path.stem, path, (), ()), [BoardFault(str(path), 0, "", "is not UTF-8")]
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = next(reader, [])
         if tuple(header) != COLUMNS:
-            return Board(path.stem, path, (), ()), [Finding(str(path), 1, *_header_fault(header))]
+            return Board(path.stem, path, (), ()), [BoardFault(str(path), 1, *_header_fault(header))]
         for cells in reader:
             line = reader.line_num
             row, faults = _parse(cells)
-            findings += [Finding(str(path), line, column, message) for column, message in faults]
+            findings += [BoardFault(str(path), line, column, message) for column, message in faults]
             if row is None:
                 continue
             if row.id in seen:
-                findings.append(Finding(str(path), line, "id", f"'{row.id}' is the id of row {seen[row.id]} too"))
+                findings.append(BoardFault(str(path), line, "id", f"'{row.id}' is the id of row {seen[row.id]} too"))
             seen.setdefault(row.id, line)
             rows.append(row)
             lines.append(line)
     except csv.Error as error:
-        findings.append(Finding(str(path), reader.line_num, "", f"is not CSV: {error}"))
+        findings.append(BoardFault(str(path), reader.line_num, "", f"is not CSV: {error}"))
     return Board(path.stem, path, tuple(rows), tuple(lines)), findings
 
 
@@ -126,11 +126,11 @@ def _header_fault(header: list[str]) -> tuple[str, str]:
     return "", f"the columns are not in the order {', '.join(COLUMNS)}"
 
 
-def _parse(cells: list[str]) -> tuple[Row | None, list[tuple[str, str]]]:
+def _parse(cells: list[str]) -> tuple[BoardRow | None, list[tuple[str, str]]]:
     if len(cells) != len(COLUMNS):
         return None, [("", f"has {len(cells)} cells where the header has {len(COLUMNS)}")]
     try:
-        row = Row.model_validate(dict(zip(COLUMNS, cells, strict=True)))
+        row = BoardRow.model_validate(dict(zip(COLUMNS, cells, strict=True)))
     except ValidationError as error:
         return None, [
             (str(problem["loc"][0]), f"{problem['msg']} (it is '{problem['input']}')") for problem in error.errors()
@@ -154,7 +154,7 @@ def read_board(folder: Path, name: str) -> Board:
     return found
 
 
-def append_rows(path: Path, rows: list[Row]) -> None:
+def append_rows(path: Path, rows: list[BoardRow]) -> None:
     """Add rows at the end of a board, which is made where there is none; every other byte stays as it was."""
     text = path.read_text(encoding="utf-8") if path.is_file() else _line(COLUMNS)
     if not text.endswith("\n"):
@@ -162,7 +162,7 @@ def append_rows(path: Path, rows: list[Row]) -> None:
     write_text(path, text + "".join(_line(cells_of(row)) for row in rows))
 
 
-def cells_of(row: Row) -> tuple[str, ...]:
+def cells_of(row: BoardRow) -> tuple[str, ...]:
     """The cells of a row as text; floats in the shortest form that reads back as the same number."""
     return tuple("" if value is None else str(value) for value in row.model_dump(mode="json").values())
 

@@ -8,8 +8,8 @@ from vidbench.errors import InputError
 from vidbench.files import file_sha256
 from vidbench.leaderboard.adding import Submission, result_rows
 from vidbench.leaderboard.admission import objections
-from vidbench.leaderboard.boards import RESULTS, Board, Finding, examine_board
-from vidbench.leaderboard.rows import Row
+from vidbench.leaderboard.boards import RESULTS, Board, BoardFault, examine_board
+from vidbench.leaderboard.rows import BoardRow
 from vidbench.results.schema import read_result
 from vidbench.tasks import load_task
 
@@ -34,7 +34,7 @@ _FROM_RESULT = (
 )
 
 
-def check_folder(folder: Path) -> tuple[list[Board], list[Finding]]:
+def check_folder(folder: Path) -> tuple[list[Board], list[BoardFault]]:
     """Examine every board of a folder and every stored result.
 
     Returns:
@@ -47,7 +47,7 @@ def check_folder(folder: Path) -> tuple[list[Board], list[Finding]]:
     if not paths:
         raise InputError(f"There is no leaderboard in {folder}: its boards are files TASK.csv.")
     boards: list[Board] = []
-    findings: list[Finding] = []
+    findings: list[BoardFault] = []
     for path in paths:
         board, found = examine_board(path)
         boards.append(board)
@@ -59,20 +59,20 @@ def check_folder(folder: Path) -> tuple[list[Board], list[Finding]]:
     return boards, findings + _orphans(folder, boards)
 
 
-def _board_faults(board: Board, row: Row, line: int) -> list[Finding]:
+def _board_faults(board: Board, row: BoardRow, line: int) -> list[BoardFault]:
     found = []
     if row.task and row.task != board.name and not row.task.startswith(f"{board.name}-"):
-        found.append(Finding(str(board.path), line, "task", f"'{row.task}' does not belong on this board"))
+        found.append(BoardFault(str(board.path), line, "task", f"'{row.task}' does not belong on this board"))
     if row.camera and not board.name.startswith("bair"):
-        found.append(Finding(str(board.path), line, "camera", "only BAIR has cameras"))
+        found.append(BoardFault(str(board.path), line, "camera", "only BAIR has cameras"))
     if board.name.startswith("bair") and not row.camera:
-        found.append(Finding(str(board.path), line, "camera", "a BAIR score is of one of the two cameras"))
+        found.append(BoardFault(str(board.path), line, "camera", "a BAIR score is of one of the two cameras"))
     return found
 
 
-def _result_faults(folder: Path, board: Path, row: Row, line: int) -> list[Finding]:
-    def fault(column: str, message: str) -> Finding:
-        return Finding(str(board), line, column, message)
+def _result_faults(folder: Path, board: Path, row: BoardRow, line: int) -> list[BoardFault]:
+    def fault(column: str, message: str) -> BoardFault:
+        return BoardFault(str(board), line, column, message)
 
     stored = folder / RESULTS / f"{row.result_sha256}.json"
     if not stored.is_file():
@@ -101,10 +101,10 @@ def _result_faults(folder: Path, board: Path, row: Row, line: int) -> list[Findi
     ]
 
 
-def _orphans(folder: Path, boards: list[Board]) -> list[Finding]:
+def _orphans(folder: Path, boards: list[Board]) -> list[BoardFault]:
     known = {row.result_sha256 for board in boards for row in board.rows if row.result_sha256}
     return [
-        Finding(str(path), 0, "", "no row of any board is of this result")
+        BoardFault(str(path), 0, "", "no row of any board is of this result")
         for path in sorted((folder / RESULTS).glob("*"))
         if path.stem not in known or path.suffix != ".json"
     ]

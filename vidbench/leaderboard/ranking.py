@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from vidbench.errors import InputError
-from vidbench.leaderboard.rows import Row, family, group_parts, not_stated
+from vidbench.leaderboard.rows import BoardRow, family, group_parts, not_stated
 
 _BESIDE = 3
 # A result that differs in one of these measures something else; it is not even worth showing beside.
@@ -14,7 +14,7 @@ _SAME_KIND = ("given frames", "frames", "resolution", "conditioning", "camera")
 
 
 @dataclass(frozen=True)
-class Entry:
+class RankedRow:
     """A row in its group.
 
     Attributes:
@@ -22,7 +22,7 @@ class Entry:
         rank: place in the group, ties sharing the better one; None for real data, which is a bound and no method.
     """
 
-    row: Row
+    row: BoardRow
     rank: int | None
 
 
@@ -36,7 +36,7 @@ class Beside:
         unknown: comparability values that the paper does not state.
     """
 
-    row: Row
+    row: BoardRow
     differs: tuple[str, ...]
     unknown: tuple[str, ...]
 
@@ -50,7 +50,7 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class Group:
+class RankedGroup:
     """The rows that may be compared with each other, best first, real data above them.
 
     Attributes:
@@ -61,7 +61,7 @@ class Group:
     """
 
     name: str
-    entries: tuple[Entry, ...]
+    entries: tuple[RankedRow, ...]
     open: tuple[str, ...]
     beside: tuple[Beside, ...]
 
@@ -71,7 +71,7 @@ class Group:
         return self.entries[0].row.metric
 
 
-def rank_groups(rows: Sequence[Row], wanted: Sequence[str] = ()) -> list[Group]:
+def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = ()) -> list[RankedGroup]:
     """Sort rows into groups, the measured and the largest groups first, and rank within each.
 
     Args:
@@ -81,7 +81,7 @@ def rank_groups(rows: Sequence[Row], wanted: Sequence[str] = ()) -> list[Group]:
     Raises:
         InputError: no group holds any of ``wanted``.
     """
-    by_name: dict[str, list[Row]] = {}
+    by_name: dict[str, list[BoardRow]] = {}
     for row in rows:
         by_name.setdefault(row.group, []).append(row)
     kept = {
@@ -99,19 +99,19 @@ def rank_groups(rows: Sequence[Row], wanted: Sequence[str] = ()) -> list[Group]:
     return sorted(groups, key=lambda group: (not _measured(group), -len(group.entries), group.name))
 
 
-def ranked(rows: Iterable[Row]) -> tuple[Entry, ...]:
+def rank_rows(rows: Iterable[BoardRow]) -> tuple[RankedRow, ...]:
     """The rows of one group, best first, real data before them."""
     members = list(rows)
     methods = [row for row in members if row.role == "method"]
     methods.sort(key=lambda row: (-row.value if row.higher_is_better else row.value, row.year, row.id))
-    entries: list[Entry] = [Entry(row, None) for row in members if row.role != "method"]
+    entries: list[RankedRow] = [RankedRow(row, None) for row in members if row.role != "method"]
     for place, row in enumerate(methods):
         tied = place > 0 and methods[place - 1].value == row.value
-        entries.append(Entry(row, entries[-1].rank if tied else place + 1))
+        entries.append(RankedRow(row, entries[-1].rank if tied else place + 1))
     return tuple(entries)
 
 
-def nearest(row: Row, rows: Iterable[Row], limit: int = _BESIDE) -> tuple[Beside, ...]:
+def nearest_papers(row: BoardRow, rows: Iterable[BoardRow], limit: int = _BESIDE) -> tuple[Beside, ...]:
     """The rows of papers that come nearest to a measured row: same family of metric and same kind of task.
 
     Those of the protocol that the row's task is named after come first (``k600-pred-magvit``: ``magvit``), then those that
@@ -144,17 +144,17 @@ def nearest(row: Row, rows: Iterable[Row], limit: int = _BESIDE) -> tuple[Beside
     return tuple(found[:limit])
 
 
-def _follows(row: Row, paper: Row) -> bool:
+def _follows(row: BoardRow, paper: BoardRow) -> bool:
     return bool(paper.protocol) and f"-{paper.protocol}-" in f"-{row.protocol}-"
 
 
-def _group(name: str, members: list[Row], rows: Sequence[Row]) -> Group:
-    entries = ranked(members)
+def _group(name: str, members: list[BoardRow], rows: Sequence[BoardRow]) -> RankedGroup:
+    entries = rank_rows(members)
     measured = [entry.row for entry in entries if entry.row.status != "reported"]
     papers = any(entry.row.status == "reported" for entry in entries)
-    beside = nearest(measured[0], rows) if measured and not papers else ()
-    return Group(name, entries, () if measured else not_stated(entries[0].row), beside)
+    beside = nearest_papers(measured[0], rows) if measured and not papers else ()
+    return RankedGroup(name, entries, () if measured else not_stated(entries[0].row), beside)
 
 
-def _measured(group: Group) -> bool:
+def _measured(group: RankedGroup) -> bool:
     return any(entry.row.status != "reported" for entry in group.entries)

@@ -61,7 +61,7 @@ _Number = Annotated[float | None, BeforeValidator(_empty_is_none)]
 _Count = Annotated[int | None, BeforeValidator(_empty_is_none)]
 
 
-class Row(BaseModel):
+class BoardRow(BaseModel):
     """A row; the columns of the file are these fields in this order."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
@@ -127,7 +127,7 @@ class Row(BaseModel):
         return tuple(code.strip() for code in self.known_error.split(";") if code.strip())
 
 
-COLUMNS: tuple[str, ...] = tuple(Row.model_fields)
+COLUMNS: tuple[str, ...] = tuple(BoardRow.model_fields)
 
 
 def direction(metric: str) -> bool | None:
@@ -142,7 +142,7 @@ def family(metric: str) -> str:
     return FAMILY.get(metric, metric)
 
 
-def group_parts(row: Row) -> dict[str, str]:
+def group_parts(row: BoardRow) -> dict[str, str]:
     """The values that decide comparability, by name; ``""`` where the paper does not say."""
     return {
         "metric": row.metric,
@@ -176,20 +176,20 @@ _TAGS = {
 }
 
 
-def group_of(row: Row) -> str:
+def group_of(row: BoardRow) -> str:
     """The comparability group as one word; rows are ranked against rows of the same word and no others."""
     parts = group_parts(row)
     word = "/".join(_TAGS[name] + value for name, value in parts.items() if value)
     return re.sub(r"\s+", "-", word)
 
 
-def not_stated(row: Row) -> tuple[str, ...]:
+def not_stated(row: BoardRow) -> tuple[str, ...]:
     """Names of the comparability values that the paper leaves open, as far as they apply to the row."""
     optional = {"camera", "sampling"}
     return tuple(name for name, value in group_parts(row).items() if not value and name not in optional)
 
 
-def problems(row: Row) -> list[tuple[str, str]]:
+def problems(row: BoardRow) -> list[tuple[str, str]]:
     """What is wrong with a row whose cells are each valid: pairs of column and sentence."""
     found: list[tuple[str, str]] = []
     if direction(row.metric) is None:
@@ -218,7 +218,7 @@ def problems(row: Row) -> list[tuple[str, str]]:
     return found + _provenance_problems(row)
 
 
-def _provenance_problems(row: Row) -> list[tuple[str, str]]:
+def _provenance_problems(row: BoardRow) -> list[tuple[str, str]]:
     reported = row.status == "reported"
     required, empty = (
         (_REQUIRED_OF_PAPERS, _REQUIRED_OF_RESULTS) if reported else (_REQUIRED_OF_RESULTS, ("confidence",))

@@ -5,17 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from vidbench.leaderboard.ranking import Entry, Group
-from vidbench.leaderboard.rows import KNOWN_ERRORS, Row
+from vidbench.leaderboard.ranking import RankedGroup, RankedRow
+from vidbench.leaderboard.rows import KNOWN_ERRORS, BoardRow
+from vidbench.rendering.latex import latex_escaped
 
 _HEADER = ("rank", "model", "value", "year", "status", "source")
 
 
-def score(row: Row) -> str:
+def score_cell(row: BoardRow) -> str:
     """The value as published or, for our own rows, to four digits; with its spread."""
     if row.status != "reported":
         value, spread = _digits(row.value), None if row.spread is None else _digits(row.spread)
@@ -35,21 +35,21 @@ def _digits(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
-def origin(row: Row) -> str:
+def origin(row: BoardRow) -> str:
     """Where a number comes from, in a few words."""
     if row.status != "reported":
         return f"{row.task} v{row.task_version}, result {row.result_sha256[:12]}"
     return f"arXiv {row.arxiv}" if row.arxiv else row.paper
 
 
-def _cells(entry: Entry) -> tuple[str, ...]:
+def _cells(entry: RankedRow) -> tuple[str, ...]:
     row = entry.row
     mark = " *" if row.errors else ""
     rank = "real" if entry.rank is None else str(entry.rank)
-    return rank, row.model + mark, score(row), str(row.year), row.status, origin(row)
+    return rank, row.model + mark, score_cell(row), str(row.year), row.status, origin(row)
 
 
-def caveats(group: Group) -> list[str]:
+def caveats(group: RankedGroup) -> list[str]:
     """Sentences that belong under the table of a group."""
     lines = []
     if group.open:
@@ -57,12 +57,13 @@ def caveats(group: Group) -> list[str]:
     for entry in group.entries:
         lines += [f"* {entry.row.model}: {KNOWN_ERRORS[code]}" for code in entry.row.errors]
     lines += [
-        f"Beside, not ranked: {each.row.model} {score(each.row)} ({origin(each.row)}): {each}." for each in group.beside
+        f"Beside, not ranked: {each.row.model} {score_cell(each.row)} ({origin(each.row)}): {each}."
+        for each in group.beside
     ]
     return lines
 
 
-def as_text(groups: Sequence[Group]) -> str:
+def as_table(groups: Sequence[RankedGroup]) -> str:
     """Plain columns, for a terminal or a file; nothing is cut."""
     blocks = []
     for group in groups:
@@ -81,10 +82,10 @@ def _zip(row: Sequence[str], widths: Sequence[int]) -> Any:
     return enumerate(zip(row, widths, strict=True))
 
 
-def as_csv(groups: Sequence[Group]) -> str:
+def as_csv(groups: Sequence[RankedGroup]) -> str:
     """One line per row, group and rank first, then every column of the file."""
     buffer = io.StringIO()
-    names = [name for name in Row.model_fields if name != "group"]
+    names = [name for name in BoardRow.model_fields if name != "group"]
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["group", "rank", *names])
     for group in groups:
@@ -94,7 +95,7 @@ def as_csv(groups: Sequence[Group]) -> str:
     return buffer.getvalue().rstrip("\n")
 
 
-def as_json(groups: Sequence[Group]) -> str:
+def as_json(groups: Sequence[RankedGroup]) -> str:
     """One JSON document: the groups with their ranked rows."""
     document = [
         {
@@ -110,7 +111,7 @@ def as_json(groups: Sequence[Group]) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
-def as_markdown(groups: Sequence[Group]) -> str:
+def as_markdown(groups: Sequence[RankedGroup]) -> str:
     """A heading and a table for each group."""
 
     def line(cells: Sequence[str]) -> str:
@@ -125,34 +126,24 @@ def as_markdown(groups: Sequence[Group]) -> str:
     return "\n\n".join(blocks)
 
 
-def as_latex(groups: Sequence[Group]) -> str:
+def as_latex(groups: Sequence[RankedGroup]) -> str:
     """One booktabs tabular; each group under a rule and a line of its own, so that no rank reads across groups."""
     lines = [r"\begin{tabular}{rlrll}", r"\toprule", r"Rank & Model & Score & Year & Status \\"]
     for group in groups:
-        lines += [r"\midrule", rf"\multicolumn{{5}}{{l}}{{\small\texttt{{{tex(group.name)}}}}} \\", r"\midrule"]
+        lines += [
+            r"\midrule",
+            rf"\multicolumn{{5}}{{l}}{{\small\texttt{{{latex_escaped(group.name)}}}}} \\",
+            r"\midrule",
+        ]
         for entry in group.entries:
             rank, model, value, year, status, _ = _cells(entry)
-            number = value.replace("±", "PLUSMINUS")
-            cells = [tex(rank), tex(model.removesuffix(" *")), tex(number), year, status]
-            lines.append(" & ".join(cells).replace("PLUSMINUS", r"$\pm$") + r" \\")
+            cells = [rank, latex_escaped(model.removesuffix(" *")), value.replace("±", r"$\pm$"), year, status]
+            lines.append(" & ".join(cells) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{c: rf"\{c}" for c in "&%$#_{}"},
-}
-
-
-def tex(text: str) -> str:
-    """Text with the characters escaped that TeX would act upon."""
-    return re.sub(r"[\\~^&%$#_{}]", lambda found: _TEX[found[0]], text)
-
-
-FORMATS: dict[str, Callable[[Sequence[Group]], str]] = {
-    "table": as_text,
+FORMATS: dict[str, Callable[[Sequence[RankedGroup]], str]] = {
+    "table": as_table,
     "csv": as_csv,
     "json": as_json,
     "markdown": as_markdown,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
 from markupsafe import Markup
 
-from vidbench.report.axes import written
+from vidbench.rendering.axes import score_text
+from vidbench.rendering.templates import html_templates
 from vidbench.report.charts import Point, growth_chart, scale_bar, sweep_chart
-from vidbench.report.citation import bibtex, latex_row
+from vidbench.report.citation import latex_row, result_bibtex
 from vidbench.report.material import Material
 from vidbench.report.pictures import class_strips, pairs, sheets
 from vidbench.report.provenance import provenance
@@ -20,18 +20,14 @@ from vidbench.scoring.truncation import why_no_sweep
 from vidbench.tasks.schema import Task
 from vidbench.tasks.words import describe
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 
 @cache
-def _templates() -> jinja2.Environment:
-    folder = resources.files("vidbench.report").joinpath("templates")
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
-    )
-    environment.filters["written"] = written
+def _templates() -> Environment:
+    environment = html_templates(resources.files("vidbench.report").joinpath("templates"))
+    environment.filters["score_text"] = score_text
     return environment
 
 
@@ -63,7 +59,7 @@ def render_report(result: Result, task: Task, material: Material) -> str:
             protocol=describe(task),
             provenance=provenance(result),
             latex=latex_row(result),
-            bibtex=bibtex(result),
+            bibtex=result_bibtex(result),
             document=result.to_json(),
         )
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vidbench.report.axes import written
+from vidbench.rendering.axes import score_text
 from vidbench.report.material import Extremes, Material
 from vidbench.report.moving_pictures import animated_webp, contact_sheet, data_uri
 from vidbench.results.schema import Result
@@ -52,7 +52,7 @@ def sheets(material: Material, result: Result, task: Task) -> list[Picture]:
 def pairs(extremes: Extremes) -> list[Picture]:
     """Each sample with its nearest real clip on its right."""
     return [
-        _strip(f"{index}: {written(distance)}", np.stack([sample, real]))
+        _strip(f"{index}: {score_text(distance)}", np.stack([sample, real]))
         for sample, real, distance, index in zip(
             extremes.samples_NTHWC, extremes.real_NTHWC, extremes.distances, extremes.indices, strict=True
         )

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from vidbench.cli.leaderboard import command
 from vidbench.errors import InputError
-from vidbench.leaderboard import standing as neighbours
+from vidbench.leaderboard import placement
 from vidbench.leaderboard.adding import Submission, add_result, result_rows
 from vidbench.leaderboard.admission import implausible, objections
 from vidbench.leaderboard.boards import packaged_folder, read_board
@@ -184,8 +184,8 @@ def test_the_command_prints_the_rows(tmp_path, result_document):
 
 
 def _lines(document, folder, monkeypatch):
-    monkeypatch.setattr(neighbours, "leaderboards_folder", lambda given: folder)
-    return "\n".join(neighbours.neighbour_lines(Result.model_validate(document), load_task("shapes-gen").task))
+    monkeypatch.setattr(placement, "leaderboards_folder", lambda given: folder)
+    return "\n".join(placement.placement_lines(Result.model_validate(document), load_task("shapes-gen").task))
 
 
 def test_neighbours_of_a_result(tmp_path, result_document, monkeypatch):

@@ -13,11 +13,12 @@ from click.testing import CliRunner
 
 from vidbench.cli.leaderboard import command
 from vidbench.errors import InputError
-from vidbench.leaderboard import standing as neighbours
+from vidbench.leaderboard import placement
 from vidbench.leaderboard.boards import board_of_task, read_board
-from vidbench.leaderboard.ranking import nearest, rank_groups, ranked
+from vidbench.leaderboard.ranking import nearest_papers, rank_groups, rank_rows
 from vidbench.leaderboard.rows import group_of
-from vidbench.leaderboard.tables import score, tex
+from vidbench.leaderboard.tables import score_cell
+from vidbench.rendering.latex import latex_escaped
 
 BOARDS = Path(__file__).resolve().parents[3] / "leaderboards"
 
@@ -42,7 +43,7 @@ def test_ranks_start_again_in_every_group_and_follow_the_direction(rows):
 
 def test_ties_share_a_rank_and_real_data_has_none(rows):
     a = rows[0].model_copy(update={"value": 3.0, "year": 2020, "id": "a"})
-    entries = ranked(
+    entries = rank_rows(
         [
             a.model_copy(update={"value": 5.0, "id": "c"}),
             a.model_copy(update={"id": "b", "year": 2021}),
@@ -88,7 +89,7 @@ def test_markdown_and_latex_are_well_formed():
     assert latex.count("_") == latex.count(r"\_")
     assert r"$\pm$" in latex
     assert "±" not in latex
-    assert tex("50%_a&{b}\\") == r"50\%\_a\&\{b\}\textbackslash{}"
+    assert latex_escaped("50%_a&{b}\\") == r"50\%\_a\&\{b\}\textbackslash{}"
 
 
 def test_a_variant_of_a_task_is_shown_on_its_board():
@@ -100,7 +101,7 @@ def test_a_variant_of_a_task_is_shown_on_its_board():
 
 
 def test_a_rounded_spread_keeps_its_decimals(rows):
-    shown = {row.id: score(row) for row in rows}
+    shown = {row.id: score_cell(row) for row in rows}
     assert shown["w-a-l-t-l-fvd"] == "3.3 ± 0.0"
     assert shown["phenaki-fvd"] == "36.4 ± 0.19"
     assert shown["sid2-fvd"] == "2.3"
@@ -140,7 +141,7 @@ def test_papers_stand_beside_a_measured_row_with_what_keeps_them_apart(rows, our
 @pytest.mark.parametrize("protocol", ["magvit", "vdm", "dvdgan"])
 def test_the_protocol_that_a_task_is_named_after_comes_first(rows, ours, protocol):
     row = ours.model_copy(update={"protocol": f"k600-pred-{protocol}-v1", "samples": None, "reference": "test-all"})
-    assert nearest(row, rows)[0].row.protocol == protocol
+    assert nearest_papers(row, rows)[0].row.protocol == protocol
 
 
 def test_a_truncation_chosen_for_its_score_stands_behind_the_untruncated_row(ours):
@@ -155,7 +156,7 @@ def test_a_truncation_chosen_for_its_score_stands_behind_the_untruncated_row(our
             "protocol": "k600-gen-v1",
         }
     )
-    first, *others = nearest(row, generation, limit=30)
+    first, *others = nearest_papers(row, generation, limit=30)
     assert "sampling" not in first.differs
     truncated = [each for each in others if each.row.sampling == "truncated-for-best-is"]
     assert truncated
@@ -163,17 +164,17 @@ def test_a_truncation_chosen_for_its_score_stands_behind_the_untruncated_row(our
 
 
 def test_what_is_not_the_same_kind_of_task_never_stands_beside(rows, ours):
-    beside = nearest(ours, rows, limit=100)
+    beside = nearest_papers(ours, rows, limit=100)
     assert {each.row.context_frames for each in beside} == {5}
     assert not any("synthesis" in each.row.model for each in beside)
     assert {each.row.metric for each in beside} == {"FVD"}
 
 
 def test_neighbours_without_a_group_name_the_nearest_paper_or_say_there_is_none(rows, ours):
-    (line,) = neighbours._of_metric(ours, rows)
+    (line,) = placement._of_metric(ours, rows)
     assert line == (
         "  fvd-magvit: no row of its group; nearest is W.A.L.T-L 3.3 ± 0.0 (arXiv 2312.06662, reported), "
         "which differs in metric (FVD), protocol (magvit); does not state training data"
     )
-    (line,) = neighbours._of_metric(ours.model_copy(update={"resolution": "32x32"}), rows)
+    (line,) = placement._of_metric(ours.model_copy(update={"resolution": "32x32"}), rows)
     assert "no paper's row of the same frames, size and metric" in line

@@ -9,21 +9,22 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
 from vidbench.errors import InputError
-from vidbench.leaderboard.bibtex import bibtex
+from vidbench.leaderboard.bibtex import row_bibtex
 from vidbench.leaderboard.boards import RESULTS, Board
-from vidbench.leaderboard.chart import Bound, draw
 from vidbench.leaderboard.check import check_folder
-from vidbench.leaderboard.ranking import Group, rank_groups
-from vidbench.leaderboard.rows import KNOWN_ERRORS, Row, group_parts
-from vidbench.leaderboard.tables import origin, score
+from vidbench.leaderboard.ranking import RankedGroup, rank_groups
+from vidbench.leaderboard.rows import KNOWN_ERRORS, BoardRow, group_parts
+from vidbench.leaderboard.tables import origin, score_cell
+from vidbench.leaderboard.years_chart import ReferenceLine, years_chart
+from vidbench.rendering.templates import html_templates
 from vidbench.results.schema import read_result
 from vidbench.tasks import load_task, task_names
 from vidbench.version import __version__
 
+_FOLDER = resources.files("vidbench.leaderboard.pages")
 _MARK = ".vidbench-site"
 _CHARTED_ROWS, _CHARTED_YEARS = 3, 2
 _TITLES = {
@@ -38,7 +39,7 @@ _TITLES = {
 class _Section:
     """A group on a page: its ranks, what it is in words, and its chart where there is something to see."""
 
-    group: Group
+    group: RankedGroup
     key: str
     words: tuple[str, ...]
     chart: Markup | None
@@ -77,23 +78,17 @@ def build_site(folder: Path, output: Path) -> list[Path]:
 
 
 def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_read),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html_templates(_FOLDER)
     environment.filters["first_and_last"] = lambda years: (
         f"{years[0]}" if len(years) == 1 else f"{years[0]} to {years[-1]}"
     )
     environment.globals.update(
-        style=Markup(_read("style.css")),  # noqa: S704 - our own file
-        script=Markup(_read("script.js")),  # noqa: S704 - our own file
+        style=Markup(_FOLDER.joinpath("style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        script=Markup(_FOLDER.joinpath("script.js").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         version=__version__,
-        score=score,
+        score=score_cell,
         origin=origin,
-        bibtex=bibtex,
+        bibtex=row_bibtex,
         known_errors=KNOWN_ERRORS,
     )
     boards = [board for board in boards if board.rows]
@@ -112,10 +107,6 @@ def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
     return ["index.html", *(f"{board.name}.html" for board in boards)]
 
 
-def _read(name: str) -> str:
-    return resources.files("vidbench.leaderboard.pages").joinpath(name).read_text(encoding="utf-8")
-
-
 def _title(name: str) -> str:
     if name in _TITLES:
         return _TITLES[name]
@@ -129,7 +120,7 @@ def _sections(folder: Path, board: Board) -> list[_Section]:
     ]
 
 
-def group_words(row: Row) -> tuple[str, ...]:
+def group_words(row: BoardRow) -> tuple[str, ...]:
     """What the rows of a group have in common, each value in words; what is not stated is left out."""
     parts = group_parts(row)
     spoken = {
@@ -162,7 +153,7 @@ def _clips(reference: str) -> str:
     return f"{int(count):,} clips of {split}" if count.isdigit() else reference.replace("-", " ")
 
 
-def _chart(folder: Path, board: Board, group: Group) -> Markup | None:
+def _chart(folder: Path, board: Board, group: RankedGroup) -> Markup | None:
     rows = [entry.row for entry in group.entries if entry.row.role == "method" and entry.row.value > 0]
     bounds = _bounds(folder, board, rows) if rows else []
     enough = len(rows) >= _CHARTED_ROWS and len({row.year for row in rows}) >= _CHARTED_YEARS
@@ -170,16 +161,16 @@ def _chart(folder: Path, board: Board, group: Group) -> Markup | None:
     if not enough and not measured:
         return None
     label = f"{group.metric} over years, {len(rows)} rows, log axis"
-    return Markup(draw(rows, bounds, label))  # noqa: S704 - every text in it is escaped where it is drawn
+    return Markup(years_chart(rows, bounds, label))  # noqa: S704 - every text in it is escaped where it is drawn
 
 
-def _bounds(folder: Path, board: Board, rows: list[Row]) -> list[Bound]:
+def _bounds(folder: Path, board: Board, rows: list[BoardRow]) -> list[ReferenceLine]:
     """Floor and ceiling: of a stored result of the group, or published scores of real data at the same size."""
     for row in rows:
         if row.status != "reported":
             metric = read_result(folder / RESULTS / f"{row.result_sha256}.json").metrics[row.metric]
             pairs = (("floor (held-out real clips)", metric.floor), ("ceiling", metric.ceiling))
-            return [Bound(label, value) for label, value in pairs if value is not None and value > 0]
+            return [ReferenceLine(label, value) for label, value in pairs if value is not None and value > 0]
     size = (rows[0].metric, rows[0].frames, rows[0].resolution)
     real = [row for row in board.rows if row.role == "real-data" and (row.metric, row.frames, row.resolution) == size]
-    return [Bound(f"real clips: {row.value:g}", row.value) for row in real]
+    return [ReferenceLine(f"real clips: {row.value:g}", row.value) for row in real]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import math
 import re
 import shutil
 import subprocess
@@ -20,11 +19,11 @@ from click.testing import CliRunner
 from vidbench.cli.leaderboard import command
 from vidbench.errors import InputError
 from vidbench.leaderboard.adding import Submission, add_result
-from vidbench.leaderboard.bibtex import bibtex
+from vidbench.leaderboard.bibtex import row_bibtex
 from vidbench.leaderboard.boards import board_names, read_board
-from vidbench.leaderboard.chart import Bound, draw, ticks
 from vidbench.leaderboard.pages.build import build_site
 from vidbench.leaderboard.ranking import rank_groups
+from vidbench.leaderboard.years_chart import ReferenceLine, years_chart
 
 ROOT = Path(__file__).resolve().parents[4]
 BOARDS = ROOT / "leaderboards"
@@ -147,7 +146,7 @@ def test_a_faulty_board_is_not_published(tmp_path):
 def test_the_chart_has_a_log_axis():
     row = next(row for row in read_board(BOARDS, "k600-pred").rows if row.id == "sid2-fvd")
     rows = [row.model_copy(update={"value": 10.0**i, "year": 2020 + i, "id": f"r{i}"}) for i in range(4)]
-    svg = draw(rows, [Bound("floor", 0.1)], "label")
+    svg = years_chart(rows, [ReferenceLine("floor", 0.1)], "label")
     points = [(float(x), float(y)) for x, y in re.findall(r'<circle class="point" cx="([\d.]+)" cy="([\d.]+)"', svg)]
     steps = [a[1] - b[1] for a, b in itertools.pairwise(points)]
     assert steps == pytest.approx([steps[0]] * 3, abs=0.3)
@@ -157,17 +156,9 @@ def test_the_chart_has_a_log_axis():
     assert re.findall(r'href="#(r\d)"', svg) == ["r0", "r1", "r2", "r3"]
 
 
-@pytest.mark.parametrize(("low", "high"), [(1.7, 300), (3, 9), (0.05, 500), (1e-3, 1e9), (41, 60)])
-def test_ticks_are_few_round_and_inside(low, high):
-    found = ticks(low, high)
-    assert 1 <= len(found) <= 7
-    assert all(low <= value <= high for value in found)
-    assert all(round(value / 10 ** math.floor(math.log10(value) + 1e-9), 6) in (1, 1.5, 2, 3, 5, 7) for value in found)
-
-
 def test_bibtex_of_papers_with_and_without_authors():
     rows = {row.id: row for row in read_board(BOARDS, "k600-pred").rows}
-    assert bibtex(rows["phenaki-fvd"]).splitlines() == [
+    assert row_bibtex(rows["phenaki-fvd"]).splitlines() == [
         "@misc{villegas2022phenaki,",
         "  title = {{Phenaki}},",
         "  author = {Villegas and others},",
@@ -177,10 +168,10 @@ def test_bibtex_of_papers_with_and_without_authors():
         "  note = {ICLR 2023},",
         "}",
     ]
-    assert "author" not in bibtex(rows["canvasmar-fvd"])
+    assert "author" not in row_bibtex(rows["canvasmar-fvd"])
     for name in board_names(BOARDS):
         for row in read_board(BOARDS, name).rows:
-            entry = bibtex(row)
+            entry = row_bibtex(row)
             assert entry.count("{") - entry.count(r"\{") == entry.count("}") - entry.count(r"\}")
             assert re.match(r"@misc\{[a-z0-9]+,\n  title = \{\{.+\}\},\n", entry)
 

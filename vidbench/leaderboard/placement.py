@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from vidbench.errors import InputError
 from vidbench.leaderboard.adding import Submission, result_rows
 from vidbench.leaderboard.boards import board_names, board_of_task, leaderboards_folder, read_board
-from vidbench.leaderboard.ranking import nearest, ranked
-from vidbench.leaderboard.rows import Row, group_parts
-from vidbench.leaderboard.tables import origin, score
+from vidbench.leaderboard.ranking import nearest_papers, rank_rows
+from vidbench.leaderboard.rows import BoardRow, group_parts
+from vidbench.leaderboard.tables import origin, score_cell
 from vidbench.results.schema import Result
 from vidbench.tasks.schema import Task
 
@@ -17,7 +17,7 @@ from vidbench.tasks.schema import Task
 _UNKNOWN_OF_A_RESULT = ("training data", "extra data")
 
 
-def neighbour_lines(result: Result, task: Task) -> list[str]:
+def placement_lines(result: Result, task: Task) -> list[str]:
     """Sentences that place a result among the rows it may be compared with, or say why there are none."""
     try:
         folder = leaderboards_folder(None)
@@ -35,10 +35,10 @@ def neighbour_lines(result: Result, task: Task) -> list[str]:
     return lines
 
 
-def _of_metric(row: Row, rows: Sequence[Row]) -> list[str]:
+def _of_metric(row: BoardRow, rows: Sequence[BoardRow]) -> list[str]:
     group = [other for other in rows if other.role == "method" and _comparable(row, other)]
     if group:
-        entries = ranked([*group, row])
+        entries = rank_rows([*group, row])
         place = next(i for i, entry in enumerate(entries) if entry.row is row)
         lines = [f"  {row.metric}: would be {entries[place].rank} of {len(entries)}"]
         for side, i in (("better", place - 1), ("worse", place + 1)):
@@ -46,16 +46,16 @@ def _of_metric(row: Row, rows: Sequence[Row]) -> list[str]:
                 level = entries[i].rank == entries[place].rank
                 lines.append(f"    {'level' if level else side}: {_named(entries[i].row)}")
         return lines
-    beside = nearest(row, rows, limit=1)
+    beside = nearest_papers(row, rows, limit=1)
     if beside:
         return [f"  {row.metric}: no row of its group; nearest is {_named(beside[0].row)}, which {beside[0]}"]
     return [f"  {row.metric}: no row of its group, and no paper's row of the same frames, size and metric"]
 
 
-def _comparable(row: Row, other: Row) -> bool:
+def _comparable(row: BoardRow, other: BoardRow) -> bool:
     own, theirs = group_parts(row), group_parts(other)
     return all(own[name] == theirs[name] for name in own if name not in _UNKNOWN_OF_A_RESULT)
 
 
-def _named(row: Row) -> str:
-    return f"{row.model} {score(row)} ({origin(row)}, {row.status})"
+def _named(row: BoardRow) -> str:
+    return f"{row.model} {score_cell(row)} ({origin(row)}, {row.status})"

@@ -1,0 +1,18 @@
+"""HTML templates that ship inside a package."""
+
+from __future__ import annotations
+
+from importlib.resources.abc import Traversable
+
+import jinja2
+
+
+def html_templates(folder: Traversable) -> jinja2.Environment:
+    """Return an environment over the templates in a folder: text is escaped, an undefined name is an error."""
+    return jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
+    )
