@@ -29,7 +29,7 @@ FLOORS = {
         ("results",),
         ("distributed",),
         ("models", "tasks"),
-        ("progress",),
+        ("progress", "rendering"),
         ("files",),
         ("errors", "version"),
     ),
