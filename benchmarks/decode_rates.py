@@ -1,8 +1,8 @@
-"""Videos per second and core: ``python benchmarks/decode_rates.py VIDEO_OR_FOLDER …``.
+"""Measure decoding rates per core: ``python benchmarks/decode_rates.py VIDEO_OR_FOLDER …``.
 
-Prints one JSON document. For each path it reads one clip of each video as an evaluation does (12 frames, stride 2, seeded
-start, central crop, Lanczos to 64x64) and decodes each video whole as a scan does (decode, digest, the same clip), in one
-process. Rates are per second of CPU time, so that they hold on a busy machine too; a single video is read 20 times.
+Prints one JSON document. For each path, one process reads one clip per video as an evaluation does (12 frames, stride 2,
+seeded start, centre crop, Lanczos to 64x64) and decodes every video in full as a scan does (decode, digest, the same
+clip). Rates are per second of CPU time, so they also hold on a busy machine. A single video is read 20 times.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Step time, real clips per second and peak memory of DVD-GAN training, as JSON.
+"""Measure step time, real clips per second and peak memory of DVD-GAN training; prints JSON.
 
     python benchmarks/dvdgan_step.py --preset k600-12x128 --compile none,graphs,fused --seconds 20 --json steps.json
 
-For each preset and each way of compiling, the largest batch that fits is looked for from --largest downwards by halves,
-then whole updates (all discriminator steps and the generator step, as `vidbench train` makes them) are timed on random
-clips that lie on the device: loading of data is not part of it. Compiling and warming up are timed apart; of a large
-preset cuDNN's search for algorithms takes a minute of it, which --set autotune=false leaves out.
+For each preset and compile mode, the batch size is halved from --largest until it fits. Complete updates (all
+discriminator steps and the generator step, as in `vidbench train`) are then timed on random clips that are already on
+the device, so data loading is excluded. Compilation and warm-up are timed separately; for a large preset, cuDNN's
+algorithm search adds a minute, which --set autotune=false skips.
 """
 
 from __future__ import annotations
@@ -31,25 +31,37 @@ from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask
 
 SMALLEST, FEWEST, MOST = 2, 3, 50
-WARM_UP = graphs.WARM_UP + 2  # the recording of a graph and its first replay are no steps to time
+WARM_UP = graphs.WARM_UP + 2  # capturing a graph and replaying it for the first time are not timed
 
 
 def main() -> None:
-    """Parse, measure, print."""
+    """Parse the command line, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", action="append", help="a preset of dvdgan.presets, with its shape; repeatable")
-    parser.add_argument("--shape", metavar="TxCxSxK", help="instead: frames, given frames, side, classes: 12x0x32x24")
-    parser.add_argument("--model", default="dvdgan", help="registered model whose settings are the base")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting; repeatable")
-    parser.add_argument("--compile", default="none", help="ways of compiling, separated by commas")
-    parser.add_argument("--largest", type=int, default=512, help="first batch to try")
-    parser.add_argument("--batch", type=int, help="this batch alone, no search")
-    parser.add_argument("--seconds", type=float, default=20, help="time for the timed steps of one measurement")
-    parser.add_argument("--limit", type=float, default=600, help="seconds after which no measurement is begun")
-    parser.add_argument("--steps", type=int, default=300_000, help="the paper's steps, for the estimate of GPU-days")
-    parser.add_argument("--global-batch", type=int, default=512, help="the paper's batch, for that estimate")
+    parser.add_argument(
+        "--preset", action="append", help="preset from dvdgan.presets, which also sets the clip shape; repeatable"
+    )
+    parser.add_argument(
+        "--shape",
+        metavar="TxCxSxK",
+        help="instead of a preset: frames, context frames, side and classes, such as 12x0x32x24",
+    )
+    parser.add_argument("--model", default="dvdgan", help="registered model to take default settings from")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting; repeatable"
+    )
+    parser.add_argument("--compile", default="none", help="compile modes, comma-separated")
+    parser.add_argument("--largest", type=int, default=512, help="first batch size to try")
+    parser.add_argument("--batch", type=int, help="measure this batch size only, without a search")
+    parser.add_argument("--seconds", type=float, default=20, help="duration of the timed steps of each measurement")
+    parser.add_argument("--limit", type=float, default=600, help="start no new measurement after this many seconds")
+    parser.add_argument(
+        "--steps", type=int, default=300_000, help="steps assumed in the GPU-days estimate; default: the paper's"
+    )
+    parser.add_argument(
+        "--global-batch", type=int, default=512, help="batch size assumed in the estimate; default: the paper's"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--json", type=Path, help="write there, after every measurement, and print at the end")
+    parser.add_argument("--json", type=Path, help="also write the report to this file after every measurement")
     args = parser.parse_args()
     try:
         print(json.dumps(_all(args), indent=2))
@@ -70,7 +82,7 @@ def _all(args: argparse.Namespace) -> dict[str, Any]:
     for name, task, settings in _cases(args.preset, args.shape, args.model, given):
         for mode in args.compile.split(","):
             if time.monotonic() - started > args.limit:
-                row: dict[str, Any] = {"skipped": f"the {args.limit:g} seconds of --limit were over"}
+                row: dict[str, Any] = {"skipped": f"--limit of {args.limit:g} seconds reached"}
             else:
                 row = _search(task, settings | {"compile": mode}, args, device)
             report["measurements"].append({"preset": name, "shape": _shape(task), "compile": mode, **row})
@@ -83,16 +95,16 @@ def _all(args: argparse.Namespace) -> dict[str, Any]:
 def _cases(
     presets: list[str] | None, shape: str | None, model: str, given: dict[str, str]
 ) -> list[tuple[str, ModelTask, dict[str, Any]]]:
-    """Name, task and settings (values by name) of what is to be measured."""
+    """Return name, task and settings (values by name) of each measurement."""
     if (presets is None) == (shape is None):
-        raise InputError("Give --preset, or --shape, and not both.")
+        raise InputError("Pass either --preset or --shape.")
     if shape is not None:
         frames, context, side, classes = (int(part) for part in shape.split("x"))
         return [("none", _task(frames, context, side, classes), _values(model, given))]
     cases = []
     for name in presets or []:
         if name not in PRESETS:
-            raise InputError(f"There is no preset '{name}'; known are {', '.join(PRESETS)}.")
+            raise InputError(f"Unknown preset '{name}'; choose from {', '.join(PRESETS)}.")
         p = PRESETS[name]
         task = _task(p.num_frames, p.context_frames, p.side, p.num_classes)
         cases.append((name, task, _values(model, {"preset": name, **given})))
@@ -101,7 +113,7 @@ def _cases(
 
 def _values(model: str, given: dict[str, str]) -> dict[str, Any]:
     if model not in MODELS:
-        raise InputError(f"There is no model '{model}'; known are {', '.join(MODELS)}.")
+        raise InputError(f"Unknown model '{model}'; choose from {', '.join(MODELS)}.")
     settings = parse_settings(given, MODELS[model])
     return {name: getattr(settings, name) for name in settings.to_values()}
 
@@ -111,7 +123,7 @@ def _task(frames: int, context: int, side: int, classes: int) -> ModelTask:
 
 
 def _shape(task: ModelTask) -> dict[str, int]:
-    return {"frames": task.num_frames, "given_frames": task.context_frames, "side": task.height,
+    return {"frames": task.num_frames, "context_frames": task.context_frames, "side": task.height,
             "classes": task.num_classes}  # fmt: skip
 
 
@@ -122,9 +134,9 @@ def _search(task: ModelTask, values: dict[str, Any], args: argparse.Namespace, d
         try:
             row = _measure(task, Settings(**(values | {"batch_size": batch})), args, device)
             return row | {"did_not_fit": refused}
-        except RuntimeError as error:  # out of memory, or more elements than a kernel can count
+        except RuntimeError as error:  # out of memory, or too many elements for a kernel's index type
             failure = str(error).splitlines()[0]
-        # Only here, with the exception and its frames gone, can what they held be given back.
+        # The exception's frames hold tensors, so memory can be freed only after it is gone.
         _release(device)
         refused.append({"batch_size": batch, "why": failure[:200]})
         if args.batch or batch // 2 < SMALLEST:
@@ -158,7 +170,7 @@ def _measure(task: ModelTask, settings: Settings, args: argparse.Namespace, devi
         begun = time.monotonic()
         finite = bool(torch.isfinite(networks.update(step, lambda draw: batch)).all())  # waits for the device
         if not finite:
-            raise InputError(f"A loss was not finite in step {step} of the benchmark; lower the learning rates.")
+            raise InputError(f"A loss became non-finite in step {step} of the benchmark; lower the learning rates.")
         return time.monotonic() - begun
 
     warm_up = [update(step) for step in range(WARM_UP)]
@@ -184,7 +196,7 @@ def _measure(task: ModelTask, settings: Settings, args: argparse.Namespace, devi
         },
         "peak_memory_gib": round(torch.cuda.max_memory_allocated(device) / 2**30, 3) if cuda else None,
         "estimate": {
-            "of": f"{args.steps} steps at a global batch of {args.global_batch}, on one device of this kind, no data loading",
+            "of": f"{args.steps} steps at global batch size {args.global_batch} on one such device, without data loading",
             "device_days": round(args.steps * settings.d_steps * args.global_batch / clips / 86400, 2),
         },
     }

@@ -1,11 +1,11 @@
-"""Peak memory of an evaluation against the number of clips: ``python benchmarks/memory_against_n.py``.
+"""Measure peak memory of an evaluation against the number of clips: ``python benchmarks/memory_against_n.py``.
 
-Runs `vidbench.evaluate` itself (sampling, feature shards, reference statistics, floor, ceiling, intervals, report) once per
-N, each time in a process of its own, with N samples, N reference clips, N floor and N ceiling clips, and prints one JSON
-document. Two things are stand-ins, so that 50,000 clips take minutes on a CPU: the clips are moving shapes of 9 frames at
-8x8, and the network is one fixed random projection of the pixels to two outputs of 400 features, the width of I3D's
-logits (``--features 1024``: that of its pooled features, which `fid-i3d-k600` looks at). Memory for a real network and
-for frames of a real size comes on top; it depends on the batch and not on N.
+Runs the real `vidbench.evaluate` (sampling, feature shards, reference statistics, floor, ceiling, intervals, report) once
+per N in a fresh process, with N samples and N clips each for reference, floor and ceiling, and prints one JSON document.
+Two stand-ins keep 50,000 clips to minutes on a CPU: the clips are moving shapes of 9 frames at 8x8, and the network is
+a fixed random projection of the pixels to two outputs of 400 features, the width of I3D's logits (``--features 1024``:
+the width of the pooled features behind `fid-i3d-k600`). A real network and real frame sizes need additional memory,
+which depends on the batch size and not on N.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ metrics = [{metrics}]
 
 
 class Projection:
-    """A network body: a fixed random projection of all pixels; see `vidmetrics.networks.base.Body`."""
+    """Network body that applies a fixed random projection to all pixels; see `vidmetrics.networks.base.Body`."""
 
     min_frames = 1
     preprocessing = "flat"
@@ -64,7 +64,7 @@ class Projection:
 
 
 def measure(n: int, metrics: list[str], features: int) -> dict[str, Any]:
-    """Evaluate noise at one N in this process, and say how much memory it took at most."""
+    """Evaluate the noise model at one N in this process and return its peak memory in MiB."""
     import torch
 
     import vidbench
@@ -95,12 +95,12 @@ def _peak_mib() -> float:
 
 
 def main() -> None:
-    """Measure every N in a process of its own and print one JSON document."""
+    """Measure each N in a separate process and print one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--num-clips", type=int, nargs="+", default=[1000, 50000])
     parser.add_argument("--metrics", nargs="+", default=["fvd-shapes", "fid-shapes", "is-shapes"])
     parser.add_argument("--features", type=int, default=400)
-    parser.add_argument("--here", action="store_true", help="measure the one N in this very process")
+    parser.add_argument("--here", action="store_true", help="measure a single N in this process")
     arguments = parser.parse_args()
     if arguments.here:
         print(json.dumps(measure(arguments.num_clips[0], arguments.metrics, arguments.features)))

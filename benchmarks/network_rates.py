@@ -1,8 +1,8 @@
-"""Clips per second of I3D: ``python benchmarks/network_rates.py [--device cuda] [--batch-size 32]``.
+"""Measure I3D throughput: ``python benchmarks/network_rates.py [--device cuda] [--batch-size 32]``.
 
-Prints one JSON document. The weights are drawn from a seed, because they do not change the speed. The time is that of the
-call which an evaluation makes: uint8 clips in host memory to features in host memory, resize to 224x224 included. CPU
-seconds are given beside the clock, because they hold on a busy machine too.
+Prints one JSON document. Weights are seeded, since they do not affect speed. What is timed is the call made by an
+evaluation: uint8 clips in host memory to features in host memory, including the resize to 224x224. CPU seconds are
+reported next to wall-clock time because they also hold on a busy machine.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHAPES = ((12, 64, 64), (16, 64, 64), (48, 128, 128))
 
 
 def seeded_network(num_classes: int, device: str, precision: Any) -> Network:
-    """I3D with seeded weights; for 600 classes the last layer is the first 200 channels once more."""
+    """Return an I3D with seeded weights; for 600 classes, the last layer repeats its first 200 channels."""
     tensors = dict(seeded_i3d_weights(0))
     for part in ("w", "b"):
         name = f"{SCOPE}Logits/Conv3d_0c_1x1/conv_3d/{part}"
@@ -36,7 +36,7 @@ def seeded_network(num_classes: int, device: str, precision: Any) -> Network:
 
 
 def rate(network: Network, shape: tuple[int, int, int], batch_size: int, seconds: float) -> dict[str, Any]:
-    """Measure one network on clips of one shape for at least so many seconds, after one warm-up."""
+    """Measure a network on clips of one shape for at least `seconds`, after one warm-up call."""
     clips = np.random.default_rng(0).integers(0, 256, (batch_size, *shape, 3), dtype=np.uint8)
     network(clips)
     calls, started, cpu = 0, time.monotonic(), time.process_time()
@@ -60,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement, at least")
+    parser.add_argument("--seconds", type=float, default=5.0, help="minimum duration of each measurement")
     parser.add_argument("--classes", type=int, nargs="+", default=[400, 600])
     parser.add_argument("--precisions", nargs="+", default=["exact", "fast"])
     arguments = parser.parse_args()

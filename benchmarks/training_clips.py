@@ -1,8 +1,8 @@
-"""Moving-shapes clips per second that trainings of one process draw: ``python benchmarks/training_clips.py --trainings 9``.
+"""Measure how fast training runs in one process draw moving-shapes clips: ``python benchmarks/training_clips.py --runs 9``.
 
-Prints one JSON document: one training alone, then so many in step, as the runs of an ablation with one seed are, in one run.
-Every clip is drawn for the first time, which is when it is rendered. `together_over_alone` is the ratio of the clips that
-all trainings get per second to those that the single one gets.
+Prints one JSON document that compares one run with several in lockstep, like the runs of an ablation that share a seed.
+Every clip is drawn for the first time, which is when it is rendered. `together_over_alone` is the clip rate of all
+concurrent runs over the rate of a single run.
 """
 
 from __future__ import annotations
@@ -19,36 +19,35 @@ from vidbench.data.shapes.dataset import ShapesTrainingClips
 NUM_FRAMES, SIDE = 12, 32
 
 
-def rate(trainings: int, threads: int, batches: int, batch_size: int) -> float:
-    """Clips that all trainings draw per second; each has loader threads of its own, and all draw the same batches."""
+def rate(runs: int, threads: int, batches: int, batch_size: int) -> float:
+    """Return the clips per second drawn by all runs; each has its own loader threads, and all draw the same batches."""
     sources = [
-        ShapesTrainingClips("train", num_frames=NUM_FRAMES, height=SIDE, width=SIDE, seed=0) for _ in range(trainings)
+        ShapesTrainingClips("train", num_frames=NUM_FRAMES, height=SIDE, width=SIDE, seed=0) for _ in range(runs)
     ]
 
     def draw_all(source: ShapesTrainingClips) -> None:
         with ThreadPoolExecutor(threads) as loader:
-            list(loader.map(lambda batch: source.draw(batch, batch_size)[1], range(batches)))  # no clip is kept
+            list(loader.map(lambda batch: source.draw(batch, batch_size)[1], range(batches)))  # discards the clips
 
     started = time.monotonic()
-    with ThreadPoolExecutor(trainings) as pool:
+    with ThreadPoolExecutor(runs) as pool:
         list(pool.map(draw_all, sources))
-    return trainings * batches * batch_size / (time.monotonic() - started)
+    return runs * batches * batch_size / (time.monotonic() - started)
 
 
 def main() -> None:
-    """Measure alone and together, and print."""
+    """Measure one run, then several together, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trainings", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=2, help="loader threads of each training")
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=2, help="loader threads per run")
     parser.add_argument("--batches", type=int, default=100)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=5, help="measurements of each, in turn; their medians count")
+    parser.add_argument("--rounds", type=int, default=5, help="alternating measurements of each; medians are reported")
     args = parser.parse_args()
-    # What one measurement has rendered is gone when it ends, as no training holds it any longer. The first warms up.
+    # Rendered clips are released when a measurement ends, so none are reused. The first call is a warm-up.
     rate(1, 1, 4, args.batch_size)
     pairs = [
-        [rate(trainings, args.threads, args.batches, args.batch_size) for trainings in (1, args.trainings)]
-        for _ in range(args.rounds)
+        [rate(runs, args.threads, args.batches, args.batch_size) for runs in (1, args.runs)] for _ in range(args.rounds)
     ]
     alone, together = (statistics.median(rates) for rates in zip(*pairs, strict=True))
     report = {

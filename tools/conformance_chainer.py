@@ -1,9 +1,9 @@
-"""What C3D answers to the vectors that ask for it, put together from Chainer's own functions as TGANv2's code does.
+"""Compute the C3D answers to the conformance vectors with Chainer, assembling the network as TGANv2's code does.
 
     pip install "setuptools<70" wheel numpy==1.23.5 && pip install --no-build-isolation chainer==7.8.1
     PYTHONPATH=metrics:tests/oracles python tools/conformance_chainer.py --output build/conformance_chainer.npz
 
-The network is that of tests/oracles/c3d_chainer.py, which takes weights of any width.
+The network comes from tests/oracles/c3d_chainer.py, which accepts weights of any width.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ OUTPUTS = {"c3d-fid-from-clips": "fc7", "c3d-is-from-clips": "logits"}
 
 
 def main() -> None:
-    """Parse the command line, run the network, write the answers."""
+    """Parse the command line, run the network and write the answers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, required=True, help="the .npz file to write")
+    parser.add_argument("--output", type=Path, required=True, help=".npz file to write")
     args = parser.parse_args()
 
     answers = {"versions": np.array(f"Chainer {chainer.__version__}, numpy {np.__version__}")}

@@ -1,4 +1,4 @@
-"""Expected answers of the known-answer vectors, from definitions in 60-digit arithmetic; shares no code with ours."""
+"""Compute expected values of the conformance vectors from definitions, in 60-digit arithmetic; shares no code with ours."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def _matrix(array: np.ndarray) -> mp.matrix:
 
 
 def _root_sum(matrix: mp.matrix) -> mp.mpf:
-    """Sum of the roots of the eigenvalues of a symmetric matrix; what rounding made negative counts as 0."""
+    """Return the sum of square roots of a symmetric matrix's eigenvalues; values rounded below 0 count as 0."""
     return mp.fsum(mp.sqrt(max(value, mp.mpf(0))) for value in mp.eigsy(matrix, eigvals_only=True))
 
 
 def _covariance_part(A: mp.matrix, B: mp.matrix) -> mp.mpf:
-    """Tr A + tr B - 2 tr (A^(1/2) B A^(1/2))^(1/2), the formula of Dowson and Landau."""
+    """Return tr A + tr B - 2 tr (A^(1/2) B A^(1/2))^(1/2), Dowson and Landau's formula."""
     values, vectors = mp.eigsy(A)
     root = vectors * mp.diag([mp.sqrt(max(value, mp.mpf(0))) for value in values]) * vectors.T
     traces = mp.fsum(A[i, i] + B[i, i] for i in range(A.rows))
@@ -37,7 +37,7 @@ def _squares(a: list[mp.mpf], b: list[mp.mpf]) -> mp.mpf:
 
 
 def frechet_from_moments(inputs: Arrays, recipe: Mapping[str, Any]) -> float:
-    """The distance of given moments: a closed form, or the sum over the blocks that the recipe has hidden."""
+    """Return the Fréchet distance of given moments: in closed form, or summed over the recipe's hidden blocks."""
     means = [_matrix(inputs[f"mean_{side}"]) for side in "ab"]
     squares = _squares(list(means[0]), list(means[1]))
     if recipe["name"] == "isotropic":
@@ -58,9 +58,10 @@ def _centred(rows: np.ndarray, ddof: int = 1) -> tuple[list[mp.mpf], mp.matrix]:
 
 
 def frechet_from_rows(rows_a: np.ndarray, rows_b: np.ndarray, ddof: int = 1) -> float:
-    """The distance of two sets. With X, Y centred and scaled, tr((AB)^(1/2)) is the nuclear norm of X Y^T.
+    """Return the Fréchet distance of two sets of rows.
 
-    Where there are more rows than columns, the covariances are formed instead, in 60 digits.
+    With X and Y centred and scaled, tr((AB)^(1/2)) is the nuclear norm of X Y^T. With more rows than columns, the
+    covariances are formed instead, in 60 digits.
     """
     (mean_a, X), (mean_b, Y) = _centred(rows_a, ddof), _centred(rows_b, ddof)
     squares = _squares(mean_a, mean_b)
@@ -72,12 +73,12 @@ def frechet_from_rows(rows_a: np.ndarray, rows_b: np.ndarray, ddof: int = 1) -> 
 
 
 def frechet_from_features(inputs: Arrays, recipe: Mapping[str, Any]) -> float:
-    """`frechet_from_rows` of the inputs."""
+    """Return `frechet_from_rows` of both feature arrays."""
     return frechet_from_rows(inputs["features_a"], inputs["features_b"])
 
 
 def moments(inputs: Arrays, recipe: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Mean and unbiased covariance."""
+    """Return the mean and the unbiased covariance."""
     mean, X = _centred(inputs["features"])
     return {
         "mean": np.array([float(m) for m in mean]),
@@ -86,7 +87,7 @@ def moments(inputs: Arrays, recipe: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def inception_score(inputs: Arrays, recipe: Mapping[str, Any], splits: int) -> dict[str, float]:
-    """Exp of the mean divergence to the marginal for each split; mean and standard deviation over splits."""
+    """Return the mean and standard deviation over splits of exp(mean KL divergence from the split's marginal)."""
     logits, scores = inputs["logits"], []
     for i in range(splits):
         table = []
@@ -101,7 +102,7 @@ def inception_score(inputs: Arrays, recipe: Mapping[str, Any], splits: int) -> d
 
 
 def kernel_mmd(inputs: Arrays, recipe: Mapping[str, Any], degree: int, gamma: float, coef0: float) -> float:
-    """Unbiased squared MMD: means of the kernel over pairs of different rows, minus twice the mean over both sets."""
+    """Return the unbiased squared MMD: kernel means over distinct pairs within each set, minus twice the mean across."""
     X, Y = _matrix(inputs["features_a"]), _matrix(inputs["features_b"])
 
     def total(products: mp.matrix, skip_diagonal: bool) -> mp.mpf:
@@ -124,4 +125,4 @@ ORACLES: dict[str, tuple[str, Callable[..., Any]]] = {
     "inception-score": ("the definition in 60 digits", inception_score),
     "kernel-mmd": ("the definition in 60 digits", kernel_mmd),
 }
-"""What computes the expected answers of a kind, in words and as code."""
+"""How the expected value of each kind is computed: a description and the function."""

@@ -1,4 +1,4 @@
-"""Which known-answer vectors there are: names, recipes, parameters, tolerances. Read by the tools that make them."""
+"""Specifications of the conformance vectors: names, recipes, parameters, tolerances. Read by the tools that build them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Spec:
-    """A vector before its answer is known."""
+    """A conformance vector without its expected value."""
 
     name: str
     kind: str
@@ -84,7 +84,7 @@ def _pair(network: str, seed: int, real: int, generated: int, frames: int, heigh
 
 
 def _convention(metric: str, title: str, tolerance: float = 1e-4) -> Spec:
-    # One pair of clips for all, so that the conventions can be read side by side.
+    # All conventions share one pair of clips, so their values can be compared.
     recipe = _pair("i3d-kinetics-400", 66, 4, 5, 9, 60, 90)
     return Spec(
         f"fvd-conventions/{metric}", "fvd-convention-from-clips", title, recipe, tolerance, {"convention": metric}
@@ -215,10 +215,10 @@ BY_TENSORFLOW = ("resize", "i3d-logits", "fvd-from-clips", "fvd-convention-from-
 """Kinds whose oracle is TensorFlow."""
 
 BY_TORCH_FIDELITY = ("fid-from-clips", "kid-from-clips", "is-from-clips")
-"""Kinds whose network is run by torch-fidelity."""
+"""Kinds whose network torch-fidelity runs."""
 
 BY_CHAINER = ("c3d-fid-from-clips", "c3d-is-from-clips")
-"""Kinds whose network is run by Chainer; the expected answers of all others come from 60-digit arithmetic alone."""
+"""Kinds whose network Chainer runs; expected values of all other kinds come from 60-digit arithmetic alone."""
 
 CLIPS = ("clips", "real_clips", "generated_clips")
-"""Inputs of which a network is asked for features."""
+"""Inputs from which a network extracts features."""

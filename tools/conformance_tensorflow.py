@@ -1,12 +1,12 @@
-"""Answers of TensorFlow to the vectors that involve a resize or I3D; needs tensorflow-cpu and tensorflow-hub, not torch.
+"""Compute TensorFlow's answers to the conformance vectors that involve a resize or I3D.
 
-The conventions that have batch norm with eps 1e-5 get it in the same graph by variances that are 1e-5 - 1e-3 greater;
-their half-pixel resize is ``tf.image.resize``, which is torch's.
+Requires tensorflow-cpu and tensorflow-hub, not torch. Conventions with batch norm eps 1e-5 run in the same graph with
+variances shifted by 1e-5 - 1e-3; their half-pixel resize is ``tf.image.resize``, which equals torch's.
 
     PYTHONPATH=metrics python tools/conformance_tensorflow.py --shared ../shared --output build/conformance_tensorflow.npz
 
 The resize is ``tf.compat.v1.image.resize_bilinear``; I3D is DeepMind's graph (TF-Hub deepmind/i3d-kinetics-400), filled
-with the seeded variables of `vidmetrics.conformance.seeded_i3d`, which must equal those of the shared folder's tool.
+with the seeded variables of `vidmetrics.conformance.seeded_i3d`, which must equal those written by the shared tool.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _half_pixel(frames: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
 
 def _cropped(frames: np.ndarray) -> tf.Tensor:
-    """VideoGPT's: the short side to 224, the long one to the next whole number above, the central square."""
+    """Resize and crop as VideoGPT does: short side to 224, long side rounded up, then the central square."""
     height, width = frames.shape[1:3]
     scale = 224 / min(height, width)
     size = (224, math.ceil(width * scale)) if height < width else (math.ceil(height * scale), 224)
@@ -50,7 +50,7 @@ def _cropped(frames: np.ndarray) -> tf.Tensor:
     return resized[:, top : top + 224, left : left + 224]
 
 
-# What each convention does to frames, and its eps.
+# Preprocessing and batch norm eps of each convention.
 CONVENTIONS: dict[str, tuple[Callable[[np.ndarray], tf.Tensor], float]] = {
     "fvd": (lambda frames: _resize(frames, 224, 224), 1e-3),
     "fvd-styleganv": (lambda frames: _half_pixel(frames, 224, 224), 1e-3),
@@ -67,7 +67,7 @@ def _graph(module_dir: Path) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def _with_eps(module_dir: Path, eps: float) -> Path:
-    """Return a copy of the module whose variances make up for the eps of 1e-3 that is in its graph."""
+    """Return a copy of the module with variances shifted to compensate for the eps of 1e-3 in its graph."""
     copy = module_dir.with_name(f"eps-{eps:g}")
     shutil.copytree(module_dir, copy)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
@@ -82,10 +82,10 @@ def _with_eps(module_dir: Path, eps: float) -> Path:
 
 
 def main() -> None:
-    """Parse the command line, run the graph, write the answers."""
+    """Parse the command line, run the graph and write the answers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, required=True, help="folder with tools/seeded_i3d_module.py")
-    parser.add_argument("--output", type=Path, required=True, help="the .npz file to write")
+    parser.add_argument("--shared", type=Path, required=True, help="folder containing tools/seeded_i3d_module.py")
+    parser.add_argument("--output", type=Path, required=True, help=".npz file to write")
     args = parser.parse_args()
 
     answers = {"versions": np.array(f"TensorFlow {tf.__version__}, tensorflow-hub {hub.__version__}")}

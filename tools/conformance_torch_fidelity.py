@@ -1,12 +1,12 @@
-"""What torch-fidelity's Inception and cd-fvd's float32 distance answer to the vectors that ask for them.
+"""Compute the answers of torch-fidelity's Inception and cd-fvd's float32 distance to the conformance vectors.
 
     pip install torch==2.13.0 numpy scipy pillow tqdm einops requests
     pip install --no-deps torchvision==0.28.0 torch-fidelity==0.4.0 cd-fvd==0.1.1
     PYTHONPATH=metrics:examples/conformance python tools/conformance_torch_fidelity.py \
         --tensorflow build/conformance_tensorflow.npz --output build/conformance_torch_fidelity.npz
 
-The float32 distance, in the form of TATS and VideoGPT, is computed from TensorFlow's logits. torch-fidelity does not
-download its weights here: the function by which it asks for them answers with the seeded ones.
+The float32 distance, in the form used by TATS and VideoGPT, is computed from TensorFlow's logits. torch-fidelity
+downloads nothing here: its download function is replaced by one that returns the seeded weights.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def _network(inputs: dict[str, np.ndarray], output: str) -> torch.nn.Module:
 
 
 def main() -> None:
-    """Parse the command line, run the network and the distance, write the answers."""
+    """Parse the command line, run the network and the distance, and write the answers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tensorflow", type=Path, required=True, help="what tools/conformance_tensorflow.py wrote")
-    parser.add_argument("--output", type=Path, required=True, help="the .npz file to write")
+    parser.add_argument("--tensorflow", type=Path, required=True, help="output of tools/conformance_tensorflow.py")
+    parser.add_argument("--output", type=Path, required=True, help=".npz file to write")
     args = parser.parse_args()
 
     versions = [f"{name} {importlib.metadata.version(name)}" for name in ("torch-fidelity", "cd-fvd", "torch")]

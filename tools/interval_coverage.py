@@ -1,15 +1,16 @@
-"""How often each metric's 95 % interval covers, by simulation on Gaussians.
+"""Measure by simulation on Gaussians how often each metric's 95 % confidence interval covers the truth.
 
     python tools/interval_coverage.py --repetitions 400
 
-Prints the table in docs/metrics.md; the second one there is from --features, --num-real, --counts and --metrics. A reference is drawn once and held fixed. Then, again and again, N samples are
-drawn from one of three Gaussians (the reference's own, one near it, one far from it), and their interval is asked
-whether it covers the truth: the expectation of the estimator at this N against this reference, which is the mean over
-all repetitions; for the extrapolated distance, the closed form of the distance at infinitely many samples.
+Prints the first table of measured coverage in the docs; the other figures there come from --features, --num-real,
+--counts and --metrics. One reference set is drawn and kept fixed. Each repetition draws N samples from one of three
+Gaussians (the reference's own, one near it, one far from it) and checks whether their interval covers the truth: the
+expectation of the estimator at this N against this reference, estimated as the mean over all repetitions; for the
+extrapolated distance, the closed form at infinitely many samples.
 
-``width`` is the mean width of the interval over that of the ideal one, 3.92 standard deviations of the value. ``naive``
-is the coverage of the interval that suggests itself and is wrong: for recall and coverage, a share of the real rows as
-if they were independent (Wilson); for KID, the spread over subsets over the root of their number.
+``width`` is the mean interval width over the ideal width, 3.92 standard deviations of the value. ``naive`` is the
+coverage of the obvious but wrong interval: for recall and coverage, Wilson's interval with real rows treated as
+independent; for KID, the spread over subsets divided by the square root of their number.
 """
 
 from __future__ import annotations
@@ -39,12 +40,12 @@ from vidmetrics.statistics.moments import Moments
 DIM = 6
 NUM_REAL = 1000
 CASES = {"same": (0.0, 1.0), "near": (0.2, 1.1), "far": (0.6, 0.8)}
-"""Mean and standard deviation of every feature of the generated side; the real side has 0 and 1."""
+"""Mean and standard deviation of each generated feature; real features have 0 and 1."""
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What a simulation found; see the module."""
+    """Outcome of a simulation; fields as in the module docstring."""
 
     coverage: float
     width: float
@@ -88,7 +89,7 @@ def _with_share(simulation: Simulation) -> Simulation:
 
 
 def _frames(rows: np.ndarray, reference: _Reference) -> tuple[Estimate, None]:
-    """Clips of 4 frames: the clip's row, and noise of a quarter of its variance in each frame."""
+    """Simulate clips of 4 frames: the clip's row plus, per frame, noise with a quarter of its variance."""
     noise = np.random.default_rng(np.abs(rows[:3, 0]).view(np.uint64)).normal(0, 0.5, (len(rows), 4, rows.shape[1]))
     estimator = FrechetEstimator(rows.shape[1], len(rows), rows_per_sample=4)
     estimator.update((rows[:, None] + noise).reshape(-1, rows.shape[1]))
@@ -115,7 +116,7 @@ def _kid(rows: np.ndarray, reference: _Reference) -> tuple[Estimate, tuple[float
 
 
 def _mean(rows: np.ndarray, reference: _Reference) -> tuple[Estimate, None]:
-    scores = rows[:, 0] ** 2  # skewed, as scores of clips are
+    scores = rows[:, 0] ** 2  # skewed, like per-clip scores
     return Estimate(float(scores.mean()), mean_interval(scores), len(rows), None), None
 
 
@@ -133,21 +134,21 @@ SIMULATIONS: dict[str, Simulation] = {
     "coverage": _with_share(_on_features(CoverageEstimator)),
     "mean over clips (PSNR, SSIM)": _mean,
 }
-"""One repetition of each: rows and reference in; the estimate, and the naive interval where there is one, out."""
+"""One repetition per metric: maps rows and reference to the estimate and, if defined, the naive interval."""
 
 
 def simulate(
     name: str, case: str, count: int, repetitions: int, seed: int = 0, num_real: int = NUM_REAL, dim: int = DIM
 ) -> Coverage:
-    """Return how often an interval covers.
+    """Measure the coverage of one interval.
 
     Args:
         name: key of `SIMULATIONS`.
         case: key of `CASES`.
-        count: samples in a repetition.
-        repetitions: how many.
-        seed: seed of everything.
-        num_real: rows of the reference.
+        count: samples per repetition.
+        repetitions: number of repetitions.
+        seed: seed of all draws.
+        num_real: rows of the reference set.
         dim: number of features.
     """
     rng = np.random.default_rng(seed)

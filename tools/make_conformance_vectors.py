@@ -1,12 +1,12 @@
-"""Write the known-answer vectors: expected values by oracles, and what every known mistake answers instead.
+"""Write the conformance vectors: expected values from oracles, and the values that each known mistake produces.
 
     python tools/conformance_tensorflow.py --shared ../shared --output build/conformance_tensorflow.npz   # with TensorFlow
-    python tools/conformance_torch_fidelity.py …   # in an environment of its own, see there
+    python tools/conformance_torch_fidelity.py …   # in a separate environment, see there
     python tools/conformance_chainer.py …          # likewise
     python tools/make_conformance_vectors.py --answers build
 
-Expected values never come from the code that is to be tested: see tools/conformance_oracles.py for 60-digit arithmetic,
-and the three other tools for the networks. The answers of mistakes come from `vidmetrics.conformance.mistakes`.
+Expected values never come from the code under test: tools/conformance_oracles.py has the 60-digit arithmetic, the
+three other tools run the networks. Mistaken values come from `vidmetrics.conformance.mistakes`.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ NETWORKS = {
 DDOF_0 = ("fvd-styleganv", "fvd-cdfvd")
 
 Answers = dict[str, dict[str, np.ndarray]]
-"""What each oracle of networks wrote: its name, then the names in its file."""
+"""Arrays written by each network oracle, by oracle name and then by array name."""
 
 
 def _expected(spec: Spec, inputs: dict[str, np.ndarray], answers: Answers) -> tuple[Any, str]:
-    """Return the expected answer and what computed it."""
+    """Return the expected value and a description of its oracle."""
     if spec.kind in ORACLES:
         words, oracle = ORACLES[spec.kind]
         settings = {
@@ -59,7 +59,7 @@ def _expected(spec: Spec, inputs: dict[str, np.ndarray], answers: Answers) -> tu
         return oracle(inputs, spec.recipe, **settings), f"mpmath {mpmath.__version__}: {words}"
     name = ORACLE_OF_NETWORK[spec.kind]
     if name not in answers:
-        raise SystemExit(f"The answers of {name} to {spec.name} are missing; run tools/conformance_{name}.py first.")
+        raise SystemExit(f"The {name} answers for {spec.name} are missing; run tools/conformance_{name}.py first.")
     of, versions = answers[name], str(answers[name]["versions"])
     if spec.kind == "resize":
         return of[f"{spec.name}:frames"], f"{versions}: tf.compat.v1.image.resize_bilinear"
@@ -85,7 +85,7 @@ def _expected(spec: Spec, inputs: dict[str, np.ndarray], answers: Answers) -> tu
 
 @lru_cache
 def _by_convention(name: str, recipe: str) -> Any:
-    """What a mistake answers to clips whatever is asked for: once for all vectors on the same clips."""
+    """Return a mistake's answer for a pair of clips; it ignores the convention, so vectors on the same clips share it."""
     return MISTAKES[name].answers["fvd-convention-from-clips"](make_inputs(json.loads(recipe)), {})
 
 
@@ -96,7 +96,7 @@ def _answer_of(name: str, spec: Spec, inputs: dict[str, np.ndarray]) -> Any:
 
 
 def _mistaken(spec: Spec, inputs: dict[str, np.ndarray], expected: Answer) -> dict[str, Answer]:
-    """Return what each mistake answers, where that can be told from the right answer."""
+    """Return the answer of each mistake that can be distinguished from the correct one."""
     found = {}
     for name, mistake in MISTAKES.items():
         if spec.kind not in mistake.answers:
@@ -105,9 +105,9 @@ def _mistaken(spec: Spec, inputs: dict[str, np.ndarray], expected: Answer) -> di
             with np.errstate(all="ignore"):
                 answer = as_answer(spec.kind, _answer_of(name, spec, inputs))
         except (ValueError, np.linalg.LinAlgError) as error:
-            print(f"{spec.name}: {name} gives no answer ({error})", file=sys.stderr)
+            print(f"{spec.name}: {name} returns nothing ({error})", file=sys.stderr)
             continue
-        # Shapes that differ are a finding of their own, and infinite values are no JSON.
+        # A differing shape is detected separately, and JSON has no infinity.
         differs = deviation(answer, expected) > (1 if mistake.rounding else 3) * spec.tolerance
         if differs and not any(np.isinf(part).any() for part in answer.values()):
             found[name] = answer
@@ -138,12 +138,12 @@ def _vector(spec: Spec, answers: Answers) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Parse the command line, compute, write one file per family."""
+    """Parse the command line, compute the vectors and write one file per family."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--answers", type=Path, required=True, help="folder of the conformance_*.npz of the other tools"
+        "--answers", type=Path, required=True, help="folder with the conformance_*.npz files of the other tools"
     )
-    parser.add_argument("--family", action="append", help="write only this family (may be repeated)")
+    parser.add_argument("--family", action="append", help="write only this family; repeatable")
     args = parser.parse_args()
     answers: Answers = {}
     for path in sorted(args.answers.glob("conformance_*.npz")):
@@ -172,7 +172,7 @@ def main() -> None:
 
 
 def _pretty(document: dict[str, Any]) -> str:
-    """Indent, but keep lists of numbers on one line."""
+    """Format as indented JSON with each list of numbers on one line."""
     lists: list[str] = []
 
     def hide(value: Any) -> Any:

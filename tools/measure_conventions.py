@@ -1,10 +1,10 @@
-"""Measure what each difference between the FVD conventions does to a score: the tables of docs/conventions.md.
+"""Measure how much each difference between the FVD conventions changes a score: the tables of docs/conventions.md.
 
     python tools/measure_conventions.py --data DIR --cache DIR
 
-DIR is the Weizmann folder with the splits train and test (see examples/tasks/weizmann.toml). The weights of the I3D are
-SEEDED, those of tests/oracles/i3d_cases.py, so that anybody gets these numbers without a download; they were never
-trained, and the tables show directions and orders of magnitude. Features are kept in the cache folder.
+--data is the Weizmann folder with the splits train and test (see examples/tasks/weizmann.toml). The I3D weights are
+seeded (tests/oracles/i3d_cases.py), not trained, so anybody can reproduce the numbers without a download; the tables
+show directions and orders of magnitude only. Features are cached in --cache.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ SIDES = ("train", "test")
 
 
 def seeded_weights() -> dict[str, np.ndarray]:
-    """The weights of the golden answers, from their seed."""
+    """Return the seeded weights behind the golden answers."""
     spec = importlib.util.spec_from_file_location("i3d_cases", TESTS / "oracles" / "i3d_cases.py")
     if spec is None or spec.loader is None:
-        sys.exit(f"no oracle cases in {TESTS}")
+        sys.exit(f"{TESTS} has no oracles/i3d_cases.py")
     cases: ModuleType = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = cases
     spec.loader.exec_module(cases)
     record = json.loads((TESTS / "golden" / "i3d_seeded_logits.json").read_text(encoding="utf-8"))
     weights: dict[str, np.ndarray] = cases.seeded_weights(record["shapes"], record["weights_seed"])
     if cases.sha256_of(weights) != record["weights_sha256"]:
-        sys.exit("this numpy draws other weights from the seed")
+        sys.exit("this version of numpy draws different weights from the seed")
     return weights
 
 
 class Features:
-    """Logits by side and variant; computed once and kept in a folder."""
+    """Logits by side and variant, computed once and cached in a folder."""
 
     def __init__(self, data: Path, cache: Path) -> None:
         self._weights = seeded_weights()
@@ -59,7 +59,7 @@ class Features:
             self._clips[side] = source.read(np.arange(source.num_clips))
 
     def clips(self, side: str, rows: int) -> np.ndarray:
-        """Clips uint8 [N, 16, rows, 64, 3]: the middle rows."""
+        """Return the middle rows of the clips: uint8 ``[N, 16, rows, 64, 3]``."""
         clips_NTHWC = self._clips[side]
         top = (clips_NTHWC.shape[2] - rows) // 2
         return clips_NTHWC[:, :, top : top + rows]
@@ -67,7 +67,7 @@ class Features:
     def __call__(
         self, side: str, rows: int, resize: tuple, crop: str = "none", eps: float = 1e-3, change: str = "none"
     ) -> np.ndarray:
-        """Logits [N, 400] of one variant; ``change`` alters the pixels first, see `_changed`."""
+        """Return the logits ``[N, 400]`` of one variant; ``change`` alters the pixels first, see `_changed`."""
         pixels = Preprocessing(resize, crop)
         path = self._cache / f"{side}-{rows}-{pixels.id_at(rows, 64)}-{eps:g}-{change}.npy"
         if not path.is_file():
@@ -85,12 +85,12 @@ def _changed(clips: np.ndarray, change: str) -> np.ndarray:
         return clips
     if change == "half-range":  # [-1, 1] becomes [-0.5, 0.5]
         return clips.astype(np.float32) / 2 + np.float32(63.75)
-    floats = clips.astype(np.float32) * np.float32(0.97)  # stands for a generator that answers floats
+    floats = clips.astype(np.float32) * np.float32(0.97)  # stand-in for a generator that outputs floats
     return {"floats": floats, "rounded": np.round(floats), "truncated": np.floor(floats)}[change]
 
 
 def distance(real: np.ndarray, generated: np.ndarray, ddof: int = 1, root: str = "frechet-exact") -> float:
-    """The distance of two sets of logits."""
+    """Return the distance between two sets of logits."""
     inputs = [
         f(x) for x in (generated, real) for f in (_mean, lambda x: np.cov(x.astype(float), rowvar=False, ddof=ddof))
     ]
@@ -102,7 +102,7 @@ def _mean(rows: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Print the tables in Markdown."""
+    """Print the tables as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
@@ -141,7 +141,7 @@ def main() -> None:
 
     row("64x64: [-1, 1] to [-0.5, 0.5]", square, score(64, TF1, change="half-range"))
 
-    # The divisor and the root depend on N; drawn around the moments of the train split, so that N can grow.
+    # The effect of divisor and root depends on N, so draw any number of rows with the moments of the train split.
     print("\n| N per side (drawn) | exact | ddof 0 | float32 roots |\n|---:|---:|---:|---:|")
     rng = np.random.default_rng(0)
     for count in (64, 256, 2048):

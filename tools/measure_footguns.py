@@ -1,9 +1,9 @@
-"""Measure what the traps of docs/footguns.md do to a score; prints one Markdown table per trap.
+"""Measure what the mistakes in docs/footguns.md do to a score; prints one Markdown table per mistake.
 
     python tools/measure_footguns.py > build/footguns.md
 
-Clips are the embedded moving shapes, scored by the embedded network (`fvd-shapes`, 24 features, 12 frames of 32x32);
-features of 400 numbers are drawn from a seed. Both need no download, and neither is a score of a model.
+Clips are the embedded moving shapes, scored with the embedded network (`fvd-shapes`, 24 features, 12 frames of 32x32);
+400-dimensional features are drawn from a seed. Neither needs a download, and neither is the score of a model.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def table(title: str, head: Iterable[str], rows: Iterable[Iterable[object]]) -> 
 
 
 class Shapes:
-    """Clips of the embedded data and their logits."""
+    """Clips of the embedded dataset and their logits."""
 
     def __init__(self, count: int) -> None:
         self.network = load_network("shapes")
@@ -73,7 +73,7 @@ class Shapes:
 
 
 def gaussian_features(count: int, stream: int, shift: float = 0.0) -> np.ndarray:
-    """Features of 400 numbers whose spreads fall from 1 to 0.03, as those of networks do."""
+    """Return 400-dimensional features with standard deviations falling from 1 to 0.03, as in real networks."""
     rng = np.random.Generator(np.random.Philox(key=[7, stream]))
     return rng.standard_normal((count, 400)) * np.logspace(0, -1.5, 400) + shift
 
@@ -112,12 +112,12 @@ def repeated(shapes: Shapes) -> None:
     for count in (64, 256, 1024):
         looped = np.resize(held_out[:count], (len(held_out), held_out.shape[1]))
         rows.append([count, distance(shapes.real, looped), distance(shapes.real, held_out[:count])])
-    table(f"Too few samples, repeated until there are {len(held_out):,}",
-          ["different samples", "repeated", "as they are"], rows)  # fmt: skip
+    table(f"Too few samples, repeated up to {len(held_out):,}",
+          ["different samples", "repeated", "unchanged"], rows)  # fmt: skip
 
 
 def stored(clips: np.ndarray, quality: int) -> np.ndarray:
-    """Return clips after JPEG, frame by frame."""
+    """Return clips compressed as JPEG, frame by frame."""
     frames = []
     for frame in clips.reshape(-1, *clips.shape[2:]):
         file = io.BytesIO()
@@ -127,7 +127,7 @@ def stored(clips: np.ndarray, quality: int) -> np.ndarray:
 
 
 def encoded(clips: np.ndarray, crf: int) -> np.ndarray:
-    """Return clips after H.264 in yuv420p, clip by clip."""
+    """Return clips encoded as H.264 in yuv420p, clip by clip."""
     import av
 
     result = np.empty_like(clips)
@@ -149,9 +149,11 @@ def pixels(shapes: Shapes, count: int) -> None:
     clips = shapes.held_out[:count]
     levels = clips.astype(np.float64)
     rng = np.random.Generator(np.random.Philox(key=[7, 9]))
-    fractions = np.clip(levels + rng.uniform(-0.5, 0.5, levels.shape), 0, 255)  # what a float model would give
+    fractions = np.clip(
+        levels + rng.uniform(-0.5, 0.5, levels.shape), 0, 255
+    )  # stand-in for a model that outputs floats
     variants: list[tuple[str, Callable[[], np.ndarray]]] = [
-        ("as they are", lambda: clips),
+        ("unchanged", lambda: clips),
         ("floats, rounded to uint8", lambda: np.rint(fractions).astype(np.uint8)),
         ("floats, truncated to uint8", lambda: fractions.astype(np.uint8)),
         *((f"JPEG, quality {quality}", lambda quality=quality: stored(clips, quality)) for quality in (95, 90, 75)),
@@ -162,14 +164,14 @@ def pixels(shapes: Shapes, count: int) -> None:
     for name, make in variants:
         changed = make()
         rows.append([name, float((changed.astype(np.float64) - levels).mean()), shapes.fvd(changed)])
-    table(f"Pixels on the generated side alone, {count} held-out real clips", ["clips", "mean change in levels", "fvd-shapes"], rows)  # fmt: skip
+    table(f"Pixels of the generated side only, {count} held-out real clips", ["clips", "mean change in levels", "fvd-shapes"], rows)  # fmt: skip
 
 
 def time_axis(shapes: Shapes, count: int) -> None:
     longer = shapes.clips("test", count, frames=4 * FRAMES)
     rows = [[f"stride {stride}", shapes.fvd(longer[:, : FRAMES * stride : stride])] for stride in (1, 2, 3, 4)]
-    rows.append(["frames in another order", shapes.fvd(longer[:, np.random.default_rng(0).permutation(FRAMES)])])
-    table(f"Frame rate of the generated side alone, {count} held-out real clips", ["clips", "fvd-shapes"], rows)
+    rows.append(["frames shuffled", shapes.fvd(longer[:, np.random.default_rng(0).permutation(FRAMES)])])
+    table(f"Frame rate of the generated side only, {count} held-out real clips", ["clips", "fvd-shapes"], rows)
 
 
 def conditioning(shapes: Shapes, count: int) -> None:
@@ -178,11 +180,11 @@ def conditioning(shapes: Shapes, count: int) -> None:
     frozen = clips.copy()
     frozen[:, 5:] = clips[:, 4:5]
     rows = []
-    for name, start in (("5 given and 11 predicted", 0), ("11 predicted", 5)):
+    for name, start in (("5 context and 11 predicted", 0), ("11 predicted", 5)):
         reference = shapes.logits(real[:, start:])
         rows.append([name, *(distance(reference, shapes.logits(c[:, start:])) for c in (clips, frozen))])
-    table(f"Given frames in or out, {count} clips of 16 frames",
-          ["scored frames", "held-out real", "last given frame repeated"], rows)  # fmt: skip
+    table(f"Context frames included or not, {count} clips of 16 frames",
+          ["scored frames", "held-out real", "last context frame repeated"], rows)  # fmt: skip
 
 
 def arithmetic() -> None:
@@ -209,7 +211,7 @@ def splits(shapes: Shapes) -> None:
 
 
 def reconstructed(clips: np.ndarray) -> np.ndarray:
-    """Return clips averaged over 2x2 pixels and enlarged again, as a stand-in for what a tokenizer gives back."""
+    """Return clips averaged over 2x2 pixels and enlarged again, as a stand-in for a tokenizer's reconstructions."""
     n, t, h, w, c = clips.shape
     small = clips.reshape(n, t, h // 2, 2, w // 2, 2, c).mean(axis=(3, 5))
     return np.rint(small.repeat(2, axis=2).repeat(2, axis=3)).astype(np.uint8)

@@ -1,10 +1,10 @@
-"""What fvd-shapes and fid-shapes say of real clips that were distorted a little: a scale to read scores by.
+"""Score slightly distorted real clips by fvd-shapes and fid-shapes: a scale for reading scores.
 
     python tools/measure_shapes_scale.py
 
-The clips are those that `shapes-gen` holds against each other, the first 1,024 of the test split and the first 4,096 of
-the train split; the former are distorted, by seed 0 where chance has a part. Prints a Markdown table, and what other
-sets of as many held-out clips score, from the test split on: how far one draw of the floor is to be trusted.
+The clips are those that `shapes-gen` compares: the first 1,024 of the test split, which are distorted (seed 0), and the
+first 4,096 of the train split. Prints a Markdown table, and the scores of further sets of 1,024 test clips, which show
+how much a single draw of the floor can be trusted.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ METRICS = ("fvd-shapes", "fid-shapes")
 
 
 def blurred(clips_NTHWC: np.ndarray, time: float = 0, space: float = 0) -> np.ndarray:
-    """Clips after a Gaussian of these standard deviations, in frames and in pixels."""
+    """Return clips blurred by a Gaussian with standard deviations `time` in frames and `space` in pixels."""
     return gaussian_filter(clips_NTHWC, (0, time, space, space, 0), mode="nearest")
 
 
 def noisy(clips_NTHWC: np.ndarray, deviation: float) -> np.ndarray:
-    """Clips with normal noise of this standard deviation, in levels of 255."""
+    """Return clips with Gaussian noise of this standard deviation, in levels of 255."""
     return clips_NTHWC + np.random.default_rng(0).normal(0, deviation, clips_NTHWC.shape)
 
 
@@ -42,7 +42,7 @@ DISTORTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the table."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     torch.set_num_threads(2)
     network = load_network("shapes")

@@ -1,9 +1,9 @@
-"""Record the losses of a tiny DVD-GAN training, for tests/dvdgan/training/test_golden.py.
+"""Record the losses of a tiny DVD-GAN training run for tests/dvdgan/training/test_golden.py.
 
     python tools/record_dvdgan_losses.py tests/golden/dvdgan_losses.json
 
-The training runs a second time with other convolution kernels (oneDNN off), which sum in another order: how far the two
-curves part says how much two machines may, and is recorded beside the tolerances, which are several times that.
+A second run uses other convolution kernels (oneDNN off), which sum in a different order. How far the two curves
+diverge indicates how far two machines may; it is recorded next to the tolerances, which are several times larger.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TOLERANCE, TOLERANCE_FIRST_5 = 0.01, 0.001
 
 
 def main() -> None:
-    """Train twice, compare, write."""
+    """Train twice, compare the losses and write the record."""
     torch.set_num_threads(1)
     recorded = _train()
     with torch.backends.mkldnn.flags(enabled=False):
@@ -68,7 +68,7 @@ def _fixtures() -> Any:
     path = Path(__file__).parents[1] / "tests" / "dvdgan" / "conftest.py"
     spec = importlib.util.spec_from_file_location("dvdgan_fixtures", path)
     if spec is None or spec.loader is None:
-        raise SystemExit(f"{path} cannot be loaded")
+        raise SystemExit(f"cannot load {path}")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,16 +1,16 @@
-"""Train the embedded network of moving shapes and write its weights and the log of its training.
+"""Train the embedded moving-shapes network and write its weights and training log.
 
-The network learns to answer with evidence. The target logits of a clip are the sum of three parts, each centred on
-zero: one for the shape, one for the axis of the motion given the shape, one for the direction given the axis. Clips
-whose cues were taken away have the part of each lost cue set to zero (see `make_batch`). The loss is the
-cross-entropy against the softmax of the target, plus the squared difference of the logits, which fixes the scale of the
-evidence and so that of the metrics: without it confidence would grow with the length of the training.
+The network learns logits that measure evidence. A clip's target logits are the sum of three zero-centred parts: one
+for the shape, one for the axis of motion given the shape, one for the direction given the axis. If a cue has been
+removed from a clip, its part is zero (see `make_batch`). The loss is the cross-entropy against the softmax of the
+target plus the squared difference of the logits. The second term fixes the scale of the evidence and hence of the
+metrics; without it, confidence would grow with training time.
 
     python tools/train_shapes_network.py --output metrics/vidmetrics/networks
 
-It takes about ten minutes on two free CPU cores; where other programs share them, ``--threads 1`` is the fastest.
-The seed fixes the weights at the start and every batch, but floating-point sums differ between machines, devices and
-numbers of threads, so a rerun gives a network of the same quality, not the same bytes.
+Training takes about ten minutes on two idle CPU cores; on a busy machine ``--threads 1`` is fastest. The seed fixes
+the initial weights and every batch, but floating-point sums differ between machines, devices and thread counts, so a
+rerun yields a network of the same quality, not the same bytes.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ PEAK_LEARNING_RATE = 4e-3
 WEIGHT_DECAY = 1e-2
 SCALE_WEIGHT = 0.02
 
-# Share of a batch, and what is left of the evidence for shape, axis and direction.
+# Fraction of the batch, and the evidence that remains for shape, axis and direction.
 KINDS = {
     "real": (0.56, (1.0, 1.0, 1.0)),
     "shuffled": (0.13, (1.0, 1.0, 0.0)),
     "static": (0.12, (1.0, 0.0, 0.0)),
     "noise": (0.07, (0.0, 0.0, 0.0)),
-    "mixed": (0.12, (1.0, 1.0, 1.0)),  # times the clip's share in the mixture
+    "mixed": (0.12, (1.0, 1.0, 1.0)),  # times the clip's weight in the mixture
 }
-# Logit of the right answer over each wrong one, cue by cue.
+# Logit margin of the right answer over each wrong one, per cue.
 EVIDENCE = {"shape": 8.0, "axis": 6.5, "direction": 6.0}
 
 
 def evidence() -> np.ndarray:
-    """Return the evidence of each class for each class by cue: float32 ``[3 cues, 24 true, 24 answered]``."""
+    """Return the evidence for each class given the true class, per cue: float32 ``[3 cues, 24 true, 24 predicted]``."""
     label = np.arange(NUM_CLASSES)
     shape, axis = label // len(MOTIONS), label // 2
     same_shape, same_axis, same = (np.equal.outer(x, x).astype(np.float64) for x in (shape, axis, label))
@@ -66,7 +66,7 @@ def evidence() -> np.ndarray:
 
 
 def make_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Clips without any shape, float32 0 to 255: white or blocky, moving, standing still or of one colour."""
+    """Return clips without shapes, float32 in [0, 255]: white or blocky noise, moving, static or single-coloured."""
     n, t, h, w, c = shape
     block, still, flat = rng.choice([1, 1, 2, 4]), rng.random() < 0.25, rng.random() < 0.15
     size = (n, 1 if still or flat else t, 1 if flat else h // block, 1 if flat else w // block, c)
@@ -78,13 +78,13 @@ def make_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def make_batch(seed: int, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Make the batch of a step: a pure function of the seed and the step.
+    """Render the batch of a step, as a pure function of seed and step.
 
-    Frames in random order keep the evidence for shape and axis, one repeated frame keeps the shape, noise keeps nothing,
-    and a clip mixed with noise keeps as much as its share in the mixture.
+    Shuffled frames keep the evidence for shape and axis, a repeated frame keeps the shape, noise keeps nothing, and a
+    clip mixed with noise keeps evidence in proportion to its weight in the mixture.
 
     Returns:
-        Clips uint8 ``[N, T, 32, 32, 3]``, labels int64 ``[N]`` and the evidence left per cue float32 ``[N, 3]``.
+        Clips uint8 ``[N, T, 32, 32, 3]``, labels int64 ``[N]``, and the remaining evidence per cue float32 ``[N, 3]``.
     """
     rng = np.random.default_rng([seed, step])
     num_frames = LENGTHS[step % len(LENGTHS)]
@@ -112,7 +112,7 @@ def make_batch(seed: int, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 class TrainingNetwork(nn.Module):
-    """The network with a batch normalisation after each convolution, which `fold` merges into the convolution."""
+    """The network with batch normalisation after each convolution, merged into the convolution by `fold`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class TrainingNetwork(nn.Module):
         return self.network.classifier(x_NCTHW.mean(dim=(2, 3, 4)))
 
     def fold(self) -> dict[str, Tensor]:
-        """Return the weights of a `ShapesNetwork` that computes what this network computes in evaluation."""
+        """Return the weights of a `ShapesNetwork` equivalent to this network in evaluation mode."""
         tensors = {name: tensor.detach().cpu().double() for name, tensor in self.network.state_dict().items()}
         for k, norm in enumerate(self.norms):
             gain = norm.weight.detach().cpu().double() / (norm.running_var.cpu().double() + norm.eps).sqrt()
@@ -140,7 +140,7 @@ class TrainingNetwork(nn.Module):
 
 
 def accuracy(network: ShapesNetwork, num_frames: int, num_clips: int) -> float:
-    """Share of the first clips of the test split whose class has the largest logit."""
+    """Return the accuracy on the first clips of the test split."""
     right = 0
     for first in range(0, num_clips, BATCH_SIZE):
         clips_NTHWC, labels = render("test", np.arange(first, min(first + BATCH_SIZE, num_clips)), num_frames, 32, 32)
@@ -151,7 +151,7 @@ def accuracy(network: ShapesNetwork, num_frames: int, num_clips: int) -> float:
 
 
 def train(output: Path, seed: int, epochs: int, device: str, command: str) -> None:
-    """Train, and write ``shapes.safetensors`` and ``shapes.training.jsonl`` into a folder."""
+    """Train and write ``shapes.safetensors`` and ``shapes.training.jsonl`` to a folder."""
     output.mkdir(parents=True, exist_ok=True)
     log_path, weights_path = output / "shapes.training.jsonl", output / "shapes.safetensors"
     lines: list[str] = []
@@ -229,12 +229,12 @@ def train(output: Path, seed: int, epochs: int, device: str, command: str) -> No
 
 def main() -> None:
     """Parse the command line and train."""
-    parser = argparse.ArgumentParser(description="Train the embedded network of moving shapes.")
+    parser = argparse.ArgumentParser(description="Train the embedded moving-shapes network.")
     parser.add_argument("--output", type=Path, required=True, help="Folder for the weights and the log.")
-    parser.add_argument("--seed", type=int, default=0, help="Seed of the weights and of every batch.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of the initial weights and of every batch.")
     parser.add_argument("--epochs", type=int, default=24, help=f"Number of epochs of {STEPS_PER_EPOCH} steps.")
-    parser.add_argument("--device", default="cpu", help="A torch device.")
-    parser.add_argument("--threads", type=int, help="CPU threads of torch; by default torch's own choice.")
+    parser.add_argument("--device", default="cpu", help="torch device.")
+    parser.add_argument("--threads", type=int, help="CPU threads for torch; default: torch's choice.")
     arguments = parser.parse_args()
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)

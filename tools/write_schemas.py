@@ -1,4 +1,4 @@
-"""Write the published JSON schemas from the records they describe: ``python tools/write_schemas.py``."""
+"""Generate the published JSON schemas from the records they describe: ``python tools/write_schemas.py``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""cd-fvd's FVD, network included: ``vidbench conformance --implementation cd_fvd_adapter:answer``.
+"""Adapter for cd-fvd's FVD, including its network: ``vidbench conformance --implementation cd_fvd_adapter:answer``.
 
-``cd_fvd_adapter:float32_answer`` is the other distance that the package carries, in the form of TATS and VideoGPT.
+``cd_fvd_adapter:float32_answer`` tests the other distance in the package, in the form used by TATS and VideoGPT.
 """
 
 import functools
@@ -33,7 +33,7 @@ PARTS = {
 
 
 def torch_name(name):
-    """Return the package's name of a variable of the published graph."""
+    """Return the package's name for a variable of the published graph."""
     name = name.removeprefix(SCOPE).replace("Logits/Conv3d_0c_1x1", "logits")
     for theirs, ours in [*PARTS.items(), *((f"/{branch}", f".{short}") for branch, short in BRANCHES.items())]:
         name = name.replace(theirs, ours)
@@ -41,9 +41,9 @@ def torch_name(name):
 
 
 def network(inputs):
-    """Return the package's I3D with the given variables."""
+    """Return the package's I3D loaded with the variables in `inputs`."""
     i3d = InceptionI3d(400, in_channels=3)
-    state = i3d.state_dict()  # scales of batch norm stay 1, as the published graph has none
+    state = i3d.state_dict()  # batch norm scales stay 1: the published graph has none
     for name, value in inputs.items():
         if name.startswith(SCOPE):
             tensor = torch.from_numpy(value)
@@ -55,19 +55,19 @@ def network(inputs):
 
 
 def stats(features):
-    """Return the package's statistics of features."""
+    """Return the package's feature statistics."""
     collected = FeatureStats(capture_mean_cov=True, capture_all=True)
     collected.append(features)
     return collected
 
 
 def distance(real, generated):
-    """Return the package's distance of two statistics, without loading the trained network that its class asks for."""
+    """Return the package's distance between two statistics, without the trained network its class would load."""
     return float(cdfvd.compute_fvd_from_stats(None, fake_stats=generated, real_stats=real))
 
 
 def answer(kind, inputs, parameters):
-    """Answer Fréchet distances of features, logits of I3D, and FVD of clips."""
+    """Compute Fréchet distances of features, I3D logits, and FVD of clips."""
     if kind == "frechet-from-features":
         return distance(stats(inputs["features_a"]), stats(inputs["features_b"]))
     if kind == "fvd-convention-from-clips" and parameters["convention"] != "fvd-cdfvd":
@@ -85,7 +85,7 @@ def answer(kind, inputs, parameters):
 
 
 def float32_answer(kind, inputs, parameters):
-    """Answer Fréchet distances of features in float32, as features come out of a network."""
+    """Compute Fréchet distances of features in float32, the dtype in which a network returns them."""
     if kind != "frechet-from-features":
         return NotImplemented
     return float(frechet_distance(*(torch.from_numpy(inputs[f"features_{side}"]).float() for side in "ab")))

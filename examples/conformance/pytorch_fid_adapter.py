@@ -1,4 +1,4 @@
-"""pytorch-fid's distance: ``vidbench conformance --implementation pytorch_fid_adapter:answer``."""
+"""Adapter for pytorch-fid's distance: ``vidbench conformance --implementation pytorch_fid_adapter:answer``."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from seeded_inception import state_and_frames
 
 
 def pools(inputs):
-    """Return pooled features of the real and the generated frames, by the package's own network as it uses it."""
+    """Return pooled features of real and generated frames, computed by the package's network as the package does."""
     state, frames = state_and_frames(inputs)
     inception.load_state_dict_from_url = lambda *_, **__: state
     network = inception.InceptionV3().eval()
@@ -18,7 +18,7 @@ def pools(inputs):
 
 
 def answer(kind, inputs, parameters):
-    """Answer Fréchet distances, FID of frames included; covariances as the package's own `calculate_activation_statistics` takes them."""
+    """Compute Fréchet distances, including FID of frames, with covariances as in the package's `calculate_activation_statistics`."""
     if kind == "frechet-from-moments":
         return calculate_frechet_distance(*(inputs[name] for name in ("mean_a", "cov_a", "mean_b", "cov_b")))
     if kind == "frechet-from-features":

@@ -1,11 +1,11 @@
-"""The formula as most repositories have it: ``vidbench conformance --implementation scipy_sqrtm_adapter:answer``."""
+"""Adapter for the formula found in most repositories: ``vidbench conformance --implementation scipy_sqrtm_adapter:answer``."""
 
 import numpy as np
 from scipy.linalg import sqrtm
 
 
 def answer(kind, inputs, parameters):
-    """Answer Fréchet distances with the root of the product of the covariances, its real part."""
+    """Compute Fréchet distances with the real part of the square root of the covariance product."""
     if kind == "frechet-from-features":
         a, b = inputs["features_a"], inputs["features_b"]
         mean_a, cov_a, mean_b, cov_b = a.mean(0), np.cov(a, rowvar=False), b.mean(0), np.cov(b, rowvar=False)

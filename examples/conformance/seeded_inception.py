@@ -1,4 +1,4 @@
-"""What the adapters of Inception's users share: the weights and the frames among the inputs of a question."""
+"""Helper for adapters of packages that use Inception: extracts weights and frames from the inputs."""
 
 import torch
 
@@ -6,7 +6,7 @@ PREFIX = "weights/"
 
 
 def state_and_frames(inputs):
-    """Return the weights as a state dict, and each set of clips as uint8 frames ``[N*T, 3, H, W]``."""
+    """Return the weights as a state dict, and each set of clips as frames, uint8 ``[N*T, 3, H, W]``."""
     state = {
         name.removeprefix(PREFIX): torch.from_numpy(value) for name, value in inputs.items() if name.startswith(PREFIX)
     }

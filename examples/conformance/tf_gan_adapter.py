@@ -1,8 +1,8 @@
-"""TF-GAN's metrics: ``vidbench conformance --implementation tf_gan_adapter:answer``.
+"""Adapter for TF-GAN's metrics: ``vidbench conformance --implementation tf_gan_adapter:answer``.
 
-``pip install tensorflow-cpu==2.21.0 tensorflow-probability && pip install --no-deps tensorflow-gan==2.1.0``, in an environment
-of its own. TF-GAN imports TensorFlow's Estimators, which TensorFlow has since dropped, in the modules that train; the one
-that measures needs none of them, so it is imported without what its packages import.
+Needs a separate environment: ``pip install tensorflow-cpu==2.21.0 tensorflow-probability && pip install --no-deps
+tensorflow-gan==2.1.0``. TF-GAN's training modules import Estimators, which TensorFlow has since removed. The evaluation
+module does not need them, so it is imported without running the `__init__` of its packages.
 """
 
 import importlib.util
@@ -21,12 +21,12 @@ from tensorflow_gan.python.eval import classifier_metrics  # noqa: E402
 
 
 def answer(kind, inputs, parameters):
-    """Answer Fréchet distances and kernel distances of features, and Inception Scores in one split."""
+    """Compute Fréchet and kernel distances of features, and Inception Scores with one split."""
     if kind == "frechet-from-features":
         distance = classifier_metrics.frechet_classifier_distance_from_activations
         return distance(inputs["features_a"], inputs["features_b"]).numpy()
     if kind == "kernel-mmd":
-        # One block that holds everything; the kernel is the one that is asked for.
+        # One block with all features; TF-GAN's kernel is the requested one.
         size = max(len(inputs["features_a"]), len(inputs["features_b"]))
         distance = classifier_metrics.kernel_classifier_distance_from_activations
         rows = [tf.constant(inputs[f"features_{side}"]) for side in "ab"]

@@ -1,4 +1,4 @@
-"""torch-fidelity's metrics: ``vidbench conformance --implementation torch_fidelity_adapter:answer``."""
+"""Adapter for torch-fidelity's metrics: ``vidbench conformance --implementation torch_fidelity_adapter:answer``."""
 
 import torch
 import without_torchvision  # noqa: F401
@@ -10,7 +10,7 @@ from torch_fidelity.metric_kid import kernel_mmd, kid_features_to_metric
 
 
 def features(inputs, output):
-    """Return an output of the package's own network for the frames of each input."""
+    """Return one output of the package's network for the frames of each input."""
     state, frames = state_and_frames(inputs)
     feature_extractor_inceptionv3.load_state_dict_from_url = lambda *_, **__: state
     network = feature_extractor_inceptionv3.FeatureExtractorInceptionV3("seeded", [output])
@@ -19,7 +19,7 @@ def features(inputs, output):
 
 
 def whole_metric(kind, inputs, parameters):
-    """Answer FID, KID and the Inception Score of frames, the last in the order given."""
+    """Compute FID, KID and the Inception Score of frames, the last without shuffling."""
     if kind == "is-from-clips":
         logits = features(inputs, "logits_unbiased")["clips"]
         score = isc_features_to_metric(logits, parameters["splits"], shuffle=False)
@@ -34,7 +34,7 @@ def whole_metric(kind, inputs, parameters):
 
 
 def answer(kind, inputs, parameters):
-    """Answer Fréchet distances, Inception Scores in the order given, kernel distances of sets of one size, whole metrics."""
+    """Compute Fréchet distances, Inception Scores without shuffling, kernel distances of equal-sized sets, and whole metrics."""
     if kind in ("fid-from-clips", "kid-from-clips", "is-from-clips"):
         return whole_metric(kind, inputs, parameters)
     if kind == "frechet-from-moments":

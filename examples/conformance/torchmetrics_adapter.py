@@ -1,4 +1,4 @@
-"""torchmetrics' metrics: ``vidbench conformance --implementation torchmetrics_adapter:answer``."""
+"""Adapter for torchmetrics' metrics: ``vidbench conformance --implementation torchmetrics_adapter:answer``."""
 
 import torch
 import without_torchvision  # noqa: F401
@@ -10,19 +10,19 @@ from torchmetrics.image.kid import KernelInceptionDistance, poly_mmd
 
 
 class Given(torch.nn.Module):
-    """A feature extractor whose features are given."""
+    """Feature extractor that returns precomputed features."""
 
     def __init__(self, num_features):
         super().__init__()
         self.num_features = num_features
 
     def forward(self, features):
-        """Return what came."""
+        """Return the features unchanged."""
         return features
 
 
 def whole_metric(kind, inputs, parameters):
-    """Answer FID and KID of frames; the package runs torch-fidelity's network."""
+    """Compute FID and KID of frames; the package runs torch-fidelity's network."""
     state, frames = state_and_frames(inputs)
     feature_extractor_inceptionv3.load_state_dict_from_url = lambda *_, **__: state
     if kind == "fid-from-clips":
@@ -36,9 +36,9 @@ def whole_metric(kind, inputs, parameters):
 
 
 def answer(kind, inputs, parameters):
-    """Answer Fréchet distances, moments by batches, kernel distances of sets of one size, Inception Scores, whole metrics.
+    """Compute Fréchet distances, kernel distances of equal-sized sets, Inception Scores, and whole metrics.
 
-    Inception Scores only in one split: the class shuffles, so that more splits have no known answer.
+    Inception Scores use one split only: the class shuffles, so several splits have no known answer.
     """
     if kind in ("fid-from-clips", "kid-from-clips"):
         return whole_metric(kind, inputs, parameters)

@@ -1,10 +1,10 @@
-"""Lets packages be imported that import torchvision and need none of it for what is asked here.
+"""Make packages importable that import torchvision but do not need it here.
 
-The torchvision of PyPI does not load beside a CPU build of torch of another release. Distances and scores are computed
-from arrays, so where torchvision cannot be imported, empty stand-ins take its place before the package is imported.
+The torchvision on PyPI does not load with a CPU build of a different torch release. Two workarounds are tried in turn:
 
-Networks are built from its Python code, which loads once the one module that describes its compiled operators to the
-tracer is replaced by an empty one: that is tried first, and is enough wherever torchvision is installed.
+1. Replace torchvision's one module that registers its compiled operators with the tracer by an empty module. The rest,
+   from which networks are built, then loads. This suffices wherever torchvision is installed.
+2. Replace torchvision by empty stand-ins. Distances and scores are computed from arrays and need nothing else.
 """
 
 import importlib
@@ -15,16 +15,16 @@ import types
 
 
 class _StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds every module of torchvision, with an empty class for each capitalised name."""
+    """Import hook that provides every torchvision module, with an empty class for each capitalised name."""
 
     def find_spec(self, fullname, path=None, target=None):
-        """Answer for torchvision alone."""
+        """Return a spec for torchvision modules only."""
         if fullname.split(".")[0] == "torchvision":
             return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
         return None
 
     def exec_module(self, module):
-        """Give the module its submodules and classes, whatever they are called."""
+        """Let the module provide submodules and classes of any name."""
 
         def attribute(name):
             if name.startswith("__"):

@@ -1,4 +1,4 @@
-"""A whole model for vidbench: a colour ramp that drifts, another for every class, no weights, nothing to train."""
+"""A complete vidbench model without weights or training: a drifting colour ramp, a different one for each class."""
 
 import numpy as np
 
@@ -13,17 +13,17 @@ class DriftingColours(VideoModel):
 
     @classmethod
     def load(cls, checkpoint, task, device):
-        """There are no weights to load."""
+        """Create the model; it has no weights."""
         if checkpoint is not None:
             raise InputError(f"The model 'drifting-colours' has no weights: leave out ':{checkpoint}'.")
         return cls(task)
 
     def sample(self, request):
-        """Uint8 [N, T, H, W, 3], one clip after the other."""
+        """Return uint8 clips ``[N, T, H, W, 3]``, generated one at a time."""
         return np.stack([self._clip(request, i) for i in range(len(request.seeds))])
 
     def _clip(self, request, i):
-        """Sample i, from its own seed and label alone: the other samples of the batch may be any."""
+        """Generate sample i from its own seed and label only, independent of the rest of the batch."""
         start, speed = np.random.Generator(np.random.Philox(int(request.seeds[i]))).random(2)
         label = 0 if request.labels is None else int(request.labels[i])
         t, y, x = np.ogrid[: request.num_frames, : self.task.height, : self.task.width]
