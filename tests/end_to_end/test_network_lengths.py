@@ -1,4 +1,4 @@
-"""Networks that take clips of certain lengths only are found out before anything is read."""
+"""A network that does not accept clips of the task's length is refused before any clip is read."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from vidbench.errors import InputError
 from vidbench.progress import Progress
 from vidbench.scoring import run
 from vidbench.tasks import load_task
+from vidmetrics.networks.base import Network
 
 
 @pytest.mark.parametrize(
     ("shortest", "longest", "message"),
     [
-        (16, 16, "'c3d' needs 16 frames.*'shapes-gen' have 12"),
-        (4, 8, "'c3d' takes 8 frames at most.*'shapes-gen' have 12"),
+        (16, 16, "'c3d' needs clips of at least 16 frames, not 12 as the task 'shapes-gen' has"),
+        (4, 8, "'c3d' accepts clips of at most 8 frames, not 12 as the task 'shapes-gen' has"),
         (12, 12, None),
         (12, None, None),
     ],
 )
 def test_a_task_of_another_length_is_refused(monkeypatch, tmp_path, shortest, longest, message):
-    network = SimpleNamespace(name="c3d", min_frames=shortest, max_frames=longest)
+    body = SimpleNamespace(outputs={"logits": 3}, min_frames=shortest, max_frames=longest, preprocessing="none")
+    network = Network("c3d", body, device="cpu", precision="exact", weights_sha256="0" * 64, proven=False)
     monkeypatch.setattr(run, "load_network", lambda *_, **__: network)
     task = load_task("shapes-gen")
 

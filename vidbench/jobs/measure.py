@@ -184,21 +184,13 @@ def _load_networks(
             continue
         if name not in networks:
             networks[name] = load_network(name, weights=weights, device=device, precision=options.precision)
-        unfit = _unfit(networks[name], options.shape.num_frames)
+        unfit = networks[name].length_problem(options.shape.num_frames)
         if unfit and outright:
             raise InputError(f"{unfit}; change --num-frames or leave the metric '{id}' out.")
         if unfit:
             not_measured[id] = f"{unfit}."
     wanted = {METRICS[id].network for id in chosen if id not in not_measured}
     return {name: network for name, network in networks.items() if name in wanted}, not_measured
-
-
-def _unfit(network: Network, num_frames: int) -> str | None:
-    if num_frames < network.min_frames:
-        return f"The network '{network.name}' needs clips of at least {network.min_frames} frames, not {num_frames}"
-    if network.max_frames is not None and num_frames > network.max_frames:
-        return f"The network '{network.name}' takes clips of at most {network.max_frames} frames, not {num_frames}"
-    return None
 
 
 def _shared(networks: Mapping[str, Network], clips: ClipFiles) -> dict[str, str]:

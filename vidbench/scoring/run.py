@@ -147,16 +147,8 @@ def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progr
     names = dict.fromkeys(metric.network for metric in metrics if metric.network)
     networks = {name: load_network(name, device=device, precision=options.precision) for name in names}
     for network in networks.values():
-        if task.clips.num_frames < network.min_frames:
-            raise InputError(
-                f"The network '{network.name}' needs {network.min_frames} frames, and clips of the task '{task.name}' "
-                f"have {task.clips.num_frames}: choose other metrics or longer clips."
-            )
-        if network.max_frames is not None and task.clips.num_frames > network.max_frames:
-            raise InputError(
-                f"The network '{network.name}' takes {network.max_frames} frames at most, and clips of the task "
-                f"'{task.name}' have {task.clips.num_frames}: choose other metrics or shorter clips."
-            )
+        if problem := network.length_problem(task.clips.num_frames):
+            raise InputError(f"{problem} as the task '{task.name}' has: choose other metrics or another clip length.")
     statistics = None
     if options.reference is not None and provenance is not None:
         statistics = import_statistics(options.reference, provenance, metrics, networks, task.clips.num_frames)

@@ -95,6 +95,14 @@ class Network:
             features = self._body(clips)
             return {output: features[output].float().cpu().numpy() for output in self.outputs}
 
+    def length_problem(self, num_frames: int) -> str | None:
+        """Return why clips of this many frames cannot be measured, as a clause for a message; None if they can be."""
+        if num_frames < self.min_frames:
+            return f"The network '{self.name}' needs clips of at least {self.min_frames} frames, not {num_frames}"
+        if self.max_frames is not None and num_frames > self.max_frames:
+            return f"The network '{self.name}' accepts clips of at most {self.max_frames} frames, not {num_frames}"
+        return None
+
     def rows_per_clip(self, num_frames: int) -> int:
         """Return how many rows of features a clip of that many frames gives."""
         return num_frames if self.per_frame else 1
@@ -108,13 +116,5 @@ class Network:
             raise InputError(
                 f"The network '{self.name}' takes RGB clips [N, T, H, W, 3], not {list(clips.shape)}; reorder the axes."
             )
-        if clips.shape[1] < self.min_frames:
-            raise InputError(
-                f"The network '{self.name}' needs clips of at least {self.min_frames} frames, not {clips.shape[1]}; "
-                "give longer clips."
-            )
-        if self.max_frames is not None and clips.shape[1] > self.max_frames:
-            raise InputError(
-                f"The network '{self.name}' takes clips of at most {self.max_frames} frames, not {clips.shape[1]}; "
-                "cut them, or choose other metrics."
-            )
+        if problem := self.length_problem(clips.shape[1]):
+            raise InputError(f"{problem}; give clips of another length, or choose other metrics.")

@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -62,6 +63,21 @@ def test_clips_in_named_features_out(network):
 def test_other_clips_are_refused(network, clips, message):
     with pytest.raises(InputError, match=message):
         network(clips)
+
+
+@pytest.mark.parametrize(
+    ("shortest", "longest", "refused"),
+    [(9, None, {1, 8}), (16, 16, {1, 8, 9, 12, 17, 100}), (1, None, set()), (9, 16, {1, 8, 17, 100})],
+)
+def test_a_network_says_which_lengths_it_refuses(shortest, longest, refused):
+    body = SimpleNamespace(outputs={}, min_frames=shortest, max_frames=longest, preprocessing="none")
+    network = Network("n", body, device="cpu", precision="exact", weights_sha256="0" * 64, proven=False)
+    problems = {length: network.length_problem(length) for length in (1, 8, 9, 12, 16, 17, 100)}
+    assert {length for length, problem in problems.items() if problem} == refused
+    for length in refused:
+        assert str(length) in problems[length]
+        with pytest.raises(InputError, match=problems[length]):
+            network(np.zeros((1, length, 4, 4, 3), np.uint8))
 
 
 def test_names_are_suggested():
