@@ -21,7 +21,7 @@ import av
 import numpy as np
 
 from vidbench.data.layouts import find_listing
-from vidbench.data.scan.examination import examine
+from vidbench.data.scan.examination import examine_subject
 from vidbench.data.scan.scan import subjects_of
 from vidbench.data.videos import VideoDataset
 from vidbench.tasks import load_task
@@ -45,7 +45,7 @@ def measure(path: Path) -> dict[str, Any]:
         subjects = subjects_of("all", listing, task)
         findings: list[Any] = []
         reading = _timed(lambda: [dataset.read(np.array([index])) for index in range(dataset.num_clips)])
-        scanning = _timed(lambda: findings.extend(map(examine, subjects)))
+        scanning = _timed(lambda: findings.extend(map(examine_subject, subjects)))
     unusable = [finding for finding in findings if finding.problem is not None]
     frames = sum(finding.frames or 0 for finding in findings)
     return {

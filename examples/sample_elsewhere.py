@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vidbench.samples.export import open_export
+from vidbench.exports import open_export
 
 
 def predict(context_NTHWC: np.ndarray, num_frames: int) -> np.ndarray:

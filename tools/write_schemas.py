@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from vidbench.results.schema import json_schema
-from vidbench.samples.export import ExportManifest
+from vidbench.samples.export_folder import ExportManifest
 from vidbench.samples.manifest import SamplesManifest
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

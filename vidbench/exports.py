@@ -1,7 +1,7 @@
-"""The published name of `vidbench.samples.export`."""
+"""The published name of `vidbench.samples.export_folder`."""
 
 from __future__ import annotations
 
-from vidbench.samples.export import Export, ExportManifest, open_export
+from vidbench.samples.export_folder import Export, ExportManifest, open_export
 
 __all__ = ["Export", "ExportManifest", "open_export"]

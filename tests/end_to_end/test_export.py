@@ -20,7 +20,7 @@ from vidbench.jobs.export import export_task
 from vidbench.jobs.sample import sample_model
 from vidbench.progress import Progress
 from vidbench.samples.exchange import open_samples
-from vidbench.samples.export import ExportManifest, open_export
+from vidbench.samples.export_folder import ExportManifest, open_export
 from vidbench.samples.manifest import SamplesManifest
 from vidbench.samples.pairing import check_answers
 from vidbench.tasks import load_task

@@ -8,7 +8,7 @@ import json
 import click
 
 from vidbench.cli import options
-from vidbench.models.registry import choose_model, model_names, offers_training
+from vidbench.models.choice import choose_model, model_names, offers_training
 
 
 @click.group("models")

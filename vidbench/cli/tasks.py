@@ -8,7 +8,7 @@ import click
 
 from vidbench.cli import options
 from vidbench.tasks import load_task, task_names
-from vidbench.tasks.words import describe
+from vidbench.tasks.words import protocol_text
 
 
 @click.group("tasks")
@@ -41,4 +41,4 @@ def show(task: str, as_json: bool) -> None:
             json.dumps({**loaded.task.model_dump(mode="json"), "fingerprint": loaded.task.fingerprint}, indent=2)
         )
     else:
-        click.echo(describe(loaded.task))
+        click.echo(protocol_text(loaded.task))

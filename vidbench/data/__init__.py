@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidbench.data.base import ClipDataset
+from vidbench.data.clip_dataset import ClipDataset
 from vidbench.data.contexts import SampleContexts
 from vidbench.errors import InputError
 from vidbench.models.interface import TrainingClips

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from vidbench.data.base import ClipDataset
+from vidbench.data.clip_dataset import ClipDataset
 from vidbench.files import digest
 
 
 class SampleContexts:
-    """The held-out clip of each sample; a `vidbench.data.base.ClipDataset` with one entry for each sample.
+    """The held-out clip of each sample; a `vidbench.data.clip_dataset.ClipDataset` with one entry for each sample.
 
     Run r of a task holds the samples ``r * num_samples`` to ``(r + 1) * num_samples - 1``, and within a run the samples
     from one clip lie side by side: sample i belongs to clip ``(i mod num_samples) // samples_per_context``.
@@ -58,7 +58,7 @@ class SampleContexts:
         return tuple(f"{name}/{index}" for name, index in zip(names, indices.tolist(), strict=True))
 
     def origins(self, count: int) -> frozenset[str]:
-        """See `vidbench.data.base.ClipDataset.origins`."""
+        """See `vidbench.data.clip_dataset.ClipDataset.origins`."""
         return self._clips.origins(-(-min(count, self._num_samples) // self._per_context))
 
     def read(self, indices: np.ndarray) -> np.ndarray:

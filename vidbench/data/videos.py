@@ -53,7 +53,7 @@ class Video(NamedTuple):
 
 
 class VideoDataset:
-    """One split of a data folder, cut into the clips of a task; a `vidbench.data.base.ClipDataset`.
+    """One split of a data folder, cut into the clips of a task; a `vidbench.data.clip_dataset.ClipDataset`.
 
     Attributes:
         num_clips: clips of the plan whose video is on disk.
@@ -183,7 +183,7 @@ class VideoDataset:
         return clips_NTHWC
 
     def origins(self, count: int) -> frozenset[str]:
-        """See `vidbench.data.base.ClipDataset.origins`."""
+        """See `vidbench.data.clip_dataset.ClipDataset.origins`."""
         return frozenset(self.videos[video].video_id for video in np.unique(self._video_of[:count]).tolist())
 
     def starts(self, video: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import platform
 from importlib import metadata
 
 from vidbench.errors import InputError
-from vidbench.models.registry import model_names
+from vidbench.models.choice import model_names
 from vidbench.tasks import load_task, task_names
 from vidbench.version import __version__
 from vidmetrics.catalog.definitions import METRICS, MetricDefinition

@@ -13,7 +13,7 @@ from vidbench.data.contexts import SampleContexts
 from vidbench.distributed.ranks import process_group
 from vidbench.errors import InputError
 from vidbench.files import write_text
-from vidbench.models.registry import choose_model
+from vidbench.models.choice import choose_model
 from vidbench.models.trivial import RealModel
 from vidbench.progress import Progress
 from vidbench.results.schema import ModelRecord, Result

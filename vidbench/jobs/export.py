@@ -10,13 +10,13 @@ from typing import Literal
 
 import numpy as np
 
-from vidbench.data.base import ClipDataset
+from vidbench.data.clip_dataset import ClipDataset
 from vidbench.errors import InputError
 from vidbench.files import digest, file_sha256, write_text
 from vidbench.jobs.sample import clips_to_answer, write_png
 from vidbench.progress import Progress
 from vidbench.samples.exchange import shard_name, shard_size, write_shard
-from vidbench.samples.export import CONTEXT, EXPORT_NAME, FORMAT_NAME, FORMAT_VERSION, TARGETS, ExportManifest
+from vidbench.samples.export_folder import CONTEXT, EXPORT_NAME, FORMAT_NAME, FORMAT_VERSION, TARGETS, ExportManifest
 from vidbench.samples.manifest import FORMAT_NAME as SAMPLES_FORMAT
 from vidbench.samples.manifest import FORMAT_VERSION as SAMPLES_VERSION
 from vidbench.samples.manifest import MANIFEST_NAME, Answers, SamplesManifest, Shard

@@ -12,7 +12,7 @@ import numpy as np
 from vidbench.data import ClipDataset, open_evaluation
 from vidbench.distributed.ranks import choose_device, ranks_from_environment
 from vidbench.errors import InputError
-from vidbench.models.registry import choose_model
+from vidbench.models.choice import choose_model
 from vidbench.progress import Progress
 from vidbench.samples.exchange import SampleWriter
 from vidbench.samples.pairing import context_digests, names_clips, task_answers, task_stamp

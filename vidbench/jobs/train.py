@@ -10,8 +10,8 @@ from vidbench.data import open_split, open_training
 from vidbench.distributed.ranks import choose_device, process_group
 from vidbench.errors import InputError
 from vidbench.jobs.training_curve import TrainingCurve
+from vidbench.models.choice import choose_model, offers_training
 from vidbench.models.interface import TrainRequest, VideoModel
-from vidbench.models.registry import choose_model, offers_training
 from vidbench.progress import Advance, Progress
 from vidbench.scoring.clip_sources import model_task
 from vidbench.tasks import load_task

@@ -18,7 +18,7 @@ from vidbench.report.provenance import provenance
 from vidbench.results.schema import Result
 from vidbench.scoring.truncation import why_no_sweep
 from vidbench.tasks.schema import Task
-from vidbench.tasks.words import describe
+from vidbench.tasks.words import protocol_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -56,7 +56,7 @@ def render_report(result: Result, task: Task, material: Material) -> str:
             truncation=_truncation(result),
             no_truncation=_no_truncation(result, task),
             growth=_growth(result),
-            protocol=describe(task),
+            protocol=protocol_text(task),
             provenance=provenance(result),
             latex=latex_row(result),
             bibtex=result_bibtex(result),

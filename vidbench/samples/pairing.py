@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vidbench.data.base import ClipDataset
+from vidbench.data.clip_dataset import ClipDataset
 from vidbench.errors import InputError
 from vidbench.samples.manifest import Answers, SamplesManifest, TaskStamp
 from vidbench.tasks.schema import Task

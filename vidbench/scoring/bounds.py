@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from vidbench.data import open_split
-from vidbench.data.base import ClipDataset
+from vidbench.data.clip_dataset import ClipDataset
 from vidbench.errors import InputError
 from vidbench.files import digest, write_text
-from vidbench.models.registry import ModelChoice, choose_model
+from vidbench.models.choice import ModelChoice, choose_model
 from vidbench.models.trivial import CopyModel, NoiseModel, StaticModel
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, open_model
 from vidbench.scoring.features import FeatureStore, Stores

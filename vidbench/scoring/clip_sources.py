@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vidbench.data.base import ClipDataset
+from vidbench.data.clip_dataset import ClipDataset
 from vidbench.errors import InputError
 from vidbench.files import digest
+from vidbench.models.choice import ModelChoice
 from vidbench.models.interface import ModelTask, SampleRequest
-from vidbench.models.registry import ModelChoice
 from vidbench.models.trivial import HeldOutModel
 from vidbench.results.schema import ModelRecord
 from vidbench.samples.exchange import SampleSource

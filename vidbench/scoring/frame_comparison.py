@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vidbench.data.base import ClipDataset
+from vidbench.data.clip_dataset import ClipDataset
 from vidbench.errors import InputError
 from vidbench.tasks.schema import Task
 from vidmetrics.catalog.definitions import MetricDefinition

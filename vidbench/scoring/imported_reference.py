@@ -20,10 +20,10 @@ from vidmetrics.networks.base import Network
 
 
 class AbsentClips:
-    """A split that is known by its provenance alone; a `vidbench.data.base.ClipDataset` that can show no clip."""
+    """A split that is known by its provenance alone; a `vidbench.data.clip_dataset.ClipDataset` that can show no clip."""
 
     def __init__(self, split: SplitRecord, provenance: Provenance, labels: Sequence[int] | None = None) -> None:
-        """Stand in for one of the two splits of a file; see `vidbench.data.base.ClipDataset`."""
+        """Stand in for one of the two splits of a file; see `vidbench.data.clip_dataset.ClipDataset`."""
         self.num_clips = split.num_clips
         self.coverage = split.coverage
         self.identity_sha256 = split.sha256
@@ -34,7 +34,7 @@ class AbsentClips:
         self._name = split.split
 
     def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
-        """See `vidbench.data.base.ClipDataset`; known where the task gives samples the labels of these clips.
+        """See `vidbench.data.clip_dataset.ClipDataset`; known where the task gives samples the labels of these clips.
 
         Raises:
             InputError: not known.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vidbench.data.base import ClipDataset
+from vidbench.data.clip_dataset import ClipDataset
 from vidbench.tasks.loading import LoadedTask
 from vidmetrics.networks.base import Network
 

@@ -19,7 +19,7 @@ _SOURCES = {
 }
 
 
-def describe(task: Task) -> str:
+def protocol_text(task: Task) -> str:
     """Return the whole protocol as text: every number that decides the score, and where each choice comes from."""
     lines = [f"{task.name} v{task.version}: {task.title}", ""]
     if task.description:

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 
 from vidbench.cli import cli
 from vidbench.jobs.weights import all_networks
-from vidbench.models.registry import choose_model
+from vidbench.models.choice import choose_model
 from vidbench.tasks import load_task
 from vidmetrics import METRICS
 

@@ -22,7 +22,7 @@ from vidbench.results.schema import read_result
 from vidbench.scoring.bounds import disjoint_real, task_bounds
 from vidbench.scoring.run import Options, open_run
 from vidbench.tasks import load_task
-from vidbench.tasks.words import describe
+from vidbench.tasks.words import protocol_text
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -79,7 +79,7 @@ def test_real_clips_are_apart_from_the_reference(small_task):
         dataset.read(np.arange(3)), ShapesDataset("train", 200, 12, 32, 32).read(np.arange(3))
     )
 
-    assert "split 'train'" in describe(load_task(str(small_task)).task)
+    assert "split 'train'" in protocol_text(load_task(str(small_task)).task)
     small_task.write_text(_predicting(text))
     assert "can score better than these" in task_bounds(_open(small_task))[0].what
 

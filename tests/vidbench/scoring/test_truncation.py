@@ -13,7 +13,7 @@ from vidbench.data.shapes.dataset import ShapesDataset
 from vidbench.errors import InputError
 from vidbench.scoring.seeds import sample_seeds
 from vidbench.tasks import load_task
-from vidbench.tasks.words import describe
+from vidbench.tasks.words import protocol_text
 
 TRUNCATING = """
 import numpy as np
@@ -109,8 +109,8 @@ def test_a_sweep_enters_the_fingerprint_only_where_there_is_one(small_task, swee
     )
     tasks = [load_task(str(path)).task for path in (small_task, sweep_task)]
     assert tasks[0].fingerprint != tasks[1].fingerprint
-    assert "sigma 0.5, 1" in describe(tasks[1])
-    assert "sigma" not in describe(tasks[0])
+    assert "sigma 0.5, 1" in protocol_text(tasks[1])
+    assert "sigma" not in protocol_text(tasks[0])
 
 
 @pytest.mark.parametrize("sweep", ["[0.0]", "[1.5]", "[0.5, 0.5]", "[nan]"])

@@ -10,7 +10,7 @@ import pytest
 from vidbench.errors import InputError
 from vidbench.tasks import load_task, task_names
 from vidbench.tasks.schema import EvaluationSpec, Task
-from vidbench.tasks.words import describe
+from vidbench.tasks.words import protocol_text
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ def test_a_missing_file_is_refused():
 @pytest.mark.parametrize("name", task_names())
 def test_the_words_hold_the_numbers_and_the_fingerprint(name):
     task = load_task(name).task
-    words = describe(task)
+    words = protocol_text(task)
     assert task.fingerprint in words
     assert f"{task.evaluation.num_samples:,}" in words
     for metric in task.evaluation.metrics:
@@ -236,6 +236,6 @@ def test_the_words_hold_the_numbers_and_the_fingerprint(name):
     ],
 )
 def test_the_words_say_where_the_floor_comes_from(name, split):
-    words = " ".join(describe(load_task(name).task).split())
+    words = " ".join(protocol_text(load_task(name).task).split())
     assert f"floor 'real' ({split})" in words
     assert "pil-bicubic" in words

@@ -56,7 +56,7 @@ def find_kinetics(root: Path, split: str) -> Listing:
 
 
 def _from_lists(lists: list[Path], split: str, folder: Path, videos: list[Path]) -> Listing:
-    tables = {path.stem: read_table(path) for path in lists}
+    tables = {path.stem: read_csv_list(path) for path in lists}
     annotations = lists[0].parent
     if split not in tables:
         raise InputError(
@@ -120,7 +120,7 @@ def _from_folders(root: Path, split: str, folder: Path, videos: list[Path]) -> L
     )
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_csv_list(path: Path) -> pd.DataFrame:
     """Read a CSV list, every cell as text.
 
     Raises:

@@ -11,7 +11,7 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from vidbench.data.layouts.kinetics import official_name, read_table
+from vidbench.data.layouts.kinetics import official_name, read_csv_list
 from vidbench.data.layouts.listing import VIDEO_SUFFIXES
 from vidbench.errors import InputError
 
@@ -58,7 +58,7 @@ def read_list(path: Path) -> list[ListedVideo]:
 
 
 def _from_table(path: Path) -> list[ListedVideo]:
-    table = read_table(path)
+    table = read_csv_list(path)
     for column in _TIMES:
         if column not in table.columns:
             raise InputError(f"The list '{path}' has no column '{column}'; fetch the official list.")

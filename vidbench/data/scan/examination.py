@@ -108,7 +108,7 @@ class _Counted:
         return self.source.sha256()
 
 
-def examine(subject: Subject) -> Finding:
+def examine_subject(subject: Subject) -> Finding:
     """Examine one video; never raises for what is wrong with it."""
     found: dict[str, Any] = {"key": subject.key}
     try:

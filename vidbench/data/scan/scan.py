@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from vidbench.data.layouts import find_listing
 from vidbench.data.layouts.listing import Listing
-from vidbench.data.scan.examination import Finding, FindingKey, Subject, examine, killed
-from vidbench.data.scan.scan_journal import ScanJournals, add, appending
+from vidbench.data.scan.examination import Finding, FindingKey, Subject, examine_subject, killed
+from vidbench.data.scan.scan_journal import ScanJournals, append_finding, appending
 from vidbench.data.scan.scan_manifest import ManifestVideo, SplitCoverage, write_manifest, write_rows
 from vidbench.data.scan.scanned import remember_scan, scanned_file
 from vidbench.data.scan.worker_pool import map_processes
@@ -226,8 +226,8 @@ def _examine_all(
     if mine:
         with appending(journals.mine) as file, progress.stage("Scanning", len(mine), "videos") as advance:
             num_problems = sum(finding.problem is not None for finding in findings.values())
-            for finding in map_processes(examine, mine, min(workers, len(mine)), killed):
-                add(file, finding)
+            for finding in map_processes(examine_subject, mine, min(workers, len(mine)), killed):
+                append_finding(file, finding)
                 findings[finding.key] = finding
                 num_problems += finding.problem is not None
                 advance(1, f"{num_problems} unusable")

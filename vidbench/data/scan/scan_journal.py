@@ -41,7 +41,7 @@ def appending(path: Path) -> Iterator[TextIO]:
         yield file
 
 
-def add(file: TextIO, finding: Finding) -> None:
+def append_finding(file: TextIO, finding: Finding) -> None:
     """Append one finding, out of this process's hands before the next."""
     file.write(json.dumps(finding.model_dump(mode="json"), ensure_ascii=True) + "\n")
     file.flush()
@@ -80,6 +80,6 @@ class ScanJournals:
         left = [path for path in (*others.all, *self.all) if path != others.mine]
         with written_whole(others.mine) as temporary, appending(temporary) as file:
             for finding in findings.values():
-                add(file, finding)
+                append_finding(file, finding)
         for path in left:
             path.unlink()

@@ -15,7 +15,15 @@ from typing import ClassVar
 import numpy as np
 
 from vidbench.data.shapes.render import draw_batch
-from vidbench.data.shapes.script import CLASS_NAMES, GENERATOR_VERSION, MOTIONS, SHAPES, mix, stream_key, write_script
+from vidbench.data.shapes.script import (
+    CLASS_NAMES,
+    GENERATOR_VERSION,
+    MOTIONS,
+    SHAPES,
+    splitmix,
+    stream_key,
+    write_script,
+)
 from vidmetrics.errors import InputError
 
 __all__ = ["CLASS_NAMES", "GENERATOR_VERSION", "MOTIONS", "SHAPES", "ShapesDataset", "ShapesTrainingClips", "render"]
@@ -58,7 +66,7 @@ def render(split: str, indices: np.ndarray, num_frames: int, height: int, width:
 
 
 class ShapesDataset:
-    """The first ``num_clips`` clips of a split of moving shapes; implements `vidbench.data.base.ClipDataset`."""
+    """The first ``num_clips`` clips of a split of moving shapes; implements `vidbench.data.clip_dataset.ClipDataset`."""
 
     def __init__(self, split: str, num_clips: int, num_frames: int, height: int, width: int) -> None:
         """Describe the clips; nothing is rendered yet.
@@ -107,7 +115,7 @@ class ShapesDataset:
         return render(self.split, indices, self.num_frames, self.height, self.width)[0]
 
     def origins(self, count: int) -> frozenset[str]:
-        """See `vidbench.data.base.ClipDataset.origins`; each clip is a scene of its own."""
+        """See `vidbench.data.clip_dataset.ClipDataset.origins`; each clip is a scene of its own."""
         return frozenset(f"{self.split}/{index}" for index in range(min(count, self.num_clips)))
 
 
@@ -228,8 +236,8 @@ class ShapesTrainingClips:
     def _order(self, number: int) -> np.ndarray:
         """The order of the clips in a pass; only the latest two are kept, as a batch seldom spans more."""
         if number not in self._orders:
-            words = np.arange(self.num_videos, dtype=np.uint64) + mix(self._key + np.uint64(number))
-            self._orders[number] = np.argsort(mix(words), kind="stable")
+            words = np.arange(self.num_videos, dtype=np.uint64) + splitmix(self._key + np.uint64(number))
+            self._orders[number] = np.argsort(splitmix(words), kind="stable")
             while len(self._orders) > 2:
                 del self._orders[next(iter(self._orders))]
         return self._orders[number]

@@ -92,7 +92,7 @@ def _grid(column: np.ndarray, row: np.ndarray) -> np.ndarray:
     return column.astype(np.float32)[:, :, None, :] + row.astype(np.float32)[:, :, :, None]
 
 
-def draw(script: Script, members: np.ndarray, num_frames: int, height: int, width: int) -> np.ndarray:
+def _draw_alike(script: Script, members: np.ndarray, num_frames: int, height: int, width: int) -> np.ndarray:
     """Draw clips that share shape, texture and background texture.
 
     Args:
@@ -169,5 +169,5 @@ def draw_batch(script: Script, num_frames: int, height: int, width: int) -> np.n
     for start, stop in zip(starts, [*starts[1:], count], strict=True):
         for first in range(start, stop, room):
             members = order[first : min(first + room, stop)]
-            clips_NTHWC[members] = draw(script, members, num_frames, height, width)
+            clips_NTHWC[members] = _draw_alike(script, members, num_frames, height, width)
     return clips_NTHWC

@@ -105,7 +105,7 @@ class Script:
     size_speed: np.ndarray
 
 
-def mix(words: np.ndarray) -> np.ndarray:
+def splitmix(words: np.ndarray) -> np.ndarray:
     """The finaliser of splitmix64: a bijection of uint64 words, element by element."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -118,7 +118,7 @@ def stream_key(name: str) -> np.ndarray:
     return np.frombuffer(digest, dtype="<u8").astype(np.uint64)
 
 
-def uniform(words: np.ndarray) -> np.ndarray:
+def unit_floats(words: np.ndarray) -> np.ndarray:
     """Turn uint64 words into float64 in ``[0, 1)``: the upper 53 bits, exactly."""
     return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
@@ -140,9 +140,9 @@ def cosine(turns: np.ndarray) -> np.ndarray:
 
 def write_script(split: str, indices: np.ndarray) -> Script:
     """Make every choice of clips ``indices`` (int64 ``[N]``, not negative) of a split."""
-    words = mix(stream_key(split) + mix(indices.astype(np.uint64) * _GOLDEN + _GOLDEN))
+    words = splitmix(stream_key(split) + splitmix(indices.astype(np.uint64) * _GOLDEN + _GOLDEN))
     steps = np.arange(1, len(_CHOICES) + 1, dtype=np.uint64) * _GOLDEN
-    chosen = {name: uniform(mix(words + step)) for name, step in zip(_CHOICES, steps, strict=True)}
+    chosen = {name: unit_floats(splitmix(words + step)) for name, step in zip(_CHOICES, steps, strict=True)}
     label = indices % len(CLASS_NAMES)
     motion = label % len(MOTIONS)
     pace = chosen["speed"]

@@ -214,8 +214,8 @@ def test_a_scan_goes_on_where_it_stopped_and_forgets_changed_files(root, monkeyp
     seen = []
     from vidbench.data.scan import scan as module
 
-    real = module.examine
-    monkeypatch.setattr(module, "examine", lambda subject: seen.append(subject.video_id) or real(subject))
+    real = module.examine_subject
+    monkeypatch.setattr(module, "examine_subject", lambda subject: seen.append(subject.video_id) or real(subject))
     assert scan(root, own_task()).manifest_sha256 == whole.manifest_sha256
     assert len(seen) == 3
     seen.clear()

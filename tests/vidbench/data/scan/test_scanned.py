@@ -211,7 +211,7 @@ def test_a_full_scan_that_was_killed_goes_on(root, monkeypatch):
     change_in_silence(video(root, 0))
     from vidbench.data.scan import scan as module
 
-    real, seen = module.examine, []
+    real, seen = module.examine_subject, []
 
     def stopping(subject):
         if len(seen) == 3:
@@ -220,11 +220,11 @@ def test_a_full_scan_that_was_killed_goes_on(root, monkeypatch):
         return real(subject)
 
     with monkeypatch.context() as stopped:
-        stopped.setattr(module, "examine", stopping)
+        stopped.setattr(module, "examine_subject", stopping)
         with pytest.raises(KeyboardInterrupt):
             scan(root, full=True)
     seen.clear()
-    monkeypatch.setattr(module, "examine", lambda subject: seen.append(subject.video_id) or real(subject))
+    monkeypatch.setattr(module, "examine_subject", lambda subject: seen.append(subject.video_id) or real(subject))
     assert [Path(path).name for path in scan(root, full=True).changed] == [video(root, 0).name]
     assert len(seen) == 4
 

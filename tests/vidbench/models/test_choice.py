@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from vidbench.errors import InputError
+from vidbench.models.choice import choose_model, model_names, offers_training
 from vidbench.models.interface import ModelTask, SampleRequest
-from vidbench.models.registry import choose_model, model_names, offers_training
 from vidbench.models.trivial import CopyModel, NoiseModel, RealModel
 
 TASK = ModelTask("t", num_frames=4, context_frames=0, height=8, width=8, class_names=("a", "b"))
