@@ -1,31 +1,46 @@
-# Two commands do everything on a fresh machine with Python 3.11 and make:
+# Two commands do everything on a fresh machine with Python 3.11, 3.12 or 3.13 and make:
 #   make demo   sets up and runs the main job on the embedded task
 #   make test   sets up and passes the tests
-# Both may be run again at any time and do only what is still to be done.
+# Both can be repeated at any time and redo only what is out of date.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do $$python -c '' 2>/dev/null && command -v $$python && break; done)
 VENV ?= .venv
 VENV_TF ?= .venv-tf
 # Tests are small and many: two at a time with one thread each finish sooner than one with two.
 JOBS ?= 2
 SHARED ?= $(if $(VIDBENCH_SHARED),$(VIDBENCH_SHARED),../shared)
-PIP_FLAGS = --quiet --disable-pip-version-check --constraint constraints.txt
+# Another torch (make test TORCH=2.6.0 VENV=.venv-torch-2.6.0) needs an environment of its own.
+TORCH_PINNED := $(shell sed -n 's/^torch==//p' constraints.txt)
+TORCH ?= $(TORCH_PINNED)
+CONSTRAINTS = $(if $(filter $(TORCH),$(TORCH_PINNED)),constraints.txt,$(VENV)/constraints.txt)
+PIP_FLAGS = --quiet --disable-pip-version-check
+TEST_ENVIRONMENT = OMP_NUM_THREADS=1 VIDBENCH_SHARED=$(abspath $(SHARED))
 
-.PHONY: help setup demo test lint types unit test-tensorflow schema clean
+.PHONY: help setup demo test lint lint-code lint-format lint-files lint-workflows types unit coverage test-tensorflow \
+  schema wheel hooks clean
 
 help:
 	@echo "make demo              set up, then evaluate dvdgan on shapes-gen (about 3 minutes on 2 cores)"
 	@echo "make test              set up, then lint, types and tests (under 10 minutes on 2 cores)"
+	@echo "make lint              ruff, the files themselves, workflows, issue forms and CITATION.cff (seconds)"
+	@echo "make coverage          the tests once more, with the share of lines that they execute"
 	@echo "make test-tensorflow   hold the I3D against TensorFlow, in an environment of its own"
-	@echo "make clean             remove the environments and caches that these commands made"
+	@echo "make schema            write docs/*.schema.json from the records they describe"
+	@echo "make wheel             build dist/vidbench-VERSION-py3-none-any.whl"
+	@echo "make hooks             run lint and types before every commit (pre-commit)"
+	@echo "make clean             remove the environments, caches and builds that these commands made"
 
 setup: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@echo "== setting up $(VENV) with $(PYTHON): about 2 minutes the first time"
+	@test -n "$(PYTHON)" || { echo "no Python found: install Python 3.11, 3.12 or 3.13, or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11; name a newer one: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 2; }
+	@echo "== setting up $(VENV) with $(PYTHON) and torch $(TORCH): about 2 minutes the first time"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install $(PIP_FLAGS) torch==2.13.0
-	@$(VENV)/bin/python -m pip install $(PIP_FLAGS) --editable '.[dev]'
+	@# An older or newer torch brings the sympy and setuptools that it wants.
+	@sed -e 's/^torch==.*/torch==$(TORCH)/' -e '/^sympy==/d' constraints.txt > $(VENV)/constraints.txt
+	@$(VENV)/bin/python -m pip install $(PIP_FLAGS) --constraint $(CONSTRAINTS) torch==$(TORCH)
+	@$(VENV)/bin/python -m pip install $(PIP_FLAGS) --constraint $(CONSTRAINTS) --editable '.[dev]'
 	@touch $@
 
 demo: setup
@@ -34,10 +49,28 @@ demo: setup
 
 test: lint types unit
 
-lint: setup
-	@echo "== ruff"
+lint: lint-code lint-format lint-files lint-workflows
+
+lint-code: setup
+	@echo "== ruff check"
 	@$(VENV)/bin/ruff check --quiet .
+
+lint-format: setup
+	@echo "== ruff format"
 	@$(VENV)/bin/ruff format --quiet --check .
+
+lint-files:
+	@echo "== files"
+	@$(or $(PYTHON),python3) tools/check_files.py
+
+lint-workflows: setup
+	@echo "== workflows, issue forms, CITATION.cff"
+	@$(VENV)/bin/python -m check_jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(VENV)/bin/python -m check_jsonschema -q --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(VENV)/bin/python -m check_jsonschema -q --builtin-schema vendor.github-issue-forms \
+	  $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	@$(VENV)/bin/python -m check_jsonschema -q --builtin-schema vendor.citation-file-format CITATION.cff
+	@$(VENV)/bin/zizmor --offline --quiet --no-progress .github/workflows
 
 types: setup
 	@echo "== mypy"
@@ -45,15 +78,19 @@ types: setup
 
 unit: setup
 	@echo "== pytest"
-	@OMP_NUM_THREADS=1 VIDBENCH_SHARED=$(abspath $(SHARED)) $(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile
+	@$(TEST_ENVIRONMENT) $(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile
+
+coverage: setup
+	@echo "== pytest under coverage"
+	@$(TEST_ENVIRONMENT) $(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term --cov-report=html:build/coverage
 
 $(VENV_TF)/.installed: constraints.txt
 	@echo "== setting up $(VENV_TF): TensorFlow alone, about 1 minute the first time"
 	@test -x $(VENV_TF)/bin/python || $(PYTHON) -m venv $(VENV_TF)
-	@$(VENV_TF)/bin/python -m pip install $(PIP_FLAGS) tensorflow-cpu tensorflow-hub
+	@$(VENV_TF)/bin/python -m pip install $(PIP_FLAGS) --constraint constraints.txt tensorflow-cpu tensorflow-hub
 	@touch $@
 
-# TensorFlow never meets torch in one process: its environment writes answers to a file, ours is held against them.
+# TensorFlow and torch never share a process: TensorFlow writes its answers to a file, and ours are compared with that file.
 test-tensorflow: setup $(VENV_TF)/.installed
 	@echo "== the published I3D graph, run by TensorFlow"
 	@mkdir -p build
@@ -66,5 +103,11 @@ test-tensorflow: setup $(VENV_TF)/.installed
 schema: setup
 	@$(VENV)/bin/python tools/write_schemas.py
 
+wheel: setup
+	@$(VENV)/bin/python -m hatchling build -t wheel
+
+hooks: setup
+	@$(VENV)/bin/python -m pre_commit install
+
 clean:
-	rm -rf $(VENV) $(VENV_TF) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_TF) build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

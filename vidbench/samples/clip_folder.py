@@ -112,7 +112,8 @@ def _from_samples(path: Path, shape: ClipShape) -> ClipFiles:
     frames = _frames(shape)
 
     def read_one(index: int) -> np.ndarray:
-        return samples.read(np.array([index]))[0][frames]
+        clip_THWC: np.ndarray = samples.read(np.array([index]))[0][frames]
+        return clip_THWC
 
     return _opened(path, samples.num_samples, samples.lossy, samples.identity_sha256, read_one, shape, str)
 

@@ -1,0 +1,256 @@
+"""The files around the code: citation, changelog, hooks, workflow, editor settings. Each is checked against what it speaks of."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from datetime import date
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from vidbench.version import __version__
+
+yaml = pytest.importorskip("yaml", reason="PyYAML reads the files that are checked here")
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
+HOOKS = {
+    hook["id"]: hook
+    for repository in yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    for hook in repository["hooks"]
+}
+FORMS = ROOT / ".github" / "ISSUE_TEMPLATE"
+
+
+def _schema_of(builtin: str, *files: Path) -> subprocess.CompletedProcess[str]:
+    pytest.importorskip("check_jsonschema", reason="check-jsonschema holds the published schemas")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{builtin}", *map(str, files)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def _tracked() -> list[str]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True)
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    return [name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+# --- citation and changelog -------------------------------------------------------------------------------------------
+
+
+def _sections() -> list[tuple[str, str | None]]:
+    """Version and date of each section of the changelog, the newest first."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    found = [re.fullmatch(r"(\d+\.\d+\.\d+) \((\d{4}-\d{2}-\d{2})\)|(Unreleased)", heading) for heading in headings]
+    assert all(found), f"a section is '## VERSION (DATE)' or '## Unreleased', not one of {headings}"
+    return [(match[1] or match[3], match[2]) for match in found if match]
+
+
+def test_every_section_of_the_changelog_has_a_version_and_a_date():
+    sections = _sections()
+    released = [(tuple(map(int, version.split("."))), date.fromisoformat(day)) for version, day in sections if day]
+    assert released == sorted(released, reverse=True)
+    assert [version for version, day in sections if not day] in ([], ["Unreleased"])
+    assert "Unreleased" not in [version for version, _ in sections[1:]]
+
+
+def test_the_version_has_a_section_in_the_changelog():
+    newest = next(version for version, day in _sections() if day)
+    assert newest == __version__
+
+
+def test_a_line_of_the_changelog_is_one_change_that_begins_with_its_subject():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    unreleased = text.split("## Unreleased\n", 1)[1].split("\n## ")[0] if "## Unreleased\n" in text else ""
+    for line in unreleased.splitlines():
+        assert not line or re.match(r"- [^:]{2,60}: \S", line) or line.startswith("  "), line
+
+
+def test_the_citation_names_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors", "version", "license", "type"} <= set(citation)
+    assert citation["version"] == __version__
+    assert citation["license"] == PROJECT["project"]["license"]
+    assert [author["name"] for author in citation["authors"]] == [each["name"] for each in PROJECT["project"]["authors"]]
+    assert citation["date-released"].isoformat() == dict(_sections())[__version__]
+
+
+def test_the_citation_follows_its_schema(tmp_path):
+    assert _schema_of("citation-file-format", ROOT / "CITATION.cff").returncode == 0
+    (tmp_path / "bad.cff").write_text((ROOT / "CITATION.cff").read_text().replace("authors:\n", "writers:\n", 1))
+    assert _schema_of("citation-file-format", tmp_path / "bad.cff").returncode == 1
+
+
+# --- hooks ------------------------------------------------------------------------------------------------------------
+
+
+def test_hooks_are_local_and_download_nothing():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [repository["repo"] for repository in config["repos"]] == ["local"]
+    assert {hook["language"] for hook in HOOKS.values()} == {"system"}
+    assert {"files", "ruff-check", "ruff-format", "workflows", "mypy"} == set(HOOKS)
+
+
+def test_pre_commit_accepts_its_configuration():
+    pytest.importorskip("pre_commit")
+    done = subprocess.run(
+        [sys.executable, "-m", "pre_commit", "validate-config", str(ROOT / ".pre-commit-config.yaml")],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("hook", [hook for hook in HOOKS if HOOKS[hook]["entry"].startswith("make ")])
+def test_a_hook_runs_a_make_target(hook):
+    program, *targets = shlex.split(HOOKS[hook]["entry"])
+    assert set(targets) <= TARGETS
+    if shutil.which("make") is None:
+        pytest.skip("make is not here")
+    # The environment that runs this test, taken as up to date: a hook must not install anything here.
+    environment = [f"VENV={sys.prefix}", f"--assume-old={sys.prefix}/.installed"]
+    ready = (Path(sys.prefix) / ".installed").is_file() and hook.startswith("ruff") and shutil.which("ruff", path=f"{sys.prefix}/bin")
+    done = subprocess.run(
+        [program, *targets, *environment, *([] if ready else ["--dry-run"])], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _files(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
+    program, script, *more = shlex.split(HOOKS["files"]["entry"])
+    assert program == "python3"
+    return subprocess.run([sys.executable, str(ROOT / script), *more, *names], cwd=folder, capture_output=True, text=True)
+
+
+def test_the_hook_of_files_accepts_every_tracked_file():
+    done = _files(ROOT, *_tracked())
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"x" * (2**20 + 1), "MiB is the limit"),
+        (b"a = 1\n" + b"<" * 7 + b" HEAD\nb\n", "merge conflict"),
+        (b"a\n" + b">" * 7 + b" main\n", "merge conflict"),
+        (b"-----BEGIN " + b"OPENSSH PRIVATE KEY-----\n", "private key"),
+        (b"-----BEGIN " + b"PRIVATE KEY-----\n", "private key"),
+    ],
+)
+def test_the_hook_of_files_refuses(content, why, tmp_path):
+    (tmp_path / "good.txt").write_bytes(b"=======\n<<<<<<<not one\n-----BEGIN PUBLIC KEY-----\n" + b"x" * 1000)
+    (tmp_path / "bad.txt").write_bytes(content)
+    done = _files(tmp_path, "good.txt", "bad.txt")
+    assert done.returncode == 1
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("bad.txt: ")
+    assert why in line
+
+
+def test_a_checkpoint_may_be_larger_but_not_anything():
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        from check_files import LARGER
+    finally:
+        sys.path.pop(0)
+    large = [name for name in _tracked() if (ROOT / name).stat().st_size > 2**20]
+    assert large
+    assert all(any(fnmatch(name, pattern) for pattern in LARGER) for name in large)
+
+
+# --- forge ------------------------------------------------------------------------------------------------------------
+
+
+def _workflow() -> dict:
+    return yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+
+
+def test_the_workflow_runs_make_targets_alone():
+    commands = [step["run"] for job in _workflow()["jobs"].values() for step in job["steps"] if "run" in step]
+    assert commands
+    for command in commands:
+        program, *targets = shlex.split(command)
+        assert program == "make"
+        assert set(targets) <= TARGETS, f"no such target: {targets}"
+
+
+def test_the_matrix_holds_the_supported_versions_of_python_and_torch():
+    (job,) = _workflow()["jobs"].values()
+    matrix = job["strategy"]["matrix"]
+    classifiers = {c.rsplit(" ", 1)[1] for c in PROJECT["project"]["classifiers"] if "Python :: 3." in c}
+    assert set(matrix["python"]) == classifiers
+    assert PROJECT["project"]["requires-python"] == f">={min(matrix['python'])}"
+    torch = sorted((tuple(map(int, version.split("."))) for version in matrix["torch"]))
+    (oldest,) = re.findall(r"torch>=([\d.]+)", " ".join(PROJECT["project"]["dependencies"]))
+    (pinned,) = re.findall(r"^torch==([\d.]+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert torch[0][:2] == tuple(map(int, oldest.split(".")))
+    assert tuple(map(int, pinned.split("."))) in torch
+
+
+def test_actions_are_pinned_to_a_commit():
+    uses = [step["uses"] for job in _workflow()["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert uses
+    assert all(re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", use) for use in uses)
+
+
+def test_workflow_and_forms_follow_their_schemas(tmp_path):
+    forms = [path for path in sorted(FORMS.glob("*.yml")) if path.name != "config.yml"]
+    assert len(forms) == 3
+    assert _schema_of("github-issue-forms", *forms).returncode == 0
+    assert _schema_of("github-issue-config", FORMS / "config.yml").returncode == 0
+    workflow = ROOT / ".github" / "workflows" / "ci.yml"
+    assert _schema_of("github-workflows", workflow).returncode == 0
+    (tmp_path / "bad.yml").write_text(workflow.read_text(encoding="utf-8").replace("runs-on:", "runs:"))
+    assert _schema_of("github-workflows", tmp_path / "bad.yml").returncode == 1
+
+
+def test_the_linter_of_workflows_finds_nothing(tmp_path):
+    try:
+        files = importlib.metadata.files("zizmor") or []
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("zizmor is not installed")
+    (program,) = [file.locate() for file in files if file.name == "zizmor"]
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+
+    def lint(text: str) -> int:
+        folder = tmp_path / str(len(list(tmp_path.iterdir()))) / ".github" / "workflows"
+        folder.mkdir(parents=True)
+        (folder / "ci.yml").write_text(text)
+        return subprocess.run([str(program), "--offline", "--quiet", str(folder)], capture_output=True).returncode
+
+    assert lint(workflow) == 0
+    assert lint(workflow.replace("run: make test", 'run: echo "${{ github.event.pull_request.title }}"')) != 0
+
+
+# --- editors ----------------------------------------------------------------------------------------------------------
+
+
+def test_files_are_as_editorconfig_says():
+    recorded = ("tests/golden/*", "leaderboards/results/*", "*.csv")
+    for name in _tracked():
+        content = (ROOT / name).read_bytes()
+        if b"\0" in content or not content or any(fnmatch(name, pattern) for pattern in recorded):
+            continue
+        content.decode("utf-8")
+        assert b"\r" not in content, name
+        assert content.endswith(b"\n"), name
+        if not name.endswith(".md"):
+            assert not re.search(rb"[ \t]+$", content, re.MULTILINE), name
+        if name != "Makefile":
+            assert b"\t" not in content, name
+
+
+def test_every_make_target_is_explained_or_a_step_of_one():
+    explained = set(re.findall(r"@echo \"make ([a-z-]+) ", MAKEFILE))
+    steps = {target for line in re.findall(r"^[a-z-]+: (.*)$", MAKEFILE, re.MULTILINE) for target in line.split()}
+    assert TARGETS - explained - steps - {"help"} == set()
+    assert explained <= TARGETS
