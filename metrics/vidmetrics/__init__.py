@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vidmetrics.catalog.conventions import CONVENTIONS, Convention
     from vidmetrics.catalog.definitions import METRICS, MetricDefinition, get_metric
     from vidmetrics.estimators.base import Estimate
-    from vidmetrics.estimators.streaming import make_estimator
+    from vidmetrics.estimators.registry import make_estimator
     from vidmetrics.networks import load_network
     from vidmetrics.one_call import (
         coverage,
@@ -101,7 +101,7 @@ _HOMES = {
     "kvd": "one_call",
     "kvd_shapes": "one_call",
     "load_network": "networks",
-    "make_estimator": "estimators.streaming",
+    "make_estimator": "estimators.registry",
     "mean_of_k": "statistics.frames",
     "polynomial_mmd": "statistics.kernel",
     "precision": "one_call",

@@ -60,10 +60,10 @@ def measure(
     if definition.needs_reference == "frames":
         if network is not None:
             raise InputError(f"The metric '{metric}' compares frames and uses no network; leave it out.")
-        if definition.statistic.endswith("-best"):
+        if definition.facts.best_of_several:
             raise InputError(
                 f"The metric '{metric}' takes the best of several predictions of each clip; score each of them with "
-                f"{definition.statistic.removesuffix('-best')}_frames and pass their means to best_of_k."
+                f"{definition.facts.frame_score}_frames and pass their means to best_of_k."
             )
         return _compare_frames(definition, _at_once(real_clips), _at_once(generated_clips))
     return _measure_features(definition, real_clips, generated_clips, network, device)
@@ -75,7 +75,7 @@ def _measure_features(
     from dataclasses import replace
 
     from vidmetrics.estimators.base import Reference
-    from vidmetrics.estimators.streaming import make_estimator
+    from vidmetrics.estimators.registry import make_estimator
     from vidmetrics.networks import load_network
     from vidmetrics.statistics.moments import Moments
 
@@ -111,10 +111,9 @@ def _compare_frames(
     definition: MetricDefinition, true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any]
 ) -> Estimate:
     from vidmetrics.estimators.frames import estimate_mean
-    from vidmetrics.statistics.frames import psnr_frames, ssim_frames
+    from vidmetrics.statistics.frames import FRAME_SCORES
 
-    score_frames = psnr_frames if definition.statistic == "psnr" else ssim_frames
-    scores_N = score_frames(true_NTHWC, predicted_NTHWC).mean(axis=1)
+    scores_N = FRAME_SCORES[definition.facts.frame_score](true_NTHWC, predicted_NTHWC).mean(axis=1)
     return estimate_mean(definition.statistic, scores_N, len(scores_N))
 
 

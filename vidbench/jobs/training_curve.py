@@ -20,7 +20,7 @@ from vidbench.scoring.run_features import reference_features
 from vidbench.tasks import LoadedTask
 from vidmetrics.catalog.definitions import MetricDefinition, get_metric
 from vidmetrics.estimators.base import Estimator
-from vidmetrics.estimators.streaming import make_estimator
+from vidmetrics.estimators.registry import make_estimator
 from vidmetrics.home import home
 from vidmetrics.networks.finite import check_finite
 

@@ -11,13 +11,8 @@ from vidbench.tasks import load_task, task_names
 from vidbench.tasks.loading import LoadedTask
 from vidbench.tasks.schema import Task
 from vidmetrics.catalog.definitions import METRICS, MetricDefinition
+from vidmetrics.catalog.network_cards import embedded_networks
 from vidmetrics.networks import is_shipped
-
-_DISTANCES = ("frechet", "frechet-inf", "kernel", "kernel-subsets")
-# A share of clips, or of neighbourhoods: nothing lies outside.
-_SHARES = ("precision", "recall", "coverage")
-_CLASSES = {"shapes": 24, "i3d-kinetics-600": 600, "c3d-ucf101": 101, "inception-2015-12-05": 1008}
-_EMBEDDED = ("shapes",)
 
 
 def objections(result: Result) -> list[str]:
@@ -86,7 +81,7 @@ def _claims(result: Result, loaded: LoadedTask) -> list[str]:
                 f"{side.coverage:.2%} of the split '{side.split}' were present; the task needs {task.data.min_coverage:.2%}"
             )
     if result.data.imported is not None and any(
-        METRICS[name].statistic in _DISTANCES and metric.floor is None for name, metric in result.metrics.items()
+        METRICS[name].facts.is_distance and metric.floor is None for name, metric in result.metrics.items()
     ):
         found.append(
             "its real side is a file of statistics without the score of real clips, so that nobody can see whether it is "
@@ -102,7 +97,7 @@ def _claims(result: Result, loaded: LoadedTask) -> list[str]:
             found.append(f"the weights of '{name}' are not proven")
         if network.precision not in task.evaluation.precision:
             found.append(f"'{name}' ran with precision '{network.precision}', which the task does not allow")
-        if name in _EMBEDDED and not is_shipped(name, network.weights_sha256):
+        if name in embedded_networks() and not is_shipped(name, network.weights_sha256):
             found.append(f"the weights of '{name}' are not the ones that ship with vidbench")
     return found
 
@@ -160,27 +155,23 @@ def implausible(definition: MetricDefinition, metric: MetricRecord, shares_frame
         metric: the record.
         shares_frames: whether the given frames are part of the reference.
     """
-    value, statistic = metric.value, definition.statistic
+    value, facts = metric.value, definition.facts
     found = []
     if metric.interval is not None and not metric.interval[0] <= value <= metric.interval[1]:
         found.append(f"{value:.4g} lies outside its own interval {metric.interval[0]:.4g} to {metric.interval[1]:.4g}")
     if metric.runs and not math.isclose(value, math.fsum(metric.runs) / len(metric.runs), rel_tol=1e-6, abs_tol=1e-9):
         found.append(f"{value:.4g} is not the mean of its {len(metric.runs)} runs")
-    if statistic == "frechet" and value < 0:
-        found.append(f"{value:.4g} is negative, and a Fréchet distance is not")
+    lowest, highest = definition.attainable_range
+    if not lowest <= value <= highest:
+        classes = " (the number of classes)" if facts.at_most_classes else ""
+        found.append(f"{value:.4g} is outside the attainable range, {lowest:g} to {highest:g}{classes}")
     # Estimates without bias scatter around the floor on both sides; only their whole interval says anything.
-    best = value if statistic == "frechet" or metric.interval is None else metric.interval[1]
-    if statistic in _DISTANCES and metric.floor is not None and best < metric.floor and not shares_frames:
+    best = metric.interval[1] if facts.unbiased and metric.interval is not None else value
+    if facts.is_distance and metric.floor is not None and best < metric.floor and not shares_frames:
         found.append(
             f"{value:.4g} is better than held-out real clips ({metric.floor:.4g}), "
             "which is impossible for a model that has not copied the reference clips"
         )
-    if statistic in _SHARES and not 0 <= value <= 1:
-        found.append(f"{value:.4g} is not between 0 and 1")
-    if statistic == "inception-score":
-        classes = _CLASSES.get(definition.network)
-        if value < 1 or (classes is not None and value > classes):
-            found.append(f"{value:.4g} is not between 1 and the number of classes ({classes})")
     if metric.ceiling is not None:
         worse = value < metric.ceiling if definition.higher_is_better else value > metric.ceiling
         if worse:

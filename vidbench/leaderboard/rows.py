@@ -11,34 +11,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from vidmetrics.catalog.definitions import METRICS
+from vidmetrics.catalog.facts import statistic_facts
+from vidmetrics.catalog.published_names import PUBLISHED_NAMES
 
 Status = Literal["reported", "recomputed", "reproduced"]
-
-PUBLISHED_METRICS: dict[str, bool] = {
-    "FVD": False,
-    "FVD128": False,
-    "gFVD": False,
-    "FID(I3D-K600)": False,
-    "FID(C3D)": False,
-    "FID(C3D fc7)": False,
-    "IS(I3D-K600)": True,
-    "IS(C3D)": True,
-    "IS": True,
-}
-"""Metric names as papers print them, and whether higher is better."""
-
-FAMILY = {
-    "fvd": "FVD",
-    "fvd-styleganv": "FVD",
-    "fvd-videogpt": "FVD",
-    "fvd-magvit": "FVD",
-    "fvd-cdfvd": "FVD",
-    "fid-i3d-k600": "FID(I3D-K600)",
-    "is-i3d-k600": "IS(I3D-K600)",
-    "fid-c3d-ucf101": "FID(C3D)",
-    "is-c3d-ucf101": "IS(C3D)",
-}
-"""Which printed name a metric id of ours stands beside."""
 
 KNOWN_ERRORS = {
     "copied-spread": "Later tables reprint this model's test score beside the spread of its train score (69.1 ± 0.78).",
@@ -132,14 +108,14 @@ COLUMNS: tuple[str, ...] = tuple(BoardRow.model_fields)
 
 def direction(metric: str) -> bool | None:
     """Whether higher is better; None for a metric that is neither printed by papers nor one of ours."""
-    if metric in PUBLISHED_METRICS:
-        return PUBLISHED_METRICS[metric]
+    if metric in PUBLISHED_NAMES:
+        return statistic_facts(PUBLISHED_NAMES[metric]).higher_is_better
     return METRICS[metric].higher_is_better if metric in METRICS else None
 
 
 def family(metric: str) -> str:
     """The printed name that a metric goes by, so that a row of ours can stand beside a paper's."""
-    return FAMILY.get(metric, metric)
+    return (METRICS[metric].printed_as if metric in METRICS else None) or metric
 
 
 def group_parts(row: BoardRow) -> dict[str, str]:
@@ -193,7 +169,12 @@ def problems(row: BoardRow) -> list[tuple[str, str]]:
     """What is wrong with a row whose cells are each valid: pairs of column and sentence."""
     found: list[tuple[str, str]] = []
     if direction(row.metric) is None:
-        found.append(("metric", f"'{row.metric}' is neither a metric id nor a name of PUBLISHED_METRICS"))
+        found.append(
+            (
+                "metric",
+                f"'{row.metric}' is neither a metric id nor a name that papers print (vidmetrics/catalog/published_names.py)",
+            )
+        )
     if row.frames is not None and row.context_frames >= row.frames:
         found.append(("context_frames", f"{row.context_frames} given frames in a clip of {row.frames}"))
     if (row.spread is None) != (row.spread_kind == ""):

@@ -15,10 +15,9 @@ from vidbench.data.clip_dataset import ClipDataset
 from vidbench.errors import InputError
 from vidbench.tasks.schema import Task
 from vidmetrics.catalog.definitions import MetricDefinition
-from vidmetrics.statistics.frames import psnr_frames, ssim_frames
+from vidmetrics.statistics.frames import FRAME_SCORES
 
 FRAMES = "frames"
-_SCORES = {"psnr": psnr_frames, "ssim": ssim_frames}
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class FrameComparison:
         """
         true = self.truth.read(indices)[:, self.context_frames :]
         predicted = clips_NTHWC[:, self.context_frames :]
-        return {score: _SCORES[score](true, predicted) for score in self.scores}
+        return {score: FRAME_SCORES[score](true, predicted) for score in self.scores}
 
 
 def compare_frames(task: Task, metrics: Sequence[MetricDefinition], truth: ClipDataset) -> FrameComparison | None:
@@ -73,9 +72,6 @@ def compare_frames(task: Task, metrics: Sequence[MetricDefinition], truth: ClipD
             f"The metric '{wanted[0].id}' compares each predicted frame with the true one, and the task '{task.name}' "
             "gives no frames to predict from: leave it out."
         )
-    return FrameComparison(truth, task.clips.context_frames, tuple(dict.fromkeys(map(score_of, wanted))))
-
-
-def score_of(definition: MetricDefinition) -> str:
-    """Return the score of single frames that a metric is made of: ``"psnr"`` of `psnr-best`."""
-    return definition.statistic.removesuffix("-best")
+    return FrameComparison(
+        truth, task.clips.context_frames, tuple(dict.fromkeys(metric.facts.frame_score for metric in wanted))
+    )

@@ -13,7 +13,6 @@ import numpy as np
 
 from vidbench.errors import InputError
 from vidbench.scoring.features import FeatureStore
-from vidbench.scoring.frame_comparison import score_of
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Estimate
 from vidmetrics.estimators.frames import estimate_mean
@@ -29,11 +28,11 @@ def estimate_frames(definition: MetricDefinition, store: FeatureStore, clips: ra
         clips: the samples to take; whole contexts.
         per_context: samples from each context, side by side.
     """
-    score = score_of(definition)
+    score = definition.facts.frame_score
     scores = np.concatenate([frames.mean(axis=1) for frames in store.read(score, clips)])
     scores_KN = scores.reshape(-1, per_context).T
-    scores_N = mean_of_k(scores_KN) if definition.statistic == score else best_of_k(scores_KN)
-    return estimate_mean(score, scores_N, len(clips))
+    scores_N = best_of_k(scores_KN) if definition.facts.best_of_several else mean_of_k(scores_KN)
+    return estimate_mean(definition.statistic, scores_N, len(clips))
 
 
 def refuse_infinite(definition: MetricDefinition, store: FeatureStore, values: Iterable[float]) -> None:
@@ -43,7 +42,7 @@ def refuse_infinite(definition: MetricDefinition, store: FeatureStore, values: I
         InputError: a value is infinite; names the first sample that has such a frame.
     """
     if any(map(math.isinf, values)):
-        infinite_NT = np.isinf(np.concatenate(list(store.read(score_of(definition)))))
+        infinite_NT = np.isinf(np.concatenate(list(store.read(definition.facts.frame_score))))
         sample, frame = (int(place) for place in np.argwhere(infinite_NT)[0])
         raise InputError(
             f"The value of '{definition.id}' is infinite, because predicted frame {frame} of sample {sample} equals the "

@@ -27,6 +27,7 @@ class Convention:
 
     Attributes:
         id: the metric id.
+        title: one line for a table or a report.
         resize: resizes of each frame in order, ``(name, side)`` with a name of `vidmetrics.networks.resize.RESIZERS`. To a
             square of that side; with a crop, the short side gets that length and the aspect is kept.
         crop: ``"center"`` cuts the central square out after each resize.
@@ -42,6 +43,7 @@ class Convention:
     """
 
     id: str
+    title: str
     resize: tuple[tuple[str, int], ...]
     crop: Crop
     quantise: Literal["none", "round", "truncate"]
@@ -60,6 +62,7 @@ class Convention:
 _CONVENTIONS = (
     Convention(
         id="fvd",
+        title="Fréchet Video Distance",
         resize=(("tf1-bilinear", 224),),
         crop="none",
         quantise="none",
@@ -72,6 +75,7 @@ _CONVENTIONS = (
     ),
     Convention(
         id="fvd-styleganv",
+        title="Fréchet Video Distance as StyleGAN-V computes it",
         resize=(("bilinear", 224),),
         crop="none",
         quantise="round",
@@ -85,6 +89,7 @@ _CONVENTIONS = (
     ),
     Convention(
         id="fvd-videogpt",
+        title="Fréchet Video Distance as VideoGPT computes it",
         resize=(("bilinear", 224),),
         crop="center",
         quantise="truncate",
@@ -99,6 +104,7 @@ _CONVENTIONS = (
     ),
     Convention(
         id="fvd-magvit",
+        title="Fréchet Video Distance as MAGVIT computes it",
         resize=(("tf1-bilinear", 64), ("tf1-bilinear", 224)),
         crop="none",
         quantise="none",
@@ -111,6 +117,7 @@ _CONVENTIONS = (
     ),
     Convention(
         id="fvd-cdfvd",
+        title="Fréchet Video Distance as cd-fvd computes it with its I3D",
         resize=(("bilinear", 224),),
         crop="none",
         quantise="truncate",

@@ -11,10 +11,11 @@ per class and split) alone, and there is one only where N has 10, for the reason
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -84,19 +85,24 @@ def score_against_count(
     Raises:
         InputError: another number of rows came than announced.
     """
-    if definition.statistic not in ("frechet", "inception-score", "kernel"):
+    if not definition.facts.has_growth_curve:
         return None
     splits = definition.splits or 1
     if num_samples < max(MIN_SAMPLES, 2 * 10 * splits):
         return Growth(reason=f"{num_samples} samples are too few to be cut into {NUM_SIZES} sizes.")
     levels = nested_levels(num_samples, splits)
     counts = tuple(int(count) for count in np.cumsum(np.bincount(levels, minlength=NUM_SIZES)))
-    if definition.statistic == "kernel":
-        return _kernel(batches, levels, counts, rows_per_sample, reference)
-    if definition.statistic == "frechet":
-        values = _frechet(definition, batches, dim, levels, rows_per_sample, reference)
-    else:
-        values = _scores(batches, dim, levels, splits, rows_per_sample)
+    if definition.needs_reference == "features":
+        reference = np.concatenate([np.asarray(rows, np.float32) for rows in reference])
+        if (products := _products(len(levels) * rows_per_sample, *reference.shape)) > MAX_PRODUCTS:
+            return Growth(
+                reason=f"The curve of a kernel distance is left out beyond {MAX_PRODUCTS:.0e} multiplications; it would take "
+                f"{products:.1e} here."
+            )
+    values = _CURVES[definition.statistic](definition, batches, dim, levels, rows_per_sample, reference)
+    if definition.facts.unbiased:
+        reason = "The estimator has no bias at any number of samples, so that there is nothing to extrapolate."
+        return Growth(counts, values, reason=reason)
     return _with_line(counts, values, dim * splits, rows_per_sample)
 
 
@@ -157,8 +163,14 @@ def _frechet(
 
 
 def _scores(
-    batches: Iterable[Array], num_classes: int, levels: Labels, splits: int, rows_per_sample: int
+    definition: MetricDefinition,
+    batches: Iterable[Array],
+    num_classes: int,
+    levels: Labels,
+    rows_per_sample: int,
+    _: Any,
 ) -> tuple[float, ...]:
+    splits = definition.splits or 1
     ends = np.array([(split + 1) * len(levels) // splits for split in range(splits)])
     cells = levels * splits + np.searchsorted(ends, np.arange(len(levels)), side="right")
     sums = [ScoreSums(0, 0.0, np.zeros(num_classes)) for _ in range(NUM_SIZES * splits)]
@@ -169,22 +181,23 @@ def _scores(
 
 
 def _kernel(
-    batches: Iterable[Array], levels: Labels, counts: tuple[int, ...], rows_per_sample: int, real: Any
-) -> Growth:
-    b = np.concatenate([np.asarray(rows, np.float32) for rows in real])
-    n, m = len(levels) * rows_per_sample, len(b)
-    products = (n * n // 2 + m * m // 2 + n * m) * b.shape[1]
-    if products > MAX_PRODUCTS:
-        return Growth(
-            reason=f"The curve of a kernel distance is left out beyond {MAX_PRODUCTS:.0e} multiplications; it would take "
-            f"{products:.1e} here."
-        )
-    a = np.concatenate([np.asarray(rows, np.float32) for rows in batches])
-    if len(a) != n:
-        raise InputError(counting_message(len(a), len(levels), rows_per_sample))
-    values = nested_mmd(a, b, np.repeat(levels, rows_per_sample), NUM_SIZES)
-    reason = "The estimator has no bias at any number of samples, so that there is nothing to extrapolate."
-    return Growth(counts, tuple(float(value) for value in values), reason=reason)
+    _: MetricDefinition, batches: Iterable[Array], dim: int, levels: Labels, rows_per_sample: int, real: Array
+) -> tuple[float, ...]:
+    rows = np.concatenate([np.asarray(rows, np.float32) for rows in batches])
+    if len(rows) != len(levels) * rows_per_sample:
+        raise InputError(counting_message(len(rows), len(levels), rows_per_sample))
+    values = nested_mmd(rows, real, np.repeat(levels, rows_per_sample), NUM_SIZES)
+    return tuple(float(value) for value in values)
+
+
+def _products(n: int, m: int, dim: int) -> int:
+    """Return the multiplications behind the kernels of ``n`` generated and ``m`` real rows."""
+    return (n * n // 2 + m * m // 2 + n * m) * dim
+
+
+_CURVES: Mapping[str, Callable[[MetricDefinition, Iterable[Array], int, Labels, int, Any], tuple[float, ...]]] = (
+    MappingProxyType({"frechet": _frechet, "inception-score": _scores, "kernel": _kernel})
+)
 
 
 def _by_level(batches: Iterable[Array], labels: Labels, rows_per_sample: int) -> Iterable[tuple[int, Array]]:

@@ -11,15 +11,16 @@ gives it is said at each class, and how often it covers is measured by tools/int
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from vidmetrics.catalog.definitions import MetricDefinition
+from vidmetrics.catalog.facts import statistic_facts
 from vidmetrics.errors import InputError
-from vidmetrics.estimators.base import Estimate, Estimator, counting_message, num_groups
+from vidmetrics.estimators.base import Estimate, counting_message, num_groups
 from vidmetrics.statistics.extrapolation import frechet_at_infinity, subset_sizes
 from vidmetrics.statistics.frechet import gaussian
 from vidmetrics.statistics.intervals import (
@@ -61,6 +62,11 @@ class KeptFeatures:
         self._num_groups = num_groups(groups, num_samples)
         self._rows = np.empty((num_samples * rows_per_sample, dim), np.float32)
         self._seen = 0
+
+    @classmethod
+    def for_metric(cls, definition: MetricDefinition, dim: int, num_samples: int, rows_per_sample: int) -> Self:
+        """Create the estimator of a metric, see `vidmetrics.estimators.registry.make_estimator`."""
+        return cls(dim, num_samples, rows_per_sample)
 
     def update(self, features: npt.NDArray[Any]) -> None:
         """Add the next rows in index order, real ``[n, dim]``.
@@ -191,7 +197,8 @@ class PrecisionEstimator(_ManifoldEstimator):
         real, generated = self._sides(reference)
         inside = ball_counts(generated, real, radii(real, self.nearest), closed=True) > 0
         value = float(inside.mean())
-        return self._estimate(value, share_interval(value, self._num_samples), len(real))
+        interval = cut(share_interval(value, self._num_samples), *statistic_facts("precision").attainable_range())
+        return self._estimate(value, interval, len(real))
 
 
 class DensityEstimator(_ManifoldEstimator):
@@ -203,7 +210,8 @@ class DensityEstimator(_ManifoldEstimator):
         """Return the estimate; raises as `KernelEstimator.result`."""
         real, generated = self._sides(reference)
         counts = ball_counts(generated, real, radii(real, self.nearest), closed=False) / self.nearest
-        interval = cut(mean_interval(self._clip_means(counts)), 0.0, len(real) / self.nearest)
+        lowest, highest = statistic_facts("density").attainable_range()
+        interval = cut(mean_interval(self._clip_means(counts)), lowest, min(highest, len(real) / self.nearest))
         return self._estimate(float(counts.mean()), interval, len(real))
 
 
@@ -223,7 +231,7 @@ class RecallEstimator(_ManifoldEstimator):
         interval = None
         if self._num_samples // 2 * self._rows_per_sample > self.nearest:
             halves = recall_halves(real, generated, self._halves(), self.nearest)
-            interval = cut(halves_interval(value, *halves), 0.0, 1.0)
+            interval = cut(halves_interval(value, *halves), *statistic_facts("recall").attainable_range())
         return self._estimate(value, interval, len(real))
 
     def _halves(self, count: int = 20, seed: int = 0) -> npt.NDArray[np.bool_]:
@@ -246,7 +254,8 @@ class CoverageEstimator(_ManifoldEstimator):
         value = float((counts > 0).mean())
         interval = None
         if self._num_groups > 1:
-            interval = cut(holders_interval(value, ones, twos, len(real), self._num_samples), 0.0, 1.0)
+            interval = holders_interval(value, ones, twos, len(real), self._num_samples)
+            interval = cut(interval, *statistic_facts("coverage").attainable_range())
         return self._estimate(value, interval, len(real))
 
 
@@ -274,17 +283,3 @@ class FrechetInfinityEstimator(KeptFeatures):
             rows, target, self._group_of_sample(), self._num_groups, rows_per_sample=self._rows_per_sample
         )
         return self._estimate(value, self._jackknife(value, folds), reference.count)
-
-
-KEPT_ESTIMATORS: Mapping[str, Callable[[int, int, int], Estimator]] = MappingProxyType(
-    {
-        "coverage": CoverageEstimator,
-        "density": DensityEstimator,
-        "frechet-inf": FrechetInfinityEstimator,
-        "kernel": KernelEstimator,
-        "kernel-subsets": KernelSubsetsEstimator,
-        "precision": PrecisionEstimator,
-        "recall": RecallEstimator,
-    }
-)
-"""Estimator by statistic: called with the number of features, of samples, and of rows per sample."""

@@ -11,20 +11,19 @@ sizes of the batches in which the rows arrive.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.catalog.conventions import Root
 from vidmetrics.catalog.definitions import MetricDefinition
+from vidmetrics.catalog.facts import statistic_facts
 from vidmetrics.errors import InputError
-from vidmetrics.estimators.base import Estimate, Estimator, counting_message, num_groups
-from vidmetrics.estimators.kept_features import KEPT_ESTIMATORS
+from vidmetrics.estimators.base import Estimate, counting_message, num_groups
 from vidmetrics.statistics.frechet import distance, gaussian
 from vidmetrics.statistics.frechet_float32 import distance_float32_svd
 from vidmetrics.statistics.inception_score import ScoreSums, score, score_sums
@@ -109,6 +108,11 @@ class FrechetEstimator:
         self._blocks = _RowBlocks(dim, num_samples, count, rows_per_sample)
         self._groups = [Moments(dim) for _ in range(count)]
 
+    @classmethod
+    def for_metric(cls, definition: MetricDefinition, dim: int, num_samples: int, rows_per_sample: int) -> Self:
+        """Create the estimator of a metric, see `vidmetrics.estimators.registry.make_estimator`."""
+        return cls(dim, num_samples, rows_per_sample=rows_per_sample, ddof=definition.ddof, root=definition.root)
+
     def update(self, features: npt.NDArray[Any]) -> None:
         """Add the next samples in index order, real ``[N, dim]``.
 
@@ -142,9 +146,8 @@ class FrechetEstimator:
         if len(self._groups) > 1:
             interval = jackknife_interval(value, [value_of(m) for m in _leave_one_out(self._groups)])
         num_reference = reference.count // self._blocks.rows_per_sample
-        # Only the exact distance cannot be negative.
-        lowest = 0.0 if self._root == "frechet-exact" else -math.inf
-        return Estimate(value, cut(interval, lowest=lowest), self._blocks.num_samples, num_reference)
+        interval = cut(interval, *statistic_facts("frechet").attainable_range(self._root))
+        return Estimate(value, interval, self._blocks.num_samples, num_reference)
 
     def _covariance(self, moments: Moments) -> npt.NDArray[np.float64]:
         """Return the covariance with this estimator's ``ddof``; moments keep the unbiased one."""
@@ -181,6 +184,11 @@ class InceptionScoreEstimator:
         self._blocks = _RowBlocks(num_classes, num_samples, self._cells, rows_per_sample)
         self._sums = [ScoreSums(0, 0.0, np.zeros(num_classes)) for _ in range(self._cells)]
 
+    @classmethod
+    def for_metric(cls, definition: MetricDefinition, dim: int, num_samples: int, rows_per_sample: int) -> Self:
+        """Create the estimator of a metric, see `vidmetrics.estimators.registry.make_estimator`."""
+        return cls(dim, num_samples, definition.splits or 1, rows_per_sample=rows_per_sample)
+
     def update(self, logits: npt.NDArray[Any]) -> None:
         """Add the next samples in index order, real ``[N, num_classes]``.
 
@@ -204,8 +212,8 @@ class InceptionScoreEstimator:
         interval = None
         if self._cells >= 3:
             interval = jackknife_interval(value, [self._score_of([c for c in cells if c != gone]) for gone in cells])
-        classes = float(self._blocks.width)
-        return Estimate(value, cut(interval, lowest=1.0, highest=classes), self._blocks.num_samples, None)
+        interval = cut(interval, *statistic_facts("inception-score").attainable_range(num_classes=self._blocks.width))
+        return Estimate(value, interval, self._blocks.num_samples, None)
 
     def _score_of(self, cells: Sequence[int]) -> float:
         per_split = self._cells // self._splits
@@ -213,33 +221,6 @@ class InceptionScoreEstimator:
         for cell in cells:
             splits.setdefault(cell // per_split, []).append(self._sums[cell])
         return float(np.mean([score(reduce(add, parts)) for parts in splits.values()]))
-
-
-def make_estimator(definition: MetricDefinition, dim: int, num_samples: int, rows_per_sample: int = 1) -> Estimator:
-    """Return the estimator of a metric on features.
-
-    Args:
-        definition: the metric.
-        dim: size of the network output that it measures.
-        num_samples: exact number of generated samples that will come.
-        rows_per_sample: rows of features of each sample, see `vidmetrics.networks.base.Network.rows_per_clip`.
-
-    Raises:
-        InputError: the metric compares frames and has no features, or cannot be measured on so few samples.
-    """
-    if definition.statistic == "frechet":
-        return FrechetEstimator(
-            dim, num_samples, rows_per_sample=rows_per_sample, ddof=definition.ddof, root=definition.root
-        )
-    if definition.statistic == "inception-score":
-        splits = definition.splits or 1
-        return InceptionScoreEstimator(dim, num_samples, splits, rows_per_sample=rows_per_sample)
-    if definition.statistic not in KEPT_ESTIMATORS:
-        raise InputError(
-            f"The metric '{definition.id}' compares predicted with true frames and has no features; use "
-            "vidmetrics.measure with clips."
-        )
-    return KEPT_ESTIMATORS[definition.statistic](dim, num_samples, rows_per_sample)
 
 
 def _merged(parts: Sequence[Moments]) -> Moments:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidmetrics.catalog.conventions import CONVENTIONS
-from vidmetrics.errors import InputError, unknown_name
+from vidmetrics.catalog.network_cards import NETWORKS, VARIANTS, base_network, network_card
+from vidmetrics.errors import InputError
 from vidmetrics.home import home
 from vidmetrics.weights.files import file_sha256, read_tensors
 from vidmetrics.weights.proof import is_proven
@@ -28,40 +27,13 @@ __all__ = ["Network", "base_network", "build_body", "default_weights", "is_shipp
 _HERE = Path(__file__).parent
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """One network: its class as ``module:class``, settings of ``from_tensors``, and what its weights are."""
-
-    target: str
-    weights: str
-    embedded: bool = False
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-_NETWORKS = {
-    "i3d-kinetics-400": _Entry("i3d:I3D", "DeepMind's rgb_scratch", settings={"num_classes": 400}),
-    "i3d-kinetics-600": _Entry("i3d:I3D", "DeepMind's rgb_scratch_kin600", settings={"num_classes": 600}),
-    "inception-2015-12-05": _Entry("inception:Inception", "pt_inception-2015-12-05-6726825d.pth"),
-    "c3d-ucf101": _Entry("c3d:C3D", "conv3d_deepnetA_ucf.npz with mean2.npz"),
-    "shapes": _Entry("shapes:ShapesNetwork", "the ones shipped in this package", embedded=True),
-}
-
-# The I3D under the other FVD conventions: the same weights, another preprocessing or eps.
-_VARIANTS = {convention.network: convention for convention in CONVENTIONS.values() if "+" in convention.network}
-
-
-def base_network(name: str) -> str:
-    """Return the network whose weights a variant (``"i3d-kinetics-400+videogpt"``) uses; any other name as it is."""
-    return name.partition("+")[0] if name in _VARIANTS else name
-
-
 def default_weights(name: str) -> Path:
     """Return where the weights of a network are looked for; the file need not exist.
 
     Raises:
         InputError: there is no such network; suggests the nearest one.
     """
-    folder = _HERE if _entry(name).embedded else home() / "weights"
+    folder = _HERE if network_card(name).embedded else home() / "weights"
     return folder / f"{base_network(name)}.safetensors"
 
 
@@ -82,13 +54,13 @@ def load_network(
         InputError: unknown name or precision, missing or unreadable weights, weights of another network, a device
             that cannot be used.
     """
-    entry, base = _entry(name), base_network(name)
+    card, base = network_card(name), base_network(name)
     if precision not in ("exact", "fast"):
         raise InputError(f"Unknown precision '{precision}'; choose 'exact' or 'fast'.")
     path = default_weights(name) if weights is None else Path(weights)
     if weights is None and not path.is_file():
         raise InputError(
-            f"The weights of '{base}' ({entry.weights}) are not at {path}; run `vidbench weights fetch {base}`, "
+            f"The weights of '{base}' ({card.weights}) are not at {path}; run `vidbench weights fetch {base}`, "
             "or `vidbench weights import PATH` if you have them."
         )
     tensors = read_tensors(path)
@@ -122,15 +94,16 @@ def build_body(name: str, tensors: Mapping[str, Any], **settings: Any) -> Any:
     Raises:
         InputError: unknown name, or tensors of another network.
     """
-    entry = _entry(name)
-    module, _, class_name = entry.target.partition(":")
+    card = network_card(name)
+    module, _, class_name = card.target.partition(":")
     cls = getattr(importlib.import_module(f"vidmetrics.networks.{module}"), class_name)
-    return cls.from_tensors(tensors, **entry.settings, **_variant_settings(name), **settings)
+    own = {setting: getattr(card, setting) for setting in card.settings}
+    return cls.from_tensors(tensors, **own, **_variant_settings(name), **settings)
 
 
 def network_names() -> list[str]:
     """Return the names that `load_network` takes, less the variants, which have no weights of their own."""
-    return list(_NETWORKS)
+    return list(NETWORKS)
 
 
 def is_shipped(name: str, sha256: str) -> bool:
@@ -138,19 +111,13 @@ def is_shipped(name: str, sha256: str) -> bool:
     return _proven(name, sha256)
 
 
-def _entry(name: str) -> _Entry:
-    if base_network(name) not in _NETWORKS:
-        raise InputError(unknown_name("network", name, [*_NETWORKS, *_VARIANTS]))
-    return _NETWORKS[base_network(name)]
-
-
 def _variant_settings(name: str) -> dict[str, Any]:
     """Return what a variant of the I3D adds to the settings of its network; nothing for any other name."""
-    if name not in _VARIANTS:
+    if name not in VARIANTS:
         return {}
     from vidmetrics.networks.preprocessing import Preprocessing
 
-    convention = _VARIANTS[name]
+    convention = VARIANTS[name]
     pixels = Preprocessing(convention.resize, convention.crop)
     return {"pixels": pixels, "batch_norm_eps": convention.batch_norm_eps}
 

@@ -25,6 +25,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own documentation writes it so
 
+from vidmetrics.catalog.network_cards import classes_of
 from vidmetrics.weights.named_tensors import checked_tensors
 
 FRAMES, FRAME_SIZE = 16, 112
@@ -44,7 +45,7 @@ WIDTHS = {
     "conv5b": 512,
     "fc6": 4096,
     "fc7": 4096,
-    "fc8": 101,
+    "fc8": classes_of("c3d-ucf101"),
 }
 """Channels out of each layer of the published network."""
 

@@ -23,12 +23,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own documentation writes it so
 
+from vidmetrics.catalog.network_cards import classes_of
 from vidmetrics.networks.resize import resize_tf1_bilinear
 from vidmetrics.weights.named_tensors import checked_tensors
 
 BATCH_NORM_EPS = 1e-3
 FRAME_SIZE = 299
-NUM_CLASSES = 1008
+NUM_CLASSES = classes_of("inception-2015-12-05")
 POOL_FEATURES = 2048
 FRAMES_AT_ONCE = 64
 """Frames in flight on an accelerator, about 1 GB of activations; CPUs take one after the other."""

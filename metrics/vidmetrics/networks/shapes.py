@@ -29,6 +29,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from vidmetrics.catalog.network_cards import classes_of
 from vidmetrics.errors import InputError
 from vidmetrics.weights.named_tensors import checked_tensors
 
@@ -37,7 +38,7 @@ SIZE = 32
 
 # Channels out, strides in time and space; every kernel is 3 x 3 x 3 with zeros around.
 CONVOLUTIONS = ((16, (1, 2, 2)), (32, (1, 2, 2)), (48, (2, 1, 1)), (64, (1, 2, 2)))
-NUM_CLASSES = 24
+NUM_CLASSES = classes_of("shapes")
 
 
 def preprocess(clips_NTHWC: Tensor) -> Tensor:

@@ -15,6 +15,8 @@ of k guesses is worth; *mean of k* says what one guess is worth. Neither may be 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -82,6 +84,12 @@ def ssim_frames(true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any])
         likeness /= (mean_x * mean_x + mean_y * mean_y + _C1) * (var_x + var_y + _C2)
         scores[clip] = likeness.mean(axis=(1, 2, 3))
     return scores
+
+
+FRAME_SCORES: Mapping[str, Callable[[npt.NDArray[Any], npt.NDArray[Any]], Array]] = MappingProxyType(
+    {"psnr": psnr_frames, "ssim": ssim_frames}
+)
+"""The scores of single frames by name."""
 
 
 def best_of_k(scores_KN: npt.NDArray[Any]) -> Array:

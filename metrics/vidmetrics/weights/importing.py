@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vidmetrics.catalog.network_cards import NETWORKS
 from vidmetrics.errors import InputError, unknown_name
 from vidmetrics.home import home
 from vidmetrics.weights.files import file_sha256
@@ -21,7 +22,10 @@ from vidmetrics.weights.proof import import_record_path, prove
 from vidmetrics.weights.reading import files_of, read_weights
 from vidmetrics.weights.registry import published_networks
 
-_I3D_CLASSES = {400: "i3d-kinetics-400", 600: "i3d-kinetics-600"}
+
+def _i3d_networks() -> dict[int | None, str]:
+    """Return the networks with the I3D architecture by their number of classes, which tells their weights apart."""
+    return {card.num_classes: card.name for card in NETWORKS.values() if card.target == "i3d:I3D"}
 
 
 def imported_weights(network: str) -> Path:
@@ -34,7 +38,7 @@ def network_of(tensors: Mapping[str, npt.NDArray[Any]]) -> str | None:
     names = {name.removeprefix(SCOPE): value for name, value in tensors.items()}
     if f"{LOGITS}w" in names:
         shape = names[f"{LOGITS}w"].shape
-        return _I3D_CLASSES.get(shape[-1]) if len(shape) == 5 else None
+        return _i3d_networks().get(shape[-1]) if len(shape) == 5 else None
     if {"Conv2d_1a_3x3.conv.weight", "fc.weight"} <= set(names):
         return "inception-2015-12-05"
     if {"conv1a/W", "mean"} <= set(names):
@@ -69,7 +73,7 @@ def import_weights(paths: Sequence[Path], network: str | None = None) -> tuple[s
         )
     if network is not None and found != network:
         raise InputError(f"{where} holds weights of '{found}', not of '{network}'; name that one or none.")
-    if found in _I3D_CLASSES.values():
+    if found in _i3d_networks().values():
         _check_i3d(where, tensors, found)
     files = [file for path in paths for file in files_of(path)]
     read = [{"name": file.name, "bytes": file.stat().st_size, "sha256": file_sha256(file)} for file in files]

@@ -125,9 +125,9 @@ def test_what_may_not_enter_is_refused_by_its_reason(tmp_path, result_document, 
     [
         ("fvd-shapes", 0.19, "impossible"),
         ("fid-shapes", 0.0, "impossible"),
-        ("fid-shapes", -0.5, "negative"),
+        ("fid-shapes", -0.5, "outside the attainable range, 0 to inf"),
         ("fvd-shapes", 331.0, "knows nothing"),
-        ("is-shapes", 24.5, "number of classes"),
+        ("is-shapes", 24.5, "outside the attainable range, 1 to 24 (the number of classes)"),
         ("is-shapes", 0.9, "knows nothing"),
     ],
 )

@@ -12,7 +12,7 @@ from vidmetrics.catalog.definitions import get_metric
 from vidmetrics.errors import InputError
 from vidmetrics.estimators import growth
 from vidmetrics.estimators.growth import NUM_SIZES, nested_levels, score_against_count
-from vidmetrics.estimators.streaming import make_estimator
+from vidmetrics.estimators.registry import make_estimator
 from vidmetrics.statistics.moments import Moments
 
 RNG = np.random.default_rng(5)

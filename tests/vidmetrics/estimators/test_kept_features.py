@@ -7,7 +7,6 @@ import pytest
 
 from vidmetrics import InputError, Moments, density_coverage, jackknife_interval, polynomial_mmd, precision_recall
 from vidmetrics.estimators.kept_features import (
-    KEPT_ESTIMATORS,
     CoverageEstimator,
     DensityEstimator,
     FrechetInfinityEstimator,
@@ -19,6 +18,16 @@ from vidmetrics.estimators.kept_features import (
 from vidmetrics.statistics.extrapolation import frechet_at_infinity
 from vidmetrics.statistics.frechet import gaussian
 from vidmetrics.statistics.intervals import share_interval
+
+KEPT_ESTIMATORS = {
+    "coverage": CoverageEstimator,
+    "density": DensityEstimator,
+    "frechet-inf": FrechetInfinityEstimator,
+    "kernel": KernelEstimator,
+    "kernel-subsets": KernelSubsetsEstimator,
+    "precision": PrecisionEstimator,
+    "recall": RecallEstimator,
+}
 
 RNG = np.random.default_rng(0)
 REAL = RNG.normal(size=(60, 3)).astype(np.float32)

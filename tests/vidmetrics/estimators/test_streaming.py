@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from vidmetrics import METRICS, InputError, Moments, frechet_distance, inception_score, jackknife_interval
-from vidmetrics.estimators.streaming import FrechetEstimator, InceptionScoreEstimator, make_estimator
+from vidmetrics.estimators.registry import make_estimator
+from vidmetrics.estimators.streaming import FrechetEstimator, InceptionScoreEstimator
 
 
 def reference_of(dim, count=90):

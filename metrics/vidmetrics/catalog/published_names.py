@@ -1,0 +1,21 @@
+"""Metric names as papers print them, each with the statistic behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+PUBLISHED_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "FVD": "frechet",
+        "FVD128": "frechet",
+        "gFVD": "frechet",
+        "FID(I3D-K600)": "frechet",
+        "FID(C3D)": "frechet",
+        "FID(C3D fc7)": "frechet",
+        "IS(I3D-K600)": "inception-score",
+        "IS(C3D)": "inception-score",
+        "IS": "inception-score",
+    }
+)
+"""Statistic by printed name. A metric says in `MetricDefinition.printed_as` which of these names it goes by."""

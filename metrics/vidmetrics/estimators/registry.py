@@ -1,0 +1,32 @@
+"""The estimator of each metric."""
+
+from __future__ import annotations
+
+import importlib
+
+from vidmetrics.catalog.definitions import MetricDefinition
+from vidmetrics.errors import InputError
+from vidmetrics.estimators.base import Estimator
+
+
+def make_estimator(definition: MetricDefinition, dim: int, num_samples: int, rows_per_sample: int = 1) -> Estimator:
+    """Return the estimator of a metric on features.
+
+    Args:
+        definition: the metric.
+        dim: size of the network output that it measures.
+        num_samples: exact number of generated samples that will come.
+        rows_per_sample: rows of features of each sample, see `vidmetrics.networks.base.Network.rows_per_clip`.
+
+    Raises:
+        InputError: the metric compares frames and has no features, or cannot be measured on so few samples.
+    """
+    if not definition.facts.estimator:
+        raise InputError(
+            f"The metric '{definition.id}' compares predicted with true frames and has no features; use "
+            "vidmetrics.measure with clips."
+        )
+    file, _, name = definition.facts.estimator.partition(":")
+    cls = getattr(importlib.import_module(f"vidmetrics.estimators.{file}"), name)
+    estimator: Estimator = cls.for_metric(definition, dim, num_samples, rows_per_sample)
+    return estimator
