@@ -14,12 +14,7 @@ from vidbench.tasks.schema import ClipSpec, Task
 if TYPE_CHECKING:
     from vidbench.data.videos import VideoDataset
 
-__all__ = ["ClipDataset", "open_evaluation", "open_reference", "open_split", "open_training", "reads_folder"]
-
-
-def reads_folder(task: Task) -> bool:
-    """Whether the task's clips lie in a folder of the user's, and are not embedded."""
-    return task.data.dataset != "shapes"
+__all__ = ["ClipDataset", "open_evaluation", "open_reference", "open_split", "open_training"]
 
 
 def open_reference(task: Task, data: Path | None) -> ClipDataset:
@@ -76,7 +71,7 @@ def open_split(task: Task, split: str, data: Path | None, num_clips: int | None 
 def open_training(task: Task, data: Path | None, seed: int) -> TrainingClips:
     """Open the training clips of a task; see `open_reference` for errors."""
     clips = task.clips
-    if task.data.dataset == "shapes":
+    if task.data.embedded:
         from vidbench.data.shapes.dataset import ShapesTrainingClips
 
         _refuse_folder(task, data)
@@ -90,7 +85,7 @@ def open_training(task: Task, data: Path | None, seed: int) -> TrainingClips:
 
 
 def _open_clips(task: Task, split: str, data: Path | None, num_clips: int | None, clips: ClipSpec) -> ClipDataset:
-    if task.data.dataset != "shapes":
+    if not task.data.embedded:
         return _open_videos(task, split, data, num_clips, clips)
     from vidbench.data.shapes.dataset import ShapesDataset
 

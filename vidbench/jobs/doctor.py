@@ -84,7 +84,7 @@ def _task(name: str, networks: dict[str, str]) -> str:
     lacking = [m for m in measured if not networks[METRICS[m].network].startswith("yes")]
     if lacking:
         return f"would not run: no weights for {', '.join(lacking)}"
-    return "would run" if task.data.dataset == "shapes" else "would run with --data DIR"
+    return "would run" if task.data.embedded else "would run with --data DIR"
 
 
 def _known_answer(answer: KnownAnswer, networks: dict[str, str]) -> str:

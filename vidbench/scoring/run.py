@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vidbench.data import ClipDataset, open_evaluation, open_reference, reads_folder
+from vidbench.data import ClipDataset, open_evaluation, open_reference
 from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
 from vidbench.progress import Progress
@@ -129,7 +129,7 @@ def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progr
     provenance = None if options.reference is None else open_provenance(options.reference, task)
     reference = open_reference(task, options.data) if provenance is None else absent_reference(provenance)
     evaluation: ClipDataset
-    if provenance is not None and options.data is None and reads_folder(task):
+    if provenance is not None and options.data is None and not task.data.embedded:
         evaluation = absent_evaluation(provenance, task)
     else:
         evaluation = open_evaluation(task, options.data, num_samples)

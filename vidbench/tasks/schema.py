@@ -6,7 +6,10 @@ import hashlib
 import json
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from vidbench.tasks.datasets import DATASETS
+from vidmetrics.errors import unknown_name
 
 
 class _Frozen(BaseModel):
@@ -41,10 +44,8 @@ class DataSpec(_Frozen):
 
     _always_hashed = frozenset(["min_coverage"])
 
-    dataset: Literal["shapes", "kinetics", "kinetics-600", "ucf101", "bair-image-aux1", "bair-image-main", "folder"] = (
-        Field(
-            description="Reader: 'shapes' is the embedded moving-shapes generator; the others read a folder (docs/data.md)."
-        )
+    dataset: str = Field(
+        description="Data set: 'shapes' is the embedded moving-shapes generator; the others read a folder (docs/data.md)."
     )
     train_split: str = Field(description="Split that models train on.")
     reference_split: str = Field(description="Split whose clips make the real statistics.")
@@ -52,6 +53,18 @@ class DataSpec(_Frozen):
     min_coverage: float = Field(
         default=1.0, ge=0, le=1, description="Share of the official clips that must be present for an official result."
     )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether vidbench generates the clips, so that no folder is read."""
+        return DATASETS[self.dataset].embedded
+
+    @field_validator("dataset")
+    @classmethod
+    def _known(cls, dataset: str) -> str:
+        if dataset not in DATASETS:
+            raise ValueError(unknown_name("data set", dataset, DATASETS).rstrip("."))
+        return dataset
 
 
 Starts = Literal["uniform", "first", "even", "all"]
@@ -221,8 +234,10 @@ class Task(_Frozen):
             raise ValueError("evaluation.samples_per_context counts samples from given frames, so it needs some")
         if self.evaluation.num_samples % self.evaluation.samples_per_context:
             raise ValueError("evaluation.num_samples must be a multiple of evaluation.samples_per_context")
-        if self.data.dataset == "shapes" and self._has_own_plan:
-            raise ValueError("the embedded shapes have no videos to plan clips of: leave out what plans them")
+        if self.data.embedded and self._has_own_plan:
+            raise ValueError(
+                f"the embedded {self.data.dataset} have no videos to plan clips of: leave out what plans them"
+            )
         try:
             reference_clips = self.reference_clips
         except ValidationError as error:

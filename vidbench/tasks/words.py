@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import textwrap
 
+from vidbench.tasks.datasets import DATASETS
 from vidbench.tasks.schema import ClipSpec, Task
 from vidmetrics.catalog.definitions import get_metric
 
 _WIDTH = 100
-_SOURCES = {
-    "shapes": "embedded moving shapes",
-    "kinetics": "a folder laid out as Kinetics (--data DIR)",
-    "kinetics-600": "Kinetics-600, classes in the order of the 600 official names (--data DIR)",
-    "ucf101": "UCF-101 with its official lists (--data DIR)",
-    "bair-image-aux1": "BAIR robot pushing, camera image_aux1 (--data DIR)",
-    "bair-image-main": "BAIR robot pushing, camera image_main (--data DIR)",
-    "folder": "a folder of videos without labels (--data DIR)",
-}
 
 
 def protocol_text(task: Task) -> str:
@@ -47,7 +39,7 @@ def _wrapped(text: str, first: str, others: str) -> list[str]:
 
 def _sentences(task: Task) -> list[tuple[str, str]]:
     data, clips, evaluation = task.data, task.clips, task.evaluation
-    source = _SOURCES[data.dataset]
+    source = DATASETS[data.dataset].title + ("" if data.embedded else " (--data DIR)")
     size = f"{clips.num_frames} frames, {clips.height}x{clips.width} pixels, {_ordinal(clips.stride)} frame"
     wanted = task.reference.num_clips
     reference = "all clips" if wanted == "all" else f"the first {wanted:,} clips"

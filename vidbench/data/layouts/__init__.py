@@ -1,7 +1,9 @@
-"""Which reader lists the videos of which data set."""
+"""The reader of each data set: from a data folder to the list of a split. One file per layout."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from vidbench.data.layouts.bair import find_bair
@@ -11,14 +13,15 @@ from vidbench.data.layouts.kinetics600 import find_kinetics600
 from vidbench.data.layouts.listing import Listing
 from vidbench.data.layouts.ucf101 import find_ucf101
 
-_READERS = {
-    "bair-image-aux1": lambda root, split: find_bair(root, split, "image_aux1"),
-    "bair-image-main": lambda root, split: find_bair(root, split, "image_main"),
+READERS: dict[str, Callable[[Path, str], Listing]] = {
+    "bair-image-aux1": partial(find_bair, camera="image_aux1"),
+    "bair-image-main": partial(find_bair, camera="image_main"),
     "folder": find_folder,
     "kinetics": find_kinetics,
     "kinetics-600": find_kinetics600,
     "ucf101": find_ucf101,
 }
+"""A reader takes a data folder and a split, by the names of `vidbench.tasks.datasets.DATASETS`."""
 
 
 def find_listing(dataset: str, root: Path, split: str) -> Listing:
@@ -30,6 +33,6 @@ def find_listing(dataset: str, root: Path, split: str) -> Listing:
         split: name of the split.
 
     Raises:
-        InputError: the folder is not laid out as the data set's reader needs, or holds none of its videos.
+        InputError: the folder is not in the layout of the data set, or holds none of its videos.
     """
-    return _READERS[dataset](root, split)
+    return READERS[dataset](root, split)

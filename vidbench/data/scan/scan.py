@@ -162,7 +162,7 @@ def _changed(earlier: Mapping[FindingKey, Finding], findings: Mapping[FindingKey
 def _listings(root: Path, task: Task | None, splits: Sequence[str]) -> dict[str, Listing]:
     if task is None:
         return {split: find_listing("folder", root, split) for split in splits or ("all",)}
-    if task.data.dataset == "shapes":
+    if task.data.embedded:
         raise InputError(f"The task '{task.name}' uses embedded data: there is no folder to scan.")
     return {split: find_listing(task.data.dataset, root, split) for split in splits or _task_splits(task)}
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import get_args
 
 import av
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from vidbench.data import open_evaluation, open_reference, open_training
-from vidbench.data.layouts import _READERS
+from vidbench.data.layouts import READERS
 from vidbench.data.layouts.folder import find_folder
 from vidbench.data.layouts.kinetics600 import class_names, class_number, find_kinetics600
 from vidbench.data.layouts.kinetics600_lists import read_list
@@ -19,8 +19,8 @@ from vidbench.data.layouts.ucf101 import find_ucf101
 from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
 from vidbench.tasks import load_task
+from vidbench.tasks.datasets import DATASETS
 from vidbench.tasks.schema import ClipSpec, DataSpec, Task
-from vidbench.tasks.words import _SOURCES
 
 CLIPS = ClipSpec(num_frames=3, height=16, width=16, resize="none", crop="none")
 CAPITAL, SMALL = "passing American football (in game)", "passing american football (not in game)"
@@ -352,8 +352,13 @@ def test_every_literal_of_the_schema_opens_its_reader(ucf, tmp_path):
 
 
 def test_every_data_set_of_the_schema_has_a_reader_and_words():
-    named = set(get_args(DataSpec.model_fields["dataset"].annotation))
-    assert set(_READERS) | {"shapes"} == named == set(_SOURCES)
+    assert set(READERS) == {name for name, known in DATASETS.items() if not known.embedded}
+    assert {name for name, known in DATASETS.items() if known.embedded} == {"shapes"}
+    assert all(known.title for known in DATASETS.values())
+    for name in ("shapes", *READERS):
+        DataSpec(dataset=name, train_split="a", reference_split="a", evaluation_split="b")
+    with pytest.raises(ValidationError, match="did you mean 'kinetics'"):
+        DataSpec(dataset="kinetcs", train_split="a", reference_split="a", evaluation_split="b")
 
 
 def test_lines_of_the_published_lists_are_read(tmp_path):

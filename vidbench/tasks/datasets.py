@@ -1,0 +1,29 @@
+"""The data sets that a task can name in ``data.dataset``; their readers are in `vidbench.data.layouts`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class KnownDataset(NamedTuple):
+    """A data set, and how its folder is read.
+
+    Attributes:
+        title: what ``vidbench tasks show`` calls it.
+        embedded: True for clips that vidbench generates, which need no folder.
+    """
+
+    title: str
+    embedded: bool = False
+
+
+DATASETS: Mapping[str, KnownDataset] = {
+    "shapes": KnownDataset("embedded moving shapes", embedded=True),
+    "kinetics": KnownDataset("a folder in the layout of Kinetics"),
+    "kinetics-600": KnownDataset("Kinetics-600, classes in the order of the 600 official names"),
+    "ucf101": KnownDataset("UCF-101 with its official lists"),
+    "bair-image-aux1": KnownDataset("BAIR robot pushing, camera image_aux1"),
+    "bair-image-main": KnownDataset("BAIR robot pushing, camera image_main"),
+    "folder": KnownDataset("a folder of videos without labels"),
+}
