@@ -18,6 +18,7 @@ from c3d_chainer import answer
 from conformance_specs import BY_CHAINER, CLIPS, SPECS
 
 from vidmetrics.conformance.recipes import WEIGHTS, make_inputs
+from vidmetrics.files import written_whole
 
 OUTPUTS = {"c3d-fid-from-clips": "fc7", "c3d-is-from-clips": "logits"}
 
@@ -40,9 +41,8 @@ def main() -> None:
                     rows = [answer(clip, weights)[OUTPUTS[spec.kind]] for clip in inputs[key]]
                     answers[f"{spec.name}:{key}"] = np.stack(rows)
             print(spec.name, file=sys.stderr)
-    temporary = args.output.with_name(f".{args.output.stem}.partial.npz")
-    np.savez(temporary, **answers)
-    temporary.replace(args.output)
+    with written_whole(args.output) as temporary:
+        np.savez(temporary, **answers)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from conformance_specs import BY_TENSORFLOW, CLIPS, SPECS
 
 from vidmetrics.conformance.recipes import make_inputs
 from vidmetrics.conformance.seeded_i3d import SCOPE, seeded_i3d_weights
+from vidmetrics.files import written_whole
 
 
 def _resize(frames: np.ndarray, height: int, width: int) -> tf.Tensor:
@@ -112,10 +113,8 @@ def main() -> None:
                     logits = [graphs[eps](resize(clip.astype(np.float32))).numpy() for clip in inputs[key]]
                     answers[f"{spec.name}:{key}"] = np.stack(logits)
             print(spec.name, file=sys.stderr)
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = args.output.with_name(f".{args.output.stem}.partial.npz")
-    np.savez(temporary, **answers)
-    temporary.replace(args.output)
+    with written_whole(args.output) as temporary:
+        np.savez(temporary, **answers)
 
 
 if __name__ == "__main__":

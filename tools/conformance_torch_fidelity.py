@@ -24,6 +24,7 @@ from conformance_specs import BY_TORCH_FIDELITY, CLIPS, SPECS
 from torch_fidelity import feature_extractor_inceptionv3
 
 from vidmetrics.conformance.recipes import WEIGHTS, make_inputs
+from vidmetrics.files import written_whole
 
 OUTPUTS = {"fid-from-clips": "2048", "kid-from-clips": "2048", "is-from-clips": "logits_unbiased"}
 
@@ -64,9 +65,8 @@ def main() -> None:
             torch.from_numpy(archive[f"fvd-conventions/fvd-videogpt:{side}_clips"]) for side in ("real", "generated")
         ]
     answers["fvd-conventions/fvd-videogpt:distance"] = np.array(float(frechet_distance(*logits)))
-    temporary = args.output.with_name(f".{args.output.stem}.partial.npz")
-    np.savez(temporary, **answers)
-    temporary.replace(args.output)
+    with written_whole(args.output) as temporary:
+        np.savez(temporary, **answers)
 
 
 if __name__ == "__main__":

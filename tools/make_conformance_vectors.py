@@ -29,8 +29,9 @@ from conformance_specs import BY_CHAINER, BY_TENSORFLOW, BY_TORCH_FIDELITY, SPEC
 
 from vidmetrics.conformance.kinds import Answer, as_answer
 from vidmetrics.conformance.mistakes import MISTAKES
-from vidmetrics.conformance.recipes import inputs_sha256, make_inputs
+from vidmetrics.conformance.recipes import make_inputs
 from vidmetrics.conformance.vectors import FOLDER, deviation, encode
+from vidmetrics.files import arrays_sha256, write_text
 
 COMMAND = "python tools/make_conformance_vectors.py --answers build"
 ORACLE_OF_NETWORK = {
@@ -128,7 +129,7 @@ def _vector(spec: Spec, answers: Answers) -> dict[str, Any]:
         "kind": spec.kind,
         "title": spec.title,
         "recipe": spec.recipe,
-        "inputs_sha256": inputs_sha256(inputs),
+        "inputs_sha256": arrays_sha256(inputs),
         "parameters": spec.parameters,
         "expected": encode(expected, digits),
         "tolerance": spec.tolerance,
@@ -163,12 +164,9 @@ def main() -> None:
         **{name: str(of["versions"]) for name, of in answers.items()},
         "machine": platform.machine(),
     }
-    FOLDER.mkdir(parents=True, exist_ok=True)
     for family, vectors in families.items():
         path = FOLDER / f"{family}.json"
-        temporary = path.with_suffix(".partial")
-        temporary.write_text(_pretty({"command": COMMAND, "versions": versions, "vectors": vectors}), encoding="utf-8")
-        temporary.replace(path)
+        write_text(path, _pretty({"command": COMMAND, "versions": versions, "vectors": vectors}))
 
 
 def _pretty(document: dict[str, Any]) -> str:

@@ -31,6 +31,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from vidbench.data.shapes.dataset import GENERATOR_VERSION, MOTIONS, render
+from vidmetrics.files import write_text, written_whole
 from vidmetrics.networks.shapes import NUM_CLASSES, ShapesNetwork, preprocess
 
 BATCH_SIZE = 128
@@ -211,20 +212,17 @@ def train(output: Path, seed: int, epochs: int, device: str, command: str) -> No
                 totals[:] = 0
 
     tensors = model.eval().fold()
-    temporary = weights_path.with_suffix(".partial")
-    temporary.write_bytes(save(tensors))
-    digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+    content = save(tensors)
     network = ShapesNetwork.from_tensors(tensors)
     log(
         test_accuracy={f"{t} frames": round(accuracy(network, t, 4096), 4) for t in LENGTHS},
         test_clips=4096,
         seconds=round(time.monotonic() - start, 1),
-        sha256=digest,
+        sha256=hashlib.sha256(content).hexdigest(),
     )
-    temporary.replace(weights_path)
-    partial_log = log_path.with_suffix(".partial")
-    partial_log.write_text("".join(f"{line}\n" for line in lines))
-    partial_log.replace(log_path)
+    with written_whole(weights_path) as temporary:
+        temporary.write_bytes(content)
+    write_text(log_path, "".join(f"{line}\n" for line in lines))
 
 
 def main() -> None:

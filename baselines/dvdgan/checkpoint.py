@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,7 @@ from dvdgan.config import Settings
 from dvdgan.generator import Generator
 from dvdgan.layers import SpectralLayer, batch_norms, use_plain_weights
 from dvdgan.settings_text import settings_from_values
-from vidbench.models import InputError, ModelTask
+from vidbench.models import InputError, ModelTask, written_whole
 
 SAMPLER_FILE = "generator.safetensors"
 _SAMPLER, _STATE = "dvdgan-generator-1", "dvdgan-training-1"
@@ -29,19 +26,9 @@ _METADATA, _KEEP_STATES = "dvdgan", 2
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing: a temporary name in the same folder, then a rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Write a whole file or nothing."""
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def read_metadata(path: Path, kind: str) -> dict[str, Any]:
@@ -162,12 +149,6 @@ def read_sampler(path: Path, task: ModelTask, device: torch.device) -> tuple[Gen
 def find_sampler(checkpoint: Path) -> Path:
     """The sampling checkpoint that a path means: the file itself, or the one in a training's output folder."""
     return checkpoint / SAMPLER_FILE if checkpoint.is_dir() else checkpoint
-
-
-def sha256_file(path: Path) -> str:
-    """Hex SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def state_path(output: Path, step: int) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from vidbench.models import InputError, ModelTask, SampleRequest, TrainRequest, VideoModel
+from vidbench.models import InputError, ModelTask, SampleRequest, TrainRequest, VideoModel, file_sha256
 
 if TYPE_CHECKING:
     import torch
@@ -62,7 +62,7 @@ class DVDGAN(VideoModel):
         """
         import torch
 
-        from dvdgan.checkpoint import find_sampler, read_sampler, sha256_file
+        from dvdgan.checkpoint import find_sampler, read_sampler
         from dvdgan.config import MODELS
         from dvdgan.generator import resolution_groups
 
@@ -82,7 +82,7 @@ class DVDGAN(VideoModel):
                 f"{MODELS[cls.name].architecture}; name it with `--model "
                 f"{'dvdgan-v1' if settings.architecture == 'v1' else 'dvdgan'}:CHECKPOINT`."
             )
-        return cls(generator, settings, task, on, sha256_file(path))
+        return cls(generator, settings, task, on, file_sha256(path))
 
     def sample(self, request: SampleRequest) -> np.ndarray:
         """Samples uint8 ``[N, T, H, W, 3]``, each from its own seed, label and given frames.

@@ -12,7 +12,7 @@ from dvdgan.generator import make_sampler
 from dvdgan.model import DVDGAN
 from dvdgan.settings_text import parse_settings
 from dvdgan.training.update import Networks
-from vidbench.models import InputError, SampleRequest
+from vidbench.models import InputError, SampleRequest, file_sha256
 
 
 def ask(task, seeds, labels, frames=None):
@@ -71,11 +71,7 @@ def test_standing_statistics_are_those_of_the_batches(task, tiny_settings):
 
 def test_folder_and_file_mean_the_same_checkpoint(folder, task):
     by_folder, by_file = (DVDGAN.load(path, task, "cpu") for path in (folder, folder / "generator.safetensors"))
-    assert (
-        by_folder.checkpoint_sha256
-        == by_file.checkpoint_sha256
-        == checkpoint.sha256_file(folder / "generator.safetensors")
-    )
+    assert by_folder.checkpoint_sha256 == by_file.checkpoint_sha256 == file_sha256(folder / "generator.safetensors")
     assert by_file.num_parameters == sum(
         tensor.numel() for name, tensor in load_file(folder / "generator.safetensors").items() if "standing" not in name
     )

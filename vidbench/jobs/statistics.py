@@ -9,6 +9,7 @@ import numpy as np
 
 from vidbench.distributed.ranks import process_group
 from vidbench.errors import InputError
+from vidbench.files import arrays_sha256
 from vidbench.progress import Progress
 from vidbench.results.schema import TaskRecord
 from vidbench.scoring.assemble import (
@@ -28,7 +29,6 @@ from vidbench.scoring.reference_file import (
     Provenance,
     outputs_needed,
     tensors_of,
-    tensors_sha256,
     write_statistics,
 )
 from vidbench.scoring.run import Options, Run, open_run
@@ -112,6 +112,6 @@ def _write(
         networks={name: network_record(network) for name, network in run.networks.items()},
         bounds=scores,
         environment=environment_record(run.device),
-        tensors_sha256=tensors_sha256(tensors),
+        tensors_sha256=arrays_sha256(tensors),
     )
     return write_statistics(path, tensors, provenance), provenance

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from vidbench.errors import InputError
+from vidbench.files import file_sha256
 from vidbench.progress import Progress
 from vidmetrics.networks import default_weights, network_names
 from vidmetrics.weights.fetch import fetch, is_offline
-from vidmetrics.weights.files import file_sha256, read_tensors
+from vidmetrics.weights.files import read_tensors
 from vidmetrics.weights.i3d_variables import crc_table
 from vidmetrics.weights.importing import import_weights, imported_weights, network_of
 from vidmetrics.weights.proof import import_record_path, prove

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vidbench.files import file_sha256, written_whole
 from vidbench.models.interface import (
     InputError,
     ModelTask,
@@ -11,4 +12,13 @@ from vidbench.models.interface import (
     VideoModel,
 )
 
-__all__ = ["InputError", "ModelTask", "SampleRequest", "TrainRequest", "TrainingClips", "VideoModel"]
+__all__ = [
+    "InputError",
+    "ModelTask",
+    "SampleRequest",
+    "TrainRequest",
+    "TrainingClips",
+    "VideoModel",
+    "file_sha256",
+    "written_whole",
+]

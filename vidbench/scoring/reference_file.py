@@ -11,7 +11,6 @@ A file comes from somebody else. It is parsed without unpickling, and everything
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +19,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vidbench.errors import InputError, first_problem
-from vidbench.files import file_sha256, written_whole
+from vidbench.files import arrays_sha256, file_sha256, written_whole
 from vidbench.results.schema import BoundRecord, EnvironmentRecord, NetworkRecord, SplitRecord, TaskRecord
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.statistics.moments import Moments
@@ -93,17 +92,6 @@ def tensors_of(moments: Outputs) -> dict[str, np.ndarray]:
     }
 
 
-def tensors_sha256(tensors: Mapping[str, np.ndarray]) -> str:
-    """Digest over names, types, shapes and little-endian values."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = np.ascontiguousarray(tensors[name])
-        # ascontiguousarray makes a vector of a number, so the shape is the tensor's own.
-        digest.update(f"{name} {tensor.dtype.str} {list(tensors[name].shape)}\n".encode())
-        digest.update(tensor.tobytes())
-    return digest.hexdigest()
-
-
 def write_statistics(path: Path, tensors: Mapping[str, np.ndarray], provenance: Provenance) -> str:
     """Write a file whole; returns its sha256. The same statistics give the same bytes."""
     from safetensors.numpy import save_file
@@ -159,7 +147,7 @@ def read_moments(path: Path, sha256: str, expected: Mapping[tuple[str, str], tup
                 got = list(file.get_slice(name).get_shape())
                 raise InputError(f"The tensor '{name}' in {path} has shape {got} where {shape} is needed: {_AGAIN}.")
         tensors = {name: file.get_tensor(name) for name in shapes}
-    if tensors_sha256(tensors) != sha256:
+    if arrays_sha256(tensors) != sha256:
         raise InputError(f"The statistics file {path} was changed after it was written: {_AGAIN}.")
     return {
         (network, output): _checked(tensors, f"{network}/{output}", rows, path)

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import click
 
-from vidbench.models import InputError
+from vidbench.models import InputError, written_whole
 
 COLUMNS = ("group", "variant", "seed", "steps", "fid", "is", "fvd", "task_fingerprint", "result_sha256")
 
@@ -189,12 +189,10 @@ def read_row(run: Run) -> dict[str, str | int | float]:
 
 def write_table(path: Path, rows: Iterable[dict[str, str | int | float]]) -> None:
     """Write the rows as CSV, whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
+    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    temporary.replace(path)
 
 
 @click.group()

@@ -11,7 +11,7 @@ from dvdgan.config import Settings
 from dvdgan.layers import point_at_top_vectors
 from dvdgan.settings_text import as_text
 from dvdgan.training.update import Networks
-from vidbench.models import InputError, ModelTask
+from vidbench.models import InputError, ModelTask, file_sha256
 
 _OF_GENERATOR = (
     "architecture", "ch", "g_multipliers", "state_fraction", "gru_steps", "attention_keys", "attention_values",
@@ -44,7 +44,7 @@ def start_from(networks: Networks, settings: Settings, task: ModelTask) -> str:
         _start_from_state(networks, path, settings, task)
     else:
         _start_from_sampler(networks, path, settings, task)
-    return checkpoint.sha256_file(path)
+    return file_sha256(path)
 
 
 def _start_from_state(networks: Networks, path: Path, settings: Settings, task: ModelTask) -> None:

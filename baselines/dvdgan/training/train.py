@@ -25,7 +25,7 @@ from dvdgan.training.sheet import write_sheet
 from dvdgan.training.starting import start_from
 from dvdgan.training.training_log import Journal, device_name, versions
 from dvdgan.training.update import Networks
-from vidbench.models import InputError, TrainRequest, VideoModel
+from vidbench.models import InputError, TrainRequest, VideoModel, file_sha256
 
 
 def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, Settings], VideoModel]) -> Path:
@@ -157,7 +157,7 @@ class _Run:
             self._sheet(step)  # of the generator that the checkpoint keeps
             if self._request.measure_every is not None:
                 self._measure(step)
-            self._journal.write({"event": "stop", "step": step, "checkpoint_sha256": checkpoint.sha256_file(path)})
+            self._journal.write({"event": "stop", "step": step, "checkpoint_sha256": file_sha256(path)})
         self._world.agree(0)  # nobody leaves before the files are there
         return path
 

@@ -7,7 +7,6 @@ rounded, so neither a numpy version nor a BLAS can change an input, and an oracl
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -40,16 +39,6 @@ def make_inputs(recipe: Mapping[str, Any]) -> Arrays:
         return _RECIPES[name](**arguments)
     except TypeError as error:
         raise InputError(f"The recipe '{name}' does not take these arguments ({error}); correct the vector.") from error
-
-
-def inputs_sha256(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    """Return one digest of named arrays: names, dtypes, shapes and little-endian bytes, in the order of the names."""
-    digest = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
-        digest.update(f"{name} {little.dtype.str} {list(little.shape)}\n".encode())
-        digest.update(little.tobytes())
-    return digest.hexdigest()
 
 
 def _words(seed: int, stream: int, *shape: int) -> npt.NDArray[np.uint64]:

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.conformance.kinds import KINDS, Answer
-from vidmetrics.conformance.recipes import inputs_sha256, make_inputs
+from vidmetrics.conformance.recipes import make_inputs
 from vidmetrics.errors import InputError, unknown_name
+from vidmetrics.files import arrays_sha256
 
 VERSION = "v1"
 """The version of the suite; expected values of a version never change."""
@@ -70,7 +71,7 @@ class Vector:
             InputError: they are not the bytes that the expected answer was computed from.
         """
         arrays = make_inputs(self.recipe)
-        digest = inputs_sha256(arrays)
+        digest = arrays_sha256(arrays)
         if digest != self.inputs_sha256:
             raise InputError(
                 f"The inputs of the vector '{self.name}' have the digest {digest[:12]}… where {self.inputs_sha256[:12]}… "

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from vidmetrics.catalog.network_cards import NETWORKS, VARIANTS, base_network, network_card
 from vidmetrics.errors import InputError
+from vidmetrics.files import file_sha256
 from vidmetrics.home import home
-from vidmetrics.weights.files import file_sha256, read_tensors
+from vidmetrics.weights.files import read_tensors
 from vidmetrics.weights.proof import is_proven
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +47,3 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
 def _unreadable(path: Path, error: BaseException) -> InputError:
     reason = (str(error).strip() or type(error).__name__).split("\n", 1)[0]
     return InputError(f"The weights file {path} cannot be read ({reason}); get it anew.")
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

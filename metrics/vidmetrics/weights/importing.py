@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,8 @@ import numpy.typing as npt
 
 from vidmetrics.catalog.network_cards import NETWORKS
 from vidmetrics.errors import InputError, unknown_name
+from vidmetrics.files import file_sha256, written_whole
 from vidmetrics.home import home
-from vidmetrics.weights.files import file_sha256
 from vidmetrics.weights.i3d_variables import LOGITS, SCOPE, network_variables, variable_shapes
 from vidmetrics.weights.named_tensors import checked_tensors
 from vidmetrics.weights.proof import import_record_path, prove
@@ -97,16 +95,10 @@ def _write(network: str, tensors: Mapping[str, npt.NDArray[Any]], read: list[dic
     """Write weights and record so that neither is ever seen half-written, and no record stands beside other weights."""
     from safetensors.numpy import save_file
 
-    target.parent.mkdir(parents=True, exist_ok=True)
     record = import_record_path(target)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{network}.") as folder:
-        weights, note = Path(folder) / target.name, Path(folder) / record.name
+    # The inner file gets its name first.
+    with written_whole(record) as note, written_whole(target) as weights:
         save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, weights)
         content = {"network": network, "weights_sha256": file_sha256(weights), "files": read}
         note.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        umask = os.umask(0)
-        os.umask(umask)
-        weights.chmod(0o666 & ~umask)
         record.unlink(missing_ok=True)
-        weights.replace(target)
-        note.replace(record)

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from vidmetrics.errors import InputError
-from vidmetrics.weights.files import file_sha256
+from vidmetrics.files import file_sha256
 from vidmetrics.weights.i3d_variables import SCOPE, crc_table, is_network_variable
 from vidmetrics.weights.registry import PublishedFile
 

@@ -13,7 +13,7 @@ from dvdgan.settings_text import parse_settings
 from dvdgan.training.learning_rate import set_rates
 from dvdgan.training.starting import start_from
 from dvdgan.training.update import Networks
-from vidbench.models import InputError
+from vidbench.models import InputError, file_sha256
 
 CPU = torch.device("cpu")
 
@@ -108,11 +108,11 @@ def test_the_generators_rate_is_0_before_its_start_and_as_decayed_after_it(task,
 def test_the_log_names_the_checkpoint_and_a_stopped_training_goes_on_without_it(tmp_path, request_for, finished):
     whole = DVDGAN.train(request_for(tmp_path / "whole", 4, start=str(finished), g_start="1"))
     header = json.loads((tmp_path / "whole" / "train.jsonl").read_text().splitlines()[0])
-    assert header["start_sha256"] == checkpoint.sha256_file(finished)
+    assert header["start_sha256"] == file_sha256(finished)
     DVDGAN.train(request_for(tmp_path / "halves", 2, start=str(finished), g_start="1"))
     finished.unlink()
     halves = DVDGAN.train(request_for(tmp_path / "halves", 4))
-    assert checkpoint.sha256_file(halves) == checkpoint.sha256_file(whole)
+    assert file_sha256(halves) == file_sha256(whole)
 
 
 @pytest.mark.parametrize(

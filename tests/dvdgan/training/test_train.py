@@ -19,7 +19,7 @@ from dvdgan.model import DVDGAN
 from dvdgan.settings_text import parse_settings
 from dvdgan.training import launch, update
 from dvdgan.training.update import Networks
-from vidbench.models import InputError, SampleRequest
+from vidbench.models import InputError, SampleRequest, file_sha256
 
 
 def test_a_stopped_and_resumed_training_equals_an_unbroken_one(tmp_path, request_for):
@@ -64,7 +64,7 @@ def test_what_a_training_writes(tmp_path, request_for):
     assert lines[0]["seed"] == 3
     assert [line["step"] for line in lines[1:-1]] == [1, 2, 3, 4, 5]
     assert {"loss_spatial", "loss_temporal", "loss_generator", "real_spatial", "clips_per_s"} <= set(lines[1])
-    assert lines[-1]["checkpoint_sha256"] == checkpoint.sha256_file(tmp_path / "generator.safetensors")
+    assert lines[-1]["checkpoint_sha256"] == file_sha256(tmp_path / "generator.safetensors")
     with Image.open(tmp_path / "samples-00000005.png") as sheet:
         assert sheet.size == (5 * 10, 9 * 10)
 

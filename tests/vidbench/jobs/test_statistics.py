@@ -19,10 +19,10 @@ from vidbench.cli import cli
 from vidbench.data import open_reference
 from vidbench.data.scan.scan import scan_folder
 from vidbench.errors import InputError
-from vidbench.files import file_sha256
+from vidbench.files import arrays_sha256, file_sha256
 from vidbench.jobs.statistics import export_statistics
 from vidbench.progress import Progress
-from vidbench.scoring.reference_file import Provenance, tensors_sha256
+from vidbench.scoring.reference_file import Provenance
 from vidbench.scoring.run import Options
 from vidbench.tasks import load_task
 from vidmetrics.home import home
@@ -98,7 +98,7 @@ def rewritten(path, change_tensors=None, change_provenance=None, seal=True):
     if change_tensors:
         change_tensors(tensors)
     if seal:
-        document["tensors_sha256"] = tensors_sha256(tensors)
+        document["tensors_sha256"] = arrays_sha256(tensors)
     if change_provenance:
         change_provenance(document)
     other = path.with_name("other.safetensors")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from vidbench.errors import InputError
+from vidbench.files import temporary_name
 from vidbench.leaderboard.bibtex import row_bibtex
 from vidbench.leaderboard.boards import RESULTS, Board
 from vidbench.leaderboard.check import check_folder
@@ -61,11 +60,9 @@ def build_site(folder: Path, output: Path) -> list[Path]:
     if output.is_dir() and any(output.iterdir()) and not (output / _MARK).is_file():
         raise InputError(f"The folder {output} holds something else than a leaderboard site: give another --output.")
     output.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
+    made = temporary_name(output)
+    made.mkdir()
     try:
-        umask = os.umask(0)
-        os.umask(umask)
-        made.chmod(0o777 & ~umask)
         names = _write(folder, boards, made)
         old = made.with_name(f"{made.name}.old")
         if output.is_dir():

@@ -1,0 +1,120 @@
+"""Files that appear whole or not at all, with the mode of any new file, and digests."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from vidmetrics.files import arrays_sha256, file_sha256, temporary_name, write_text, written_whole
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_nothing_else_hashes_files_or_makes_them_with_a_mode_of_its_own():
+    words = re.compile(r"file_digest|os\.umask|mkstemp|mkdtemp|chmod\(")
+    folders = ("metrics/vidmetrics", "vidbench", "baselines/dvdgan", "tools")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    found = {str(path.relative_to(ROOT)) for path in files if words.search(path.read_text(encoding="utf-8"))}
+    assert found == {"metrics/vidmetrics/files.py"}
+
+
+@pytest.fixture(params=[0o022, 0o077, 0o002, 0o027], ids=oct)
+def umask(request):
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_mode_is_that_of_any_new_file(tmp_path, umask):
+    (tmp_path / "plain").write_text("x")
+    write_text(tmp_path / "text", "x")
+    with written_whole(tmp_path / "tensors.safetensors") as temporary:
+        save_file({"a": np.ones(3)}, temporary)  # a private file of its own in the place of ours
+    with written_whole(tmp_path / "array.npy") as temporary:
+        np.save(temporary, np.ones(3))
+    assert {mode(path) for path in tmp_path.iterdir()} == {0o666 & ~umask}
+    assert load_file(tmp_path / "tensors.safetensors")["a"].sum() == np.load(tmp_path / "array.npy").sum() == 3
+
+
+def test_the_umask_is_never_changed(tmp_path, monkeypatch):
+    # It belongs to the process: another thread would create its files with it.
+    monkeypatch.setattr(os, "umask", lambda _: pytest.fail("the umask was changed"))
+    write_text(tmp_path / "text", "x")
+
+
+def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path):
+    path = tmp_path / "folder" / "a.txt"
+    write_text(path, "old")
+
+    def interrupted():
+        with written_whole(path) as temporary:
+            temporary.write_text("half")
+            assert temporary.parent == path.parent
+            assert temporary.suffix == path.suffix
+            assert path.read_text() == "old"
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
+    assert path.read_text() == "old"
+    write_text(path, "größer")
+    assert path.read_bytes() == "größer".encode()
+    assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_the_bytes_are_on_disk_before_the_name_is(tmp_path, monkeypatch):
+    path, done = tmp_path / "a.bin", []
+    monkeypatch.setattr(os, "fsync", lambda handle: done.append((os.fstat(handle).st_size, path.exists())))
+    with written_whole(path) as temporary:
+        temporary.write_bytes(b"12345")
+    assert done == [(5, False)]
+
+
+def test_many_writers_of_one_file_leave_one_of_theirs(tmp_path):
+    path = tmp_path / "a.txt"
+    threads = [threading.Thread(target=write_text, args=(path, str(i) * 1000)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+    assert path.read_text() in {str(i) * 1000 for i in range(8)}
+    assert len({temporary_name(path) for _ in range(100)}) == 100
+
+
+def test_file_sha256(tmp_path):
+    content = bytes(range(256)) * 9000
+    (tmp_path / "a").write_bytes(content)
+    assert file_sha256(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_arrays_sha256_is_that_of_the_bytes_written_out():
+    arrays = {"b": np.array([[1, 2, 3]], np.int16), "a": np.float32(0.5), "c": np.zeros((0, 2))}
+    written = b"a <f4 []\n" + b"\0\0\0?" + b"b <i2 [1, 3]\n" + b"\1\0\2\0\3\0" + b"c <f8 [0, 2]\n"
+    assert arrays_sha256(arrays) == hashlib.sha256(written).hexdigest()
+    assert arrays_sha256(dict(reversed(arrays.items()))) == arrays_sha256(arrays)
+    assert arrays_sha256({**arrays, "b": arrays["b"].astype(">i2")}) == arrays_sha256(arrays)
+    strided = np.arange(6, dtype=np.int16).reshape(2, 3)[:, ::2]
+    assert arrays_sha256({"b": strided}) == arrays_sha256({"b": strided.copy()})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"x": np.arange(4.0)}, {"a": np.arange(4, dtype=np.float32)}, {"a": np.arange(4.0).reshape(2, 2)}],
+    ids=["name", "dtype", "shape"],
+)
+def test_arrays_sha256_depends_on_more_than_values(changed):
+    assert arrays_sha256(changed) != arrays_sha256({"a": np.arange(4.0)})
