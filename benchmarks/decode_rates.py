@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from typing import Any
 
 import av
 import numpy as np
+from dated_results import add_record_option, record
 
 from vidbench.data.layouts import find_listing
 from vidbench.data.scan.examination import examine_subject
@@ -70,6 +72,7 @@ def main() -> None:
     """Measure every path and print one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("paths", type=Path, nargs="+", metavar="VIDEO_OR_FOLDER")
+    add_record_option(parser)
     arguments = parser.parse_args()
     document = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -77,6 +80,8 @@ def main() -> None:
         "rates": [measure(path) for path in arguments.paths],
     }
     print(json.dumps(document, indent=2))
+    if arguments.record:
+        print(record(arguments.record, document["rates"]), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from dated_results import add_record_option, record
 
 from dvdgan.config import AUTO, MODELS, Settings, resolve
 from dvdgan.fast import graphs
@@ -31,6 +32,11 @@ from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask
 
 SMALLEST, FEWEST, MOST = 2, 3, 50
+# What --record keeps of a measurement.
+COLUMNS = (
+    "preset", "compile", "compile_used", "precision", "batch_size", "step_seconds", "timed_steps", "real_clips_per_second",
+    "peak_memory_gib",
+)  # fmt: skip
 WARM_UP = graphs.WARM_UP + 2  # capturing a graph and replaying it for the first time are not timed
 
 
@@ -62,12 +68,17 @@ def main() -> None:
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--json", type=Path, help="also write the report to this file after every measurement")
+    add_record_option(parser)
     args = parser.parse_args()
     try:
-        print(json.dumps(_all(args), indent=2))
+        report = _all(args)
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
+    print(json.dumps(report, indent=2))
+    if args.record:
+        rows = [{column: row.get(column, "") for column in COLUMNS} for row in report["measurements"]]
+        print(record(args.record, rows, device=report["device_name"]), file=sys.stderr)
 
 
 def _all(args: argparse.Namespace) -> dict[str, Any]:

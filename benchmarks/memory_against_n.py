@@ -21,6 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from dated_results import add_record_option, record
+
 TASK = """
 name = "memory"
 version = 1
@@ -101,6 +103,7 @@ def main() -> None:
     parser.add_argument("--metrics", nargs="+", default=["fvd-shapes", "fid-shapes", "is-shapes"])
     parser.add_argument("--features", type=int, default=400)
     parser.add_argument("--here", action="store_true", help="measure a single N in this process")
+    add_record_option(parser)
     arguments = parser.parse_args()
     if arguments.here:
         print(json.dumps(measure(arguments.num_clips[0], arguments.metrics, arguments.features)))
@@ -113,6 +116,9 @@ def main() -> None:
         runs.append(json.loads(done.stdout))
         print(runs[-1], file=sys.stderr)
     print(json.dumps({"metrics": arguments.metrics, "features": arguments.features, "runs": runs}, indent=2))
+    if arguments.record:
+        shown = {"metrics": " ".join(arguments.metrics), "features": arguments.features}
+        print(record(arguments.record, [shown | run for run in runs]), file=sys.stderr)
 
 
 if __name__ == "__main__":

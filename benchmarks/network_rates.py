@@ -11,11 +11,13 @@ import argparse
 import json
 import os
 import platform
+import sys
 import time
 from typing import Any
 
 import numpy as np
 import torch
+from dated_results import add_record_option, record
 
 from vidmetrics.conformance.seeded_i3d import SCOPE, seeded_i3d_weights
 from vidmetrics.networks.base import Network
@@ -63,6 +65,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="minimum duration of each measurement")
     parser.add_argument("--classes", type=int, nargs="+", default=[400, 600])
     parser.add_argument("--precisions", nargs="+", default=["exact", "fast"])
+    add_record_option(parser)
     arguments = parser.parse_args()
     cuda = arguments.device.startswith("cuda")
     rates = [
@@ -79,6 +82,8 @@ def main() -> None:
         "rates": rates,
     }
     print(json.dumps(document, indent=2))
+    if arguments.record:
+        print(record(arguments.record, rates, device=document["device"]), file=sys.stderr)
 
 
 if __name__ == "__main__":

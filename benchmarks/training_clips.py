@@ -11,8 +11,11 @@ import argparse
 import json
 import os
 import statistics
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+
+from dated_results import add_record_option, record
 
 from vidbench.data.shapes.dataset import ShapesTrainingClips
 
@@ -43,6 +46,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=100)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5, help="alternating measurements of each; medians are reported")
+    add_record_option(parser)
     args = parser.parse_args()
     # Rendered clips are released when a measurement ends, so none are reused. The first call is a warm-up.
     rate(1, 1, 4, args.batch_size)
@@ -51,7 +55,7 @@ def main() -> None:
     ]
     alone, together = (statistics.median(rates) for rates in zip(*pairs, strict=True))
     report = {
-        **vars(args),
+        **{name: value for name, value in vars(args).items() if name != "record"},
         "clips": f"{NUM_FRAMES}x{SIDE}x{SIDE}",
         "cores": os.cpu_count(),
         "alone_clips_per_second": round(alone),
@@ -59,6 +63,8 @@ def main() -> None:
         "together_over_alone": round(together / alone, 2),
     }
     print(json.dumps(report, indent=2))
+    if args.record:
+        print(record(args.record, [report]), file=sys.stderr)
 
 
 if __name__ == "__main__":

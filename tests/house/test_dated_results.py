@@ -1,0 +1,112 @@
+"""Dated benchmark results: every file can be read, the page lists the newest, every benchmark can write one."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BENCHMARKS = ROOT / "benchmarks"
+RESULTS = sorted((BENCHMARKS / "results").iterdir())
+PROGRAMS = sorted(path for path in BENCHMARKS.glob("*.py") if path.name != "dated_results.py")
+
+
+def _module():
+    spec = importlib.util.spec_from_file_location("dated_results", BENCHMARKS / "dated_results.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["dated_results"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+dated_results = _module()
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_a_result_says_where_and_how_it_was_measured(path):
+    match = dated_results.NAME.fullmatch(path.name)
+    assert match, "a result is called DATE-BENCHMARK-MACHINE.md"
+    result = dated_results.read(path)
+    assert result.date.startswith(match["date"])
+    assert path.read_text(encoding="utf-8").startswith(f"# {path.stem}\n")
+    assert match["benchmark"] in {program.stem for program in PROGRAMS} | {"together"}
+    assert match["benchmark"] in result.command
+    assert result.rows
+
+
+def test_the_page_lists_the_newest_results_and_every_program():
+    page = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+    assert dated_results.newest_table() in page, "run python benchmarks/dated_results.py"
+    assert all(f"| `{program.name}` |" in page for program in PROGRAMS)
+
+
+def test_the_newest_of_each_benchmark_and_machine():
+    names = ["2026-01-01-a-x.md", "2026-02-01-a-x.md", "2026-01-15-a-y.md", "2025-12-31-b_c-x-2.md"]
+    assert dated_results.newest(names) == ["2026-02-01-a-x.md", "2026-01-15-a-y.md", "2025-12-31-b_c-x-2.md"]
+    with pytest.raises(ValueError, match="not called"):
+        dated_results.newest(["2026-1-1-a-x.md"])
+
+
+def test_what_is_written_is_read_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(dated_results, "RESULTS", tmp_path)
+    monkeypatch.setattr(
+        sys, "argv", ["/somewhere/benchmarks/some_rates.py", "/data/a video.mp4", "--record", "h200", "-n", "3"]
+    )
+    path = dated_results.record("h200", [{"n": 1, "rate": 2.5}, {"n": 2, "rate": None}], device="A GPU", note="A note.")
+    assert path == tmp_path / f"{datetime.now(UTC).date()}-some_rates-h200.md"
+    result = dated_results.read(path)
+    assert result.rows == ({"n": "1", "rate": "2.5"}, {"n": "2", "rate": "None"})
+    assert result.command == "python benchmarks/some_rates.py 'a video.mp4' -n 3"
+    assert result.machine.startswith("A GPU, ")
+    assert f"python {sys.version_info.major}.{sys.version_info.minor}." in result.versions
+    assert "torch " in result.versions
+    assert result.note == "A note."
+    with pytest.raises(FileExistsError):
+        dated_results.record("h200", [{"n": 1}])
+    with pytest.raises(ValueError, match="cannot be part"):
+        dated_results.record("a/b", [{"n": 1}])
+
+
+def test_a_file_without_a_table_is_refused(tmp_path):
+    (tmp_path / "x.md").write_text("# x\n\n- date: d\n- machine: m\n- versions: v\n- commit: c\n- command: `x`\n")
+    with pytest.raises(ValueError, match="lacks a table"):
+        dated_results.read(tmp_path / "x.md")
+    (tmp_path / "y.md").write_text("# y\n\n- date: d\n- command: `x`\n\n| a |\n|---|\n| 1 |\n")
+    with pytest.raises(ValueError, match="lacks commit, machine, versions"):
+        dated_results.read(tmp_path / "y.md")
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_every_benchmark_can_record(program):
+    text = program.read_text(encoding="utf-8")
+    assert "add_record_option(" in text
+    assert "record(arg" in text
+
+
+def test_a_benchmark_records_what_it_prints(tmp_path):
+    # A copy, because the results lie beside the program.
+    for name in ("dated_results.py", "training_clips.py"):
+        (tmp_path / name).write_text((BENCHMARKS / name).read_text(encoding="utf-8"))
+    command = [
+        sys.executable,
+        "training_clips.py",
+        "--runs",
+        "2",
+        "--batches",
+        "1",
+        "--rounds",
+        "1",
+        "--record",
+        "here",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "results").iterdir()
+    assert done.stderr.strip().endswith(path.name)
+    assert dated_results.read(path).rows == ({key: str(value) for key, value in json.loads(done.stdout).items()},)
