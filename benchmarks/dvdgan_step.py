@@ -22,11 +22,12 @@ from typing import Any
 import torch
 from dated_results import add_record_option, record
 
-from dvdgan.config import AUTO, MODELS, Settings, resolve
+from dvdgan.config import MODELS, Settings, resolve_auto
 from dvdgan.fast import graphs
 from dvdgan.fast.modes import compute_dtype
 from dvdgan.presets import PRESETS
-from dvdgan.settings_text import parse_settings
+from dvdgan.setting import AUTO
+from dvdgan.settings_text import settings_from_text
 from dvdgan.training.training_log import device_name, versions
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask
@@ -125,7 +126,7 @@ def _cases(
 def _values(model: str, given: dict[str, str]) -> dict[str, Any]:
     if model not in MODELS:
         raise InputError(f"Unknown model '{model}'; choose from {', '.join(MODELS)}.")
-    settings = parse_settings(given, MODELS[model])
+    settings = settings_from_text(given, MODELS[model])
     return {name: getattr(settings, name) for name in settings.to_values()}
 
 
@@ -164,7 +165,7 @@ def _release(device: torch.device) -> None:
 
 def _measure(task: ModelTask, settings: Settings, args: argparse.Namespace, device: torch.device) -> dict[str, Any]:
     if settings.batch_size == AUTO:
-        settings = resolve(settings, device.type)
+        settings = resolve_auto(settings, device.type)
     _release(device)
     cuda, n = device.type == "cuda", settings.batch_size
     if cuda:

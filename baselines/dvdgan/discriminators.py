@@ -116,3 +116,15 @@ class TemporalDiscriminator(nn.Module):
         small = self._reduce(clips_NTCHW, corners_N2)
         slices_NCTHW = self.blocks3d(small.transpose(1, 2))
         return self.head(self.blocks2d(slices_NCTHW.transpose(1, 2).flatten(0, 1)), labels_N)
+
+
+def build_discriminators(task: ModelTask, settings: Settings) -> nn.ModuleDict:
+    """The discriminators that the setting `discriminators` selects, ``spatial`` before ``temporal``.
+
+    Raises:
+        InputError: the task or a setting does not fit the architecture.
+    """
+    kinds = {"spatial": SpatialDiscriminator, "temporal": TemporalDiscriminator}
+    return nn.ModuleDict(
+        {name: kind(task, settings) for name, kind in kinds.items() if settings.discriminators in (name, "both")}
+    )

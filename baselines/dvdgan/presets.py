@@ -2,7 +2,8 @@
 
 The paper prints no channel widths, so they are named here with their reason. The pattern in units of `ch` is BigGAN's
 for each resolution, on both sides, and ch = 48 is what DGMR, of the same lineage, builds on that pattern; v1 states a
-recurrent width of 512, the 16 ch of 4x4, so ch = 32. Batch, steps of the average and learning rates are the paper's.
+recurrent width of 512, the 16 ch of 4x4, so ch = 32. Batch and average are the paper's, as `dvdgan.config` declares them;
+so are the learning rates, which are the defaults.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from dvdgan.config import paper_scale
 from vidbench.models import InputError
 
 _CH = {"v2": 48, "v1": 32}
@@ -21,8 +23,6 @@ _WIDTHS = {
 }
 """BigGAN's widths of generator and discriminator per resolution, from the image down to 4x4, in units of ch."""
 
-_TRAINING = {"batch_size": 512, "ema_decay": 0.9999, "ema_start": 20_000}
-
 
 @dataclass(frozen=True)
 class Preset:
@@ -30,8 +30,8 @@ class Preset:
 
     Attributes:
         data: the data set of the paper.
-        num_frames: clip length, given frames included.
-        context_frames: given frames.
+        num_frames: clip length, context frames included.
+        context_frames: context frames.
         side: height and width in pixels.
         num_classes: classes of the data set, 0 where no labels are used.
     """
@@ -65,4 +65,4 @@ def preset_values(name: str, architecture: str) -> dict[str, Any]:
     ch = _CH[architecture]
     g_multipliers, d_multipliers = _WIDTHS[PRESETS[name].side]
     widths = {"g_multipliers": g_multipliers, "d_multipliers": d_multipliers}
-    return {"ch": ch, "d_ch": ch, "tower_ch": ch, **widths, **_TRAINING}
+    return {"ch": ch, "d_ch": ch, "tower_ch": ch, **widths, **paper_scale()}

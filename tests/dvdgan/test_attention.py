@@ -10,7 +10,7 @@ from dvdgan.config import MODELS
 from dvdgan.generator import Generator
 from dvdgan.layers import initialise, spectral_layers, use_plain_weights
 from dvdgan.model import DVDGAN, DVDGANv1
-from dvdgan.settings_text import parse_settings
+from dvdgan.settings_text import settings_from_text
 from vidbench.models import InputError, ModelTask, SampleRequest
 
 
@@ -46,7 +46,7 @@ def slow_attention(x: np.ndarray, layer: SelfAttention, sees) -> np.ndarray:
 
 
 def test_full_attention_sees_every_position_of_its_own_clip():
-    settings = parse_settings({"attention_keys": "0.5", "attention_values": "0.25"})
+    settings = settings_from_text({"attention_keys": "0.5", "attention_values": "0.25"})
     layer = ready(SelfAttention(8, settings))
     assert (layer.query.weight.shape[0], layer.value.weight.shape[0]) == (4, 2)
     x = torch.randn(2, 3, 8, 4, 4)
@@ -56,7 +56,7 @@ def test_full_attention_sees_every_position_of_its_own_clip():
 
 
 def test_separable_attention_is_height_then_width_then_time():
-    layer = ready(SeparableAttention(6, parse_settings({})))
+    layer = ready(SeparableAttention(6, settings_from_text({})))
     x = torch.randn(2, 3, 6, 4, 5)  # no two sizes alike
     got = layer(x).numpy()
     same = [lambda a, b: (a[0], a[2]) == (b[0], b[2]), lambda a, b: a[:2] == b[:2], lambda a, b: a[1:] == b[1:]]
@@ -67,19 +67,19 @@ def test_separable_attention_is_height_then_width_then_time():
 
 
 def test_attention_looks_ahead_as_well_as_back_and_starts_as_the_identity():
-    layer = ready(SeparableAttention(4, parse_settings({})))
+    layer = ready(SeparableAttention(4, settings_from_text({})))
     x = torch.randn(1, 4, 4, 3, 3)
     changed = x.clone()
     changed[:, 3] += 1
     assert ((layer(changed) - layer(x))[:, :3].abs().amax((1, 2, 3, 4)) > 1e-4).all()
-    fresh = SeparableAttention(4, parse_settings({}))
+    fresh = SeparableAttention(4, settings_from_text({}))
     assert [each.gamma.item() for each in (fresh.height, fresh.width, fresh.time)] == [0, 0, 0]
     assert torch.equal(ready(fresh, gamma=0)(x), x)
 
 
 def test_v1_has_one_recurrence_and_attention_in_two_places():
     task = ModelTask("t", 3, 0, 32, 32, ())
-    settings = parse_settings({"ch": "4", "g_multipliers": "1,2,4,6"}, MODELS["dvdgan-v1"])
+    settings = settings_from_text({"ch": "4", "g_multipliers": "1,2,4,6"}, MODELS["dvdgan-v1"])
     first, *middle, last = Generator(task, settings).groups
     assert first.gru is not None
     assert first.attention is not None
@@ -87,13 +87,13 @@ def test_v1_has_one_recurrence_and_attention_in_two_places():
     assert last.separable is not None
     assert first.separable is last.attention is last.gru is None
     assert all(group.gru is group.attention is group.separable is None for group in middle)
-    plain = Generator(task, parse_settings({"ch": "4", "g_multipliers": "1,2,4,6"}))
+    plain = Generator(task, settings_from_text({"ch": "4", "g_multipliers": "1,2,4,6"}))
     assert all(group.gru is not None and group.attention is group.separable is None for group in plain.groups)
 
 
 def test_v1_carries_nothing_from_frame_to_frame_but_by_recurrence_and_attention():
     task = ModelTask("t", 4, 0, 16, 16, ())
-    settings = parse_settings(
+    settings = settings_from_text(
         {"ch": "4", "g_multipliers": "1,2", "latent_dim": "8", "embedding_dim": "8"}, MODELS["dvdgan-v1"]
     )
     generator = Generator(task, settings)
@@ -139,7 +139,7 @@ def test_v1_trains_samples_and_is_told_apart_from_v2(tmp_path, request_for, task
     assert np.array_equal(together[8:], alone)
     with pytest.raises(InputError, match=r"architecture v1 and dvdgan has v2; name it with `--model dvdgan-v1:"):
         DVDGAN.load(path, task, "cpu")
-    with pytest.raises(InputError, match="begun with the architecture v1"):
+    with pytest.raises(InputError, match="started with the architecture v1"):
         DVDGAN.train(request)
 
 

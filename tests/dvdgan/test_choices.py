@@ -15,7 +15,7 @@ from dvdgan.generator import Generator
 from dvdgan.layers import initialise, normalise_weights
 from dvdgan.model import DVDGAN, DVDGANFP, SHIPPED
 from dvdgan.presets import PRESETS, preset_values
-from dvdgan.settings_text import parse_settings, resume_settings, settings_from_values
+from dvdgan.settings_text import resume_settings, settings_from_text, settings_from_values
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask, SampleRequest
 
@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 
 
 def temporal(task, tiny_settings, **changes) -> TemporalDiscriminator:
-    network = TemporalDiscriminator(task, parse_settings({**tiny_settings, **changes}))
+    network = TemporalDiscriminator(task, settings_from_text({**tiny_settings, **changes}))
     initialise(network, torch.Generator().manual_seed(0))
     normalise_weights(network, torch.float32, 1e-4)
     return network
@@ -31,7 +31,7 @@ def temporal(task, tiny_settings, **changes) -> TemporalDiscriminator:
 
 def test_the_factor_on_class_embeddings_is_what_it_says(task, tiny_settings):
     def frames(**changes):
-        network = Generator(task, parse_settings({**tiny_settings, **changes}))
+        network = Generator(task, settings_from_text({**tiny_settings, **changes}))
         initialise(network, torch.Generator().manual_seed(0))
         normalise_weights(network, torch.float32, 1e-4)
         with torch.no_grad():
@@ -74,7 +74,7 @@ def test_corners_cover_every_place_each_clip_its_own():
 
 
 def test_a_training_with_crops_is_reproducible_and_real_and_fake_clips_have_their_own(task, tiny_settings):
-    settings = parse_settings({**tiny_settings, "phi": "crop", "batch_size": "16"})
+    settings = settings_from_text({**tiny_settings, "phi": "crop", "batch_size": "16"})
     batch = torch.randint(0, 256, (16, 5, 8, 8, 3), dtype=torch.uint8), torch.arange(16) % 3
     runs = []
     for _ in range(2):
@@ -111,7 +111,7 @@ def test_k_can_be_every_number_of_frames(task, tiny_settings):
     task = dataclasses.replace(task, num_frames=12)
     batch = torch.randint(0, 256, (3, 12, 8, 8, 3), dtype=torch.uint8), torch.arange(3)
     for k in (1, 4, 10, 12):
-        networks, seen = Networks(task, parse_settings({**tiny_settings, "spatial_frames": str(k)}), 0, CPU), []
+        networks, seen = Networks(task, settings_from_text({**tiny_settings, "spatial_frames": str(k)}), 0, CPU), []
         networks.discriminators["spatial"].register_forward_pre_hook(
             lambda module, inputs, seen=seen: seen.append(inputs[0])
         )
@@ -212,14 +212,14 @@ def test_files_older_than_a_setting_mean_what_they_were_made_with():
 
 
 def test_presets_are_bases_with_exceptions():
-    settings = parse_settings({"batch_size": "32", "preset": "ucf101-16x128"})
+    settings = settings_from_text({"batch_size": "32", "preset": "ucf101-16x128"})
     assert (settings.ch, settings.batch_size, settings.ema_decay, settings.ema_start) == (48, 32, 0.9999, 20000)
     assert settings.g_multipliers == settings.d_multipliers == (1, 2, 4, 8, 16, 16)
     assert (settings.g_lr, settings.d_lr) == (1e-4, 5e-4)
-    first = parse_settings({"preset": "k600-12x64"}, MODELS["dvdgan-v1"])
+    first = settings_from_text({"preset": "k600-12x64"}, MODELS["dvdgan-v1"])
     assert (first.architecture, first.ch * first.g_multipliers[-1], first.d_lr) == ("v1", 512, 2e-4)
     with pytest.raises(InputError, match="no preset 'k600'; choose one of k600-12x64"):
-        parse_settings({"preset": "k600"})
+        settings_from_text({"preset": "k600"})
     for name in PRESETS:
         assert set(preset_values(name, "v2")) <= {item.name for item in dataclasses.fields(Settings)}
 
@@ -237,8 +237,8 @@ def test_no_model_has_the_learning_rates_swapped():
 
 def test_the_model_decides_the_architecture():
     with pytest.raises(InputError, match="choose the model, dvdgan-v1"):
-        parse_settings({"architecture": "v1"})
-    with pytest.raises(InputError, match="begun with the architecture v1 and this model has v2"):
+        settings_from_text({"architecture": "v1"})
+    with pytest.raises(InputError, match="started with the architecture v1 and this model has v2"):
         resume_settings({}, MODELS["dvdgan-v1"])
 
 
@@ -248,7 +248,7 @@ def test_the_model_decides_the_architecture():
 )
 def test_every_choice_runs_in_bfloat16_and_keeps_float32_weights(tiny_settings, model, given, changes):
     task = ModelTask("t", 6, given, 16, 16, ())
-    settings = parse_settings({**tiny_settings, **changes, "precision": "bfloat16"}, MODELS[model])
+    settings = settings_from_text({**tiny_settings, **changes, "precision": "bfloat16"}, MODELS[model])
     networks = Networks(task, settings, 0, CPU)
     batch = torch.randint(0, 256, (3, 6, 16, 16, 3), dtype=torch.uint8), torch.zeros(3, dtype=torch.int64)
     for step in range(2):

@@ -10,14 +10,14 @@ from safetensors.torch import load_file
 from dvdgan import checkpoint
 from dvdgan.config import Settings
 from dvdgan.model import DVDGAN
-from dvdgan.settings_text import describe, parse_settings, resume_settings, settings_from_values
+from dvdgan.settings_text import describe_settings, resume_settings, settings_from_text, settings_from_values
 from vidbench.models import InputError
 
 
 def test_text_becomes_values_of_the_right_type():
-    settings = parse_settings({"ch": "16", "d_lr": "2e-4", "g_multipliers": "1, 3", "max_minutes": "7.5"})
+    settings = settings_from_text({"ch": "16", "d_lr": "2e-4", "g_multipliers": "1, 3", "max_minutes": "7.5"})
     assert (settings.ch, settings.d_lr, settings.g_multipliers, settings.max_minutes) == (16, 2e-4, (1, 3), 7.5)
-    assert parse_settings({"max_minutes": "none"}).max_minutes is None
+    assert settings_from_text({"max_minutes": "none"}).max_minutes is None
 
 
 def test_the_paper_s_values_are_the_defaults():
@@ -41,7 +41,14 @@ def test_the_paper_s_values_are_the_defaults():
         ({"ch": "x"}, "whole number"),
         ({"ch": "1.5"}, "whole number"),
         ({"ch": "0"}, "at least 1"),
-        ({"g_lr": "nan"}, "at least 0"),
+        ({"g_lr": "nan"}, "is 'nan'; give a finite number"),
+        ({"g_lr": "inf"}, "is 'inf'; give a finite number"),
+        ({"g_lr": "-1"}, "is -1; give a number of at least 0"),
+        ({"beta2": "nan"}, "is nan; give a number below 1"),
+        ({"batch_size": "0"}, "is 0; give a number of at least 2, or auto"),
+        ({"batch_size": "many"}, "is 'many'; give a whole number, or auto"),
+        ({"g_multipliers": "1,x"}, "is '1,x'; give whole numbers separated by commas"),
+        ({"max_minutes": "some"}, "is 'some'; give a number"),
         ({"autotune": "maybe"}, "true or false"),
         ({"g_lr": "fast"}, "give a number"),
         ({"compile": "default"}, "choose one of auto, none, graphs, fused"),
@@ -55,13 +62,13 @@ def test_the_paper_s_values_are_the_defaults():
 )
 def test_bad_settings_are_refused_in_one_sentence(given, words):
     with pytest.raises(InputError, match=words) as caught:
-        parse_settings(given)
+        settings_from_text(given)
     assert str(caught.value).endswith((".", "?"))
     assert "\n" not in str(caught.value)
 
 
 def test_settings_survive_json_and_foreign_ones_are_refused():
-    settings = parse_settings({"d_multipliers": "1,2,4", "max_minutes": "3"})
+    settings = settings_from_text({"d_multipliers": "1,2,4", "max_minutes": "3"})
     assert settings_from_values(json.loads(json.dumps(settings.to_values())), "f") == settings
     with pytest.raises(InputError, match="another version of dvdgan"):
         settings_from_values(settings.to_values() | {"attention": True}, "f")
@@ -72,9 +79,9 @@ def test_settings_survive_json_and_foreign_ones_are_refused():
 
 
 def test_a_file_older_than_a_setting_that_decides_no_weight_still_loads():
-    values = parse_settings({"ch": "16"}).to_values()
+    values = settings_from_text({"ch": "16"}).to_values()
     del values["autotune"]
-    assert settings_from_values(values, "f") == parse_settings({"ch": "16"})
+    assert settings_from_values(values, "f") == settings_from_text({"ch": "16"})
 
 
 @pytest.mark.parametrize("mode", ["default", "reduce-overhead"])
@@ -97,14 +104,14 @@ def test_files_that_name_a_mode_that_is_gone_are_refused_in_one_sentence(tmp_pat
 
 
 def test_going_on_keeps_what_decides_weights_and_takes_the_rest_from_the_call():
-    stored = parse_settings({"ch": "16", "max_minutes": "3"})
+    stored = settings_from_text({"ch": "16", "max_minutes": "3"})
     going_on = resume_settings({"ch": "16", "log_every": "7"}, stored)
     assert going_on == dataclasses.replace(stored, log_every=7, max_minutes=None)
-    with pytest.raises(InputError, match="ch=16 and cannot go on with ch=8"):
+    with pytest.raises(InputError, match="ch=16 and cannot be resumed with ch=8"):
         resume_settings({"ch": "8"}, stored)
 
 
 def test_every_setting_has_a_reason():
-    lines = describe().splitlines()
+    lines = describe_settings().splitlines()
     assert len(lines) == len(dataclasses.fields(Settings))
     assert all(len(line.split(": ", 1)[1]) > 10 for line in lines)

@@ -15,7 +15,7 @@ import torch
 from dvdgan.config import MODELS
 from dvdgan.generator import Generator
 from dvdgan.layers import ConditionalBatchNorm, batch_norms, initialise, normalise_weights
-from dvdgan.settings_text import parse_settings
+from dvdgan.settings_text import settings_from_text
 from dvdgan.training.update import Networks
 from vidbench.models import ModelTask
 
@@ -23,7 +23,7 @@ WIDTHS = {"ch": "4", "g_multipliers": "1,2", "latent_dim": "6", "embedding_dim":
 
 
 def generator_for(model: str, task: ModelTask) -> Generator:
-    generator = Generator(task, parse_settings(WIDTHS, MODELS[model]))
+    generator = Generator(task, settings_from_text(WIDTHS, MODELS[model]))
     initialise(generator, torch.Generator().manual_seed(0))
     normalise_weights(generator, torch.float32, 1e-4)
     return generator.requires_grad_(False)
@@ -108,7 +108,7 @@ def test_the_image_comes_after_a_conditional_norm():
 
 
 def test_two_steps_of_d_and_one_of_g_each_on_fakes_of_its_own(task, tiny_settings):
-    settings = parse_settings({**tiny_settings, "batch_size": "8"})
+    settings = settings_from_text({**tiny_settings, "batch_size": "8"})
     assert settings.d_steps == 2
     networks = Networks(task, settings, 0, torch.device("cpu"))
     latents, frames, asked = [], [], []
@@ -132,7 +132,7 @@ def test_two_steps_of_d_and_one_of_g_each_on_fakes_of_its_own(task, tiny_setting
 
 def test_each_clip_of_a_batch_shows_its_own_frames(tiny_settings):
     task = ModelTask("t", 12, 0, 8, 8, ())
-    settings = dataclasses.replace(parse_settings(tiny_settings), spatial_frames=4, batch_size=16)
+    settings = dataclasses.replace(settings_from_text(tiny_settings), spatial_frames=4, batch_size=16)
     networks, seen = Networks(task, settings, 0, torch.device("cpu")), []
     spatial = networks.discriminators["spatial"]
     spatial.register_forward_pre_hook(lambda module, given: seen.append(given[0]))

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from dvdgan import checkpoint
 from dvdgan.generator import make_sampler
 from dvdgan.model import DVDGAN
-from dvdgan.settings_text import parse_settings
+from dvdgan.settings_text import settings_from_text
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, SampleRequest, file_sha256
 
@@ -46,7 +46,7 @@ def test_samples_are_uint8_clips_that_depend_on_seed_and_label_alone(folder, tas
 
 
 def test_the_stored_precision_changes_no_pixel_by_more_than_a_level(task, tiny_settings, tmp_path):
-    settings, device = parse_settings({**tiny_settings, "standing_batches": "8"}), torch.device("cpu")
+    settings, device = settings_from_text({**tiny_settings, "standing_batches": "8"}), torch.device("cpu")
     networks = Networks(task, settings, 1, device)
     sampler = make_sampler(networks.average, task, settings, 1, device)
     checkpoint.write_sampler(tmp_path / "g.safetensors", sampler, task, settings, {})
@@ -58,7 +58,7 @@ def test_the_stored_precision_changes_no_pixel_by_more_than_a_level(task, tiny_s
 
 
 def test_standing_statistics_are_those_of_the_batches(task, tiny_settings):
-    settings = parse_settings({**tiny_settings, "standing_batches": "3", "batch_size": "16"})
+    settings = settings_from_text({**tiny_settings, "standing_batches": "3", "batch_size": "16"})
     networks, device = Networks(task, settings, 1, torch.device("cpu")), torch.device("cpu")
     a, b = (make_sampler(networks.average, task, settings, seed, device) for seed in (0, 1))
     first, other = a.head_norm, b.head_norm

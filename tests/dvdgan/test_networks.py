@@ -11,7 +11,7 @@ from dvdgan.discriminators import ProjectionHead, SpatialDiscriminator, Temporal
 from dvdgan.generator import Generator, from_uint8, group_widths, resolution_groups, to_uint8
 from dvdgan.layers import SpectralLayer, initialise, normalise_weights
 from dvdgan.losses import discriminator_loss, generator_loss
-from dvdgan.settings_text import parse_settings
+from dvdgan.settings_text import settings_from_text
 from dvdgan.training.turns import pick_frames
 from dvdgan.training.update import Networks
 from vidbench.models import InputError
@@ -27,7 +27,7 @@ def build(kind, task, settings, seed=0):
 @pytest.mark.parametrize(("side", "groups"), [(8, 1), (16, 2), (32, 3), (64, 4)])
 def test_shapes(task, tiny_settings, side, groups):
     task = dataclasses.replace(task, height=side, width=side, num_frames=3)
-    settings = parse_settings(tiny_settings)
+    settings = settings_from_text(tiny_settings)
     generator = build(Generator, task, settings)
     assert len(generator.groups) == groups
     assert group_widths(settings, groups) == [8] * groups + [4]
@@ -44,19 +44,19 @@ def test_defaults_fit_the_shipped_size(task):
     shapes = dataclasses.replace(
         task, height=32, width=32, num_frames=12, class_names=tuple("abcdefghijklmnopqrstuvwx")
     )
-    count = sum(parameter.numel() for parameter in Generator(shapes, parse_settings({})).parameters())
+    count = sum(parameter.numel() for parameter in Generator(shapes, settings_from_text({})).parameters())
     assert 2 * count < 9.5e6
 
 
 def test_every_weight_is_spectrally_normalised(task, tiny_settings):
-    networks = Networks(task, parse_settings(tiny_settings), 0, torch.device("cpu"))
+    networks = Networks(task, settings_from_text(tiny_settings), 0, torch.device("cpu"))
     for network in (networks.generator, *networks.discriminators.values()):
         covered = {id(m.weight) for m in network.modules() if isinstance(m, SpectralLayer)}
         assert all(id(p) in covered for p in network.parameters() if p.dim() > 1)
 
 
 def test_conditioning_rows_follow_their_own_sample(task, tiny_settings):
-    generator = build(Generator, task, parse_settings(tiny_settings))
+    generator = build(Generator, task, settings_from_text(tiny_settings))
     z, labels = torch.randn(4, 6, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 1, 2, 1])
     order = torch.tensor([2, 0, 3, 1])
     with torch.no_grad():
@@ -69,7 +69,7 @@ def test_conditioning_rows_follow_their_own_sample(task, tiny_settings):
 
 
 def test_the_label_matters(task, tiny_settings):
-    generator = build(Generator, task, parse_settings(tiny_settings))
+    generator = build(Generator, task, settings_from_text(tiny_settings))
     z = torch.randn(1, 6).expand(3, -1)
     with torch.no_grad():
         clips = generator(z, torch.tensor([0, 1, 1]))
@@ -93,7 +93,7 @@ def test_projection_score_is_its_formula():
 
 
 def test_the_spatial_score_is_the_sum_over_frames_and_the_temporal_one_sees_their_order(task, tiny_settings):
-    settings, labels = parse_settings(tiny_settings), torch.tensor([1, 2])
+    settings, labels = settings_from_text(tiny_settings), torch.tensor([1, 2])
     spatial, temporal = build(SpatialDiscriminator, task, settings), build(TemporalDiscriminator, task, settings)
     clips = torch.rand(2, 5, 3, 8, 8) * 2 - 1
     with torch.no_grad():
@@ -109,7 +109,7 @@ def test_the_spatial_score_is_the_sum_over_frames_and_the_temporal_one_sees_thei
 
 
 def test_the_temporal_discriminator_sees_only_2x2_means(task, tiny_settings):
-    settings, labels = parse_settings(tiny_settings), torch.tensor([1, 2])
+    settings, labels = settings_from_text(tiny_settings), torch.tensor([1, 2])
     clips = torch.rand(2, 5, 3, 8, 8) - 0.5
     checks = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(4, 4) * 0.3
     temporal, spatial = build(TemporalDiscriminator, task, settings), build(SpatialDiscriminator, task, settings)
@@ -167,7 +167,7 @@ def test_a_task_of_another_shape_is_refused(task, changes, words):
 
 @pytest.mark.parametrize("setting", [{"spatial_frames": "6"}, {"phi": "4x4"}])
 def test_settings_that_do_not_fit_the_task_are_refused(task, tiny_settings, setting):
-    settings = parse_settings({**tiny_settings, **setting})
+    settings = settings_from_text({**tiny_settings, **setting})
     with pytest.raises(InputError, match=next(iter(setting))):
         Networks(task, settings, 0, torch.device("cpu"))
 

@@ -16,7 +16,7 @@ from dvdgan import checkpoint
 from dvdgan.layers import batch_norms
 from dvdgan.model import DVDGAN, DVDGANFP
 from dvdgan.parallel import World
-from dvdgan.settings_text import parse_settings
+from dvdgan.settings_text import settings_from_text
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask
 
@@ -142,7 +142,7 @@ def test_a_batch_that_does_not_divide_is_refused(batch, parts, size):
 
 def first_update(task, settings, mode="batch"):
     """Networks after one update on a fixed batch of 8, and the logged values."""
-    networks = Networks(task, parse_settings(settings), 0, torch.device("cpu"))
+    networks = Networks(task, settings_from_text(settings), 0, torch.device("cpu"))
     for norm in batch_norms(networks.generator):
         norm.mode = mode
     clips = np.random.default_rng(0).integers(0, 256, (8, 5, 8, 8, 3), np.uint8)

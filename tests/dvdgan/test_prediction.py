@@ -13,7 +13,7 @@ from dvdgan.conditioning import ContextTower
 from dvdgan.generator import Generator, from_uint8, make_sampler
 from dvdgan.layers import initialise, normalise_weights, use_plain_weights
 from dvdgan.model import DVDGAN, DVDGANFP
-from dvdgan.settings_text import parse_settings
+from dvdgan.settings_text import settings_from_text
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask, SampleRequest
 
@@ -64,7 +64,7 @@ def test_the_tower_is_its_definition_frame_by_frame_with_shared_weights():
 
 
 def test_the_states_of_the_tower_start_the_conv_grus_of_their_resolution(task, tiny_settings):
-    settings = parse_settings(tiny_settings)
+    settings = settings_from_text(tiny_settings)
     generator = Generator(task, settings)
     initialise(generator, torch.Generator().manual_seed(0))
     normalise_weights(generator, torch.float32, 1e-4)
@@ -90,7 +90,7 @@ def test_the_states_of_the_tower_start_the_conv_grus_of_their_resolution(task, t
 @pytest.mark.parametrize("classes", [(), ("red", "blue", "green")])
 def test_d_t_sees_given_and_generated_frames_and_d_s_generated_ones_only(task, tiny_settings, classes):
     task = dataclasses.replace(task, class_names=classes)
-    settings = parse_settings({**tiny_settings, "phi": "identity", "spatial_frames": "4"})
+    settings = settings_from_text({**tiny_settings, "phi": "identity", "spatial_frames": "4"})
     networks = Networks(task, settings, 0, torch.device("cpu"))
     seen = {"generator": [], "spatial": [], "temporal": []}
     for name, network in (("generator", networks.generator), *networks.discriminators.items()):
@@ -115,7 +115,7 @@ def test_d_t_sees_given_and_generated_frames_and_d_s_generated_ones_only(task, t
 
 
 def test_both_networks_and_the_tower_learn_from_a_step(task, tiny_settings):
-    networks = Networks(task, parse_settings(tiny_settings), 0, torch.device("cpu"))
+    networks = Networks(task, settings_from_text(tiny_settings), 0, torch.device("cpu"))
     before = {name: p.detach().clone() for name, p in networks.generator.named_parameters()}
     batch = torch.randint(0, 256, (3, 6, 16, 16, 3), dtype=torch.uint8), torch.zeros(3, dtype=torch.int64)
     losses = networks.update(0, lambda draw: batch)
@@ -127,11 +127,11 @@ def test_both_networks_and_the_tower_learn_from_a_step(task, tiny_settings):
 
 def test_frame_draws_leave_room_for_the_given_frames(task, tiny_settings):
     with pytest.raises(InputError, match=r"'spatial_frames' is 5 .* 4 frames to generate"):
-        Networks(task, parse_settings({**tiny_settings, "spatial_frames": "5"}), 0, torch.device("cpu"))
+        Networks(task, settings_from_text({**tiny_settings, "spatial_frames": "5"}), 0, torch.device("cpu"))
 
 
 def test_standing_statistics_come_from_real_given_frames(task, tiny_settings):
-    settings, device = parse_settings(tiny_settings), torch.device("cpu")
+    settings, device = settings_from_text(tiny_settings), torch.device("cpu")
     networks, asked = Networks(task, settings, 1, device), []
 
     def given(batch: int, sign: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
@@ -214,7 +214,7 @@ def test_requests_and_tasks_that_do_not_fit_are_refused(folder, task, request_fo
 def test_what_is_given_can_be_carried_into_what_is_predicted(tiny_settings):
     """Plain regression to clips of one colour each: only the given frame tells which colour."""
     task = ModelTask("t", 4, 1, 8, 8, ())
-    generator = Generator(task, parse_settings({**tiny_settings, "tower_ch": "8"}))
+    generator = Generator(task, settings_from_text({**tiny_settings, "tower_ch": "8"}))
     initialise(generator, torch.Generator().manual_seed(0))
     adam = torch.optim.Adam(generator.parameters(), 1e-2)
     colours = torch.tensor([[200, 40, 60], [50, 70, 210], [60, 190, 80], [220, 220, 40]], dtype=torch.uint8)

@@ -11,7 +11,7 @@ from dvdgan import checkpoint
 from dvdgan.config import MODELS
 from dvdgan.losses import generator_objective, reconstruction_loss
 from dvdgan.model import DVDGAN, DVDGANFP
-from dvdgan.settings_text import parse_settings, settings_from_values
+from dvdgan.settings_text import settings_from_text, settings_from_values
 from dvdgan.studies.curve import draw
 from dvdgan.training import update
 from dvdgan.training.update import Networks
@@ -26,7 +26,7 @@ def task() -> ModelTask:
 def first_update(task, settings, **more):
     """One update of a batch of 4: networks, logged values by name, and of the generator's turn what it made and the
     gradient at that."""
-    networks = Networks(task, parse_settings({**settings, "batch_size": "4", **more}), 0, torch.device("cpu"))
+    networks = Networks(task, settings_from_text({**settings, "batch_size": "4", **more}), 0, torch.device("cpu"))
     made, slopes = [], []
 
     def keep(module, inputs, out):
@@ -81,7 +81,7 @@ def test_in_bfloat16_it_is_held_to_the_levels_as_they_are(task, tiny_settings):
 
 def test_without_a_weight_it_is_not_even_computed(task, tiny_settings, monkeypatch):
     assert all(settings.reconstruction == 0 for settings in MODELS.values())
-    assert parse_settings({"preset": "k600-pred-16x64"}).reconstruction == 0
+    assert settings_from_text({"preset": "k600-pred-16x64"}).reconstruction == 0
     monkeypatch.setattr(update, "reconstruction_loss", None)
     monkeypatch.setattr(update, "generator_objective", None)
     _, values, _, _ = first_update(task, tiny_settings)
@@ -97,7 +97,7 @@ def test_it_pulls_predictions_towards_the_future(task, tiny_settings):
     curves = []
     for weight in ("1e-9", "2000"):  # beside discriminators that stand still, which pull elsewhere
         settings = {**tiny_settings, "batch_size": "4", "g_lr": "4e-3", "d_lr": "0", "d_steps": "1"}
-        networks = Networks(task, parse_settings({**settings, "reconstruction": weight}), 0, torch.device("cpu"))
+        networks = Networks(task, settings_from_text({**settings, "reconstruction": weight}), 0, torch.device("cpu"))
         place = networks.loss_names.index("loss_reconstruction")
         curves.append([float(networks.update(step, lambda draw: batch)[place]) for step in range(25)])
     without, held = curves
@@ -113,7 +113,7 @@ def test_it_is_logged_and_a_training_goes_on_with_it_alone(tmp_path, request_for
     assert 0.05 < lines[1]["loss_reconstruction"] < 2
     assert list(lines[1])[:4] == ["step", "loss_spatial", "loss_temporal", "loss_generator"]
     for other in ("0", "10"):
-        with pytest.raises(InputError, match=r"reconstruction=20\.0 and cannot go on with reconstruction="):
+        with pytest.raises(InputError, match=r"reconstruction=20\.0 and cannot be resumed with reconstruction="):
             DVDGANFP.train(request_for(tmp_path / "a", 4, reconstruction=other))
     DVDGANFP.train(request_for(tmp_path / "a", 4))
     DVDGANFP.train(request_for(whole, 4, **with_it))
@@ -129,11 +129,11 @@ def test_generation_has_no_future_to_be_held_to(tmp_path, request_for, task):
     assert not (tmp_path / "no").exists()
     for wrong in ("-1", "nan", "inf"):
         with pytest.raises(InputError, match=r"'reconstruction' is .* at least 0"):
-            parse_settings({"reconstruction": wrong})
+            settings_from_text({"reconstruction": wrong})
 
 
 def test_files_older_than_the_setting_had_none_of_it():
-    values = parse_settings({"ch": "16"}).to_values()
+    values = settings_from_text({"ch": "16"}).to_values()
     del values["reconstruction"]
     assert settings_from_values(values, "f").reconstruction == 0
 

@@ -12,7 +12,7 @@ from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator
 from dvdgan.layers import Conv, Embedding, Linear, SpectralLayer, initialise, normalise_weights, spectral_layers
 from dvdgan.presets import PRESETS
-from dvdgan.settings_text import parse_settings
+from dvdgan.settings_text import settings_from_text
 from dvdgan.spectral_norm import _groups
 from dvdgan.studies.cost import preset_task
 
@@ -181,7 +181,7 @@ def networks(preset: str | None, model: str = "dvdgan") -> tuple[nn.Module, nn.M
     """Generator and discriminators of a preset or, small, with the widths of the defaults."""
     with torch.device("cpu" if preset is None else "meta"):
         task = preset_task(preset or "k600-12x64")
-        settings = parse_settings({"preset": preset} if preset else {}, MODELS[model])
+        settings = settings_from_text({"preset": preset} if preset else {}, MODELS[model])
         pair = nn.ModuleList([SpatialDiscriminator(task, settings), TemporalDiscriminator(task, settings)])
         return Generator(task, settings), pair
 

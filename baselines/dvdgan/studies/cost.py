@@ -22,7 +22,7 @@ from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator
 from dvdgan.layers import use_plain_weights
 from dvdgan.presets import PRESETS
-from dvdgan.settings_text import parse_settings
+from dvdgan.settings_text import settings_from_text
 from vidbench.models import ModelTask
 
 _START, _END = "<!-- cost: written by `python -m dvdgan.studies.cost --write` -->", "<!-- end of cost -->"
@@ -94,7 +94,7 @@ def rows() -> Iterator[tuple[str, str, Cost]]:
     """Model, preset and cost, of every model that can do the preset's work."""
     for name, preset in PRESETS.items():
         for model in ("dvdgan-fp",) if preset.context_frames else ("dvdgan", "dvdgan-v1"):
-            yield model, name, cost(preset_task(name), parse_settings({"preset": name}, MODELS[model]))
+            yield model, name, cost(preset_task(name), settings_from_text({"preset": name}, MODELS[model]))
 
 
 def table() -> str:

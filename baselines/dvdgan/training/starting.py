@@ -1,4 +1,4 @@
-"""A training that begins where another ended: with its generator alone, or with everything its training state holds."""
+"""A run that starts from the result of another: from its generator alone, or from its whole training state."""
 
 from __future__ import annotations
 
@@ -7,28 +7,19 @@ from pathlib import Path
 import torch
 
 from dvdgan import checkpoint
-from dvdgan.config import Settings
+from dvdgan.config import Settings, settings_that_decide
 from dvdgan.layers import point_at_top_vectors
-from dvdgan.settings_text import as_text
+from dvdgan.setting import value_as_text
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask, file_sha256
 
-_OF_GENERATOR = (
-    "architecture", "ch", "g_multipliers", "state_fraction", "gru_steps", "attention_keys", "attention_values",
-    "tower_ch", "latent_dim", "embedding_dim", "embedding_scale", "upsampling", "bn_eps",
-)  # fmt: skip
-"""The settings that say which function a generator's weights are."""
-
-_OF_DISCRIMINATORS = ("d_ch", "d_multipliers", "discriminators", "phi", "time_pooling")
-"""Those that say it of the discriminators' weights; how many frames they are shown may change."""
-
 
 def start_from(networks: Networks, settings: Settings, task: ModelTask) -> str:
-    """Give the networks what the setting `start` names: a file, or the newest training state of a training's folder
-    (its sampling checkpoint, where it has no state).
+    """Load into the networks what the setting `start` names.
 
-    A training state holds everything: generator, its average, discriminators and the optimisers' moments, all of which
-    go on from there. A sampling checkpoint holds an averaged generator alone, and the discriminators begin anew.
+    That is a file, or the newest training state of an output folder, or its sampling checkpoint if it has no state. A
+    training state restores everything: generator, its average, discriminators and the optimisers' moments. A sampling
+    checkpoint has an averaged generator alone, and the discriminators start from new weights.
 
     Returns:
         The file's SHA-256.
@@ -41,25 +32,29 @@ def start_from(networks: Networks, settings: Settings, task: ModelTask) -> str:
         states = checkpoint.list_states(path)
         path = states[-1][1] if states else checkpoint.find_sampler(path)
     if checkpoint.is_state(path):
-        _start_from_state(networks, path, settings, task)
+        stored = checkpoint.read_state(path, task)
+        _check_networks(path, stored.settings, settings, (*_generator_settings(task), *_discriminator_settings()))
+        networks.restore(stored.tensors())
     else:
         _start_from_sampler(networks, path, settings, task)
     return file_sha256(path)
 
 
-def _start_from_state(networks: Networks, path: Path, settings: Settings, task: ModelTask) -> None:
-    stored = checkpoint.read_state(path, task)
-    _check(path, "networks", stored.settings, settings, (*_OF_GENERATOR, *_OF_DISCRIMINATORS))
-    networks.restore(stored.tensors())
+def _generator_settings(task: ModelTask) -> tuple[str, ...]:
+    return settings_that_decide("generator", "tower") if task.context_frames else settings_that_decide("generator")
+
+
+def _discriminator_settings() -> tuple[str, ...]:
+    return settings_that_decide("discriminators")
 
 
 def _start_from_sampler(networks: Networks, path: Path, settings: Settings, task: ModelTask) -> None:
     """The weights there are divided by their singular values, which is the same network. The power iteration starts
-    where it would end, so that the first update already computes what the checkpoint does, up to the batch's own
+    where it would converge, so that the first update already computes what the checkpoint does, up to the batch's own
     statistics.
     """
     sampler, theirs = checkpoint.read_sampler(path, task, torch.device("cpu"))
-    _check(path, "a generator", theirs, settings, _OF_GENERATOR)
+    _check_networks(path, theirs, settings, _generator_settings(task))
     with torch.no_grad():
         weights = dict(sampler.named_parameters())
         for name, parameter in networks.generator.named_parameters():
@@ -68,11 +63,11 @@ def _start_from_sampler(networks: Networks, path: Path, settings: Settings, task
     point_at_top_vectors(networks.generator)
 
 
-def _check(path: Path, what: str, theirs: Settings, ours: Settings, names: tuple[str, ...]) -> None:
+def _check_networks(path: Path, theirs: Settings, ours: Settings, names: tuple[str, ...]) -> None:
     for name in names:
-        old, new = as_text(getattr(theirs, name)), as_text(getattr(ours, name))
+        old, new = value_as_text(getattr(theirs, name)), value_as_text(getattr(ours, name))
         if old != new:
             raise InputError(
-                f"{path} holds {what} with {name}={old} and this training has {name}={new}; set it as there, or leave "
-                "out the setting start."
+                f"{path} was trained with {name}={old} and this run has {name}={new}; set it to {old}, or leave out the "
+                "setting start."
             )

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 
 from dvdgan import checkpoint
-from dvdgan.config import AUTO, DEFAULT_STEPS, Settings, resolve
+from dvdgan.config import DEFAULT_STEPS, Settings, resolve_auto
 from dvdgan.fast.modes import compute_dtype
 from dvdgan.generator import Generator, make_sampler
 from dvdgan.parallel import World
-from dvdgan.settings_text import parse_settings, resume_settings
+from dvdgan.setting import AUTO
+from dvdgan.settings_text import resume_settings, settings_from_text
 from dvdgan.training.learning_rate import factor_varies, lr_factor
 from dvdgan.training.prefetch import Prefetch
 from dvdgan.training.sheet import write_sheet
@@ -57,11 +58,11 @@ def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, 
             "all machines share."
         )
     texts = request.settings
-    given = resume_settings(texts, stored.settings, base) if stored else parse_settings(texts, base)
-    settings = resolve(given, device.type)
+    given = resume_settings(texts, stored.settings, base) if stored else settings_from_text(texts, base)
+    settings = resolve_auto(given, device.type)
     if stored and stored.seed != request.seed:
         raise InputError(
-            f"The training in {request.output} was begun with seed {stored.seed} and cannot go on with seed "
+            f"The run in {request.output} was started with seed {stored.seed} and cannot be resumed with seed "
             f"{request.seed}; give that seed, or choose another output folder."
         )
     total = DEFAULT_STEPS if request.steps is None else request.steps

@@ -11,7 +11,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from dvdgan import noise
 from dvdgan.config import Settings
-from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
+from dvdgan.discriminators import SpatialDiscriminator, build_discriminators
 from dvdgan.fast.modes import RECORDED, choose_mode, compute_dtype
 from dvdgan.generator import Generator, from_uint8
 from dvdgan.layers import batch_norms, frozen, initialise, normalise_weights
@@ -22,11 +22,6 @@ from dvdgan.training.launch import Launch
 from dvdgan.training.learning_rate import first_rates, set_rates
 from dvdgan.training.turns import Batch, Draws, Part, Turns, pick_frames
 from vidbench.models import InputError, ModelTask
-
-_KINDS: dict[str, type[SpatialDiscriminator] | type[TemporalDiscriminator]] = {
-    "spatial": SpatialDiscriminator,
-    "temporal": TemporalDiscriminator,
-}
 
 
 class Networks:
@@ -63,9 +58,7 @@ class Networks:
         self._dtype = compute_dtype(settings, device)
         self._world = World(device) if world is None else world
         self.generator = Generator(task, settings)
-        self.discriminators = nn.ModuleDict(
-            {name: kind(task, settings) for name, kind in _KINDS.items() if settings.discriminators in (name, "both")}
-        )
+        self.discriminators = build_discriminators(task, settings)
         sides = (getattr(network, "cropped_side", None) for network in self.discriminators.values())
         cropped = next((side for side in sides if side is not None), None)
         self._draws = Draws(task, settings, seed, device, self._world, cropped)

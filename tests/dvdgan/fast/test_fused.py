@@ -15,7 +15,7 @@ from dvdgan.fast.fused import Kernel, fusing
 from dvdgan.fast.fused_maps import biased, biased_relu, doubled, gru_gates, gru_next_state, residual_sum
 from dvdgan.fast.modes import choose_mode
 from dvdgan.layers import GeneratorBlock, initialise, normalise_weights, spectral_layers
-from dvdgan.settings_text import parse_settings
+from dvdgan.settings_text import settings_from_text
 from dvdgan.training.turns import refilled
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask
@@ -168,7 +168,9 @@ def test_a_fused_network_is_the_plain_one(name):
 @pytest.mark.parametrize(("given", "more"), [(0, {}), (2, {"reconstruction": "20"})])
 def test_a_fused_update_is_the_plain_one(given, more):
     task = ModelTask("t", 6, given, 16, 16, ("a", "b", "c"))
-    settings = parse_settings({"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", **SMALL_STEPS, **more})
+    settings = settings_from_text(
+        {"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", **SMALL_STEPS, **more}
+    )
     batch = torch.randint(0, 256, (8, 6, 16, 16, 3), dtype=torch.uint8), torch.randint(0, 3, (8,))
     results = []
     for mode in ("none", "fused"):
@@ -261,7 +263,7 @@ def test_fused_is_asked_for_and_means_a_recording():
 
 
 def test_an_update_notes_that_a_kernel_was_not_compiled(task, tiny_settings, monkeypatch):
-    networks = Networks(task, parse_settings(tiny_settings), 0, torch.device("cpu"))
+    networks = Networks(task, settings_from_text(tiny_settings), 0, torch.device("cpu"))
     networks.launch.mode = "fused"
     networks.launch._replayed = lambda tensors: torch.zeros(1)
     monkeypatch.setattr(fused, "_FAILURES", ["RuntimeError: no compiler here"])

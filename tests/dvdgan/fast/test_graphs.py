@@ -11,7 +11,7 @@ import torch
 from dvdgan.fast import graphs
 from dvdgan.fast.graphs import WARM_UP, RecordingError, Replayed
 from dvdgan.fast.modes import choose_mode
-from dvdgan.settings_text import parse_settings
+from dvdgan.settings_text import settings_from_text
 from dvdgan.training import launch
 from dvdgan.training.turns import Part, refilled, tensors_of
 from dvdgan.training.update import Networks
@@ -110,7 +110,7 @@ def test_modes_by_device_and_company():
 
 
 def test_power_iteration_stays_in_its_memory(task, tiny_settings):
-    networks = Networks(task, parse_settings(tiny_settings), 0, torch.device("cpu"))
+    networks = Networks(task, settings_from_text(tiny_settings), 0, torch.device("cpu"))
     places = {name: buffer.data_ptr() for name, buffer in networks.generator.named_buffers() if name.endswith(".u")}
     before = {name: buffer.clone() for name, buffer in networks.generator.named_buffers() if name.endswith(".u")}
     networks._normalise(networks.generator)
@@ -137,7 +137,7 @@ def test_a_recorded_training_is_the_training(given, more, recorded):
     values = {}
     for mode in ("none", recorded):
         common = {"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", **SMALL_STEPS}
-        settings = parse_settings({**common, **more, "compile": mode})
+        settings = settings_from_text({**common, **more, "compile": mode})
         networks = Networks(task, settings, 0, torch.device("cuda"))
         steps = [networks.update(step, lambda draw: (clips[draw % 2], labels)) for step in range(WARM_UP + 5)]
         values[mode] = torch.stack(steps).cpu()
@@ -152,7 +152,7 @@ def test_recorded_trainings_side_by_side_are_the_trainings_alone():
     rng = torch.Generator().manual_seed(0)
     clips = torch.randint(0, 256, (8, 6, 16, 16, 3), dtype=torch.uint8, generator=rng).cuda()
     labels = torch.randint(0, 3, (8,), generator=rng).cuda()
-    settings = parse_settings({"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", **SMALL_STEPS})
+    settings = settings_from_text({"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", **SMALL_STEPS})
 
     def train(seed):
         with torch.cuda.stream(torch.cuda.Stream()):
@@ -203,7 +203,7 @@ def test_where_recording_fails_the_update_is_made_without(task, tiny_settings, m
             raise RecordingError("operation not permitted when stream is capturing")
 
     monkeypatch.setattr(launch, "Replayed", Broken)
-    settings = parse_settings(tiny_settings | {"batch_size": "4"})
+    settings = settings_from_text(tiny_settings | {"batch_size": "4"})
     clips = torch.randint(0, 256, (4, 5, 8, 8, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([0, 1, 2, 0])
     plain, recorded = (Networks(task, settings, 0, torch.device("cpu")) for _ in range(2))

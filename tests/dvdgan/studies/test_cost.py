@@ -15,7 +15,7 @@ from dvdgan.discriminators import SpatialDiscriminator, TemporalDiscriminator
 from dvdgan.generator import Generator
 from dvdgan.layers import use_plain_weights
 from dvdgan.presets import PRESETS
-from dvdgan.settings_text import parse_settings
+from dvdgan.settings_text import settings_from_text
 from dvdgan.studies.cost import cost, preset_task, table
 from vidbench.models import ModelTask
 
@@ -58,11 +58,11 @@ def networks(task: ModelTask, settings: Settings) -> list[torch.nn.Module]:
 def test_every_size_of_the_paper_builds(model, frames, side, preset):
     task = dataclasses.replace(preset_task(preset), num_frames=frames)
     assert task.height == side
-    check_shapes(task, parse_settings({"preset": preset}, MODELS[model]))
+    check_shapes(task, settings_from_text({"preset": preset}, MODELS[model]))
 
 
 def test_prediction_of_the_paper_builds():
-    check_shapes(preset_task("k600-pred-16x64"), parse_settings({"preset": "k600-pred-16x64"}, MODELS["dvdgan-fp"]))
+    check_shapes(preset_task("k600-pred-16x64"), settings_from_text({"preset": "k600-pred-16x64"}, MODELS["dvdgan-fp"]))
 
 
 def check_shapes(task: ModelTask, settings: Settings) -> None:
@@ -82,7 +82,7 @@ def test_parameter_counts():
     found = {}
     for name, preset in PRESETS.items():
         for model in ("dvdgan-fp",) if preset.context_frames else ("dvdgan", "dvdgan-v1"):
-            made = networks(preset_task(name), parse_settings({"preset": name}, MODELS[model]))
+            made = networks(preset_task(name), settings_from_text({"preset": name}, MODELS[model]))
             found[f"{model} {name}"] = tuple(sum(p.numel() for p in network.parameters()) for network in made)
     shapes = ModelTask("shapes-gen", 12, 0, 32, 32, tuple("abcdefghijklmnopqrstuvwx"))
     for model in ("dvdgan", "dvdgan-v1"):
@@ -106,7 +106,7 @@ def test_the_readme_has_the_table_of_this_code():
 
 def test_the_arithmetic_is_that_of_the_formula():
     task = ModelTask("t", 3, 0, 8, 8, ())
-    settings = parse_settings(
+    settings = settings_from_text(
         {"ch": "4", "g_multipliers": "1,2", "d_ch": "4", "d_multipliers": "1,2", "spatial_frames": "2",
          "latent_dim": "6", "embedding_dim": "5"}
     )  # fmt: skip
@@ -126,7 +126,7 @@ def test_the_arithmetic_is_that_of_the_formula():
 
 
 def test_attention_is_counted():
-    layer = SelfAttention(8, parse_settings({})).to("meta")
+    layer = SelfAttention(8, settings_from_text({})).to("meta")
     use_plain_weights(layer)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         layer(torch.zeros(1, 3, 8, 4, 4, device="meta"))

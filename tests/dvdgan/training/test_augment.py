@@ -10,7 +10,7 @@ from dvdgan import noise
 from dvdgan.generator import from_uint8
 from dvdgan.model import DVDGAN
 from dvdgan.parallel import World
-from dvdgan.settings_text import parse_settings, settings_from_values
+from dvdgan.settings_text import settings_from_text, settings_from_values
 from dvdgan.training import turns as turns_module
 from dvdgan.training.augment import augment, augment_draws
 from dvdgan.training.turns import pick_frames
@@ -133,7 +133,7 @@ def test_bfloat16_is_as_good_as_its_last_rounding():
 
 
 def networks_for(task, settings, world=None, **changes):
-    return Networks(task, parse_settings({**settings, **changes}), 3, CPU, world)
+    return Networks(task, settings_from_text({**settings, **changes}), 3, CPU, world)
 
 
 def batches_of(task, count, number=2):
@@ -237,14 +237,14 @@ def test_the_generator_learns_through_the_transformation(task, tiny_settings):
 
 
 def test_the_setting_is_none_at_first_and_in_older_files_and_holds_for_a_whole_training(tmp_path, request_for):
-    assert parse_settings({}).augment == "none"
-    values = parse_settings({"augment": "colour+cutout"}).to_values()
+    assert settings_from_text({}).augment == "none"
+    values = settings_from_text({"augment": "colour+cutout"}).to_values()
     assert settings_from_values(values, "f").augment == "colour+cutout"
     del values["augment"]
     assert settings_from_values(values, "f").augment == "none"
     with pytest.raises(InputError, match="'augment' is 'color'; choose one of none, colour, translation"):
-        parse_settings({"augment": "color"})
+        settings_from_text({"augment": "color"})
     DVDGAN.train(request_for(tmp_path, 1, augment="colour"))
-    with pytest.raises(InputError, match="augment=colour and cannot go on with augment=none"):
+    with pytest.raises(InputError, match="augment=colour and cannot be resumed with augment=none"):
         DVDGAN.train(request_for(tmp_path, 2, augment="none"))
     DVDGAN.train(request_for(tmp_path, 2))

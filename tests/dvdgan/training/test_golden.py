@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dvdgan.model import DVDGAN
-from dvdgan.settings_text import parse_settings
+from dvdgan.settings_text import settings_from_text
 from dvdgan.training.update import Networks
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "dvdgan_losses.json"
@@ -30,7 +30,7 @@ def test_the_losses_of_50_steps_are_those_recorded(tmp_path, request_for):
 def test_on_one_fixed_batch_the_discriminators_win_and_their_losses_go_to_zero(task, tiny_settings, sides):
     # With a generator that stands still, real and fake are two fixed kinds of clips: dark fakes of an untrained
     # generator and bright ones. A hinge is exactly 0 once every clip is beyond its margin.
-    settings = parse_settings(
+    settings = settings_from_text(
         {**tiny_settings, "batch_size": "6", "g_lr": "0", "d_lr": "2e-3", "d_steps": "4", "discriminators": sides}
     )
     networks = Networks(task, settings, 0, torch.device("cpu"))

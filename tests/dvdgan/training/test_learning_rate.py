@@ -11,7 +11,7 @@ from dvdgan import checkpoint
 from dvdgan.config import MODELS
 from dvdgan.fast.graphs import WARM_UP, RecordingError
 from dvdgan.model import DVDGAN
-from dvdgan.settings_text import parse_settings, resume_settings, settings_from_values
+from dvdgan.settings_text import resume_settings, settings_from_text, settings_from_values
 from dvdgan.training import launch, update
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask
@@ -52,8 +52,8 @@ WARMUP = {"lr_warmup": "4"}
 def test_an_update_is_as_long_as_warm_up_and_decay_say(task, tiny_settings, name, change, step, factor):
     rates = {"generator": ("0.01", "0"), "discriminators": ("0", "0.01")}[name]
     given = {**tiny_settings, "g_lr": rates[0], "d_lr": rates[1], "d_steps": "1"}
-    constant = moved(Networks(task, parse_settings(given), 0, CPU), name, step)
-    changed = moved(Networks(task, parse_settings(given | change), 0, CPU), name, step)
+    constant = moved(Networks(task, settings_from_text(given), 0, CPU), name, step)
+    changed = moved(Networks(task, settings_from_text(given | change), 0, CPU), name, step)
     assert constant.abs().mean() > 0.005
     torch.testing.assert_close(changed, factor * constant, rtol=0, atol=2e-7)
     if factor in (0, 1):
@@ -74,7 +74,7 @@ def test_a_training_resumed_in_the_decay_equals_an_unbroken_one_and_stands_still
     for lines in (_looks(whole), _looks(parts)):
         assert [line["lr_factor"] for line in lines] == [1, 1, 0.66667, 0.33333, 0, 0]
     tensors, last = (load_file(checkpoint.state_path(whole, step)) for step in (4, 6))
-    networks = Networks(task, parse_settings(request_for(whole, 6, **decay).settings), 3, CPU)
+    networks = Networks(task, settings_from_text(request_for(whole, 6, **decay).settings), 3, CPU)
     learned = {f"generator/{name}" for name, _ in networks.generator.named_parameters()}
     learned |= {f"discriminators/{name}" for name, _ in networks.discriminators.named_parameters()}
     assert all(torch.equal(tensors[name], last[name]) for name in learned)
@@ -114,18 +114,18 @@ def test_without_the_settings_the_log_says_nothing_of_it(tmp_path, request_for):
 )
 def test_half_a_decay_or_one_backwards_is_refused(given, words):
     with pytest.raises(InputError, match=words) as caught:
-        parse_settings(given)
+        settings_from_text(given)
     assert str(caught.value).count(". ") == 0
 
 
 def test_the_settings_in_text_and_in_files_older_than_they_are():
-    settings = parse_settings({"lr_decay_start": "0", "lr_decay_end": "9"})
+    settings = settings_from_text({"lr_decay_start": "0", "lr_decay_end": "9"})
     assert (settings.lr_decay_start, settings.lr_decay_end) == (0, 9)
     assert settings_from_values(json.loads(json.dumps(settings.to_values())), "f") == settings
-    assert parse_settings({"lr_decay_start": "none", "lr_decay_end": "None"}, settings) == MODELS["dvdgan"]
+    assert settings_from_text({"lr_decay_start": "none", "lr_decay_end": "None"}, settings) == MODELS["dvdgan"]
     old = {name: value for name, value in MODELS["dvdgan"].to_values().items() if not name.startswith("lr_decay")}
     assert settings_from_values(old, "f") == MODELS["dvdgan"]
-    with pytest.raises(InputError, match="begun with lr_decay_end=9 and cannot go on with lr_decay_end=10"):
+    with pytest.raises(InputError, match="started with lr_decay_end=9 and cannot be resumed with lr_decay_end=10"):
         resume_settings({"lr_decay_end": "10"}, settings)
 
 
@@ -176,7 +176,7 @@ def test_a_recording_reads_the_rates_of_each_update(
     task, tiny_settings, monkeypatch, fused_on_cpu, stand_in, mode, change, factors
 ):
     rates = {"g_lr": str(2**-10), "d_lr": str(2**-9)}
-    settings = parse_settings(tiny_settings | rates | change)
+    settings = settings_from_text(tiny_settings | rates | change)
     plain = Networks(task, settings, 0, CPU)
     monkeypatch.setattr(update, "choose_mode", lambda *args, **more: "graphs")
     monkeypatch.setattr(launch, "Replayed", stand_in)
@@ -205,7 +205,7 @@ def test_a_recording_reads_the_rates_of_each_update(
 
 def test_without_a_decay_a_recording_keeps_plain_numbers(task, tiny_settings, monkeypatch, fused_on_cpu):
     monkeypatch.setattr(update, "choose_mode", lambda *args, **more: "graphs")
-    networks = Networks(task, parse_settings(tiny_settings), 0, CPU)
+    networks = Networks(task, settings_from_text(tiny_settings), 0, CPU)
     assert all(isinstance(adam.param_groups[0]["lr"], float) for _, _, adam in networks._optimisers())
 
 
@@ -221,7 +221,7 @@ def test_recorded_updates_with_a_decay_are_those_without_recording():
     common = {"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", "precision": "float32"}
     lengths = {}
     for mode in ("none", "graphs"):
-        networks = Networks(task, parse_settings({**common, **decay, "compile": mode}), 0, torch.device("cuda"))
+        networks = Networks(task, settings_from_text({**common, **decay, "compile": mode}), 0, torch.device("cuda"))
         steps = []
         for step in range(end + 2):
             sides = (networks.generator, networks.discriminators)

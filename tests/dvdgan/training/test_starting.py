@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from dvdgan import checkpoint
 from dvdgan.layers import normalise_weights, spectral_layers
 from dvdgan.model import DVDGAN
-from dvdgan.settings_text import parse_settings
+from dvdgan.settings_text import settings_from_text
 from dvdgan.training.learning_rate import set_rates
 from dvdgan.training.starting import start_from
 from dvdgan.training.update import Networks
@@ -25,7 +25,7 @@ def finished(tmp_path, request_for):
 
 
 def networks_from(path, task, tiny_settings, **changes) -> Networks:
-    settings = parse_settings({**tiny_settings, "start": str(path), **changes})
+    settings = settings_from_text({**tiny_settings, "start": str(path), **changes})
     networks = Networks(task, settings, 8, CPU)
     start_from(networks, settings, task)
     return networks
@@ -50,7 +50,7 @@ def test_the_average_begins_there_too_and_the_discriminators_anew(finished, task
     networks = networks_from(finished, task, tiny_settings)
     weights = dict(checkpoint.read_sampler(finished, task, CPU)[0].named_parameters())
     assert all(torch.equal(mean, weights[name]) for name, mean in networks.average.items())
-    fresh = Networks(task, parse_settings(tiny_settings), 8, CPU)
+    fresh = Networks(task, settings_from_text(tiny_settings), 8, CPU)
     for mine, theirs in zip(networks.discriminators.parameters(), fresh.discriminators.parameters(), strict=True):
         assert torch.equal(mine, theirs)
 
@@ -72,7 +72,7 @@ def test_the_next_update_from_a_state_is_the_one_of_the_training_that_goes_on(
 ):
     request = request_for(tmp_path / "first", 2)
     DVDGAN.train(request)
-    settings = parse_settings({**tiny_settings, "start": str(tmp_path / "first")})
+    settings = settings_from_text({**tiny_settings, "start": str(tmp_path / "first")})
     networks = Networks(task, settings, request.seed, CPU)
     start_from(networks, settings, task)
     networks.update(2, lambda draw: tuple(map(torch.from_numpy, request.clips.draw(draw, 3))))
@@ -89,7 +89,7 @@ def test_the_discriminators_learn_alone_until_the_generator_starts(
     DVDGAN.train(request_for(tmp_path / "second", 3, start=str(finished), g_start="3"))
     state = load_file(checkpoint.state_path(tmp_path / "second", 3))
     assert torch.equal(state[name], weights)
-    fresh = Networks(task, parse_settings(tiny_settings), 3, CPU).discriminators.state_dict()
+    fresh = Networks(task, settings_from_text(tiny_settings), 3, CPU).discriminators.state_dict()
     learned = "spatial.head.linear.weight"
     assert not torch.equal(state[f"discriminators/{learned}"], fresh[learned])
     DVDGAN.train(request_for(tmp_path / "third", 4, start=str(finished), g_start="3"))
@@ -97,7 +97,7 @@ def test_the_discriminators_learn_alone_until_the_generator_starts(
 
 
 def test_the_generators_rate_is_0_before_its_start_and_as_decayed_after_it(task, tiny_settings):
-    settings = parse_settings({**tiny_settings, "g_start": "2", "lr_decay_start": "2", "lr_decay_end": "6"})
+    settings = settings_from_text({**tiny_settings, "g_start": "2", "lr_decay_start": "2", "lr_decay_end": "6"})
     networks, rates = Networks(task, settings, 0, CPU), []
     for step in range(5):
         set_rates(settings, step, networks._adam_g, networks._adam_d)
@@ -118,11 +118,11 @@ def test_the_log_names_the_checkpoint_and_a_stopped_training_goes_on_without_it(
 @pytest.mark.parametrize(
     ("kind", "changes", "message"),
     [
-        ("sampler", {"g_multipliers": "1,3"}, "g_multipliers=1,2 and this training has g_multipliers=1,3"),
-        ("sampler", {"upsampling": "nearest"}, "upsampling=bilinear and this training has upsampling=nearest"),
-        ("state", {"d_ch": "6"}, "d_ch=4 and this training has d_ch=6"),
-        ("state", {"embedding_scale": "3"}, "embedding_scale=None and this training has embedding_scale=3"),
-        ("state", {"time_pooling": "false"}, "time_pooling=True and this training has time_pooling=False"),
+        ("sampler", {"g_multipliers": "1,3"}, "g_multipliers=1,2 and this run has g_multipliers=1,3"),
+        ("sampler", {"upsampling": "nearest"}, "upsampling=bilinear and this run has upsampling=nearest"),
+        ("state", {"d_ch": "6"}, "d_ch=4 and this run has d_ch=6"),
+        ("state", {"embedding_scale": "3"}, "embedding_scale=None and this run has embedding_scale=3"),
+        ("state", {"time_pooling": "false"}, "time_pooling=True and this run has time_pooling=False"),
     ],
 )
 def test_other_networks_are_refused_before_anything_is_written(tmp_path, request_for, finished, kind, changes, message):

@@ -16,7 +16,7 @@ from dvdgan import checkpoint
 from dvdgan.fast.graphs import RecordingError
 from dvdgan.generator import make_sampler
 from dvdgan.model import DVDGAN
-from dvdgan.settings_text import parse_settings
+from dvdgan.settings_text import settings_from_text
 from dvdgan.training import launch, update
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, SampleRequest, file_sha256
@@ -87,9 +87,9 @@ def test_the_time_limit_stops_cleanly_and_the_next_call_goes_on(tmp_path, reques
 
 def test_other_settings_or_another_seed_are_refused_on_resume(tmp_path, request_for):
     DVDGAN.train(request_for(tmp_path, 2))
-    with pytest.raises(InputError, match=r"d_lr=0\.0005 and cannot go on with d_lr=0\.001"):
+    with pytest.raises(InputError, match=r"d_lr=0\.0005 and cannot be resumed with d_lr=0\.001"):
         DVDGAN.train(request_for(tmp_path, 4, d_lr="1e-3"))
-    with pytest.raises(InputError, match="seed 3 and cannot go on with seed 4"):
+    with pytest.raises(InputError, match="seed 3 and cannot be resumed with seed 4"):
         DVDGAN.train(request_for(tmp_path, 4, seed=4))
     with pytest.raises(InputError, match="has made 2"):
         DVDGAN.train(request_for(tmp_path, 1))
@@ -116,7 +116,7 @@ def test_clips_of_the_wrong_shape_are_refused(tmp_path, request_for, task):
 
 
 def test_bfloat16_runs_and_stays_finite(task, tiny_settings):
-    networks = Networks(task, parse_settings({**tiny_settings, "precision": "bfloat16"}), 0, torch.device("cpu"))
+    networks = Networks(task, settings_from_text({**tiny_settings, "precision": "bfloat16"}), 0, torch.device("cpu"))
     clips = torch.randint(0, 256, (3, 5, 8, 8, 3), dtype=torch.uint8)
     for step in range(2):
         losses = networks.update(step, lambda draw: (clips, torch.tensor([0, 1, 2])))
@@ -126,7 +126,7 @@ def test_bfloat16_runs_and_stays_finite(task, tiny_settings):
 
 
 def test_the_average_is_a_copy_before_its_start_and_decays_after(task, tiny_settings):
-    settings = parse_settings({**tiny_settings, "ema_start": "1", "ema_decay": "0.75"})
+    settings = settings_from_text({**tiny_settings, "ema_start": "1", "ema_decay": "0.75"})
     networks = Networks(task, settings, 0, torch.device("cpu"))
     batch = torch.randint(0, 256, (3, 5, 8, 8, 3), dtype=torch.uint8), torch.tensor([0, 1, 2])
     networks.update(0, lambda draw: batch)
@@ -141,7 +141,9 @@ def test_it_learns_the_colour_of_each_class(task, tiny_settings):
     colours = np.array([[200, 40, 60], [50, 70, 210]])
     clips = np.broadcast_to(colours[:, None, None, None], (2, 5, 8, 8, 3)).astype(np.uint8)
     batch = torch.from_numpy(clips.repeat(4, axis=0)), torch.tensor([0] * 4 + [1] * 4)
-    settings = parse_settings({**tiny_settings, "batch_size": "8", "g_lr": "4e-3", "d_lr": "4e-3", "ema_decay": "0.8"})
+    settings = settings_from_text(
+        {**tiny_settings, "batch_size": "8", "g_lr": "4e-3", "d_lr": "4e-3", "ema_decay": "0.8"}
+    )
     pair = dataclasses.replace(task, class_names=("red", "blue"))
     networks = Networks(pair, settings, 0, torch.device("cpu"))
 
