@@ -59,10 +59,17 @@ def evaluate(
     """
     from vidbench.jobs.evaluate import evaluate_model
     from vidbench.progress import Progress
-    from vidbench.scoring.run import Options
+    from vidbench.scoring.run_options import RunOptions
 
-    options = Options(
-        _path(data), _path(output), num_samples, batch_size, device, precision, seed, reference=_path(reference)
+    options = RunOptions(
+        data=_path(data),
+        reference=_path(reference),
+        output=_path(output),
+        num_samples=num_samples,
+        batch_size=batch_size,
+        device=device,
+        precision=precision,
+        seed=seed,
     )
     return evaluate_model(model, task, options, Progress(enabled=False))[0]
 
@@ -94,10 +101,16 @@ def score(
     """
     from vidbench.jobs.evaluate import score_samples
     from vidbench.progress import Progress
-    from vidbench.scoring.run import Options
+    from vidbench.scoring.run_options import RunOptions
 
-    options = Options(
-        _path(data), _path(output), num_samples, batch_size, device, precision, reference=_path(reference)
+    options = RunOptions(
+        data=_path(data),
+        reference=_path(reference),
+        output=_path(output),
+        num_samples=num_samples,
+        batch_size=batch_size,
+        device=device,
+        precision=precision,
     )
     return score_samples(Path(samples), task, options, Progress(enabled=False))[0]
 

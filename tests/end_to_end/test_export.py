@@ -16,8 +16,8 @@ import pytest
 import vidbench
 from vidbench.data import open_evaluation, open_split
 from vidbench.errors import InputError
-from vidbench.jobs.export import export_task
-from vidbench.jobs.sample import sample_model
+from vidbench.jobs.export import ExportOptions, export_task
+from vidbench.jobs.sample import SampleOptions, sample_model
 from vidbench.progress import Progress
 from vidbench.samples.exchange import open_samples
 from vidbench.samples.export_folder import ExportManifest, open_export
@@ -63,8 +63,7 @@ def task(tmp_path, monkeypatch) -> str:
 
 
 def export(task: str, output: str = "export", **options) -> Path:
-    chosen = {"num_samples": None, "targets": False, "kind": "npy", "data": None} | options
-    export_task(task, chosen["data"], Path(output), chosen["num_samples"], chosen["targets"], chosen["kind"], QUIET)
+    export_task(task, ExportOptions(output=Path(output), **options), QUIET)
     return Path(output)
 
 
@@ -130,7 +129,7 @@ def test_answers_from_elsewhere_score_as_the_model_itself(task):
     assert scored.metrics == evaluated.metrics
     assert scored.reasons == evaluated.reasons == (scored.reasons[0],)
     assert "user's own" in scored.reasons[0]
-    sample_model("copy", task, None, None, Path("sampled"), "npy", 7, "cpu", None, QUIET)
+    sample_model("copy", task, SampleOptions(output=Path("sampled"), batch_size=7, device="cpu"), QUIET)
     assert json.loads(Path("sampled/manifest.json").read_text()) == json.loads(
         Path("answers/manifest.json").read_text()
     )
@@ -231,7 +230,7 @@ def test_a_generation_task_hands_out_labels_and_seeds(task):
     reasons = vidbench.score("gen.toml", "answers", output="scored").reasons
     assert len(reasons) == 1
     assert "user's own" in reasons[0]
-    with pytest.raises(InputError, match="gives no frames"):
+    with pytest.raises(InputError, match="has no context frames"):
         export("gen.toml", "no", targets=True)
     assert not Path("no").exists()
     assert not Path(".no.partial").exists()
@@ -269,7 +268,7 @@ def test_an_export_that_was_stopped_goes_on_and_gives_the_same(task, monkeypatch
     for file in files:
         assert Path("export", file).read_bytes() == Path("calm-small", file).read_bytes(), file
     assert open_export("export").manifest == open_export("calm").manifest
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         export(task)
 
 

@@ -10,6 +10,7 @@ from vidbench.distributed.ranks import Ranks
 from vidbench.errors import InputError
 from vidbench.progress import Progress
 from vidbench.scoring import run
+from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import load_task
 from vidmetrics.networks.base import Network
 
@@ -30,7 +31,9 @@ def test_a_task_of_another_length_is_refused(monkeypatch, tmp_path, shortest, lo
     task = load_task("shapes-gen")
 
     def opened():
-        return run.open_run(task, run.Options(output=tmp_path), Ranks(), Progress(enabled=False), "model")
+        return run.open_run(
+            task, RunOptions(output=tmp_path), ranks=Ranks(), progress=Progress(enabled=False), default_name="model"
+        )
 
     if message is None:
         assert opened().networks == {"shapes": network}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -36,7 +36,7 @@ command.add_command(statistics)
 @click.option(
     "--full", is_flag=True, help="Decode also what an earlier scan saw at the same size and date, and compare."
 )
-@options.output("Folder for the manifest and the problems; runs/scan-DIR by default. A scan found there goes on.")
+@options.output("Folder for the manifest and the problems; default: runs/scan-DIR. A scan found there is resumed.")
 @options.as_json
 @click.pass_context
 def scan(
@@ -77,34 +77,29 @@ def scan(
 @command.command("export")
 @options.task
 @options.data
-@options.output("Folder to write to; it must not exist yet.", required=True)
-@click.option("--targets", is_flag=True, help="Also write the frames that really followed the given ones.")
-@click.option("--num-samples", type=click.IntRange(min=1), metavar="N", help="The task's number by default.")
+@options.output("Folder to write; it must not exist.", required=True)
+@click.option("--targets", is_flag=True, help="Also write the frames that follow the context frames.")
+@click.option(
+    "--num-samples", type=click.IntRange(min=1), metavar="N", help="Samples per run; default: the task's number."
+)
 @click.option(
     "--format",
     "kind",
     type=click.Choice(["npy", "png"]),
     default="npy",
     show_default=True,
-    help="npy is the exchange format; png writes a folder of frames per clip. Both keep every pixel.",
+    help="npy is the exchange format; png writes a folder of frames per clip. Both are lossless.",
 )
-def export(
-    task: str,
-    data: Path | None,
-    output: Path,
-    targets: bool,
-    num_samples: int | None,
-    kind: Literal["npy", "png"],
-) -> None:
-    """Write what a sampler elsewhere needs: given frames, labels, seeds, and what to carry forward to `vidbench score`.
+def export(task: str, **chosen: Any) -> None:
+    """Write what an external sampler needs: context frames, labels, seeds, and the ids to pass on to `vidbench score`.
 
-    Stopped at any moment, the same command goes on where it stopped.
+    If it is interrupted, the same command resumes it.
     """
-    from vidbench.jobs.export import export_task
+    from vidbench.jobs.export import ExportOptions, export_task
     from vidbench.progress import Progress
 
-    export_task(task, data, output, num_samples, targets, kind, Progress())
-    click.echo(output)
+    export_task(task, ExportOptions(**chosen), Progress())
+    click.echo(chosen["output"])
 
 
 def _document(outcome: Scan) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -45,15 +45,12 @@ if TYPE_CHECKING:
 def command(
     real: Path,
     samples: Path,
-    metrics: tuple[str, ...],
     num_frames: int,
     stride: int,
     resolution: int | None,
     weights: tuple[str, ...],
-    device: str | None,
-    precision: Literal["exact", "fast"],
-    batch_size: int,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Measure SAMPLES against REAL: any two folders or arrays of clips. The result is always unofficial.
 
@@ -64,11 +61,9 @@ def command(
     from vidbench.jobs.measure import MeasureOptions, measure_clips
     from vidbench.samples.clip_folder import ClipShape
 
-    chosen = MeasureOptions(
-        metrics, ClipShape(num_frames, stride, resolution), _by_network(weights), device, precision, batch_size
-    )
+    shape = ClipShape(num_frames, stride, resolution)
     progress = Progress()
-    result = measure_clips(real, samples, chosen, progress)
+    result = measure_clips(real, samples, MeasureOptions(shape=shape, weights=_by_network(weights), **chosen), progress)
     if ranks_from_environment().is_main:
         for reason in dict.fromkeys(result.not_measured.values()):
             ids = [id for id, other in result.not_measured.items() if other == reason]

@@ -1,72 +1,76 @@
-"""Options that several commands share, defined once."""
+"""Options that several commands share, defined once; those of a run come from the fields of `RunOptions`."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
+from vidbench.scoring.run_options import RunOptions
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def of_run(name: str, help_text: str | None = None, required: bool = False) -> Decorator:
+    """Build the command-line option of a field of `RunOptions`; ``help_text`` replaces the help of the field."""
+    annotation, shown = get_args(get_type_hints(RunOptions, include_extras=True)[name])
+    (default,) = (field.default for field in dataclasses.fields(RunOptions) if field.name == name)
+    dashed = name.replace("_", "-")
+    return click.option(
+        f"--{dashed}/--no-{dashed}" if default is True else f"--{dashed}",
+        type=_click_type(annotation, shown.bounds),
+        is_flag=isinstance(default, bool),
+        default=default,
+        required=required,
+        show_default=default is not None,
+        metavar=shown.metavar,
+        help=help_text or shown.text,
+    )
+
+
+def _click_type(annotation: Any, bounds: tuple[int, int] | None) -> Any:
+    """Translate a type such as ``Path | None``."""
+    if get_origin(annotation) is Literal:
+        return click.Choice(get_args(annotation))
+    (kind,) = {*get_args(annotation)} - {NoneType} or {annotation}
+    if kind is Path:
+        return click.Path(path_type=Path)
+    return kind if bounds is None else click.IntRange(*bounds)
+
 
 task = click.option("--task", required=True, metavar="TASK", help="Task name, or path of a TOML task file.")
 model = click.option(
     "--model", required=True, metavar="MODEL", help="NAME, NAME:CHECKPOINT, or package.module:callable."
 )
-data = click.option(
-    "--data", type=click.Path(path_type=Path), metavar="DIR", help="Data folder, for tasks that read videos."
-)
-device = click.option("--device", metavar="DEVICE", help="cpu, cuda or cuda:N; a GPU where there is one by default.")
-batch_size = click.option(
-    "--batch-size", type=int, default=32, show_default=True, help="Clips per call; does not change the number."
-)
-num_samples = click.option(
-    "--num-samples", type=int, metavar="N", help="Another number than the task's: the result is then unofficial."
-)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document on stdout.")
-
-precision = click.option(
-    "--precision",
-    type=click.Choice(["exact", "fast"]),
-    default="exact",
-    show_default=True,
-    help="Of the measuring networks: float32 without TF32, or as fast as the device allows.",
-)
-
-
-def seed(help_text: str) -> Decorator:
-    """`--seed`, whose meaning differs between commands."""
-    return click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="S", help=help_text)
+data = of_run("data")
+device = of_run("device")
+batch_size = of_run("batch_size")
+precision = of_run("precision")
 
 
 def output(help_text: str, required: bool = False) -> Decorator:
-    """`--output`, whose default differs between commands."""
-    return click.option("--output", type=click.Path(path_type=Path), metavar="DIR", required=required, help=help_text)
+    """`--output`; its meaning and default differ between commands."""
+    return of_run("output", help_text, required)
 
 
-reference = click.option(
-    "--reference",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Statistics of the reference clips, from `vidbench data statistics`; then the clips themselves are not needed.",
-)
-
-_SCORING: tuple[Decorator, ...] = (
-    task,
-    data,
-    reference,
-    output("Folder for result.json and report.html; runs/TASK/MODEL by default. A run found there goes on."),
-    num_samples,
-    batch_size,
-    device,
-    precision,
-    as_json,
-)
+def seed(help_text: str) -> Decorator:
+    """`--seed`; its meaning differs between commands."""
+    return of_run("seed", help_text)
 
 
-def scoring(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of `evaluate` and `score`."""
-    for decorate in reversed(_SCORING):
-        function = decorate(function)
-    return function
+def scoring(leave_out: tuple[str, ...] = ()) -> Decorator:
+    """`--task`, one option per field of `RunOptions` and `--json`: the options of `evaluate` and `score`."""
+    names = [field.name for field in dataclasses.fields(RunOptions) if field.name not in leave_out]
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        decorators: list[Decorator] = [task, *map(of_run, names), as_json]
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import click
 
 from vidbench.cli import options
 from vidbench.distributed.ranks import ranks_from_environment
 from vidbench.progress import Progress
+from vidbench.scoring.run_options import RunOptions
 
 
 @click.command("score")
@@ -20,29 +21,16 @@ from vidbench.progress import Progress
     metavar="PATH",
     help="Exchange folder, .npy or .npz (uint8 [N, T, H, W, 3]), folder of videos, or folder of frame folders.",
 )
-@options.scoring
-def command(
-    samples: Path,
-    task: str,
-    data: Path | None,
-    reference: Path | None,
-    output: Path | None,
-    num_samples: int | None,
-    batch_size: int,
-    device: str | None,
-    precision: Literal["exact", "fast"],
-    as_json: bool,
-) -> None:
+@options.scoring(leave_out=("seed",))
+def command(samples: Path, task: str, as_json: bool, **chosen: Any) -> None:
     """Score clips that are already on disk, from any model.
 
-    For prediction tasks the clips hold the predicted frames alone; sample i answers evaluation clip i. Samples that say what
-    they answer (`vidbench data export` gives it) are refused where that is not what the task asks.
+    For prediction tasks, clips hold only the predicted frames, and sample i continues evaluation clip i. Samples that record
+    what they answer (see `vidbench data export`) are refused if the task asks for something else.
     """
     from vidbench.cli.table import print_result
     from vidbench.jobs.evaluate import score_samples
-    from vidbench.scoring.run import Options
 
-    chosen = Options(data, output, num_samples, batch_size, device, precision, reference=reference)
-    result, folder = score_samples(samples, task, chosen, Progress())
+    result, folder = score_samples(samples, task, RunOptions(**chosen), Progress())
     if ranks_from_environment().is_main:
         print_result(result, task, folder, as_json)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import click
 
 from vidbench.cli import options
+from vidbench.scoring.run_options import RunOptions
 
 
 @click.command("statistics")
@@ -26,26 +27,15 @@ from vidbench.cli import options
 @options.device
 @options.precision
 @options.as_json
-def command(
-    task: str,
-    data: Path | None,
-    output: Path,
-    bounds: bool,
-    batch_size: int,
-    device: str | None,
-    precision: Literal["exact", "fast"],
-    as_json: bool,
-) -> None:
+def command(task: str, output: Path, bounds: bool, as_json: bool, **chosen: Any) -> None:
     """Write a task's reference statistics to a file, for laboratories without the data.
 
     `vidbench evaluate` and `vidbench score` take it with --reference FILE. Runs under torchrun as it is.
     """
     from vidbench.jobs.statistics import export_statistics
     from vidbench.progress import Progress
-    from vidbench.scoring.run import Options
 
-    chosen = Options(data=data, batch_size=batch_size, device=device, precision=precision)
-    written = export_statistics(task, output, chosen, bounds, Progress())
+    written = export_statistics(task, output, RunOptions(**chosen), Progress(), with_bounds=bounds)
     if written is None:
         return
     sha256, provenance = written

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,10 +17,10 @@ from vidbench.progress import Progress
 @options.task
 @options.data
 @options.output(
-    "Folder for checkpoints, log and sample sheets; runs/TASK/MODEL-training by default. A training found there goes on."
+    "Folder for checkpoints, log and sample sheets; default: runs/TASK/MODEL-training. A run found there is resumed."
 )
-@click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Train up to step N in all.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the model; may be repeated.")
+@click.option("--steps", type=click.IntRange(min=1), metavar="N", help="Total number of steps to reach.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the model; repeatable.")
 @click.option(
     "--metrics-every", type=click.IntRange(min=1), metavar="N", help="Measure every N steps, for a training curve."
 )
@@ -29,52 +29,47 @@ from vidbench.progress import Progress
     "metrics",
     multiple=True,
     metavar="ID",
-    help="With --metrics-every: what; the task's metrics by default.",
+    help="With --metrics-every: a metric to measure; repeatable; default: the task's metrics.",
 )
 @click.option(
     "--metric-samples",
     type=click.IntRange(min=2),
     metavar="N",
-    help="With --metrics-every: samples per measurement, 256 by default; few make a curve, not a result.",
+    help="With --metrics-every: samples per measurement; default: 256, enough for a curve but not for a result.",
 )
 @options.device
-@options.seed("Seed of the weights, the latents and the order of the data; 0 by default.")
+@options.seed("Seed of the weights, the latents and the order of the data; default: 0.")
 def command(
     model: str,
     task: str,
-    data: Path | None,
-    output: Path | None,
-    steps: int | None,
     settings: tuple[str, ...],
     metrics_every: int | None,
     metrics: tuple[str, ...],
     metric_samples: int | None,
-    device: str | None,
     seed: int | None,
+    **chosen: Any,
 ) -> None:
-    """Train a model on a task's training clips, or go on with a training; on several devices under torchrun."""
-    from vidbench.jobs.train import CurveOptions, train_model
-    from vidbench.jobs.training_curve import DEFAULT_SAMPLES
+    """Train a model on a task's training clips, or resume its training; on several devices under torchrun."""
+    from vidbench.jobs.train import TrainOptions, train_model
+    from vidbench.jobs.training_curve import CurveOptions
 
     if metrics_every is None and (metrics or metric_samples):
-        raise InputError(
-            "--metric and --metric-samples say what to measure and nothing says when: add --metrics-every."
-        )
+        raise InputError("--metric and --metric-samples have no effect without --metrics-every: add it.")
     curve = None
     if metrics_every is not None:
-        curve = CurveOptions(metrics_every, metrics, metric_samples or DEFAULT_SAMPLES)
-    checkpoint = train_model(
-        model, task, data, output, steps, parse_settings(settings), device, seed or 0, Progress(), curve
-    )
+        samples = {} if metric_samples is None else {"num_samples": metric_samples}
+        curve = CurveOptions(every=metrics_every, metrics=metrics, **samples)
+    train_options = TrainOptions(**chosen, settings=parse_settings(settings), seed=seed or 0, curve=curve)
+    checkpoint = train_model(model, task, train_options, Progress())
     if ranks_from_environment().is_main:
         click.echo(checkpoint)
 
 
 def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
-    """Split ``key=value`` texts.
+    """Parse ``key=value`` strings.
 
     Raises:
-        InputError: no equals sign, or a key given twice.
+        InputError: no equals sign, or a repeated key.
     """
     parsed: dict[str, str] = {}
     for text in settings:

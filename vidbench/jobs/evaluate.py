@@ -19,12 +19,12 @@ from vidbench.progress import Progress
 from vidbench.results.schema import ModelRecord, Result
 from vidbench.samples.exchange import open_samples
 from vidbench.samples.pairing import check_answers
-from vidbench.scoring.assemble import assemble
+from vidbench.scoring.assemble import Measured, assemble
 from vidbench.scoring.bounds import disjoint_real
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, FilesSource, open_model, sample_labels
-from vidbench.scoring.features import Stores
-from vidbench.scoring.run import Options, Run, open_run
+from vidbench.scoring.run import Run, open_run
 from vidbench.scoring.run_features import bound_features, reference_features, sample_features
+from vidbench.scoring.run_options import RunOptions
 from vidbench.scoring.truncation import truncated_sources
 from vidbench.tasks import Task, load_task
 from vidmetrics.home import home
@@ -32,26 +32,28 @@ from vidmetrics.home import home
 CHECKED_CLIPS = 4
 
 
-def evaluate_model(model: str, task: str, options: Options, progress: Progress) -> tuple[Result, Path]:
+def evaluate_model(model: str, task: str, options: RunOptions, progress: Progress) -> tuple[Result, Path]:
     """Evaluate a model; returns the result and the folder it was written to. See `vidbench.evaluate`."""
     started = time.monotonic()
     choice = choose_model(model)
     loaded = load_task(task)
     with process_group() as ranks:
-        run = open_run(loaded, options, ranks, progress, default_name=choice.folder_name)
+        run = open_run(loaded, options, ranks=ranks, progress=progress, default_name=choice.folder_name)
         source: ClipSource
-        source, record = open_model(choice, run.task, run.evaluation, run.seed, run.total_samples, run.device)
+        source, record = open_model(
+            choice, run.task, run.evaluation, seed=run.seed, num_samples=run.total_samples, device=run.device
+        )
         if isinstance(source.model, RealModel):
             run, source = _apart(run)
         return _measure(run, source, record, (), started), run.output
 
 
-def score_samples(samples: Path, task: str, options: Options, progress: Progress) -> tuple[Result, Path]:
+def score_samples(samples: Path, task: str, options: RunOptions, progress: Progress) -> tuple[Result, Path]:
     """Score clips on disk; returns the result and the folder it was written to. See `vidbench.score`."""
     started = time.monotonic()
     loaded = load_task(task)
     with process_group() as ranks:
-        run = open_run(loaded, options, ranks, progress, default_name=f"samples-{samples.stem}")
+        run = open_run(loaded, options, ranks=ranks, progress=progress, default_name=f"samples-{samples.stem}")
         source, record, reasons = _files_source(run, samples)
         return _measure(run, source, record, reasons, started), run.output
 
@@ -117,26 +119,34 @@ def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequenc
     title = "Samples of " + record.name
     for folder in (run.output, cache):
         run.ranks.check_shared(folder)
-    stores = sample_features(run, source, title)
-    real_stores = reference_features(run, cache)
-    bounds = bound_features(run, cache)
-    sweep = {
-        sigma: sample_features(run, truncated, f"{title}, sigma {sigma:g}")
-        for sigma, truncated in truncated_sources(run, source).items()
-    }
+    measured = Measured(
+        run=run,
+        model=record,
+        reasons=reasons,
+        stores=sample_features(run, source, title),
+        real_stores=reference_features(run, cache),
+        bounds=bound_features(run, cache),
+        sweep={
+            sigma: sample_features(run, truncated, f"{title}, sigma {sigma:g}")
+            for sigma, truncated in truncated_sources(run, source).items()
+        },
+        cache=cache,
+        started=started,
+    )
     result = None
     if run.ranks.is_main:
-        result = assemble(run, record, reasons, stores, real_stores, bounds, sweep, cache, started)
-        _write(run, result, source, stores, real_stores)
+        result = assemble(measured)
+        _write(result, measured, source)
     # The others take the result as it was written, instead of reading every shard once more.
     document = run.ranks.from_main(lambda: "" if result is None else result.to_json())
     return Result.model_validate_json(document) if result is None else result
 
 
-def _write(run: Run, result: Result, source: ClipSource, stores: Stores, real_stores: Stores) -> None:
+def _write(result: Result, measured: Measured, source: ClipSource) -> None:
     from vidbench.report.material import gather
     from vidbench.report.page import render_report
 
-    page = render_report(result, run.task, gather(run, source, stores, real_stores))
+    run = measured.run
+    page = render_report(result, run.task, gather(run, source, measured.stores, measured.real_stores))
     result.write(run.output / "result.json")
     write_text(run.output / "report.html", page)

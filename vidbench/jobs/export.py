@@ -1,10 +1,11 @@
-"""Writing what a sampler elsewhere needs: the given frames of a task, its labels and seeds, and what to carry forward."""
+"""Export what an external sampler needs: context frames, labels, seeds, and the ids that samples must carry."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -30,47 +31,61 @@ Kind = Literal["npy", "png"]
 _PLAN_NAME = "plan.json"
 
 
-def export_task(
-    task_name: str,
-    data: Path | None,
-    output: Path,
-    num_samples: int | None,
-    targets: bool,
-    kind: Kind,
-    progress: Progress,
-) -> None:
-    """Write an export; see `vidbench.exports` for what is in it.
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """What a user may choose about an export.
 
-    The folder appears only when everything is in it. A run that was stopped goes on: finished files wait beside it, in a
-    hidden folder that belongs to this task, these clips and this form alone.
+    Attributes:
+        output: folder to write; it must not exist, and it appears only when complete.
+        data: data folder, for tasks that read one.
+        num_samples: samples per run of the task; None for the task's number.
+        targets: also write the frames that follow the context frames.
+        kind: the exchange format, or a folder of PNG files per clip; both are lossless.
+    """
+
+    output: Path
+    data: Path | None = None
+    num_samples: int | None = None
+    targets: bool = False
+    kind: Kind = "npy"
+
+
+def export_task(task_name: str, options: ExportOptions, progress: Progress) -> None:
+    """Write an export; see `vidbench.exports` for its contents.
+
+    An interrupted export is resumed: finished files are kept next to the output, in a hidden folder that is valid only for
+    the same task, clips and format.
 
     Args:
         task_name: task name or path of a task file.
-        data: data folder, for tasks that read one.
-        output: folder to write; it must not exist.
-        num_samples: how many in each run of the task; None for the task's number.
-        targets: also write the frames that followed.
-        kind: the exchange format, or a folder of PNG files per clip; both keep every pixel.
+        options: what the user chose.
         progress: where progress is shown.
 
     Raises:
-        InputError: bad input, the folder is there already, or targets of a task that gives no frames.
+        InputError: bad input, the folder exists, or targets of a task without context frames.
     """
-    task = load_task(task_name).task
-    per_run = task.evaluation.num_samples if num_samples is None else num_samples
+    task, output = load_task(task_name).task, options.output
+    per_run = task.evaluation.num_samples if options.num_samples is None else options.num_samples
     count = per_run * task.evaluation.repeats
     if output.exists():
-        raise InputError(f"The output folder {output} exists already: name a new one, so that nothing is mixed up.")
-    if targets and not task.clips.context_frames:
-        raise InputError(f"The task '{task.name}' gives no frames, so no clip follows from any: leave out --targets.")
-    evaluation = clips_to_answer(task, data, per_run)
+        raise InputError(f"The output folder {output} already exists: choose a new one.")
+    if options.targets and not task.clips.context_frames:
+        raise InputError(f"The task '{task.name}' has no context frames, so there are no targets: remove --targets.")
+    evaluation = clips_to_answer(task, options.data, per_run)
+    export = _Export(
+        task=task,
+        evaluation=evaluation,
+        count=count,
+        parts=_parts(task, options.targets),
+        kind=options.kind,
+        working=output.with_name(f".{output.name}.partial"),
+    )
+    _prepare(export)
+    shards, context_sha256 = _write_clips(export, progress)
     labels = sample_labels(task, np.arange(count), evaluation)
-    parts = _parts(task, targets)
-    working = _working_folder(output, task, evaluation, count, kind, sorted(parts))
-    shards, found = _write_clips(working, task, evaluation, count, parts, kind, progress)
-    answers = task_answers(task, evaluation, count, task.evaluation.seed, found if parts else None)
-    for part in shards:
-        _write_manifest(working, part, task, count, parts[part], shards[part], answers)
+    answers = task_answers(task, evaluation, count, task.evaluation.seed, context_sha256 if export.parts else None)
+    for part, entries in shards.items():
+        _write_manifest(export, part, entries, answers)
     manifest = ExportManifest(
         format=FORMAT_NAME,
         version=FORMAT_VERSION,
@@ -84,68 +99,79 @@ def export_task(
         labels=None if labels is None else tuple(labels.tolist()),
         answers=answers,
     )
-    write_text(working / EXPORT_NAME, manifest.model_dump_json(indent=1) + "\n")
-    (working / _PLAN_NAME).unlink()
-    working.replace(output)
+    write_text(export.working / EXPORT_NAME, manifest.model_dump_json(indent=1) + "\n")
+    (export.working / _PLAN_NAME).unlink()
+    export.working.replace(output)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Export:
+    """An export in progress.
+
+    Attributes:
+        task: the task.
+        evaluation: its evaluation clips.
+        count: samples of all runs.
+        parts: frames that go into each sub-folder.
+        kind: format of the files.
+        working: hidden folder that becomes the output.
+    """
+
+    task: Task
+    evaluation: ClipDataset
+    count: int
+    parts: Mapping[str, slice]
+    kind: Kind
+    working: Path
 
 
 def _parts(task: Task, targets: bool) -> dict[str, slice]:
-    """Which frames of a clip go into which folder."""
-    given = task.clips.context_frames
-    if not given:
+    context_frames = task.clips.context_frames
+    if not context_frames:
         return {}
-    return {CONTEXT: slice(0, given)} | ({TARGETS: slice(given, None)} if targets else {})
+    return {CONTEXT: slice(0, context_frames)} | ({TARGETS: slice(context_frames, None)} if targets else {})
 
 
-def _working_folder(
-    output: Path, task: Task, evaluation: ClipDataset, count: int, kind: Kind, parts: list[str]
-) -> Path:
-    """The hidden folder of an unfinished export: that of a stopped run, if it was to write the very same."""
-    working = output.with_name(f".{output.name}.partial")
-    plan = {
-        "sha256": digest([task.fingerprint, evaluation.identity_sha256, count, kind, parts]),
-        "content": "an export that was not finished; the same command goes on from here",
-    }
+def _prepare(export: _Export) -> None:
+    """Create the working folder; files of an interrupted export are kept only if it was to write the same."""
+    evaluation, working = export.evaluation, export.working
+    identity = [export.task.fingerprint, evaluation.identity_sha256, export.count, export.kind, sorted(export.parts)]
+    plan = {"sha256": digest(identity), "content": "an unfinished export; the same command resumes it"}
     text = json.dumps(plan, indent=1) + "\n"
     if not (working / _PLAN_NAME).is_file() or (working / _PLAN_NAME).read_text(encoding="utf-8") != text:
         shutil.rmtree(working, ignore_errors=True)
         write_text(working / _PLAN_NAME, text)
     for leftover in working.glob("*/.*"):
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-    return working
 
 
-def _write_clips(
-    working: Path,
-    task: Task,
-    evaluation: ClipDataset,
-    count: int,
-    parts: Mapping[str, slice],
-    kind: Kind,
-    progress: Progress,
-) -> tuple[dict[str, list[Shard]], list[str]]:
-    """Write the clips of all parts, each decoded once; returns the shards of each and the digests of the given frames."""
+def _write_clips(export: _Export, progress: Progress) -> tuple[dict[str, list[Shard]], list[str]]:
+    """Write the clips of all parts, decoding each clip once.
+
+    Returns:
+        The shards of each part, and the digests of the context frames.
+    """
+    parts, kind, count, clips = export.parts, export.kind, export.count, export.task.clips
     if not parts:
         return {}, []
-    clips = task.clips
     for part in parts:
-        (working / part).mkdir(exist_ok=True)
-    found: list[str] = []
+        (export.working / part).mkdir(exist_ok=True)
+    context_sha256: list[str] = []
     shards: dict[str, list[Shard]] = {part: [] for part in parts} if kind == "npy" else {}
     size = shard_size(clips.num_frames, clips.height, clips.width)
-    with progress.stage(f"Clips of {task.name}", count) as advance:
+    with progress.stage(f"Clips of {export.task.name}", count) as advance:
         for number, indices in enumerate(_chunks(count, size)):
-            files = {part: _files(working / part, kind, number, indices) for part in parts}
+            files = {part: _files(export.working / part, kind, number, indices) for part in parts}
             if not all(path.exists() for paths in files.values() for path in paths):
-                clips_NTHWC = evaluation.read(indices)
+                clips_NTHWC = export.evaluation.read(indices)
                 for part, frames in parts.items():
-                    _write(working / part, kind, number, indices, np.ascontiguousarray(clips_NTHWC[:, frames]))
-            found += context_digests(_read_back(files[CONTEXT], kind))
+                    _write(export.working / part, kind, number, indices, np.ascontiguousarray(clips_NTHWC[:, frames]))
+            context_sha256 += context_digests(_read_back(files[CONTEXT], kind))
             for part, entries in shards.items():
                 path = files[part][0]
                 entries.append(Shard(file=path.name, num_samples=len(indices), sha256=file_sha256(path)))
             advance(len(indices))
-    return shards, found
+    return shards, context_sha256
 
 
 def _chunks(count: int, size: int) -> Iterator[np.ndarray]:
@@ -154,7 +180,7 @@ def _chunks(count: int, size: int) -> Iterator[np.ndarray]:
 
 
 def _files(folder: Path, kind: Kind, number: int, indices: np.ndarray) -> list[Path]:
-    """What a chunk consists of."""
+    """Return the files or folders of one chunk."""
     return [folder / shard_name(number)] if kind == "npy" else [folder / f"{index:06d}" for index in indices]
 
 
@@ -170,28 +196,26 @@ def _write(folder: Path, kind: Kind, number: int, indices: np.ndarray, clips_NTH
 
 
 def _read_back(files: list[Path], kind: Kind) -> np.ndarray:
-    """The clips of a chunk as they lie on disk: what is stated of them is stated of these bytes."""
+    """Read a chunk from disk: digests must describe the bytes that were actually written."""
     if kind == "npy":
         clips_NTHWC: np.ndarray = np.load(files[0], mmap_mode="r", allow_pickle=False)
         return clips_NTHWC
     return FrameFolderSamples(files).read(np.arange(len(files)))
 
 
-def _write_manifest(
-    working: Path, part: str, task: Task, count: int, frames: slice, shards: list[Shard], answers: Answers
-) -> None:
-    clips = task.clips
+def _write_manifest(export: _Export, part: str, shards: list[Shard], answers: Answers) -> None:
+    clips = export.task.clips
     manifest = SamplesManifest(
         format=SAMPLES_FORMAT,
         version=SAMPLES_VERSION,
-        num_samples=count,
-        num_frames=len(range(clips.num_frames)[frames]),
+        num_samples=export.count,
+        num_frames=len(range(clips.num_frames)[export.parts[part]]),
         height=clips.height,
         width=clips.width,
         dtype="uint8",
-        task=task_stamp(task),
-        # What really followed can be scored as it lies there; the given frames answer nothing.
+        task=task_stamp(export.task),
+        # Targets can be scored as samples; context frames answer nothing.
         answers=answers if part == TARGETS else None,
         shards=tuple(shards),
     )
-    write_text(working / part / MANIFEST_NAME, manifest.model_dump_json(indent=1) + "\n")
+    write_text(export.working / part / MANIFEST_NAME, manifest.model_dump_json(indent=1) + "\n")

@@ -24,7 +24,7 @@ from vidmetrics.networks import base_network, default_weights, load_network
 from vidmetrics.networks.base import Network
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MeasureOptions:
     """What a user chooses about a measurement.
 

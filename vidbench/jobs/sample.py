@@ -1,11 +1,13 @@
-"""Writing a model's clips to disk, for people to look at or for another machine to score."""
+"""Write a model's clips to disk, to look at them or to score them on another machine."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -13,10 +15,10 @@ from vidbench.data import ClipDataset, open_evaluation
 from vidbench.distributed.ranks import choose_device, ranks_from_environment
 from vidbench.errors import InputError
 from vidbench.models.choice import choose_model
-from vidbench.progress import Progress
+from vidbench.progress import Advance, Progress
 from vidbench.samples.exchange import SampleWriter
 from vidbench.samples.pairing import context_digests, names_clips, task_answers, task_stamp
-from vidbench.scoring.clip_sources import open_model, sample_labels
+from vidbench.scoring.clip_sources import ModelSource, open_model, sample_labels
 from vidbench.tasks import Task, load_task
 
 _FRAMES_PER_SECOND = 8
@@ -24,85 +26,105 @@ _FRAMES_PER_SECOND = 8
 Write = Callable[[Path, np.ndarray], None]
 
 
-def sample_model(
-    model: str,
-    task_name: str,
-    data: Path | None,
-    num_samples: int | None,
-    output: Path,
-    kind: str,
-    batch_size: int,
-    device: str | None,
-    seed: int | None,
-    progress: Progress,
-) -> None:
-    """Write the clips that `evaluate` would score; for prediction the predicted frames alone.
+@dataclass(frozen=True, kw_only=True)
+class SampleOptions:
+    """What a user may choose about sampling.
 
-    Args:
-        model: as for `evaluate`.
-        task_name: task name or path of a task file.
+    Attributes:
+        output: folder to write; it must not exist, and it appears only when complete.
         data: data folder, for tasks that read one.
-        num_samples: how many in each run of the task; None for the task's number.
-        output: folder to write; it must not exist, and it appears only when everything is in it.
+        num_samples: samples per run of the task; None for the task's number.
         kind: ``"npy"`` (the exchange format), ``"png"``, ``"mp4"`` or ``"gif"``.
         batch_size: clips per call of the model.
-        device: torch device, or None for a GPU where there is one.
+        device: torch device; None for a GPU if there is one.
         seed: seed of the samples; None for the task's.
+    """
+
+    output: Path
+    data: Path | None = None
+    num_samples: int | None = None
+    kind: Literal["npy", "png", "mp4", "gif"] = "npy"
+    batch_size: int = 32
+    device: str | None = None
+    seed: int | None = None
+
+
+def sample_model(model: str, task_name: str, options: SampleOptions, progress: Progress) -> None:
+    """Write the clips that `evaluate` would score; for prediction tasks, only the predicted frames.
+
+    Args:
+        model: as in `vidbench.evaluate`.
+        task_name: task name or path of a task file.
+        options: what the user chose.
         progress: where progress is shown.
 
     Raises:
-        InputError: bad input, or the output folder is there already.
+        InputError: bad input, or the output folder exists.
     """
     choice = choose_model(model)
     task = load_task(task_name).task
-    per_run = task.evaluation.num_samples if num_samples is None else num_samples
+    per_run = task.evaluation.num_samples if options.num_samples is None else options.num_samples
     count = per_run * task.evaluation.repeats
-    if batch_size < 1:
-        raise InputError(f"--batch-size {batch_size} is not a number of clips: give 1 or more.")
-    if output.exists():
-        raise InputError(f"The output folder {output} exists already: name a new one, so that nothing is mixed up.")
-    evaluation = clips_to_answer(task, data, per_run)
-    where = choose_device(device, ranks_from_environment())
-    run_seed = task.evaluation.seed if seed is None else seed
-    source, _ = open_model(choice, task, evaluation, run_seed, count, where)
-    clips = task.clips
-    with _appears_whole(output) as folder, progress.stage(f"Samples of {choice.name}", count) as advance:
-        batches = _batches(count, batch_size)
-        if kind == "npy":
-            with SampleWriter(
-                folder,
-                num_frames=task.predicted_frames,
-                height=clips.height,
-                width=clips.width,
-                task=task_stamp(task),
-            ) as writer:
-                digests: list[str] = []
-                for indices in batches:
-                    context_NTHWC, samples_NTHWC = np.split(source.read(indices), [clips.context_frames], axis=1)
-                    digests += context_digests(context_NTHWC)
-                    writer.add(samples_NTHWC, sample_labels(task, indices, evaluation))
-                    advance(len(indices))
-                given = digests if clips.context_frames else None
-                writer.answers = task_answers(task, evaluation, count, run_seed, given)
-            return
+    if options.batch_size < 1:
+        raise InputError(f"--batch-size {options.batch_size} is not a number of clips: give 1 or more.")
+    if options.output.exists():
+        raise InputError(f"The output folder {options.output} already exists: choose a new one.")
+    evaluation = clips_to_answer(task, options.data, per_run)
+    source, _ = open_model(
+        choice,
+        task,
+        evaluation,
+        seed=task.evaluation.seed if options.seed is None else options.seed,
+        num_samples=count,
+        device=choose_device(options.device, ranks_from_environment()),
+    )
+    with _appears_whole(options.output) as folder, progress.stage(f"Samples of {choice.name}", count) as advance:
+        batches = _batches(count, options.batch_size)
+        if options.kind == "npy":
+            _write_exchange(folder, source, batches, count, advance)
+        else:
+            _write_files(folder, source, batches, _WRITERS[options.kind], advance)
+
+
+def _write_exchange(
+    folder: Path, source: ModelSource, batches: Iterable[np.ndarray], count: int, advance: Advance
+) -> None:
+    task, clips, evaluation = source.task, source.task.clips, source.evaluation
+    with SampleWriter(
+        folder, num_frames=task.predicted_frames, height=clips.height, width=clips.width, task=task_stamp(task)
+    ) as writer:
+        digests: list[str] = []
         for indices in batches:
-            for index, sample in zip(indices, source.read(indices)[:, clips.context_frames :], strict=True):
-                _WRITERS[kind](folder / f"{index:06d}", sample)
+            context_NTHWC, samples_NTHWC = np.split(source.read(indices), [clips.context_frames], axis=1)
+            digests += context_digests(context_NTHWC)
+            writer.add(samples_NTHWC, sample_labels(task, indices, evaluation))
             advance(len(indices))
+        context_sha256 = digests if clips.context_frames else None
+        writer.answers = task_answers(task, evaluation, count, source.seed, context_sha256)
+
+
+def _write_files(
+    folder: Path, source: ModelSource, batches: Iterable[np.ndarray], write: Write, advance: Advance
+) -> None:
+    for indices in batches:
+        samples_NTHWC = source.read(indices)[:, source.task.clips.context_frames :]
+        for index, sample_THWC in zip(indices, samples_NTHWC, strict=True):
+            write(folder / f"{index:06d}", sample_THWC)
+        advance(len(indices))
 
 
 def clips_to_answer(task: Task, data: Path | None, num_samples: int) -> ClipDataset:
-    """Open the held-out clips of a task, one for each of `num_samples` samples a run where each sample belongs to one.
+    """Open the evaluation clips of a task and check that there are enough for ``num_samples`` samples per run.
 
     Raises:
-        InputError: the data cannot be opened, or there are too few clips.
+        InputError: the data cannot be opened, or each sample belongs to one clip and there are too few clips.
     """
     evaluation = open_evaluation(task, data, num_samples)
     count = num_samples * task.evaluation.repeats
     if names_clips(task) and evaluation.num_clips < count:
         raise InputError(
-            f"The split '{task.data.evaluation_split}' has clips to answer with {evaluation.num_clips} samples, and {count} "
-            "are asked for: lower --num-samples."
+            f"The split '{task.data.evaluation_split}' has only {evaluation.num_clips} clips for {count} samples: lower "
+            "--num-samples."
         )
     return evaluation
 
@@ -114,7 +136,7 @@ def _batches(count: int, batch_size: int) -> Iterator[np.ndarray]:
 
 @contextmanager
 def _appears_whole(folder: Path) -> Iterator[Path]:
-    """Yield a working folder beside the wanted one, renamed at the end, removed on failure."""
+    """Yield a temporary folder next to ``folder``; it is renamed on success and removed on failure."""
     working = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(working, ignore_errors=True)
     working.mkdir(parents=True)
@@ -126,7 +148,7 @@ def _appears_whole(folder: Path) -> Iterator[Path]:
 
 
 def write_png(stem: Path, frames_THWC: np.ndarray) -> None:
-    """Write frames uint8 ``[T, H, W, 3]`` as PNG files of a new folder."""
+    """Write frames, uint8 ``[T, H, W, 3]``, as PNG files into a new folder."""
     from PIL import Image
 
     stem.mkdir()
@@ -139,8 +161,8 @@ def _write_gif(stem: Path, frames_THWC: np.ndarray) -> None:
     from PIL import Image
 
     frames, height, width, _ = frames_THWC.shape
-    # One palette for the whole clip, or colours would flicker. Pillow itself writes no GIF here, because it merges
-    # equal frames into one and the clip would lose its length.
+    # One palette for the whole clip, or colours would flicker. PyAV writes the file because Pillow merges equal frames,
+    # which would shorten the clip.
     image = Image.fromarray(frames_THWC.reshape(frames * height, width, 3)).quantize(256, dither=Image.Dither.NONE)
     levels = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     palette = np.zeros((256, 4), np.uint8)
@@ -150,7 +172,7 @@ def _write_gif(stem: Path, frames_THWC: np.ndarray) -> None:
         stream = container.add_stream("gif", rate=_FRAMES_PER_SECOND)
         stream.height, stream.width, stream.pix_fmt = height, width, "pal8"
         for indices in np.asarray(image).reshape(frames, height, width):
-            # PyAV documents the pair of indices and palette, but its annotation leaves it out.
+            # PyAV documents (indices, palette), but its annotation does not include it.
             frame = av.VideoFrame.from_ndarray((indices, palette), format="pal8")  # type: ignore[arg-type]
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

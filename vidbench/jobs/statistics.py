@@ -31,15 +31,16 @@ from vidbench.scoring.reference_file import (
     tensors_of,
     write_statistics,
 )
-from vidbench.scoring.run import Options, Run, open_run
+from vidbench.scoring.run import Run, open_run
 from vidbench.scoring.run_features import bound_features, reference_features
+from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import load_task
 from vidmetrics.catalog.definitions import get_metric
 from vidmetrics.home import home
 
 
 def export_statistics(
-    task_name: str, path: Path, options: Options, with_bounds: bool, progress: Progress
+    task_name: str, path: Path, options: RunOptions, progress: Progress, *, with_bounds: bool
 ) -> tuple[str, Provenance] | None:
     """Compute the real side of a task and write it to a file; features already in the cache are used.
 
@@ -57,7 +58,7 @@ def export_statistics(
         InputError: bad input, a metric that moments cannot serve, or the file is there already.
     """
     if path.exists():
-        raise InputError(f"The file {path} exists already: name a new one, so that nothing is replaced.")
+        raise InputError(f"The file {path} already exists: choose a new name.")
     loaded = load_task(task_name)
     metrics = [get_metric(name) for name in loaded.task.evaluation.metrics]
     needed = outputs_needed(metrics)
@@ -66,7 +67,7 @@ def export_statistics(
             f"No metric of the task '{loaded.task.name}' has reference statistics: there is nothing to write."
         )
     with process_group() as ranks:
-        run = open_run(loaded, options, ranks, progress, default_name=path.stem)
+        run = open_run(loaded, options, ranks=ranks, progress=progress, default_name=path.stem)
         cache = home()
         ranks.check_shared(cache)
         if ranks.is_main:

@@ -1,15 +1,16 @@
-"""Training a model that offers it, on the training clips of a task."""
+"""Train a model on the training clips of a task."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vidbench.data import open_split, open_training
 from vidbench.distributed.ranks import choose_device, process_group
 from vidbench.errors import InputError
-from vidbench.jobs.training_curve import TrainingCurve
+from vidbench.jobs.training_curve import CurveOptions, TrainingCurve
 from vidbench.models.choice import choose_model, offers_training
 from vidbench.models.interface import TrainRequest, VideoModel
 from vidbench.progress import Advance, Progress
@@ -17,86 +18,75 @@ from vidbench.scoring.clip_sources import model_task
 from vidbench.tasks import load_task
 
 
-@dataclass(frozen=True)
-class CurveOptions:
-    """What to measure during a training.
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """What a user may choose about a training run.
 
     Attributes:
-        every: steps between measurements, 1 or more.
-        metrics: metric ids; none for the task's own.
-        num_samples: samples per measurement.
+        data: data folder, for tasks that read one.
+        output: folder of the run; None for ``runs/TASK/MODEL-training``.
+        steps: total number of steps to reach; None for the model's default.
+        settings: the model's own settings, as text.
+        device: torch device; None for a GPU if there is one.
+        seed: seed of the run.
+        curve: what to measure during training; None for nothing.
     """
 
-    every: int
-    metrics: tuple[str, ...]
-    num_samples: int
+    data: Path | None = None
+    output: Path | None = None
+    steps: int | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    device: str | None = None
+    seed: int = 0
+    curve: CurveOptions | None = None
 
 
-def train_model(
-    model: str,
-    task_name: str,
-    data: Path | None,
-    output: Path | None,
-    steps: int | None,
-    settings: dict[str, str],
-    device: str | None,
-    seed: int,
-    progress: Progress,
-    curve: CurveOptions | None = None,
-) -> Path:
-    """Train, or go on training; returns the checkpoint to give to ``--model NAME:CHECKPOINT``.
+def train_model(model: str, task_name: str, options: TrainOptions, progress: Progress) -> Path:
+    """Train a model, or resume its training; returns the checkpoint to give to ``--model NAME:CHECKPOINT``.
 
-    Under torchrun every process calls this, and the first alone writes and shows.
+    Under torchrun every process calls this; only the first writes files and shows progress.
 
     Args:
         model: registered name or ``package.module:callable`` of a `VideoModel` subclass.
         task_name: task name or path of a task file.
-        data: data folder, for tasks that read one.
-        output: folder of the training; None for ``runs/TASK/MODEL-training``.
-        steps: train until this many steps in all; None for the model's default.
-        settings: the model's own settings, as text.
-        device: torch device, or None for a GPU where there is one.
-        seed: seed of the training.
+        options: what the user chose.
         progress: where progress is shown.
-        curve: what to measure as the training goes; None for nothing.
 
     Raises:
-        InputError: the model offers no training, a checkpoint is given, or the data cannot be read.
+        InputError: the model cannot be trained, a checkpoint is given, or the data cannot be read.
     """
     choice = choose_model(model)
     if choice.checkpoint is not None:
         raise InputError(
-            f"A training goes on from its own --output folder: leave out ':{choice.checkpoint}' after '{choice.name}'."
+            f"A training run resumes from its --output folder: remove ':{choice.checkpoint}' after '{choice.name}'."
         )
     if not offers_training(choice.factory):
-        raise InputError(f"The model '{choice.name}' offers no training: `vidbench models list` marks those that do.")
+        raise InputError(f"The model '{choice.name}' cannot be trained: `vidbench models list` marks those that can.")
     loaded = load_task(task_name)
     task = loaded.task
     with process_group() as ranks:
         progress = progress if ranks.is_main else Progress(enabled=False)
-        chosen_device = choose_device(device, ranks)
-        # A train split may lack a class that the evaluation split has; the names come from the data as a whole.
-        names = open_split(task, task.data.train_split, data, 1).class_names
-        clips = open_training(task, data, seed)
+        device = choose_device(options.device, ranks)
+        # The train split may lack a class that the evaluation split has, so the names are those of the whole data set.
+        names = open_split(task, task.data.train_split, options.data, 1).class_names
         shown = _StepProgress(progress)
         request = TrainRequest(
             task=model_task(task, names),
-            clips=clips,
-            output=output or Path("runs") / task.name / f"{choice.folder_name}-training",
-            steps=steps,
-            seed=seed,
-            device=chosen_device,
-            settings=settings,
+            clips=open_training(task, options.data, options.seed),
+            output=options.output or Path("runs") / task.name / f"{choice.folder_name}-training",
+            steps=options.steps,
+            seed=options.seed,
+            device=device,
+            settings=options.settings,
             progress=shown,
             say=progress.say,
         )
-        if curve is not None:
-            request = replace(request, measure_every=curve.every)
-        if curve is not None and ranks.is_main:
-            # A stage of its own cannot open within the training's, so the reference clips come without one.
-            points = TrainingCurve(
-                loaded, data, curve.metrics, curve.num_samples, chosen_device, Progress(enabled=False)
-            )
+        if options.curve is not None:
+            request = replace(request, measure_every=options.curve.every)
+        if options.curve is not None and ranks.is_main:
+            # Silent, because a stage of progress cannot open inside the one of the training.
+            silent = Progress(enabled=False)
+            points = TrainingCurve(loaded, options.curve, data=options.data, device=device, progress=silent)
             request = replace(request, measure=_Shown(points, progress))
         try:
             checkpoint: Path = choice.factory.train(request)
@@ -106,7 +96,7 @@ def train_model(
 
 
 class _Shown:
-    """Measures, and says the numbers."""
+    """Measures a point of the curve and prints its numbers."""
 
     def __init__(self, points: TrainingCurve, progress: Progress) -> None:
         self._points, self._progress = points, progress
@@ -119,7 +109,7 @@ class _Shown:
 
 
 class _StepProgress:
-    """Turns a model's ``progress(done, total, text)`` calls into one stage, opened at the first of them."""
+    """Shows a model's ``progress(done, total, text)`` calls as one stage, which opens at the first call."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

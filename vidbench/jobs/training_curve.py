@@ -1,9 +1,8 @@
-"""Metrics during a training: a task's numbers on few samples, to draw a curve of; never a result."""
+"""Metrics during training: a task's metrics on few samples, as points of a curve; never a result."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from vidbench.progress import Progress
 from vidbench.scoring.clip_sources import ModelSource
 from vidbench.scoring.features import Stores
 from vidbench.scoring.reference import RealSide
-from vidbench.scoring.run import Options, open_run
+from vidbench.scoring.run import open_run
 from vidbench.scoring.run_features import reference_features
+from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import LoadedTask
 from vidmetrics.catalog.definitions import MetricDefinition, get_metric
 from vidmetrics.estimators.base import Estimator
@@ -24,43 +24,50 @@ from vidmetrics.estimators.registry import make_estimator
 from vidmetrics.home import home
 from vidmetrics.networks.finite import check_finite
 
-DEFAULT_SAMPLES = 256
 CURVE_SEED = 1 << 63
-"""Seed of the samples of a curve, larger than any that the command line takes: whoever picks a step by the curve does not
-pick by the samples that will be scored."""
+"""Seed of the samples of a curve, larger than any seed that the command line accepts: choosing a step by its curve must not
+choose it by the samples that will be scored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveOptions:
+    """What to measure during training.
+
+    Attributes:
+        every: steps between measurements, 1 or more.
+        metrics: metric ids; empty for the task's own.
+        num_samples: samples per measurement; a few hundred make a curve, not a result.
+    """
+
+    every: int
+    metrics: tuple[str, ...] = ()
+    num_samples: int = 256
 
 
 class TrainingCurve:
-    """Measures a model as it trains: samples of the task against the reference statistics that `evaluate` keeps.
+    """Measures a model during training, against the same reference statistics as `evaluate`.
 
-    Labels are those of the task's first samples; latents are the curve's own (`CURVE_SEED`), the same at every point. Few
-    samples bias a Fréchet distance upwards, so its points compare with each other and not with results. For prediction
-    the given frames are those of the first held-out clips, as in an evaluation.
+    Labels and context frames are those of the task's first samples. Latents are the curve's own (`CURVE_SEED`) and the same
+    at every point. Few samples bias a Fréchet distance upwards, so points are comparable with each other, not with results.
     """
 
     def __init__(
-        self,
-        loaded: LoadedTask,
-        data: Path | None,
-        metrics: Sequence[str],
-        num_samples: int,
-        device: str,
-        progress: Progress,
+        self, loaded: LoadedTask, options: CurveOptions, *, data: Path | None, device: str, progress: Progress
     ) -> None:
-        """Open data and networks; the reference clips are measured at the first point, where they are not kept yet.
+        """Open data and networks. The reference set is measured at the first point, unless its features are cached.
 
         Args:
             loaded: the task.
+            options: what to measure.
             data: data folder, for tasks that read one.
-            metrics: metric ids; none for the task's own.
-            num_samples: samples per measurement.
             device: torch device of the networks.
-            progress: where the statistics of the reference clips show progress.
+            progress: where progress on the reference set is shown.
 
         Raises:
             InputError: a metric that cannot be measured here, or data and networks that do not fit.
         """
-        task, chosen = loaded.task, [get_metric(id) for id in metrics or loaded.task.evaluation.metrics]
+        task, metrics = loaded.task, options.metrics
+        chosen = [get_metric(id) for id in metrics or task.evaluation.metrics]
         usable = [metric.id for metric in chosen if metric.needs_reference != "frames"]
         if (metrics and len(usable) < len(chosen)) or not usable:
             raise InputError(
@@ -68,11 +75,13 @@ class TrainingCurve:
                 "which `vidbench evaluate` does: name other metrics for the curve with --metric."
             )
         task = task.model_copy(update={"evaluation": task.evaluation.model_copy(update={"metrics": tuple(usable)})})
-        options = Options(data=data, num_samples=num_samples, device=device)
-        self._run = open_run(replace(loaded, task=task), options, Ranks(), progress, default_name="curve")
+        run_options = RunOptions(data=data, num_samples=options.num_samples, device=device)
+        self._run = open_run(
+            replace(loaded, task=task), run_options, ranks=Ranks(), progress=progress, default_name="curve"
+        )
         self._real: Stores = {}
         for metric in self._run.metrics:
-            self._estimator(metric)  # refuses too few samples before the training, not in it
+            self._estimator(metric)  # refuses too few samples before training starts
 
     @property
     def num_samples(self) -> int:
@@ -80,10 +89,10 @@ class TrainingCurve:
         return self._run.num_samples
 
     def __call__(self, model: Any) -> dict[str, float]:
-        """Metrics by id of a model as it is now.
+        """Return the metrics of the model in its current state, by id.
 
         Args:
-            model: anything with ``sample(request)``, see `vidbench.models.interface.VideoModel`.
+            model: any object with ``sample(request)``, see `vidbench.models.interface.VideoModel`.
         """
         run = self._run
         self._real = self._real or reference_features(run, home())

@@ -6,7 +6,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,33 +48,38 @@ from vidmetrics.networks.base import Network
 RealSides = Mapping[str, RealSide | ImportedRealSide]
 
 
-def assemble(
-    run: Run,
-    record: ModelRecord,
-    reasons: Sequence[str],
-    stores: Stores,
-    real_stores: Stores,
-    bounds: Sequence[tuple[Bound, Stores | None]],
-    sweep: Mapping[float, Stores],
-    cache: Path,
-    started: float,
-) -> Result:
-    """Compute every metric of the task and put the record together.
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Everything a result is computed from.
 
-    Args:
+    Attributes:
         run: the run.
-        record: the model.
+        model: the model.
         reasons: why the samples themselves make the result unofficial.
-        stores: complete shards of the samples, by network.
-        real_stores: complete shards of the reference clips, by network; none where their statistics were imported.
-        bounds: the bounds of the task with their complete shards, None for one that is absent; none where their scores
-            were imported.
-        sweep: complete shards of truncated samples, by sigma and network.
-        cache: folder of the reference statistics and of what the bounds score.
+        stores: features of the samples.
+        real_stores: features of the reference set; empty if its statistics were imported.
+        bounds: the bounds of the task with their features, None for an absent one; empty if their scores were imported.
+        sweep: features of truncated samples, by sigma.
+        cache: folder of the reference statistics and of the scores of the bounds.
         started: `time.monotonic` at the start of the run.
     """
-    real = real_sides(run, real_stores, cache)
-    limits = run.imported_bounds or bound_records(run, bounds, real, cache)
+
+    run: Run
+    model: ModelRecord
+    reasons: Sequence[str]
+    stores: Stores
+    real_stores: Stores
+    bounds: Sequence[tuple[Bound, Stores | None]]
+    sweep: Mapping[float, Stores]
+    cache: Path
+    started: float
+
+
+def assemble(measured: Measured) -> Result:
+    """Compute every metric of the task and return the result record."""
+    run, stores = measured.run, measured.stores
+    real = real_sides(run, measured.real_stores, measured.cache)
+    limits = run.imported_bounds or bound_records(run, measured.bounds, real, measured.cache)
     metrics: dict[str, MetricRecord] = {}
     for metric in run.metrics:
         found, runs = _value(run, metric, stores, real)
@@ -91,16 +96,22 @@ def assemble(
         )
     networks = list(run.networks.values())
     why = unofficial_reasons(
-        run.loaded, run.num_samples, run.seed, run.options.precision, networks, (run.reference, run.evaluation), reasons
+        run.loaded,
+        num_samples=run.num_samples,
+        seed=run.seed,
+        precision=run.options.precision,
+        networks=networks,
+        datasets=(run.reference, run.evaluation),
+        extra=measured.reasons,
     )
     return Result(
         task=TaskRecord(name=run.task.name, version=run.task.version, fingerprint=run.task.fingerprint),
-        model=record,
+        model=measured.model,
         metrics=metrics,
         data=_data_record(run),
         networks={network.name: network_record(network) for network in networks},
         bounds=dict(limits),
-        truncation=tuple(_truncation_record(run, sigma, of_sigma, real) for sigma, of_sigma in sweep.items()),
+        truncation=tuple(_truncation_record(run, sigma, of_sigma, real) for sigma, of_sigma in measured.sweep.items()),
         against_count=_against_count(run, stores, real),
         environment=environment_record(run.device),
         seed=run.seed,
@@ -108,7 +119,7 @@ def assemble(
         reasons=why,
         execution=ExecutionRecord(
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
-            seconds=round(time.monotonic() - started, 1),
+            seconds=round(time.monotonic() - measured.started, 1),
             batch_size=run.options.batch_size,
             num_processes=run.ranks.world_size,
         ),
@@ -116,7 +127,7 @@ def assemble(
 
 
 def real_sides(run: Run, real_stores: Stores, cache: Path) -> dict[str, RealSide | ImportedRealSide]:
-    """The real side under each network of a run; arguments as for `assemble`."""
+    """The real side under each network of a run; arguments as in `Measured`."""
     frames = run.task.clips.num_frames
     return {
         name: RealSide(cache, real_stores[name], network, frames)
@@ -129,7 +140,7 @@ def real_sides(run: Run, real_stores: Stores, cache: Path) -> dict[str, RealSide
 def bound_records(
     run: Run, bounds: Sequence[tuple[Bound, Stores | None]], real: RealSides, cache: Path
 ) -> dict[str, BoundRecord]:
-    """What each bound scores, by its name; arguments as for `assemble`."""
+    """What each bound scores, by its name; arguments as in `Measured`."""
     return {
         bound.name: BoundRecord(
             what=bound.what,

@@ -113,7 +113,14 @@ def _model(run: Run, name: str) -> Bound:
         reason = f"The split '{split}' has {run.evaluation.num_clips:,} clips for {run.num_samples:,} samples."
         return Bound(name, what, None, reason)
     # On the task's own seed: a bound belongs to the task and not to this run.
-    source, _ = open_model(choice, run.task, run.evaluation, run.task.evaluation.seed, run.num_samples, "cpu")
+    source, _ = open_model(
+        choice,
+        run.task,
+        run.evaluation,
+        seed=run.task.evaluation.seed,
+        num_samples=run.num_samples,
+        device="cpu",
+    )
     return Bound(name, what, source)
 
 

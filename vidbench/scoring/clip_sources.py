@@ -155,7 +155,7 @@ class ModelSource:
 
 
 def open_model(
-    choice: ModelChoice, task: Task, evaluation: ClipDataset, seed: int, num_samples: int, device: str
+    choice: ModelChoice, task: Task, evaluation: ClipDataset, *, seed: int, num_samples: int, device: str
 ) -> tuple[ModelSource, ModelRecord]:
     """Load a model for a task; returns the source of its samples and its entry in the result.
 

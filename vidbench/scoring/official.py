@@ -11,6 +11,7 @@ from vidmetrics.networks.base import Network
 
 def unofficial_reasons(
     loaded: LoadedTask,
+    *,
     num_samples: int,
     seed: int,
     precision: str,

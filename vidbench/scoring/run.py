@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from vidbench.data import ClipDataset, open_evaluation, open_reference
 from vidbench.distributed.ranks import Ranks, choose_device
@@ -21,43 +20,19 @@ from vidbench.scoring.imported_reference import (
     import_statistics,
     open_provenance,
 )
+from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import LoadedTask, Task
 from vidmetrics.catalog.definitions import MetricDefinition, get_metric
 from vidmetrics.networks import load_network
 from vidmetrics.networks.base import Network
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a user may choose about a run; only ``num_samples``, ``seed`` and ``precision`` touch the number.
-
-    Attributes:
-        data: data folder, or None for embedded data.
-        output: folder for result, report and shards; None for ``runs/TASK/MODEL``.
-        num_samples: samples to score in each run; None for the task's number, any other makes the result unofficial.
-        batch_size: clips per call of the model and of the networks.
-        device: torch device; None takes a GPU where there is one.
-        precision: ``"exact"`` (float32, TF32 off) or ``"fast"``.
-        seed: seed of the samples; None for the task's, any other makes the result unofficial.
-        reference: file of reference statistics that stands for the reference clips; None to measure them.
-    """
-
-    data: Path | None = None
-    output: Path | None = None
-    num_samples: int | None = None
-    batch_size: int = 32
-    device: str | None = None
-    precision: Literal["exact", "fast"] = "exact"
-    seed: int | None = None
-    reference: Path | None = None
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """A run with everything opened and checked, before the first clip is read."""
 
     loaded: LoadedTask
-    options: Options
+    options: RunOptions
     output: Path
     num_samples: int
     seed: int
@@ -99,7 +74,7 @@ class Run:
         return self.statistics.bounds(self.num_samples, self.evaluation.identity_sha256)
 
 
-def open_run(loaded: LoadedTask, options: Options, ranks: Ranks, progress: Progress, default_name: str) -> Run:
+def open_run(loaded: LoadedTask, options: RunOptions, *, ranks: Ranks, progress: Progress, default_name: str) -> Run:
     """Open data and networks of a run and check that they fit together.
 
     Args:

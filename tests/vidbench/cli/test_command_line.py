@@ -143,7 +143,7 @@ def test_unknown_key_in_a_task_file(tmp_path, video_task):
         (("evaluate", "--model", "copy", "--task", "shapes-gen"), "use 'noise'"),
         (("evaluate", "--model", "noise:weights", "--task", "shapes-gen"), "no weights"),
         (("evaluate", "--model", "dvdgan:nowhere", "--task", "shapes-gen"), "nowhere"),
-        (("train", "--model", "noise", "--task", "shapes-gen", "--output", "t"), "no training"),
+        (("train", "--model", "noise", "--task", "shapes-gen", "--output", "t"), "cannot be trained"),
         (("train", "--model", "dvdgan", "--task", "shapes-gen", "--output", "t", "--set", "steps"), "key=value"),
         (("train", "--model", "dvdgan", "--task", "shapes-gen", "--output", "t", "--set", "g_lrr=1"), "g_lr"),
     ],
@@ -224,7 +224,7 @@ def test_samples_for_looking_at(tmp_path, kind):
     samples = open_samples(tmp_path / "clips")
     assert (samples.num_samples, samples.num_frames, samples.height, samples.width) == (3, 11, 32, 32)
     assert samples.lossy == (kind != "png")
-    assert_refused(run(*command, cwd=tmp_path), "exists already")
+    assert_refused(run(*command, cwd=tmp_path), "already exists")
 
 
 def test_the_published_schema_is_up_to_date():

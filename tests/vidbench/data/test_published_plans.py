@@ -200,7 +200,9 @@ def test_a_reference_that_is_too_small_is_a_reason():
 
     def reasons(num_reference: int) -> tuple[str, ...]:
         sides = [SimpleNamespace(num_clips=count, coverage=1.0) for count in (num_reference, 25600)]
-        return unofficial_reasons(loaded, 25600, 0, "exact", networks, sides)
+        return unofficial_reasons(
+            loaded, num_samples=25600, seed=0, precision="exact", networks=networks, datasets=sides
+        )
 
     assert reasons(256) == ()
     assert reasons(255) == ("255 real clips make the reference where the task asks for 256.",)

@@ -69,7 +69,7 @@ def arrays(tmp_path):
 
 
 def options(*metrics, **more):
-    return MeasureOptions(metrics, **{"shape": SHAPE, **more})
+    return MeasureOptions(metrics=metrics, **{"shape": SHAPE, **more})
 
 
 def test_the_same_clips_in_every_form(tmp_path, arrays):

@@ -23,7 +23,7 @@ from vidbench.files import arrays_sha256, file_sha256
 from vidbench.jobs.statistics import export_statistics
 from vidbench.progress import Progress
 from vidbench.scoring.reference_file import Provenance
-from vidbench.scoring.run import Options
+from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import load_task
 from vidmetrics.home import home
 
@@ -75,7 +75,7 @@ def data(made, tmp_path):
 def statistics(made, task, data, plugin):
     path = made / "real.safetensors"
     if not path.exists():
-        export_statistics(str(task), path, Options(data=data), True, QUIET)
+        export_statistics(str(task), path, RunOptions(data=data), QUIET, with_bounds=True)
     return Path(shutil.copyfile(path, plugin / "real.safetensors"))
 
 
@@ -141,7 +141,7 @@ def test_score_takes_the_statistics_too(task, data, statistics, plugin):
 def test_the_scan_and_the_names_of_the_held_out_clips_come_with_the_file(task, data, plugin):
     task.write_text(task.read_text().replace('"balanced"', '"evaluation"'))
     outcome = scan_folder(data, load_task(str(task)).task, (), plugin / "scan", 1, QUIET)
-    export_statistics(str(task), plugin / "real.safetensors", Options(data=data), True, QUIET)
+    export_statistics(str(task), plugin / "real.safetensors", RunOptions(data=data), QUIET, with_bounds=True)
     sampling = ["sample", "--model", "noise", "--task", str(task), "--data", str(data), "--output", "samples"]
     CliRunner().invoke(cli, sampling, catch_exceptions=False)
     direct = comparable(vidbench.score(str(task), "samples", data=data, output="direct"))
@@ -185,19 +185,21 @@ def test_the_command_writes_the_same_bytes_every_time_and_replaces_nothing(task,
     arguments = ["data", "statistics", "--task", str(task), "--data", str(data), "--output", "again.safetensors"]
     done = CliRunner().invoke(cli, [*arguments, "--json"], catch_exceptions=False)
     assert json.loads(done.stdout)["sha256"] == file_sha256(statistics) == file_sha256(plugin / "again.safetensors")
-    with pytest.raises(InputError, match="exists already"):
-        export_statistics(str(task), statistics, Options(data=data), True, QUIET)
+    with pytest.raises(InputError, match="already exists"):
+        export_statistics(str(task), statistics, RunOptions(data=data), QUIET, with_bounds=True)
 
 
 def test_where_the_file_cannot_be_is_said_before_anything_is_measured(task, data, plugin):
     (plugin / "taken").write_text("a file")
     with pytest.raises(FileExistsError, match="taken"):
-        export_statistics(str(task), plugin / "taken" / "real.safetensors", Options(data=data), True, QUIET)
+        export_statistics(
+            str(task), plugin / "taken" / "real.safetensors", RunOptions(data=data), QUIET, with_bounds=True
+        )
     assert not list(home().rglob("features-*"))
 
 
 def test_without_bounds_the_ceiling_alone_is_known(task, data, plugin):
-    export_statistics(str(task), plugin / "bare.safetensors", Options(data=data), False, QUIET)
+    export_statistics(str(task), plugin / "bare.safetensors", RunOptions(data=data), QUIET, with_bounds=False)
     shutil.rmtree(data)
     result = vidbench.evaluate("noise", str(task), reference="bare.safetensors", output="out")
     assert result.metrics["fvd-shapes"].floor is None
@@ -207,14 +209,14 @@ def test_without_bounds_the_ceiling_alone_is_known(task, data, plugin):
 def test_a_metric_that_needs_every_feature_is_refused_by_name(task, data, plugin):
     task.write_text(task.read_text().replace('"is-shapes"', '"kvd-shapes"'))
     with pytest.raises(InputError, match="'kvd-shapes' compares with the features of every real clip"):
-        export_statistics(str(task), plugin / "no.safetensors", Options(data=data), True, QUIET)
+        export_statistics(str(task), plugin / "no.safetensors", RunOptions(data=data), QUIET, with_bounds=True)
     assert not (plugin / "no.safetensors").exists()
 
 
 def test_prediction_needs_the_held_out_clips_and_takes_the_rest_from_the_file(task, data, plugin):
     text = task.read_text().replace("num_frames = 12", "num_frames = 16\ncontext_frames = 5")
     task.write_text(text.replace('"balanced"', '"none"\nceiling = "copy"'))
-    export_statistics(str(task), plugin / "pred.safetensors", Options(data=data), True, QUIET)
+    export_statistics(str(task), plugin / "pred.safetensors", RunOptions(data=data), QUIET, with_bounds=True)
     direct = vidbench.evaluate("copy", str(task), data=data, output="direct")
     shutil.rmtree(data / "train")
     with pytest.raises(InputError, match=r"scores the 5 given frames .* --data DIR"):

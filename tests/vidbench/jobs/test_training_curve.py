@@ -12,8 +12,8 @@ import vidbench
 from vidbench.cli import cli
 from vidbench.errors import InputError
 from vidbench.jobs import training_curve
-from vidbench.jobs.train import CurveOptions, train_model
-from vidbench.jobs.training_curve import TrainingCurve
+from vidbench.jobs.train import TrainOptions, train_model
+from vidbench.jobs.training_curve import CurveOptions, TrainingCurve
 from vidbench.progress import Progress
 from vidbench.scoring.seeds import sample_seeds
 from vidbench.tasks import load_task
@@ -25,7 +25,8 @@ TINY = {
 
 
 def curve(task, metrics=(), num_samples=60):
-    return TrainingCurve(load_task(str(task)), None, metrics, num_samples, "cpu", Progress(enabled=False))
+    options = CurveOptions(every=1, metrics=metrics, num_samples=num_samples)
+    return TrainingCurve(load_task(str(task)), options, data=None, device="cpu", progress=Progress(enabled=False))
 
 
 def test_a_point_is_what_evaluate_says_of_these_samples(small_task, plugin, monkeypatch):
@@ -74,8 +75,9 @@ def test_what_cannot_be_measured_is_refused_before_the_training(small_task, metr
 
 def test_a_training_writes_its_points_and_no_result(small_task, plugin, capsys):
     output = plugin / "run"
-    options = CurveOptions(every=1, metrics=("is-shapes",), num_samples=20)
-    train_model("dvdgan", str(small_task), None, output, 2, TINY, "cpu", 0, Progress(), options)
+    curve = CurveOptions(every=1, metrics=("is-shapes",), num_samples=20)
+    options = TrainOptions(output=output, steps=2, settings=TINY, device="cpu", curve=curve)
+    train_model("dvdgan", str(small_task), options, Progress())
     lines = [json.loads(line) for line in (output / "train.jsonl").read_text().splitlines()]
     points = [line for line in lines if line.get("event") == "metrics"]
     assert [point["step"] for point in points] == [1, 2]

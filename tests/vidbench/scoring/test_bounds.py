@@ -20,7 +20,8 @@ from vidbench.models.trivial import StaticModel
 from vidbench.progress import Progress
 from vidbench.results.schema import read_result
 from vidbench.scoring.bounds import disjoint_real, task_bounds
-from vidbench.scoring.run import Options, open_run
+from vidbench.scoring.run import open_run
+from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import load_task
 from vidbench.tasks.words import protocol_text
 
@@ -28,7 +29,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def _open(task_file, **options):
-    return open_run(load_task(str(task_file)), Options(device="cpu", **options), Ranks(), Progress(enabled=False), "x")
+    chosen = RunOptions(device="cpu", **options)
+    quiet = Progress(enabled=False)
+    return open_run(load_task(str(task_file)), chosen, ranks=Ranks(), progress=quiet, default_name="x")
 
 
 def _predicting(text):

@@ -14,7 +14,7 @@ import vidbench
 import vidmetrics
 from vidbench.data.shapes.dataset import ShapesDataset
 from vidbench.errors import InputError
-from vidbench.jobs.sample import sample_model
+from vidbench.jobs.sample import SampleOptions, sample_model
 from vidbench.progress import Progress
 from vidbench.scoring.repeats import over_runs
 from vidbench.scoring.seeds import sample_seeds
@@ -159,7 +159,8 @@ def test_batches_ranks_kills_and_files_change_nothing(own, monkeypatch):
     assert len(asked[64:]) <= 16 + 16 + 2 * 24
     # Scoring what `sample` writes is the same again: all three runs lie in one folder.
     quiet = Progress(enabled=False)
-    sample_model("noisy_plugin:load", str(own), None, None, Path("clips"), "npy", 50, "cpu", None, quiet)
+    options = SampleOptions(output=Path("clips"), batch_size=50, device="cpu")
+    sample_model("noisy_plugin:load", str(own), options, quiet)
     scored = vidbench.score(str(own), "clips", output="scored", device="cpu")
     assert _values(scored) == _values(whole)
 

@@ -1,0 +1,46 @@
+"""Options of a run: the one declaration behind `vidbench evaluate`, `vidbench score` and their Python calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+
+class Help(NamedTuple):
+    """What `--help` shows of an option, and the range of an integer."""
+
+    text: str
+    metavar: str | None = None
+    bounds: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What a user may choose about a run; only ``num_samples``, ``seed`` and ``precision`` affect the score.
+
+    `vidbench.cli.options` builds the command-line options from these fields: name, type, default and help.
+    """
+
+    data: Annotated[Path | None, Help("Data folder, for tasks that read videos.", "DIR")] = None
+    reference: Annotated[
+        Path | None,
+        Help("Reference statistics from `vidbench data statistics`, instead of the reference clips.", "FILE"),
+    ] = None
+    output: Annotated[
+        Path | None,
+        Help("Folder for result.json and report.html; default: runs/TASK/MODEL. A run found there is resumed.", "DIR"),
+    ] = None
+    num_samples: Annotated[
+        int | None, Help("Samples per run; any other number than the task's makes the result unofficial.", "N")
+    ] = None
+    batch_size: Annotated[int, Help("Clips per call of the model and the networks; does not affect the score.")] = 32
+    device: Annotated[str | None, Help("cpu, cuda or cuda:N; default: a GPU if there is one.", "DEVICE")] = None
+    precision: Annotated[
+        Literal["exact", "fast"],
+        Help("Precision of the networks: float32 without TF32, or as fast as the device allows."),
+    ] = "exact"
+    seed: Annotated[
+        int | None,
+        Help("Seed of the samples; any other than the task's makes the result unofficial.", "S", (0, 2**63 - 1)),
+    ] = None
