@@ -43,6 +43,12 @@ def rude() -> ModuleType:
     return _beside_the_tests("rude_server")
 
 
+@pytest.fixture(scope="session")
+def plain_snappy() -> ModuleType:
+    """The module tests/oracles/plain_snappy.py."""
+    return _beside_the_tests("plain_snappy")
+
+
 class Oracle:
     """Answers of TensorFlow and the record of how they were made."""
 

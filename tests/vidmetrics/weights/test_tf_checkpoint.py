@@ -121,6 +121,21 @@ class TestSnappy:
         with pytest.raises(DamagedError):
             decompress(data, 100)
 
+    @settings(max_examples=1000, deadline=None)
+    @given(data=st.data())
+    def test_a_damaged_block_gives_what_the_definition_gives(self, data, plain_snappy):
+        names = ("names", "zeros", "empty")
+        block = bytearray(base64.b64decode(self.cases[data.draw(st.sampled_from(names))]["compressed"])[:400])
+        for _ in range(data.draw(st.integers(1, 3))):
+            at = data.draw(st.integers(0, len(block)))
+            block[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=3))
+        try:
+            found = decompress(bytes(block), 2**20)
+        except DamagedError:
+            found = None
+        expected = plain_snappy.decompress(bytes(block))
+        assert found == (expected if expected is None or len(expected) <= 2**20 else None)
+
     def test_a_compressed_table(self, writer, tmp_path):
         def literal(plain):
             return writer.varint(len(plain)) + bytes([61 << 2]) + (len(plain) - 1).to_bytes(2, "little") + plain
