@@ -22,16 +22,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vidmetrics.estimators.base import Estimate
-from vidmetrics.estimators.kept_features import (
-    CoverageEstimator,
-    DensityEstimator,
-    FrechetInfinityEstimator,
-    KernelEstimator,
-    KernelSubsetsEstimator,
-    PrecisionEstimator,
-    RecallEstimator,
-)
-from vidmetrics.estimators.streaming import FrechetEstimator, InceptionScoreEstimator
+from vidmetrics.estimators.extrapolation import FrechetInfinityEstimator
+from vidmetrics.estimators.frechet import FrechetEstimator
+from vidmetrics.estimators.inception_score import InceptionScoreEstimator
+from vidmetrics.estimators.kernel import KernelEstimator, KernelSubsetsEstimator
+from vidmetrics.estimators.manifold import CoverageEstimator, DensityEstimator, PrecisionEstimator, RecallEstimator
 from vidmetrics.statistics.frechet import frechet_distance
 from vidmetrics.statistics.intervals import mean_interval, share_interval
 from vidmetrics.statistics.kernel import grouped_kid

@@ -72,7 +72,7 @@ _FACTS = (
         lowest=0.0,
         is_distance=True,
         has_growth_curve=True,
-        estimator="streaming:FrechetEstimator",
+        estimator="frechet:FrechetEstimator",
     ),
     StatisticFacts(
         name="frechet-inf",
@@ -80,7 +80,7 @@ _FACTS = (
         higher_is_better=False,
         is_distance=True,
         unbiased=True,
-        estimator="kept_features:FrechetInfinityEstimator",
+        estimator="extrapolation:FrechetInfinityEstimator",
     ),
     StatisticFacts(
         name="inception-score",
@@ -89,7 +89,7 @@ _FACTS = (
         lowest=1.0,
         at_most_classes=True,
         has_growth_curve=True,
-        estimator="streaming:InceptionScoreEstimator",
+        estimator="inception_score:InceptionScoreEstimator",
     ),
     StatisticFacts(
         name="kernel",
@@ -98,7 +98,7 @@ _FACTS = (
         is_distance=True,
         unbiased=True,
         has_growth_curve=True,
-        estimator="kept_features:KernelEstimator",
+        estimator="kernel:KernelEstimator",
     ),
     StatisticFacts(
         name="kernel-subsets",
@@ -106,7 +106,7 @@ _FACTS = (
         higher_is_better=False,
         is_distance=True,
         unbiased=True,
-        estimator="kept_features:KernelSubsetsEstimator",
+        estimator="kernel:KernelSubsetsEstimator",
     ),
     StatisticFacts(
         name="precision",
@@ -115,7 +115,7 @@ _FACTS = (
         lowest=0.0,
         highest=1.0,
         unbiased=True,
-        estimator="kept_features:PrecisionEstimator",
+        estimator="manifold:PrecisionEstimator",
     ),
     StatisticFacts(
         name="recall",
@@ -123,7 +123,7 @@ _FACTS = (
         higher_is_better=True,
         lowest=0.0,
         highest=1.0,
-        estimator="kept_features:RecallEstimator",
+        estimator="manifold:RecallEstimator",
     ),
     StatisticFacts(
         name="density",
@@ -131,7 +131,7 @@ _FACTS = (
         higher_is_better=True,
         lowest=0.0,
         unbiased=True,
-        estimator="kept_features:DensityEstimator",
+        estimator="manifold:DensityEstimator",
     ),
     StatisticFacts(
         name="coverage",
@@ -139,7 +139,7 @@ _FACTS = (
         higher_is_better=True,
         lowest=0.0,
         highest=1.0,
-        estimator="kept_features:CoverageEstimator",
+        estimator="manifold:CoverageEstimator",
     ),
     StatisticFacts(
         name="psnr",

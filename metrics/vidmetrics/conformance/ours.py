@@ -117,7 +117,7 @@ def _c3d_fid_from_clips(inputs: Arrays, parameters: dict[str, Any]) -> float:
 
 
 def _kid_from_clips(inputs: Arrays, parameters: dict[str, Any]) -> float:
-    from vidmetrics.estimators.kept_features import KernelSubsetsEstimator
+    from vidmetrics.estimators.kernel import KernelSubsetsEstimator
 
     network = _network(inputs, "inception-2015-12-05")
     real, generated = (network(inputs[f"{side}_clips"])["pool"] for side in ("real", "generated"))

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from vidmetrics import InputError, Moments, jackknife_interval
-from vidmetrics.estimators.streaming import FrechetEstimator, InceptionScoreEstimator
+from vidmetrics.estimators.frechet import FrechetEstimator
+from vidmetrics.estimators.inception_score import InceptionScoreEstimator
+from vidmetrics.statistics.intervals import share_interval
 
 
 def test_of_a_mean_is_the_textbook_interval():
@@ -69,3 +71,12 @@ def test_bad_input_is_refused():
         jackknife_interval(1.0, [1.0, 1.1, 0.9], level=95)
     with pytest.raises(InputError, match="finite"):
         jackknife_interval(1.0, [1.0, 1.1, np.nan])
+
+
+def test_share_interval_is_wilsons():
+    # Newcombe, Stat. Med. 17 (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29, by the score method.
+    table = {(81, 263): (0.2553, 0.3662), (15, 148): (0.0624, 0.1605), (0, 20): (0, 0.1611), (1, 29): (0.0061, 0.1718)}
+    for (part, count), expected in table.items():
+        assert share_interval(part / count, count) == pytest.approx(expected, abs=5e-5)
+    with pytest.raises(InputError, match="impossible"):
+        share_interval(1.2, 10)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from vidmetrics import METRICS, InputError, measure
-from vidmetrics.estimators.kept_features import KernelEstimator
 
 COUNT, FRAMES = 600, 2
 BAD = (471, 500)
@@ -47,11 +46,3 @@ def test_the_first_clip_that_fails_is_named(metric, value):
     for name, side in sides.items():
         with pytest.raises(InputError, match=f"'{metric.output}' for clip 471{frame} of the {name} clips;"):
             measure(metric.id, real, clips(1), network=failing(metric, side, value))
-
-
-def test_what_float32_cannot_hold_is_refused_where_features_are_kept_so():
-    rows = np.ones((10, 2))
-    rows[6, 1] = 1e39
-    estimator = KernelEstimator(2, 10)
-    with pytest.raises(InputError, match="features of sample 6 hold NaN or infinity"):
-        estimator.update(rows)

@@ -1,13 +1,13 @@
-"""Streaming estimators against the same metric computed from all rows at once."""
+"""What the estimators that sum a stream share: batching, counting, groups of clips, and what they refuse."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from vidmetrics import METRICS, InputError, Moments, frechet_distance, inception_score, jackknife_interval
-from vidmetrics.estimators.registry import make_estimator
-from vidmetrics.estimators.streaming import FrechetEstimator, InceptionScoreEstimator
+from vidmetrics import InputError, Moments, frechet_distance, inception_score, jackknife_interval
+from vidmetrics.estimators.frechet import FrechetEstimator
+from vidmetrics.estimators.inception_score import InceptionScoreEstimator
 
 
 def reference_of(dim, count=90):
@@ -27,45 +27,6 @@ def direct(rows, reference, ddof=1):
     return frechet_distance(rows.mean(0), np.cov(rows, rowvar=False, ddof=ddof), reference.mean, covariance)
 
 
-@pytest.mark.parametrize(("count", "groups"), [(61, 20), (600, 20), (23, 11), (6, 3)])
-def test_frechet_value_and_interval(count, groups):
-    rows = np.random.default_rng(count).normal(0.3, 2, (count, 5))
-    reference = reference_of(5)
-    estimate = feed(FrechetEstimator(5, count), rows, 1, 3, count // 2).result(reference)
-    bounds = [g * count // groups for g in range(groups + 1)]
-    folds = [np.delete(rows, np.s_[bounds[g] : bounds[g + 1]], axis=0) for g in range(groups)]
-    low, high = jackknife_interval(direct(rows, reference), [direct(fold, reference) for fold in folds])
-    assert estimate.value == pytest.approx(direct(rows, reference), rel=1e-11)
-    assert estimate.interval == pytest.approx((max(low, 0), high), rel=1e-9)
-    assert (estimate.num_samples, estimate.num_reference) == (count, 90)
-
-
-@pytest.mark.parametrize(("count", "splits"), [(60, 1), (61, 2), (61, 10), (700, 3), (1000, 1)])
-def test_inception_score_value(count, splits):
-    logits = np.random.default_rng(count).normal(0, 2, (count, 6)).astype(np.float32)
-    estimate = feed(InceptionScoreEstimator(6, count, splits), logits, 7, 8, 50).result()
-    assert estimate.value == pytest.approx(inception_score(logits, splits)[0], rel=1e-12)
-    assert (estimate.num_samples, estimate.num_reference) == (count, None)
-    assert estimate.interval[0] < estimate.value < estimate.interval[1]
-
-
-def test_inception_score_interval_of_one_split():
-    logits = np.random.default_rng(0).normal(0, 2, (95, 6))
-    bounds = [g * 95 // 20 for g in range(21)]
-    folds = [inception_score(np.delete(logits, np.s_[bounds[g] : bounds[g + 1]], axis=0), 1)[0] for g in range(20)]
-    estimate = feed(InceptionScoreEstimator(6, 95, 1), logits).result()
-    assert estimate.interval == pytest.approx(jackknife_interval(inception_score(logits, 1)[0], folds), rel=1e-10)
-
-
-def test_inception_score_interval_of_several_splits_is_that_of_their_mean():
-    logits = np.random.default_rng(0).normal(0, 2, (95, 6))
-    bounds = [i * 95 // 10 for i in range(11)]
-    scores = [inception_score(logits[bounds[i] : bounds[i + 1]], 1)[0] for i in range(10)]
-    folds = [np.delete(scores, i).mean() for i in range(10)]
-    estimate = feed(InceptionScoreEstimator(6, 95, 10), logits).result()
-    assert estimate.interval == pytest.approx(jackknife_interval(np.mean(scores), folds), rel=1e-10)
-
-
 @pytest.mark.parametrize("make", [lambda: FrechetEstimator(4, 5300), lambda: InceptionScoreEstimator(4, 5300, 1)])
 def test_batch_sizes_do_not_change_one_bit(make):
     rows = np.random.default_rng(2).normal(size=(5300, 4)).astype(np.float32) + 10
@@ -73,15 +34,6 @@ def test_batch_sizes_do_not_change_one_bit(make):
     whole = feed(make(), rows).result(reference)
     for size in (1, 7, 256, 1000):
         assert feed(make(), rows, *range(size, 5300, size)).result(reference) == whole
-
-
-def test_a_reused_buffer_does_no_harm():
-    rows = np.random.default_rng(3).normal(size=(40, 3))
-    estimator, buffer = FrechetEstimator(3, 40), np.empty((1, 3))
-    for row in rows:
-        buffer[0] = row
-        estimator.update(buffer)
-    assert estimator.result(reference_of(3)) == feed(FrechetEstimator(3, 40), rows).result(reference_of(3))
 
 
 def test_the_count_must_be_exact():
@@ -125,26 +77,6 @@ def test_a_reference_where_it_belongs():
         feed(InceptionScoreEstimator(3, 10, 1), rows).result(reference_of(3))
     with pytest.raises(InputError, match="10 samples cannot be cut into 11"):
         InceptionScoreEstimator(3, 10, 11)
-
-
-def test_every_metric_on_features_has_its_estimator():
-    logits = np.random.default_rng(5).normal(size=(1040, 8)).astype(np.float32)
-    real = np.random.default_rng(6).normal(size=(1000, 8)).astype(np.float32)
-    for definition in METRICS.values():
-        if definition.needs_reference == "frames":
-            with pytest.raises(InputError, match="use vidmetrics"):
-                make_estimator(definition, 8, 1040)
-            continue
-        reference = {"none": None, "moments": reference_of(8), "features": iter(np.split(real, [400]))}
-        estimate = feed(make_estimator(definition, 8, 1040), logits).result(reference[definition.needs_reference])
-        assert estimate.num_samples == 1040
-        if definition.statistic == "frechet":
-            exact = direct(logits.astype(np.float64), reference_of(8), definition.ddof)
-            assert estimate.value == pytest.approx(exact, rel=1e-10 if definition.root == "frechet-exact" else 1e-4)
-        elif definition.statistic == "inception-score":
-            assert estimate.value == pytest.approx(inception_score(logits, definition.splits)[0], rel=1e-12)
-        elif definition.needs_reference == "features":
-            assert estimate.num_reference == 1000
 
 
 def test_groups_of_frames_are_groups_of_clips():

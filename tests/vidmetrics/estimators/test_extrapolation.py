@@ -1,0 +1,32 @@
+"""The extrapolated distance of a stream against the function on whole arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vidmetrics import Moments, jackknife_interval
+from vidmetrics.estimators.extrapolation import FrechetInfinityEstimator
+from vidmetrics.statistics.extrapolation import frechet_at_infinity
+from vidmetrics.statistics.frechet import gaussian
+
+RNG = np.random.default_rng(0)
+REAL = RNG.normal(size=(60, 3)).astype(np.float32)
+ROWS = RNG.normal(0.4, 1, (82, 3)).astype(np.float32)
+
+
+def feed(estimator, rows, *cuts):
+    for part in np.split(rows, cuts):
+        estimator.update(part)
+    return estimator
+
+
+def test_extrapolation():
+    moments = Moments(3)
+    moments.update(REAL)
+    target = gaussian(moments.mean, moments.covariance)
+    estimate = feed(FrechetInfinityEstimator(3, 82), ROWS, 40).result(moments)
+    groups = np.searchsorted([g * 82 // 10 for g in range(1, 10)], np.arange(82), side="right")
+    value, folds = frechet_at_infinity(ROWS, target, groups, 10)
+    assert estimate.value == value
+    assert estimate.interval == jackknife_interval(value, folds)
+    assert (estimate.num_samples, estimate.num_reference) == (82, 60)

@@ -1,0 +1,41 @@
+"""The Inception Score of a stream against the same score computed from all rows at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vidmetrics import inception_score, jackknife_interval
+from vidmetrics.estimators.inception_score import InceptionScoreEstimator
+
+
+def feed(estimator, rows, *cuts):
+    for part in np.split(rows, cuts):
+        estimator.update(part)
+    return estimator
+
+
+@pytest.mark.parametrize(("count", "splits"), [(60, 1), (61, 2), (61, 10), (700, 3), (1000, 1)])
+def test_inception_score_value(count, splits):
+    logits = np.random.default_rng(count).normal(0, 2, (count, 6)).astype(np.float32)
+    estimate = feed(InceptionScoreEstimator(6, count, splits), logits, 7, 8, 50).result()
+    assert estimate.value == pytest.approx(inception_score(logits, splits)[0], rel=1e-12)
+    assert (estimate.num_samples, estimate.num_reference) == (count, None)
+    assert estimate.interval[0] < estimate.value < estimate.interval[1]
+
+
+def test_inception_score_interval_of_one_split():
+    logits = np.random.default_rng(0).normal(0, 2, (95, 6))
+    bounds = [g * 95 // 20 for g in range(21)]
+    folds = [inception_score(np.delete(logits, np.s_[bounds[g] : bounds[g + 1]], axis=0), 1)[0] for g in range(20)]
+    estimate = feed(InceptionScoreEstimator(6, 95, 1), logits).result()
+    assert estimate.interval == pytest.approx(jackknife_interval(inception_score(logits, 1)[0], folds), rel=1e-10)
+
+
+def test_inception_score_interval_of_several_splits_is_that_of_their_mean():
+    logits = np.random.default_rng(0).normal(0, 2, (95, 6))
+    bounds = [i * 95 // 10 for i in range(11)]
+    scores = [inception_score(logits[bounds[i] : bounds[i + 1]], 1)[0] for i in range(10)]
+    folds = [np.delete(scores, i).mean() for i in range(10)]
+    estimate = feed(InceptionScoreEstimator(6, 95, 10), logits).result()
+    assert estimate.interval == pytest.approx(jackknife_interval(np.mean(scores), folds), rel=1e-10)

@@ -1,0 +1,78 @@
+"""Manifold statistics of a stream against the functions on whole arrays, and their intervals against plain loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vidmetrics import density_coverage, precision_recall
+from vidmetrics.estimators.manifold import CoverageEstimator, DensityEstimator, PrecisionEstimator, RecallEstimator
+from vidmetrics.statistics.intervals import share_interval
+
+RNG = np.random.default_rng(0)
+REAL = RNG.normal(size=(60, 3)).astype(np.float32)
+ROWS = RNG.normal(0.4, 1, (82, 3)).astype(np.float32)
+
+
+def feed(estimator, rows, *cuts):
+    for part in np.split(rows, cuts):
+        estimator.update(part)
+    return estimator
+
+
+@pytest.mark.parametrize("rows_per_sample", [1, 2])
+def test_recall_and_the_spread_of_its_halves(rows_per_sample):
+    clips = 82 // rows_per_sample
+    estimate = feed(RecallEstimator(3, clips, rows_per_sample), ROWS, 1, 30).result(iter(np.split(REAL, [7, 50])))
+    assert estimate.value == precision_recall(REAL, ROWS)[1]
+    random, variances, disagreements = np.random.default_rng(0), [], []
+    for _ in range(20):
+        side = np.repeat(random.permutation(clips) < clips // 2, rows_per_sample)
+        hits = [_in_manifold(ROWS[half].astype(np.float64)) for half in (side, ~side)]
+        variances.append((hits[0].mean() - hits[1].mean()) ** 2 / 2)
+        disagreements.append((hits[0] != hits[1]).mean() / 2 / 60)
+    # 2.228 is Student's quantile for 10 degrees of freedom.
+    half_width = 2.2281388519649385 * np.sqrt((np.mean(variances) + np.mean(disagreements)) / 2)
+    expected = max(0, estimate.value - half_width), min(1, estimate.value + half_width)
+    assert estimate.interval == pytest.approx(expected, rel=1e-8)
+    assert (estimate.num_samples, estimate.num_reference) == (clips, 60 // rows_per_sample)
+
+
+def _in_manifold(rows):
+    squared = ((rows[:, None] - rows) ** 2).sum(axis=2)
+    reach = np.sort(squared, axis=1)[:, 3]  # the nearest is the row itself
+    return (((REAL.astype(np.float64)[:, None] - rows) ** 2).sum(axis=2) <= reach).any(axis=1)
+
+
+@pytest.mark.parametrize("rows_per_sample", [1, 2])
+def test_coverage_and_the_balls_that_hold_few(rows_per_sample):
+    clips = 82 // rows_per_sample
+    far = ROWS + 1  # so that there are balls with one sample, with two, and with none
+    estimate = feed(CoverageEstimator(3, clips, rows_per_sample), far, 1, 30).result([REAL])
+    assert estimate.value == density_coverage(REAL, far)[1]
+    real = REAL.astype(np.float64)
+    reach = np.sort(((real[:, None] - real) ** 2).sum(axis=2), axis=1)[:, 5]
+    inside = ((real[:, None] - far.astype(np.float64)) ** 2).sum(axis=2) < reach[:, None]
+    held = [frozenset(np.flatnonzero(row) // rows_per_sample) for row in inside]
+    squares = {size: sum(held.count(s) ** 2 for s in set(held) if len(s) == size) for size in (1, 2)}
+    shared = 2 * squares[2] / squares[1]
+    assert shared > 0.2
+    alone = sum(len(s) == 1 for s in held)
+    variance = (squares[1] - alone**2 / clips) * (1 - np.exp(-shared)) / shared / 60**2
+    expected = np.clip(estimate.value + 1.959963984540054 * np.sqrt(variance) * np.array([-1, 1]), 0, 1)
+    assert estimate.interval == pytest.approx(tuple(expected), rel=1e-8)
+    assert (estimate.num_samples, estimate.num_reference) == (clips, 60 // rows_per_sample)
+
+
+@pytest.mark.parametrize("rows_per_sample", [1, 2])
+def test_precision_and_density(rows_per_sample):
+    clips = 82 // rows_per_sample
+    precision = feed(PrecisionEstimator(3, clips, rows_per_sample), ROWS).result([REAL])
+    assert precision.value == precision_recall(REAL, ROWS)[0]
+    assert precision.interval == share_interval(precision.value, clips)
+    density = feed(DensityEstimator(3, clips, rows_per_sample), ROWS).result([REAL])
+    assert density.value == pytest.approx(density_coverage(REAL, ROWS)[0], rel=1e-12)
+    # The mean over clips of what a clip alone would score.
+    scores = [density_coverage(REAL, np.repeat(rows, 6, 0))[0] for rows in np.split(ROWS, clips)]
+    half = (density.interval[1] - density.interval[0]) / 2
+    assert half == pytest.approx(np.std(scores, ddof=1) / np.sqrt(clips) * (1.99 if clips == 82 else 2.021), rel=1e-3)
