@@ -1,4 +1,4 @@
-"""Bad input raises `InputError` everywhere; see `vidmetrics.errors`."""
+"""`InputError`, raised for bad input everywhere; see `vidmetrics.errors`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["InputError", "first_problem"]
 
 
 def first_problem(error: ValidationError) -> tuple[str, str]:
-    """Return where a document first breaks its schema, ``"metrics.fvd.value"`` for example, and how; both on one line."""
+    """Return the first violation of a schema: its place, e.g. ``"metrics.fvd.value"``, and the problem, each on one line."""
     problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(str(part) for part in problem["loc"]) or "the document"
     return place, " ".join(problem["msg"].removeprefix("Value error, ").split())

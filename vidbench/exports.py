@@ -1,4 +1,4 @@
-"""The published name of `vidbench.samples.export_folder`."""
+"""Public alias of `vidbench.samples.export_folder`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, a plain line every 30 seconds elsewhere, nothing from other ranks."""
+"""Progress on stderr: a bar on a terminal, otherwise a plain line every 30 seconds; only the main rank shows any."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ PLAIN_INTERVAL_SECONDS = 30.0
 
 
 class Advance(Protocol):
-    """Say that ``count`` more units are done, with a short note to show beside them."""
+    """Report ``count`` more finished units, with an optional short note."""
 
     def __call__(self, count: int, note: str = "") -> None:
         """See the class."""
 
 
 class Progress:
-    """Shows the stages of a run, one after the other.
+    """Shows the stages of a run one after another.
 
     Args:
-        enabled: False silences it (ranks other than 0, calls from Python).
+        enabled: False disables all output (ranks other than 0, calls from Python).
     """
 
     def __init__(self, enabled: bool = True) -> None:
@@ -35,7 +35,7 @@ class Progress:
 
     @contextmanager
     def stage(self, title: str, total: int, unit: str = "clips") -> Iterator[Advance]:
-        """Show one stage; call the yielded function with the number of units just done."""
+        """Show one stage; call the yielded function with the number of units just finished."""
         if not self._enabled:
             yield _ignore
         elif sys.stderr.isatty():
@@ -48,7 +48,7 @@ class Progress:
 
 
 def _ignore(count: int, note: str = "") -> None:
-    """The advance of a silenced stage."""
+    """Do nothing, for a disabled stage."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The command line: thin. Each file of this folder parses one group of commands, calls, and prints.
+"""The command line. Each file parses one group of commands, calls the job behind it and prints the outcome.
 
 Results go to stdout and nothing else does. Exit codes: 0 fine, 1 a check said no, 2 bad input or usage, 130 interrupted.
 """
@@ -14,25 +14,28 @@ import click
 from vidbench.version import __version__
 from vidmetrics.errors import unknown_name
 
-# Command name -> (module, one line for --help). The modules are imported only when their command runs, so that
-# `vidbench --help` never waits for torch.
+# Command name -> (module, one line for --help). A module is imported only when its command runs, so that
+# `vidbench --help` does not import torch.
 _COMMANDS = {
-    "evaluate": ("vidbench.cli.evaluate", "Sample from a model and score it on a task: the main job."),
+    "evaluate": ("vidbench.cli.evaluate", "Sample from a model and score it on a task: the main command."),
     "score": ("vidbench.cli.score", "Score clips that are already on disk, from any model."),
     "measure": ("vidbench.cli.measure", "Measure any two folders or arrays of clips; always unofficial."),
     "sample": ("vidbench.cli.sample", "Write a model's clips for a task, without scoring them."),
     "train": ("vidbench.cli.train", "Train a model on a task's training clips."),
-    "tasks": ("vidbench.cli.tasks", "List the tasks, or print a whole protocol."),
+    "tasks": ("vidbench.cli.tasks", "List the tasks, or print a complete protocol."),
     "models": ("vidbench.cli.models", "List the models that --model accepts."),
-    "weights": ("vidbench.cli.weights", "Get the published weights of the measuring networks, and prove them."),
-    "conformance": ("vidbench.cli.conformance", "Run the known-answer suite on ours, or on anyone's implementation."),
-    "data": ("vidbench.cli.data", "Check a data folder, export the clips or the statistics of a task."),
+    "weights": ("vidbench.cli.weights", "Download the published network weights, and verify them."),
+    "conformance": (
+        "vidbench.cli.conformance",
+        "Run the known-answer suite on vidmetrics or any other implementation.",
+    ),
+    "data": ("vidbench.cli.data", "Check a data folder; export the clips or the statistics of a task."),
     "compare": (
         "vidbench.cli.compare",
-        "Two results: the difference, whether it exceeds the noise, and what stands between them.",
+        "Compare two results: the difference, whether it exceeds the noise, and why they may not be comparable.",
     ),
     "leaderboard": ("vidbench.cli.leaderboard", "Published and measured scores: show, check, add, build."),
-    "doctor": ("vidbench.cli.doctor", "Say what is installed, and what would and would not run here."),
+    "doctor": ("vidbench.cli.doctor", "Show what is installed, and what can run here."),
 }
 
 
@@ -69,10 +72,10 @@ def main() -> None:
 
 
 def run_command(arguments: list[str]) -> int:
-    """Run one command, errors as a sentence on stderr; returns its exit code.
+    """Run one command and return its exit code; errors are printed to stderr as one sentence.
 
     Args:
-        arguments: what stands after ``vidbench``.
+        arguments: the command line without ``vidbench``.
     """
     from vidbench.errors import InputError
 
@@ -85,14 +88,14 @@ def run_command(arguments: list[str]) -> int:
     except click.ClickException as error:
         code = _refuse(f"Error: {error.format_message()}")
     except (KeyboardInterrupt, click.Abort):
-        print("Interrupted: the same command goes on from here.", file=sys.stderr)  # noqa: T201
+        print("Interrupted: the same command resumes here.", file=sys.stderr)  # noqa: T201
         code = 130
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`); point stdout elsewhere so that the exit flush is silent.
+        # The reader of our output has closed it (`| head`); redirect stdout so that the flush at exit is silent.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
-        # A full disk or a folder without permission is the user's to mend, not ours to trace.
+        # A full disk or a folder without permission needs no traceback.
         if error.filename is None:
             raise
         code = _refuse(
@@ -102,8 +105,8 @@ def run_command(arguments: list[str]) -> int:
         if type(error).__name__ != "OutOfMemoryError":
             raise
         code = _refuse(
-            "Error: The GPU has too little memory for this batch: give a smaller --batch-size, or in training "
-            "--set batch_size or --set accumulate."
+            "Error: The GPU is out of memory: use a smaller --batch-size, or for training --set batch_size or "
+            "--set accumulate."
         )
     return code if isinstance(code, int) else 0
 

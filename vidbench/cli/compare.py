@@ -12,7 +12,7 @@ import click
 from vidbench.cli import options
 
 if TYPE_CHECKING:
-    from vidbench.results.compare import Difference
+    from vidbench.results.comparison import Difference
 
 
 @click.command("compare")
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 def command(a: Path, b: Path, as_json: bool) -> None:
     """Compare two results, each a result.json or the folder of a run.
 
-    Prints B - A for each metric with its 95 % interval, whether it exceeds the noise, and each reason why the two are not
-    comparable. The intervals are over the generated clips, the real clips being the same; two runs count as independent.
+    Prints B - A for each metric with its 95 % confidence interval, whether it exceeds the noise, and each reason why the two
+    are not comparable. The intervals cover the sampling of generated clips with the reference set fixed; the two runs are
+    taken to be independent.
     """
     from vidbench.cli.table import number
-    from vidbench.results.compare import compare_results, load
+    from vidbench.results.comparison import compare_results, load
 
     first, second = load(a), load(b)
     found = compare_results(first, second)
@@ -63,5 +64,5 @@ def _verdict(each: Difference, comparable: bool) -> str:
     if each.better is None:
         return "equal"
     if each.exceeds_noise is None:
-        return f"{each.better.upper()} is better; there is no interval to hold it against"
+        return f"{each.better.upper()} is better; without an interval its noise is unknown"
     return f"{each.better.upper()} is better" if each.exceeds_noise else "within the noise"

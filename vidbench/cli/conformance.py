@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 @click.option(
     "--implementation",
     metavar="M:C",
-    help="package.module:callable to judge; ours by default. See docs/conformance.md.",
+    help="package.module:callable to test; default: vidmetrics. See docs/conformance.md.",
 )
 @click.option(
-    "--vectors", "patterns", multiple=True, metavar="PATTERN", help="Only vectors of these names, e.g. 'frechet/*'."
+    "--vectors", "patterns", multiple=True, metavar="PATTERN", help="Only vectors with these names, e.g. 'frechet/*'."
 )
 @options.as_json
 def command(implementation: str | None, patterns: tuple[str, ...], as_json: bool) -> None:
-    """Run the known-answer suite on ours, or on anyone's implementation; exit 1 when a vector fails.
+    """Run the known-answer suite on vidmetrics or any other implementation; exit 1 if a vector fails.
 
-    What fails is compared with what known mistakes answer, so that the verdict comes with a diagnosis.
+    Failures are compared with the answers of known mistakes, so that the verdict comes with a diagnosis.
     """
     from vidbench.progress import Progress
     from vidmetrics.conformance.run import OURS, load_implementation, run
@@ -78,7 +78,7 @@ def _document(target: str, outcomes: list[Outcome]) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no infinity; null stands for it as for NaN."""
+    """Replace infinities with None, because JSON has none."""
     if isinstance(value, dict):
         return {key: _finite(part) for key, part in value.items()}
     if isinstance(value, list):
@@ -113,7 +113,7 @@ def _print(target: str, outcomes: list[Outcome]) -> None:
 
 
 def _words(answer: Any) -> str:
-    """The first part of an answer: a number, or the shape of an array."""
+    """Format the first part of an answer: a number, or the shape of an array."""
     first = next(iter(answer.values()))
     return f"{float(first):.8g}" if first.ndim == 0 else "array " + "x".join(map(str, first.shape))
 

@@ -1,4 +1,4 @@
-"""`vidbench data scan` and `vidbench data export`."""
+"""`vidbench data scan`, `vidbench data export` and `vidbench data statistics`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from vidbench.cli.statistics import command as statistics
 if TYPE_CHECKING:
     from vidbench.data.scan.scan import Scan
 
-# Longer lists are for the CSV files.
+# Longer lists are in the CSV files.
 _ROWS_SHOWN = 50
 
 
 @click.group("data")
 def command() -> None:
-    """Look at data folders before a long run does, and hand out the clips of a task."""
+    """Check data folders before a long run, and export the clips or the statistics of a task."""
 
 
 command.add_command(statistics)
@@ -28,18 +28,20 @@ command.add_command(statistics)
 
 @command.command("scan")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--task", "task_name", metavar="TASK", help="Whose data, splits and clips; any videos without it.")
-@click.option("--split", "splits", multiple=True, metavar="SPLIT", help="Look at this split alone; may be repeated.")
 @click.option(
-    "--workers", type=click.IntRange(min=1), metavar="N", help="Number of processes; one per core by default."
+    "--task", "task_name", metavar="TASK", help="Check the splits and clips of this task; default: all videos of DIR."
+)
+@click.option("--split", "splits", multiple=True, metavar="SPLIT", help="Scan only this split; repeatable.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Number of worker processes; default: one per core."
 )
 @click.option(
-    "--full", is_flag=True, help="Decode also what an earlier scan saw at the same size and date, and compare."
+    "--full", is_flag=True, help="Also decode files that an earlier scan saw with the same size and date, and compare."
 )
 @options.output("Folder for the manifest and the problems; default: runs/scan-DIR. A scan found there is resumed.")
 @options.as_json
 @click.pass_context
-def scan(
+def data_scan(
     ctx: click.Context,
     folder: Path,
     task_name: str | None,
@@ -51,9 +53,8 @@ def scan(
 ) -> None:
     """Decode every video of DIR, report the unusable ones, and write a manifest of the others.
 
-    Later runs on DIR and TASK carry the manifest's hash, and refuse files whose size or date changed since. Exit code 1
-    says that something unusable was found, or with --full that a file changed in silence. Runs under torchrun as it is:
-    the ranks divide the videos.
+    Later runs on DIR and TASK record the manifest's hash, and refuse files whose size or date has changed. Exit code 1 means
+    that a video is unusable, or with --full that a file changed unnoticed. Under torchrun, the ranks divide the videos.
     """
     from vidbench.data.scan.scan import scan_folder
     from vidbench.distributed.ranks import process_group
@@ -90,7 +91,7 @@ def scan(
     show_default=True,
     help="npy is the exchange format; png writes a folder of frames per clip. Both are lossless.",
 )
-def export(task: str, **chosen: Any) -> None:
+def data_export(task: str, **chosen: Any) -> None:
     """Write what an external sampler needs: context frames, labels, seeds, and the ids to pass on to `vidbench score`.
 
     If it is interrupted, the same command resumes it.
@@ -131,7 +132,7 @@ def _print(outcome: Scan, with_videos: bool) -> None:
     if len(outcome.problems) > _ROWS_SHOWN:
         click.echo(f"… and {len(outcome.problems) - _ROWS_SHOWN:,} more")
     for path in outcome.changed[:_ROWS_SHOWN]:
-        click.echo(f"changed: The file '{path}' has other content than at the last scan, at the same size and date.")
+        click.echo(f"changed: The content of '{path}' differs from the last scan, at the same size and date.")
     counts = ", ".join(f"{count:,} {problem}" for problem, count in count_problems(outcome).items())
     click.echo(f"unusable   {counts or 'none'} ({outcome.output / 'problems.csv'})")
     click.echo(f"missing    {outcome.num_missing:,} ({outcome.output / 'missing.csv'})")

@@ -12,7 +12,7 @@ from vidbench.cli import options
 @click.command("doctor")
 @options.as_json
 def command(as_json: bool) -> None:
-    """Say what is installed, which network weights are here, and which tasks would run."""
+    """Show what is installed, which network weights are available, and which tasks can run."""
     from vidbench.jobs.doctor import examine
 
     report = examine()

@@ -15,13 +15,13 @@ _folder = click.option(
     "--leaderboards",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Leaderboards folder; the one that belongs to this vidbench by default.",
+    help="Leaderboards folder; default: the one of this vidbench.",
 )
 
 
 @click.group("leaderboard")
 def command() -> None:
-    """Published and measured scores, ranked only where they may be compared."""
+    """Published and measured scores, ranked only within comparable groups."""
 
 
 @command.command("show")
@@ -32,12 +32,12 @@ def command() -> None:
     type=click.Choice(["table", "csv", "json", "markdown", "latex"]),
     default="table",
     show_default=True,
-    help="Of what is printed.",
+    help="Output format.",
 )
-@click.option("--group", multiple=True, metavar="TEXT", help="Only groups whose name holds TEXT; may be repeated.")
+@click.option("--group", multiple=True, metavar="TEXT", help="Only groups with TEXT in their name; repeatable.")
 @_folder
-def show(task: str, style: str, group: tuple[str, ...], leaderboards: Path | None) -> None:
-    """Print the board of TASK, ranked within comparability groups and never across them."""
+def leaderboard_show(task: str, style: str, group: tuple[str, ...], leaderboards: Path | None) -> None:
+    """Print the board of TASK, ranked within comparability groups, never across them."""
     from vidbench.leaderboard.boards import leaderboards_folder, read_board
     from vidbench.leaderboard.ranking import rank_groups
     from vidbench.leaderboard.tables import FORMATS
@@ -49,8 +49,8 @@ def show(task: str, style: str, group: tuple[str, ...], leaderboards: Path | Non
 @command.command("check")
 @click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[DIR]")
 @options.as_json
-def check(folder: Path | None, as_json: bool) -> None:
-    """Validate every row and every stored result of a leaderboards folder; exit 1 on a finding."""
+def leaderboard_check(folder: Path | None, as_json: bool) -> None:
+    """Validate every row and every stored result of a leaderboards folder; exit 1 if anything is wrong."""
     from vidbench.leaderboard.boards import leaderboards_folder
     from vidbench.leaderboard.check import check_folder
 
@@ -74,21 +74,26 @@ def check(folder: Path | None, as_json: bool) -> None:
 @click.option(
     "--status",
     type=click.Choice(["recomputed", "reproduced"]),
-    help="recomputed from the authors' samples or checkpoint, reproduced by training; by default recomputed for scored files.",
+    help="recomputed: from the authors' samples or checkpoint; reproduced: trained with vidbench. Default for scored files: recomputed.",
 )
-@click.option("--training", type=click.Choice(["train", "train+test"]), default=None, help="What it was trained on.")
 @click.option(
-    "--extra-data", type=click.Choice(["none", "pre-training", "features"]), default=None, help="Data beyond that."
+    "--training", type=click.Choice(["train", "train+test"]), default=None, help="Data the model was trained on."
+)
+@click.option(
+    "--extra-data",
+    type=click.Choice(["none", "pre-training", "features"]),
+    default=None,
+    help="Additional training data.",
 )
 @click.option("--paper", default="", metavar="TEXT", help="Paper of the model.")
-@click.option("--arxiv", default="", metavar="ID", help="Its arXiv id.")
-@click.option("--note", default="", metavar="TEXT", help="What else a reader must know.")
+@click.option("--arxiv", default="", metavar="ID", help="arXiv id of the paper.")
+@click.option("--note", default="", metavar="TEXT", help="Anything else a reader must know.")
 @_folder
-def add(result: Path, leaderboards: Path | None, **said: Any) -> None:
-    """Hold RESULT (a result.json) against its task, store it, and add its rows.
+def leaderboard_add(result: Path, leaderboards: Path | None, **said: Any) -> None:
+    """Check RESULT (a result.json) against its task, store it, and add its rows.
 
-    Refused: another task or fingerprint than the shipped one, unofficial results, unproven weights, missing data, and numbers
-    that are too good or too bad to be true.
+    Refused: a task or fingerprint that is not shipped, unofficial results, unproven weights, missing data, and implausibly
+    good or bad scores.
     """
     from vidbench.errors import InputError
     from vidbench.leaderboard.adding import Submission, add_result
@@ -98,7 +103,7 @@ def add(result: Path, leaderboards: Path | None, **said: Any) -> None:
     folder, is_checkout = packaged_folder()
     if leaderboards is None and not is_checkout:
         raise InputError(
-            "This vidbench is installed, not a checkout: give the folder to add to with --leaderboards DIR."
+            "This vidbench is an installed package, not a checkout: name the folder with --leaderboards DIR."
         )
     rows = add_result(result, leaderboards or folder, Submission(**{name: text or "" for name, text in said.items()}))
     for row in rows:
@@ -106,10 +111,10 @@ def add(result: Path, leaderboards: Path | None, **said: Any) -> None:
 
 
 @command.command("build")
-@options.output("Folder of the site; replaced where it holds an earlier one.", required=True)
+@options.output("Folder of the site; an earlier site is replaced.", required=True)
 @_folder
-def build(output: Path, leaderboards: Path | None) -> None:
-    """Write the leaderboards as a static site: no server, no request to anywhere."""
+def leaderboard_build(output: Path, leaderboards: Path | None) -> None:
+    """Write the leaderboards as a static site that makes no external requests."""
     from vidbench.leaderboard.boards import leaderboards_folder
     from vidbench.leaderboard.pages.build import build_site
 

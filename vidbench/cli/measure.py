@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     metavar="ID",
     help="Metric id, or a pattern like 'fvd*'; repeatable.",
 )
-@click.option("--num-frames", type=int, default=16, show_default=True, help="First so many frames of each video.")
-@click.option("--stride", type=int, metavar="N", default=1, show_default=True, help="Take every N-th frame of a video.")
+@click.option(
+    "--num-frames", type=int, default=16, show_default=True, help="Frames per clip, from the start of each video."
+)
+@click.option("--stride", type=int, metavar="N", default=1, show_default=True, help="Take every N-th frame.")
 @click.option(
     "--resolution",
     type=int,
     metavar="SIDE",
-    help="Cut the central square out and resize it (Pillow's bicubic); by default frames stay as they are.",
+    help="Crop the central square and resize it to SIDE (Pillow's bicubic); default: frames unchanged.",
 )
 @click.option(
     "--weights", multiple=True, metavar="NETWORK=FILE", help="Weights of a network, .safetensors or .npz; repeatable."
@@ -52,11 +54,11 @@ def command(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Measure SAMPLES against REAL: any two folders or arrays of clips. The result is always unofficial.
+    """Measure SAMPLES against REAL, any two folders or arrays of clips; always unofficial.
 
     Each is an exchange folder, a .npy or .npz file (uint8 [N, T, H, W, 3]), a folder of videos, or a folder of frame
-    folders; videos may lie in sub-folders, such as classes. A video gives one clip, its first frames; a video that is too
-    short is refused. A metric that a pattern names and that cannot run is reported; one named outright is an error.
+    folders; videos may be in sub-folders, e.g. one per class. Each video gives one clip, its first frames; videos that are
+    too short are refused. A metric that cannot run is an error if it was named, and reported if a pattern matched it.
     """
     from vidbench.jobs.measure import MeasureOptions, measure_clips
     from vidbench.samples.clip_folder import ClipShape
@@ -76,7 +78,9 @@ def _by_network(weights: tuple[str, ...]) -> dict[str, Path]:
     for entry in weights:
         network, equals, file = entry.partition("=")
         if not (network and equals and file):
-            raise InputError(f"--weights '{entry}' does not read NETWORK=FILE, e.g. i3d-kinetics-400=i3d.safetensors.")
+            raise InputError(
+                f"--weights '{entry}' is not of the form NETWORK=FILE, e.g. i3d-kinetics-400=i3d.safetensors."
+            )
         files[network] = Path(file)
     return files
 
@@ -102,7 +106,7 @@ def _print(result: Measurement, as_json: bool) -> None:
         table.add_row(id, better, number(metric.value), interval, f"{metric.num_samples:,}", real)
     console = Console()
     if not console.is_terminal:
-        # A pipe has no width of its own; wrapping a number would change it for whoever parses it.
+        # A pipe has no width; a wrapped number would break parsers.
         console = Console(width=120)
     size = f"{result.num_frames} frames of {result.width}x{result.height}"
     console.print(f"{result.samples.path} against {result.real.path}, {size}", highlight=False, soft_wrap=True)

@@ -18,8 +18,8 @@ def command() -> None:
 
 @command.command("list")
 @options.as_json
-def list_models(as_json: bool) -> None:
-    """One line for each registered model; 'trains' marks those that `vidbench train` accepts."""
+def models_list(as_json: bool) -> None:
+    """Print one line per registered model; 'trains' marks those that `vidbench train` accepts."""
     rows = []
     for name in model_names():
         factory = choose_model(name).factory

@@ -1,4 +1,4 @@
-"""What `evaluate` prints below its table: place between the bounds, score against N, truncation."""
+"""Lines below the table of `evaluate`: rank among the bounds, score against N, truncation."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ Number = Callable[[float], str]
 
 
 def result_lines(result: Result, number: Number) -> list[str]:
-    """Return lines of plain text, each section ended by an empty line; nothing for what the result does not hold.
+    """Return lines of plain text; each section ends with an empty line, and sections without data are left out.
 
     Args:
         result: the result record.
-        number: how a score is written.
+        number: formats a score.
     """
     sections = (_places(result, number), _growth(result, number), _truncation(result, number))
     return [line for section in sections if section for line in (*section, "")]
 
 
 def ranked(result: Result, name: str, metric: MetricRecord) -> list[tuple[str, float]]:
-    """Return the bounds and the model itself with their values of one metric, best first."""
+    """Return the model and the bounds with their values of one metric, best first."""
     places = [
         (bound, record.values[name])
         for bound, record in result.bounds.items()

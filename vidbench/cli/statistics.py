@@ -22,15 +22,15 @@ from vidbench.scoring.run_options import RunOptions
     metavar="FILE",
     help="The .safetensors file to write; it must not exist.",
 )
-@click.option("--bounds/--no-bounds", default=True, help="Also score the task's bounds; the default.")
+@click.option("--bounds/--no-bounds", default=True, show_default=True, help="Also score the task's bounds.")
 @options.batch_size
 @options.device
 @options.precision
 @options.as_json
 def command(task: str, output: Path, bounds: bool, as_json: bool, **chosen: Any) -> None:
-    """Write a task's reference statistics to a file, for laboratories without the data.
+    """Write a task's reference statistics to a file, for labs without the data.
 
-    `vidbench evaluate` and `vidbench score` take it with --reference FILE. Runs under torchrun as it is.
+    `vidbench evaluate` and `vidbench score` read it with --reference FILE. Runs under torchrun without changes.
     """
     from vidbench.jobs.statistics import export_statistics
     from vidbench.progress import Progress

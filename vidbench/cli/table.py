@@ -14,7 +14,7 @@ from vidbench.tasks import Task, load_task
 
 
 def print_result(result: Result, task_name: str, output: Path, as_json: bool) -> None:
-    """Print a result for people, with its neighbours in the leaderboard, or exactly one JSON document."""
+    """Print a result as a table with its neighbours on the leaderboard, or as one JSON document."""
     from vidbench.leaderboard.placement import placement_lines
 
     if as_json:
@@ -23,7 +23,7 @@ def print_result(result: Result, task_name: str, output: Path, as_json: bool) ->
     task = load_task(task_name).task
     console = Console()
     if not console.is_terminal:
-        # A pipe has no width of its own; wrapping a number would change it for whoever parses it.
+        # A pipe has no width; a wrapped number would break parsers.
         console = Console(width=120)
     console.print(_table(result, task))
     for line in result_lines(result, number):
@@ -61,7 +61,7 @@ def _cells(metric: MetricRecord) -> tuple[str, ...]:
 
 
 def number(value: float) -> str:
-    """Four significant digits without an exponent, as papers print scores."""
+    """Format a score with about four significant digits and no exponent."""
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     digits = 3 if abs(value) < 1 else 2 if abs(value) < 100 else 1

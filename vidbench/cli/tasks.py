@@ -13,13 +13,13 @@ from vidbench.tasks.words import protocol_text
 
 @click.group("tasks")
 def command() -> None:
-    """List the tasks, or print a whole protocol."""
+    """List the tasks, or print a complete protocol."""
 
 
 @command.command("list")
 @options.as_json
-def list_tasks(as_json: bool) -> None:
-    """One line for each shipped task."""
+def tasks_list(as_json: bool) -> None:
+    """Print one line per shipped task."""
     tasks = [load_task(name).task for name in task_names()]
     if as_json:
         rows = [{"name": t.name, "version": t.version, "title": t.title, "fingerprint": t.fingerprint} for t in tasks]
@@ -33,8 +33,8 @@ def list_tasks(as_json: bool) -> None:
 @command.command("show")
 @click.argument("task")
 @options.as_json
-def show(task: str, as_json: bool) -> None:
-    """Print the whole protocol of TASK (a name or a TOML file) in words and numbers, with its fingerprint."""
+def tasks_show(task: str, as_json: bool) -> None:
+    """Print the complete protocol of TASK (a name or a TOML file) with its fingerprint."""
     loaded = load_task(task)
     if as_json:
         click.echo(

@@ -1,10 +1,10 @@
-"""Several commands in one process, each in a thread and, on a GPU, on a stream of its own.
+"""Run several commands in one process, each in its own thread and, on a GPU, on its own stream.
 
     python -m vidbench.cli.together commands.txt --jobs 9
 
-Small networks leave most of a GPU idle, and processes that share one take turns: only streams of one process fill it.
-The file holds one ``vidbench`` command a line, as a user would type them; blank lines and lines that begin with ``#``
-are left out. Commands start in the order of the file, and one that fails does not stop the others.
+Small networks leave most of a GPU idle, and processes that share a GPU take turns; only streams of one process fill it.
+The file holds one ``vidbench`` command per line, as typed on the command line; blank lines and lines that start with ``#``
+are skipped. Commands start in the order of the file, and a failing command does not stop the others.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from vidbench.errors import InputError
 
 
 def read_commands(path: Path) -> list[list[str]]:
-    """The commands of a file, each as what stands after ``vidbench``.
+    """Read the commands of a file; each is a list of arguments without ``vidbench``.
 
     Raises:
-        InputError: the file cannot be read, holds no command, or a line is none; names the line.
+        InputError: the file cannot be read or holds no command, or a line is not a command; names the line.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -38,13 +38,15 @@ def read_commands(path: Path) -> list[list[str]]:
         try:
             words = shlex.split(line, comments=True)
         except ValueError as error:
-            raise InputError(f"Line {number} of {path} cannot be read ({error}): mend its quotes.") from None
+            raise InputError(f"Line {number} of {path} cannot be read ({error}): check its quotes.") from None
         if words and (words[0] != "vidbench" or len(words) == 1):
-            raise InputError(f"Line {number} of {path} is no vidbench command: begin it with `vidbench train`, say.")
+            raise InputError(
+                f"Line {number} of {path} is not a vidbench command: start it with, e.g., `vidbench train`."
+            )
         if words:
             commands.append(words[1:])
     if not commands:
-        raise InputError(f"{path} holds no command: write one a line.")
+        raise InputError(f"{path} contains no command: write one per line.")
     return commands
 
 
@@ -52,11 +54,11 @@ def run_together(commands: Sequence[list[str]], jobs: int) -> list[int]:
     """Run commands in threads.
 
     Args:
-        commands: what stands after ``vidbench``, one list per command.
-        jobs: how many run at a time.
+        commands: arguments without ``vidbench``, one list per command.
+        jobs: commands running at a time.
 
     Returns:
-        The exit codes, in order; 1 for a command that ended in an error of the program itself, which is printed.
+        The exit codes, in order; 1 for a command that raised an unexpected exception, which is printed.
     """
     with ThreadPoolExecutor(jobs, thread_name_prefix="vidbench-command") as pool:
         return list(pool.map(_run_aside, commands))
@@ -67,12 +69,12 @@ def _run_aside(command: list[str]) -> int:
 
     import torch
 
-    # A bug that one command meets must not cost the others.
+    # An unexpected exception in one command must not stop the others.
     try:
         device = _device_of(command)
         if not device.startswith("cuda"):
             return run_command(command)
-        # Threads begin on the one stream that all work of a process shares unless it is told otherwise.
+        # By default all threads of a process share one stream.
         with torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(device)):
             return run_command(command)
     except Exception:
@@ -81,7 +83,7 @@ def _run_aside(command: list[str]) -> int:
 
 
 def _device_of(command: Sequence[str]) -> str:
-    """The device that a command will choose; the CPU where it will refuse what it is given."""
+    """Return the device that a command will use; the CPU if the command will refuse its arguments."""
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     options.add_argument("--device")
     try:
@@ -90,12 +92,12 @@ def _device_of(command: Sequence[str]) -> str:
         return "cpu"
 
 
-@click.command(help="Run the vidbench commands of a file in one process, some at a time.")
+@click.command(help="Run the vidbench commands of a file in one process, several at a time.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Commands at a time.")
 def main(file: Path, jobs: int) -> None:
     """See the module."""
-    # Work of 8 streams at most reaches a GPU at once, unless more are asked for before the first use of it; 32 can be had.
+    # By default at most 8 streams reach a GPU concurrently; 32 is the maximum, and it must be set before CUDA starts.
     os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")
     try:
         commands = read_commands(file)

@@ -13,13 +13,13 @@ from vidbench.progress import Progress
 
 @click.group("weights")
 def command() -> None:
-    """Get the published weights of the measuring networks, and prove them tensor by tensor."""
+    """Download the published network weights, and verify them tensor by tensor."""
 
 
 @command.command("list")
 @options.as_json
-def list_weights(as_json: bool) -> None:
-    """One line for each source of each network: what it is, how large, under which licence."""
+def weights_list(as_json: bool) -> None:
+    """Print each source of each network's weights: size, licence, origin."""
     from vidbench.jobs.weights import describe_sources
 
     rows = describe_sources()
@@ -35,21 +35,19 @@ def list_weights(as_json: bool) -> None:
 
 
 def _megabytes(sizes: list[int | None]) -> str:
-    """Return the size of some files; a plus says that there is more, of a size that nobody has published."""
+    """Format the total size of some files; a plus means that some sizes are unpublished."""
     known = sum(size or 0 for size in sizes)
     return f"{known / 1e6:.1f} MB{'+' * (None in sizes)}" if known else "?"
 
 
 @command.command("fetch")
 @click.argument("networks", nargs=-1, required=True, metavar="NETWORK...")
-@click.option(
-    "--via", metavar="SOURCE", help="Another source than the first one of `weights list`; tfhub, for example."
-)
-@click.option("--offline", is_flag=True, help="Do not touch the network: import what is already there.")
-def fetch_weights(networks: tuple[str, ...], via: str | None, offline: bool) -> None:
-    """Download, verify and import the published weights of NETWORK; prints where they are.
+@click.option("--via", metavar="SOURCE", help="Source to use, e.g. tfhub; default: the first one in `weights list`.")
+@click.option("--offline", is_flag=True, help="Make no network requests: import files that were already downloaded.")
+def weights_fetch(networks: tuple[str, ...], via: str | None, offline: bool) -> None:
+    """Download, verify and import the published weights of NETWORK, and print their path.
 
-    A broken transfer goes on where it stopped when the command runs again.
+    If a download is interrupted, the same command resumes it.
     """
     from vidbench.jobs import weights
 
@@ -59,9 +57,13 @@ def fetch_weights(networks: tuple[str, ...], via: str | None, offline: bool) -> 
 
 @command.command("import")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
-@click.option("--network", metavar="NETWORK", help="Refuse weights of any other; told by names and shapes by default.")
-def import_weights(paths: tuple[Path, ...], network: str | None) -> None:
-    """Import weights from a file that you have; prints where they are.
+@click.option(
+    "--network",
+    metavar="NETWORK",
+    help="Refuse weights of any other network; default: recognised by names and shapes of tensors.",
+)
+def weights_import(paths: tuple[Path, ...], network: str | None) -> None:
+    """Import weights from a local file, and print the path of the imported ones.
 
     PATH is a TF-Hub module folder, a TensorFlow checkpoint (its prefix or its .index), i3d_pretrained_400.pt,
     pt_inception-2015-12-05-6726825d.pth, .npz or .safetensors; several PATHs are parts of one set of weights.
@@ -70,17 +72,19 @@ def import_weights(paths: tuple[Path, ...], network: str | None) -> None:
 
     name, path = import_weights(paths, network)
     click.echo(path)
-    Progress().say(f"imported {name}; `vidbench weights verify {name}` says whether these are the published weights")
+    Progress().say(
+        f"imported {name}; run `vidbench weights verify {name}` to check that these are the published weights"
+    )
 
 
 @command.command("verify")
 @click.argument("targets", nargs=-1, metavar="[NETWORK|PATH]...")
 @options.as_json
 @click.pass_context
-def verify(ctx: click.Context, targets: tuple[str, ...], as_json: bool) -> None:
-    """Say whether weights are the published ones; exit code 1 if any are not.
+def weights_verify(ctx: click.Context, targets: tuple[str, ...], as_json: bool) -> None:
+    """Check that weights are the published ones; exit 1 if any are not.
 
-    Without arguments every network is looked at, and those without weights are no fault.
+    Without arguments every network is checked, and missing weights are not an error.
     """
     from vidbench.jobs.weights import verify
 
@@ -98,8 +102,8 @@ def verify(ctx: click.Context, targets: tuple[str, ...], as_json: bool) -> None:
 @command.command("where")
 @click.argument("networks", nargs=-1, metavar="[NETWORK]...")
 @options.as_json
-def where(networks: tuple[str, ...], as_json: bool) -> None:
-    """Print where the weights of NETWORK, or of all networks, are looked for."""
+def weights_where(networks: tuple[str, ...], as_json: bool) -> None:
+    """Print the path of the weights of NETWORK, or of all networks."""
     from vidbench.jobs.weights import all_networks, weights_path
 
     paths = {network: weights_path(network) for network in networks or all_networks()}

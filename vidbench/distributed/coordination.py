@@ -1,11 +1,11 @@
-"""What the ranks of a run say to each other, through the key-value store that torchrun keeps for them.
+"""Coordination of the ranks of a run through torchrun's key-value store.
 
-Ranks exchange a few words (is everybody here, which shards are left, who has failed), never tensors: clips and features
-go through files. So no collective library is joined, neither NCCL nor gloo, and nothing depends on which network card
-one of them would pick; a model may join whichever it likes.
+Ranks exchange short messages (barriers, missing shards, failures), never tensors: clips and features go through files. So
+no process group of NCCL or gloo is needed, nothing depends on which network interface it would pick, and a model is free
+to initialise either.
 
-Every rank beats while it lives. A rank that waits learns within seconds that another one has failed, and after a few
-minutes without a beat that one is gone; it then ends with a sentence instead of waiting for ever.
+Every rank sends heartbeats. A waiting rank notices within seconds that another has failed, and after five minutes without
+a heartbeat that one is lost; it then ends with an error instead of waiting forever.
 """
 
 from __future__ import annotations
@@ -24,47 +24,47 @@ from vidbench.errors import InputError
 from vidbench.files import digest
 
 _BEAT_SECONDS = 5.0
-# A rank that computes still beats, from a thread of its own; the limit is for one that swaps or is paused.
+# Heartbeats come from a thread, so a busy rank still sends them; the limit allows for swapping or a paused process.
 _SILENCE_SECONDS = 300.0
 
 
 class RankLostError(InputError):
-    """Another rank has failed or is gone."""
+    """Another rank has failed or is lost."""
 
 
 class Meeting:
-    """The ranks of one run, seen from one of them. Every rank must make the same calls in the same order."""
+    """Communication of one rank with the others. All ranks must make the same calls in the same order."""
 
     def __init__(self, store: Any, rank: int, world_size: int, silence: float = _SILENCE_SECONDS) -> None:
-        """Join.
+        """Join the other ranks.
 
         Args:
-            store: a ``torch.distributed.Store`` that all ranks see.
-            rank: number of this process.
+            store: a ``torch.distributed.Store`` that all ranks share.
+            rank: rank of this process.
             world_size: number of processes.
-            silence: seconds without a beat after which a rank counts as gone.
+            silence: seconds without a heartbeat after which a rank counts as lost.
         """
         self._store, self._rank, self._world_size, self._silence = store, rank, world_size, silence
         self._calls = 0
         self._heard: dict[int, tuple[int, float]] = {}
         self._looked = 0.0
         self._left = threading.Event()
-        # Beats come from the start on, so that a short run has been heard too.
+        # The first heartbeat is sent at once, so that short runs are noticed too.
         self._store.add(f"beat/{rank}", 1)
         threading.Thread(target=self._beat, daemon=True, name="vidbench-beat").start()
 
     def barrier(self) -> None:
-        """Wait until every rank has come here.
+        """Wait until every rank has reached this call.
 
         Raises:
-            RankLostError: one never will.
+            RankLostError: another rank has failed or is lost.
         """
         key = self._key("barrier")
         self._ask(lambda: self._store.add(key, 1))
         self._wait(lambda: self._store.add(key, 0) >= self._world_size)
 
     def from_main(self, make: Callable[[], Any]) -> Any:
-        """Return what ``make`` gives on the main rank, the same on all; JSON-able."""
+        """Call ``make`` on the main rank and return its JSON-able result on every rank."""
         key = self._key("from-main")
         if self._rank == 0:
             text = json.dumps(make())
@@ -74,7 +74,7 @@ class Meeting:
         return json.loads(self._ask(lambda: self._store.get(key)))
 
     def from_all(self, value: Any) -> list[Any]:
-        """Return the JSON-able values of all ranks, in their order."""
+        """Return the JSON-able values of all ranks, in rank order."""
         key = self._key("from-all")
         text = json.dumps(value)
         self._ask(lambda: self._store.set(f"{key}/{self._rank}", text))
@@ -83,10 +83,10 @@ class Meeting:
         return [json.loads(answer) for answer in self._ask(lambda: [self._store.get(each) for each in keys])]
 
     def agree(self, what: str, value: Any) -> None:
-        """Refuse to go on where a JSON-able value differs between ranks.
+        """Check that a JSON-able value is the same on all ranks.
 
         Raises:
-            InputError: it does, on every rank; names the first that differs from the main one.
+            InputError: it is not (raised on every rank); names the first rank that differs from the main one.
         """
         answers = self.from_all([digest(value), socket.gethostname()])
         for rank, (sha256, host) in enumerate(answers):
@@ -97,10 +97,10 @@ class Meeting:
                 )
 
     def check_shared(self, folder: Path) -> None:
-        """Refuse to go on where the ranks do not see one and the same folder.
+        """Check that all ranks see the same folder.
 
         Raises:
-            InputError: what the main rank writes there does not show on another one; on every rank.
+            InputError: a file that the main rank writes is not visible on another rank (raised on every rank).
         """
         made = [each for each in (folder, *folder.parents) if not each.exists()] if self._rank == 0 else []
         token = secrets.token_hex(16)
@@ -120,20 +120,20 @@ class Meeting:
                     each.rmdir()
                 raise InputError(
                     f"Rank {rank} on {host} does not see what rank 0 on {hosts[0][1]} writes to its folder {folder}: output "
-                    "and VIDBENCH_HOME must lie on a file system that all ranks share."
+                    "and VIDBENCH_HOME must be on a file system that all ranks share."
                 )
 
     def fail(self, reason: str) -> None:
-        """Tell the others that this rank ends, and why."""
+        """Tell the other ranks that this one has failed, and why."""
         self._left.set()
         try:
             if not self._store.check(["failed"]):
                 self._store.set("failed", f"Rank {self._rank} on {socket.gethostname()} has failed ({reason})")
         except RuntimeError:
-            return  # nobody can be told: the store went first
+            return  # the store is gone, so nobody can be told
 
     def leave(self) -> None:
-        """Leave after the last word; the main rank stays until all have left, because it may keep the store."""
+        """Leave at the end of a run; the main rank waits for all others, because it may host the store."""
         self.barrier()
         key = self._key("left")
         self._left.set()
@@ -150,8 +150,7 @@ class Meeting:
             return question()
         except RuntimeError:
             raise RankLostError(
-                "The node that the ranks meet on cannot be reached any more, so its processes have ended or it is gone: look "
-                "at its output; the same command goes on from here."
+                "The node that hosts the store of the ranks is unreachable: check its output; the same command resumes the run."
             ) from None
 
     def _wait(self, arrived: Callable[[], bool], watch: bool = True) -> None:
@@ -168,7 +167,7 @@ class Meeting:
     def _look_for_failures(self, since: float) -> None:
         if self._ask(lambda: self._store.check(["failed"])):
             reason = self._ask(lambda: self._store.get("failed")).decode()
-            raise RankLostError(f"{reason}: this rank cannot go on alone; the same command goes on from here.")
+            raise RankLostError(f"{reason}: this rank stops too; the same command resumes the run.")
         now = time.monotonic()
         if now - self._looked < min(_BEAT_SECONDS, self._silence / 3):
             return
@@ -180,8 +179,8 @@ class Meeting:
                 self._heard[rank] = (beats, now)
             elif now - max(when, since) > self._silence:
                 raise RankLostError(
-                    f"Rank {rank} has given no sign of life for {self._silence:.0f} seconds: look at its node; the same "
-                    "command goes on from here."
+                    f"Rank {rank} has sent no heartbeat for {self._silence:.0f} seconds: check its node; the same command "
+                    "resumes the run."
                 )
 
     def _beat(self) -> None:
@@ -189,4 +188,4 @@ class Meeting:
             try:
                 self._store.add(f"beat/{self._rank}", 1)
             except RuntimeError:
-                return  # whoever waits meets the same error and says so
+                return  # a waiting rank gets the same error and reports it

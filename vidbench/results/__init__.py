@@ -1,4 +1,4 @@
-"""Result records: their schema, and comparing two of them."""
+"""Result records: their schema, and the comparison of two of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of a measurement of any two folders: what `vidbench measure --json` prints; never a result."""
+"""The record that `vidbench measure --json` prints; never a result."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class MeasuredMetric(_Record):
 
 
 class MeasuredClips(_Record):
-    """One side."""
+    """The clips of one side."""
 
     path: str
     num_clips: int
-    sha256: str = Field(description="Digest of names and bytes of the files in use.")
+    sha256: str = Field(description="Digest of the names and bytes of the files used.")
     lossy: bool
 
 
@@ -39,7 +39,7 @@ class Measurement(_Record):
 
     metrics: dict[str, MeasuredMetric]
     not_measured: dict[str, str] = Field(
-        description="Metrics that a pattern named and that could not run, with the reason."
+        description="Metrics that a pattern matched but that could not run, with the reason."
     )
     real: MeasuredClips
     samples: MeasuredClips
@@ -49,12 +49,12 @@ class Measurement(_Record):
     width: int
     networks: dict[str, NetworkRecord]
     network_passes: int = Field(
-        description="Passes over each side; networks that do the same to these clips share one."
+        description="Network passes over each side; networks that compute the same features of these clips share one."
     )
     environment: EnvironmentRecord
     official: Literal[False] = False
     reasons: tuple[str, ...]
 
     def to_json(self) -> str:
-        """The record as a JSON document."""
+        """Return the record as a JSON document."""
         return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False)

@@ -72,7 +72,7 @@ def test_as_many_at_a_time_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "holds no command"), ("rm -r x\n", "Line 1"), ("vidbench tasks\nvidbench\n", "Line 2"), ("vidbench 'a\n", "quotes")],
+    [("", "contains no command"), ("rm -r x\n", "Line 1"), ("vidbench tasks\nvidbench\n", "Line 2"), ("vidbench 'a\n", "quotes")],
 )  # fmt: skip
 def test_a_file_that_holds_other_things_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "commands.txt").write_text(text)

@@ -121,7 +121,7 @@ def test_a_rank_without_a_sign_of_life_ends_the_others():
     started = time.monotonic()
     answers = run_ranks(work, silence=1.0)
     assert time.monotonic() - started < 10
-    assert all("Rank 2 has given no sign of life for 1 seconds" in str(answers[rank]) for rank in (0, 1))
+    assert all("Rank 2 has sent no heartbeat for 1 seconds" in str(answers[rank]) for rank in (0, 1))
 
 
 def test_a_slow_rank_that_beats_is_waited_for():
@@ -179,7 +179,7 @@ def test_nodes_without_a_shared_file_system_are_refused_before_anything_is_measu
     assert done.stdout == ""
     sentences = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert sentences
-    assert all("must lie on a file system that all ranks share" in line for line in sentences)
+    assert all("must be on a file system that all ranks share" in line for line in sentences)
     assert not list(plugin.rglob("features-*"))
     assert not list(plugin.rglob("result.json"))
 
@@ -211,7 +211,7 @@ def test_a_killed_rank_does_not_hang_the_other(small_task, plugin):
     _, told = ranks[0].communicate(timeout=90)
     ranks[1].communicate()
     assert ranks[0].returncode == 2, told
-    assert "Rank 1 has given no sign of life" in told
+    assert "Rank 1 has sent no heartbeat" in told
     assert "Traceback" not in told
     assert not (plugin / "out" / "result.json").exists()
 

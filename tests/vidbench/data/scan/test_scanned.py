@@ -203,7 +203,7 @@ def test_a_full_scan_finds_what_size_and_date_hide(root):
     ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
-    assert f"changed: The file '{video(root, 3)}'" in done.stdout
+    assert f"changed: The content of '{video(root, 3)}'" in done.stdout
 
 
 def test_a_full_scan_that_was_killed_goes_on(root, monkeypatch):

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from vidbench.cli.compare import command
 from vidbench.errors import InputError
-from vidbench.results.compare import compare_results, difference_interval
+from vidbench.results.comparison import compare_results, difference_interval
 from vidbench.results.schema import Result
 
 
@@ -79,16 +79,16 @@ def test_equal_protocols_are_comparable_and_the_sign_follows_the_order(result_do
         ("task/version", 2, "versions of shapes-gen differ: 1 and 2"),
         ("task/fingerprint", "0" * 64, "fingerprints"),
         ("metrics/fvd-shapes/num_samples", 512, "fvd-shapes is over 1024 samples in A and 512 in B"),
-        ("metrics/fvd-shapes/num_reference", 99, "against 4096 real clips in A and 99"),
+        ("metrics/fvd-shapes/num_reference", 99, "uses 4096 reference clips in A and 99 in B"),
         ("metrics/fvd-shapes/network", "other", "measured on shapes in A and on other"),
         ("networks/shapes/weights_sha256", "0" * 64, "weights of shapes differ"),
         ("networks/shapes/preprocessing", "q", "preprocessing of shapes differs: p and q"),
         ("networks/shapes/precision", "fast", "precision exact in A and fast in B"),
-        ("networks/shapes/proven", False, "proven in A alone"),
+        ("networks/shapes/proven", False, "proven only in A"),
         ("data/reference/sha256", "0" * 64, "reference clips differ"),
         ("data/reference/split", "test", "split train in A and test in B"),
         ("data/evaluation/sha256", "0" * 64, "evaluation clips differ"),
-        ("data/evaluation/coverage", 0.5, "100.00% of the evaluation clips were present in A and 50.00% in B"),
+        ("data/evaluation/coverage", 0.5, "100.00% of the evaluation clips were available in A and 50.00% in B"),
         ("official", False, "Only B is unofficial"),
     ],
 )
@@ -124,7 +124,7 @@ def test_a_metric_of_one_side_and_unequal_reasons(result_document):
     first, second = copy.deepcopy(result_document), copy.deepcopy(result_document)
     first |= {"official": False, "reasons": ["One.", "Two."]}
     second |= {"official": False, "reasons": ["Two."]}
-    assert compare_results(_result(first), _result(second)).obstacles == ("A alone is unofficial because: One.",)
+    assert compare_results(_result(first), _result(second)).obstacles == ("Only A is unofficial because: One.",)
     same = compare_results(_result(first), _result(first))
     assert same.comparable
     assert "Both are unofficial: One. Two." in same.remarks

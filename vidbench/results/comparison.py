@@ -1,4 +1,4 @@
-"""Two results: the difference of each score, whether it exceeds the noise, and what stands between the two."""
+"""Comparison of two results: the difference of each score, whether it exceeds the noise, and why they may not be comparable."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Difference:
     """One metric in two results.
 
     Attributes:
-        metric: its id.
+        metric: metric id.
         a, b: the two values.
         difference: ``b - a``.
-        interval: 95 % interval of the difference; None where either side has none.
-        exceeds_noise: whether the interval leaves out 0; None without an interval.
-        better: ``"a"`` or ``"b"``, whichever has the better value; None where they are equal.
+        interval: 95 % confidence interval of the difference; None if either value has none.
+        exceeds_noise: whether the interval excludes 0; None without an interval.
+        better: ``"a"`` or ``"b"``, the side with the better value; None if the values are equal.
     """
 
     metric: str
@@ -37,8 +37,8 @@ class Comparison:
 
     Attributes:
         differences: one for each metric that both have.
-        obstacles: each reason why the two are not comparable; empty where they are.
-        remarks: what else differs without standing in the way.
+        obstacles: each reason why the two are not comparable; empty if they are.
+        remarks: other differences, which do not affect comparability.
     """
 
     differences: tuple[Difference, ...]
@@ -47,17 +47,17 @@ class Comparison:
 
     @property
     def comparable(self) -> bool:
-        """Whether nothing stands between the two."""
+        """Whether the two results are comparable."""
         return not self.obstacles
 
 
 def load(path: Path) -> Result:
-    """Read a result file, or the ``result.json`` of a run folder."""
+    """Read a result file, or the ``result.json`` in a run folder."""
     return read_result(path / "result.json" if path.is_dir() else path)
 
 
 def compare_results(a: Result, b: Result) -> Comparison:
-    """Compare two results; the order decides the sign of the differences and nothing else."""
+    """Compare two results; their order only affects the sign of the differences."""
     shared = [name for name in a.metrics if name in b.metrics]
     return Comparison(
         differences=tuple(_difference(name, a.metrics[name], b.metrics[name]) for name in shared),
@@ -69,11 +69,11 @@ def compare_results(a: Result, b: Result) -> Comparison:
 def difference_interval(
     a: float, a_interval: tuple[float, float], b: float, b_interval: tuple[float, float]
 ) -> tuple[float, float]:
-    """95 % interval of ``b - a`` from the intervals of two independent estimates.
+    """Return the 95 % confidence interval of ``b - a`` from the intervals of two independent estimates.
 
     The method of variance estimates recovery (Zou and Donner, Statistics in Medicine 27, 2008, 1693-1702, equation 7): each
-    side contributes the arm of its own interval that points against the difference, so that intervals which end where
-    values end stay lopsided. For symmetric intervals this is the root of the summed squares.
+    limit combines the arms of the two intervals that face it, so asymmetric intervals give an asymmetric result. For
+    symmetric intervals this is the root of the summed squares.
     """
     difference = b - a
     low = difference - math.hypot(b - b_interval[0], a_interval[1] - a)
@@ -103,10 +103,10 @@ def _obstacles(a: Result, b: Result, shared: list[str]) -> list[str]:
     found += _data_obstacles("evaluation", a.data.evaluation, b.data.evaluation, same_frames)
     if a.official != b.official:
         side, result = ("A", a) if not a.official else ("B", b)
-        found.append(f"Only {side} is unofficial: {' '.join(result.reasons) or 'it gives no reason.'}")
+        found.append(f"Only {side} is unofficial: {' '.join(result.reasons) or 'no reason is recorded.'}")
     elif set(a.reasons) != set(b.reasons):
-        found += [f"A alone is unofficial because: {reason}" for reason in a.reasons if reason not in b.reasons]
-        found += [f"B alone is unofficial because: {reason}" for reason in b.reasons if reason not in a.reasons]
+        found += [f"Only A is unofficial because: {reason}" for reason in a.reasons if reason not in b.reasons]
+        found += [f"Only B is unofficial because: {reason}" for reason in b.reasons if reason not in a.reasons]
     return found
 
 
@@ -118,7 +118,7 @@ def _task_obstacles(a: Result, b: Result) -> list[str]:
     if a.task.fingerprint != b.task.fingerprint:
         return [
             f"The fingerprints of {a.task.name} v{a.task.version} differ: {a.task.fingerprint[:12]} and "
-            f"{b.task.fingerprint[:12]}; two protocols go by one name."
+            f"{b.task.fingerprint[:12]}: two different protocols have the same name."
         ]
     return []
 
@@ -126,9 +126,11 @@ def _task_obstacles(a: Result, b: Result) -> list[str]:
 def _metric_obstacles(name: str, a: MetricRecord, b: MetricRecord) -> list[str]:
     found = []
     if a.num_samples != b.num_samples:
-        found.append(f"{name} is over {a.num_samples} samples in A and {b.num_samples} in B; its bias depends on that.")
+        found.append(
+            f"{name} is over {a.num_samples} samples in A and {b.num_samples} in B; its bias depends on that number."
+        )
     if a.num_reference != b.num_reference:
-        found.append(f"{name} is against {a.num_reference} real clips in A and {b.num_reference} in B.")
+        found.append(f"{name} uses {a.num_reference} reference clips in A and {b.num_reference} in B.")
     if a.network != b.network:
         found.append(f"{name} was measured on {a.network} in A and on {b.network} in B.")
     return found
@@ -143,19 +145,19 @@ def _network_obstacles(name: str, a: NetworkRecord, b: NetworkRecord) -> list[st
     if a.precision != b.precision:
         found.append(f"{name} ran with precision {a.precision} in A and {b.precision} in B.")
     if a.proven != b.proven:
-        found.append(f"The weights of {name} are proven in {'A' if a.proven else 'B'} alone.")
+        found.append(f"The weights of {name} are proven only in {'A' if a.proven else 'B'}.")
     return found
 
 
 def _data_obstacles(part: str, a: SplitRecord, b: SplitRecord, same_frames: bool) -> list[str]:
     found = []
     if a.split != b.split:
-        found.append(f"The {part} clips are of the split {a.split} in A and {b.split} in B.")
-    # Other files, such as copies in another container, may hold the same frames; a scan of them knows.
+        found.append(f"The {part} clips are from the split {a.split} in A and {b.split} in B.")
+    # Different files, e.g. in another container, may contain the same frames; only a scan can tell.
     if a.sha256 != b.sha256 and not same_frames:
         found.append(f"The {part} clips differ: {a.sha256[:12]} and {b.sha256[:12]}.")
     if a.coverage != b.coverage:
-        found.append(f"{a.coverage:.2%} of the {part} clips were present in A and {b.coverage:.2%} in B.")
+        found.append(f"{a.coverage:.2%} of the {part} clips were available in A and {b.coverage:.2%} in B.")
     return found
 
 
@@ -166,7 +168,7 @@ def _remarks(a: Result, b: Result) -> list[str]:
     if a.seed != b.seed:
         found.append(f"The samples have different seeds: {a.seed} and {b.seed}.")
     if a.model == b.model:
-        found.append("Both are of the same model, code and weights.")
+        found.append("Both have the same model, code and weights.")
     for name in type(a.environment).model_fields:
         ours, theirs = getattr(a.environment, name), getattr(b.environment, name)
         if ours != theirs:
