@@ -24,7 +24,7 @@ from dated_results import add_record_option, record
 
 from vidbench.data.layouts import find_listing
 from vidbench.data.scan.examination import examine_subject
-from vidbench.data.scan.scan import subjects_of
+from vidbench.data.scan.subjects import subjects_of
 from vidbench.data.videos import VideoDataset
 from vidbench.tasks import load_task
 from vidbench.tasks.schema import ClipSpec

@@ -212,4 +212,6 @@ def test_the_order_of_files_on_disk_changes_nothing(weizmann, monkeypatch, datas
 
 def scan(root: str | Path, output: str) -> None:
     """Scan the held-out videos; all of them would take longer and show no more."""
-    scan_folder(Path(root), load_task("task.toml").task, ["test"], Path(output), 1, Progress(enabled=False))
+    scan_folder(
+        Path(root), load_task("task.toml").task, ["test"], Path(output), workers=1, progress=Progress(enabled=False)
+    )

@@ -65,7 +65,16 @@ def data_scan(
     name = f"scan-{folder.resolve().name}" + (f"-{task.name}" if task else "")
     output = output or Path("runs") / name
     with process_group() as ranks:
-        outcome = scan_folder(folder, task, splits, output, workers, Progress(enabled=ranks.is_main), full, ranks)
+        outcome = scan_folder(
+            folder,
+            task,
+            splits,
+            output,
+            workers=workers,
+            progress=Progress(enabled=ranks.is_main),
+            full=full,
+            ranks=ranks,
+        )
     if outcome is None:
         return
     if as_json:

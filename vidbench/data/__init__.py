@@ -1,4 +1,4 @@
-"""Real clips: `open_reference` and `open_evaluation` for scoring, `open_training` for learning."""
+"""Real clips: `open_reference` and `open_evaluation` for scoring, `open_training` for training."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["ClipDataset", "open_evaluation", "open_reference", "open_split", "op
 
 
 def open_reference(task: Task, data: Path | None) -> ClipDataset:
-    """Open the real side of a task under its own clip plan.
+    """Open the reference set of a task, under its own clip plan.
 
     Args:
         task: the protocol.
         data: the data folder; None for embedded data.
 
     Raises:
-        InputError: the folder is needed and absent, empty, or not laid out as the task needs.
+        InputError: the folder is required and missing, empty, or not in the task's layout.
     """
     wanted = task.reference.num_clips
     limit = None if wanted == "all" else wanted
@@ -33,12 +33,12 @@ def open_reference(task: Task, data: Path | None) -> ClipDataset:
 
 
 def open_evaluation(task: Task, data: Path | None, num_samples: int | None = None) -> ClipDataset:
-    """Open the held-out clips behind the samples of a task, one entry for each sample.
+    """Open the held-out clips of a task, one entry per sample.
 
     Args:
         task: the protocol.
         data: the data folder; None for embedded data.
-        num_samples: samples of a run; None for the task's number. Where videos are missing there may be fewer entries.
+        num_samples: samples of one run; None for the task's number. Missing videos may leave fewer entries.
 
     Raises:
         InputError: as `open_reference`.
@@ -52,18 +52,18 @@ def open_evaluation(task: Task, data: Path | None, num_samples: int | None = Non
 
 
 def open_split(task: Task, split: str, data: Path | None, num_clips: int | None = None) -> ClipDataset:
-    """Open any split of a task's data under the plan of `clips`, each clip once; see `open_reference` for errors.
+    """Open any split of a task's data under the clip plan of `clips`, each clip once.
 
     Args:
         task: the protocol.
         split: which split.
         data: the data folder; None for embedded data.
-        num_clips: how many clips are wanted, the first of the plan; None for all that a folder gives. Where videos are
-            missing there are fewer: later clips of the plan do not take their place.
+        num_clips: how many clips to take from the start of the plan; None for all. Missing videos leave fewer: later
+            clips of the plan do not replace theirs.
 
     Raises:
-        InputError: the folder is needed and absent, empty, or not laid out as the task needs, or its files changed
-            since it was scanned.
+        InputError: the folder is required and missing, empty, or not in the task's layout, or its files changed since
+            it was scanned.
     """
     return _open_clips(task, split, data, num_clips, task.clips)
 
@@ -80,7 +80,7 @@ def open_training(task: Task, data: Path | None, seed: int) -> TrainingClips:
         )
     from vidbench.data.video_training import VideoTrainingClips
 
-    # Training looks at the videos of a split and not at its plan.
+    # Training uses whole videos of the split, not its clip plan.
     return VideoTrainingClips(_open_videos(task, task.data.train_split, data, 1, clips), seed)
 
 
@@ -101,7 +101,7 @@ def _open_videos(task: Task, split: str, data: Path | None, num_clips: int | Non
     root = _need_folder(task, data)
     listing = find_listing(task.data.dataset, root, split)
     dataset = VideoDataset(listing, clips, num_clips)
-    dataset.advise(f"as with each that `vidbench data scan {root} --task TASK` lists in problems.csv")
+    dataset.advise(f"like every other that `vidbench data scan {root} --task TASK` lists in problems.csv")
     scan = last_scan(root, task)
     if scan is not None:
         dataset.vouch(scan.manifest_sha256, scan.unchanged(split, listing.sources))
@@ -118,4 +118,4 @@ def _need_folder(task: Task, data: Path | None) -> Path:
 
 def _refuse_folder(task: Task, data: Path | None) -> None:
     if data is not None:
-        raise InputError(f"The task '{task.name}' uses embedded data and reads no folder: leave out --data {data}.")
+        raise InputError(f"The task '{task.name}' uses embedded data and reads no folder: omit --data {data}.")

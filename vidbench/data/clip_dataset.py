@@ -1,4 +1,4 @@
-"""What every source of real clips answers: one split of a data set, cut into the clips that a task fixes."""
+"""The interface of every source of real clips: one split of a data set, cut into the clips that a task defines."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class ClipDataset(Protocol):
 
     Attributes:
         num_clips: number of clips in the plan that are present on disk.
-        labels: int64 ``[num_clips]``, or None where the data has no labels.
-        class_names: names in label order; empty where the data has no labels.
+        labels: int64 ``[num_clips]``, or None if the data has no labels.
+        class_names: names in label order; empty if the data has no labels.
         coverage: share of the official clips that are present, 0 to 1.
-        identity_sha256: digest of everything that decides the bytes of the clips: the names and bytes of the files
-            in use (or the generator's version), the clip plan, the resize.
-        scan_sha256: hash of the manifest of the scan that vouches for the files, or None where there was none.
+        identity_sha256: digest of everything that determines the bytes of the clips: names and bytes of the files in
+            use (or the generator's version), the clip plan, the resize.
+        scan_sha256: manifest hash of the scan that covers the files, or None without a scan.
     """
 
     num_clips: int
@@ -36,20 +36,20 @@ class ClipDataset(Protocol):
         ...
 
     def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
-        """Names of the clips of int64 indices ``[N]``, each once in the plan; the same wherever the data lies."""
+        """Return the names of the clips at int64 indices ``[N]``: unique in the plan, the same on every machine."""
         ...
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return clips uint8 ``[N, T, H, W, 3]``, a pure function of the int64 indices ``[N]``.
 
         Raises:
-            InputError: a file cannot be decoded, or is shorter than the task needs; names the file.
+            InputError: a file cannot be decoded or is too short for the task; names the file.
         """
         ...
 
     def origins(self, count: int) -> frozenset[str]:
-        """Official names of the videos that the first ``count`` clips are cut from.
+        """Return the official names of the videos that the first ``count`` clips are cut from.
 
-        Two sets of clips are disjoint where these are: clips of one video are not independent, whatever their frames.
+        Two sets of clips are disjoint only if these are: clips of one video are not independent, whatever their frames.
         """
         ...

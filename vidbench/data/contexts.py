@@ -1,4 +1,4 @@
-"""The held-out clips behind the samples of a task that draws several samples from each, or runs several times."""
+"""Held-out clips by sample, for tasks with several samples per clip or several runs."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from vidbench.files import digest
 
 
 class SampleContexts:
-    """The held-out clip of each sample; a `vidbench.data.clip_dataset.ClipDataset` with one entry for each sample.
+    """The held-out clip of each sample; a `vidbench.data.clip_dataset.ClipDataset` with one entry per sample.
 
-    Run r of a task holds the samples ``r * num_samples`` to ``(r + 1) * num_samples - 1``, and within a run the samples
-    from one clip lie side by side: sample i belongs to clip ``(i mod num_samples) // samples_per_context``.
+    Run r of a task holds the samples ``r * num_samples`` to ``(r + 1) * num_samples - 1``. Within a run the samples from
+    one clip are consecutive: sample i belongs to clip ``(i mod num_samples) // samples_per_context``.
     """
 
     def __init__(self, clips: ClipDataset, num_samples: int, samples_per_context: int, repeats: int) -> None:
-        """Wrap the clips, of which the plan holds one for each context.
+        """Wrap a plan with one clip per context.
 
         Args:
-            clips: the held-out clips; fewer than wanted where videos are missing.
-            num_samples: samples of a run.
+            clips: the held-out clips; fewer than requested if videos are missing.
+            num_samples: samples in one run.
             samples_per_context: samples from each clip.
             repeats: number of runs.
         """
@@ -36,13 +36,13 @@ class SampleContexts:
 
     @property
     def labels(self) -> np.ndarray | None:
-        """Label of each sample's clip int64 ``[num_clips]``, or None where the data has none."""
+        """Label of each sample's clip, int64 ``[num_clips]``, or None if the data has no labels."""
         labels = self._clips.labels
         return None if labels is None else labels[self._clip_of(np.arange(self.num_clips))]
 
     @property
     def identity_sha256(self) -> str:
-        """Digest of the clips and of how samples are divided among them."""
+        """Digest of the clips and of how samples are assigned to them."""
         return digest(
             {
                 "clips": self._clips.identity_sha256,
@@ -52,7 +52,7 @@ class SampleContexts:
         )
 
     def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
-        """Name of each sample's clip, with the sample's number in all runs, for int64 indices ``[N]``."""
+        """Return the name of each sample's clip and the sample's number over all runs, for int64 indices ``[N]``."""
         indices = np.asarray(indices, dtype=np.int64)
         names = self._clips.clip_ids(self._clip_of(indices))
         return tuple(f"{name}/{index}" for name, index in zip(names, indices.tolist(), strict=True))

@@ -1,11 +1,11 @@
-"""Video files to RGB frames, by frame index, the same bytes on every machine.
+"""Decoding video files to RGB frames by frame index, with the same bytes on every machine.
 
-Frames are counted as the decoder gives them, from the first one on: no seeking, no conversion of the frame rate, no
-trust in the container's own count. Pixels are taken as stored (no correction of non-square pixels, no deinterlacing)
-and turned upright as the container's display matrix says.
+Frames are counted as the decoder returns them, from the first one on: no seeking, no frame-rate conversion, no trust in
+the container's own count. Pixels are used as stored (no correction for non-square pixels, no deinterlacing) and rotated
+upright by the container's display matrix.
 
-The conversion from YUV to RGB asks FFmpeg for its bit-exact code: its default picks SIMD code by the CPU at hand, which
-changes pixels from machine to machine and is off by up to three levels.
+YUV is converted to RGB by FFmpeg's bit-exact code: the default selects SIMD code by CPU, which changes pixels from
+machine to machine and is off by up to three levels.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ import numpy as np
 
 from vidbench.errors import InputError
 
-# Codecs that give back the very pixels they were given, where these were RGB; H.264 cannot tell from its header.
+# Codecs that reproduce RGB pixels exactly; an H.264 header does not say whether it does.
 _LOSSLESS_CODECS = frozenset({"ffv1", "png", "qtrle", "rawvideo"})
 
 
 class UnusableVideoError(InputError):
-    """A video that gives no frames, or not all of them.
+    """A video that yields no frames, or not all of them.
 
     Attributes:
-        problem: what is wrong, in short.
+        problem: the kind of problem.
     """
 
     def __init__(self, problem: Literal["unreadable", "truncated", "no video stream"], sentence: str) -> None:
@@ -38,7 +38,7 @@ class UnusableVideoError(InputError):
 
 
 class Decoding(NamedTuple):
-    """An open file: PyAV's container and stream, and the checked frames."""
+    """An open file: PyAV's container and stream, and its checked frames."""
 
     container: Any
     stream: Any
@@ -50,20 +50,20 @@ def decode_frames(path: Path, frame_indices: np.ndarray | None = None) -> np.nda
 
     Args:
         path: a video file in any container and codec that FFmpeg reads.
-        frame_indices: int ``[T]`` in ascending order, 0 for the first decoded frame; None for all frames.
+        frame_indices: int ``[T]`` in ascending order, 0 being the first decoded frame; None for all frames.
 
     Returns:
         uint8 RGB ``[T, H, W, 3]``, upright.
 
     Raises:
-        InputError: the file is missing, unreadable, damaged, holds no video, changes its frame size, or ends before
-            the last index; names the file.
+        InputError: the file is missing, unreadable, damaged, has no video, changes its frame size, or ends before the
+            last index; names the file.
     """
     return np.stack(list(iterate_frames(path, frame_indices)))
 
 
 def iterate_frames(path: Path, frame_indices: np.ndarray | None = None) -> Iterator[np.ndarray]:
-    """Yield some or all frames of a video as uint8 RGB ``[H, W, 3]``, upright, holding one at a time.
+    """Yield some or all frames of a video as uint8 RGB ``[H, W, 3]``, upright, one in memory at a time.
 
     Args:
         path: as for `decode_frames`.
@@ -97,12 +97,12 @@ def iterate_frames(path: Path, frame_indices: np.ndarray | None = None) -> Itera
 
 
 def is_lossless(path: Path) -> bool:
-    """Tell from a file's header whether its codec certainly kept 8-bit RGB pixels as they were given.
+    """Return whether a file's header guarantees that its 8-bit RGB pixels are the original ones.
 
-    Lossless codecs on YUV planes do not count: the conversion from RGB rounded already.
+    Lossless codecs on YUV planes do not count: the conversion from RGB has already rounded.
 
     Raises:
-        InputError: the file is missing, unreadable or holds no video; names the file.
+        InputError: the file is missing, unreadable or has no video; names the file.
     """
     with _open(path) as (_, stream):
         context = stream.codec_context
@@ -113,20 +113,20 @@ def is_lossless(path: Path) -> bool:
 
 @contextmanager
 def _open(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Open a file and pick its moving picture; FFmpeg's errors leave as one sentence."""
+    """Open a file and its first video stream that is no cover picture; FFmpeg's errors become one sentence."""
     import av
 
     if not path.is_file():
         raise UnusableVideoError("unreadable", f"The video '{path}' does not exist or is not a file; check the path.")
     try:
-        # A tag that is not UTF-8 says nothing about the pictures.
+        # Tags that are not UTF-8 do not affect the frames.
         with av.open(str(path), metadata_errors="ignore") as container:
             attached = av.stream.Disposition.attached_pic
             streams = [stream for stream in container.streams.video if not stream.disposition & attached]
             if not streams or streams[0].codec_context is None:
                 raise UnusableVideoError(
                     "no video stream",
-                    f"The file '{path}' holds no video stream that can be decoded; replace or remove it.",
+                    f"The file '{path}' has no video stream that can be decoded; replace or remove it.",
                 )
             yield container, streams[0]
     except av.error.FFmpegError as error:
@@ -137,20 +137,20 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
 
 @contextmanager
 def decoding(path: Path) -> Iterator[Decoding]:
-    """Open a file and give its checked frames, to be turned into pixels by `to_rgb`; the file is closed on leaving.
+    """Open a file and its checked frames, which `to_rgb` converts to pixels; close it on exit.
 
     Raises:
-        UnusableVideoError: at once or while the frames are taken; see `decode_frames`.
+        UnusableVideoError: on opening or while iterating; see `decode_frames`.
     """
     import av
 
     with _open(path) as (container, stream):
         context = stream.codec_context
-        # One thread: frames come in the same order and damage shows at the same frame, however many cores there are.
+        # One thread, so that frame order and the frame at which damage shows do not depend on the number of cores.
         context.thread_type = "NONE"
         context.thread_count = 1
         context.flags |= av.codec.context.Flags.bitexact
-        # Without this H.264 and MPEG-4 paint over damaged parts in silence.
+        # Without this, H.264 and MPEG-4 silently conceal damaged parts.
         context.options = {"err_detect": "explode"}
         yield Decoding(container, stream, _checked_frames(path, container, stream))
 
@@ -180,12 +180,12 @@ def _checked_frames(path: Path, container: Any, stream: Any) -> Iterator[Any]:
             yield frame
     if number == 0:
         raise UnusableVideoError(
-            "unreadable", f"The video '{path}' holds no frame that can be decoded; replace or remove it."
+            "unreadable", f"The video '{path}' has no frame that can be decoded; replace or remove it."
         )
 
 
 def to_rgb(frame: Any, path: Path) -> np.ndarray:
-    """Convert a PyAV frame to upright uint8 RGB ``[H, W, 3]``; the frame's own matrix and range are honoured."""
+    """Convert a PyAV frame to upright uint8 RGB ``[H, W, 3]``, by its own colour matrix and range."""
     from av.video.reformatter import Interpolation
 
     flags = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
@@ -194,7 +194,7 @@ def to_rgb(frame: Any, path: Path) -> np.ndarray:
 
 
 def display_matrix(frame: Any) -> np.ndarray | None:
-    """Return the int32 ``[3, 3]`` display matrix of a frame (16.16 fixed point), or None where it has none."""
+    """Return the int32 ``[3, 3]`` display matrix of a frame (16.16 fixed point), or None."""
     for side_data in frame.side_data:
         if side_data.type.name == "DISPLAYMATRIX":
             return np.frombuffer(bytes(side_data), dtype=np.int32).reshape(3, 3)
@@ -202,10 +202,10 @@ def display_matrix(frame: Any) -> np.ndarray | None:
 
 
 def _upright(rgb_HWC: np.ndarray, matrix: np.ndarray | None, path: Path) -> np.ndarray:
-    """Apply a display matrix that turns or mirrors by right angles.
+    """Apply a display matrix that rotates by right angles or mirrors.
 
-    ISO/IEC 14496-12 (tkhd): a stored pixel (x, y) is shown at (a x + c y, b x + d y), up to a shift, where a, b and
-    c, d open the first and second row.
+    ISO/IEC 14496-12 (tkhd): a stored pixel (x, y) is shown at (a x + c y, b x + d y), up to a shift, where a, b and c, d
+    begin the first and second row.
     """
     if matrix is None:
         return rgb_HWC
@@ -218,13 +218,13 @@ def _upright(rgb_HWC: np.ndarray, matrix: np.ndarray | None, path: Path) -> np.n
     else:
         raise UnusableVideoError(
             "unreadable",
-            f"The video '{path}' is to be shown turned by an angle other than a multiple of 90 degrees, which is not "
-            "supported; re-encode it upright or remove it.",
+            f"The video '{path}' is rotated by an angle that is not a multiple of 90 degrees, which is not supported; "
+            "re-encode it upright or remove it.",
         )
     return np.ascontiguousarray(rgb_HWC[:: -1 if flip_y else 1, :: -1 if flip_x else 1])
 
 
 def _reason(error: Exception) -> str:
-    """FFmpeg's own words for an error, on one line, without its number."""
+    """Return FFmpeg's own message on one line, without the error number."""
     words = getattr(error, "strerror", None) or str(error)
     return " ".join(words.split())

@@ -1,7 +1,7 @@
-"""From the decoded size to the task's: a central crop and a named, antialiased resize, the same bytes everywhere.
+"""Cropping and resizing decoded frames to the task's size, with the same bytes on every machine.
 
-The resize is Pillow's on 8-bit images: its kernels widen with the scale (antialiased) and it computes in 22-bit fixed
-point, horizontal pass first, each pass rounded to 8 bits, so that no machine differs by a level.
+The resize is Pillow's on 8-bit images: its kernels widen with the scale (antialiased), and it computes in 22-bit fixed
+point, horizontal pass first, each pass rounded to 8 bits, so that results are identical everywhere.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ def crop_window(
 ) -> tuple[int, int, int, int]:
     """Return the largest window with the target's aspect ratio, in integer arithmetic.
 
-    The longer side is cut to ``floor(other * ratio)`` and starts, for ``place`` ``"center"``, at ``floor(rest / 2)``, so
-    that an odd rest leaves its extra pixel at the bottom or right; for ``"start"`` at 0, for ``"end"`` at the rest.
+    The longer side is cut to ``floor(other * ratio)``. With ``place`` ``"center"`` the window starts at
+    ``floor(rest / 2)``, so that an odd rest leaves its extra pixel at the bottom or right; with ``"start"`` at 0, with
+    ``"end"`` at the rest.
 
     Returns:
         ``(top, left, height, width)`` in pixels of the source.
@@ -40,24 +41,22 @@ def _offset(rest: int, place: str) -> int:
 def fit_frames(
     frames_THWC: np.ndarray, height: int, width: int, resize: Resize, crop: str, source: str = "the video"
 ) -> np.ndarray:
-    """Bring frames to the task's size.
-
-    Frames that have that size already are returned untouched.
+    """Crop and resize frames to the task's size; frames of that size are returned unchanged.
 
     Args:
         frames_THWC: uint8 RGB ``[T, H, W, 3]``.
-        height: rows wanted.
-        width: columns wanted.
-        resize: Pillow's kernel by name, or ``"none"`` to accept no other size.
-        crop: ``"start"``, ``"center"`` or ``"end"`` cuts that `crop_window` out before the resize; ``"none"`` lets the
-            resize change the aspect.
-        source: what to call the frames in an error.
+        height: target number of rows.
+        width: target number of columns.
+        resize: name of Pillow's kernel, or ``"none"`` to accept no other size.
+        crop: ``"start"``, ``"center"`` or ``"end"`` crops to that `crop_window` first; ``"none"`` lets the resize change
+            the aspect ratio.
+        source: name of the frames in error messages.
 
     Returns:
         uint8 RGB ``[T, height, width, 3]``.
 
     Raises:
-        InputError: ``resize`` is ``"none"`` and the size, after the crop, is not the task's.
+        InputError: ``resize`` is ``"none"`` and the cropped size is not the task's.
     """
     source_height, source_width = frames_THWC.shape[1:3]
     if (source_height, source_width) == (height, width):
@@ -69,7 +68,7 @@ def fit_frames(
         return np.ascontiguousarray(frames_THWC)
     if resize == "none":
         raise InputError(
-            f"The frames of {source} are {source_width}x{source_height} pixels but the task wants {width}x{height} and "
+            f"The frames of {source} are {source_width}x{source_height} pixels but the task requires {width}x{height} and "
             "allows no resize; use files of that size or a task that names a resize."
         )
     return _resize(frames_THWC, height, width, resize)

@@ -1,4 +1,4 @@
-"""What a video holds, by decoding all of it, and whether that is what its container promised."""
+"""Decoding a whole video to learn what it contains, and whether that matches its container."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from vidbench.data.decode import UnusableVideoError, decoding, display_matrix, to_rgb
 
 _TAGGED_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
-# By the signs of a, b, c, d in the display matrix; see `vidbench.data.decode`. Clockwise, as players turn it.
+# By the signs of a, b, c, d in the display matrix (see `vidbench.data.decode`); clockwise, as players rotate.
 _ROTATIONS = {(1, 0, 0, 1): "0", (0, 1, -1, 0): "90", (-1, 0, 0, -1): "180", (0, -1, 1, 0): "270"}
 
 
@@ -22,13 +22,13 @@ class VideoFacts:
     """A decoded video.
 
     Attributes:
-        frames: number of frames that decode.
-        fps: frames per second as the container says, on average; None where it does not say.
+        frames: number of decoded frames.
+        fps: average frames per second stated by the container, or None.
         width: upright, in pixels.
         height: upright, in pixels.
-        rotation: degrees clockwise by which the stored frames are turned to be upright, or ``"mirrored"``.
-        seconds: from the first frame to the end of the last, by their timestamps; None without any.
-        promised_seconds: length of the video that the container states; None where it states none.
+        rotation: clockwise rotation in degrees that makes the stored frames upright, or ``"mirrored"``.
+        seconds: from the first frame to the end of the last, by timestamps; None without timestamps.
+        promised_seconds: length stated by the container, or None.
     """
 
     frames: int
@@ -41,7 +41,7 @@ class VideoFacts:
 
     @property
     def shortfall(self) -> float:
-        """Seconds that the container promises and the frames do not fill, where that cannot be rounding; else 0."""
+        """Seconds missing from the length that the container states; 0 where rounding explains the difference."""
         if self.seconds is None or self.promised_seconds is None:
             return 0.0
         lost = self.promised_seconds - self.seconds
@@ -53,7 +53,7 @@ def examine_video(path: Path, each: Callable[[np.ndarray], None] | None = None) 
 
     Args:
         path: the file.
-        each: called with every frame, uint8 RGB ``[H, W, 3]``, upright; None leaves out the conversion to pixels.
+        each: called with every frame, uint8 RGB ``[H, W, 3]``, upright; None skips the conversion to pixels.
 
     Raises:
         UnusableVideoError: as `vidbench.data.decode.decode_frames`.
@@ -91,10 +91,10 @@ def examine_video(path: Path, each: Callable[[np.ndarray], None] | None = None) 
 
 
 def refuse_truncated(path: Path, facts: VideoFacts) -> None:
-    """Refuse a video that ends before its container says.
+    """Refuse a video that is shorter than its container states.
 
     Raises:
-        UnusableVideoError: it does; names the file and both lengths.
+        UnusableVideoError: it is; names the file and both lengths.
     """
     if facts.shortfall:
         raise UnusableVideoError(
@@ -105,7 +105,7 @@ def refuse_truncated(path: Path, facts: VideoFacts) -> None:
 
 
 def _promised_seconds(container: Any, stream: Any) -> float | None:
-    """The video stream's own length; Matroska keeps it in a tag. The file's length may be that of its sound."""
+    """Return the length of the video stream itself (a tag in Matroska); the file's length may be that of its sound."""
     if stream.duration:
         return float(stream.duration * stream.time_base)
     tagged = _TAGGED_DURATION.match(stream.metadata.get("DURATION", ""))

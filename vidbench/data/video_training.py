@@ -1,4 +1,4 @@
-"""Training clips from real videos: everything decoded once into memory, batches drawn by step."""
+"""Training clips from real videos: all videos are decoded into memory once, batches are drawn by step."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
 
 MEMORY_LIMIT_BYTES = 16 << 30
-# After so many videos the mean length says early whether the rest will fit.
+# After this many videos the mean length predicts whether the rest will fit.
 _PROJECT_AFTER = 64
 
 
 class VideoTrainingClips:
     """Random clips of the videos of a split; a `vidbench.models.interface.TrainingClips`.
 
-    A training may start a clip at any frame, so whole videos are kept at the task's size, not only the clips of the
-    plan. Every clip of a video and every video are equally likely.
+    A training clip may start at any frame, so whole videos are kept in memory at the task's size, not only the clips of
+    the plan. Videos are equally likely, and so are the clips of a video.
 
     Attributes:
         num_videos: videos on disk.
@@ -27,8 +27,8 @@ class VideoTrainingClips:
         """Decode every video once.
 
         Args:
-            dataset: the split to train on (the plan's seed and ``clips_per_video`` play no part).
-            seed: seed of the training, 0 to 2**64 - 1.
+            dataset: the split to train on (the plan's seed and ``clips_per_video`` are not used).
+            seed: seed of the training run, 0 to 2**64 - 1.
 
         Raises:
             InputError: a video cannot be decoded or is shorter than a clip, or the frames need more than 16 GiB.
@@ -50,10 +50,10 @@ class VideoTrainingClips:
         )
 
     def draw(self, step: int, batch_size: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Return clips uint8 ``[N, T, H, W, 3]`` and labels int64 ``[N]`` (None without labels) of a step.
+        """Return the clips uint8 ``[N, T, H, W, 3]`` and labels int64 ``[N]`` (None without labels) of a step.
 
-        The stream is Philox's own 64-bit output under the key (seed, step), scaled in integer arithmetic, which no
-        numpy version changes; sample i of a step is the same for every batch size.
+        Draws are Philox's raw 64-bit output under the key (seed, step), scaled in integer arithmetic, so they do not
+        depend on the numpy version; sample i of a step is the same for every batch size.
         """
         raw = np.random.Philox(key=np.array([self._seed, step], np.uint64)).random_raw(2 * batch_size).reshape(-1, 2)
         high = raw >> np.uint64(32)
@@ -68,11 +68,11 @@ class VideoTrainingClips:
 
 
 def _refuse_too_large(total_bytes: int, videos_done: int, num_videos: int) -> None:
-    """Refuse as soon as it is plain that the videos will not fit, and name the size they would take."""
+    """Refuse as soon as it is clear that the videos will not fit; the error states the projected size."""
     settled = videos_done >= min(_PROJECT_AFTER, num_videos)
     projected = total_bytes * num_videos // videos_done
     if total_bytes > MEMORY_LIMIT_BYTES or (settled and projected > MEMORY_LIMIT_BYTES):
         raise InputError(
-            f"Training holds all videos in memory, and {num_videos} of them take about {projected / 2**30:.1f} GiB at "
-            f"the task's size where the limit is {MEMORY_LIMIT_BYTES / 2**30:.0f} GiB; train on a smaller split or size."
+            f"Training keeps all videos in memory, and these {num_videos} need about {projected / 2**30:.1f} GiB at "
+            f"the task's size while the limit is {MEMORY_LIMIT_BYTES / 2**30:.0f} GiB; train on a smaller split or size."
         )

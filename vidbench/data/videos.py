@@ -1,6 +1,6 @@
 """Real videos of any layout, cut into the clips of a task.
 
-The official list alone decides the labels and the plan; videos missing on disk lower the coverage and are not replaced.
+Labels and clip plan depend on the official list only; videos missing on disk lower the coverage and are not replaced.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from vidbench.errors import InputError
 from vidbench.files import digest
 from vidbench.tasks.schema import ClipSpec
 
-# Decoded clips that a split keeps in memory, so that a small data set is decoded once however many clips a video gives.
-# Each rank keeps as much for each split, and a node may have a rank for every core.
+# Decoded clips cached per split, so that a small data set is decoded once, however many clips each video has.
+# Every rank has such a cache per split, and a node may have one rank per core.
 _CACHE_BYTES = 1 << 28
 
 
@@ -57,28 +57,28 @@ class VideoDataset:
 
     Attributes:
         num_clips: clips of the plan whose video is on disk.
-        labels: int64 ``[num_clips]``, or None where the list has no labels.
-        class_names: names in label order, the same for every split; empty where the list has no labels.
+        labels: int64 ``[num_clips]``, or None if the list has no labels.
+        class_names: names in label order, the same for every split; empty if the list has no labels.
         coverage: share of the listed videos that are on disk, 0 to 1.
         plan_positions: int64 ``[num_clips]``, place of each clip in the plan over the whole official list.
         missing: listed names without a file, sorted.
-        videos: what is on disk, in the order of the list.
-        scan_sha256: hash of the manifest of the scan that vouches for these files, or None.
+        videos: the videos on disk, in the order of the list.
+        scan_sha256: manifest hash of the scan that covers these files, or None.
     """
 
     scan_sha256: str | None = None
 
     def __init__(self, listing: Listing, clips: ClipSpec, limit: int | None = None) -> None:
-        """Lay the plan; no video is opened yet.
+        """Make the clip plan; no video is opened yet.
 
         Args:
-            listing: the official list of the split and what is on disk of it.
+            listing: the official list of the split, and which of its videos are on disk.
             clips: which frames make a clip, at what size, and the seed of the plan.
-            limit: keep only the first so many clips of the official plan; what is missing of them is made up for by later
-                ones only where ``clips.spares`` says so. None keeps the whole plan.
+            limit: keep this many clips from the start of the official plan; later clips replace missing ones only if
+                ``clips.spares`` says so. None keeps the whole plan.
 
         Raises:
-            InputError: a video was found twice, or a plan without an end has no limit.
+            InputError: a video was found twice, or a plan with replacement has no limit.
         """
         for duplicate in listing.duplicates:
             raise InputError(
@@ -111,28 +111,28 @@ class VideoDataset:
         self._cache: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
 
     def vouch(self, scan_sha256: str, file_sha256: Mapping[str, str]) -> None:
-        """Take the digests of the files from a scan whose files did not change since.
+        """Use the file digests of a scan whose files have not changed since.
 
         Args:
             scan_sha256: hash of the scan's manifest.
-            file_sha256: official name to digest, for all videos or for some.
+            file_sha256: official name to digest, for some or all videos.
         """
         self.scan_sha256 = scan_sha256
         self._file_sha256 = dict(file_sha256)
 
     def advise(self, advice: str) -> None:
-        """Say in every refusal of a video what to do about the others: ``advice`` goes on the refusal's sentence."""
+        """Append ``advice`` to the message whenever a video is refused."""
         self._advice = advice
 
     @property
     def video_labels(self) -> np.ndarray | None:
-        """Labels int64 ``[len(videos)]``, or None where the list has none."""
+        """Labels int64 ``[len(videos)]``, or None if the list has none."""
         labels = [video.label for video in self.videos]
         return None if None in labels else np.array(labels, dtype=np.int64)
 
     @cached_property
     def identity_sha256(self) -> str:
-        """Digest of the plan and of the bytes of every file in use; folders, dates and file order do not enter it."""
+        """Digest of the plan and of the bytes of every file in use; folders, dates and file order do not enter."""
         identity: dict[str, object] = {
             "format": f"vidbench-{self._dataset}-clips-1",
             "clips": self.clips.identity(frozenset({"context_frames"})),
@@ -143,7 +143,7 @@ class VideoDataset:
             ),
         }
         if self._limit is not None:
-            # Which clip fills the place of a missing one depends on how many were wanted.
+            # Which clip replaces a missing one depends on how many were requested.
             identity["wanted"] = self._limit
         return digest(identity)
 
@@ -151,7 +151,7 @@ class VideoDataset:
         return self._file_sha256.get(video.video_id) or video.source.sha256()
 
     def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
-        """Official name of the video and number of the clip within it, for int64 indices ``[N]`` into the plan."""
+        """Return the official name of the video and the clip's number in it, for int64 indices ``[N]`` into the plan."""
         return tuple(
             f"{self.videos[self._video_of[index]].video_id}#{self._number_of[index]}" for index in np.asarray(indices)
         )
@@ -160,7 +160,7 @@ class VideoDataset:
         """Return clips uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]`` into the plan.
 
         Raises:
-            InputError: a video cannot be decoded, is shorter than a clip, or has a size the task refuses.
+            InputError: a video cannot be decoded, is shorter than a clip, or has a size that the task refuses.
         """
         indices = np.asarray(indices, dtype=np.int64)
         if indices.size and (indices.min() < 0 or indices.max() >= self.num_clips):
@@ -187,7 +187,7 @@ class VideoDataset:
         return frozenset(self.videos[video].video_id for video in np.unique(self._video_of[:count]).tolist())
 
     def starts(self, video: int) -> np.ndarray:
-        """First frames int64 of the clips of one of `videos`, by its position there, in the order of the clip numbers.
+        """Return the first frame, int64, of each clip of the video at a position in `videos`, by clip number.
 
         Raises:
             InputError: the video cannot be decoded or is shorter than a clip.
@@ -195,7 +195,7 @@ class VideoDataset:
         return np.array([self._start(video, number) for number in self._numbers_of(video)], dtype=np.int64)
 
     def _numbers_of(self, video: int) -> list[int]:
-        """Numbers of the clips of a video that the plan holds."""
+        """Return the numbers of the clips that the plan takes from a video."""
         if self.clips.draw == "once":
             return list(range(self.clips.clips_per_video))
         return sorted(self._number_of[self._video_of == video].tolist())
@@ -207,10 +207,10 @@ class VideoDataset:
         return window_start(self.clips, number, video_id, self._frame_counts[video], str(source.path))
 
     def whole_video(self, video: int) -> np.ndarray:
-        """All frames of one of `videos` at the task's size, uint8 ``[F, H, W, 3]``.
+        """Return all frames of the video at a position in `videos`, at the task's size, uint8 ``[F, H, W, 3]``.
 
         Raises:
-            InputError: the video cannot be decoded, is shorter than a clip, or has a size the task refuses.
+            InputError: the video cannot be decoded, is shorter than a clip, or has a size that the task refuses.
         """
         crop = "center" if self.clips.crop == "three" else self.clips.crop
         frames_FHWC = self._fitted_frames(video, None, {crop})[crop]
@@ -218,7 +218,7 @@ class VideoDataset:
         return frames_FHWC
 
     def _clips_of(self, video: int, numbers: set[int]) -> dict[int, np.ndarray]:
-        """Clips of one video by their number, decoding it at most once."""
+        """Return clips of one video by number, decoding it at most once."""
         found = {number: self._cache[video, number] for number in numbers if (video, number) in self._cache}
         for number in found:
             self._cache.move_to_end((video, number))
@@ -228,7 +228,7 @@ class VideoDataset:
         spec = self.clips
         clip_bytes = spec.num_frames * spec.height * spec.width * 3
         if clip_bytes * self.num_clips <= _CACHE_BYTES:
-            # Everything fits, so the video's other clips are taken along in the same pass.
+            # Everything fits, so decode the video's other clips in the same pass.
             missing = set(self._numbers_of(video)) - set(found)
         for number, clip_THWC in self._decode(video, sorted(missing)):
             found[number] = self._cache[video, number] = clip_THWC
@@ -248,7 +248,7 @@ class VideoDataset:
             yield number, fitted[crop_of[number]][np.searchsorted(needed, frames)]
 
     def _fitted_frames(self, video: int, frame_indices: np.ndarray | None, crops: set[str]) -> dict[str, np.ndarray]:
-        """Decode and fit frame by frame, once for each crop: a long video in its own size could fill the memory."""
+        """Decode and resize frame by frame, once per crop: a long video at its own size could fill the memory."""
         source = self.videos[video].source
         fitted: dict[str, list[np.ndarray]] = {crop: [] for crop in crops}
         for frame_HWC in source.frames(frame_indices):
@@ -260,6 +260,6 @@ class VideoDataset:
         spec = self.clips
         if spec.via is not None:
             frames_THWC = fit_frames(frames_THWC, *spec.via, spec.resize, crop, name)
-            # What the first step kept of the frame is all there is: the second changes its size alone.
+            # The first step has cropped; the second only resizes.
             crop = "none"
         return fit_frames(frames_THWC, spec.height, spec.width, spec.resize, crop, name)

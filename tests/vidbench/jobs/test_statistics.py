@@ -140,7 +140,7 @@ def test_score_takes_the_statistics_too(task, data, statistics, plugin):
 
 def test_the_scan_and_the_names_of_the_held_out_clips_come_with_the_file(task, data, plugin):
     task.write_text(task.read_text().replace('"balanced"', '"evaluation"'))
-    outcome = scan_folder(data, load_task(str(task)).task, (), plugin / "scan", 1, QUIET)
+    outcome = scan_folder(data, load_task(str(task)).task, (), plugin / "scan", workers=1, progress=QUIET)
     export_statistics(str(task), plugin / "real.safetensors", RunOptions(data=data), QUIET, with_bounds=True)
     sampling = ["sample", "--model", "noise", "--task", str(task), "--data", str(data), "--output", "samples"]
     CliRunner().invoke(cli, sampling, catch_exceptions=False)

@@ -1,13 +1,13 @@
-"""BAIR robot pushing (softmotion30_44k) as its authors publish it: TFRecords of raw frames.
+"""BAIR robot pushing (softmotion30_44k) as published: TFRecords of raw frames.
 
 ::
 
     root/[softmotion30_44k/]train/traj_A_to_B.tfrecords      trajectories A to B, both included
     root/[softmotion30_44k/]test/traj_A_to_B.tfrecords
 
-A record is a ``tf.Example`` with 30 frames of two cameras, ``i/image_main/encoded`` and ``i/image_aux1/encoded`` for i from
-0 to 29. In spite of the name nothing is encoded: the value is 64 * 64 * 3 bytes of RGB. There are no labels, and there
-is no list: the file names say which trajectories there are, and the published numbers of them which are missing.
+A record is a ``tf.Example`` with 30 frames from each of two cameras, ``i/image_main/encoded`` and ``i/image_aux1/encoded``
+for i from 0 to 29. Despite the name nothing is encoded: the value is 64 * 64 * 3 bytes of RGB. There are no labels and no
+list: file names say which trajectories are present, and the published counts how many are missing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from vidmetrics.weights.wire import DamagedError
 
 NUM_FRAMES = 30
 SIZE = 64
-# Trajectories of the published data set.
+# Trajectories in the published data set.
 OFFICIAL_COUNTS = {"train": 43264, "test": 256}
 _NAME = re.compile(r"traj_(?P<first>\d{1,9})_to_(?P<last>\d{1,9})\.tfrecords?")
 
@@ -41,14 +41,14 @@ class Trajectory:
     camera: str
 
     def count(self) -> int:
-        """The number of frames, the same for all; that they are there shows when they are read."""
+        """Return the number of frames, the same for all; reading them checks that they are there."""
         return NUM_FRAMES
 
     def frames(self, frame_indices: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """Yield some or all frames uint8 RGB ``[64, 64, 3]``.
 
         Raises:
-            InputError: the record is damaged, or lacks a frame; names the file and the record.
+            InputError: the record is damaged or lacks a frame; names the file and the record.
         """
         frames_THWC = _frames(self.path, self.record, self.camera)
         yield from frames_THWC if frame_indices is None else frames_THWC[frame_indices]
@@ -62,13 +62,13 @@ def find_bair(root: Path, split: str, camera: str) -> Listing:
     """Find the trajectories of a split.
 
     Args:
-        root: the folder that holds ``softmotion30_44k``, or that folder itself.
+        root: the folder that contains ``softmotion30_44k``, or that folder itself.
         split: ``"train"`` or ``"test"``.
         camera: ``"image_aux1"`` or ``"image_main"``.
 
     Raises:
-        InputError: the folder is missing or holds no such files, a file is cut off or holds another number of
-            records than its name says, or two files hold the same trajectory.
+        InputError: the folder is missing or has no such files, a file is cut off or has another number of records
+            than its name says, or two files contain the same trajectory.
     """
     inner = root / "softmotion30_44k"
     folder = split_folder(inner if inner.is_dir() else root, split)
@@ -81,7 +81,7 @@ def find_bair(root: Path, split: str, camera: str) -> Listing:
         found = len(record_index(path))
         if found != last - first + 1:
             raise InputError(
-                f"The file '{path}' holds {found} trajectories where its name says {last - first + 1}; fetch it again."
+                f"The file '{path}' contains {found} trajectories but its name says {last - first + 1}; fetch it again."
             )
         for record in range(found):
             name = f"traj_{first + record:05d}"
@@ -106,12 +106,12 @@ def find_bair(root: Path, split: str, camera: str) -> Listing:
 
 
 def _frames(path: Path, record: int, camera: str) -> np.ndarray:
-    """All frames of a trajectory, uint8 ``[30, 64, 64, 3]``."""
+    """Return all frames of a trajectory, uint8 ``[30, 64, 64, 3]``."""
     place = f"record {record} of '{path}'"
     try:
         features = bytes_features(read_record(path, record))
     except DamagedError as error:
-        raise InputError(f"In {place}, {error}: it is no tf.Example, so fetch the file again.") from None
+        raise InputError(f"In {place}, {error}: it is not a tf.Example, so fetch the file again.") from None
     frames_THWC = np.empty((NUM_FRAMES, SIZE, SIZE, 3), np.uint8)
     for number in range(NUM_FRAMES):
         name = f"{number}/{camera}/encoded"
@@ -119,8 +119,8 @@ def _frames(path: Path, record: int, camera: str) -> np.ndarray:
         if len(values) != 1 or len(values[0]) != SIZE * SIZE * 3:
             sizes = ", ".join(f"{len(value)} bytes" for value in values) or "nothing"
             raise InputError(
-                f"In {place}, '{name}' is {sizes} where one frame of {SIZE}x{SIZE}x3 = {SIZE * SIZE * 3} raw bytes is "
-                "meant; fetch the original file."
+                f"In {place}, '{name}' is {sizes}, but one frame is {SIZE}x{SIZE}x3 = {SIZE * SIZE * 3} raw bytes; fetch "
+                "the original file."
             )
         frames_THWC[number] = np.frombuffer(values[0], np.uint8).reshape(SIZE, SIZE, 3)
     frames_THWC.setflags(write=False)

@@ -1,4 +1,4 @@
-"""A plain folder of videos, without labels and without a list.
+"""A plain folder of videos, with neither labels nor a list.
 
 ::
 
@@ -14,23 +14,23 @@ from vidbench.data.layouts.listing import Listing, as_sources, split_folder, vid
 from vidbench.errors import InputError
 
 WHOLE = "all"
-# Deeper than anybody nests; a link that leads back up would otherwise never end.
+# Deeper than any real nesting; without a limit, a link to a parent folder would never end.
 _DEPTH = 16
 
 
 def find_folder(root: Path, split: str) -> Listing:
-    """List the videos of a folder, each under its path below the folder.
+    """List the videos in a folder, each named by its path relative to the folder.
 
     Args:
         root: the data folder.
-        split: a sub-folder, or ``"all"`` for the whole folder where no sub-folder has that name.
+        split: a sub-folder, or ``"all"`` for the whole folder if no sub-folder has that name.
 
     Raises:
-        InputError: the folder or the split does not exist or holds no videos.
+        InputError: the folder or the split does not exist or has no videos.
     """
     whole = split == WHOLE and root.is_dir() and not (root / WHOLE).is_dir()
     folder = root if whole else split_folder(root, split)
-    # With its suffix: two files that differ in nothing else are two videos here.
+    # Names keep their suffix: files that differ only in suffix are two videos.
     files = {path.relative_to(folder).as_posix(): path for path in videos_below(folder, _DEPTH)}
     for name in files:
         if not name.isprintable():

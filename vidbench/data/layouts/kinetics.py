@@ -1,4 +1,4 @@
-"""What a Kinetics-like folder holds: the official list of a split, the class order, and the files present.
+"""Folders in the layout of Kinetics: the official list of a split, the class order, and the files present.
 
 ::
 
@@ -6,9 +6,9 @@
     root/SPLIT/LABEL/ID_SSSSSS_EEEEEE.mp4           one folder per class, or
     root/SPLIT/ID_SSSSSS_EEEEEE.mp4                 all in one folder (the CVDF mirror)
 
-``SSSSSS`` and ``EEEEEE`` are the first and last second in six digits. With a list, the list alone decides the label and
-which videos count as official; files beside it are not used, and videos missing on disk lower the coverage and are not
-replaced. Without a list the class folders are the list, and the coverage is 1 by definition.
+``SSSSSS`` and ``EEEEEE`` are the first and last second in six digits. If there is a list, it alone decides which videos
+are official and how they are labelled: unlisted files are not used, and videos missing on disk lower the coverage and are
+not replaced. Without a list the class folders are the list, and the coverage is 1 by definition.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ _COLUMNS = ("label", "youtube_id", "time_start", "time_end")
 
 
 def find_kinetics(root: Path, split: str) -> Listing:
-    """Read the list of a split (or take the class folders for it) and find its files.
+    """Read the list of a split (or use the class folders as the list) and find its files.
 
     Args:
-        root: the folder that holds ``annotations`` and the splits.
+        root: the folder that contains ``annotations`` and the splits.
         split: name of the split.
 
     Raises:
-        InputError: the folder, the split, its list or a needed column is missing, a video is listed twice or found
-            twice, or no listed video is on disk.
+        InputError: the folder, the split, its list or a required column is missing, a video is listed or found twice,
+            or no listed video is on disk.
     """
     folder = split_folder(root, split)
     videos = videos_below(folder)
@@ -61,14 +61,14 @@ def _from_lists(lists: list[Path], split: str, folder: Path, videos: list[Path])
     if split not in tables:
         raise InputError(
             f"The folder '{annotations}' has no list '{split}.csv' (found: {quoted(path.name for path in lists)}); "
-            "add it or name the split as its list is named."
+            "add it or use the name of a list as split."
         )
     source = annotations / f"{split}.csv"
     table = tables[split]
     for column in _COLUMNS:
         if column not in table.columns:
-            raise InputError(f"The list '{source}' has no column '{column}'; it needs {', '.join(_COLUMNS)}.")
-    # A published test list carries no labels; it says nothing about the classes.
+            raise InputError(f"The list '{source}' has no column '{column}'; it requires {', '.join(_COLUMNS)}.")
+    # Published test lists have no labels; classes come from the others.
     labelled = [other["label"] for other in tables.values() if "label" in other.columns]
     class_names = tuple(sorted({str(label) for column in labelled for label in column}))
     number_of = {name: number for number, name in enumerate(class_names)}
@@ -82,7 +82,7 @@ def _from_lists(lists: list[Path], split: str, folder: Path, videos: list[Path])
             raise InputError(f"The list '{source}' names the video '{name}' twice, again in line {line}; keep one.")
         labels[name] = number_of[label]
     if not labels:
-        raise InputError(f"The list '{source}' names no video; replace it by the official list.")
+        raise InputError(f"The list '{source}' names no video; replace it with the official list.")
     files, duplicates = by_name((path.stem, path) for path in videos if path.stem in labels)
     if not files:
         raise InputError(
@@ -104,7 +104,7 @@ def _from_folders(root: Path, split: str, folder: Path, videos: list[Path]) -> L
     for path in videos:
         if path.parent == folder:
             raise InputError(
-                f"The video '{path}' is in no class folder and there is no list '{root / 'annotations'}/{split}.csv', "
+                f"The video '{path}' is not in a class folder and there is no list '{root / 'annotations'}/{split}.csv', "
                 "so its class is unknown; add the list or put videos into one folder per class."
             )
     splits = [path for path in visible(root) if path.is_dir() and path.name != "annotations"]
@@ -129,7 +129,7 @@ def read_csv_list(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        # As text: an id may look like a number and a label like a missing value.
+        # As text: an id may look like a number, and a label like a missing value.
         return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = " ".join(str(error).split())
@@ -137,7 +137,7 @@ def read_csv_list(path: Path) -> pd.DataFrame:
 
 
 def official_name(youtube_id: str, start: str, end: str, source: Path, line: int) -> str:
-    """Name of a clip, ``ID_SSSSSS_EEEEEE``, from a row of a list.
+    """Return the name of a clip, ``ID_SSSSSS_EEEEEE``, from a row of a list.
 
     Raises:
         InputError: a time is not a number of whole seconds; names the list and the line.
@@ -146,7 +146,7 @@ def official_name(youtube_id: str, start: str, end: str, source: Path, line: int
 
 
 def lengths(names: Iterable[str]) -> dict[str, float]:
-    """Seconds from first to last, for the names that end in ``_SSSSSS_EEEEEE``."""
+    """Return the length in seconds of each video whose name ends in ``_SSSSSS_EEEEEE``."""
     matches = {name: _TIMES.search(name) for name in names}
     return {name: float(int(found["end"]) - int(found["start"])) for name, found in matches.items() if found}
 

@@ -1,4 +1,4 @@
-"""Kinetics-600 in the layouts that people have on disk.
+"""Kinetics-600 in its common layouts on disk.
 
 ::
 
@@ -9,9 +9,9 @@
     root/val/LABEL/ID_SSSSSS_EEEEEE.mp4     one folder per class, the label as published, with underscores for spaces,
                                             or as torchvision writes it (also without ``'``, ``(`` and ``)``)
 
-A list decides which videos are official and what they are; without one the class folders do. The order of the classes
-is that of the 600 published names, always: a list or a set of folders that lacks a class is refused, because class
-numbers taken from what happens to be there would all be shifted after the gap.
+A list decides which videos are official and how they are labelled; without one the class folders do. Classes are always
+in the order of the 600 published names: a list or a set of folders that lacks a class is refused, because numbering the
+classes that happen to be present would shift every class after the gap.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from vidbench.errors import InputError
 SPLITS = ("train", "val", "test")
 HOLDOUT = "kinetics600_holdout_test.csv"
 DATASET = "kinetics-600"
-# So many files beside the list are litter; more of them say that the list is not the whole.
+# A few unlisted files are litter; more of them mean that the list is incomplete.
 _UNLISTED_SHARE = 0.01
 _FOLDERS = ("annotations", "kinetics600", ".")
 _DROPPED = re.compile(r"['\"’()]")
@@ -37,16 +37,16 @@ _DROPPED = re.compile(r"['\"’()]")
 
 @cache
 def class_names() -> tuple[str, ...]:
-    """The 600 names in their official order; see ``kinetics600_labels.origin.md``."""
+    """Return the 600 names in their official order; see ``kinetics600_labels.origin.md``."""
     text = (resources.files("vidbench.data.layouts") / "kinetics600_labels.txt").read_text(encoding="utf-8")
     return tuple(text.splitlines())
 
 
 def class_number(label: str) -> int | None:
-    """Official number of a label in any of its spellings, or None for a label that is none.
+    """Return the official number of a label in any of its spellings, or None for an unknown label.
 
-    Spellings that differ in capitals, in underscores for spaces, or lack parentheses and apostrophes are one label; the
-    600 names stay apart under this, also the two of "passing American football", one of which has a small letter.
+    Spellings may differ in capitals, use underscores for spaces, or lack parentheses and apostrophes. The 600 names remain
+    distinct under this, even the two for "passing American football", one in lower case.
     """
     return _numbers().get(_plain(label))
 
@@ -61,18 +61,18 @@ def _plain(label: str) -> str:
 
 
 def find_kinetics600(root: Path, split: str) -> Listing:
-    """Read the list of a split, or take the class folders for it, and find its files.
+    """Read the list of a split, or use the class folders as the list, and find its files.
 
     Args:
-        root: the folder that holds the splits.
-        split: ``"train"``, ``"val"`` or ``"test"``; test is without the held-out videos where their list is there.
+        root: the folder that contains the splits.
+        split: ``"train"``, ``"val"`` or ``"test"``; test excludes the held-out videos if their list is present.
 
     Raises:
-        InputError: the folder holds no such split, its list is unreadable, incomplete, or lacks a class, or none of its
+        InputError: the folder has no such split, its list is unreadable, incomplete or lacks a class, or none of its
             videos is on disk.
     """
     if split not in SPLITS:
-        raise InputError(f"Kinetics-600 has no split '{split}': name one of {', '.join(SPLITS)}.")
+        raise InputError(f"Kinetics-600 has no split '{split}': use one of {', '.join(SPLITS)}.")
     folder = split_folder(root, split)
     videos = videos_below(folder)
     path = _choose_list(root, split)
@@ -80,7 +80,7 @@ def find_kinetics600(root: Path, split: str) -> Listing:
 
 
 def _choose_list(root: Path, split: str) -> Path | None:
-    """The most complete list there is: the mirror's ``.txt`` before ActivityNet's and DeepMind's before its ``.csv``."""
+    """Choose the most complete list: the mirror's ``.txt``, then ActivityNet's and DeepMind's, then the mirror's ``.csv``."""
     published = "validate" if split == "val" else split
     names = [
         f"{split}.txt",
@@ -104,17 +104,17 @@ def _from_list(path: Path, split: str, folder: Path, videos: list[Path]) -> List
         again += entry.name in entries
         entries.setdefault(entry.name, entry)
     if again:
-        remarks.append(f"The list '{path}' has {again} more lines for videos that it named before; the first counts.")
+        remarks.append(f"The list '{path}' repeats videos in {again} lines; the first line of each counts.")
     held_out: set[str] = set()
     holdout = path.parent / HOLDOUT
     if split == "test" and holdout.is_file():
         held_out = {entry.name for entry in read_list(holdout)}
-        remarks.append(f"{len(held_out & set(entries))} videos of '{path}' are held out by '{holdout}' and left out.")
+        remarks.append(f"{len(held_out & set(entries))} videos of '{path}' are held out by '{holdout}' and excluded.")
     labels = {name: _label_of(entry, path) for name, entry in entries.items() if name not in held_out}
     unlabelled = [name for name, label in labels.items() if label is None]
     if len(unlabelled) not in (0, len(labels)):
         raise InputError(
-            f"The list '{path}' gives no class for '{unlabelled[0]}' but for others; fetch the official list."
+            f"The list '{path}' gives no class for '{unlabelled[0]}' but does for others; fetch the official list."
         )
     if not unlabelled:
         _refuse_missing_class(labels, f"The list '{path}'")
@@ -127,8 +127,8 @@ def _from_list(path: Path, split: str, folder: Path, videos: list[Path]) -> List
     unlisted = sum(video.stem not in entries and video.stem not in held_out for video in videos)
     if unlisted > _UNLISTED_SHARE * len(videos):
         raise InputError(
-            f"The list '{path}' is incomplete: {unlisted} of the {len(videos)} videos in '{folder}' are not on it (the "
-            f"mirror's .csv lists are known for that); put the complete '{split}.txt' beside it."
+            f"The list '{path}' is incomplete: it lacks {unlisted} of the {len(videos)} videos in '{folder}' (as the "
+            f"mirror's .csv lists do); put the complete '{split}.txt' next to it."
         )
     return Listing(
         DATASET,
@@ -149,18 +149,18 @@ def _from_folders(root: Path, folder: Path, videos: list[Path]) -> Listing:
             continue
         number = class_number(sub.name)
         if number is None:
-            raise InputError(f"The folder '{sub}' has the name of no class of Kinetics-600; rename or remove it.")
+            raise InputError(f"The folder '{sub}' is not named after a class of Kinetics-600; rename or remove it.")
         number_of[sub] = number
     for video in videos:
         if video.parent == folder:
             raise InputError(
-                f"The video '{video}' is in no class folder and there is no list '{root}/annotations/{folder.name}.txt', "
+                f"The video '{video}' is not in a class folder and there is no list '{root}/annotations/{folder.name}.txt', "
                 "so its class is unknown; add the list or put videos into one folder per class."
             )
     files, duplicates = by_name((video.stem, video) for video in videos)
     labels: dict[str, int | None] = {name: number_of[files[name].parent] for name in sorted(files)}
     _refuse_missing_class(labels, f"There is no list, and the folder '{folder}'")
-    remark = f"There is no list for '{folder}', so what is there counts as the whole and the coverage says nothing."
+    remark = f"There is no list for '{folder}': the files present count as the whole split, so coverage means nothing."
     return Listing(
         DATASET,
         class_names(),
@@ -179,7 +179,7 @@ def _label_of(entry: ListedVideo, path: Path) -> int | None:
     number = class_number(entry.label)
     if number is None:
         raise InputError(
-            f"The list '{path}' has '{entry.label}' in line {entry.line}, which is no class of Kinetics-600; "
+            f"The list '{path}' has '{entry.label}' in line {entry.line}, which is not a class of Kinetics-600; "
             "fetch the official list."
         )
     return number
@@ -191,6 +191,6 @@ def _refuse_missing_class(labels: dict[str, int | None], subject: str) -> None:
         names = ", ".join(f"'{class_names()[number]}'" for number in missing[:3])
         rest = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InputError(
-            f"{subject} has no video of the class {names}{rest}; class numbers follow the 600 official names, so complete "
-            "it, or use the data set 'kinetics' for a subset of classes."
+            f"{subject} has no video of the class {names}{rest}; class numbers follow the 600 official names, so add the "
+            "missing ones, or use the data set 'kinetics' for a subset of classes."
         )

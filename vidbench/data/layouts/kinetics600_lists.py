@@ -1,8 +1,8 @@
 """Lists of Kinetics-600: CSV tables, and text files of paths.
 
-A text file may hold the rows of a table, with or without its header, or one path per line, with or without folders and suffix; the folder above the
-file is then the class. A number after the path is refused: lists that lack a class number the rest wrongly, and nothing
-in them shows it.
+A text file contains the rows of a table, with or without the header, or one path per line, with or without folders and
+suffix; the folder above the file is then the class. A number after the path is refused: lists that lack a class number
+all later ones wrongly, without showing it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class ListedVideo(NamedTuple):
 
     Attributes:
         name: official name, ``ID_SSSSSS_EEEEEE``.
-        label: its class as written there, None where the list has no classes.
-        line: number of the line, from 1.
+        label: its class as spelled in the list, None if the list has no classes.
+        line: line number, from 1.
     """
 
     name: str
@@ -36,10 +36,10 @@ class ListedVideo(NamedTuple):
 
 
 def read_list(path: Path) -> list[ListedVideo]:
-    """Read a list of either form.
+    """Read a list in any of its forms.
 
     Raises:
-        InputError: it is unreadable, empty, of no known form, or a list of archives; names the file and the line.
+        InputError: it is unreadable, empty, in an unknown form, or a list of archives; names the file and the line.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -73,7 +73,7 @@ def _from_table(path: Path) -> list[ListedVideo]:
 
 
 def _from_rows(path: Path, lines: list[str]) -> list[ListedVideo]:
-    """Rows without a header: ``label,id,start,end,…``, or without the label."""
+    """Read rows without a header: ``label,id,start,end,…``, or without the label."""
     entries = []
     for line, text in enumerate(lines, start=1):
         if not text.strip():
@@ -96,12 +96,12 @@ def _from_paths(path: Path, lines: list[str]) -> list[ListedVideo]:
             continue
         if place.name.endswith((".tar.gz", ".tgz", ".tar", ".zip")):
             raise InputError(
-                f"The list '{path}' names archives, not videos (line {line}); use the annotation list of the split."
+                f"The list '{path}' lists archives, not videos (line {line}); use the annotation list of the split."
             )
         name = place.stem if place.suffix.lower() in VIDEO_SUFFIXES else place.name
         if not _NAME.fullmatch(name):
             raise InputError(
-                f"Line {line} of '{path}' does not end in ID_SSSSSS_EEEEEE, with a video's suffix or without; "
+                f"Line {line} of '{path}' does not end in ID_SSSSSS_EEEEEE, with or without a video suffix; "
                 "fetch the official list."
             )
         folder = place.parent.name

@@ -1,6 +1,6 @@
-"""What a data folder holds: the official list of a split, the class order, and where the frames of each video lie.
+"""Listings: the official list of a split, the class order, and where the frames of each video are.
 
-Every layout has a reader that answers a `Listing`; `vidbench.data.videos.VideoDataset` makes clips of any of them.
+The reader of each layout returns a `Listing`; `vidbench.data.videos.VideoDataset` cuts clips from any of them.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ class FrameSource(Protocol):
 
     @property
     def path(self) -> Path:
-        """The file to name in an error."""
+        """File to name in error messages."""
         ...
 
     def count(self) -> int:
-        """Number of frames, by decoding."""
+        """Return the number of frames, by decoding."""
         ...
 
     def frames(self, frame_indices: np.ndarray | None = None) -> Iterator[np.ndarray]:
-        """Yield some or all frames as uint8 RGB ``[H, W, 3]``; ``frame_indices`` int ``[T]`` ascend."""
+        """Yield some or all frames as uint8 RGB ``[H, W, 3]``; ``frame_indices`` are int ``[T]``, ascending."""
         ...
 
     def sha256(self) -> str:
-        """Digest of the stored bytes."""
+        """Return the digest of the stored bytes."""
         ...
 
 
@@ -49,11 +49,11 @@ class VideoFile:
     path: Path
 
     def count(self) -> int:
-        """Number of frames, by decoding all of them.
+        """Return the number of frames, by decoding all of them.
 
         Raises:
-            UnusableVideoError: it cannot be decoded, or holds less than its header states: clips that are drawn from
-                what is left of a video would not be those that others draw from the whole.
+            UnusableVideoError: it cannot be decoded, or is shorter than its header states: clips drawn from a truncated
+                video would differ from those that others draw from the whole one.
         """
         facts = examine_video(self.path)
         refuse_truncated(self.path, facts)
@@ -64,12 +64,12 @@ class VideoFile:
         return iterate_frames(self.path, frame_indices)
 
     def sha256(self) -> str:
-        """Digest of the file."""
+        """Return the digest of the file."""
         return file_sha256(self.path)
 
 
 class Duplicate(NamedTuple):
-    """One video that lies in two files."""
+    """A video found in two files."""
 
     video_id: str
     kept: Path
@@ -81,13 +81,13 @@ class Listing:
     """One split, as listed and as found.
 
     Attributes:
-        dataset: which data set and reading of it; enters the identity of its clips.
-        class_names: names in label order; empty where the data has no labels.
-        labels: official video name to position of its class, in the order of the list; None without labels.
-        sources: official video name to its frames, for those on disk.
-        origin: the list in use, in words.
-        num_official: size of the official list, where the layout does not say which of its videos are absent.
-        seconds: official video name to its length in seconds, where its name says so.
+        dataset: name of the data set; enters the identity of its clips.
+        class_names: names in label order; empty if the data has no labels.
+        labels: official video name to class index, in the order of the list; None without labels.
+        sources: official video name to its frames, for videos on disk.
+        origin: description of the list in use.
+        num_official: size of the official list, if the layout does not say which of its videos are missing.
+        seconds: official video name to its length in seconds, if the name states it.
         duplicates: videos found twice; the clips of such a split cannot be used.
         remarks: what a person should know about the list, one sentence each.
     """
@@ -117,38 +117,40 @@ def split_folder(root: Path, split: str) -> Path:
     """Return the folder of a split.
 
     Raises:
-        InputError: the data folder or the split's folder does not exist; names the splits that do.
+        InputError: the data folder or the split's folder does not exist; names the existing splits.
     """
     if not root.is_dir():
         raise InputError(
-            f"The data folder '{root}' does not exist: name an existing one, with --data DIR where a task is run."
+            f"The data folder '{root}' does not exist: name an existing one, with --data DIR when running a task."
         )
     folder = root / split
     if not folder.is_dir():
         present = quoted(path.name for path in visible(root) if path.is_dir() and path.name != "annotations")
         raise InputError(
             f"The data folder '{root}' has no split '{split}' (found: {present}): name another with --data DIR, or put the "
-            f"videos of the split below '{root / split}', as `docs/data.md` lays them out."
+            f"videos of the split in '{root / split}', in a layout of `docs/data.md`."
         )
     return folder
 
 
 def videos_below(folder: Path, depth: int = 1) -> list[Path]:
-    """Video files in a folder and ``depth`` levels of sub-folders, sorted; hidden ones (also macOS ``._``) left out.
+    """Return the video files in a folder and ``depth`` levels of sub-folders, sorted, without hidden ones (macOS ``._``).
 
     Raises:
-        InputError: there is none; names the folder.
+        InputError: there are none; names the folder.
     """
     videos = find_videos(folder, depth)
     if not videos:
         suffixes = ", ".join(sorted(VIDEO_SUFFIXES))
-        raise InputError(f"The split folder '{folder}' holds no videos ({suffixes}); check --data or fetch the data.")
+        raise InputError(
+            f"The split folder '{folder}' contains no videos ({suffixes}); check --data or fetch the data."
+        )
     return videos
 
 
 def find_videos(folder: Path, depth: int = 1) -> list[Path]:
-    """As `videos_below`, but empty where there is none."""
-    # Directory entries know what they are without a call for each of half a million files.
+    """Return the same as `videos_below`, but an empty list if there are none."""
+    # Directory entries carry their type; half a million files would each need another system call.
     with os.scandir(folder) as entries:
         shown = [entry for entry in entries if not entry.name.startswith(".")]
     found = [Path(entry.path) for entry in shown if _is_video(entry.name) and entry.is_file()]
@@ -164,7 +166,7 @@ def _is_video(name: str) -> bool:
 
 
 def by_name(names_and_paths: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path], tuple[Duplicate, ...]]:
-    """Files by official name, the first in the order given, and the names that have more than one."""
+    """Return the files by official name, the first one given for each, and the duplicates."""
     files: dict[str, Path] = {}
     duplicates = []
     for name, path in names_and_paths:
@@ -175,17 +177,17 @@ def by_name(names_and_paths: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path
 
 
 def as_sources(files: Mapping[str, Path]) -> dict[str, FrameSource]:
-    """Files as frame sources."""
+    """Wrap files as frame sources."""
     return {name: VideoFile(path) for name, path in files.items()}
 
 
 def visible(folder: Path) -> list[Path]:
-    """What a folder holds, sorted, hidden names left out; empty where there is no such folder."""
+    """Return the content of a folder, sorted, without hidden names; empty if there is no such folder."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def quoted(names: Iterable[str]) -> str:
-    """Names for an error message."""
+    """Format names for an error message."""
     return ", ".join(f"'{name}'" for name in sorted(names)) or "nothing"

@@ -3,9 +3,9 @@
 A file is a sequence of records: the length (8 bytes, little-endian), the masked CRC-32C of these 8 bytes, the data, the
 masked CRC-32C of the data (``tensorflow/core/lib/io/record_writer.h``). Every CRC is checked.
 
-Of protobuf's encoding (protobuf.dev/programming-guides/encoding) only what ``tf.train.Example`` needs is read: features
-are a map from names to lists of bytes, floats or integers; only lists of bytes are of interest here. No length is
-trusted before it is held against what is there, so a damaged file costs an error and no memory.
+The protobuf decoder (protobuf.dev/programming-guides/encoding) handles only what ``tf.train.Example`` uses: features are
+a map from names to lists of bytes, floats or integers, of which lists of bytes are read here. Every length is checked
+against the data at hand before it is used, so a damaged file causes an error instead of a huge allocation.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _FOOTER = struct.Struct("<I")
 
 
 class RecordSpan(NamedTuple):
-    """Where the data of a record lie in the file, in bytes."""
+    """Position of a record's data in the file, in bytes."""
 
     offset: int
     size: int
 
 
 def record_index(path: Path) -> tuple[RecordSpan, ...]:
-    """Find all records of a file by their headers; the data are skipped. Kept, so an unchanged file is walked once.
+    """Find all records of a file by their headers, skipping the data; cached while the file is unchanged.
 
     Raises:
-        InputError: the file is unreadable, cut off, or no TFRecord file; names the file and the record.
+        InputError: the file is unreadable, cut off, or not a TFRecord file; names the file and the record.
     """
     try:
         state = path.stat()
@@ -46,7 +46,7 @@ def record_index(path: Path) -> tuple[RecordSpan, ...]:
 
 @lru_cache(maxsize=4096)
 def _walk(path: Path, size: int, modified: int) -> tuple[RecordSpan, ...]:
-    """The records of a file of so many bytes; its date is part of the key of the cache."""
+    """Find the records of a file of ``size`` bytes; ``modified`` only serves as part of the cache key."""
     spans: list[RecordSpan] = []
     offset = 0
     with path.open("rb") as file:
@@ -57,7 +57,7 @@ def _walk(path: Path, size: int, modified: int) -> tuple[RecordSpan, ...]:
             length, crc = _HEADER.unpack(header)
             if masked_crc32c(header[:8]) != crc:
                 raise InputError(
-                    f"The header of record {len(spans)} in '{path}' fails its checksum: the file is damaged or no "
+                    f"The header of record {len(spans)} in '{path}' fails its checksum: the file is damaged or not a "
                     "TFRecord file, so fetch it again."
                 )
             if length > size - offset - _HEADER.size - _FOOTER.size:
@@ -69,7 +69,7 @@ def _walk(path: Path, size: int, modified: int) -> tuple[RecordSpan, ...]:
 
 
 def read_record(path: Path, number: int) -> bytes:
-    """Return the data of one record, its CRC checked.
+    """Return the data of one record after checking its CRC.
 
     Args:
         path: a TFRecord file.
@@ -122,7 +122,7 @@ def bytes_features(example: bytes) -> dict[str, tuple[bytes, ...]]:
 
 
 def _children(message: bytes, wanted: int) -> Iterator[bytes]:
-    """The length-delimited values of one field of a message."""
+    """Return the length-delimited values of one field of a message."""
     return (as_bytes(value) for number, value in fields(message) if number == wanted)
 
 

@@ -1,4 +1,4 @@
-"""UCF-101 as its authors publish it.
+"""UCF-101 as published.
 
 ::
 
@@ -7,8 +7,8 @@
     root/…/testlist01.txt … testlist03.txt       "ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi", without a number
     root/…/ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi
 
-The splits are ``train01`` to ``test03``, and ``all`` for the train and test list 01 together, which name every video
-once. The class is that of the folder in the list: file names spell some classes in other capitals.
+The splits are ``train01`` to ``test03``, and ``all`` for train and test list 01 together, which name every video once. The
+class is the folder in the list: some file names spell their class with other capitals.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _DEPTH = 3
 
 
 def find_ucf101(root: Path, split: str) -> Listing:
-    """Read the lists of a split and find its videos, whose suffix may be another than ``.avi``.
+    """Read the lists of a split and find its videos, with any video suffix.
 
     Args:
-        root: the folder with the lists and the class folders, directly or below.
+        root: the folder that contains the lists and the class folders, at any of its upper levels.
         split: one of `SPLITS`.
 
     Raises:
-        InputError: no such split, a list is missing or contradicts another, or none of its videos is on disk.
+        InputError: there is no such split, a list is missing or contradicts another, or none of its videos is on disk.
     """
     if split not in SPLITS:
-        raise InputError(f"UCF-101 has no split '{split}': name one of {', '.join(SPLITS)}.")
+        raise InputError(f"UCF-101 has no split '{split}': use one of {', '.join(SPLITS)}.")
     if not root.is_dir():
         raise InputError(
-            f"The data folder '{root}' does not exist: name that of UCF-101, with --data DIR where a task is run."
+            f"The data folder '{root}' does not exist: name that of UCF-101, with --data DIR when running a task."
         )
     lists = _folder_of_lists(root)
     class_names = _read_classes(lists / "classInd.txt")
@@ -52,7 +52,7 @@ def find_ucf101(root: Path, split: str) -> Listing:
                     f"The lists '{stems[0]}.txt' and '{stem}.txt' in '{lists}' both name '{name}'; fetch them again."
                 )
             labels[name] = label
-    # Some copies of the data set differ from the lists in capitals ("HandStandPushups").
+    # Some copies of the data set and the lists differ in capitals ("HandStandPushups").
     official = {name.casefold(): name for name in labels}
     videos = ((official.get(path.stem.casefold()), path) for path in find_videos(root, _DEPTH))
     files, duplicates = by_name((name, path) for name, path in videos if name is not None)
@@ -82,20 +82,22 @@ def _read_classes(path: Path) -> tuple[str, ...]:
     for line, text in _lines(path):
         number, _, name = text.partition(" ")
         if not number.isascii() or not number.isdigit() or not name.strip() or int(number) in names:
-            raise InputError(f"Line {line} of '{path}' is not a new class number and a name; fetch the official list.")
+            raise InputError(
+                f"Line {line} of '{path}' is not a new class number followed by a name; fetch the official list."
+            )
         names[int(number)] = name.strip()
     expected = range(1, NUM_CLASSES + 1)
     if sorted(names) != list(expected) or len(set(names.values())) != NUM_CLASSES:
         odd = sorted(set(expected) ^ set(names))
         raise InputError(
             f"The list '{path}' does not number {NUM_CLASSES} classes from 1 to {NUM_CLASSES} "
-            f"({'wrong numbers: ' + ', '.join(map(str, odd[:5])) if odd else 'a name comes twice'}); fetch the official list."
+            f"({'wrong numbers: ' + ', '.join(map(str, odd[:5])) if odd else 'a name appears twice'}); fetch the official list."
         )
     return tuple(names[number] for number in expected)
 
 
 def _read_list(path: Path, class_names: tuple[str, ...]) -> dict[str, int]:
-    """Official names to labels, counted from 0."""
+    """Return official names to labels, counted from 0."""
     if not path.is_file():
         present = quoted(other.name for other in visible(path.parent) if other.suffix == ".txt")
         raise InputError(f"There is no list '{path}' (found: {present}); put the official lists there.")
@@ -107,10 +109,12 @@ def _read_list(path: Path, class_names: tuple[str, ...]) -> dict[str, int]:
             raise InputError(f"Line {line} of '{path}' is not CLASS/v_CLASS_gXX_cYY.avi; fetch the official list.")
         label, name = entry["label"], entry["name"]
         if label not in number_of:
-            raise InputError(f"Line {line} of '{path}' names the class '{label}', which 'classInd.txt' does not have.")
+            raise InputError(
+                f"Line {line} of '{path}' names the class '{label}', which is not in 'classInd.txt'; fetch both lists again."
+            )
         if entry["number"] is not None and int(entry["number"]) != number_of[label] + 1:
             raise InputError(
-                f"Line {line} of '{path}' gives '{label}' the number {entry['number']} where 'classInd.txt' has "
+                f"Line {line} of '{path}' gives '{label}' the number {entry['number']} but 'classInd.txt' has "
                 f"{number_of[label] + 1}; fetch both lists again."
             )
         if name in labels:

@@ -1,1 +1,1 @@
-"""`vidbench data scan`: every video of a data folder examined once, with a manifest of what can be used."""
+"""`vidbench data scan`: decodes every video of a data folder once and writes a manifest of the usable ones."""

@@ -1,4 +1,4 @@
-"""One video of a scan: decode it, hold it against its name and its task, and say what is wrong with it."""
+"""Examining one video of a scan: decode it, check it against its name and its task, and report what is wrong."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Problem = Literal[
     "unreadable", "truncated", "no video stream", "too short", "wrong duration", "wrong size", "duplicated"
 ]
 FindingKey: TypeAlias = tuple[str, str, str, int, int]
-"""Split, official name, file, its size and its date in nanoseconds: what decides what is found."""
+"""Split, official name, file, its size, its date in nanoseconds: a finding holds as long as none of them changes."""
 
-# Cutting without re-encoding moves an end by the distance of key frames.
+# Cutting without re-encoding moves an end by up to one key-frame interval.
 _SECONDS_OFF = 1.0
 
 
@@ -34,12 +34,12 @@ class Subject:
     """A video to examine.
 
     Attributes:
-        split: split it is listed in.
+        split: split that lists it.
         video_id: official name.
         label: name of its class, or None.
         source: its frames.
-        seconds: length that its name states, or None.
-        plans: which clips the task takes of it, one entry for each plan; empty to look at the whole video alone.
+        seconds: length stated by its name, or None.
+        plans: the clip plans that the task applies to it; empty to check the whole video only.
         file_bytes: size of its file.
         file_time: date of its file, in nanoseconds.
     """
@@ -55,21 +55,21 @@ class Subject:
 
     @property
     def key(self) -> FindingKey:
-        """What decides the outcome; a finding is reused under the same key."""
+        """See `FindingKey`."""
         return (self.split, self.video_id, str(self.source.path), self.file_bytes, self.file_time)
 
 
 class Finding(BaseModel):
-    """What was found; a line of the journal.
+    """What was found for a video; one line of the journal.
 
     Attributes:
         key: `Subject.key`.
         frames, fps, width, height, rotation, seconds: see `VideoFacts`; None where nothing could be decoded.
         file_sha256: digest of the stored bytes.
-        clips_sha256: digest of the frames as the task takes them: all clips of the video, in order, at the task's size,
-            plan by plan; without a task of all frames as they are.
-        problem: None where the video is usable.
-        reason: the problem in a sentence.
+        clips_sha256: digest of the frames that the task uses: all clips of the video, in order, at the task's size,
+            plan by plan; without a task, of all decoded frames.
+        problem: None for a usable video.
+        reason: the problem in one sentence.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,7 +89,7 @@ class Finding(BaseModel):
 
 @dataclass(frozen=True)
 class _Counted:
-    """A source whose frames were counted before."""
+    """A source with a known number of frames."""
 
     source: FrameSource
     num_frames: int
@@ -109,7 +109,7 @@ class _Counted:
 
 
 def examine_subject(subject: Subject) -> Finding:
-    """Examine one video; never raises for what is wrong with it."""
+    """Examine one video; problems with it are returned, never raised."""
     found: dict[str, Any] = {"key": subject.key}
     try:
         pixels = None if subject.plans else sha256()
@@ -131,7 +131,7 @@ def examine_subject(subject: Subject) -> Finding:
     except UnusableVideoError as error:
         return Finding(**found, problem=error.problem, reason=str(error))
     except InputError as error:
-        # All else was asked before: a sentence here is about the size, or about a record without its frames.
+        # Only size errors or missing frames reach here.
         return Finding(**found, problem="wrong size" if "frames" in found else "unreadable", reason=str(error))
     except OSError as error:
         reason = f"The file '{subject.source.path}' cannot be read ({error.strerror}); check its permissions."
@@ -139,14 +139,16 @@ def examine_subject(subject: Subject) -> Finding:
     return Finding(**found)
 
 
-def killed(subject: Subject) -> Finding:
-    """The finding for a video that killed the process which examined it."""
-    reason = f"Decoding '{subject.source.path}' ended the process: the decoder crashed or ran out of memory; remove it."
+def crashed(subject: Subject) -> Finding:
+    """Return the finding for a video that killed its worker process."""
+    reason = (
+        f"Decoding '{subject.source.path}' killed the process: the decoder crashed or ran out of memory; remove it."
+    )
     return Finding(key=subject.key, problem="unreadable", reason=reason)
 
 
 def _facts(source: FrameSource, pixels: Any) -> VideoFacts:
-    """Decode all frames; where there is a digest to feed, feed it the pixels."""
+    """Decode all frames, updating the digest ``pixels`` with them unless it is None."""
 
     def feed(frame_HWC: np.ndarray) -> None:
         pixels.update(np.ascontiguousarray(frame_HWC))

@@ -1,4 +1,4 @@
-"""The journals of a scan: a line for each video as it is done, so that a scan which was stopped goes on."""
+"""The journals of a scan: one line per finished video, so that an interrupted scan can be resumed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vidbench.files import written_whole
 
 
 def read_journal(path: Path) -> dict[FindingKey, Finding]:
-    """Findings by their key, the last of each; lines that were cut off when a scan was killed are left out."""
+    """Return findings by key, the last for each; lines cut off when a scan was killed are skipped."""
     if not path.is_file():
         return {}
     findings = {}
@@ -33,7 +33,7 @@ def read_journal(path: Path) -> dict[FindingKey, Finding]:
 
 @contextmanager
 def appending(path: Path) -> Iterator[TextIO]:
-    """Open a journal for more lines, on a line of their own even where the last one was cut off."""
+    """Open a journal for appending, starting on a new line even if the last one was cut off."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         if file.tell():
@@ -42,14 +42,14 @@ def appending(path: Path) -> Iterator[TextIO]:
 
 
 def append_finding(file: TextIO, finding: Finding) -> None:
-    """Append one finding, out of this process's hands before the next."""
+    """Append one finding and flush it, so that a killed process loses at most the current video."""
     file.write(json.dumps(finding.model_dump(mode="json"), ensure_ascii=True) + "\n")
     file.flush()
 
 
 @dataclass(frozen=True)
 class ScanJournals:
-    """The journals of one scan: one for each rank, because lines of two machines could mix in one file."""
+    """The journals of one scan: one per rank, because lines from two machines could interleave in one file."""
 
     output: Path
     name: str
@@ -57,23 +57,23 @@ class ScanJournals:
 
     @property
     def mine(self) -> Path:
-        """The one that this rank writes; that of the main rank is also that of a scan in one process."""
+        """The journal that this rank writes; the main rank shares its name with a single-process scan."""
         return self.output / (f"{self.name}.jsonl" if self.ranks.is_main else f"{self.name}-{self.ranks.rank}.jsonl")
 
     @property
     def all(self) -> list[Path]:
-        """Those of all ranks, in this scan or before."""
+        """The journals of all ranks, from this scan or earlier ones."""
         return sorted(self.output.glob(f"{self.name}*.jsonl"))
 
     def read(self) -> dict[FindingKey, Finding]:
-        """What any rank has found, in this scan or before."""
+        """Return the findings of all ranks, from this scan or earlier ones."""
         findings: dict[FindingKey, Finding] = {}
         for path in self.all:
             findings |= read_journal(path)
         return findings
 
-    def take_the_place_of(self, others: ScanJournals) -> None:
-        """Make one journal of these in the place of the others, all at once; on the main rank."""
+    def replace_journals(self, others: ScanJournals) -> None:
+        """Merge these journals into one that atomically replaces ``others``; call on the main rank."""
         findings = self.read()
         if not findings:
             return

@@ -1,6 +1,6 @@
-"""The manifest: which videos of a data set are here and usable, and the digest of what a task makes of each.
+"""The manifest: which videos of a data set are present and usable, with the digest of the frames a task gets from each.
 
-Two laboratories whose manifests have the same hash give a task the very same frames, whatever files they come from.
+Equal manifest hashes mean that a task gets the very same frames, whatever files they come from.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class ManifestVideo(NamedTuple):
 
 
 class SplitCoverage(NamedTuple):
-    """How much of a split is here.
+    """How much of a split is present.
 
     Attributes:
         split: its name.
         list: where its official list comes from.
-        official: videos on the list.
-        found: of these, on disk.
-        usable: of these, without a problem.
+        official: number of listed videos.
+        found: how many of them are on disk.
+        usable: how many of those have no problem.
     """
 
     split: str
@@ -54,17 +54,17 @@ class SplitCoverage(NamedTuple):
 
 
 def manifest_sha256(task: dict[str, Any] | None, videos: Sequence[ManifestVideo]) -> str:
-    """The manifest's own hash: of the task and of the usable videos, in any order; no path and no date enters it."""
+    """Hash the task and the usable videos, in any order; paths and dates do not enter the hash."""
     return digest({"format": FORMAT, "task": task, "videos": sorted(map(list, videos), key=lambda video: video[:2])})
 
 
 def write_manifest(
     folder: Path, task: dict[str, Any] | None, splits: Sequence[SplitCoverage], videos: Sequence[ManifestVideo]
 ) -> str:
-    """Write ``manifest.json`` and ``manifest.csv``; returns the manifest's hash.
+    """Write ``manifest.json`` and ``manifest.csv``, and return the manifest's hash.
 
     Args:
-        folder: where to.
+        folder: where to write them.
         task: name, version and fingerprint of the task, or None.
         splits: the coverage of each split.
         videos: the usable videos.
@@ -83,7 +83,7 @@ def write_manifest(
 
 
 def write_rows(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Write a CSV file whole."""
+    """Write a CSV file atomically."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(header)

@@ -1,8 +1,8 @@
-"""What the last scan of a data folder found, for the runs after it: the manifest's hash, and whether the files still stand.
+"""The last scan of a data folder, for later runs: the manifest's hash, and whether the files are unchanged.
 
-A scan leaves two things: beside its manifest ``files.csv``, one row per file with size, date and digest, and under the home
-folder a note of where that is. A run on the same folder and task finds the note, compares sizes and dates, refuses what
-changed, and takes the digests from there instead of reading every file again.
+A scan leaves ``files.csv`` next to its manifest, one row per file with size, date and digest, and a note under the home
+folder that says where it is. A run on the same folder and task finds the note, compares sizes and dates, refuses changed
+files, and reuses the digests instead of reading every file again.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ FILES_NAME = "files.csv"
 
 
 class ScannedFile(NamedTuple):
-    """A row of ``files.csv``, of a usable video or an unusable one.
+    """A row of ``files.csv``, for a usable or an unusable video.
 
     Attributes:
-        split: split it is listed in.
+        split: split that lists it.
         id: official name.
-        path: its file, below the data folder.
+        path: its file, relative to the data folder.
         bytes: size of the file.
         mtime_ns: date of the file, in nanoseconds.
-        sha256: digest of the stored bytes of the video; empty where it could not be read.
+        sha256: digest of the video's stored bytes; empty if they could not be read.
     """
 
     split: str
@@ -47,7 +47,7 @@ class ScannedFile(NamedTuple):
 
 @dataclass(frozen=True)
 class LastScan:
-    """A finished scan of all splits of a task.
+    """A finished scan of every split of a task.
 
     Attributes:
         root: the data folder.
@@ -60,17 +60,17 @@ class LastScan:
     manifest_sha256: str
 
     def unchanged(self, split: str, sources: Mapping[str, FrameSource]) -> dict[str, str]:
-        """Check that a split's files have the size and the date that the scan saw.
+        """Check that the files of a split still have the sizes and dates that the scan saw.
 
         Args:
             split: name of the split.
-            sources: official name to frames, as they are found now.
+            sources: official name to frames, as found now.
 
         Returns:
-            Digest of the stored bytes by name, for the videos that the scan could read.
+            Digests of the stored bytes by name, for the videos that the scan could read.
 
         Raises:
-            InputError: a file changed, is new, or is gone; names the first and the number of them.
+            InputError: files changed, are new or are gone; names the first one and how many there are.
         """
         scanned = {file.id: file for file in _read_files(self.output / FILES_NAME) if file.split == split}
         differing = [f"'{scanned[name].path}' is gone" for name in sorted(set(scanned) - set(sources))]
@@ -82,14 +82,14 @@ class LastScan:
                 differing.append(f"'{file.path}' {what}")
         if differing:
             raise InputError(
-                f"The data folder '{self.root}' is not what was scanned: {len(differing)} files of split '{split}' differ, "
+                f"The data folder '{self.root}' changed since it was scanned: {len(differing)} files of split '{split}' differ, "
                 f"first {differing[0]}; run `vidbench data scan` on it again, with --output '{self.output}'."
             )
         return {name: file.sha256 for name, file in scanned.items() if file.sha256}
 
 
 def remember_scan(root: Path, task: Task, output: Path, manifest_sha256: str, files: Iterable[ScannedFile]) -> None:
-    """Write ``files.csv`` and the note under the home folder; the note comes last and is bound to the file's bytes."""
+    """Write ``files.csv``, then the note under the home folder, which holds the digest of that file."""
     write_rows(output / FILES_NAME, ScannedFile._fields, list(files))
     note = {
         "root": str(root.resolve()),
@@ -102,7 +102,7 @@ def remember_scan(root: Path, task: Task, output: Path, manifest_sha256: str, fi
 
 
 def last_scan(root: Path, task: Task) -> LastScan | None:
-    """Find the last scan of a folder under a task; None where there is none, or its files are no longer those it left."""
+    """Find the last scan of a folder for a task; None if there is none or its ``files.csv`` was changed since."""
     try:
         note = json.loads(_note(root, task).read_text(encoding="utf-8"))
         output = Path(note["output"])
@@ -116,7 +116,7 @@ def last_scan(root: Path, task: Task) -> LastScan | None:
 def scanned_file(
     split: str, name: str, source: FrameSource, root: Path, state: tuple[int, int], sha256: str | None
 ) -> ScannedFile:
-    """Return the row of a video; ``state`` is size and date of its file as the scan saw them."""
+    """Return the row of a video; ``state`` is its file's size and date when scanned."""
     return ScannedFile(split, name, _below(source.path, root), *state, sha256 or "")
 
 

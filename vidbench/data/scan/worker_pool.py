@@ -1,4 +1,4 @@
-"""A function over many items in many processes, which survives an item that kills its process."""
+"""A parallel map over processes that survives items which kill their worker."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ _QUEUED_PER_WORKER = 4
 
 
 def map_processes(
-    function: Callable[[Item], Answer], items: Sequence[Item], workers: int, killed: Callable[[Item], Answer]
+    function: Callable[[Item], Answer], items: Sequence[Item], workers: int, crashed: Callable[[Item], Answer]
 ) -> Iterator[Answer]:
-    """Yield ``function(item)`` for every item, in the order in which they are done.
+    """Yield ``function(item)`` for every item, in order of completion.
 
     Args:
         function: importable by name, as it runs in other processes.
-        items: what it is called with.
+        items: its arguments.
         workers: number of processes; 1 calls it in this one.
-        killed: answers for an item during which a process died, by a crash inside a codec for example.
+        crashed: called here to get the answer for an item that kills its worker, by a crash inside a codec for example.
     """
     if workers == 1:
         yield from map(function, items)
         return
     left = list(items)
     while left:
-        suspects, left = yield from _map_until_death(function, left, workers)
+        suspects, left = yield from _map_until_crash(function, left, workers)
         for item in suspects:
-            # Who dies alone was the one; the others of that moment get their answer.
-            died, _ = yield from _map_until_death(function, [item], 1)
-            if died:
-                yield killed(item)
+            # An item that crashes alone is the culprit; the others are retried.
+            culprits, _ = yield from _map_until_crash(function, [item], 1)
+            if culprits:
+                yield crashed(item)
 
 
-def _map_until_death(
+def _map_until_crash(
     function: Callable[[Item], Answer], items: Sequence[Item], workers: int
 ) -> Generator[Answer, None, tuple[list[Item], list[Item]]]:
-    """Yield answers; returns the items that ran or were about to when a process died, and those not yet begun."""
+    """Yield answers; return the items that were running or queued when a worker died, and those not yet submitted."""
     waiting = list(reversed(items))
     running: dict[Future[Answer], Item] = {}
     context = multiprocessing.get_context(_START_METHOD)
-    pool = ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_leave_interrupts_to_the_parent)
+    pool = ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_ignore_interrupts)
     try:
         while waiting or running:
             while waiting and len(running) < _QUEUED_PER_WORKER * workers:
-                # A pool that has died refuses work: then the item must still be among those that wait.
+                # A broken pool refuses work; the refused item must still be waiting then.
                 future = pool.submit(function, waiting[-1])
                 running[future] = waiting.pop()
             done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -67,6 +67,6 @@ def _map_until_death(
     return [], []
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    """A Ctrl-C reaches every process of the terminal; one of them is enough to end the work."""
+def _ignore_interrupts() -> None:
+    """Ignore Ctrl-C, which reaches every process of the terminal: the parent alone ends the work."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,1 +1,1 @@
-"""Moving shapes: the embedded data set, drawn from seeds alone."""
+"""Moving shapes: the embedded data set, generated from seeds."""

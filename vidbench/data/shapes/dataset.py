@@ -1,8 +1,8 @@
 """The embedded data set of moving shapes: class-conditional clips of any length and resolution, with no download.
 
 One textured shape moves over a textured, slowly moving background. The class is the shape and its motion; position,
-size, speed, phase, colours and textures are random. What the classes are and which cue tells them apart is described in
-``shapes_script``; why the bytes are the same on every machine, in ``shapes_render``.
+size, speed, phase, colours and textures are random. `vidbench.data.shapes.script` describes the classes and the cues that
+distinguish them; `vidbench.data.shapes.render` explains why the bytes are the same on every machine.
 """
 
 from __future__ import annotations
@@ -30,19 +30,18 @@ __all__ = ["CLASS_NAMES", "GENERATOR_VERSION", "MOTIONS", "SHAPES", "ShapesDatas
 
 MAX_TRAINING_BYTES = 4 << 30
 MOST_TRAINING_CLIPS = 80_000
-"""Training clips where their number is left open: 2.7 GiB at 12 frames of 32x32, of which a short training renders what it
-draws."""
+"""Default number of training clips: 2.7 GiB at 12 frames of 32x32, of which a short run renders only what it draws."""
 
 
 def render(split: str, indices: np.ndarray, num_frames: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """Render clips of a split.
 
-    Clip ``i`` depends on the split's name and ``i`` alone: not on the other indices, and its first frames not on
-    ``num_frames``. Another resolution shows the same scene.
+    Clip ``i`` depends only on the split's name and ``i``, not on the other indices; its first frames do not depend on
+    ``num_frames``. Other resolutions show the same scene.
 
     Args:
-        split: name of the stream of clips; ``"train"`` and ``"test"`` are the ones that tasks use.
-        indices: integers ``[N]``, not negative, in any order.
+        split: name of the stream of clips; tasks use ``"train"`` and ``"test"``.
+        indices: non-negative integers ``[N]``, in any order.
         num_frames: length in frames, at least 1.
         height: in pixels, at least 1.
         width: in pixels, at least 1.
@@ -55,11 +54,11 @@ def render(split: str, indices: np.ndarray, num_frames: int, height: int, width:
     """
     if min(num_frames, height, width) < 1:
         raise InputError(
-            f"Moving-shapes clips of {num_frames} frames at {height}x{width} are empty; ask for at least 1 of each."
+            f"Moving-shapes clips of {num_frames} frames at {height}x{width} are empty; use at least 1 of each."
         )
     indices = np.asarray(indices)
     if indices.ndim != 1 or (indices.size and (indices.dtype.kind not in "iu" or indices.min() < 0)):
-        raise InputError("Indices of moving-shapes clips must be a list of integers of 0 or more.")
+        raise InputError("Indices of moving-shapes clips must be a list of non-negative integers.")
     indices = indices.astype(np.int64)
     script = write_script(split, indices)
     return draw_batch(script, num_frames, height, width), script.label
@@ -84,7 +83,7 @@ class ShapesDataset:
         if min(num_clips, num_frames, height, width) < 1:
             raise InputError(
                 f"A moving-shapes split of {num_clips} clips of {num_frames} frames at {height}x{width} is empty; "
-                "ask for at least 1 of each."
+                "use at least 1 of each."
             )
         self.split = split
         self.num_clips = num_clips
@@ -97,7 +96,7 @@ class ShapesDataset:
         self.identity_sha256 = hashlib.sha256(identity.encode()).hexdigest()
 
     def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
-        """Split and number of each clip, for integer indices ``[N]``."""
+        """Return split and number of each clip, for integer indices ``[N]``."""
         return tuple(f"{self.split}#{index}" for index in np.asarray(indices))
 
     def read(self, indices: np.ndarray) -> np.ndarray:
@@ -109,8 +108,8 @@ class ShapesDataset:
         indices = np.asarray(indices)
         if indices.size and indices.max() >= self.num_clips:
             raise InputError(
-                f"Clip {indices.max()} was asked of the moving-shapes split '{self.split}', of {self.num_clips}; "
-                f"ask for 0 to {self.num_clips - 1}."
+                f"Clip {indices.max()} was requested from the moving-shapes split '{self.split}' of {self.num_clips} "
+                f"clips; use 0 to {self.num_clips - 1}."
             )
         return render(self.split, indices, self.num_frames, self.height, self.width)[0]
 
@@ -120,10 +119,10 @@ class ShapesDataset:
 
 
 class _Rendered:
-    """The clips of a split that have been rendered so far, for all trainings of this process that draw from it.
+    """The clips of a split rendered so far, shared by all training runs of this process that draw from it.
 
-    Trainings side by side draw the same clips at about the same time: a clip is rendered by the thread that first asks
-    for it, and the others wait.
+    Concurrent runs draw the same clips at about the same time: the first thread that requests a clip renders it, and the
+    others wait.
     """
 
     _all: ClassVar[weakref.WeakValueDictionary[str, _Rendered]] = weakref.WeakValueDictionary()
@@ -131,24 +130,24 @@ class _Rendered:
 
     def __init__(self, data: ShapesDataset) -> None:
         self._data, self._changed = data, threading.Condition()
-        # Untouched pages take no memory: a short training pays for the clips that it draws.
+        # Untouched pages take no memory: a short run pays only for the clips that it draws.
         shape = (data.num_clips, data.num_frames, data.height, data.width, 3)
         self._clips_NTHWC = np.empty(shape, dtype=np.uint8)
         self._taken_N, self._done_N = np.zeros(data.num_clips, dtype=bool), np.zeros(data.num_clips, dtype=bool)
 
     @classmethod
     def of(cls, data: ShapesDataset) -> _Rendered:
-        """Those of a split, as long as a training holds them."""
+        """Return the shared clips of a split, kept as long as a training run references them."""
         with cls._lock:
             if (found := cls._all.get(data.identity_sha256)) is None:
                 found = cls._all[data.identity_sha256] = cls(data)
             return found
 
     def read(self, indices: np.ndarray) -> np.ndarray:
-        """Clips uint8 ``[N, T, H, W, 3]`` of int64 indices ``[N]`` of the split, rendered now where they are not yet."""
+        """Return clips uint8 ``[N, T, H, W, 3]`` of int64 indices ``[N]``, rendering those that are not there yet."""
         while not self._done_N[indices].all():
             with self._changed:
-                # What another thread took and could not render is anyone's again.
+                # Clips that another thread took but failed to render are available again.
                 self._changed.wait_for(lambda: self._done_N[indices].all() or not self._taken_N[indices].all())
                 mine = np.unique(indices[~self._taken_N[indices]])
                 self._taken_N[mine] = True
@@ -169,9 +168,8 @@ class _Rendered:
 class ShapesTrainingClips:
     """Training clips of moving shapes; implements `vidbench.models.interface.TrainingClips`.
 
-    A clip is rendered when it is first drawn and kept as uint8, once for all trainings of the process. Every pass over
-    them has an order of its own, from a hash of the seed, so a batch is a pure function of the seed, the step and the
-    batch size.
+    A clip is rendered when first drawn and kept as uint8, once for all training runs of the process. Every epoch has its
+    own order, hashed from the seed, so a batch is a pure function of the seed, the step and the batch size.
     """
 
     def __init__(
@@ -192,8 +190,8 @@ class ShapesTrainingClips:
             height: in pixels.
             width: in pixels.
             seed: seed of the order.
-            num_videos: number of different clips, the first of the split; None for 80,000, or for as many as 4 GiB
-                hold where these are fewer.
+            num_videos: number of different clips, from the start of the split; None for 80,000, or for as many as fit
+                into 4 GiB if that is fewer.
 
         Raises:
             InputError: there is nothing to render, or the clips would need more than 4 GiB of memory.
@@ -204,7 +202,7 @@ class ShapesTrainingClips:
         if num_videos * clip_bytes > MAX_TRAINING_BYTES:
             raise InputError(
                 f"{num_videos} moving-shapes clips of {num_frames} frames at {height}x{width} need more than "
-                f"{MAX_TRAINING_BYTES >> 30} GiB of memory; ask for fewer, shorter or smaller clips."
+                f"{MAX_TRAINING_BYTES >> 30} GiB of memory; use fewer, shorter or smaller clips."
             )
         self._data = ShapesDataset(split, num_videos, num_frames, height, width)
         self.num_videos = num_videos
@@ -217,14 +215,14 @@ class ShapesTrainingClips:
         """Return the batch of a step: clips uint8 ``[N, T, H, W, 3]`` and labels int64 ``[N]``. Thread-safe.
 
         Args:
-            step: number of the step, from 0.
+            step: step number, from 0.
             batch_size: ``N``, at least 1.
 
         Raises:
             InputError: the step is negative or the batch empty.
         """
         if step < 0 or batch_size < 1:
-            raise InputError(f"Step {step} with batches of {batch_size} clips was asked; use 0 and 1 or more.")
+            raise InputError(f"Step {step} with batches of {batch_size} clips was requested; use 0 and 1 or more.")
         places = step * batch_size + np.arange(batch_size)
         passes = places // self.num_videos
         with self._lock:
@@ -234,7 +232,7 @@ class ShapesTrainingClips:
         return self._rendered.read(chosen), chosen % len(CLASS_NAMES)
 
     def _order(self, number: int) -> np.ndarray:
-        """The order of the clips in a pass; only the latest two are kept, as a batch seldom spans more."""
+        """Return the order of the clips in an epoch; the latest two are cached, as a batch rarely spans more."""
         if number not in self._orders:
             words = np.arange(self.num_videos, dtype=np.uint64) + splitmix(self._key + np.uint64(number))
             self._orders[number] = np.argsort(splitmix(words), kind="stable")

@@ -1,13 +1,13 @@
-"""Pixels of moving-shapes clips, at any length and resolution, the same bytes on every machine.
+"""Rendering moving-shapes clips, at any length and resolution, with the same bytes on every machine.
 
-Why the bytes agree everywhere: a pixel is the outcome of a fixed sequence of additions, subtractions, multiplications,
-divisions, square roots, floors, absolute values, minima and maxima, each a numpy operation of its own on IEEE 754
-float64 (per frame) or float32 (per pixel). IEEE 754 defines each of them exactly, whatever the width of the vector
-unit; two numpy operations are never fused into one, nothing is summed over an axis, and no function of the C library
-is called. The last step, ``value + 0.5`` truncated to uint8, is exact too, as values stay within 0.5 and 255.
+Why the bytes agree everywhere: a pixel results from a fixed sequence of additions, subtractions, multiplications,
+divisions, square roots, floors, absolute values, minima and maxima, each a separate numpy operation on IEEE 754 float64
+(per frame) or float32 (per pixel). IEEE 754 defines each of them exactly, whatever the width of the vector unit; numpy
+never fuses two operations, nothing is summed over an axis, and no function of the C library is called. The last step,
+``value + 0.5`` truncated to uint8, is exact too, as values stay between 0.5 and 255.
 
-Geometry is in units of half the shorter side of the frame, so another resolution shows the same clip; the edge of a
-shape is antialiased over one pixel, and textures are soft waves of at least four pixels at 32x32.
+Geometry is in units of half the shorter side of the frame, so other resolutions show the same clip. The edge of a shape
+is antialiased over one pixel, and textures are soft waves of at least four pixels at 32x32.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PIXELS_PER_CHUNK = 1 << 16  # float32 planes of this size stay in a core's cach
 
 
 def _wave(turns: np.ndarray) -> np.ndarray:
-    """A triangle wave of period 1 in -1 to 1; overwrites its argument."""
+    """Return a triangle wave of period 1 between -1 and 1; overwrites its argument."""
     turns -= np.floor(turns)
     turns -= np.float32(0.5)
     np.abs(turns, out=turns)
@@ -32,14 +32,14 @@ def _wave(turns: np.ndarray) -> np.ndarray:
 
 
 def _soft_step(wave: np.ndarray, gain: float) -> np.ndarray:
-    """Steepen a wave and cut it off at -1 and 1; overwrites its argument."""
+    """Steepen a wave and clip it to -1 and 1; overwrites its argument."""
     wave *= np.float32(gain)
     np.maximum(wave, np.float32(-1.0), out=wave)
     return np.minimum(wave, np.float32(1.0), out=wave)
 
 
 def _texture(kind: int, p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Value -1 to 1 of texture ``kind`` at coordinates ``p``, ``q`` in wavelengths (float32 ``[N, T, H, W]``)."""
+    """Return texture ``kind``, -1 to 1, at coordinates ``p``, ``q`` in wavelengths (float32 ``[N, T, H, W]``)."""
     name = TEXTURES[kind]
     if name == "stripes" or name == "gradient":
         return _soft_step(_wave(p), 1.8 if name == "stripes" else 1.0)
@@ -70,15 +70,15 @@ def _cross(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     return np.maximum(np.maximum(p, q) - np.float32(1.0), np.minimum(p, q) - np.float32(0.34))
 
 
-# Signed distance to the edge in radii, negative inside; in the order of SHAPES. A cross of these two maxima is exact
-# inside and along its edges, which is all that antialiasing over one pixel needs.
+# Signed distance to the edge in radii, negative inside, in the order of SHAPES. The cross is exact inside and along its
+# edges, which is all that antialiasing over one pixel needs.
 _DISTANCE: tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...] = (_disc, _square, _triangle, _cross)
 
 
 def _planes(
     across: np.ndarray, down: np.ndarray, angle: np.ndarray, scale: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Split rotated coordinates into parts that depend on the column only and on the row only.
+    """Split rotated coordinates into a part that depends only on the column and one that depends only on the row.
 
     ``across`` is ``[N, T or 1, W]``, ``down`` ``[N, T or 1, H]``, ``angle`` (turns) and ``scale`` ``[N, T or 1]``. The
     rotated coordinates are ``p = p_column + p_row`` and ``q = q_column + q_row``.
@@ -97,7 +97,7 @@ def _draw_alike(script: Script, members: np.ndarray, num_frames: int, height: in
 
     Args:
         script: the choices of a batch of clips.
-        members: int64 ``[M]``, the rows of the script to draw; all of one shape and one pair of textures.
+        members: int64 ``[M]``, the rows of the script to draw, all with the same shape and pair of textures.
         num_frames: length in frames.
         height: in pixels.
         width: in pixels.
@@ -146,7 +146,7 @@ def _draw_alike(script: Script, members: np.ndarray, num_frames: int, height: in
 
 
 def _ground(part: Script, num_frames: int, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Value -1 to 1 of the moving background, float32 ``[M, T, H, W]``."""
+    """Return the moving background, -1 to 1, float32 ``[M, T, H, W]``."""
     frame = np.arange(num_frames, dtype=np.float64)[None, :, None]
     phase = part.ground_phase[:, None, :] + part.ground_speed[:, None, :] * frame
     phase = phase - np.floor(phase)
@@ -159,7 +159,7 @@ def _ground(part: Script, num_frames: int, columns: np.ndarray, rows: np.ndarray
 
 
 def draw_batch(script: Script, num_frames: int, height: int, width: int) -> np.ndarray:
-    """Draw every clip of a script: uint8 ``[N, T, H, W, 3]``, in groups of one shape and one pair of textures."""
+    """Draw all clips of a script, uint8 ``[N, T, H, W, 3]``, in groups with the same shape and pair of textures."""
     count = len(script.label)
     clips_NTHWC = np.empty((count, num_frames, height, width, 3), dtype=np.uint8)
     group = (script.shape * len(TEXTURES) + script.texture) * len(TEXTURES) + script.ground_texture

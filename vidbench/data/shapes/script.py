@@ -1,23 +1,23 @@
-"""What happens in a moving-shapes clip: every random choice of clip ``i``, and the course of its motion.
+"""The random choices of each moving-shapes clip, and the trajectory of its shape.
 
-Clip ``i`` of a split is a pure function of the split's name and ``i``. A counter-based generator (splitmix64, Steele,
-Lea and Flood, OOPSLA 2014) keyed by blake2b of the split's name gives one 64-bit word per choice, so no state is
-carried from clip to clip and splits share nothing.
+Clip ``i`` of a split is a pure function of the split's name and ``i``. A counter-based generator (splitmix64, Steele, Lea
+and Flood, OOPSLA 2014) keyed by blake2b of the split's name gives one 64-bit word per choice, so clips share no state and
+splits share nothing.
 
 There are 24 classes: 4 shapes times 6 motions, in three pairs of opposites. For each shape the following holds *by
-construction*, for every clip length:
+construction*, at every clip length:
 
-* the distribution of a single frame is the same for all six motions, so a frame tells the shape and nothing more;
-* the distribution of the unordered set of frames is the same for both motions of a pair, so shuffled frames tell the
+* the distribution of a single frame is the same for all six motions, so a frame reveals the shape and nothing more;
+* the distribution of the unordered set of frames is the same for both motions of a pair, so shuffled frames reveal the
   shape and the axis of the motion, never its direction;
 * a clip played backwards is a clip of the opposite motion.
 
-That is why position is uniform on a horizontal ring (what leaves at one side enters at the other), angle is uniform
-on the circle, and size is uniform over its range, whatever the motion; growing is a sawtooth over that range that
-starts over from the smallest size, and shrinking is the same sawtooth played backwards.
+To that end position is uniform on a horizontal ring (what leaves on one side enters on the other), angle is uniform on
+the circle, and size is uniform over its range, whatever the motion; growing is a sawtooth over that range, which restarts
+at the smallest size, and shrinking is the same sawtooth played backwards.
 
-Only float64 additions, subtractions, multiplications, divisions, floor and comparisons are used, element by element:
-each is exactly defined by IEEE 754, and sines come from a polynomial of our own instead of the C library.
+Only elementwise float64 additions, subtractions, multiplications, divisions, floors and comparisons are used: IEEE 754
+defines each of them exactly. Sines come from a polynomial instead of the C library.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _SINE_SERIES = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(11))
 
 @dataclass(frozen=True)
 class Script:
-    """The choices of a batch of clips. All arrays are float64 ``[N]`` unless said otherwise.
+    """The choices for a batch of clips. Arrays are float64 ``[N]`` unless stated otherwise.
 
     Lengths are in units of half the shorter side of the frame, angles in turns, speeds per frame.
 
@@ -75,14 +75,14 @@ class Script:
         ground_phase: ``[N, 2]``, its phase at frame 0, in turns.
         ground_speed: ``[N, 2]``, its change per frame, in turns.
         ground_angle: direction of the background's texture.
-        colours: ``[N, 4, 3]`` in 0 to 255: mean and half-contrast of the shape, mean and half-contrast of the ground.
+        colours: ``[N, 4, 3]``, 0 to 255: mean and half-contrast of the shape, then of the background.
         x: centre at frame 0 as a share of the ring, 0 to 1.
         x_speed: lengths per frame, positive to the right.
         y: centre, as a share of the half height.
         angle: at frame 0; ``angle_speed`` is positive for clockwise as seen on a screen.
         angle_speed: turns per frame.
-        size: place in the range of sizes at frame 0, 0 to 1.
-        size_speed: share of that range per frame, positive for growing.
+        size: position in the range of sizes at frame 0, 0 to 1.
+        size_speed: share of that range per frame, positive when growing.
     """
 
     label: np.ndarray
@@ -106,7 +106,7 @@ class Script:
 
 
 def splitmix(words: np.ndarray) -> np.ndarray:
-    """The finaliser of splitmix64: a bijection of uint64 words, element by element."""
+    """Apply the finaliser of splitmix64: a bijection of uint64 words, elementwise."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return words ^ (words >> np.uint64(31))
@@ -119,7 +119,7 @@ def stream_key(name: str) -> np.ndarray:
 
 
 def unit_floats(words: np.ndarray) -> np.ndarray:
-    """Turn uint64 words into float64 in ``[0, 1)``: the upper 53 bits, exactly."""
+    """Convert uint64 words to float64 in ``[0, 1)``: the upper 53 bits, exactly."""
     return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
@@ -139,7 +139,7 @@ def cosine(turns: np.ndarray) -> np.ndarray:
 
 
 def write_script(split: str, indices: np.ndarray) -> Script:
-    """Make every choice of clips ``indices`` (int64 ``[N]``, not negative) of a split."""
+    """Make all choices for clips ``indices`` (int64 ``[N]``, non-negative) of a split."""
     words = splitmix(stream_key(split) + splitmix(indices.astype(np.uint64) * _GOLDEN + _GOLDEN))
     steps = np.arange(1, len(_CHOICES) + 1, dtype=np.uint64) * _GOLDEN
     chosen = {name: unit_floats(splitmix(words + step)) for name, step in zip(_CHOICES, steps, strict=True)}
@@ -152,7 +152,7 @@ def write_script(split: str, indices: np.ndarray) -> Script:
             motion == MOTIONS.index(backward), speed, 0.0
         )
 
-    # A long wave drawn over the frame is the background's gradient.
+    # A gradient background is a wave longer than the frame.
     is_gradient = chosen["ground_texture"] >= 0.75
     ground_wavelength = np.where(is_gradient, 3.0, 0.5) + 0.6 * chosen["ground_wavelength"]
     ground_velocity = np.stack([chosen["ground_u"], chosen["ground_v"]], axis=1) * 0.08 - 0.04
@@ -179,11 +179,11 @@ def write_script(split: str, indices: np.ndarray) -> Script:
 
 
 def _colours(chosen: dict[str, np.ndarray]) -> np.ndarray:
-    """Choose a vivid shape whose two tones both stand out from a muted ground; half of the clips are negatives."""
+    """Choose a vivid shape with two tones that both contrast with a muted background; half of the clips are negatives."""
     bright = np.stack([chosen[f"bright_{c}"] for c in range(3)], axis=1) * 70.0 + 180.0
     dark = np.stack([chosen[f"dark_{c}"] for c in range(3)], axis=1) * 60.0 + 85.0
     ground = np.stack([chosen[f"ground_{c}"] for c in range(3)], axis=1) * 50.0 + 22.0
-    # One channel of each tone is pulled down, which gives the pair a hue: one of six.
+    # Lowering one channel of each tone gives the pair one of six hues.
     hue = np.floor(chosen["hue"] * 6.0).astype(np.int64)
     channel = np.arange(3)[None, :]
     bright = np.where(channel == (hue % 3)[:, None], bright - 80.0, bright)
@@ -195,12 +195,12 @@ def _colours(chosen: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def course(script: Script, num_frames: int, ring: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the shapes are, how they are turned and how large they are, frame by frame.
+    """Compute position, angle and size of the shapes, frame by frame.
 
     Args:
-        script: the choices of ``N`` clips.
-        num_frames: number of frames from frame 0 on; the first frames do not depend on it.
-        ring: width of the frame, after which positions repeat.
+        script: the choices for ``N`` clips.
+        num_frames: number of frames; the first frames do not depend on it.
+        ring: width of the frame, the period of positions.
 
     Returns:
         Centre x in ``[0, ring)``, angle in turns and radius, each float64 ``[N, T]``.

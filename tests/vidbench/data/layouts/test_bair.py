@@ -196,9 +196,9 @@ def test_what_goes_wrong_is_said(root, content):
     (folder / "traj_258_to_260.tfrecords").write_bytes(content)
     refused("trajectory 258", "remove one")
     (folder / "traj_258_to_260.tfrecords").rename(folder / "traj_300_to_555.tfrecords")
-    refused("traj_300_to_555", "holds 3", "256")
+    refused("traj_300_to_555", "contains 3", "256")
     (folder / "traj_300_to_555.tfrecords").write_bytes(record(b"\x0a\x05abc") * 256)
-    refused("traj_300_to_555", "no tf.Example")
+    refused("traj_300_to_555", "not a tf.Example")
     (folder / "traj_300_to_555.tfrecords").unlink()
     (folder / "traj_9_to_9.tfrecords").write_bytes(record(b""))
     refused("0/image_aux1/encoded", "nothing", "12288")
@@ -219,7 +219,7 @@ def test_a_scan_counts_against_the_published_numbers_and_finds_damage(root, cont
     names = {"train_split": "train", "reference_split": "test", "evaluation_split": "test"}
     data = shipped.data.model_copy(update={"dataset": "bair-image-aux1", **names})
     task = shipped.model_copy(update={"data": data, "clips": CLIPS})
-    outcome = scan_folder(root, task, (), tmp_path / "scan", 1, Progress(enabled=False))
+    outcome = scan_folder(root, task, (), tmp_path / "scan", workers=1, progress=Progress(enabled=False))
     assert [(split.split, split.official, split.found, split.usable) for split in outcome.splits] == [
         ("train", 43264, 3, 3),
         ("test", 256, 3, 0),

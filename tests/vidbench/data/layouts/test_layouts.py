@@ -207,7 +207,7 @@ def test_a_video_listed_twice_counts_once(k600):
     listing = find_kinetics600(k600, "val")
     assert len(listing.labels) == 600
     assert listing.labels[name_of(3)] == 3
-    assert "1 more lines" in listing.remarks[0]
+    assert "in 1 lines" in listing.remarks[0]
 
 
 def test_a_test_list_has_no_labels_and_leaves_out_what_is_held_out(k600):
@@ -236,10 +236,10 @@ def test_without_a_list_the_class_folders_are_the_list(tmp_path):
     shutil.rmtree(tmp_path / "val" / torchvision(MOUNTAIN))
     refusal(lambda: find_kinetics600(tmp_path, "val"), MOUNTAIN)
     (tmp_path / "val" / "juggling_knives").mkdir()
-    refusal(lambda: find_kinetics600(tmp_path, "val"), "juggling_knives", "no class")
+    refusal(lambda: find_kinetics600(tmp_path, "val"), "juggling_knives", "not named after a class")
     (tmp_path / "val" / "juggling_knives").rmdir()
     (tmp_path / "val" / f"{name_of(1)}.mp4").touch()
-    refusal(lambda: find_kinetics600(tmp_path, "val"), "no class folder", "val.txt")
+    refusal(lambda: find_kinetics600(tmp_path, "val"), "not in a class folder", "val.txt")
     refusal(lambda: find_kinetics600(tmp_path, "validation"), "'validation'", "train, val, test")
 
 
@@ -298,7 +298,7 @@ def test_ucf101_lists_that_cannot_be_used(ucf):
     numbered = [f"{number} {name}\n" for number, name in enumerate(CLASSES, 1)]
     with_text("classInd.txt", "".join(f"{n} {name}\n" for n, name in enumerate(CLASSES)), "from 1 to 101", "0, 101")
     with_text("classInd.txt", "".join(numbered[:50] + numbered[51:]), "wrong numbers: 51")
-    with_text("classInd.txt", "".join([*numbered[:100], "101 Class000\n"]), "a name comes twice")
+    with_text("classInd.txt", "".join([*numbered[:100], "101 Class000\n"]), "a name appears twice")
     with_text("classInd.txt", "ApplyEyeMakeup 1\n", "Line 1")
     with_text("trainlist01.txt", "ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 0\n", "Line 1", "number 0", "has 1")
     with_text("trainlist01.txt", "Makeup/v_Makeup_g08_c01.avi 1\n", "Line 1", "'Makeup'")

@@ -86,7 +86,7 @@ def root(tmp_path) -> Path:
 
 
 def scan(root: Path, task: Task | None = None, output: Path | None = None, workers: int = 1, splits=()):
-    return scan_folder(root, task, splits, output or root.parent / "scan", workers, QUIET)
+    return scan_folder(root, task, splits, output or root.parent / "scan", workers=workers, progress=QUIET)
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -212,7 +212,7 @@ def test_a_scan_goes_on_where_it_stopped_and_forgets_changed_files(root, monkeyp
     assert len(lines) == 5
     journal.write_text("".join(lines[:2]) + lines[2][:40])  # killed while it wrote the third
     seen = []
-    from vidbench.data.scan import scan as module
+    from vidbench.data.scan import division as module
 
     real = module.examine_subject
     monkeypatch.setattr(module, "examine_subject", lambda subject: seen.append(subject.video_id) or real(subject))

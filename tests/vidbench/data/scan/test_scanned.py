@@ -78,7 +78,7 @@ def root(tmp_path, monkeypatch) -> Path:
 
 
 def scan(root: Path, splits=(), full: bool = False):
-    return scan_folder(root, load_task("task.toml").task, splits, Path("scan"), 1, QUIET, full)
+    return scan_folder(root, load_task("task.toml").task, splits, Path("scan"), workers=1, progress=QUIET, full=full)
 
 
 def open_both(root: Path):
@@ -117,7 +117,7 @@ def test_a_video_that_cannot_be_used_is_refused_with_what_to_do_about_all(root, 
         vidbench.evaluate("real", "task.toml", data=root, output="refused")
     message = str(caught.value)
     assert broken.name in message
-    assert message.endswith("as with each that `vidbench data scan data --task TASK` lists in problems.csv.")
+    assert message.endswith("like every other that `vidbench data scan data --task TASK` lists in problems.csv.")
     assert "\n" not in message
     assert not Path("refused/result.json").exists()
     # The scan that it names lists that file, and does not repeat the advice.
@@ -209,7 +209,7 @@ def test_a_full_scan_finds_what_size_and_date_hide(root):
 def test_a_full_scan_that_was_killed_goes_on(root, monkeypatch):
     scan(root)
     change_in_silence(video(root, 0))
-    from vidbench.data.scan import scan as module
+    from vidbench.data.scan import division as module
 
     real, seen = module.examine_subject, []
 

@@ -1,0 +1,81 @@
+"""Examining all videos of a scan: divided among ranks and worker processes, journaled so that a stopped scan resumes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from vidbench.data.scan.examination import Finding, FindingKey, Subject, crashed, examine_subject
+from vidbench.data.scan.scan_journal import ScanJournals, append_finding, appending
+from vidbench.data.scan.worker_pool import map_processes
+from vidbench.distributed.shared_folder import wait_until_visible
+from vidbench.errors import InputError
+from vidbench.progress import Progress
+
+
+def examine_all(
+    subjects: Sequence[Subject], journals: ScanJournals, workers: int | None, progress: Progress
+) -> dict[FindingKey, Finding] | None:
+    """Examine all subjects that no journal holds yet.
+
+    Args:
+        subjects: the videos, the same on every rank.
+        journals: where findings are kept.
+        workers: processes of this rank; None for one per core, divided among the ranks of a node.
+        progress: where to show it.
+
+    Returns:
+        The findings of all subjects by key; None on other ranks than the main one.
+
+    Raises:
+        InputError: findings of other ranks do not appear in the output folder.
+    """
+    ranks = journals.ranks
+    workers = workers or max(1, _num_cores() // ranks.local_world_size)
+    known = journals.read() if ranks.is_main else {}
+    findings = {subject.key: known[subject.key] for subject in subjects if subject.key in known}
+    # The main rank alone reads the journals: ranks that saw different ones would divide different work.
+    # As bits, because the store that carries them accepts 8 MB at most.
+    bits = ranks.from_main(lambda: "".join("01"[subject.key not in findings] for subject in subjects))
+    left = [subject for subject, bit in zip(subjects, bits, strict=True) if bit == "1"]
+    if findings:
+        progress.say(f"{len(findings)} of {len(subjects)} videos were examined before")
+    mine = [left[position] for position in ranks.mine(len(left))]
+    if mine:
+        with appending(journals.mine) as file, progress.stage("Scanning", len(mine), "videos") as advance:
+            num_problems = sum(finding.problem is not None for finding in findings.values())
+            for finding in map_processes(examine_subject, mine, min(workers, len(mine)), crashed):
+                append_finding(file, finding)
+                findings[finding.key] = finding
+                num_problems += finding.problem is not None
+                advance(1, f"{num_problems} unusable")
+    ranks.barrier()
+    if not ranks.is_main:
+        return None
+    if ranks.world_size > 1:
+        _wait_for_others(findings, left, journals)
+    return findings
+
+
+def _wait_for_others(findings: dict[FindingKey, Finding], expected: Sequence[Subject], journals: ScanJournals) -> None:
+    """Add the findings of the other ranks; a network file system may show their last lines late."""
+    known: dict[FindingKey, Finding] = {}
+    missing: list[Subject] = []
+
+    def complete() -> bool:
+        known.update(journals.read())
+        missing[:] = [subject for subject in expected if subject.key not in known]
+        return not missing
+
+    if not wait_until_visible(complete, poll_seconds=0.5):
+        raise InputError(
+            f"{len(missing)} findings of other ranks do not appear in {journals.output}, the first for "
+            f"'{missing[0].video_id}': put the output on a file system that all ranks share, and run the command again."
+        )
+    findings |= {subject.key: known[subject.key] for subject in expected}
+
+
+def _num_cores() -> int:
+    """Return the number of cores that this process may use, or of all where the system does not say."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -1,0 +1,67 @@
+"""The videos that a scan examines: those of the official lists that are on disk, each with the clips a task cuts from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vidbench.data.layouts import find_listing
+from vidbench.data.layouts.listing import Listing
+from vidbench.data.scan.examination import Subject
+from vidbench.errors import InputError
+from vidbench.tasks.schema import ClipSpec, Task
+
+
+def task_splits(task: Task) -> tuple[str, ...]:
+    """Return the splits that a task uses, each once."""
+    data = task.data
+    return tuple(dict.fromkeys((data.train_split, data.reference_split, data.evaluation_split)))
+
+
+def listings_of(root: Path, task: Task | None, splits: Sequence[str]) -> dict[str, Listing]:
+    """List the splits of a data folder: the given ones, or all that the task uses.
+
+    Args:
+        root: the data folder.
+        task: decides the layout; None for any folder of videos.
+        splits: names of splits, or none.
+
+    Raises:
+        InputError: the folder is not in the layout of the task, or the task reads no folder.
+    """
+    if task is None:
+        return {split: find_listing("folder", root, split) for split in splits or ("all",)}
+    if task.data.embedded:
+        raise InputError(f"The task '{task.name}' uses embedded data: there is no folder to scan.")
+    return {split: find_listing(task.data.dataset, root, split) for split in splits or task_splits(task)}
+
+
+def subjects_of(split: str, listing: Listing, task: Task | None) -> list[Subject]:
+    """Return the listed videos that are on disk, by name."""
+    subjects, plans = [], clip_plans(split, task)
+    for name in sorted(listing.sources):
+        source, label = listing.sources[name], listing.labels[name]
+        state = source.path.stat()
+        subject = Subject(
+            split=split,
+            video_id=name,
+            label=None if label is None else listing.class_names[label],
+            source=source,
+            seconds=(listing.seconds or {}).get(name),
+            plans=plans,
+            file_bytes=state.st_size,
+            file_time=state.st_mtime_ns,
+        )
+        subjects.append(subject)
+    return subjects
+
+
+def clip_plans(split: str, task: Task | None) -> tuple[ClipSpec, ...]:
+    """Return the clip plans of a split: the one of `clips`, and that of the reference set where it differs."""
+    if task is None:
+        return ()
+    # How often a plan draws a video is no property of the file.
+    clips, own = (plan.model_copy(update={"draw": "once"}) for plan in (task.clips, task.reference_clips))
+    fewer = clips.starts == "uniform" and clips.crop != "three" and own.clips_per_video <= clips.clips_per_video
+    same = own == clips or (fewer and own.model_copy(update={"clips_per_video": clips.clips_per_video}) == clips)
+    return (clips,) if same or split != task.data.reference_split else (clips, own)
