@@ -25,7 +25,7 @@ help:
 	@echo "make lint              ruff, the files themselves, workflows, issue forms and CITATION.cff (seconds)"
 	@echo "make coverage          the tests once more, with the share of lines that they execute"
 	@echo "make test-tensorflow   hold the I3D against TensorFlow, in an environment of its own"
-	@echo "make schema            write docs/*.schema.json from the records they describe"
+	@echo "make schema            write docs/*.schema.json and vidmetrics/__init__.pyi from what they describe"
 	@echo "make wheel             build dist/vidbench-VERSION-py3-none-any.whl"
 	@echo "make hooks             run lint and types before every commit (pre-commit)"
 	@echo "make clean             remove the environments, caches and builds that these commands made"
@@ -102,6 +102,7 @@ test-tensorflow: setup $(VENV_TF)/.installed
 
 schema: setup
 	@$(VENV)/bin/python tools/write_schemas.py
+	@$(VENV)/bin/python tools/write_stub.py
 
 wheel: setup
 	@$(VENV)/bin/python -m hatchling build -t wheel

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import functools
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -153,66 +154,41 @@ def _batches(clips: Clips) -> Iterator[npt.NDArray[Any]]:
         yield from (clips[start : start + _BATCH] for start in range(0, len(clips), _BATCH))
 
 
-class _Comparing(Protocol):
-    def __call__(self, real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float: ...
+class Pairwise(Protocol):
+    """The function of a metric that compares with real clips."""
+
+    def __call__(self, real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
+        """Return the metric; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
+        ...
 
 
-class _Alone(Protocol):
-    def __call__(self, generated_clips: Clips, *, device: str = "cpu") -> float: ...
+class Alone(Protocol):
+    """The function of a metric of generated clips alone."""
+
+    def __call__(self, generated_clips: Clips, *, device: str = "cpu") -> float:
+        """Return the metric; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
+        ...
 
 
-def _comparing(metric: str) -> _Comparing:
-    """Return the one-call function of a metric that compares with real clips."""
+def __getattr__(name: str) -> Pairwise | Alone:
+    """Return the one-call function of a metric id, e.g. ``fvd_styleganv``."""
+    from vidmetrics.catalog.definitions import function_ids, get_metric
 
-    def function(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
+    ids = function_ids()
+    if name not in ids:
+        raise AttributeError(f"module 'vidmetrics.one_call' has no attribute '{name}'")
+    return _function(name, ids[name], get_metric(ids[name]).needs_reference == "none")
+
+
+@functools.cache
+def _function(name: str, metric: str, alone: bool) -> Pairwise | Alone:
+    def of_pairs(real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
         return measure(metric, real_clips, generated_clips, device=device).value
 
-    _name(function, metric)
-    return function
-
-
-def _alone(metric: str) -> _Alone:
-    """Return the one-call function of a metric that looks at generated clips alone."""
-
-    def function(generated_clips: Clips, *, device: str = "cpu") -> float:
+    def of_generated(generated_clips: Clips, *, device: str = "cpu") -> float:
         return measure(metric, None, generated_clips, device=device).value
 
-    _name(function, metric)
-    return function
-
-
-def _name(function: Callable[..., float], metric: str) -> None:
-    function.__name__ = function.__qualname__ = metric.replace("-", "_") + "_" * (metric == "is")
-    function.__doc__ = f"Return the metric ``{metric}``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."
-
-
-coverage = _comparing("coverage")
-coverage_shapes = _comparing("coverage-shapes")
-density = _comparing("density")
-density_shapes = _comparing("density-shapes")
-fid = _comparing("fid")
-fid_c3d_ucf101 = _comparing("fid-c3d-ucf101")
-fid_i3d_k600 = _comparing("fid-i3d-k600")
-fid_inf = _comparing("fid-inf")
-fid_shapes = _comparing("fid-shapes")
-fvd = _comparing("fvd")
-fvd_cdfvd = _comparing("fvd-cdfvd")
-fvd_inf = _comparing("fvd-inf")
-fvd_inf_shapes = _comparing("fvd-inf-shapes")
-fvd_magvit = _comparing("fvd-magvit")
-fvd_shapes = _comparing("fvd-shapes")
-fvd_styleganv = _comparing("fvd-styleganv")
-fvd_videogpt = _comparing("fvd-videogpt")
-is_ = _alone("is")  # `is` is a word of the language
-is_c3d_ucf101 = _alone("is-c3d-ucf101")
-is_i3d_k600 = _alone("is-i3d-k600")
-is_shapes = _alone("is-shapes")
-kid = _comparing("kid")
-kvd = _comparing("kvd")
-kvd_shapes = _comparing("kvd-shapes")
-precision = _comparing("precision")
-precision_shapes = _comparing("precision-shapes")
-psnr = _comparing("psnr")
-recall = _comparing("recall")
-recall_shapes = _comparing("recall-shapes")
-ssim = _comparing("ssim")
+    for function in (of_pairs, of_generated):
+        function.__name__ = function.__qualname__ = name
+        function.__doc__ = f"Return the metric ``{metric}``; clips uint8 ``[N, T, H, W, 3]`` or batches of it."
+    return of_generated if alone else of_pairs

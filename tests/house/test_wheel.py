@@ -19,7 +19,7 @@ SOURCES = {
 }
 CHECKPOINTS = {"dvdgan/checkpoints/shapes-gen.safetensors", "dvdgan/checkpoints/shapes-pred.safetensors"}
 # What code reads while it runs. A picture, a log or a page has no place here.
-SUFFIXES = {".py", ".typed", ".toml", ".json", ".csv", ".txt", ".jinja", ".css", ".js", ".safetensors"}
+SUFFIXES = {".py", ".pyi", ".typed", ".toml", ".json", ".csv", ".txt", ".jinja", ".css", ".js", ".safetensors"}
 MIB = 2**20
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -9,7 +10,7 @@ from vidmetrics.catalog.conventions import CONVENTIONS, Convention
 from vidmetrics.catalog.metric import MetricDefinition
 from vidmetrics.errors import InputError, unknown_name
 
-__all__ = ["METRICS", "MetricDefinition", "get_metric"]
+__all__ = ["METRICS", "MetricDefinition", "function_ids", "get_metric"]
 
 
 def _convention(convention: Convention) -> MetricDefinition:
@@ -264,3 +265,15 @@ def get_metric(id: str) -> MetricDefinition:
     if id in METRICS:
         return METRICS[id]
     raise InputError(unknown_name("metric", id, METRICS))
+
+
+def function_ids() -> dict[str, str]:
+    """Return the metric id behind each one-call function of `vidmetrics`, by the function's name.
+
+    Best-of-several metrics have no function: one call has one prediction of each clip.
+    """
+    return {
+        id.replace("-", "_") + "_" * keyword.iskeyword(id): id
+        for id, definition in METRICS.items()
+        if not definition.facts.best_of_several
+    }

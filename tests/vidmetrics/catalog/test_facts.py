@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +21,7 @@ import pytest
 
 import vidmetrics
 from vidbench.jobs import measure as measure_job
-from vidbench.jobs.training_curve import TrainingCurve
+from vidbench.jobs.training_curve import CurveOptions, TrainingCurve
 from vidbench.leaderboard import admission, rows
 from vidbench.progress import Progress
 from vidbench.results.schema import MetricRecord, Result
@@ -31,7 +32,8 @@ from vidbench.scoring.reference import RealSide
 from vidbench.scoring.repeats import over_runs
 from vidbench.tasks import load_task
 from vidbench.tasks.words import protocol_text
-from vidmetrics import METRICS, Moments
+from vidmetrics import METRICS, InputError, Moments
+from vidmetrics.catalog.definitions import function_ids
 from vidmetrics.catalog.facts import STATISTICS
 from vidmetrics.catalog.network_cards import NETWORKS
 from vidmetrics.estimators import growth
@@ -77,12 +79,12 @@ def follows(fact, record, value, module, before, after):
     return register
 
 
-def outcome(function, *arguments, **more):
-    """What a call returns, or the kind and the words of what it raises."""
+def outcome(function, *arguments, kind=InputError, **more):
+    """What a call returns, or the words of the error of that kind that it raises."""
     try:
         return function(*arguments, **more)
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
+    except kind as error:
+        return str(error)
 
 
 def has(words, text):
@@ -109,9 +111,14 @@ def measure_demands_real_clips(_):
     return has("compares with real clips", outcome(vidmetrics.measure, "is-shapes", None, CLIPS))
 
 
+@follows("needs_reference", "inception-score", "moments", "vidmetrics/one_call.py", 1, 2)
+def a_function_takes_the_sides(_):
+    return len([p for p in signature(vidmetrics.is_shapes).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD])
+
+
 @follows("needs_reference", "kernel", "frames", "vidmetrics/estimators/growth.py", False, True)
 def the_curve_joins_batches_of_features(_):
-    return has("iterator", outcome(curve, "kvd-shapes", iter([ROWS])))
+    return has("iterator", outcome(curve, "kvd-shapes", iter([ROWS]), kind=TypeError))
 
 
 @follows("needs_reference", "kernel", "none", "vidbench/scoring/reference.py", "logits", None)
@@ -152,9 +159,9 @@ def a_value_is_computed(context):
     return assemble._value(run, METRICS["psnr"], Anything(), Anything())[0].value
 
 
-@follows("needs_reference", "psnr", "moments", "vidbench/scoring/assemble.py", {}, "KeyError: ''")
+@follows("needs_reference", "psnr", "moments", "vidbench/scoring/assemble.py", {}, "''")
 def a_curve_over_samples_is_tried(_):
-    return outcome(assemble._against_count, SimpleNamespace(metrics=[METRICS["psnr"]]), {}, {})
+    return outcome(assemble._against_count, SimpleNamespace(metrics=[METRICS["psnr"]]), {}, {}, kind=KeyError)
 
 
 @follows("needs_reference", "psnr", "moments", "vidbench/scoring/bounds.py", {"psnr": 2.0}, {"psnr": 1.0})
@@ -178,8 +185,10 @@ def two_folders_are_measured(context):
 
 @follows("needs_reference", "psnr", "moments", "vidbench/jobs/training_curve.py", True, False)
 def a_training_curve_refuses_frames(_):
-    arguments = (load_task("shapes-gen"), None, ["psnr"], 8, "cpu", Progress(enabled=False))
-    return has("compares predicted with true frames", outcome(TrainingCurve, *arguments))
+    options = CurveOptions(every=1, metrics=("psnr",), num_samples=8)
+    more = {"data": None, "device": "cpu", "progress": Progress(enabled=False), "kind": (InputError, KeyError)}
+    refusal = outcome(TrainingCurve, load_task("shapes-gen"), options, **more)
+    return has("compares predicted with true frames", refusal)
 
 
 @follows("needs_reference", "frechet", "none", "vidbench/leaderboard/admission.py", True, False)
@@ -344,6 +353,11 @@ def one_prediction_is_not_enough(_):
     return has("best of several", outcome(vidmetrics.measure, "psnr", CLIPS, OTHERS))
 
 
+@follows("best_of_several", "psnr", True, "vidmetrics/catalog/definitions.py", True, False)
+def a_metric_has_a_function(_):
+    return "psnr" in function_ids()
+
+
 @follows("printed_as", "fvd-shapes", "FVD", "vidbench/leaderboard/rows.py", "fvd-shapes", "FVD")
 def a_row_stands_with_what_papers_print(_):
     return rows.family("fvd-shapes")
@@ -414,7 +428,7 @@ def a_network_is_built(_):
 
 @follows("settings", "i3d-kinetics-600", (), "vidmetrics/networks/__init__.py", False, True)
 def settings_are_handed_on(_):
-    return has("num_classes", outcome(build_body, "i3d-kinetics-600", {}))
+    return has("num_classes", outcome(build_body, "i3d-kinetics-600", {}, kind=(InputError, TypeError)))
 
 
 # What the observers above share.
@@ -513,8 +527,6 @@ READ = {
 }
 # Files that name several statistics or networks for another reason than to repeat what is known about them.
 DISPATCH = {
-    "metrics/vidmetrics/__init__.py": "public names",
-    "metrics/vidmetrics/one_call.py": "public names",
     "metrics/vidmetrics/estimators/growth.py": "which function computes a curve",
     "metrics/vidmetrics/statistics/frames.py": "which function computes a score of frames",
     "metrics/vidmetrics/weights/importing.py": "which network has tensors of these names",
