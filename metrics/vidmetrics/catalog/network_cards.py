@@ -22,6 +22,8 @@ class NetworkCard:
         target: its ``torch.nn.Module`` in `vidmetrics.networks`, as ``file:class``.
         weights: which published weights it takes, in words.
         num_classes: size of its logits; None for a network that is no classifier.
+        tensors: names in its published weights by which they are recognised; the last axis of the first one is the classes
+            where several networks have these names. Empty for weights that nobody imports.
         embedded: whether its weights ship with this package.
         settings: fields of this card that its ``from_tensors`` requires by name.
     """
@@ -30,6 +32,7 @@ class NetworkCard:
     target: str
     weights: str
     num_classes: int | None
+    tensors: tuple[str, ...] = ()
     embedded: bool = False
     settings: tuple[str, ...] = ()
 
@@ -40,6 +43,7 @@ _CARDS = (
         target="i3d:I3D",
         weights="DeepMind's rgb_scratch",
         num_classes=400,
+        tensors=("Logits/Conv3d_0c_1x1/conv_3d/w",),
         settings=("num_classes",),
     ),
     NetworkCard(
@@ -47,6 +51,7 @@ _CARDS = (
         target="i3d:I3D",
         weights="DeepMind's rgb_scratch_kin600",
         num_classes=600,
+        tensors=("Logits/Conv3d_0c_1x1/conv_3d/w",),
         settings=("num_classes",),
     ),
     NetworkCard(
@@ -54,12 +59,14 @@ _CARDS = (
         target="inception:Inception",
         weights="pt_inception-2015-12-05-6726825d.pth",
         num_classes=1008,
+        tensors=("Conv2d_1a_3x3.conv.weight", "fc.weight"),
     ),
     NetworkCard(
         name="c3d-ucf101",
         target="c3d:C3D",
         weights="conv3d_deepnetA_ucf.npz with mean2.npz",
         num_classes=101,
+        tensors=("conv1a/W", "mean"),
     ),
     NetworkCard(
         name="shapes",

@@ -14,16 +14,11 @@ from vidmetrics.catalog.network_cards import NETWORKS
 from vidmetrics.errors import InputError, unknown_name
 from vidmetrics.files import file_sha256, written_whole
 from vidmetrics.home import home
-from vidmetrics.weights.i3d_variables import LOGITS, SCOPE, network_variables, variable_shapes
+from vidmetrics.weights.i3d_variables import SCOPE, crc_table, network_variables, variable_shapes
 from vidmetrics.weights.named_tensors import checked_tensors
 from vidmetrics.weights.proof import import_record_path, prove
 from vidmetrics.weights.reading import files_of, read_weights
 from vidmetrics.weights.registry import published_networks
-
-
-def _i3d_networks() -> dict[int | None, str]:
-    """Return the networks with the I3D architecture by their number of classes, which tells their weights apart."""
-    return {card.num_classes: card.name for card in NETWORKS.values() if card.target == "i3d:I3D"}
 
 
 def imported_weights(network: str) -> Path:
@@ -33,15 +28,11 @@ def imported_weights(network: str) -> Path:
 
 def network_of(tensors: Mapping[str, npt.NDArray[Any]]) -> str | None:
     """Return which network weights are for, by their names and shapes; None if they are for none that is known."""
-    names = {name.removeprefix(SCOPE): value for name, value in tensors.items()}
-    if f"{LOGITS}w" in names:
-        shape = names[f"{LOGITS}w"].shape
-        return _i3d_networks().get(shape[-1]) if len(shape) == 5 else None
-    if {"Conv2d_1a_3x3.conv.weight", "fc.weight"} <= set(names):
-        return "inception-2015-12-05"
-    if {"conv1a/W", "mean"} <= set(names):
-        return "c3d-ucf101"
-    return None
+    given = {name.removeprefix(SCOPE): np.shape(value) for name, value in tensors.items()}
+    fitting = [card for card in NETWORKS.values() if card.tensors and set(card.tensors) <= set(given)]
+    if len(fitting) > 1:  # one architecture, trained on several sets of classes
+        fitting = [card for card in fitting if given[card.tensors[0]][-1:] == (card.num_classes,)]
+    return fitting[0].name if fitting else None
 
 
 def import_weights(paths: Sequence[Path], network: str | None = None) -> tuple[str, Path]:
@@ -71,7 +62,7 @@ def import_weights(paths: Sequence[Path], network: str | None = None) -> tuple[s
         )
     if network is not None and found != network:
         raise InputError(f"{where} holds weights of '{found}', not of '{network}'; name that one or none.")
-    if found in _i3d_networks().values():
+    if found in crc_table():
         _check_i3d(where, tensors, found)
     files = [file for path in paths for file in files_of(path)]
     read = [{"name": file.name, "bytes": file.stat().st_size, "sha256": file_sha256(file)} for file in files]

@@ -405,6 +405,11 @@ def imported_weights_are_recognised(_):
     return network_of({"Logits/Conv3d_0c_1x1/conv_3d/w": np.empty((1, 1, 1, 1, 600))})
 
 
+@follows("tensors", "c3d-ucf101", ("conv9",), "vidmetrics/weights/importing.py", "c3d-ucf101", None)
+def tensors_are_recognised(_):
+    return network_of({"conv1a/W": np.empty(1), "mean": np.empty(1)})
+
+
 @follows("embedded", "shapes", False, "vidmetrics/networks/__init__.py", "networks", "weights")
 def weights_are_looked_for(_):
     return default_weights("shapes").parent.name
@@ -529,7 +534,6 @@ READ = {
 DISPATCH = {
     "metrics/vidmetrics/estimators/growth.py": "which function computes a curve",
     "metrics/vidmetrics/statistics/frames.py": "which function computes a score of frames",
-    "metrics/vidmetrics/weights/importing.py": "which network has tensors of these names",
 }
 
 
