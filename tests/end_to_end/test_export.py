@@ -140,12 +140,12 @@ def test_samples_without_ids_are_scored_and_called_unofficial(task):
     answer()
     np.save("bare.npy", open_samples(Path("answers")).read(np.arange(20)))
     scored = vidbench.score(task, "bare.npy", output="scored")
-    assert "do not carry the task's fingerprint, the ids of the clips" in scored.reasons[-1]
+    assert "do not state the task's fingerprint, the ids of the clips" in scored.reasons[-1]
     with_ids = vidbench.score(task, "answers", output="with-ids")
     assert scored.metrics == with_ids.metrics
     edit(Path("answers"), lambda manifest: manifest["answers"].update(context_sha256=None, seed=5))
     reasons = vidbench.score(task, "answers", output="less").reasons
-    assert any("do not carry the digests of the given frames, so" in reason for reason in reasons)
+    assert any("do not state the digests of the context frames, so" in reason for reason in reasons)
     assert any("seed 5" in reason for reason in reasons)
 
 
@@ -160,7 +160,7 @@ def test_what_answers_something_else_is_refused(task):
         ids[2], ids[5] = ids[5], ids[2]
 
     edit(answer(output="shuffled"), swap)
-    refuse(task, "shuffled", "same clips in another order", "number 2 is 'test#5' where 'test#2'")
+    refuse(task, "shuffled", "same clips in another order", "number 2 is 'test#5' instead of 'test#2'")
     edit(answer(output="foreign"), lambda manifest: manifest["answers"]["ids"].__setitem__(3, "test#99"))
     refuse(task, "foreign", "not the same clips", "'test#99'")
     edit(answer(output="data"), lambda manifest: manifest["answers"].update(data_sha256="ab" * 32))
@@ -173,7 +173,7 @@ def test_what_answers_something_else_is_refused(task):
         # The first is found at once, the last while the clips are read.
         name = f"context-{place}"
         edit(answer(output=name), lambda manifest: manifest["answers"]["context_sha256"].__setitem__(place, "0" * 64))  # noqa: B023
-        refuse(task, name, f"Sample {place} was continued from other frames")
+        refuse(task, name, f"Sample {place} continues other frames")
     export(task, "fewer", num_samples=15)
     refuse(task, answer("fewer", "fewer-answers"), "15 samples", "exactly 20")
     # The embedded data of another count is other data too, so only the matching count goes through.
@@ -207,7 +207,7 @@ def test_classes_in_another_order_are_refused():
     assert check_answers(manifest(names), Path("x"), task, evaluation, 48) == ()
     for wrong, word in (
         ((names[1], names[0], *names[2:]), "number 0"),
-        (names[:-1], "23 are named where there are 24"),
+        (names[:-1], "23 are named but there are 24"),
     ):
         with pytest.raises(InputError, match=word):
             check_answers(manifest(wrong), Path("x"), task, evaluation, 48)
@@ -287,7 +287,7 @@ def test_a_changed_export_is_refused_where_it_is_answered(task):
     export(task, kind="png")
     image = next(Path("export/context").rglob("00002.png"))
     shutil.copyfile(Path("export/context/000019/00003.png"), image)
-    with pytest.raises(InputError, match="not those that were exported"):
+    with pytest.raises(InputError, match="differ from the exported ones"):
         list(open_export("export").batches())
     shutil.rmtree("export/context/000007")
     with pytest.raises(InputError, match="19 clips"):
@@ -339,4 +339,4 @@ def test_export_answer_and_score_on_real_videos(shared, tmp_path):
     shutil.copyfile(videos[0], videos[1])
     done = run(*(argument if argument != data else "data" for argument in score), "--samples", "answers")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "answer clips of other data" in done.stderr.splitlines()[-1]
+    assert "belong to clips of other data" in done.stderr.splitlines()[-1]

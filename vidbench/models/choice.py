@@ -1,4 +1,4 @@
-"""From the text after ``--model`` to a loaded model."""
+"""Resolving ``--model`` to a model, and loading it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ModelChoice:
     Attributes:
         name: registered name, or ``package.module:callable``.
         factory: a `VideoModel` subclass, or a callable ``(checkpoint, task, device)``.
-        checkpoint: what followed the name, or None for the model's default.
+        checkpoint: path given after the name, or None for the model's default.
     """
 
     name: str
@@ -35,26 +35,26 @@ class ModelChoice:
 
     @property
     def folder_name(self) -> str:
-        """What its results and its training are filed under, where the user names no folder."""
+        """Name of the default output folder for its results and training runs."""
         name = self.name.replace(":", "-")
         return f"{name}-{self.checkpoint.stem}" if self.checkpoint else name
 
     def load(self, task: ModelTask, device: str) -> Any:
-        """Load the model; the answer has at least ``sample(request)``."""
+        """Load the model; the returned object has at least ``sample(request)``."""
         load: Callable[..., Any] = self.factory.load if _is_model_class(self.factory) else self.factory
         model = load(self.checkpoint, task, device)
         if not callable(getattr(model, "sample", None)):
             raise InputError(
-                f"The model '{self.name}' gave {type(model).__name__}, which has no sample(request) method."
+                f"The model '{self.name}' is a {type(model).__name__}, which has no sample(request) method."
             )
         return model
 
     @property
     def code_sha256(self) -> str:
-        """Digest of the Python files of the package that the factory lives in.
+        """Digest of the Python files in the package that defines the factory.
 
-        Features of a model are reused by a later run only if this is unchanged: a model without a checkpoint is
-        nothing but its code.
+        Later runs reuse a model's features only if this is unchanged: a model without a checkpoint is identified by its
+        code alone.
         """
         try:
             file = Path(inspect.getfile(self.factory))
@@ -69,7 +69,7 @@ class ModelChoice:
 
 
 def model_names() -> list[str]:
-    """Names registered under the entry-point group, sorted."""
+    """Return the names registered in the entry-point group, sorted."""
     return sorted({entry.name for entry in metadata.entry_points(group=GROUP)})
 
 
@@ -77,7 +77,8 @@ def choose_model(text: str) -> ModelChoice:
     """Resolve ``NAME``, ``NAME:CHECKPOINT`` or ``package.module:callable`` without loading weights.
 
     Raises:
-        InputError: unknown name (with the closest known one), module that cannot be imported, missing callable.
+        InputError: the name is unknown (suggests the closest known one), its module cannot be imported, or it has no such
+            callable.
     """
     name, _, rest = text.partition(":")
     entries = {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
@@ -93,7 +94,7 @@ def _looks_like_module(name: str) -> bool:
 
 
 def _import(module_name: str, attribute: str, known: list[str]) -> Callable[..., Any]:
-    # As with `python -m`, modules in the current folder can be named.
+    # As with `python -m`, modules in the current folder can be imported.
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
@@ -101,13 +102,15 @@ def _import(module_name: str, attribute: str, known: list[str]) -> Callable[...,
     except ModuleNotFoundError as error:
         if error.name and (module_name == error.name or module_name.startswith(error.name + ".")):
             sentence = unknown_name("model", module_name, known)
-            raise InputError(f"{sentence.rstrip('.')} (nor is there a Python module of that name)") from None
+            raise InputError(f"{sentence.rstrip('.')} (and there is no Python module of that name)") from None
         raise InputError(
             f"The module '{module_name}' of --model needs '{error.name}', which is not installed."
         ) from None
     found = getattr(module, attribute, None)
     if not callable(found):
-        raise InputError(f"The module '{module_name}' has no callable '{attribute}': name one after the colon.")
+        raise InputError(
+            f"The module '{module_name}' has no callable '{attribute}': give the name of one after the colon."
+        )
     return found
 
 
@@ -116,5 +119,5 @@ def _is_model_class(factory: Any) -> bool:
 
 
 def offers_training(factory: Any) -> bool:
-    """True where the model overrides `VideoModel.train`."""
+    """Return whether the model overrides `VideoModel.train`."""
     return _is_model_class(factory) and factory.train.__func__ is not VideoModel.train.__func__  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The trivial models that bound every task: `real` from above, `copy`, `static` and `noise` from below."""
+"""The trivial models that bound the scores of every task: `real` from above, `copy`, `static` and `noise` from below."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from vidbench.models.interface import InputError, ModelTask, SampleRequest, Vide
 
 def _no_checkpoint(name: str, checkpoint: Path | None) -> None:
     if checkpoint is not None:
-        raise InputError(f"The model '{name}' has no weights: leave out ':{checkpoint}'.")
+        raise InputError(f"The model '{name}' has no weights: omit ':{checkpoint}'.")
 
 
 class HeldOutModel(VideoModel):
-    """A bound that is shown the held-out clips; the harness binds them with `bind`."""
+    """A bound that uses the held-out clips, which the harness passes to `bind`."""
 
     name: str
 
@@ -26,73 +26,71 @@ class HeldOutModel(VideoModel):
 
     @classmethod
     def load(cls, checkpoint: Path | None, task: ModelTask, device: str) -> HeldOutModel:
-        """See `VideoModel.load`; there is no checkpoint to load."""
+        """See `VideoModel.load`; there is no checkpoint."""
         _no_checkpoint(cls.name, checkpoint)
         return cls(task)
 
     def bind(self, read: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Give the reader of held-out clips: int64 indices ``[N]`` to uint8 ``[N, T, H, W, 3]``."""
+        """Set the reader of held-out clips: int64 indices ``[N]`` to uint8 ``[N, T, H, W, 3]``."""
         self._read = read
 
     def _clips(self, indices: np.ndarray) -> np.ndarray:
         if self._read is None:
-            raise InputError(
-                f"The model '{self.name}' needs the harness to bind held-out clips: use `vidbench evaluate`."
-            )
+            raise InputError(f"The model '{self.name}' needs held-out clips from the harness: use `vidbench evaluate`.")
         return self._read(indices)
 
 
 class RealModel(HeldOutModel):
-    """Held-out real clips, each once: what a perfect model would score at this number of samples."""
+    """Held-out real clips, each once: the score of a perfect model at this number of samples."""
 
     name = "real"
 
     def sample(self, request: SampleRequest) -> np.ndarray:
-        """The held-out clip of each index; for prediction, what really happened after the given frames."""
+        """Return the held-out clip of each index; for prediction, the frames that really followed the context."""
         return self._clips(request.indices)[:, self._task.context_frames :]
 
 
 class StaticModel(HeldOutModel):
-    """A real frame held still, the first of each held-out clip: right content, no motion.
+    """The first frame of each held-out clip, frozen: real content without motion.
 
-    For prediction that is the first given frame, so that the scene jumps back to it and stays (`CopyModel` holds the
-    last one).
+    For prediction this is the first context frame, so that the scene jumps back to it and freezes (`CopyModel` repeats
+    the last one).
     """
 
     name = "static"
 
     def sample(self, request: SampleRequest) -> np.ndarray:
-        """The first frame of the held-out clip of each index, ``num_frames`` times."""
+        """Return the first frame of the held-out clip of each index, ``num_frames`` times."""
         clips = self._clips(request.indices) if request.context_NTHWC is None else request.context_NTHWC
         return np.repeat(clips[:, :1], request.num_frames, axis=1)
 
 
 class CopyModel(VideoModel):
-    """Repeats the last given frame: a prediction of no motion at all."""
+    """The last context frame, repeated: a prediction without motion."""
 
     @classmethod
     def load(cls, checkpoint: Path | None, task: ModelTask, device: str) -> CopyModel:
         """See `VideoModel.load`.
 
         Raises:
-            InputError: the task gives no frames to copy.
+            InputError: the task has no context frames.
         """
         _no_checkpoint("copy", checkpoint)
         if task.context_frames == 0:
             raise InputError(
-                f"The model 'copy' repeats a given frame, and the task '{task.name}' gives none: use 'noise'."
+                f"The model 'copy' repeats a context frame, but the task '{task.name}' has none: use 'noise'."
             )
         return cls()
 
     def sample(self, request: SampleRequest) -> np.ndarray:
-        """The last given frame, ``num_frames`` times."""
+        """Return the last context frame, ``num_frames`` times."""
         if request.context_NTHWC is None:
-            raise InputError("The model 'copy' was asked for samples without given frames: use a prediction task.")
+            raise InputError("The model 'copy' needs context frames: use a prediction task.")
         return np.repeat(request.context_NTHWC[:, -1:], request.num_frames, axis=1)
 
 
 class NoiseModel(VideoModel):
-    """Pixels drawn uniformly from 0 to 255, each independent: no content and no motion."""
+    """Independent uniform pixels, 0 to 255: neither content nor motion."""
 
     def __init__(self, task: ModelTask) -> None:
         self._task = task
@@ -104,7 +102,7 @@ class NoiseModel(VideoModel):
         return cls(task)
 
     def sample(self, request: SampleRequest) -> np.ndarray:
-        """Uniform noise from each sample's own seed."""
+        """Return uniform noise from each sample's own seed."""
         shape = (request.num_frames, self._task.height, self._task.width, 3)
         return np.stack(
             [np.random.Generator(np.random.Philox(int(s))).integers(0, 256, shape, np.uint8) for s in request.seeds]

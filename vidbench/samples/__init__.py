@@ -1,4 +1,4 @@
-"""Clips on disk: what `score` reads and `sample` writes."""
+"""Generated clips on disk: what `vidbench score` reads and `vidbench sample` writes."""
 
 from __future__ import annotations
 

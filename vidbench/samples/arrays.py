@@ -16,12 +16,12 @@ from vidbench.files import digest, file_sha256
 from vidbench.samples.manifest import MANIFEST_NAME, SamplesManifest, read_manifest
 
 _WANTED = "samples are uint8 RGB [N, T, H, W, 3] with values 0 to 255"
-# RuntimeError: the archive is encrypted; NotImplementedError: packed in a way that Python cannot unpack.
+# RuntimeError: the archive is encrypted; NotImplementedError: an unsupported compression method.
 _UNPACK_ERRORS = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError)
 
 
 class ShardedSamples:
-    """The exchange folder; every shard's bytes are held against the manifest when it is opened.
+    """The exchange folder; every shard is checked against the manifest on opening.
 
     See `vidbench.samples.SampleSource` for the attributes.
     """
@@ -32,7 +32,7 @@ class ShardedSamples:
         """Open and verify a folder.
 
         Raises:
-            InputError: the manifest breaks its schema, or a shard is missing, changed, or of another shape than said.
+            InputError: the manifest violates its schema, or a shard is missing, changed, or not of the stated shape.
         """
         self.manifest: SamplesManifest | None = (manifest := read_manifest(folder / MANIFEST_NAME))
         self.num_samples = manifest.num_samples
@@ -43,7 +43,7 @@ class ShardedSamples:
         self._ends = np.cumsum([len(shard_NTHWC) for shard_NTHWC in self._shards])
 
     def read(self, indices: np.ndarray) -> np.ndarray:
-        """Samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``."""
+        """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``."""
         check_indices(indices, self.num_samples)
         samples_NTHWC = np.empty((len(indices), self.num_frames, self.height, self.width, 3), np.uint8)
         shard_of = np.searchsorted(self._ends, indices, side="right")
@@ -63,12 +63,12 @@ class ArraySamples:
         """Open a file.
 
         Raises:
-            InputError: the file is unreadable, holds Python objects, or not uint8 clips.
+            InputError: the file is unreadable, contains Python objects, or does not contain uint8 clips.
         """
         self.labels: np.ndarray | None = None
         if path.suffix.lower() == ".npz":
             members = _npz_members(path)
-            # Unpacked to a file without a name, so that memory does not grow with the number of samples.
+            # Unpacked to an unnamed file, so that memory does not grow with the number of samples.
             self._unpacked = _unpack(path, members["samples"])
             self._samples_NTHWC = _map(Path(self._unpacked.name), str(path))
             if "labels" in members:
@@ -83,13 +83,13 @@ class ArraySamples:
         self.identity_sha256 = file_sha256(path)
 
     def read(self, indices: np.ndarray) -> np.ndarray:
-        """Samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``."""
+        """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``."""
         check_indices(indices, self.num_samples)
         return np.ascontiguousarray(self._samples_NTHWC[indices])
 
 
 def check_indices(indices: np.ndarray, num_samples: int) -> None:
-    """Refuse indices that numpy would wrap around.
+    """Reject indices that numpy would wrap around.
 
     Raises:
         IndexError: an index is negative or not below ``num_samples``.
@@ -104,14 +104,16 @@ def _verified_shard(folder: Path, manifest: SamplesManifest, number: int) -> np.
     if not path.is_file():
         raise InputError(f"The shard '{path}' named in '{MANIFEST_NAME}' is missing; copy the whole folder again.")
     if path.resolve().parent != folder.resolve():
-        raise InputError(f"The shard '{path}' is a link that leads out of its folder; put the file itself there.")
+        raise InputError(f"The shard '{path}' is a link that leads out of its folder; replace it with the file itself.")
     if file_sha256(path) != shard.sha256:
-        raise InputError(f"The shard '{path}' is not the file that '{MANIFEST_NAME}' names: its sha256 differs.")
+        raise InputError(
+            f"The shard '{path}' is not the file named in '{MANIFEST_NAME}': its sha256 differs; copy the whole folder again."
+        )
     shard_NTHWC = _map(path, str(path))
     expected = (shard.num_samples, manifest.num_frames, manifest.height, manifest.width, 3)
     if shard_NTHWC.dtype != np.uint8 or shard_NTHWC.shape != expected:
         raise InputError(
-            f"The shard '{path}' holds {shard_NTHWC.dtype} {list(shard_NTHWC.shape)} where '{MANIFEST_NAME}' says "
+            f"The shard '{path}' is {shard_NTHWC.dtype} {list(shard_NTHWC.shape)} but '{MANIFEST_NAME}' says "
             f"uint8 {list(expected)}; write the samples again."
         )
     return shard_NTHWC
@@ -131,18 +133,20 @@ def _map(path: Path, source: str) -> np.ndarray:
 def _refuse_other_than_clips(array: np.ndarray, path: Path) -> None:
     shape = list(array.shape)
     if array.dtype != np.uint8:
-        raise InputError(f"The file '{path}' holds {array.dtype} values, but {_WANTED}; convert and round them first.")
+        raise InputError(
+            f"The file '{path}' contains {array.dtype} values, but {_WANTED}; convert and round them first."
+        )
     if array.ndim != 5:
-        raise InputError(f"The file '{path}' holds an array of shape {shape}, but {_WANTED}; add or drop axes.")
+        raise InputError(f"The file '{path}' contains an array of shape {shape}, but {_WANTED}; add or drop axes.")
     if array.shape[-1] != 3:
         hint = "move the channel axis to the end" if 3 in array.shape[1:3] else "store three channels"
-        raise InputError(f"The file '{path}' holds an array of shape {shape}, but {_WANTED}; {hint}.")
+        raise InputError(f"The file '{path}' contains an array of shape {shape}, but {_WANTED}; {hint}.")
     if 0 in array.shape:
-        raise InputError(f"The file '{path}' holds an empty array of shape {shape}; store at least one sample.")
+        raise InputError(f"The file '{path}' contains an empty array of shape {shape}; store at least one sample.")
 
 
 def _npz_members(path: Path) -> dict[str, zipfile.ZipInfo]:
-    """Find the samples, and the labels if there are any, among a file's arrays."""
+    """Find the samples, and the labels if any, among the arrays of a file."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
@@ -153,13 +157,13 @@ def _npz_members(path: Path) -> dict[str, zipfile.ZipInfo]:
     if "samples" not in members:
         if len(members) != 1:
             names = ", ".join(f"'{name}'" for name in sorted(members)) or "none"
-            raise InputError(f"The file '{path}' holds several arrays ({names}); name the one to score 'samples'.")
+            raise InputError(f"The file '{path}' contains several arrays ({names}); name the one to score 'samples'.")
         members["samples"] = members.popitem()[1]
     return members
 
 
 def _unpack(path: Path, member: zipfile.ZipInfo) -> IO[bytes]:
-    # Not closed here: it lives as long as the memory map on it.
+    # Not closed here: it must live as long as the memory map on it.
     file = tempfile.NamedTemporaryFile(suffix=".npy")  # noqa: SIM115
     try:
         with zipfile.ZipFile(path) as archive, archive.open(member) as packed:

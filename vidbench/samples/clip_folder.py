@@ -1,8 +1,8 @@
-"""Clips from any folder or array, for `vidbench measure`: the first frames of each video, whatever folder it is in.
+"""Clips from any folder or array, for `vidbench measure`: one from each video, in whatever folder it is.
 
-Accepted are an exchange folder, a ``.npy`` or ``.npz`` file, a folder of videos, and a folder of frame folders, the last
-two also in sub-folders such as the classes of Kinetics. From each video comes one clip: its first ``num_frames`` frames at
-the stride asked for. A video that is too short is refused, never looped or padded.
+Accepted forms are an exchange folder, a ``.npy`` or ``.npz`` file, a folder of videos, and a folder of frame folders, the
+last two also with sub-folders such as the classes of Kinetics. Each video yields one clip: its first ``num_frames`` frames
+at the given stride. A video that is too short is refused, never looped or padded.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class ClipShape:
     """Which frames make a clip, and at what size.
 
     Attributes:
-        num_frames: frames of a clip.
-        stride: a clip holds every ``stride``-th frame from the first one on.
-        resolution: side of the square that frames are brought to (the largest central square, then Pillow's bicubic
-            kernel); None keeps them as they are.
+        num_frames: frames per clip.
+        stride: take every ``stride``-th frame, from the first one on.
+        resolution: crop frames to the largest central square and resize them to this side with Pillow's bicubic kernel;
+            None leaves them unchanged.
     """
 
     num_frames: int = 16
@@ -51,12 +51,12 @@ class ClipFiles:
     """Clips of one shape, read by index; a `vidbench.scoring.clip_sources.ClipSource`.
 
     Attributes:
-        path: where they were found.
-        num_clips: how many there are.
-        height: rows of a frame.
-        width: columns of a frame.
-        lossy: whether the pixels may differ from those that were written.
-        identity: everything that decides the bytes of the clips.
+        path: where the clips are.
+        num_clips: number of clips.
+        height: frame height in pixels.
+        width: frame width in pixels.
+        lossy: whether pixels may differ from the ones originally written.
+        identity: everything that determines the bytes of the clips.
     """
 
     path: Path
@@ -71,19 +71,19 @@ class ClipFiles:
         """Return clips uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
 
         Raises:
-            InputError: a file is damaged, too short, or of another size than the first one; names the file.
+            InputError: a file is damaged, too short, or differs in size from the first one; names the file.
         """
         return np.stack([self._read_one(int(index)) for index in indices])
 
 
 def open_clips(path: Path, shape: ClipShape) -> ClipFiles:
-    """Open clips without reading them into memory; only the first is decoded, for its size.
+    """Open clips without reading them into memory; only the first one is decoded, for its size.
 
-    Clips found in a folder are put into an order hashed from their names, so that neighbours in it are not of one class:
-    intervals come from contiguous groups.
+    Clips in a folder are ordered by a hash of their names, so that consecutive clips are not of one class: intervals are
+    computed from contiguous groups.
 
     Raises:
-        InputError: nothing there, nothing that is accepted, fewer than two clips, or a first clip that is too short.
+        InputError: nothing is there, the form is not accepted, there are fewer than two clips, or the first is too short.
     """
     if not path.exists():
         raise InputError(f"There are no clips at '{path}'; give {_ACCEPTED}.")
@@ -92,13 +92,13 @@ def open_clips(path: Path, shape: ClipShape) -> ClipFiles:
     videos, folders = _media(path)
     if videos and folders:
         raise InputError(
-            f"The folder '{path}' holds videos ('{videos[0]}') and frames ('{folders[0]}'), so the clips are unclear; "
+            f"The folder '{path}' has both videos ('{videos[0]}') and frames ('{folders[0]}'), so the clips are unclear; "
             "separate them."
         )
     if not videos and not folders:
         return _from_samples(path, shape)  # refuses with the reason
     if folders and folders[0] == path:
-        raise InputError(f"The folder '{path}' has loose images; put the frames of each clip into a folder of its own.")
+        raise InputError(f"The folder '{path}' has loose images; put the frames of each clip into a separate folder.")
     return _from_videos(path, videos, shape) if videos else _from_frames(path, folders, shape)
 
 
@@ -106,8 +106,8 @@ def _from_samples(path: Path, shape: ClipShape) -> ClipFiles:
     samples = open_samples(path)
     if samples.num_frames < clip_span(shape.num_frames, shape.stride):
         raise InputError(
-            f"The clips in '{path}' have {samples.num_frames} frames, and {_needed(shape)} are needed; give longer clips "
-            "or lower --num-frames."
+            f"The clips in '{path}' have {samples.num_frames} frames, but {_needed(shape)} are needed; use longer clips "
+            "or a smaller --num-frames."
         )
     frames = _frames(shape)
 
@@ -124,7 +124,7 @@ def _from_videos(path: Path, videos: list[Path], shape: ClipShape) -> ClipFiles:
     def read_one(index: int) -> np.ndarray:
         return decode_frames(videos[index], frames)
 
-    # Every header is opened, so that a file that is no video is found now and not half-way.
+    # Open every header, so that a file that is not a video is found now and not half-way.
     kept_exactly = [is_lossless(video) for video in videos]
     identity = digest([[_name(video, path), file_sha256(video)] for video in videos])
     return _opened(
@@ -138,8 +138,8 @@ def _from_frames(path: Path, folders: list[Path], shape: ClipShape) -> ClipFiles
     for folder, found in zip(folders, images, strict=True):
         if len(found) < span:
             raise InputError(
-                f"The clip '{folder}' has {len(found)} frames, and {_needed(shape)} are needed; remove it or lower "
-                "--num-frames."
+                f"The clip '{folder}' has {len(found)} frames, but {_needed(shape)} are needed; remove it or use a "
+                "smaller --num-frames."
             )
     used = [[found[frame] for frame in _frames(shape)] for found in images]
 
@@ -147,7 +147,7 @@ def _from_frames(path: Path, folders: list[Path], shape: ClipShape) -> ClipFiles
         frames_HWC = [read_image(image) for image in used[index]]
         for image, frame_HWC in zip(used[index], frames_HWC, strict=True):
             if frame_HWC.shape != frames_HWC[0].shape:
-                raise InputError(f"The frame '{image}' has another size than '{used[index][0]}'; all must be equal.")
+                raise InputError(f"The frame '{image}' differs in size from '{used[index][0]}'; all must be equal.")
         return np.stack(frames_HWC)
 
     lossy = any(image.suffix.lower() in (".jpg", ".jpeg") for clip in used for image in clip)
@@ -165,7 +165,7 @@ def _opened(
     name_of: Callable[[int], str],
 ) -> ClipFiles:
     if num_clips < 2:
-        raise InputError(f"There is one clip at '{path}', and a covariance needs two or more; give more clips.")
+        raise InputError(f"There is only one clip at '{path}', and a covariance needs two or more; use more clips.")
 
     def fitted(index: int) -> np.ndarray:
         clip_THWC = read_stored(index)
@@ -180,7 +180,7 @@ def _opened(
         if clip_THWC.shape[1:3] != (height, width):
             raise InputError(
                 f"'{name_of(index)}' has frames of {clip_THWC.shape[2]}x{clip_THWC.shape[1]} pixels but '{name_of(0)}' of "
-                f"{width}x{height}; give --resolution to bring all to one size."
+                f"{width}x{height}; use --resolution to resize all of them."
             )
         return clip_THWC
 
@@ -204,7 +204,7 @@ def _needed(shape: ClipShape) -> str:
 
 
 def _media(root: Path) -> tuple[list[Path], list[Path]]:
-    """All videos and all folders that hold images, in the order hashed from their names."""
+    """Return all videos and all folders with images, ordered by a hash of their names."""
     videos, folders = [], []
     for folder in _walk(root):
         files = [entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith(".")]
@@ -219,7 +219,7 @@ def _media(root: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    """The folder and all folders below it; links are followed, and none is entered twice."""
+    """Yield the folder and all folders below it; links are followed, none is entered twice."""
     entered: set[str] = set()
     for name, below, _ in os.walk(root, followlinks=True):
         real = os.path.realpath(name)

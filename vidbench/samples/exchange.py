@@ -1,8 +1,8 @@
-"""Generated clips on disk: writing the exchange format, and opening whatever a user has.
+"""Generated clips on disk: writing the exchange format, and opening every accepted form.
 
 The exchange format is a folder with ``manifest.json`` (see `vidbench.samples.manifest.SamplesManifest`) and shards
-``samples-00000.npy``, ``samples-00001.npy``, ... of uint8 RGB ``[N, T, H, W, 3]``. For a prediction task the clips hold
-the predicted frames only.
+``samples-00000.npy``, ``samples-00001.npy``, ... of uint8 RGB ``[N, T, H, W, 3]``. Prediction samples contain the predicted
+frames only.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class SampleSource(Protocol):
     """Generated clips, read by index.
 
     Attributes:
-        num_samples: how many there are.
-        num_frames: frames of each.
-        height: rows of a frame.
-        width: columns of a frame.
-        labels: int64 ``[num_samples]``, or None where they are not known.
-        lossy: whether the pixels may differ from those the model made.
-        identity_sha256: digest of names and bytes of all files in use, whatever folder they are in.
-        manifest: what the exchange format says of them; None in all other forms.
+        num_samples: number of samples.
+        num_frames: frames per sample.
+        height: frame height in pixels.
+        width: frame width in pixels.
+        labels: int64 ``[num_samples]``, or None if unknown.
+        lossy: whether pixels may differ from the ones that the model generated.
+        identity_sha256: digest of names and bytes of all files in use, independent of their folder.
+        manifest: the manifest of the exchange format; None for all other forms.
     """
 
     num_samples: int
@@ -70,17 +70,17 @@ def open_samples(path: Path) -> SampleSource:
 
     Args:
         path: the exchange folder, a ``.npy`` or ``.npz`` file (one array, or arrays ``samples`` and ``labels``), a folder
-            of videos, or a folder with one folder of images per sample. Files and folders count in natural order.
+            of videos, or a folder with one folder of images per sample. Files and folders are taken in natural order.
 
     Raises:
-        InputError: there is nothing there, nothing of these, or it contradicts itself.
+        InputError: nothing is there, the form is not accepted, or the content is inconsistent.
     """
     if not path.exists():
-        raise InputError(f"There are no samples at '{path}'; give {_ACCEPTED}.")
+        raise InputError(f"There are no samples at '{path}'; use {_ACCEPTED}.")
     if path.is_file():
         if path.suffix.lower() in (".npy", ".npz"):
             return ArraySamples(path)
-        raise InputError(f"The file '{path}' is not in an accepted form; give {_ACCEPTED}.")
+        raise InputError(f"The file '{path}' is not in an accepted form; use {_ACCEPTED}.")
     if (path / MANIFEST_NAME).exists():
         return ShardedSamples(path)
     entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
@@ -94,24 +94,22 @@ def open_samples(path: Path) -> SampleSource:
         return FrameFolderSamples(folders)
     if any(entry.suffix.lower() == ".npy" for entry in entries):
         raise InputError(
-            f"The folder '{path}' has .npy files but no {MANIFEST_NAME}, so it is incomplete or not of our format; give "
-            "one .npy file by its path or write the folder again."
+            f"The folder '{path}' has .npy files but no {MANIFEST_NAME}, so it is incomplete or not in the exchange "
+            "format; give the path of one .npy file or write the folder again."
         )
     if any(entry.suffix.lower() in IMAGE_SUFFIXES for entry in entries):
-        raise InputError(
-            f"The folder '{path}' has loose images; put the frames of each sample into a folder of its own."
-        )
-    raise InputError(f"The folder '{path}' holds no samples; give {_ACCEPTED}.")
+        raise InputError(f"The folder '{path}' has loose images; put the frames of each sample into a separate folder.")
+    raise InputError(f"The folder '{path}' contains no samples; use {_ACCEPTED}.")
 
 
 class SampleWriter:
-    """Writes the exchange format shard by shard; the manifest comes last, so a folder with one is whole.
+    """Writer of the exchange format, shard by shard; the manifest comes last, so a folder that has one is complete.
 
-    Use as a context manager: leaving it without an error writes the rest and the manifest. A folder that a killed
-    process left without a manifest is written over; one with a manifest is refused.
+    Use it as a context manager: leaving it without an error writes the rest and the manifest. A folder without a manifest,
+    as a killed process leaves it, is overwritten; one with a manifest is refused.
 
     Attributes:
-        answers: the clips that the samples answer; may be set until the manifest is written.
+        answers: the clips that the samples belong to; may be set until the manifest is written.
     """
 
     def __init__(
@@ -128,21 +126,21 @@ class SampleWriter:
         """Prepare a folder.
 
         Args:
-            folder: where to write; made if needed.
-            num_frames: frames of each sample.
-            height: rows of a frame.
-            width: columns of a frame.
-            task: the task that the samples are made for.
-            answers: the clips that they answer, which `vidbench score` holds against its data.
+            folder: where to write; created if needed.
+            num_frames: frames per sample.
+            height: frame height in pixels.
+            width: frame width in pixels.
+            task: the task that the samples were generated for.
+            answers: the clips that they belong to, which `vidbench score` checks against its data.
             shard_samples: samples per file; None for about 64 MiB.
 
         Raises:
-            InputError: the folder holds finished samples already, or is a file.
+            InputError: the folder already contains complete samples, or is a file.
         """
         if folder.exists() and not folder.is_dir():
-            raise InputError(f"Samples cannot be written to '{folder}' because it is a file; give a folder.")
+            raise InputError(f"Samples cannot be written to '{folder}' because it is a file; use a folder.")
         if (folder / MANIFEST_NAME).exists():
-            raise InputError(f"The folder '{folder}' holds finished samples already; give another folder or remove it.")
+            raise InputError(f"The folder '{folder}' already has complete samples; use another folder or remove it.")
         self._folder = folder
         self._shape = (num_frames, height, width, 3)
         self._task = task
@@ -163,10 +161,10 @@ class SampleWriter:
             self.finish()
 
     def add(self, samples_NTHWC: np.ndarray, labels: np.ndarray | None = None) -> None:
-        """Append samples uint8 ``[N, T, H, W, 3]`` and their labels int64 ``[N]``, for all samples or for none.
+        """Append samples uint8 ``[N, T, H, W, 3]`` and their labels int64 ``[N]``, given for all samples or for none.
 
         Raises:
-            ValueError: dtype, shape or labels are not those of the folder.
+            ValueError: dtype, shape or labels do not match the folder.
         """
         if samples_NTHWC.dtype != np.uint8 or samples_NTHWC.shape[1:] != self._shape:
             raise ValueError(
@@ -186,7 +184,7 @@ class SampleWriter:
             self._write_shard()
 
     def finish(self) -> Path:
-        """Write what is left and the manifest; returns the manifest's path.
+        """Write the remaining samples and the manifest, and return the manifest's path.
 
         Raises:
             ValueError: no sample was added.
@@ -219,12 +217,12 @@ class SampleWriter:
 
 
 def shard_size(num_frames: int, height: int, width: int) -> int:
-    """Samples per shard, for files of about 64 MiB."""
+    """Return the number of samples per shard, for files of about 64 MiB."""
     return max(1, _SHARD_BYTES // (num_frames * height * width * 3))
 
 
 def write_shard(folder: Path, number: int, samples_NTHWC: np.ndarray) -> Shard:
-    """Write one shard of samples uint8 ``[N, T, H, W, 3]`` whole; returns its entry in the manifest."""
+    """Write one shard of samples uint8 ``[N, T, H, W, 3]`` atomically, and return its manifest entry."""
     path = folder / shard_name(number)
     with written_whole(path) as temporary:
         np.save(temporary, samples_NTHWC, allow_pickle=False)
@@ -232,5 +230,5 @@ def write_shard(folder: Path, number: int, samples_NTHWC: np.ndarray) -> Shard:
 
 
 def shard_name(number: int) -> str:
-    """Plain name of a shard's file."""
+    """Return the file name of a shard."""
     return f"samples-{number:05d}.npy"

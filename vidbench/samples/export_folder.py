@@ -1,10 +1,10 @@
-"""What `vidbench data export` writes, and reading it where there is a sampler but no data set.
+"""Exports of `vidbench data export`, for samplers without access to the data set.
 
 ::
 
-    export.json             task, seeds, labels, and what the samples will answer; written last
-    context/                the given frames of a prediction task: the exchange format, or a folder of PNG files per clip
-    targets/                the frames that really followed, where they were asked for
+    export.json             task, seeds, labels, and the clips that the samples belong to; written last
+    context/                context frames of a prediction task: the exchange format, or a folder of PNG files per clip
+    targets/                the frames that really followed, if requested
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ FORMAT_VERSION: Final = 1
 
 
 class ExportManifest(BaseModel):
-    """The content of ``export.json``. ``task`` and ``answers`` belong into the manifest of the samples, unchanged."""
+    """The content of ``export.json``. Copy ``task`` and ``answers`` unchanged into the manifest of the samples."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     format: Literal["vidbench-export"] = Field(description="Name of the format.")
     version: Literal[1] = Field(description="Version of the format.")
     task: TaskStamp = Field(description="The task.")
-    num_samples: int = Field(ge=1, description="Samples to make.")
-    num_frames: int = Field(ge=1, description="Frames of a sample; the given ones are not among them.")
-    context_frames: int = Field(ge=0, description="Frames given with each sample.")
+    num_samples: int = Field(ge=1, description="Number of samples to generate.")
+    num_frames: int = Field(ge=1, description="Frames per sample, without context frames.")
+    context_frames: int = Field(ge=0, description="Context frames per sample.")
     height: int = Field(ge=1, description="Frame height in pixels.")
     width: int = Field(ge=1, description="Frame width in pixels.")
-    seeds: tuple[int, ...] = Field(description="One 64-bit seed per sample, for samplers that take one.")
-    labels: tuple[int, ...] | None = Field(description="Class of each sample, where the task hands out labels.")
-    answers: Answers = Field(description="The clips that the samples answer.")
+    seeds: tuple[int, ...] = Field(description="One 64-bit seed per sample, for samplers that use one.")
+    labels: tuple[int, ...] | None = Field(description="Class of each sample, if the task has labels.")
+    answers: Answers = Field(description="The clips that the samples belong to.")
 
     @model_validator(mode="after")
     def _consistent(self) -> ExportManifest:
@@ -55,45 +55,45 @@ class ExportManifest(BaseModel):
 
 
 class Export:
-    """An export on disk: batches to answer, and a writer for the answers.
+    """An export on disk: batches of requests, and a writer for the samples.
 
     Attributes:
-        folder: where it lies.
+        folder: its path.
         manifest: the content of ``export.json``.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Read ``export.json``; clips are opened when they are asked for.
+        """Read ``export.json``; clips are opened on first use.
 
         Raises:
-            InputError: the folder is no export, or its file breaks the schema.
+            InputError: the folder is not an export, or its file violates the schema.
         """
         self.folder = folder
         self.manifest = _read(folder / EXPORT_NAME)
 
     @cached_property
     def context(self) -> SampleSource | None:
-        """Given frames by index, or None for a generation task."""
+        """Context frames by index, or None for a generation task."""
         return open_samples(self.folder / CONTEXT) if self.manifest.context_frames else None
 
     @cached_property
     def targets(self) -> SampleSource | None:
-        """The frames that followed, by index, or None where they were not exported."""
+        """The frames that really followed, by index, or None if they were not exported."""
         return open_samples(self.folder / TARGETS) if (self.folder / TARGETS).is_dir() else None
 
     def batches(self, batch_size: int = 32) -> Iterator[SampleRequest]:
-        """Yield everything that a sampler is to answer, in order.
+        """Yield all requests, in order.
 
         Args:
             batch_size: samples per request.
 
         Raises:
-            InputError: given frames are missing, or are not those that were exported.
+            InputError: context frames are missing or differ from the exported ones.
         """
         manifest, context = self.manifest, self.context
         if context is not None and context.num_samples != manifest.num_samples:
             raise InputError(
-                f"The folder '{self.folder / CONTEXT}' holds {context.num_samples} clips where '{EXPORT_NAME}' says "
+                f"The folder '{self.folder / CONTEXT}' has {context.num_samples} clips but '{EXPORT_NAME}' says "
                 f"{manifest.num_samples}; copy the whole export again."
             )
         for start in range(0, manifest.num_samples, batch_size):
@@ -108,7 +108,7 @@ class Export:
             )
 
     def writer(self, folder: Path) -> SampleWriter:
-        """Return a writer of samples that carries forward what they answer; give it the batches in their order.
+        """Return a writer that records which clips the samples belong to; add the batches in order.
 
         Args:
             folder: where to write the samples, in the exchange format.
@@ -129,14 +129,14 @@ class Export:
         for index, found in zip(indices.tolist(), context_digests(frames_NTHWC), strict=True):
             if index >= len(said) or said[index] != found:
                 raise InputError(
-                    f"The given frames of clip {index} in '{self.folder / CONTEXT}' are not those that were exported; copy "
+                    f"The context frames of clip {index} in '{self.folder / CONTEXT}' differ from the exported ones; copy "
                     "the whole export again."
                 )
         return frames_NTHWC
 
 
 def open_export(folder: str | Path) -> Export:
-    """Open what `vidbench data export` wrote; see `Export` for what it offers and raises."""
+    """Open the output of `vidbench data export`; see `Export` for errors."""
     return Export(Path(folder))
 
 
@@ -145,10 +145,10 @@ def _read(path: Path) -> ExportManifest:
         return ExportManifest.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(
-            f"There is no export at '{path.parent}' ({error.strerror}: '{path.name}'); give its folder."
+            f"There is no export at '{path.parent}' ({error.strerror}: '{path.name}'); give the folder of one."
         ) from error
     except ValidationError as error:
         place, what = first_problem(error)
         raise InputError(
-            f"The file '{path}' is not one of {FORMAT_NAME} version {FORMAT_VERSION} ({place}: {what}); export again."
+            f"The file '{path}' is not valid {FORMAT_NAME} version {FORMAT_VERSION} ({place}: {what}); export again."
         ) from error

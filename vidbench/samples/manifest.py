@@ -13,7 +13,7 @@ MANIFEST_NAME = "manifest.json"
 FORMAT_NAME: Final = "vidbench-samples"
 FORMAT_VERSION: Final = 1
 
-# A plain file name: no separator of any system, no drive, no leading dot, so never a file outside the folder.
+# A plain file name: no path separator of any system, no drive, no leading dot, so never a file outside the folder.
 _PLAIN_NPY = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\.npy$"
 _SHA256 = r"^[0-9a-f]{64}$"
 
@@ -25,23 +25,23 @@ class _Frozen(BaseModel):
 class Shard(_Frozen):
     """One ``.npy`` file of consecutive samples."""
 
-    file: str = Field(pattern=_PLAIN_NPY, description="Plain file name, beside the manifest.")
+    file: str = Field(pattern=_PLAIN_NPY, description="Plain file name, in the folder of the manifest.")
     num_samples: int = Field(ge=1, description="Samples in the file.")
     sha256: str = Field(pattern=_SHA256, description="Digest of the file's bytes.")
 
 
 class TaskStamp(_Frozen):
-    """The task that the samples were made for."""
+    """The task that the samples were generated for."""
 
     name: str = Field(description="Name of the task.")
-    version: int | None = Field(default=None, ge=1, description="Version of the task, where known.")
+    version: int | None = Field(default=None, ge=1, description="Version of the task, if known.")
     fingerprint: str = Field(pattern=_SHA256, description="Fingerprint of the task file.")
 
 
 class Answers(_Frozen):
-    """Which clips the samples answer, in order; carried forward from the export and held against the data when scored.
+    """Which clips the samples belong to, in order; copied from the export and checked against the data when scored.
 
-    What a task does not tie its samples to is null: a generation task with balanced labels names no clips at all.
+    Fields that do not apply to a task are null: a generation task with balanced labels names no clips at all.
     """
 
     split: str = Field(description="Split of the held-out clips.")
@@ -51,30 +51,32 @@ class Answers(_Frozen):
         description="Digest of that split: names and bytes of its files, clip plan, resize.",
     )
     ids: tuple[str, ...] | None = Field(
-        default=None, description="Clip that each sample answers: video and clip number."
+        default=None, description="Clip that each sample belongs to: video and clip number."
     )
     context_sha256: tuple[Annotated[str, Field(pattern=_SHA256)], ...] | None = Field(
-        default=None, description="SHA-256 of the given frames of each sample, uint8 [T, H, W, 3] in C order."
+        default=None, description="SHA-256 of the context frames of each sample, uint8 [T, H, W, 3] in C order."
     )
     class_names: tuple[str, ...] | None = Field(
-        default=None, description="Classes in label order, where there are labels."
+        default=None, description="Classes in label order, if there are labels."
     )
-    seed: int | None = Field(default=None, ge=0, description="Seed that the samples' own seeds come from, where known.")
+    seed: int | None = Field(
+        default=None, ge=0, description="Seed that the seeds of the samples are derived from, if known."
+    )
 
 
 class SamplesManifest(_Frozen):
-    """What a folder of samples holds. Every shard is uint8 RGB ``[N, T, H, W, 3]``, 0 to 255, C order."""
+    """Content of a folder of samples. Every shard is uint8 RGB ``[N, T, H, W, 3]``, 0 to 255, C order."""
 
     format: Literal["vidbench-samples"] = Field(description="Name of the format.")
     version: Literal[1] = Field(description="Version of the format.")
     num_samples: int = Field(ge=1, description="Samples in all shards together.")
-    num_frames: int = Field(ge=1, description="Frames of a sample; for prediction the predicted ones only.")
+    num_frames: int = Field(ge=1, description="Frames per sample; for prediction the predicted ones only.")
     height: int = Field(ge=1, description="Frame height in pixels.")
     width: int = Field(ge=1, description="Frame width in pixels.")
-    dtype: Literal["uint8"] = Field(description="Type of every value.")
-    labels: tuple[int, ...] | None = Field(default=None, description="Class of each sample, in order, where known.")
-    task: TaskStamp | None = Field(default=None, description="Task the samples were made for, where known.")
-    answers: Answers | None = Field(default=None, description="Clips the samples answer, where known.")
+    dtype: Literal["uint8"] = Field(description="Type of the values.")
+    labels: tuple[int, ...] | None = Field(default=None, description="Class of each sample, in order, if known.")
+    task: TaskStamp | None = Field(default=None, description="Task that the samples were generated for, if known.")
+    answers: Answers | None = Field(default=None, description="Clips that the samples belong to, if known.")
     shards: tuple[Shard, ...] = Field(min_length=1, description="The files, in the order of the samples.")
 
     @model_validator(mode="after")
@@ -90,7 +92,7 @@ class SamplesManifest(_Frozen):
                 raise ValueError(f"num_samples is {self.num_samples} but answers.{name} has {len(listed)} entries")
         names = [shard.file for shard in self.shards]
         if len(set(names)) != len(names):
-            raise ValueError("a shard file is named twice")
+            raise ValueError("a shard file is listed twice")
         return self
 
 
@@ -98,7 +100,7 @@ def read_manifest(path: Path) -> SamplesManifest:
     """Read and check a manifest; the shards themselves are not opened.
 
     Raises:
-        InputError: the file is unreadable or breaks the schema; names the file and the first wrong field.
+        InputError: the file is unreadable or violates the schema; names the file and the first wrong field.
     """
     try:
         return SamplesManifest.model_validate_json(path.read_bytes())
@@ -107,6 +109,6 @@ def read_manifest(path: Path) -> SamplesManifest:
     except ValidationError as error:
         place, what = first_problem(error)
         raise InputError(
-            f"The manifest '{path}' is not one of {FORMAT_NAME} version {FORMAT_VERSION} ({place}: {what}); write the samples "
+            f"The manifest '{path}' is not valid {FORMAT_NAME} version {FORMAT_VERSION} ({place}: {what}); write the samples "
             "again or correct it."
         ) from error

@@ -19,13 +19,13 @@ _LOSSY_IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg"})
 
 
 def natural_key(path: Path) -> tuple[list[str | int], str]:
-    """Sort key that puts ``frame_2`` before ``frame_10``; equal numbers fall back to the name itself."""
+    """Return a sort key that puts ``frame_2`` before ``frame_10``; ties are broken by the name itself."""
     parts = re.split(r"([0-9]+)", path.name)
     return [int(part) if place % 2 else part for place, part in enumerate(parts)], path.name
 
 
 class VideoSamples:
-    """One video per sample, in natural order of their names; frames are counted as stored, whatever they last.
+    """One video per sample, in natural order of their names; frames are counted as stored, whatever their duration.
 
     See `vidbench.samples.SampleSource` for the attributes.
     """
@@ -34,24 +34,24 @@ class VideoSamples:
     manifest: SamplesManifest | None = None
 
     def __init__(self, paths: list[Path]) -> None:
-        """Open the videos: the first gives the shape, the headers of all say whether pixels were kept.
+        """Open the videos: the first one defines the shape, the headers of all tell whether pixels are exact.
 
         Raises:
             InputError: a file cannot be opened.
         """
         self._paths = sorted(paths, key=natural_key)
         self.num_samples = len(self._paths)
-        # Every header is opened, so that a file that is no video is found now and not half-way.
+        # Open every header, so that a file that is not a video is found now and not half-way.
         kept_exactly = [is_lossless(path) for path in self._paths]
         self.lossy = not all(kept_exactly)
         self.num_frames, self.height, self.width = decode_frames(self._paths[0]).shape[:3]
         self.identity_sha256 = digest([[path.name, file_sha256(path)] for path in self._paths])
 
     def read(self, indices: np.ndarray) -> np.ndarray:
-        """Samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
+        """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
 
         Raises:
-            InputError: a video cannot be decoded, or has another length or size than the first one.
+            InputError: a video cannot be decoded, or differs in length or size from the first one.
         """
         check_indices(indices, self.num_samples)
         samples_NTHWC = np.empty((len(indices), self.num_frames, self.height, self.width, 3), np.uint8)
@@ -73,10 +73,10 @@ class FrameFolderSamples:
     manifest: SamplesManifest | None = None
 
     def __init__(self, folders: list[Path]) -> None:
-        """List the frames; the first frame gives the size.
+        """List the frames; the first one defines the size.
 
         Raises:
-            InputError: a folder has no frames or another number than the first one.
+            InputError: a folder has no frames, or not as many as the first one.
         """
         self._folders = sorted(folders, key=natural_key)
         self._frames = [_frames(folder) for folder in self._folders]
@@ -93,10 +93,10 @@ class FrameFolderSamples:
         self.identity_sha256 = digest([[path.parent.name, path.name, file_sha256(path)] for path in paths])
 
     def read(self, indices: np.ndarray) -> np.ndarray:
-        """Samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
+        """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
 
         Raises:
-            InputError: an image cannot be read, or has another size than the first one.
+            InputError: an image cannot be read, or differs in size from the first one.
         """
         check_indices(indices, self.num_samples)
         samples_NTHWC = np.empty((len(indices), self.num_frames, self.height, self.width, 3), np.uint8)
@@ -114,7 +114,7 @@ def read_image(path: Path) -> np.ndarray:
     """Read an image file as uint8 RGB ``[H, W, 3]``; grey and palette images become RGB without loss.
 
     Raises:
-        InputError: the file is damaged, or has an alpha channel or more than 8 bits, which cannot be kept.
+        InputError: the file is damaged, or has an alpha channel or more than 8 bits, which would be lost.
     """
     from PIL import Image
 
@@ -134,7 +134,7 @@ def _frames(folder: Path) -> list[Path]:
     images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
     if not images:
         raise InputError(
-            f"The sample '{folder}' holds no frames ({', '.join(sorted(IMAGE_SUFFIXES))}); remove or fill it."
+            f"The sample '{folder}' has no frames ({', '.join(sorted(IMAGE_SUFFIXES))}); remove or fill it."
         )
     return sorted(images, key=natural_key)
 

@@ -1,4 +1,4 @@
-"""What samples answer: which clips, of which data, continued from which frames; stated when written, checked when scored."""
+"""Which clips samples belong to and which frames they continue: recorded when written, checked when scored."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from vidbench.tasks.schema import Task
 
 
 def task_stamp(task: Task) -> TaskStamp:
-    """Name, version and fingerprint of a task."""
+    """Return name, version and fingerprint of a task."""
     return TaskStamp(name=task.name, version=task.version, fingerprint=task.fingerprint)
 
 
 def names_clips(task: Task) -> bool:
-    """Whether sample i of the task belongs to clip i of the held-out split: by its given frames, or by its label."""
+    """Return whether sample i belongs to clip i of the held-out split, by its context frames or its label."""
     return bool(task.clips.context_frames) or task.evaluation.labels == "evaluation"
 
 
 def context_digests(context_NTHWC: np.ndarray) -> list[str]:
-    """SHA-256 of each clip's given frames, uint8 ``[N, T, H, W, 3]``, in C order."""
+    """Return the SHA-256 of each clip's context frames, uint8 ``[N, T, H, W, 3]`` in C order."""
     return [sha256(context_THWC.tobytes()).hexdigest() for context_THWC in context_NTHWC]
 
 
 def task_answers(
     task: Task, evaluation: ClipDataset, num_samples: int, seed: int, context_sha256: Sequence[str] | None
 ) -> Answers:
-    """State what the first samples of a task answer.
+    """Return which clips the first samples of a task belong to.
 
     Args:
         task: the protocol.
         evaluation: the held-out clips.
-        num_samples: how many samples.
-        seed: seed that the samples' own seeds come from.
-        context_sha256: `context_digests` of all samples; None where the task gives no frames.
+        num_samples: number of samples.
+        seed: seed that the seeds of the samples are derived from.
+        context_sha256: `context_digests` of all samples; None for a task without context frames.
     """
     tied = names_clips(task)
     return Answers(
@@ -55,30 +55,30 @@ def task_answers(
 def check_answers(
     manifest: SamplesManifest | None, path: Path, task: Task, evaluation: ClipDataset, num_samples: int
 ) -> tuple[str, ...]:
-    """Hold what the samples say they answer against the task and its data.
+    """Check the clips named by the samples against the task and its data.
 
-    The given frames themselves are compared while the samples are read, see `refuse_other_context`.
+    Context frames are compared while the samples are read, see `refuse_other_context`.
 
     Args:
-        manifest: the samples' manifest; None for a form that has none.
-        path: where the samples lie, for an error.
-        task: the task they are scored under.
+        manifest: the samples' manifest; None for forms without one.
+        path: path of the samples, for error messages.
+        task: the task they are scored on.
         evaluation: its held-out clips.
-        num_samples: how many are scored; all that there are.
+        num_samples: number of samples, all of which are scored.
 
     Returns:
-        Why the result is unofficial: what the samples do not say.
+        Reasons why the result is unofficial: what the samples do not state.
 
     Raises:
-        InputError: they answer another task, other data, other clips, the clips in another order, or other classes.
+        InputError: they belong to another task, other data, other clips, the clips in another order, or other classes.
     """
     stamp = manifest.task if manifest else None
     answers = manifest.answers if manifest else None
     if stamp is not None and stamp.fingerprint != task.fingerprint:
         raise InputError(
-            f"The samples in {path} were made for the task '{stamp.name}'{_version(stamp.version)} with fingerprint "
-            f"{stamp.fingerprint[:12]}, and they are to be scored on '{task.name}' (version {task.version}) with "
-            f"{task.fingerprint[:12]}: score them on their own task or sample for this one."
+            f"The samples in {path} were generated for the task '{stamp.name}'{_version(stamp.version)} with fingerprint "
+            f"{stamp.fingerprint[:12]}, not for '{task.name}' (version {task.version}) with {task.fingerprint[:12]}: score "
+            "them on their own task or sample for this one."
         )
     if answers is not None:
         _check_clips(answers, path, task, evaluation, num_samples)
@@ -86,11 +86,11 @@ def check_answers(
     reasons = []
     if missing:
         reasons.append(
-            f"The samples do not carry {', '.join(missing)}, so it cannot be checked that each continues its own clip; "
-            "`vidbench data export` gives what to carry."
+            f"The samples do not state {', '.join(missing)}, so nobody can check that each continues its own clip; "
+            "`vidbench data export` writes what they must state."
         )
     if answers is not None and answers.seed not in (None, task.evaluation.seed):
-        reasons.append(f"The samples come from seed {answers.seed} where the task asks for {task.evaluation.seed}.")
+        reasons.append(f"The samples come from seed {answers.seed}, but the task requires {task.evaluation.seed}.")
     return tuple(reasons)
 
 
@@ -103,7 +103,7 @@ def _unsaid(stamp: TaskStamp | None, answers: Answers | None) -> list[str]:
         "the task's fingerprint": stamp,
         "the ids of the clips": answers and answers.ids,
         "the digest of the data": answers and answers.data_sha256,
-        "the digests of the given frames": answers and answers.context_sha256,
+        "the digests of the context frames": answers and answers.context_sha256,
     }
     return [name for name, value in said.items() if value is None]
 
@@ -112,15 +112,15 @@ def _check_clips(answers: Answers, path: Path, task: Task, evaluation: ClipDatas
     split = task.data.evaluation_split
     if answers.split != split:
         raise InputError(
-            f"The samples in {path} answer clips of the split '{answers.split}', and the task '{task.name}' scores those of "
+            f"The samples in {path} belong to clips of the split '{answers.split}', but the task '{task.name}' uses "
             f"'{split}': export that split and sample again."
         )
     if answers.class_names is not None and answers.class_names != evaluation.class_names:
         raise InputError(
-            f"The samples in {path} number their classes in another order than the task '{task.name}' "
+            f"The samples in {path} number their classes differently from the task '{task.name}' "
             f"({_first_difference(answers.class_names, evaluation.class_names)}): sample from a new export."
         )
-    # An untied task never looks at the clips, so nothing that samples say of them can be wrong.
+    # A task that does not pair samples with clips ignores what the samples say about them.
     if not names_clips(task):
         return
     if answers.ids is not None:
@@ -128,30 +128,30 @@ def _check_clips(answers: Answers, path: Path, task: Task, evaluation: ClipDatas
         if answers.ids != ids:
             order = "the same clips in another order" if sorted(answers.ids) == sorted(ids) else "not the same clips"
             raise InputError(
-                f"The samples in {path} do not answer the clips of the task '{task.name}' one by one ({order}; "
+                f"The samples in {path} do not match the clips of the task '{task.name}' one by one ({order}; "
                 f"{_first_difference(answers.ids, ids)}): keep the order of the export."
             )
     if answers.data_sha256 not in (None, evaluation.identity_sha256):
         raise InputError(
-            f"The samples in {path} answer clips of other data (sha256 {str(answers.data_sha256)[:12]}, and the split "
+            f"The samples in {path} belong to clips of other data (sha256 {str(answers.data_sha256)[:12]}, while the split "
             f"'{split}' here has {evaluation.identity_sha256[:12]}): score with the data folder of the export, or export again."
         )
 
 
 def _first_difference(said: Sequence[str], wanted: Sequence[str]) -> str:
     if len(said) != len(wanted):
-        return f"{len(said)} are named where there are {len(wanted)}"
+        return f"{len(said)} are named but there are {len(wanted)}"
     place = next(place for place, pair in enumerate(zip(said, wanted, strict=True)) if pair[0] != pair[1])
-    return f"number {place} is '{said[place]}' where '{wanted[place]}' is wanted"
+    return f"number {place} is '{said[place]}' instead of '{wanted[place]}'"
 
 
 def refuse_other_context(context_sha256: Sequence[str], indices: np.ndarray, context_NTHWC: np.ndarray) -> None:
-    """Refuse samples that were continued from other frames than the data's own.
+    """Refuse samples whose context frames are not those of the data.
 
     Args:
-        context_sha256: what the samples say, for all of them.
-        indices: int64 ``[N]``.
-        context_NTHWC: the data's given frames for these indices, uint8 ``[N, T, H, W, 3]``.
+        context_sha256: digests stated by the samples, one per sample.
+        indices: int64 ``[N]``, the samples to check.
+        context_NTHWC: the data's context frames for these indices, uint8 ``[N, T, H, W, 3]``.
 
     Raises:
         InputError: the digests differ; names the first such sample.
@@ -159,6 +159,6 @@ def refuse_other_context(context_sha256: Sequence[str], indices: np.ndarray, con
     for index, found in zip(indices.tolist(), context_digests(context_NTHWC), strict=True):
         if context_sha256[index] != found:
             raise InputError(
-                f"Sample {index} was continued from other frames (sha256 {context_sha256[index][:12]}) than the data gives it "
+                f"Sample {index} continues other frames (sha256 {context_sha256[index][:12]}) than the data has "
                 f"({found[:12]}): the export was changed, or this machine decodes the video differently, so export again."
             )

@@ -1,4 +1,4 @@
-"""Tasks: protocols as data. `load_task` reads one by name or from a file of the user's own."""
+"""Tasks: evaluation protocols as data. `load_task` reads one by name or from a TOML file."""
 
 from __future__ import annotations
 

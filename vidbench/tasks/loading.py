@@ -1,4 +1,4 @@
-"""Reading task files: the shipped ones by name, a user's own by path."""
+"""Reading task files: shipped ones by name, other ones by path."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from vidmetrics.errors import unknown_name
 
 @dataclass(frozen=True)
 class LoadedTask:
-    """A task and where it came from.
+    """A task and its origin.
 
     Attributes:
         task: the protocol.
-        shipped: True for a task of this package; only those can give official results.
+        shipped: whether it ships with this package; only such tasks give official results.
         origin: the file it was read from.
     """
 
@@ -31,16 +31,17 @@ class LoadedTask:
 
 
 def task_names() -> list[str]:
-    """Names of the shipped tasks, sorted."""
+    """Return the names of the shipped tasks, sorted."""
     folder = resources.files("vidbench.tasks")
     return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
 
 
 def load_task(name_or_path: str) -> LoadedTask:
-    """Read a task by name, or from a TOML file where the argument ends in ``.toml`` or holds a path separator.
+    """Read a task by name, or from a TOML file if the argument ends in ``.toml`` or contains a path separator.
 
     Raises:
-        InputError: no such task, unreadable file, unknown key or bad value; one sentence with the key and the file.
+        InputError: there is no such task, or the file is unreadable or has an unknown key or a bad value; names the file
+            and the key.
     """
     if name_or_path.endswith(".toml") or "/" in name_or_path:
         path = Path(name_or_path)
@@ -72,7 +73,7 @@ def _as_json(fields: dict[str, Any]) -> str:
 
 
 def _first_problem(error: ValidationError) -> str:
-    # A mistyped key shows as one key too many and one too few; the first of the two is the one to name.
+    # A mistyped key causes two errors, one for an unknown and one for a missing key; report the unknown one.
     problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     problem = problems[0]
     place = ".".join(str(part) for part in problem["loc"])

@@ -1,4 +1,4 @@
-"""The frozen schema of a task file: everything that decides a number, and nothing else decides it."""
+"""The frozen schema of task files: everything that determines a score, and nothing else does."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from vidmetrics.errors import unknown_name
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    # Fields with a default that the first schema had: they enter a fingerprint whatever they hold. One that was added
-    # later enters it only where it differs from its default, so that no new field changes the fingerprint of a task
-    # without it.
+    # Fields with a default in the first version of the schema: they always enter the fingerprint. Fields added later
+    # enter it only if they differ from their default, so that a new field does not change the fingerprints of tasks that
+    # do not use it.
     _always_hashed: ClassVar[frozenset[str]] = frozenset()
 
     def identity(self, exclude: frozenset[str] = frozenset()) -> dict[str, Any]:
-        """The fields that decide a number, JSON-able, the same from version to version of this schema.
+        """Return the fields that determine a score as JSON values, independent of later additions to the schema.
 
         Args:
-            exclude: names of fields of this model to leave out.
+            exclude: names of fields of this model to omit.
         """
         fields: dict[str, Any] = {}
         for name, field in type(self).model_fields.items():
@@ -40,7 +40,7 @@ class _Frozen(BaseModel):
 
 
 class DataSpec(_Frozen):
-    """Which real videos, and which of their splits play which part."""
+    """The real videos, and the role of each split."""
 
     _always_hashed = frozenset(["min_coverage"])
 
@@ -48,10 +48,10 @@ class DataSpec(_Frozen):
         description="Data set: 'shapes' is the embedded moving-shapes generator; the others read a folder (docs/data.md)."
     )
     train_split: str = Field(description="Split that models train on.")
-    reference_split: str = Field(description="Split whose clips make the real statistics.")
-    evaluation_split: str = Field(description="Held-out split: given frames, labels of samples, and the floor.")
+    reference_split: str = Field(description="Split of the reference set.")
+    evaluation_split: str = Field(description="Held-out split: context frames, labels of samples, and the floor.")
     min_coverage: float = Field(
-        default=1.0, ge=0, le=1, description="Share of the official clips that must be present for an official result."
+        default=1.0, ge=0, le=1, description="Share of the official clips required for an official result."
     )
 
     @property
@@ -77,24 +77,24 @@ class ClipSpec(_Frozen):
 
     _always_hashed = frozenset(["context_frames", "stride", "clips_per_video", "seed"])
 
-    num_frames: int = Field(ge=1, description="Length of a clip in frames, given frames included.")
-    context_frames: int = Field(default=0, ge=0, description="Real frames given to the model; 0 for generation.")
+    num_frames: int = Field(ge=1, description="Length of a clip in frames, context frames included.")
+    context_frames: int = Field(default=0, ge=0, description="Context frames; 0 for generation.")
     stride: int = Field(default=1, ge=1, description="Take every stride-th frame of the video.")
     height: int = Field(ge=1, description="Frame height in pixels.")
     width: int = Field(ge=1, description="Frame width in pixels.")
     resize: Literal["none", "pil-bilinear", "pil-bicubic", "pil-lanczos", "pil-box"] = Field(
-        description="Antialiased kernel from the decoded size to the task's; 'none' refuses videos of another size."
+        description="Antialiased kernel for resizing to the task's size; 'none' refuses videos of other sizes."
     )
     crop: Crop = Field(
-        description="'center' takes the largest central window of the task's aspect ratio before the resize; 'three' takes "
-        "that window at the start, the centre and the end of the longer side, as three clips."
+        description="'center' crops to the largest central window with the task's aspect ratio before the resize; 'three' "
+        "crops to that window at the start, the centre and the end of the longer side, giving three clips."
     )
-    clips_per_video: int = Field(default=1, ge=1, description="Clips of each video; clip 0 of all of them comes first.")
+    clips_per_video: int = Field(default=1, ge=1, description="Clips per video; clip 0 of every video comes first.")
     seed: int = Field(default=0, ge=0, description="Seed of the clip plan.")
     starts: Starts = Field(
         default="uniform",
         description="First frames of a video's clips: 'uniform' draws each from the seed; 'first' is frame 0; 'even' spreads "
-        "them from the first possible frame to the last; 'all' takes every possible one, and refuses a video that does not "
+        "them from the first possible start to the last; 'all' takes every possible start and refuses a video that does not "
         "have exactly clips_per_video of them.",
     )
     draw: Draw = Field(
@@ -103,35 +103,35 @@ class ClipSpec(_Frozen):
     )
     spares: Literal["none", "next"] = Field(
         default="none",
-        description="'next': the place of a clip whose video is missing is taken by the next clip beyond the wanted number, "
-        "so that the number is exact; no other clip changes its place. 'none': nothing takes it.",
+        description="'next': the clips of missing videos are replaced by the next ones past the requested number, so that "
+        "the number is exact; no other clip moves. 'none': they are not replaced.",
     )
     via: tuple[int, int] | None = Field(
-        default=None, description="Height and width that frames are resized to first, by the same kernel."
+        default=None, description="Intermediate height and width, resized to first with the same kernel."
     )
 
     @property
     def starts_per_video(self) -> int:
-        """Different windows in time of each video; with crop 'three' each gives three clips."""
+        """Number of temporal windows per video; with crop 'three' each gives three clips."""
         return self.clips_per_video // 3 if self.crop == "three" else self.clips_per_video
 
     @model_validator(mode="after")
     def _possible(self) -> ClipSpec:
         if self.crop == "three" and self.clips_per_video % 3:
-            raise ValueError("clips_per_video must be a multiple of 3 with crop 'three': three windows in space each")
+            raise ValueError("clips_per_video must be a multiple of 3 with crop 'three': three spatial windows each")
         if self.starts == "first" and self.starts_per_video != 1:
-            raise ValueError("starts 'first' gives one window of each video, so clips_per_video must say so")
+            raise ValueError("starts 'first' gives one window per video, so clips_per_video must match")
         if self.draw == "replacement" and (self.starts not in ("uniform", "first") or self.clips_per_video != 1):
             raise ValueError(
-                "draw 'replacement' draws one clip at a time: starts 'uniform' or 'first', clips_per_video 1"
+                "draw 'replacement' draws one clip at a time: use starts 'uniform' or 'first' and clips_per_video 1"
             )
         if self.via is not None and (min(self.via) < 1 or self.resize == "none"):
-            raise ValueError("via names a height and a width of at least 1 pixel, and needs a kernel in resize")
+            raise ValueError("via is a height and a width of at least 1 pixel, and needs a kernel in resize")
         return self
 
 
 class PlanSpec(_Frozen):
-    """What the real side does otherwise than `clips`; a key that is left out is as there."""
+    """How the clip plan of the reference set differs from `clips`; omitted keys are taken from there."""
 
     clips_per_video: int | None = Field(default=None, ge=1, description="As clips.clips_per_video.")
     seed: int | None = Field(default=None, ge=0, description="As clips.seed.")
@@ -142,23 +142,23 @@ class PlanSpec(_Frozen):
 
 
 class ReferenceSpec(_Frozen):
-    """The real side of the comparison."""
+    """The reference set."""
 
-    num_clips: int | Literal["all"] = Field(description="Number of real clips, the first of the plan, or all of it.")
-    clips: PlanSpec = Field(default=PlanSpec(), description="Where the plan of the real side differs from `clips`.")
+    num_clips: int | Literal["all"] = Field(description="Number of real clips from the start of the plan, or 'all'.")
+    clips: PlanSpec = Field(default=PlanSpec(), description="How the clip plan differs from `clips`.")
 
 
 class EvaluationSpec(_Frozen):
-    """The generated side of the comparison."""
+    """The samples and how they are scored."""
 
     _always_hashed = frozenset(["seed", "precision", "floor", "ceiling"])
 
     num_samples: int = Field(ge=2, description="Number of samples, each scored once.")
     samples_per_context: int = Field(
-        default=1, ge=1, description="Samples from the given frames of each evaluation clip, one after the other."
+        default=1, ge=1, description="Samples for the context frames of each evaluation clip, in consecutive order."
     )
     repeats: int = Field(
-        default=1, ge=1, description="Independent runs of num_samples each; the score is their mean, with their spread."
+        default=1, ge=1, description="Independent runs of num_samples each; the score is their mean, with its spread."
     )
     seed: int = Field(default=0, ge=0, description="Seed of the samples.")
     labels: Literal["balanced", "evaluation", "none"] = Field(
@@ -166,14 +166,14 @@ class EvaluationSpec(_Frozen):
     )
     metrics: tuple[str, ...] = Field(min_length=1, description="Metric ids, in the order of the table.")
     precision: tuple[Literal["exact", "fast"], ...] = Field(
-        default=("exact",), description="Precisions of the measuring networks that count as official."
+        default=("exact",), description="Precisions of the feature extractors that count as official."
     )
-    floor: str = Field(default="real", description="Model whose scores are as good as real data gets.")
+    floor: str = Field(default="real", description="Model whose scores are those of real data.")
     ceiling: str = Field(default="noise", description="Model whose scores every method should beat.")
     truncation_sweep: tuple[float, ...] = Field(
         default=(),
-        description="Standard deviations of truncated latents, 0 < sigma <= 1, at which models that offer it are measured "
-        "too; the score itself is the one without truncation.",
+        description="Standard deviations of truncated latents, 0 < sigma <= 1, at which models that support truncation are "
+        "also measured; the score itself is the one without truncation.",
     )
 
 
@@ -186,7 +186,7 @@ class Note(_Frozen):
 
 
 class Task(_Frozen):
-    """A protocol as data. Two tasks with the same fingerprint give the same numbers."""
+    """A protocol as data. Tasks with the same fingerprint give the same scores."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", description="Name users type.")
     version: int = Field(ge=1, description="Raised whenever the protocol changes.")
@@ -200,23 +200,23 @@ class Task(_Frozen):
 
     @property
     def kind(self) -> Literal["generation", "prediction"]:
-        """Class-conditional or unconditional generation, or prediction from given frames."""
+        """Class-conditional or unconditional generation, or prediction from context frames."""
         return "prediction" if self.clips.context_frames else "generation"
 
     @property
     def predicted_frames(self) -> int:
-        """Frames a model produces per sample."""
+        """Number of frames that a model generates per sample."""
         return self.clips.num_frames - self.clips.context_frames
 
     @property
     def reference_clips(self) -> ClipSpec:
-        """The clip plan of the real side."""
+        """The clip plan of the reference set."""
         changes = self.reference.clips.model_dump(exclude_none=True)
         return ClipSpec.model_validate({**self.clips.model_dump(), **changes})
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over everything that decides the number: all fields but title, description and notes."""
+        """SHA-256 of everything that determines the score: all fields but title, description and notes."""
         fields = self.identity(frozenset({"title", "description", "notes"}))
         return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -226,27 +226,29 @@ class Task(_Frozen):
             raise ValueError("clips.context_frames must be smaller than clips.num_frames")
         if self.kind == "prediction" and self.evaluation.labels == "balanced":
             raise ValueError(
-                "evaluation.labels of a prediction task is 'evaluation' or 'none': the given frames decide"
+                "evaluation.labels of a prediction task is 'evaluation' or 'none': context frames determine the class"
             )
         if self.evaluation.ceiling == "copy" and self.kind != "prediction":
-            raise ValueError("evaluation.ceiling 'copy' repeats a given frame, so it needs clips.context_frames > 0")
+            raise ValueError("evaluation.ceiling 'copy' repeats a context frame, so it needs clips.context_frames > 0")
         if self.evaluation.samples_per_context > 1 and self.kind != "prediction":
-            raise ValueError("evaluation.samples_per_context counts samples from given frames, so it needs some")
+            raise ValueError("evaluation.samples_per_context above 1 needs clips.context_frames > 0")
         if self.evaluation.num_samples % self.evaluation.samples_per_context:
             raise ValueError("evaluation.num_samples must be a multiple of evaluation.samples_per_context")
         if self.data.embedded and self._has_own_plan:
             raise ValueError(
-                f"the embedded {self.data.dataset} have no videos to plan clips of: leave out what plans them"
+                f"the embedded {self.data.dataset} have no videos to plan clips from: omit the keys of the clip plan"
             )
         try:
             reference_clips = self.reference_clips
         except ValidationError as error:
             raise ValueError(f"reference.clips: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
         if self.reference.num_clips == "all" and reference_clips.draw == "replacement":
-            raise ValueError("reference.num_clips must be a number with draw 'replacement', which never ends")
+            raise ValueError(
+                "reference.num_clips must be a number with draw 'replacement', since such a plan never ends"
+            )
         sweep = self.evaluation.truncation_sweep
         if len(set(sweep)) < len(sweep) or not all(0 < sigma <= 1 for sigma in sweep):
-            raise ValueError("evaluation.truncation_sweep holds different numbers above 0 and up to 1")
+            raise ValueError("evaluation.truncation_sweep must contain distinct numbers above 0 and up to 1")
         return self
 
     @property

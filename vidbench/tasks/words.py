@@ -12,7 +12,7 @@ _WIDTH = 100
 
 
 def protocol_text(task: Task) -> str:
-    """Return the whole protocol as text: every number that decides the score, and where each choice comes from."""
+    """Return the whole protocol as text: every number that determines the score, and the source of each choice."""
     lines = [f"{task.name} v{task.version}: {task.title}", ""]
     if task.description:
         lines += [textwrap.fill(" ".join(task.description.split()), _WIDTH, break_on_hyphens=False), ""]
@@ -24,7 +24,7 @@ def protocol_text(task: Task) -> str:
         better = "higher is better" if metric.higher_is_better else "lower is better"
         lines += _wrapped(f"{name}: {metric.title} ({better}). {metric.source}", "  ", "    ")
     if task.notes:
-        lines += ["", "where it comes from"]
+        lines += ["", "sources"]
     for note in task.notes:
         origin = "published" if note.origin == "published" else "our choice"
         text = f"[{origin}] {note.what}" + (f" - {note.source}" if note.source else "")
@@ -33,7 +33,7 @@ def protocol_text(task: Task) -> str:
 
 
 def _wrapped(text: str, first: str, others: str) -> list[str]:
-    # Names such as pil-bicubic stay whole, so that they can be searched for.
+    # Keep names such as pil-bicubic whole, so that a search finds them.
     return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
 
 
@@ -43,32 +43,36 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
     size = f"{clips.num_frames} frames, {clips.height}x{clips.width} pixels, {_ordinal(clips.stride)} frame"
     wanted = task.reference.num_clips
     reference = "all clips" if wanted == "all" else f"the first {wanted:,} clips"
-    given = (
-        f"{clips.context_frames} frame{'s are' if clips.context_frames > 1 else ' is'} given, {task.predicted_frames} are predicted; the scored clip holds both"
+    context = (
+        f"{clips.context_frames} context frame{'s' * (clips.context_frames > 1)}, {task.predicted_frames} predicted; the "
+        "scored clip contains both"
         if clips.context_frames
-        else "no frames are given"
+        else "no context frames"
     )
     # As `vidbench.scoring.bounds.disjoint_real` chooses it.
     apart = data.evaluation_split != data.reference_split
     real_split = f"split '{data.evaluation_split if apart else data.train_split}'"
     if "all" == data.reference_split != data.evaluation_split:
-        real_split = "none, the reference holds every video"
+        real_split = "none, the reference set contains every video"
     labels = {
-        "balanced": "sample i is of class i modulo the number of classes",
+        "balanced": "sample i has class i modulo the number of classes",
         "evaluation": "sample i has the label of evaluation clip i",
-        "none": "no labels are given",
+        "none": "no labels",
     }[evaluation.labels]
     return [
-        ("data", f"{source}; models train on '{data.train_split}'; at least {data.min_coverage:.1%} must be present"),
+        (
+            "data",
+            f"{source}; models train on '{data.train_split}'; at least {data.min_coverage:.1%} of the videos are required",
+        ),
         ("clips", f"{size}; {_fitting(clips)}; {_plan(clips)}"),
-        ("given", f"{given}; {labels}"),
+        ("context", f"{context}; {labels}"),
         ("reference", f"{reference} of split '{data.reference_split}'{_own_plan(task)}"),
         ("samples", _samples(task)),
         ("precision", f"official with: {', '.join(evaluation.precision)}"),
         (
             "bounds",
             f"floor '{evaluation.floor}' ({real_split}), ceiling '{evaluation.ceiling}', "
-            "both at the same number of samples",
+            "both with the same number of samples",
         ),
         *_truncation(evaluation.truncation_sweep),
     ]
@@ -81,7 +85,7 @@ def _fitting(clips: ClipSpec) -> str:
         "three": "the largest windows at the start, the centre and the end of the longer side",
     }[clips.crop]
     via = f"to {clips.via[0]}x{clips.via[1]} and then " if clips.via else ""
-    return f"{window}, " + ("used as it is" if clips.resize == "none" else f"resized {via}by {clips.resize}")
+    return f"{window}, " + ("not resized" if clips.resize == "none" else f"resized {via}by {clips.resize}")
 
 
 def _plan(clips: ClipSpec) -> str:
@@ -89,16 +93,16 @@ def _plan(clips: ClipSpec) -> str:
         "uniform": f"starts from seed {clips.seed}",
         "first": "starts at frame 0",
         "even": "starts spread evenly over the video",
-        "all": "one from each possible start",
+        "all": "one at every possible start",
     }[clips.starts]
     videos = f"{clips.clips_per_video} per video"
     if clips.crop == "three":
-        videos += f" ({clips.starts_per_video} in time x 3 in space)"
+        videos += f" ({clips.starts_per_video} temporal x 3 spatial windows)"
     if clips.draw == "replacement":
         videos = f"videos drawn with replacement from seed {clips.seed}"
     elif clips.starts != "uniform":
         starts += f", order from seed {clips.seed}"
-    spares = "; a missing video's place is taken by the next clip of the plan" if clips.spares == "next" else ""
+    spares = "; clips of missing videos are replaced by the next ones of the plan" if clips.spares == "next" else ""
     return f"{videos}, {starts}{spares}"
 
 
@@ -106,10 +110,10 @@ def _own_plan(task: Task) -> str:
     clips, reference = task.clips, task.reference_clips
     if reference == clips:
         same = task.data.reference_split == task.data.evaluation_split and task.kind == "prediction"
-        return ": the very windows whose frames are given" if same and clips.draw == "once" else ""
+        return ": the same windows as the context frames" if same and clips.draw == "once" else ""
     own = _plan(reference)
     fitting = f"; {_fitting(reference)}" if (reference.crop, reference.via) != (clips.crop, clips.via) else ""
-    return f", planned by themselves: {own}{fitting}"
+    return f" with their own plan: {own}{fitting}"
 
 
 def _samples(task: Task) -> str:
@@ -125,7 +129,7 @@ def _samples(task: Task) -> str:
 
 def _truncation(sweep: tuple[float, ...]) -> list[tuple[str, str]]:
     sigmas = ", ".join(f"{sigma:g}" for sigma in sweep)
-    text = f"the score is without; models that offer it are measured at sigma {sigmas} too"
+    text = f"none for the score; models that support it are also measured at sigma {sigmas}"
     return [("truncation", text)] if sweep else []
 
 

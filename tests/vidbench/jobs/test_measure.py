@@ -300,7 +300,7 @@ def refusals(folder):
     known = ("real.npy", "generated.npy", *shape)
     return [
         (("nowhere", "generated.npy", *shape), ["nowhere", "exchange folder"]),
-        (("empty", "generated.npy", *shape), ["empty", "holds no samples"]),
+        (("empty", "generated.npy", *shape), ["empty", "contains no samples"]),
         (("real.npy", "wide.npy", *shape), ["20x20", "30x20", "--resolution"]),
         (("real.npy", "one.npy", *shape), ["one.npy", "two or more"]),
         (("real.npy", "floats.npy", *shape), ["float32", "convert"]),

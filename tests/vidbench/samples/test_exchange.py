@@ -102,7 +102,7 @@ def test_an_interrupted_write_leaves_no_manifest_and_is_written_over(tmp_path):
         stop()
     refusal(tmp_path, tmp_path.name, "no manifest.json")
     check(write(tmp_path))
-    with pytest.raises(InputError, match="finished samples already"):
+    with pytest.raises(InputError, match="already has complete samples"):
         SampleWriter(tmp_path, num_frames=3, height=8, width=12)
     with pytest.raises(InputError, match="is a file"):
         SampleWriter(tmp_path / "manifest.json", num_frames=3, height=8, width=12)
@@ -330,7 +330,7 @@ def test_frame_folders_that_do_not_fit_together_are_refused(tmp_path):
 
 def test_paths_that_hold_no_samples(tmp_path):
     refusal(tmp_path / "none", "none", "no samples")
-    refusal(tmp_path, tmp_path.name, "holds no samples")
+    refusal(tmp_path, tmp_path.name, "contains no samples")
     (tmp_path / "a.txt").touch()
     refusal(tmp_path / "a.txt", "a.txt", "accepted form")
     Image.fromarray(SAMPLES[0, 0]).save(tmp_path / "a.png")

@@ -232,7 +232,7 @@ def test_the_words_hold_the_numbers_and_the_fingerprint(name):
     [
         ("k600-gen", "split 'val'"),
         ("k600-pred", "split 'train'"),
-        ("ucf101-gen", "none, the reference holds every video"),
+        ("ucf101-gen", "none, the reference set contains every video"),
     ],
 )
 def test_the_words_say_where_the_floor_comes_from(name, split):
