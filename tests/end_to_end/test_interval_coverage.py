@@ -1,4 +1,4 @@
-"""Every metric's interval covers what it says, in short runs of the simulation behind the table of docs/metrics.md."""
+"""Every metric's interval covers what it says, in short runs of the simulation behind the table of docs/intervals.md."""
 
 from __future__ import annotations
 

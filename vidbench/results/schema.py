@@ -47,7 +47,7 @@ class MetricRecord(_Record):
     value: float = Field(description="The score; the mean over runs if the task repeats.")
     interval: tuple[float, float] | None = Field(
         description="95 % confidence interval over the generated clips at this N, with the reference set fixed (see "
-        "docs/metrics.md). If the task repeats, Student's interval of the mean over runs."
+        "docs/intervals.md). If the task repeats, Student's interval of the mean over runs."
     )
     runs: tuple[float, ...] | None = Field(
         default=None, description="The value of each run; null if the task does not repeat."

@@ -4,7 +4,7 @@ The interval of an estimate describes one thing: how the value would scatter if 
 number of samples and against this very reference. The reference is held fixed, and the bias of the estimator at this
 number of samples is part of what the interval covers. Where each frame has features of its own, the groups are groups
 of clips all the same: the frames of one clip are not independent. How often each interval covers is measured by
-tools/interval_coverage.py (docs/metrics.md).
+tools/interval_coverage.py (docs/intervals.md).
 
 Fréchet distances and Inception Scores sum their stream (`RowBlocks`), and memory does not grow with it. The others must
 see all features at once (`KeptFeatures`): 4 bytes times features times rows, 16 MB for 10,000 clips of 400 logits and

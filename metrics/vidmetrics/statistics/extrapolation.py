@@ -8,7 +8,7 @@ fixed: only the generated side is extrapolated.
 Two choices are ours. Each of the 15 sets is a seeded random subset of the clips, drawn without replacement. And sizes
 below 5 D, for D features, are left out: the curve is a line only where n is well above D, and below D covariances are
 singular. From N/10, the 5,000 of 50,000 for 2,048 features in the paper, a set of 2,000 samples of 400 features would
-reach down to n = D/2, where the intercept misses by half of the distance (docs/metrics.md gives figures). At least 10 D
+reach down to n = D/2, where the intercept misses by half of the distance (docs/intervals.md gives figures). At least 10 D
 rows are needed, so that the sizes span a factor of two.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -18,15 +19,25 @@ def cards():
     }
 
 
+def in_words(id, lowest, highest):
+    """The range as the card of a metric states it."""
+    if id == "fvd-videogpt":
+        return "0 to infinity; `fvd-videogpt` any real number"
+    if lowest == -math.inf:
+        return "any real number"
+    return f"{lowest:g} to {'infinity' if highest == math.inf else f'{highest:,g}'}"
+
+
 def test_every_metric_has_one_card():
     carded = [id for ids in cards() for id in ids]
     assert len(carded) == len(set(carded))
     assert set(METRICS) <= set(carded)
 
 
-def test_every_card_says_everything_and_the_right_direction():
+def test_every_card_says_everything_and_the_right_range_and_direction():
     for ids, body in cards().items():
         assert re.findall(r"^- \*\*(.+?)\*\*: \S", body, flags=re.MULTILINE) == FIELDS, ids
         for id in set(ids) & set(METRICS):
+            assert f"**Range**: {in_words(id, *METRICS[id].attainable_range)}" in body, id
             better = "higher is better" if METRICS[id].higher_is_better else "lower is better"
             assert f"**Direction**: {better}" in body, id
