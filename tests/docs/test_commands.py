@@ -1,15 +1,14 @@
-"""Every command that the documents tell a reader to type does what they say: executed, or parsed to the last option.
+"""Every command in the documents works: it is executed, or parsed down to the last option.
 
-`documented/commands.toml` decides for each command, in the words of the document:
+`documented/commands.toml` decides for each command, quoted as in the document:
 
-- ``run``: executed. ``replace`` fills in what a reader must fill in, ``add`` appends, ``why`` says for what reason; without
-  them the command runs as written.
-- ``parse``: every option exists, every task, model, metric and network is known; ``why`` says what forbids to run it.
-- ``name``: the text names a command, or one with an option, and is nothing to type.
-- ``text``: no command, though it looks like one; ``why`` says what it is.
+- ``run``: executed as written, or with ``replace`` for placeholders and ``add`` for further arguments; ``why`` gives the reason.
+- ``parse``: every option must exist, every task, model, metric and network be known; ``why`` states why it is not run.
+- ``name``: the text mentions a command, perhaps with an option, and is not meant to be typed.
+- ``text``: looks like a command but is not; ``why`` states what it is.
 
-``after`` names the commands that must have run before, ``exit`` the exit code (0), ``prints`` a part of what goes to stdout.
-In the values, {videos} is the folder of real videos with the splits train and test.
+``after`` lists commands that must run first, ``exit`` the exit code (default 0), ``prints`` text expected on stdout. In the
+values, {videos} is the folder of real videos with the splits train and test.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def sandbox(tmp_path_factory):
 def test_every_command_of_the_documents_is_in_the_table():
     unknown = {each.text: f"{each.document}:{each.line}" for each in documents.all_commands() if each.text not in TABLE}
     assert not unknown, (
-        "These commands are in a document and not in tests/docs/documented/commands.toml; add an entry for each that says "
+        "These commands are in a document but not in tests/docs/documented/commands.toml; add an entry for each that states "
         f"whether it runs as written, with which replacements, or why it is only parsed: {unknown}"
     )
 
@@ -57,7 +56,7 @@ def test_every_command_of_the_documents_is_in_the_table():
 def test_the_table_has_no_command_that_no_document_has():
     documented = {each.text for each in documents.all_commands()}
     stale = [text for text in TABLE if text not in documented]
-    assert not stale, f"No document has these commands of tests/docs/documented/commands.toml; delete them: {stale}"
+    assert not stale, f"These commands of tests/docs/documented/commands.toml are in no document; delete them: {stale}"
     assert len(TABLE) == len(ENTRIES), "a command is in the table twice"
 
 
@@ -76,7 +75,7 @@ def _of(how):
 
 @_of(("run", "parse"))
 def test_a_command_is_parsed(entry, sandbox):
-    """Also what runs, because a command that needs real videos is skipped where they are not."""
+    """Commands that run are parsed too: without real videos, those that need them are skipped."""
     for earlier in entry.get("after", ()):
         if earlier.startswith("pip "):
             sandbox.run(earlier, "")
@@ -93,7 +92,7 @@ def test_a_name_names_a_command(entry):
 
 
 @_of(("run",))
-@pytest.mark.filterwarnings("ignore::scipy.linalg.LinAlgWarning")  # of the SciPy code that docs/ci.md judges
+@pytest.mark.filterwarnings("ignore::scipy.linalg.LinAlgWarning")  # raised by the SciPy code in docs/ci.md
 def test_a_command_runs(entry, sandbox, request):
     needs_videos = any("{videos}" in str(TABLE[text]) for text in (entry["text"], *_needed(entry)))
     videos = str(request.getfixturevalue("shared") / "data" / "weizmann") if needs_videos else ""
@@ -120,7 +119,7 @@ def _needed(entry):
         ("vidbench weights fetch i3d-kinetics-500", "no network"),
         ("torchrun --nproc-per-node 2 -m vidbench evaluate --modl noise --task shapes-gen", "No such option"),
         ("pytest --vidbench-implementations a:b", "no option"),
-        ("pip install vidbench[tf-hub]", "asked for"),
+        ("pip install vidbench[tf-hub]", "neither an extra"),
         ("make dmeo", "dmeo"),
     ],
 )

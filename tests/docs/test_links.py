@@ -1,4 +1,4 @@
-"""Every link of a document leads to a file of this repository, and every anchor to a heading of it."""
+"""Every link in a document leads to an existing file, and every anchor to one of its headings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _prose(path: Path) -> str:
 
 
 def _anchors(path: Path) -> set[str]:
-    """What a heading is called in a link: lower case, hyphens for spaces, no punctuation."""
+    """Return the anchors of a document's headings: lower case, hyphens for spaces, no punctuation."""
     headings = re.findall(r"^#+ (.+)$", _prose(path), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -38,4 +38,4 @@ def test_the_index_names_every_page():
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     for page in (ROOT / "docs").iterdir():
         if page.is_file() and page.name != "README.md":
-            assert f"]({page.name})" in index, f"docs/README.md does not say what {page.name} answers"
+            assert f"]({page.name})" in index, f"docs/README.md does not list {page.name}"

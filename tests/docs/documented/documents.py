@@ -1,4 +1,4 @@
-"""What the documents tell a reader to type: commands in fenced blocks and in running text, and files to write."""
+"""Extract from the documents what a reader is asked to type: commands in code blocks and text, and files to write."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ DOCUMENTS = [
     ROOT / "baselines" / "dvdgan" / "README.md",
 ]
 
-# What a command starts with; `vidbench/cli` and `vidbench.models` are no commands.
+# How a command starts; `vidbench/cli` and `vidbench.models` are not commands.
 _COMMAND = re.compile(r"^(srun +)?(vidbench|python3?|torchrun|make|pytest|pip)(?= [^\s])")
 _SHELL_LANGUAGES = ("", "sh", "bash", "shell", "console")
 _NAMED_FILE = re.compile(r"^# (?P<name>[\w.-]+\.(py|toml|sh))$")
 
 
 class Command(NamedTuple):
-    """A command as a document has it, comments and line breaks taken away."""
+    """A command as written in a document, without comments and line breaks."""
 
     document: str
     line: int
@@ -31,7 +31,7 @@ class Command(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, the number of its first line, and its lines."""
+    """A fenced block: language, number of the first line, and lines."""
 
     language: str
     line: int
@@ -39,7 +39,7 @@ class Block(NamedTuple):
 
 
 def split_blocks(text: str) -> tuple[list[Block], str]:
-    """The fenced blocks of a Markdown text, and the text with empty lines in their place."""
+    """Return the fenced blocks of a Markdown text, and the text with these blocks blanked out."""
     blocks: list[Block] = []
     prose: list[str] = []
     inside, indent = False, 0
@@ -59,10 +59,10 @@ def split_blocks(text: str) -> tuple[list[Block], str]:
 
 
 def commands(document: str, text: str) -> list[Command]:
-    """All commands of a Markdown text, in the order of its lines."""
+    """Return all commands of a Markdown text in line order."""
     blocks, prose = split_blocks(text)
     found = [each for block in blocks if block.language in _SHELL_LANGUAGES for each in _of_block(document, block)]
-    # A span of code may run over the end of a line, but not over that of a paragraph.
+    # A code span may cross the end of a line, but not of a paragraph.
     for match in re.finditer(r"(?<!`)`((?:[^`\n]|\n(?!\s*\n))+)`(?!`)", prose):
         words = " ".join(match[1].split())
         if _COMMAND.match(words):
@@ -78,7 +78,7 @@ def _of_block(document: str, block: Block) -> Iterator[Command]:
         joined += line.removesuffix("\\")
         if line.endswith("\\"):
             continue
-        # A comment starts at a hash behind a space, as in a shell.
+        # As in a shell, a comment starts with a hash after a space.
         words = " ".join(re.sub(r"(^|\s)#.*", "", joined).split())
         if _COMMAND.match(words):
             yield Command(document, first, words)
@@ -86,14 +86,14 @@ def _of_block(document: str, block: Block) -> Iterator[Command]:
 
 
 def files(text: str) -> dict[str, str]:
-    """Files that a Markdown text tells its reader to write: blocks whose first line is a comment with a file name."""
+    """Return the files a reader is asked to write: blocks whose first line is a comment with a file name."""
     blocks, _ = split_blocks(text)
     named = [(_NAMED_FILE.match(block.lines[0]), block) for block in blocks if block.lines]
     return {match["name"]: "\n".join(block.lines) + "\n" for match, block in named if match}
 
 
 def all_commands() -> list[Command]:
-    """The commands of all documents."""
+    """Return the commands of all documents."""
     return [
         each
         for path in DOCUMENTS
@@ -102,9 +102,11 @@ def all_commands() -> list[Command]:
 
 
 def all_files() -> dict[str, str]:
-    """The files of all documents, by name; a name that two of them give is in neither's way if the texts are equal."""
+    """Return the files of all documents by name; two documents may name the same file if its content is equal."""
     found: dict[str, str] = {}
     for path in DOCUMENTS:
         for name, content in files(path.read_text(encoding="utf-8")).items():
-            assert found.setdefault(name, content) == content, f"two documents tell the reader to write {name}"
+            assert found.setdefault(name, content) == content, (
+                f"two documents ask the reader to write different versions of {name}"
+            )
     return found

@@ -1,4 +1,4 @@
-"""Going through the parsers of a documented command and no further: every option exists, every name is known."""
+"""Parse a documented command without running it: every option must exist and every name be known."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from vidbench.models.choice import choose_model
 from vidbench.tasks import load_task
 from vidmetrics import METRICS
 
-# Scripts that need packages that are not here are parsed without them.
+# Scripts are parsed without the packages that are not installed.
 _FOREIGN = ("c3d_chainer", "cdfvd.third_party.i3d.utils", "chainer", "tensorflow", "tensorflow_hub", "torch_fidelity",
             "without_torchvision")  # fmt: skip
 
 
 class _ParsedError(Exception):
-    """Raised behind the parser of a script, so that nothing else of it runs."""
+    """Raised after a script has parsed its arguments, so that it does not run."""
 
 
 def parse(words: list[str]) -> None:
-    """Parse a command completely, in the current folder.
+    """Parse a command completely in the current folder.
 
     Raises:
         AssertionError: the command would be refused.
@@ -44,7 +44,7 @@ def parse(words: list[str]) -> None:
 
 
 def check_name(words: list[str]) -> None:
-    """Whether a text that only names a command, perhaps with an option, names one that exists."""
+    """Check that a text that only names a command, with or without an option, names an existing one."""
     command: click.Command = cli
     context = click.Context(cli)
     for word in words[1:]:
@@ -54,7 +54,7 @@ def check_name(words: list[str]) -> None:
                 for parameter in command.get_params(context)
                 for option in (*parameter.opts, *parameter.secondary_opts)
             ]
-            assert word in known, f"`{' '.join(words)}`: there is no option {word}, only {', '.join(known)}"
+            assert word in known, f"`{' '.join(words)}`: no option {word}, only {', '.join(known)}"
         else:
             assert isinstance(command, click.Group), f"`{' '.join(words)}`: '{command.name}' has no commands"
             found = command.get_command(context, word)
@@ -122,7 +122,7 @@ def _python(arguments: list[str]) -> None:
         patch.setattr(click.Command, "invoke", stop_command)
         patch.setattr(sys, "argv", [target, *rest])
         patch.setattr(sys, "path", [str(Path(target).parent.resolve()), *sys.path])
-        # Only what the script itself imports: other packages ask whether these exist, and go on without them.
+        # Mock only the script's own imports: other packages probe for these modules and work without them.
         source = "" if as_module else Path(target).read_text(encoding="utf-8")
         imported = re.findall(r"^(?:import|from) ([\w.]+)", source, flags=re.MULTILINE)
         for name in set(_FOREIGN) & set(imported):
@@ -143,7 +143,7 @@ def _pip(arguments: list[str]) -> None:
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
     extra = re.fullmatch(r"vidbench\[(\w+)\]", target)
     known = extra[1] in project["optional-dependencies"] if extra else (Path(target) / "pyproject.toml").is_file()
-    assert known, f"pip is asked for '{target}', which is neither an extra of vidbench nor a package of this repository"
+    assert known, f"'{target}' is neither an extra of vidbench nor a package in this repository"
 
 
 def _pytest(arguments: list[str]) -> None:

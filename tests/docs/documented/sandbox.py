@@ -1,4 +1,4 @@
-"""Running a documented command in a folder that looks like a clone, with one home folder for all commands."""
+"""Run documented commands in a folder that looks like a clone, with one home folder for all of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from vidbench.cli import cli
 
 ROOT = Path(__file__).resolve().parents[3]
-# What a clone has and a command reads. What a command may write to is copied.
+# Files of a clone that commands read are linked; files that they may change are copied.
 _READ = (
     "docs", "examples", "tools", "benchmarks", "metrics", "baselines/dvdgan/checkpoints",
     "Makefile", "constraints.txt", "pyproject.toml",
@@ -31,7 +31,7 @@ Entry = dict[str, Any]
 
 
 class Outcome(NamedTuple):
-    """How a command ended."""
+    """Outcome of a command."""
 
     code: int
     stdout: str
@@ -39,15 +39,15 @@ class Outcome(NamedTuple):
 
 
 def typed(text: str, entry: Entry, videos: str) -> list[str]:
-    """The words of a command as they are typed here: what a reader must fill in is filled in, additions are added."""
+    """Return the words of a command with placeholders filled in and additions appended."""
     for old, new in entry.get("replace", {}).items():
-        assert old in text, f"the table replaces '{old}', which `{text}` does not hold"
+        assert old in text, f"the table replaces '{old}', which `{text}` does not contain"
         text = text.replace(old, new)
     return shlex.split(f"{text} {entry.get('add', '')}".replace("{videos}", videos))
 
 
 class Sandbox:
-    """A folder to run documented commands in; each command runs once, after those that it needs."""
+    """Folder for running documented commands; each runs once, after those that it needs."""
 
     def __init__(self, folder: Path, table: dict[str, Entry], files: dict[str, str]) -> None:
         self.folder, self.table = folder, table
@@ -64,7 +64,7 @@ class Sandbox:
         _register(folder / "site-packages")
 
     def run(self, text: str, videos: str) -> Outcome:
-        """Run a command of the table, and before it what it needs."""
+        """Run a command of the table after the commands it needs."""
         entry = self.table[text]
         if text not in self.done:
             for earlier in entry.get("after", ()):
@@ -76,7 +76,7 @@ class Sandbox:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """The sandbox as current folder, with its own home and what was installed into it."""
+        """Enter the sandbox: make it the current folder, with its own home and installed packages."""
         installed = self.folder / "site-packages"
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
@@ -90,7 +90,7 @@ class Sandbox:
 
 
 def _register(site_packages: Path) -> None:
-    """What this checkout plugs into vidbench and pytest, whichever vidbench is installed, if any."""
+    """Register the entry points of this checkout, whether or not any vidbench is installed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     record = site_packages / "vidbench-0.dist-info"
     record.mkdir(parents=True)
@@ -118,7 +118,7 @@ def _run(words: list[str]) -> Outcome:
 
 
 def _program(name: str, *arguments: str) -> list[str]:
-    """The same program of the interpreter that runs the tests, whatever is on PATH."""
+    """Return the command line that runs a program with this test's interpreter instead of the one on PATH."""
     if name == "make":
         return [name, *arguments]
     modules = {"torchrun": ["-m", "torch.distributed.run"], "python": []}
