@@ -1,7 +1,7 @@
-"""Self-attention of the first version of DVD-GAN: over all positions at 4x4, and separably before the last block.
+"""Self-attention of DVD-GAN v1: over all positions at 4x4, and separable before the last block.
 
-Axes: N clips, T frames, C channels, H, W pixels, L positions that see each other, B rows of positions. Nothing here is
-causal: a frame sees the later ones too (paper, v1).
+Axes: N clips, T frames, C channels, H, W pixels, L positions that attend to each other, B rows of positions. Nothing is
+causal: a frame also attends to later ones (paper, v1).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dvdgan.config import Settings
 from dvdgan.layers import Conv
 
 _HEIGHT, _WIDTH, _TIME = (0, 1, 4, 3, 2), (0, 1, 3, 4, 2), (0, 3, 4, 1, 2)
-"""Orders of the axes (N, T, C, H, W) that put one of height, width and time last but one, and channels last."""
+"""Permutations of the axes (N, T, C, H, W) with height, width or time last but one, and channels last."""
 
 
 class SelfAttention(nn.Module):
     """One head: x + gamma * Wo softmax(q k') v over the positions of a row, with 1x1 maps q, k, v of x.
 
-    The form is BigGAN's: keys and values narrower than the input, no scaling of the products, gamma 0 at the start.
+    As in BigGAN, keys and values are narrower than the input, products are not scaled, and gamma starts at 0.
     """
 
     def __init__(self, channels: int, settings: Settings) -> None:
@@ -32,11 +32,12 @@ class SelfAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def forward(self, x_NTCHW: Tensor, order: tuple[int, ...] | None = None) -> Tensor:
-        """Attend; the shape stays.
+        """Attend over rows of positions, without changing the shape.
 
         Args:
             x_NTCHW: maps [N, T, C, H, W].
-            order: the axes of x, of which the last but one holds the positions of a row; None for all T x H x W.
+            order: permutation of the axes of x that puts the positions of a row last but one; None to attend over all
+                T x H x W.
         """
         folded = x_NTCHW.flatten(0, 1)
         q, k, v = (
@@ -64,10 +65,9 @@ def _unrows(x_BLC: Tensor, order: tuple[int, ...] | None, shape: tuple[int, ...]
 
 
 class SeparableAttention(nn.Module):
-    """Three attentions in a row, over height, over width and over time (paper, v1).
+    """Attention over height, then width, then time (paper, v1).
 
-    Each position sees its column, then its row, then its past and future: together everything, for the memory of
-    H^2 W T + H W^2 T + H W T^2 products instead of (H W T)^2.
+    Together each position sees all others, with the memory of H^2 W T + H W^2 T + H W T^2 products instead of (H W T)^2.
     """
 
     def __init__(self, channels: int, settings: Settings) -> None:

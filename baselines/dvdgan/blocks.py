@@ -1,6 +1,8 @@
-"""The residual block of the discriminators, which the tower over given frames shares.
+"""The residual blocks: the generator's, and the discriminators', which the tower over context frames shares.
 
-Axes: B rows, C channels, T frames, H, W pixels; of kernels O outputs, I inputs, K time steps.
+Each has a fused form for a GPU, in which the elementwise operations between convolutions are single kernels
+(`dvdgan.fast.fused`). Axes: N clips, B rows, C channels, T frames, H, W pixels, D the code [z; e(y)]; of kernels O outputs,
+I inputs, K time steps.
 """
 
 from __future__ import annotations
@@ -10,8 +12,59 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dvdgan.fast import fused
-from dvdgan.fast.fused_maps import biased_relu, residual_sum
-from dvdgan.layers import Conv, bare, sum_of_biases
+from dvdgan.fast.fused_maps import biased_relu, doubled, residual_sum
+from dvdgan.layers import ConditionalBatchNorm, Conv, bare, sum_of_biases
+
+MOST_OUTPUTS = 2**31 - 1
+"""Outputs that one call of the upsampling kernel can count."""
+
+
+class GeneratorBlock(nn.Module):
+    """BN-ReLU-up-conv3-BN-ReLU-conv3 plus the shortcut up-conv1 (paper, block figure).
+
+    The 1x1 convolution runs before the upsampling: the two commute, and it is four times cheaper there. The shortcut is
+    the identity if the block changes neither resolution nor width.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, code_dim: int, num_frames: int, bn_eps: float, upsampling: str | None
+    ) -> None:
+        super().__init__()
+        self._upsampling = upsampling
+        self.norm1 = ConditionalBatchNorm(inputs, code_dim, num_frames, bn_eps)
+        self.conv1 = Conv(inputs, outputs, 3)
+        self.norm2 = ConditionalBatchNorm(outputs, code_dim, num_frames, bn_eps)
+        self.conv2 = Conv(outputs, outputs, 3)
+        plain = inputs == outputs and upsampling is None
+        self.shortcut: nn.Module = nn.Identity() if plain else Conv(inputs, outputs, 1)
+
+    def forward(self, x: Tensor, code_ND: Tensor) -> Tensor:
+        """Map [N * T, inputs, H, W] to [N * T, outputs, H or 2H, W or 2W]."""
+        if fused.is_on():
+            return self._fused(x, code_ND)
+        h = self.conv1(self._up(self.norm1(x, code_ND)))
+        return self.conv2(self.norm2(h, code_ND)) + self._up(self.shortcut(x))
+
+    def _fused(self, x: Tensor, code_ND: Tensor) -> Tensor:
+        """The fused form: the biases of the convolutions are added by the operations that follow them."""
+        h = self.conv1.convolve(self._up(self.norm1(x, code_ND)))
+        out = self.conv2.convolve(self.norm2(h, code_ND, self.conv1.bias))
+        short, doubles = bare(self.shortcut, x), self._upsampling == "bilinear"
+        return residual_sum(
+            out, short if doubles else self._up(short), sum_of_biases(self.conv2, self.shortcut), doubles
+        )
+
+    def _up(self, x: Tensor) -> Tensor:
+        if self._upsampling is None:
+            return x
+        if fused.is_on() and self._upsampling == "bilinear":
+            return doubled(x)
+        # On a GPU the kernel for the other layout uses one thread per output pixel: at 8x8 it took 60 ms, not 1.
+        x = x.contiguous(memory_format=torch.channels_last)
+        # This kernel counts its outputs in 32 bits, and a big batch of long clips has more.
+        parts = x.chunk(-(-4 * x.numel() // MOST_OUTPUTS))
+        frames = [functional.interpolate(part, scale_factor=2, mode=self._upsampling) for part in parts]
+        return frames[0] if len(frames) == 1 else torch.cat(frames)
 
 
 class DiscriminatorBlock(nn.Module):
@@ -21,7 +74,7 @@ class DiscriminatorBlock(nn.Module):
     kernels are 3x3x3 and the pooling is 2x2x2 (DGMR), or 1x2x2 without `pool_time`; an odd last time step is pooled
     alone, not dropped.
 
-    Pixels are pooled by the convolution before (`PooledConv`) and time once, on the sum: the same function for less.
+    Space is pooled within the convolution (`PooledConv`) and time once, on the sum: the same function at less cost.
     """
 
     def __init__(
@@ -32,8 +85,8 @@ class DiscriminatorBlock(nn.Module):
         last = PooledConv if pool else Conv
         self.conv1 = Conv(inputs, outputs, 3, axes)
         self.conv2 = last(outputs, outputs, 3, axes)
-        # Images have 3 channels, for which a convolution of stride 2 has a slow gradient on a GPU (a seventh of a small
-        # network's update) and pooling a fast one: there the 1x1 convolution comes second, which is the same.
+        # On images, with their 3 channels, the gradient of a convolution of stride 2 is slow on a GPU (a seventh of a
+        # small network's update) and that of pooling fast: there the 1x1 convolution comes second, which is equivalent.
         self._pools_images = pool and first
         short = Conv if first else last
         self.shortcut: nn.Module = short(inputs, outputs, 1, axes) if pool or inputs != outputs else nn.Identity()
@@ -51,11 +104,11 @@ class DiscriminatorBlock(nn.Module):
 
 
 class PooledConv(Conv):
-    """Convolution and then means over 2x2 pixels, computed as one convolution of stride 2.
+    """Convolution followed by 2x2 average pooling, computed as one convolution of stride 2.
 
-    The windows of four neighbours make one window a pixel wider, whose weights are the mean of the kernel's four shifts
-    in it: for 3x3 that is 16 products per mean instead of 36. Pooling by itself is slow on a GPU besides, above
-    all its gradient. The singular value that a weight is divided by remains that of the kernel itself.
+    The mean of four neighbouring outputs is one output of a kernel a pixel wider, the mean of the kernel's four shifts:
+    for 3x3 that is 16 products instead of 36. Pooling alone is also slow on a GPU, above all its gradient. Weights are
+    still divided by the singular value of the original kernel.
     """
 
     def convolve(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -64,24 +117,24 @@ class PooledConv(Conv):
         if kernel.dim() == 4:
             wide = _mean_of_shifts(kernel).contiguous(memory_format=torch.channels_last)
             return functional.conv2d(x, wide, bias, stride=2, padding=self._padding)
-        # Time step by time step: with channels last, nothing of this is a copy.
+        # Time step by time step: with channels last, none of this copies.
         steps_BIHW = kernel.transpose(1, 2).flatten(0, 1)
         wide_OKIHW = _mean_of_shifts(steps_BIHW).unflatten(0, (kernel.shape[0], kernel.shape[2]))
         wide = wide_OKIHW.transpose(1, 2).contiguous(memory_format=torch.channels_last_3d)
         edge = self._padding
-        # A window over both edges at once: there PyTorch 2.13's gradient in bfloat16 on a CPU writes beyond its memory.
+        # If a window covers both edges, PyTorch 2.13's bfloat16 gradient on a CPU writes out of bounds: pad explicitly.
         if x.shape[-1] == 2:
             x, edge = functional.pad(x, (edge,) * 4), 0
         return functional.conv3d(x, wide, bias, stride=(1, 2, 2), padding=(self._padding, edge, edge))
 
 
 def _mean_of_shifts(kernels_BIHW: Tensor) -> Tensor:
-    """Kernels a pixel wider: the mean of each at the four places (0 or 1 down, 0 or 1 to the right) in zeros."""
+    """Kernels a pixel wider: the mean of each one's shifts by 0 or 1 down and 0 or 1 to the right, zero-padded."""
     return functional.avg_pool2d(kernels_BIHW, 2, stride=1, padding=1)
 
 
 def halve_sides(x: Tensor) -> Tensor:
-    """Means over 2x2 pixels of maps [B, C, (T,) H, W], frame by frame."""
+    """Average-pool maps [B, C, (T,) H, W] over 2x2 pixels, frame by frame."""
     if x.dim() == 4:
         return functional.avg_pool2d(x, 2)
     frames = functional.avg_pool2d(x.transpose(1, 2).flatten(0, 1), 2)
@@ -89,7 +142,7 @@ def halve_sides(x: Tensor) -> Tensor:
 
 
 def halve_time(x_BCTHW: Tensor) -> Tensor:
-    """Means over pairs of frames; an odd last frame is its own. Channels stay last in memory where they were."""
+    """Average pairs of frames; an odd last frame is kept. Channels that are last in memory stay last."""
     x_BTHWC = x_BCTHW.permute(0, 2, 3, 4, 1)
     pairs = x_BTHWC.shape[1] // 2
     halved = x_BTHWC[:, : 2 * pairs].unflatten(1, (pairs, 2)).mean(2)

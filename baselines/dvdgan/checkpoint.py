@@ -1,4 +1,4 @@
-"""Files of a training: safetensors with JSON metadata, written to a temporary name and renamed. Nothing is pickled."""
+"""Sampling checkpoints and training states: safetensors with JSON metadata, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _METADATA, _KEEP_STATES = "dvdgan", 2
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing."""
+    """Write a file whole or not at all."""
     with written_whole(path) as temporary:
         temporary.write_bytes(content)
 
 
 def read_metadata(path: Path, kind: str) -> dict[str, Any]:
-    """Metadata of a file of one of our kinds.
+    """Read the metadata of a file of a given format.
 
     Raises:
-        InputError: no such file, not safetensors, or written by something else.
+        InputError: no such file, not safetensors, or another format.
     """
     metadata = _metadata(path)
     if metadata.get("format") != kind:
@@ -62,18 +62,18 @@ def _metadata(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_METADATA, "{}")
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is not a whole safetensors file ({error}); copy or train it again.") from None
+        raise InputError(f"{path} is not a complete safetensors file ({error}); copy or train it again.") from None
     metadata: dict[str, Any] = json.loads(text)
     return metadata
 
 
 def to_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> bytes:
-    """A safetensors file; all metadata under one key, since the order of several is not fixed and files are hashed."""
+    """Serialise to safetensors. All metadata is under one key, since the order of keys varies and files are hashed."""
     return save(dict(tensors), {_METADATA: json.dumps(dict(metadata), sort_keys=True)})
 
 
 def check_task(path: Path, metadata: Mapping[str, Any], task: ModelTask) -> None:
-    """Refuse a checkpoint made for clips of another shape or for other classes.
+    """Refuse a checkpoint for clips of another shape or for other classes.
 
     Raises:
         InputError: names the first difference.
@@ -82,12 +82,12 @@ def check_task(path: Path, metadata: Mapping[str, Any], task: ModelTask) -> None
     for key, unit in (("height", "pixels high"), ("width", "pixels wide"), ("num_frames", "frames long")):
         if stored[key] != getattr(task, key):
             raise InputError(
-                f"{path} makes clips {stored[key]} {unit} and task '{task.name}' wants {getattr(task, key)}; "
+                f"{path} generates clips {stored[key]} {unit} and task '{task.name}' needs {getattr(task, key)}; "
                 f"give a checkpoint trained for it, or train one with `vidbench train --model dvdgan --task {task.name}`."
             )
     if stored["context_frames"] != task.context_frames:
         raise InputError(
-            f"{path} was trained with {stored['context_frames']} given frames and task '{task.name}' gives "
+            f"{path} was trained with {stored['context_frames']} context frames and task '{task.name}' has "
             f"{task.context_frames}; give a checkpoint trained for it."
         )
     if list(stored["class_names"]) != list(task.class_names):
@@ -100,14 +100,14 @@ def check_task(path: Path, metadata: Mapping[str, Any], task: ModelTask) -> None
 def write_sampler(
     path: Path, sampler: Generator, task: ModelTask, settings: Settings, origin: Mapping[str, Any]
 ) -> None:
-    """Write a sampler made by `make_sampler`: baked weights as float16 (their own precision), the rest as float32.
+    """Write a sampler from `make_sampler`: baked weights as float16 (their own precision), the rest as float32.
 
     Args:
         path: file to write.
         sampler: the generator.
-        task: the shape it was trained for.
+        task: the task it was trained for.
         settings: its settings.
-        origin: how it came about (steps, seed, versions), stored as JSON.
+        origin: provenance (steps, seed, versions), stored as JSON.
     """
     half = {f"{name}.weight" for name, layer in sampler.named_modules() if isinstance(layer, SpectralLayer)}
     tensors = {
@@ -125,10 +125,10 @@ def write_sampler(
 
 
 def read_sampler(path: Path, task: ModelTask, device: torch.device) -> tuple[Generator, Settings]:
-    """A generator ready to sample, float32, in standing mode, and its settings.
+    """Read a generator ready to sample, float32, with standing statistics, and its settings.
 
     Raises:
-        InputError: the file is missing, damaged, of another model, or made for another task shape.
+        InputError: the file is missing, damaged, of another model, or for clips of another shape.
     """
     metadata = read_metadata(path, _SAMPLER)
     check_task(path, metadata, task)
@@ -137,7 +137,7 @@ def read_sampler(path: Path, task: ModelTask, device: torch.device) -> tuple[Gen
     expected = {name: tensor for name, tensor in sampler.state_dict().items() if not name.endswith(".u")}
     tensors = load_file(path)
     if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in expected.items()}:
-        raise InputError(f"{path} holds other tensors than its settings ask for; train it again.")
+        raise InputError(f"The tensors of {path} do not match its settings; train it again.")
     sampler.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=False)
     sampler.requires_grad_(False).to(device)
     use_plain_weights(sampler)
@@ -147,17 +147,17 @@ def read_sampler(path: Path, task: ModelTask, device: torch.device) -> tuple[Gen
 
 
 def find_sampler(checkpoint: Path) -> Path:
-    """The sampling checkpoint that a path means: the file itself, or the one in a training's output folder."""
+    """Resolve a path to a sampling checkpoint: the file itself, or the one in the output folder of a run."""
     return checkpoint / SAMPLER_FILE if checkpoint.is_dir() else checkpoint
 
 
 def state_path(output: Path, step: int) -> Path:
-    """Name of the training state after a number of generator steps."""
+    """Path of the training state after `step` generator steps."""
     return output / f"state-{step:08d}.safetensors"
 
 
 def list_states(output: Path) -> list[tuple[int, Path]]:
-    """Training states in a folder as (step, path), oldest first."""
+    """List the training states in a folder as (step, path), oldest first."""
     found = []
     for path in output.glob("state-*.safetensors"):
         if match := re.fullmatch(r"state-(\d{8,})\.safetensors", path.name):
@@ -168,15 +168,15 @@ def list_states(output: Path) -> list[tuple[int, Path]]:
 def write_state(
     output: Path, step: int, tensors: Mapping[str, Tensor], task: ModelTask, settings: Settings, seed: int
 ) -> Path:
-    """Write a training state and drop all but the last two.
+    """Write a training state and delete all but the last two.
 
     Args:
-        output: folder of the training.
+        output: output folder of the run.
         step: generator steps made.
         tensors: all weights, power-iteration vectors, averages and optimiser moments by name.
-        task: what is learned.
-        settings: settings of the training.
-        seed: seed of the training.
+        task: task that is learned.
+        settings: settings of the run.
+        seed: seed of the run.
     """
     metadata = {
         "format": _STATE,
@@ -195,7 +195,7 @@ def write_state(
 
 @dataclasses.dataclass(frozen=True)
 class StoredTraining:
-    """What a training state says, without its tensors."""
+    """A training state, whose tensors are read on demand."""
 
     path: Path
     step: int
@@ -203,12 +203,12 @@ class StoredTraining:
     settings: Settings
 
     def tensors(self) -> dict[str, Tensor]:
-        """The tensors, on the CPU."""
+        """Read the tensors, on the CPU."""
         return load_file(self.path)
 
 
 def find_training(output: Path, task: ModelTask) -> StoredTraining | None:
-    """The newest training state in a folder, or None where a training is to begin.
+    """Find the newest training state in a folder; None for a new run.
 
     Raises:
         InputError: the state is damaged, of another model, or of another task.
@@ -218,10 +218,10 @@ def find_training(output: Path, task: ModelTask) -> StoredTraining | None:
 
 
 def read_state(path: Path, task: ModelTask) -> StoredTraining:
-    """What a training state says.
+    """Read a training state.
 
     Raises:
-        InputError: there is none, or it is damaged, of another model, or of another task.
+        InputError: it is missing, damaged, of another model, or of another task.
     """
     metadata = read_metadata(path, _STATE)
     check_task(path, metadata, task)

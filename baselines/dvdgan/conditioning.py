@@ -1,4 +1,4 @@
-"""The residual tower over the given frames of a prediction: it makes the first states of the generator's ConvGRUs."""
+"""The residual tower over the context frames of a prediction, which computes the first states of the ConvGRUs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from dvdgan.layers import Conv
 
 
 class ContextTower(nn.Module):
-    """Residual blocks as in the spatial discriminator, run on each given frame by itself with the same weights.
+    """Residual blocks as in the spatial discriminator, applied to each context frame with the same weights.
 
     After each block the features of a clip's frames are stacked on channels, oldest first, and a 3x3 convolution and a
     ReLU turn them into the first state of the ConvGRU of that resolution (paper, prediction figure; DGMR likewise).
     """
 
     def __init__(self, num_frames: int, widths: Sequence[int], states: Sequence[int]) -> None:
-        """Build for some number of given frames.
+        """Build.
 
         Args:
-            num_frames: frames given of each clip.
+            num_frames: context frames per clip.
             widths: channels after each block, finest resolution first; each block halves the resolution.
-            states: channels of the state made after each block, in the same order.
+            states: channels of the ConvGRU state computed after each block, in the same order.
         """
         super().__init__()
         inputs = [3, *widths]
@@ -36,7 +36,7 @@ class ContextTower(nn.Module):
         )
 
     def forward(self, context_NTCHW: Tensor) -> list[Tensor]:
-        """States [N, S, h, w] for given frames [N, T, 3, H, W] in [-1, 1]: the coarsest resolution, 4x4, first."""
+        """Map context frames [N, T, 3, H, W] in [-1, 1] to states [N, S, h, w], the coarsest (4x4) first."""
         clips, frames = context_NTCHW.shape[:2]
         x = context_NTCHW.flatten(0, 1)
         states = []

@@ -1,4 +1,4 @@
-"""The convolutional GRU that carries time through a DVD-GAN generator."""
+"""The ConvGRU, the recurrence over frames in the generator."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class ConvGRU(nn.Module):
         c = ReLU(Wc * [r . h, x])
         h' = u . h + (1 - u) . c
 
-    so u keeps the OLD state. A convolution of concatenated maps is the sum of two convolutions: the part that sees x
-    is computed for all time steps at once, and only the part that sees h runs step by step.
+    so u gates the OLD state. A convolution of concatenated maps is the sum of two convolutions: the one of x is computed
+    for all time steps at once, and only the one of h runs step by step.
     """
 
     def __init__(self, inputs: int, state: int, steps: int = 1) -> None:
@@ -31,7 +31,7 @@ class ConvGRU(nn.Module):
         Args:
             inputs: channels of the input.
             state: channels of the state.
-            steps: steps from one frame to the next, all with that frame's input.
+            steps: steps per frame, all with that frame's input.
         """
         super().__init__()
         self._state, self._steps = state, steps
@@ -46,7 +46,7 @@ class ConvGRU(nn.Module):
             first_NSHW: the state before the first step [N, S, H, W]; None for zeros.
 
         Returns:
-            The states of all frames, folded clip-major, [N * T, S, H, W].
+            The states of all frames [N * T, S, H, W].
         """
         clips, given = x_NTCHW.shape[:2]
         gates = (self.reset, self.update, self.candidate)
@@ -55,7 +55,7 @@ class ConvGRU(nn.Module):
         weight_h, weight_x = ([_channels_last(part) for part in side] for side in zip(*parts, strict=True))
         bias = torch.cat([gate.bias for gate in gates if gate.bias is not None])
         from_x = _with_bias(x_NTCHW.flatten(0, 1), _channels_last(torch.cat(weight_x)), bias)
-        # Divided with channels last, because the gradients of the parts are put together in the order of these axes.
+        # Split with channels last, because the gradients of the parts are concatenated in this order of axes.
         from_x = from_x.permute(0, 2, 3, 1).unflatten(0, (clips, given)).expand(-1, num_frames, -1, -1, -1)
         gates_x, candidates_x = (
             [step.permute(0, 3, 1, 2) for step in part.unbind(1)]
@@ -79,7 +79,7 @@ def _with_bias(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _step(gate_x: Tensor, candidate_x: Tensor, h: Tensor, gates_h: Tensor, candidate_h: Tensor) -> Tensor:
-    """The next state [N, S, H, W], from what the input gives to both gates [N, 2S, H, W] and to the candidate."""
+    """The next state [N, S, H, W], from the input's share of both gates [N, 2S, H, W] and of the candidate."""
     from_h = functional.conv2d(h, gates_h, padding=1)
     if fused.is_on():
         rh, u = gru_gates(gate_x, from_h, h)

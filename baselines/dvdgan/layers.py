@@ -1,6 +1,7 @@
-"""The layers of both networks: spectral normalisation, class-conditional BatchNorm per time step, residual block.
+"""The layers of both networks: spectrally normalised weights, and class-conditional BatchNorm per time step.
 
-Axes: N clips, T frames, C channels, H, W pixels, D the code [z; e(y)]. Frames are folded clip-major: row n * T + t.
+Axes: N clips, T frames, C channels, H, W pixels, D the code [z; e(y)]; B is any folded batch. Frames are folded into the
+batch as rows n * T + t.
 """
 
 from __future__ import annotations
@@ -13,9 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dvdgan.fast import fused
 from dvdgan.fast.batch_norm import norm_relu
-from dvdgan.fast.fused_maps import doubled, residual_sum
 from dvdgan.parallel import World
 from dvdgan.spectral_norm import normalised
 
@@ -23,9 +22,9 @@ _FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 class SpectralLayer(nn.Module):
-    """A weight that is divided by its top singular value before use; `normalise_weights` does it for a whole network.
+    """A weight, divided by its top singular value before use; `normalise_weights` does this for a whole network.
 
-    The weight is seen as a matrix [first axis, all others]. `u` follows its top left singular vector by power iteration.
+    The weight is taken as a matrix [first axis, all others]; `u` estimates its top left singular vector.
     """
 
     u: Tensor
@@ -39,13 +38,13 @@ class SpectralLayer(nn.Module):
 
     @property
     def effective(self) -> Tensor:
-        """The weight in use: normalised, in the type of the computation."""
+        """The normalised weight, in the type of the computation."""
         if self._effective is None:
             raise RuntimeError("normalise_weights or use_plain_weights must run before the network does")
         return self._effective
 
     def set_effective(self, weight: Tensor, dtype: torch.dtype) -> None:
-        """Use a weight from now on; convolutions in `dtype` with channels last, all else in float32."""
+        """Set the weight in use; for convolutions in `dtype` with channels last, for all else in float32."""
         layout = _FORMATS.get(weight.dim())
         self._effective = weight if layout is None else weight.to(dtype, memory_format=layout)
 
@@ -55,7 +54,7 @@ class SpectralLayer(nn.Module):
 
 
 class Conv(SpectralLayer):
-    """Convolution over 2 (height, width) or 3 (time, height, width) axes that keeps their sizes."""
+    """Convolution over 2 (height, width) or 3 (time, height, width) axes that preserves their sizes."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, axes: int = 2) -> None:
         super().__init__((outputs, inputs, *(kernel,) * axes))
@@ -67,18 +66,18 @@ class Conv(SpectralLayer):
         return self.convolve(x, self.bias_as(x.dtype))
 
     def convolve(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """The same with another bias, or none: where what comes next adds it."""
+        """Convolve with another bias, or without one if a later operation adds it."""
         return self._conv(x, self.effective, bias, padding=self._padding)
 
 
 def bare(layer: nn.Module, x: Tensor) -> Tensor:
-    """What a layer makes of x, for a convolution without its bias."""
+    """Apply a layer, a convolution without its bias."""
     out: Tensor = layer.convolve(x) if isinstance(layer, Conv) else layer(x)
     return out
 
 
 def sum_of_biases(*layers: nn.Module) -> Tensor:
-    """The biases of the convolutions among some layers, one after the other, added up; float32."""
+    """Sum the biases of the convolutions among some layers, in order; float32."""
     biases: list[Tensor] = [layer.bias for layer in layers if isinstance(layer, Conv) and layer.bias is not None]
     return reduce(torch.add, biases)
 
@@ -95,23 +94,23 @@ class Linear(SpectralLayer):
 
 
 class Embedding(SpectralLayer):
-    """One row per class, float32."""
+    """One row per class, in float32."""
 
     def __init__(self, classes: int, width: int) -> None:
         super().__init__((classes, width), bias=False)
 
     def forward(self, labels_N: Tensor) -> Tensor:
-        """Rows [N, width] of int64 labels [N]."""
+        """Map labels int64 [N] to rows [N, width]."""
         return functional.embedding(labels_N, self.effective)
 
 
 def spectral_layers(network: nn.Module) -> Iterator[SpectralLayer]:
-    """All spectrally normalised layers of a network, in the order of their definition."""
+    """Iterate over the spectrally normalised layers of a network, in the order of their definition."""
     return (module for module in network.modules() if isinstance(module, SpectralLayer))
 
 
 def initialise(network: nn.Module, rng: torch.Generator) -> None:
-    """Orthogonal weights (paper), zero biases, random power-iteration vectors; float32 on the CPU."""
+    """Initialise on the CPU: orthogonal weights (paper), zero biases, random power-iteration vectors."""
     for layer in spectral_layers(network):
         nn.init.orthogonal_(layer.weight, generator=rng)
         layer.u.copy_(functional.normalize(torch.randn(layer.u.shape, generator=rng), dim=0))
@@ -119,7 +118,7 @@ def initialise(network: nn.Module, rng: torch.Generator) -> None:
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """No gradients for the parameters of a network in here, and for all of them again afterwards."""
+    """Compute no gradients for the parameters of a network inside the block; afterwards for all of them again."""
     network.requires_grad_(False)
     try:
         yield
@@ -129,19 +128,19 @@ def frozen(network: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def point_at_top_vectors(network: nn.Module) -> None:
-    """Set every `u` to the top left singular vector of its weight, found in float64, where power iteration would end."""
+    """Set every `u` to the top left singular vector of its weight, to which power iteration converges; in float64."""
     for layer in spectral_layers(network):
         matrix = layer.weight.detach().cpu().double().flatten(1)
         layer.u.copy_(torch.linalg.svd(matrix, full_matrices=False).U[:, 0])
 
 
 def normalise_weights(network: nn.Module, dtype: torch.dtype, eps: float) -> None:
-    """One power iteration for every weight, then weight / sigma as the effective weight, differentiable in the weight.
+    """Do one power iteration for every weight, then set weight / sigma as the effective weight, differentiably.
 
-    Runs once per update, not once per use: a ConvGRU uses its weights at every time step.
+    This runs once per update, not once per use: a ConvGRU uses its weights at every time step.
 
     Args:
-        network: network whose layers are renewed.
+        network: network with the layers.
         dtype: type of the convolutions.
         eps: floor of the norms.
     """
@@ -155,7 +154,7 @@ def normalise_weights(network: nn.Module, dtype: torch.dtype, eps: float) -> Non
 def bake_weights(network: nn.Module) -> None:
     """Replace every weight by weight / sigma with the exact sigma (float64 eigenvalue), rounded to float16, in place.
 
-    float16 halves the shipped file; the standing statistics are computed afterwards, with these very weights.
+    float16 halves the shipped file; the standing statistics are computed afterwards, with the rounded weights.
     """
     for layer in spectral_layers(network):
         matrix = layer.weight.detach().cpu().double().flatten(1)
@@ -165,7 +164,7 @@ def bake_weights(network: nn.Module) -> None:
 
 
 def use_plain_weights(network: nn.Module, dtype: torch.dtype = torch.float32) -> None:
-    """Use the weights as they are: for baked networks."""
+    """Use the weights as they are, without normalisation: for baked networks."""
     for layer in spectral_layers(network):
         layer.set_effective(layer.weight.detach(), dtype)
 
@@ -173,9 +172,13 @@ def use_plain_weights(network: nn.Module, dtype: torch.dtype = torch.float32) ->
 class ConditionalBatchNorm(nn.Module):
     """BatchNorm without affine, then scale 1 + Wg [z; e(y)] and shift Wb [z; e(y)], then ReLU.
 
-    Statistics are per time step, [T, C] over clips and space, never pooled over time: BatchNorm cannot carry
-    information from one frame to another (paper, v1 text). Modes: ``batch`` normalises by the batch, ``collect`` does
-    so too and adds the batch's statistics to a running sum, ``standing`` normalises by the stored statistics.
+    Statistics [T, C] are taken per time step over clips and space, never over time, so that BatchNorm cannot carry
+    information from one frame to another (paper, v1 text).
+
+    Attributes:
+        mode: ``batch`` normalises by the batch; ``collect`` does too, and adds the batch's statistics to the standing
+            ones; ``standing`` normalises by the standing statistics.
+        world: the processes that share a batch in training; None for this one alone.
     """
 
     standing_mean: Tensor
@@ -185,14 +188,14 @@ class ConditionalBatchNorm(nn.Module):
         super().__init__()
         self.scale, self.shift = Linear(code_dim, channels), Linear(code_dim, channels)
         self.mode, self._eps = "batch", eps
-        self.world: World | None = None  # the processes that share a batch in training; None for this one alone
+        self.world: World | None = None
         self.register_buffer("standing_mean", torch.zeros(num_frames, channels))
         self.register_buffer("standing_var", torch.ones(num_frames, channels))
 
     def forward(self, x: Tensor, code_ND: Tensor, bias_C: Tensor | None = None) -> Tensor:
-        """Normalise [N * T, C, H, W] with codes float32 [N, D]: each clip's frames get that clip's own code.
+        """Normalise [N * T, C, H, W] with codes float32 [N, D]; all frames of a clip get that clip's code.
 
-        In the fused form a bias may be left to it that belongs to the maps and was not added, float32 [C].
+        The fused form accepts a bias float32 [C] of the maps that has not been added to them.
         """
         clips, (frames, channels) = code_ND.shape[0], self.standing_mean.shape
         scale_NC, shift_NC = 1 + self.scale(code_ND), self.shift(code_ND)
@@ -210,56 +213,5 @@ class ConditionalBatchNorm(nn.Module):
 
 
 def batch_norms(network: nn.Module) -> Iterator[ConditionalBatchNorm]:
-    """All conditional BatchNorms of a network."""
+    """Iterate over the conditional BatchNorms of a network."""
     return (module for module in network.modules() if isinstance(module, ConditionalBatchNorm))
-
-
-MOST_OUTPUTS = 2**31 - 1
-
-
-class GeneratorBlock(nn.Module):
-    """BN-ReLU-up-conv3-BN-ReLU-conv3 plus the shortcut up-conv1 (paper, block figure).
-
-    The 1x1 convolution runs before the upsampling: the two commute, and it is four times cheaper there. Without
-    upsampling and change of width the shortcut is the identity.
-    """
-
-    def __init__(
-        self, inputs: int, outputs: int, code_dim: int, num_frames: int, bn_eps: float, upsampling: str | None
-    ) -> None:
-        super().__init__()
-        self._upsampling = upsampling
-        self.norm1 = ConditionalBatchNorm(inputs, code_dim, num_frames, bn_eps)
-        self.conv1 = Conv(inputs, outputs, 3)
-        self.norm2 = ConditionalBatchNorm(outputs, code_dim, num_frames, bn_eps)
-        self.conv2 = Conv(outputs, outputs, 3)
-        plain = inputs == outputs and upsampling is None
-        self.shortcut: nn.Module = nn.Identity() if plain else Conv(inputs, outputs, 1)
-
-    def _up(self, x: Tensor) -> Tensor:
-        if self._upsampling is None:
-            return x
-        if fused.is_on() and self._upsampling == "bilinear":
-            return doubled(x)
-        # On a GPU the kernel for the other layout uses one thread per output pixel: at 8x8 it took 60 ms, not 1.
-        x = x.contiguous(memory_format=torch.channels_last)
-        # That kernel counts its outputs in 32 bits, and a big batch of long clips has more: each frame stands alone.
-        parts = x.chunk(-(-4 * x.numel() // MOST_OUTPUTS))
-        frames = [functional.interpolate(part, scale_factor=2, mode=self._upsampling) for part in parts]
-        return frames[0] if len(frames) == 1 else torch.cat(frames)
-
-    def forward(self, x: Tensor, code_ND: Tensor) -> Tensor:
-        """Map [N * T, inputs, H, W] to [N * T, outputs, H or 2H, W or 2W]."""
-        if fused.is_on():
-            return self._fused(x, code_ND)
-        h = self.conv1(self._up(self.norm1(x, code_ND)))
-        return self.conv2(self.norm2(h, code_ND)) + self._up(self.shortcut(x))
-
-    def _fused(self, x: Tensor, code_ND: Tensor) -> Tensor:
-        """The same, with the biases of the convolutions left to what comes after them."""
-        h = self.conv1.convolve(self._up(self.norm1(x, code_ND)))
-        out = self.conv2.convolve(self.norm2(h, code_ND, self.conv1.bias))
-        short, doubles = bare(self.shortcut, x), self._upsampling == "bilinear"
-        return residual_sum(
-            out, short if doubles else self._up(short), sum_of_biases(self.conv2, self.shortcut), doubles
-        )

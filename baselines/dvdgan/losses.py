@@ -1,6 +1,6 @@
-"""The hinge losses (paper), applied to the score of a whole clip: after the sum over frames or slices, not before.
+"""The hinge losses (paper), on the score of a whole clip: after the sum over frames or slices, not before.
 
-Beside them what the generator may be held to in prediction, which is not in the paper: the real future itself.
+For prediction there is also a reconstruction loss against the real future, which is not in the paper.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from torch.nn import functional
 
 
 def discriminator_loss(real_N: Tensor, fake_N: Tensor) -> Tensor:
-    """Mean of relu(1 - D(real)) plus mean of relu(1 + D(fake)), of summed scores [N]."""
+    """Hinge loss of a discriminator: mean relu(1 - D(real)) + mean relu(1 + D(fake)), of clip scores [N]."""
     return functional.relu(1 - real_N).mean() + functional.relu(1 + fake_N).mean()
 
 
 def generator_loss(fake_N: Tensor) -> Tensor:
-    """Minus the mean of the summed scores [N]: the generator raises D(fake) without a hinge."""
+    """Adversarial loss of the generator: -mean D(fake), without a hinge, of clip scores [N]."""
     return -fake_N.mean()
 
 
 def reconstruction_loss(predicted_NTCHW: Tensor, real_NTCHW: Tensor) -> Tensor:
-    """Mean absolute difference of predicted frames from the real ones that followed, in float32.
+    """Mean absolute difference between predicted and real frames, in float32.
 
     Args:
-        predicted_NTCHW: frames in [-1, 1] of any floating type, without the given ones, which would only dilute it.
+        predicted_NTCHW: predicted frames in [-1, 1] of any floating type, without the context frames.
         real_NTCHW: the same frames of the real clips, in [-1, 1].
 
     Returns:
@@ -33,14 +33,14 @@ def reconstruction_loss(predicted_NTCHW: Tensor, real_NTCHW: Tensor) -> Tensor:
 
 
 def generator_objective(adversarial: Tensor, reconstruction: Tensor, weight: float) -> Tensor:
-    """What the generator minimises in prediction: adversarial + weight * reconstruction.
+    """Total loss of a predicting generator: adversarial + weight * reconstruction.
 
-    DGMR's generator has a like sum, with weight 20 on the difference of the mean of several samples, which leaves
-    each sample free to differ; here it is that of the one sample that the discriminators see.
+    DGMR has a similar sum with weight 20, but compares the mean of several samples with the real future, which leaves
+    each sample free to differ; here it is the one sample that the discriminators see.
 
     Args:
         adversarial: the sum of `generator_loss` over the discriminators.
         reconstruction: `reconstruction_loss` of the same clips.
-        weight: setting `reconstruction`, above 0.
+        weight: the setting `reconstruction`, above 0.
     """
     return adversarial + weight * reconstruction

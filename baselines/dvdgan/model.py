@@ -1,4 +1,4 @@
-"""The plugs: DVD-GAN as three vidbench models. Nothing heavy is imported until a model is loaded or trained."""
+"""DVD-GAN as three vidbench models. Nothing heavy is imported until a model is loaded or trained."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _CHUNK = 8
 class DVDGAN(VideoModel):
     """Class-conditional DVD-GAN (arXiv 1907.06571 v2) for square clips with a side of 8, 16, 32, 64, … pixels.
 
-    A truncation draws z from N(0, sigma^2). The standing BatchNorm statistics stay those of sigma = 1, as stored:
-    BigGAN recomputes them for each sigma, and what DVD-GAN did is not known.
+    Truncation draws z from N(0, sigma^2), with the stored standing BatchNorm statistics of sigma = 1. BigGAN recomputes
+    them for each sigma; what DVD-GAN did is not known.
     """
 
     name: ClassVar[str] = "dvdgan"
@@ -37,14 +37,14 @@ class DVDGAN(VideoModel):
 
     @classmethod
     def check_task(cls, task: ModelTask) -> None:
-        """Refuse a task of the other kind.
+        """Refuse a prediction task.
 
         Raises:
-            InputError: the task gives frames.
+            InputError: the task has context frames.
         """
         if task.context_frames:
             raise InputError(
-                f"{cls.name} generates whole clips only and task '{task.name}' gives {task.context_frames} frames; "
+                f"{cls.name} generates whole clips only and task '{task.name}' has {task.context_frames} context frames; "
                 "choose a generation task, or the model dvdgan-fp."
             )
 
@@ -53,18 +53,18 @@ class DVDGAN(VideoModel):
         """Load a sampling checkpoint.
 
         Args:
-            checkpoint: the file, or the output folder of a training; None for the one shipped for this task.
-            task: the task to do.
-            device: a torch device string.
+            checkpoint: the file, or the output folder of a run; None for the one shipped for this task.
+            task: task to sample for.
+            device: torch device string.
 
         Raises:
-            InputError: a task of the other kind, no checkpoint, or one of another model or for another task shape.
+            InputError: a task of the other kind, no checkpoint, or one of another model or for clips of another shape.
         """
         import torch
 
         from dvdgan.checkpoint import find_sampler, read_sampler
         from dvdgan.config import MODELS
-        from dvdgan.generator import resolution_groups
+        from dvdgan.widths import resolution_groups
 
         cls.check_task(task)
         resolution_groups(task)
@@ -85,81 +85,93 @@ class DVDGAN(VideoModel):
         return cls(generator, settings, task, on, file_sha256(path))
 
     def sample(self, request: SampleRequest) -> np.ndarray:
-        """Samples uint8 ``[N, T, H, W, 3]``, each from its own seed, label and given frames.
+        """Generate samples uint8 ``[N, T, H, W, 3]``, each from its own seed, label and context frames.
 
         Raises:
-            InputError: labels or given frames missing or of a wrong shape, another number of frames than the task's,
+            InputError: labels or context frames missing or of a wrong shape, another number of frames than the task's,
                 or a truncation that is not above 0.
+        """
+        if request.num_frames != self._task.predicted_frames:
+            raise InputError(
+                f"{self.name} was trained for {self._task.predicted_frames} frames and {request.num_frames} were "
+                "requested; request that many, or train another checkpoint."
+            )
+        sigma = 1.0 if request.truncation is None else request.truncation
+        if not 0 < sigma < float("inf"):
+            raise InputError(f"The truncation for {self.name} is {sigma}; give a number above 0, 1 for none.")
+        labels_N, context_NTHWC = self._labels(request), self._context(request)
+        count, task = len(request.seeds), self._task
+        clips_NTHWC = np.empty((count, request.num_frames, task.height, task.width, 3), np.uint8)
+        for start in range(0, count, _CHUNK):
+            rows = slice(start, min(start + _CHUNK, count))
+            context = None if context_NTHWC is None else context_NTHWC[rows]
+            clips_NTHWC[rows] = self._sample_chunk(request.seeds[rows], labels_N[rows], context, sigma)
+        return clips_NTHWC
+
+    def _sample_chunk(
+        self, seeds: np.ndarray, labels_N: np.ndarray, context_NTHWC: np.ndarray | None, sigma: float
+    ) -> np.ndarray:
+        """Generate at most a chunk of samples, in a chunk padded to its full size: with fewer rows some kernels sum in
+        another order, and a sample would depend, if only by a level in a few pixels, on the number of its neighbours.
         """
         import torch
 
         from dvdgan import noise
-        from dvdgan.generator import exact_convolutions, from_uint8, to_uint8
+        from dvdgan.generator import from_uint8, to_uint8
+        from dvdgan.sampler import exact_convolutions
 
+        count, latent_dim = len(seeds), self._settings.latent_dim
+        z_NL, y_N = np.zeros((_CHUNK, latent_dim), np.float32), np.zeros(_CHUNK, np.int64)
+        for row, seed in enumerate(seeds):
+            z_NL[row] = noise.normal_variates(int(seed), latent_dim)
+        y_N[:count] = labels_N
+        context = None
+        if context_NTHWC is not None:
+            padded_NTHWC = np.zeros((_CHUNK, *context_NTHWC.shape[1:]), np.uint8)
+            padded_NTHWC[:count] = context_NTHWC
+            context = from_uint8(torch.from_numpy(padded_NTHWC).to(self._device), torch.float32)
+        z, y = (torch.from_numpy(values).to(self._device) for values in (z_NL * np.float32(sigma), y_N))
+        with torch.inference_mode(), exact_convolutions():
+            return to_uint8(self._generator(z, y, context)[:count])
+
+    def _labels(self, request: SampleRequest) -> np.ndarray:
+        """The labels, checked; zeros if the task has none."""
         classes, count = self._generator.num_classes, len(request.seeds)
-        if request.num_frames != self._task.predicted_frames:
-            raise InputError(
-                f"{self.name} was trained for {self._task.predicted_frames} frames and {request.num_frames} were asked; "
-                "ask for that many, or train another checkpoint."
-            )
-        sigma = 1.0 if request.truncation is None else request.truncation
-        if not 0 < sigma < float("inf"):
-            raise InputError(f"A truncation of {sigma} was asked of {self.name}; give a number above 0, 1 for none.")
         labels = request.labels if self._task.num_classes else np.zeros(count, np.int64)
         if labels is None or labels.shape != (count,) or (count and not 0 <= labels.min() <= labels.max() < classes):
             raise InputError(
                 f"{self.name} needs one label from 0 to {classes - 1} for each of {count} samples; give those."
             )
-        context_NTHWC = self._context(request)
-        shape = (request.num_frames, self._task.height, self._task.width, 3)
-        made = np.empty((count, *shape), np.uint8)
-        for start in range(0, count, _CHUNK):
-            seeds = request.seeds[start : start + _CHUNK]
-            # A chunk is always full: with fewer rows some kernels sum in another order, and a sample would depend,
-            # if only by a level in a few pixels, on how many neighbours it has.
-            z = np.zeros((_CHUNK, self._settings.latent_dim), np.float32)
-            y = np.zeros(_CHUNK, np.int64)
-            for row, seed in enumerate(seeds):
-                z[row], y[row] = noise.normal(int(seed), self._settings.latent_dim), labels[start + row]
-            given = None
-            if context_NTHWC is not None:
-                filled = np.zeros((_CHUNK, *context_NTHWC.shape[1:]), np.uint8)
-                filled[: len(seeds)] = context_NTHWC[start : start + _CHUNK]
-                given = from_uint8(torch.from_numpy(filled).to(self._device), torch.float32)
-            codes = torch.from_numpy(z * np.float32(sigma)).to(self._device), torch.from_numpy(y).to(self._device)
-            with torch.inference_mode(), exact_convolutions():
-                clips = self._generator(*codes, given)
-                made[start : start + len(seeds)] = to_uint8(clips[: len(seeds)])
-        return made
+        return labels
 
     def _context(self, request: SampleRequest) -> np.ndarray | None:
-        """The given frames, checked; None where the task gives none."""
+        """The context frames, checked; None if the task has none."""
         task, context_NTHWC = self._task, request.context_NTHWC
         if not task.context_frames:
             return None
         wanted = (len(request.seeds), task.context_frames, task.height, task.width, 3)
         if context_NTHWC is None or context_NTHWC.shape != wanted or context_NTHWC.dtype != np.uint8:
             found = "none" if context_NTHWC is None else f"{context_NTHWC.dtype} {list(context_NTHWC.shape)}"
-            raise InputError(f"{self.name} needs given frames uint8 {list(wanted)} and got {found}; give those.")
+            raise InputError(f"{self.name} needs context frames uint8 {list(wanted)} and got {found}; give those.")
         return context_NTHWC
 
     @property
     def checkpoint_sha256(self) -> str:
-        """Digest of the checkpoint file."""
+        """SHA-256 of the checkpoint file."""
         return self._sha256
 
     @property
     def num_parameters(self) -> int:
-        """Weights of the generator."""
+        """Number of parameters of the generator."""
         return sum(parameter.numel() for parameter in self._generator.parameters())
 
     @classmethod
     def train(cls, request: TrainRequest) -> Path:
-        """Train (or go on training); see `dvdgan.training.train.train`."""
+        """Train, or resume; see `dvdgan.training.loop.train`."""
         import torch
 
         from dvdgan.config import MODELS
-        from dvdgan.training.train import train
+        from dvdgan.training.loop import train
 
         def as_model(generator: Generator, settings: Settings) -> VideoModel:
             return cls(generator, settings, request.task, torch.device(request.device), "")
@@ -169,25 +181,25 @@ class DVDGAN(VideoModel):
 
 
 class DVDGANv1(DVDGAN):
-    """The generator of the paper's first version: one ConvGRU at 4x4, and self-attention."""
+    """DVD-GAN as in the first version of the paper: one ConvGRU at 4x4, and self-attention."""
 
     name = "dvdgan-v1"
 
 
 class DVDGANFP(DVDGAN):
-    """DVD-GAN for frame prediction (arXiv 1907.06571 v2): given frames make the first states of the ConvGRUs."""
+    """DVD-GAN-FP for frame prediction (arXiv 1907.06571 v2): context frames set the first states of the ConvGRUs."""
 
     name = "dvdgan-fp"
 
     @classmethod
     def check_task(cls, task: ModelTask) -> None:
-        """Refuse a task of the other kind.
+        """Refuse a generation task.
 
         Raises:
-            InputError: the task gives no frames.
+            InputError: the task has no context frames.
         """
         if not task.context_frames:
             raise InputError(
-                f"{cls.name} predicts from given frames and task '{task.name}' gives none; choose a prediction task, "
+                f"{cls.name} predicts from context frames and task '{task.name}' has none; choose a prediction task, "
                 "or the model dvdgan."
             )

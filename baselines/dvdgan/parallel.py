@@ -1,8 +1,8 @@
-"""One training over several processes: which rows a process has, averages and exchanges between them.
+"""A training run over several processes: the rows of each process, and the exchanges between them.
 
 Plain all-reduces rather than DistributedDataParallel: weights are normalised outside the modules, once per update and
 shared by all uses, two discriminators share one backward pass, and an update may run several of them (accumulation);
-DDP would have to be told about each. What is lost is the overlap of communication with the backward pass.
+DDP would need a workaround for each. The price is that communication does not overlap with the backward pass.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from vidbench.models import InputError
 
 
 class World:
-    """The processes of one training: those that torchrun started, or this one alone."""
+    """The processes of one training run: those that torchrun started, or this one alone."""
 
     def __init__(self, device: torch.device) -> None:
-        """Join: NCCL between GPUs, gloo between CPUs. Every process of the run must come here."""
+        """Join the group, by NCCL between GPUs and gloo between CPUs. Every process of the run must call this."""
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
         self.rank = int(os.environ.get("RANK", "0")) if self.size > 1 else 0
         self._device = device
@@ -31,25 +31,25 @@ class World:
         if self.size > 1:
             if device.type == "cuda":
                 torch.cuda.set_device(device)
-            # Hours, not minutes: the others wait while the first process writes, draws sheets and measures.
+            # Hours: the others wait while the first process writes, draws sheets and measures.
             limit = datetime.timedelta(hours=12)
             backend = "nccl" if device.type == "cuda" else "gloo"
             if not distributed.is_initialized():
                 distributed.init_process_group(backend, timeout=limit)
-                # Not at the end of a training: who leaves and joins again meets the words of the first time.
+                # At exit, not at the end of a run: a process that joins again would read keys of the first time.
                 atexit.register(distributed.destroy_process_group)
             if distributed.get_backend() != backend:
                 self._group = distributed.new_group(backend=backend, timeout=limit)
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes."""
+        """Whether this is the process that writes files."""
         return self.rank == 0
 
     def rows(self, batch_size: int, accumulate: int) -> list[np.ndarray]:
-        """The rows of the global batch that are this process's, one int64 array per part of the accumulation.
+        """Rows of the global batch that this process computes, one int64 array per micro-batch.
 
-        Part a is the same run of rows for any number of processes, divided among them in order.
+        Each micro-batch has the same rows for any number of processes, split among them in order.
 
         Raises:
             InputError: the batch does not divide, or a part has fewer than 2 clips.
@@ -57,14 +57,14 @@ class World:
         if batch_size % (self.size * accumulate) or batch_size // accumulate < 2:
             raise InputError(
                 f"A batch of {batch_size} clips does not divide among {self.size} processes with accumulate="
-                f"{accumulate} and 2 clips or more per part; set batch_size to a multiple of "
+                f"{accumulate} into parts of at least 2 clips; set batch_size to a multiple of "
                 f"{max(2, self.size) * accumulate}."
             )
         parts = np.arange(batch_size).reshape(accumulate, self.size, -1)
         return [part[self.rank] for part in parts]
 
     def average(self, tensors: Iterable[Tensor]) -> None:
-        """Replace each tensor by its mean over the processes, in place; one message for all of them."""
+        """Replace each tensor by its mean over the processes, in place, with a single all-reduce."""
         if self.size == 1:
             return
         wanted = list(tensors)
@@ -75,11 +75,11 @@ class World:
             tensor.copy_(mean.view_as(tensor))
 
     def average_gradients(self, network: nn.Module) -> None:
-        """Make the gradients those of the global batch: each process took the mean over its own equal share."""
+        """Average the gradients over the processes, whose shares of the batch are equal."""
         self.average([p.grad for p in network.parameters() if p.grad is not None])
 
     def agree(self, value: int) -> int:
-        """The first process's value, on all of them."""
+        """Broadcast the first process's value."""
         if self.size == 1:
             return value
         shared = torch.tensor([value], dtype=torch.int64, device=self._device)
@@ -87,13 +87,13 @@ class World:
         return int(shared.item())
 
     def all_agree(self, value: int) -> bool:
-        """Whether all processes hold one value."""
+        """Whether all processes have the same value."""
         if self.size == 1:
             return True
         return len(set(self.gather(torch.tensor([value], device=self._device)).flatten().tolist())) == 1
 
     def gather(self, tensor: Tensor) -> Tensor:
-        """The tensors of all processes, stacked on a new first axis."""
+        """Gather the tensors of all processes, stacked on a new first axis."""
         parts = [torch.empty_like(tensor) for _ in range(self.size)]
         distributed.all_gather(parts, tensor.contiguous(), group=self._group)
         return torch.stack(parts)

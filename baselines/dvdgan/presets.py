@@ -1,9 +1,9 @@
-"""Named groups of settings: the paper's own scale for each of its data sets, lengths and resolutions.
+"""Named groups of settings: the paper's own scale for each of its datasets, lengths and resolutions.
 
-The paper prints no channel widths, so they are named here with their reason. The pattern in units of `ch` is BigGAN's
-for each resolution, on both sides, and ch = 48 is what DGMR, of the same lineage, builds on that pattern; v1 states a
-recurrent width of 512, the 16 ch of 4x4, so ch = 32. Batch and average are the paper's, as `dvdgan.config` declares them;
-so are the learning rates, which are the defaults.
+The paper gives no channel widths. In units of `ch` they follow BigGAN's pattern for each resolution, in generator and
+discriminators; ch = 48 is DGMR's, of the same lineage and with the same pattern; v1 states a recurrent width of 512, which
+is 16 ch at 4x4, so ch = 32. Batch and average are the paper's, as declared in `dvdgan.config`; so are the learning rates,
+which are the defaults.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _WIDTHS = {
 
 @dataclass(frozen=True)
 class Preset:
-    """What a preset is for; its settings come from `preset_values`.
+    """Clips that a preset is for; `preset_values` returns its settings.
 
     Attributes:
-        data: the data set of the paper.
+        data: dataset of the paper.
         num_frames: clip length, context frames included.
         context_frames: context frames.
         side: height and width in pixels.
-        num_classes: classes of the data set, 0 where no labels are used.
+        num_classes: classes of the dataset, 0 if labels are not used.
     """
 
     data: str
@@ -55,7 +55,7 @@ PRESETS: dict[str, Preset] = {
 
 
 def preset_values(name: str, architecture: str) -> dict[str, Any]:
-    """The settings that a preset fixes, for one architecture.
+    """Settings of a preset for one architecture.
 
     Raises:
         InputError: no preset of that name.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -115,8 +116,17 @@ def value_as_text(value: Any) -> str:
 
 
 _COUNTS = "whole numbers separated by commas"
-_WANTED = {"int": "a whole number", "bool": "true or false", "float": "a number", "finite": "a finite number"}
+_WANTED = {"int": "a whole number", "bool": "true or false", "float": "a number"}
 """What to give instead, by the first word of pydantic's error type."""
+
+
+def _least(kind: Any) -> float:
+    """Least number that a type allows."""
+    limits = [-math.inf]
+    for part in get_args(kind):
+        limits += [constraint.ge for constraint in getattr(part, "metadata", ()) if hasattr(constraint, "ge")]
+        limits.append(_least(part))
+    return max(limits)
 
 
 def _sentence(settings: type, name: str, value: Any, error: ValidationError) -> str:
@@ -128,6 +138,8 @@ def _sentence(settings: type, name: str, value: Any, error: ValidationError) -> 
         wanted = f"choose one of {', '.join(get_args(kind))}"
     elif what == "greater_than_equal":
         shown, wanted = text, f"give a number of at least {limits['ge']:g}"
+    elif what == "finite_number":
+        wanted = f"give a finite number of at least {_least(kind):g}"
     elif what == "less_than":
         shown, wanted = text, f"give a number below {limits['lt']:g}"
     elif what == "too_short":

@@ -1,9 +1,9 @@
-"""Spectral normalisation of all weights of a network at once, in a number of kernels that does not grow with layers.
+"""Spectral normalisation of all weights of a network at once, in a number of kernels independent of its depth.
 
-A network has dozens of small matrices. Layer by layer, power iteration and its gradient are some ten kernels for each,
-and on a GPU a kernel on a small matrix costs its launch, whatever it computes: that was a third of all kernels of an
-update. Here layers with equal inputs are one batch of matrices, padded with rows of zeros, which power iteration never
-notices, and the vectors of all layers are the rows of one table.
+A network has dozens of small matrices. Layer by layer, power iteration and its gradient take about ten kernels each, and
+on a GPU a kernel on a small matrix costs its launch, whatever it computes: a third of all kernels of an update. Here
+layers with equal inputs form one batch of matrices, padded with rows of zeros, which do not affect power iteration, and
+the vectors of all layers are rows of one table.
 
 Axes: L layers, R rows (outputs), I inputs, K places of the kernel, C = I * K columns.
 """
@@ -23,14 +23,14 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 MOST_PADDING = 3
-"""A batch is at most this many times as large as its matrices. All batches of a network are together 1.6 times as large
-as its weights with the default settings and at most 1.3 times with any preset. Without a bound, the one matrix of
-12,288 rows that makes the first map would have others of its width padded to its height."""
+"""Greatest ratio of the size of a batch to that of its matrices. All batches of a network together are 1.6 times as large
+as its weights with the default settings, and at most 1.3 times with any preset. Without a bound, matrices as wide as the
+one of 12,288 rows that computes the first maps would be padded to its height."""
 
 
 @dataclass(frozen=True)
-class _Group:
-    """Layers of one batch: equal inputs, equally many places of the kernel, one type of the normalised weights."""
+class _WeightBatch:
+    """Layers in one batch: same number of inputs, same kernel size, same type of the normalised weights."""
 
     members: list[int]  # positions among the weights given
     heights: list[int]  # rows of each, ascending
@@ -44,38 +44,38 @@ class _Group:
         return len(self.heights), self.heights[-1], self.inputs, self.places
 
 
-def _groups(weights: Sequence[Tensor], dtype: torch.dtype) -> list[_Group]:
-    """Group weights, from the lowest to the highest, for as long as the padding allows."""
-    found: dict[tuple[int, int, torch.dtype], list[_Group]] = defaultdict(list)
+def _groups(weights: Sequence[Tensor], dtype: torch.dtype) -> list[_WeightBatch]:
+    """Group weights in order of their rows, for as long as the padding allows."""
+    found: dict[tuple[int, int, torch.dtype], list[_WeightBatch]] = defaultdict(list)
     for position in sorted(range(len(weights)), key=lambda position: weights[position].shape[0]):
         rows, inputs, *kernel = weights[position].shape
         kind = (inputs, math.prod(kernel), dtype if kernel else weights[position].dtype)
         groups = found[kind]
         if not groups or (len(groups[-1].heights) + 1) * rows > MOST_PADDING * (sum(groups[-1].heights) + rows):
-            groups.append(_Group([], [], *kind))
+            groups.append(_WeightBatch([], [], *kind))
         groups[-1].members.append(position)
         groups[-1].heights.append(rows)
     return list(chain.from_iterable(found.values()))
 
 
-def _batches(flat: Tensor, groups: list[_Group]) -> list[Tensor]:
-    """The batches [L, R, C] of all groups, which lie one after the other in one piece of memory."""
+def _batches(flat: Tensor, groups: list[_WeightBatch]) -> list[Tensor]:
+    """Views of the batches [L, R, C] of all groups in one piece of memory."""
     parts = flat.split([math.prod(group.shape) for group in groups])
     return [part.view(*group.shape[:2], -1) for part, group in zip(parts, groups, strict=True)]
 
 
-def _matrices(batches: Iterable[Tensor], groups: list[_Group]) -> Iterator[tuple[Tensor, int]]:
-    """Each matrix of the batches, padding included, and how many rows are its own."""
+def _matrices(batches: Iterable[Tensor], groups: list[_WeightBatch]) -> Iterator[tuple[Tensor, int]]:
+    """Each matrix of the batches with its padding, and its number of rows without."""
     for batch, group in zip(batches, groups, strict=True):
         yield from zip(batch, group.heights, strict=True)
 
 
-def _without_padding(batches: Iterable[Tensor], groups: list[_Group]) -> list[Tensor]:
-    """Each layer's own rows. They are contiguous, as multi-tensor kernels ask."""
+def _without_padding(batches: Iterable[Tensor], groups: list[_WeightBatch]) -> list[Tensor]:
+    """Each layer's rows without padding, contiguous as multi-tensor kernels require."""
     return [matrix[:height] for matrix, height in _matrices(batches, groups)]
 
 
-def _zero_padding(batches: Iterable[Tensor], groups: list[_Group]) -> None:
+def _zero_padding(batches: Iterable[Tensor], groups: list[_WeightBatch]) -> None:
     if padding := [matrix[height:] for matrix, height in _matrices(batches, groups) if height < len(matrix)]:
         torch._foreach_zero_(padding)
 
@@ -84,7 +84,9 @@ class _Normalise(torch.autograd.Function):
     """See `normalised`; weights and vectors come in the order of the groups."""
 
     @staticmethod
-    def forward(ctx: Any, groups: list[_Group], us: list[Tensor], eps: float, *weights: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, groups: list[_WeightBatch], us: list[Tensor], eps: float, *weights: Tensor
+    ) -> tuple[Tensor, ...]:
         ends = list(accumulate(len(group.heights) for group in groups))
         layers = [slice(end - len(group.heights), end) for end, group in zip(ends, groups, strict=True)]
         flat = weights[0].new_empty(sum(math.prod(group.shape) for group in groups))
@@ -92,7 +94,7 @@ class _Normalise(torch.autograd.Function):
         _zero_padding(batches, groups)
         torch._foreach_copy_(_without_padding(batches, groups), [weight.flatten(1) for weight in weights])
 
-        # Rows of the tables are as long as the longest vector, and zero beyond their own: 15 MB with the largest preset.
+        # Rows of the tables are as long as the longest vector, padded with zeros: 15 MB with the largest preset.
         most_rows, most_columns = (max(batch.shape[axis] for batch in batches) for axis in (1, 2))
         lengths = (most_rows, most_columns, most_rows)
         u_LR, v_LC, wv_LR = flat.new_zeros(ends[-1], sum(lengths)).split(lengths, dim=1)
@@ -107,7 +109,7 @@ class _Normalise(torch.autograd.Function):
         u_LR = functional.normalize(wv_LR, dim=1, eps=eps)
         sigma_L = (u_LR * wv_LR).sum(1)
         floored_L = sigma_L.clamp_min(eps)
-        # In place: a recorded update finds its vectors where it left them.
+        # In place: a recorded update reads its vectors from the same memory every time.
         torch._foreach_copy_(us, [row[: len(u)] for row, u in zip(u_LR, us, strict=True)])
 
         results_LRKI = []
@@ -125,12 +127,12 @@ class _Normalise(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        """With W' = W / sigma and u, v held fixed, dW = (G - <G, W'> u v^T) / sigma, without the second term where
-        sigma is its floor. Saved tensors stay as they are: parts of a batch come here one after the other.
+        """With W' = W / sigma and u, v constant, dW = (G - <G, W'> u v^T) / sigma, without the second term if sigma is at
+        its floor. Saved tensors must not change, since every micro-batch calls this.
         """
         flat, u_LR, v_LC, sigma_L, floored_L = ctx.saved_tensors
         groups, layers = ctx.groups, ctx.layers
-        # As convolutions give them, with channels last: so they are copied as they lie, by one kernel for each type.
+        # Gradients of convolutions have channels last, so they are copied in that layout, by one kernel per type.
         given = torch.empty_like(flat)
         given_LRC = _batches(given, groups)
         _zero_padding(given_LRC, groups)
@@ -160,14 +162,14 @@ class _Normalise(torch.autograd.Function):
 
 
 def normalised(weights: Sequence[Tensor], us: Sequence[Tensor], dtype: torch.dtype, eps: float) -> list[Tensor]:
-    """One step of power iteration for every weight, then weight / sigma, differentiable in the weights.
+    """Do one step of power iteration for every weight and return weight / sigma, differentiable in the weights.
 
-    A weight [R, I, ...] is seen as a matrix [R, C]. The arithmetic is in the type of the weights, float32 in training.
+    A weight [R, I, ...] is taken as a matrix [R, C]. The arithmetic is in the type of the weights, float32 in training.
 
     Args:
         weights: weights [R, I] of affine maps and [R, I, kernel axes] of convolutions, of one type.
-        us: estimates [R] of their top left singular vectors, which are replaced in place.
-        dtype: type of the results for convolutions, which have channels last in memory; the others keep theirs.
+        us: estimates [R] of their top left singular vectors, updated in place.
+        dtype: type of the results for convolutions, which have channels last in memory; the others keep their type.
         eps: floor of the norms and of sigma.
     """
     groups = _groups(weights, dtype)

@@ -8,12 +8,12 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from dvdgan.blocks import GeneratorBlock
 from dvdgan.conv_gru import ConvGRU
 from dvdgan.fast.batch_norm import norm_relu
 from dvdgan.layers import (
     ConditionalBatchNorm,
     Conv,
-    GeneratorBlock,
     Linear,
     bake_weights,
     initialise,

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dvdgan import checkpoint
-from dvdgan.generator import make_sampler
 from dvdgan.model import DVDGAN
+from dvdgan.sampler import make_sampler
 from dvdgan.settings_text import settings_from_text
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, SampleRequest, file_sha256
@@ -101,7 +101,7 @@ def test_a_checkpoint_of_another_model_is_refused(folder, task, tmp_path):
     missing = tmp_path / "none.safetensors"
     for path, words in (
         (foreign, "unknown"),
-        (broken, "whole"),
+        (broken, "not a complete safetensors file"),
         (state, "dvdgan-training-1"),
         (missing, "no checkpoint"),
     ):

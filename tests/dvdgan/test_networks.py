@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from dvdgan import layers, noise
+from dvdgan import blocks, noise
 from dvdgan.discriminators import ProjectionHead, SpatialDiscriminator, TemporalDiscriminator
-from dvdgan.generator import Generator, from_uint8, group_widths, resolution_groups, to_uint8
+from dvdgan.generator import Generator, from_uint8, to_uint8
 from dvdgan.layers import SpectralLayer, initialise, normalise_weights
 from dvdgan.losses import discriminator_loss, generator_loss
 from dvdgan.settings_text import settings_from_text
-from dvdgan.training.turns import pick_frames
+from dvdgan.training.inputs import pick_frames
 from dvdgan.training.update import Networks
+from dvdgan.widths import generator_widths, resolution_groups
 from vidbench.models import InputError
 
 
@@ -30,7 +31,7 @@ def test_shapes(task, tiny_settings, side, groups):
     settings = settings_from_text(tiny_settings)
     generator = build(Generator, task, settings)
     assert len(generator.groups) == groups
-    assert group_widths(settings, groups) == [8] * groups + [4]
+    assert generator_widths(settings, groups) == [8] * groups + [4]
     labels = torch.tensor([0, 2])
     clips = generator(torch.randn(2, 6), labels)
     assert clips.shape == (2, 3, 3, side, side)
@@ -137,14 +138,14 @@ def test_frames_are_drawn_independently_per_clip_and_picked_from_their_own():
 
 
 def test_noise_is_normal_and_uses_all_64_bits_of_a_seed():
-    values = noise.normal(5, 200, 500)
+    values = noise.normal_variates(5, 200, 500)
     assert values.dtype == np.float32
     assert abs(values.mean()) < 0.01
     assert abs(values.std() - 1) < 0.01
     assert abs((values**4).mean() - 3) < 0.1
-    assert np.array_equal(noise.normal(5, 4), noise.normal(5, 4))
-    assert not np.array_equal(noise.normal(5, 4), noise.normal(5 + 2**33, 4))
-    np.testing.assert_allclose(noise.normal(2**64 - 1, 3), noise.normal(2**64 - 1, 3))
+    assert np.array_equal(noise.normal_variates(5, 4), noise.normal_variates(5, 4))
+    assert not np.array_equal(noise.normal_variates(5, 4), noise.normal_variates(5 + 2**33, 4))
+    np.testing.assert_allclose(noise.normal_variates(2**64 - 1, 3), noise.normal_variates(2**64 - 1, 3))
 
 
 def test_pixels_survive_the_way_into_the_network_and_back():
@@ -173,9 +174,9 @@ def test_settings_that_do_not_fit_the_task_are_refused(task, tiny_settings, sett
 
 
 def test_upsampling_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    block = layers.GeneratorBlock(3, 3, 2, 1, 1e-5, "bilinear")
+    block = blocks.GeneratorBlock(3, 3, 2, 1, 1e-5, "bilinear")
     x = torch.randn(5, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     whole = block._up(x)
-    monkeypatch.setattr(layers, "MOST_OUTPUTS", whole[:2].numel())
+    monkeypatch.setattr(blocks, "MOST_OUTPUTS", whole[:2].numel())
     assert torch.equal(block._up(x), whole)
     assert whole.shape == (5, 3, 8, 8)

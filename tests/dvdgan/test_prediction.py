@@ -10,9 +10,10 @@ from torch.nn import functional
 
 from dvdgan import checkpoint
 from dvdgan.conditioning import ContextTower
-from dvdgan.generator import Generator, from_uint8, make_sampler
+from dvdgan.generator import Generator, from_uint8
 from dvdgan.layers import initialise, normalise_weights, use_plain_weights
 from dvdgan.model import DVDGAN, DVDGANFP
+from dvdgan.sampler import make_sampler
 from dvdgan.settings_text import settings_from_text
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask, SampleRequest
@@ -83,7 +84,7 @@ def test_the_states_of_the_tower_start_the_conv_grus_of_their_resolution(task, t
     with torch.no_grad():
         other = generator(z, labels, context * torch.tensor([1, -1, 1]).view(3, 1, 1, 1, 1))
     assert (other[1] - clips[1]).abs().mean() > 2 * (other[[0, 2]] - clips[[0, 2]]).abs().mean()
-    with pytest.raises(ValueError, match="0 frames were given"):
+    with pytest.raises(ValueError, match="needs 2 context frames and got 0"):
         generator(z, labels)
 
 
@@ -189,11 +190,11 @@ def test_a_stopped_and_resumed_prediction_training_equals_an_unbroken_one(folder
 def test_requests_and_tasks_that_do_not_fit_are_refused(folder, task, request_for, tmp_path):
     model = DVDGANFP.load(folder, task, "cpu")
     for given in (None, contexts(task, 3), contexts(task, 2)[:, :1], contexts(task, 2).astype(np.float32)):
-        with pytest.raises(InputError, match=r"given frames uint8 \[2, 2, 16, 16, 3\]"):
+        with pytest.raises(InputError, match=r"context frames uint8 \[2, 2, 16, 16, 3\]"):
             model.sample(ask(task, [1, 2], given))
     with pytest.raises(InputError, match="trained for 4 frames and 6"):
         model.sample(SampleRequest(np.arange(1), np.zeros(1, np.uint64), None, contexts(task, 1), 6))
-    with pytest.raises(InputError, match="2 given frames and task 'tiny-pred' gives 3"):
+    with pytest.raises(InputError, match="2 context frames and task 'tiny-pred' has 3"):
         DVDGANFP.load(folder, dataclasses.replace(task, context_frames=3), "cpu")
     generation = dataclasses.replace(task, context_frames=0)
     for refused in (

@@ -12,7 +12,7 @@ from dvdgan.config import MODELS
 from dvdgan.losses import generator_objective, reconstruction_loss
 from dvdgan.model import DVDGAN, DVDGANFP
 from dvdgan.settings_text import settings_from_text, settings_from_values
-from dvdgan.studies.curve import draw
+from dvdgan.studies.curve import draw_curves
 from dvdgan.training import update
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask
@@ -123,7 +123,7 @@ def test_it_is_logged_and_a_training_goes_on_with_it_alone(tmp_path, request_for
 
 def test_generation_has_no_future_to_be_held_to(tmp_path, request_for, task):
     generation = dataclasses.replace(task, name="tiny-gen", context_frames=0)
-    with pytest.raises(InputError, match=r"reconstruction=20 .* 'tiny-gen' gives no frames") as caught:
+    with pytest.raises(InputError, match=r"reconstruction=20 .* 'tiny-gen' has no context frames") as caught:
         DVDGAN.train(request_for(tmp_path / "no", 1, on=generation, reconstruction="20"))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "no").exists()
@@ -145,5 +145,5 @@ def test_the_curves_show_it(monkeypatch):
     labels, plot = [], Axes.plot
     monkeypatch.setattr(Axes, "plot", lambda axis, *a, **k: labels.append(k.get("label")) or plot(axis, *a, **k))
     losses = {"loss_generator": [(1, 1.0), (2, 2.0)], "loss_reconstruction": [(1, 0.5), (2, 0.25)]}
-    assert draw(losses, {}, "t").startswith(b"\x89PNG")
+    assert draw_curves(losses, {}, "t").startswith(b"\x89PNG")
     assert labels == ["G", "reconstruction, unweighted"]

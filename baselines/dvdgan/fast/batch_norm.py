@@ -1,7 +1,7 @@
-"""The class-conditional BatchNorm and its ReLU as one operation that stays in channels-last memory.
+"""Class-conditional BatchNorm and ReLU as one operation on channels-last memory.
 
 Its cost is the number of passes over the maps: 5 forward (mean, centring, variance, affine map, ReLU) and 6 backward,
-none of which changes the layout. Axes: N clips, T frames, L pixels, C channels; in memory in this order.
+none of which changes the layout. Axes, also in memory: N clips, T frames, L pixels, C channels.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ class _NormRelu(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         count = x_NTLC.shape[0] * x_NTLC.shape[2]
         mean_TC = x_NTLC.mean((0, 2), dtype=torch.float32)
-        # Everything after this sees x less a pivot, its mean rounded to the type of x. So nothing cancels where means
-        # are far from 0: neither in the second moment, whose mean is nearly 0, nor in bfloat16 factors times x. And
-        # the difference is all but exact, since values near each other have one exponent.
+        # Subtract a pivot first, the mean rounded to the type of x, so that means far from 0 cancel neither in the
+        # second moment nor in products with bfloat16 factors. The difference is almost exact, since values near each
+        # other share an exponent.
         pivot_TC = mean_TC.to(x_NTLC.dtype)
         centred_NTLC = x_NTLC - pivot_TC.unsqueeze(1)
-        rest_TC = mean_TC - pivot_TC  # the mean of the centred values, float32
-        # Clip by clip first: the sum of one length is taken value by value on a CPU, and a long one rounds too often.
+        rest_TC = mean_TC - pivot_TC  # mean of the centred values, float32
+        # Clip by clip first: a CPU sums a norm value by value, and a long sum rounds too often.
         length_NTC = torch.linalg.vector_norm(centred_NTLC, dim=2, dtype=torch.float32)
         var_TC = length_NTC.square().sum(0) / count
         var_TC = torch.addcmul(var_TC, rest_TC, rest_TC, value=-1).clamp_min_(0)
@@ -59,9 +59,9 @@ class _NormRelu(torch.autograd.Function):
         grad_NTLC = torch.ops.aten.threshold_backward(grads[0].contiguous(), out_NTLC, 0)
         sum_NTC = grad_NTLC.sum(2, dtype=torch.float32)
         product_NTC = (grad_NTLC * centred_NTLC).sum(2, dtype=torch.float32)
-        product_NTC = torch.addcmul(product_NTC, rest_TC, sum_NTC, value=-1)  # of the gradient and x less its mean
-        # The derivative of BatchNorm: the gradient less its mean, less the normalised value times the mean of its
-        # product with the gradient. That is factor * gradient + slope * centred + level, with these means in the two.
+        product_NTC = torch.addcmul(product_NTC, rest_TC, sum_NTC, value=-1)  # gradient times (x - mean)
+        # The derivative of BatchNorm: gradient - mean(gradient) - normalised * mean(gradient * normalised), which is
+        # factor * gradient + slope * centred + level.
         means = (factor_NTC * torch.stack([sum_NTC, product_NTC])).sum(1) / -ctx.count
         if ctx.world is not None:
             ctx.world.average([means])
@@ -77,7 +77,7 @@ def _apply(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
     return results
 
 
-# A compiler cannot follow the exchange with other processes.
+# A compiler cannot trace the exchange with other processes.
 _apply_across = torch.compiler.disable(_apply)
 
 
@@ -89,20 +89,20 @@ def norm_relu(
     world: World | None,
     bias_C: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """ReLU of normalised maps times a scale plus a shift, by the clip; statistics in float32, by the time step.
+    """Apply BatchNorm with statistics per time step, in float32, then scale and shift per clip, then ReLU.
 
     Args:
-        x_NTCHW: maps [N, T, C, H, W], of any float type; copied where they are not in channels-last memory.
+        x_NTCHW: maps [N, T, C, H, W] of any float type; copied unless they are in channels-last memory.
         scale_NC: scales float32.
         shift_NC: shifts float32.
         eps: added to the variance.
-        world: the processes whose clips are one batch, equally many in each; None for this one alone.
-        bias_C: where layers are fused, a bias of the maps that was not added to them. It moves their mean alone, which is
-            taken off again, so it changes nothing but the mean that is returned, and its gradient is 0.
+        world: the processes that share the batch, with equally many clips each; None for this one alone.
+        bias_C: in the fused form, a bias of the maps that has not been added to them. It only moves their mean, which is
+            subtracted again: it changes nothing but the returned mean, and its gradient is 0.
 
     Returns:
-        Maps [N, T, C, H, W] in channels-last memory, and the means and variances [T, C] that they were normalised by,
-        float32 and without gradients.
+        Maps [N, T, C, H, W] in channels-last memory, and the means and variances [T, C] of the batch, float32 and without
+        gradients.
     """
     x_NTLC = x_NTCHW.permute(0, 1, 3, 4, 2).flatten(2, 3).contiguous()
     if fused.is_on():

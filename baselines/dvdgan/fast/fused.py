@@ -1,8 +1,8 @@
-"""Chains of elementwise operations and sums as single kernels: pure functions that torch.compile compiles for a GPU.
+"""Chains of elementwise operations and sums as single GPU kernels, compiled by torch.compile from pure functions.
 
-Convolutions are left to cuDNN. What is between them takes most of an update's time when each operation is a pass over
-the maps; here each chain is one, in float32 inside, and its gradient is written out beside it. Everything runs without a
-compiler too: on a CPU, where tests hold it against the plain layers, and where compiling fails.
+Convolutions are left to cuDNN. The operations between them take most of an update's time if each is a pass over the
+maps; here each chain is one pass, with float32 inside and an explicit gradient. On a CPU, where tests compare it with the
+plain layers, and if compiling fails, the functions run uncompiled.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 MOST_SHAPES = 256
-"""Shapes for which one function may be compiled; a network calls some with a dozen, and PyTorch gives up after 8."""
+"""Shapes for which one function may be compiled; a network needs a dozen for some, and PyTorch's default is 8."""
 
 _ON: ContextVar[bool] = ContextVar("fused", default=False)
 _FAILURES: list[str] = []
@@ -23,7 +23,7 @@ _FAILURES: list[str] = []
 
 @contextmanager
 def fusing(on: bool) -> Iterator[None]:
-    """Whether layers take their fused form in here; for this thread alone."""
+    """Select the fused form of layers, or the plain one, inside the block; for this thread alone."""
     token = _ON.set(on)
     try:
         yield
@@ -32,34 +32,32 @@ def fusing(on: bool) -> Iterator[None]:
 
 
 def is_on() -> bool:
-    """Whether layers take their fused form."""
+    """Whether layers use their fused form."""
     return _ON.get()
 
 
 def take_failure() -> str:
-    """Why a kernel was not compiled, once; empty where all were. Kept for the whole process: backward has its own threads."""
+    """Return, once, why a kernel could not be compiled; empty if all could. Kept per process: backward has its own threads."""
     found, _FAILURES[:] = (_FAILURES[0] if _FAILURES else ""), []
     return found
 
 
 class Kernel:
-    """A pure function of tensors: compiled where they are on a GPU, once for each shape, and from the first failure on
-    no more.
-    """
+    """A pure function of tensors, compiled on a GPU once per shape, and never again after the first failure."""
 
     def __init__(self, function: Callable[..., Any], any_rows: bool = False) -> None:
         """Nothing is compiled yet.
 
         Args:
-            function: what to compute.
-            any_rows: whether inputs of two axes are rows, of which one compilation takes any number.
+            function: the function.
+            any_rows: whether one compilation serves any number of rows of inputs with two axes.
         """
         self._function, self._any_rows = function, any_rows
         self._compiled: Callable[..., Any] | None = None
         self._failed = False
 
     def __call__(self, *inputs: Any) -> Any:
-        """The function of the inputs, of which the first is a tensor."""
+        """Call the function; the first input is a tensor."""
         if self._failed or not inputs[0].is_cuda:
             return self._function(*inputs)
         try:
@@ -70,7 +68,7 @@ class Kernel:
             return self._compiled(*inputs)
         except torch.cuda.OutOfMemoryError:
             raise
-        except Exception as error:  # compilers fail in many ways; nothing has changed, so it is computed without
+        except Exception as error:  # compilers fail in many ways; nothing has changed yet
             self._failed = True
             first_line = (str(error).strip().splitlines() or [""])[0][:200]
             _FAILURES.append(f"{type(error).__name__}: {first_line}")
@@ -78,7 +76,7 @@ class Kernel:
 
 
 def compiled(function: Callable[..., Any], any_rows: bool) -> Callable[..., Any]:
-    """The function by torch.compile, for fixed shapes, or for any number of rows where `mark_rows` has been at the inputs."""
+    """Compile a function for fixed shapes, or for any number of rows of inputs that went through `mark_rows`."""
     import torch._dynamo  # takes a second
 
     config: Any = torch._dynamo.config
@@ -89,7 +87,7 @@ def compiled(function: Callable[..., Any], any_rows: bool) -> Callable[..., Any]
 
 
 def mark_rows(inputs: Sequence[Any]) -> None:
-    """Tell the compiler that the number of rows [R, C] varies and nothing else does."""
+    """Tell the compiler that of inputs [R, C] only the number of rows R varies."""
     for tensor in inputs:
         if isinstance(tensor, torch.Tensor):
             torch._dynamo.mark_static(tensor, tensor.dim() - 1)

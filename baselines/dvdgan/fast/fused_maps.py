@@ -1,7 +1,7 @@
-"""What is between the convolutions of both networks, fused: biases, ReLU, sums, upsampling, the gates of a ConvGRU.
+"""Fused elementwise operations between convolutions: biases, ReLU, sums, upsampling, the gates of a ConvGRU.
 
-Axes: B rows, N clips, T frames, H, W pixels, C channels, S channels of a state; `...` for all axes but the last. Maps are
-[B, C, (T,) H, W] in channels-last memory outside of the kernels and [..., C] inside. Biases are float32 parameters.
+Axes: B rows, N clips, T frames, H, W pixels, C channels, S channels of a state, R rows of one pixel each. Maps are
+[B, C, (T,) H, W] in channels-last memory outside the kernels and [..., C] inside. Biases are float32 parameters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dvdgan.fast.fused import Kernel
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    """[B, C, ...] as [B, ..., C], contiguous; no copy where channels are last in memory already."""
+    """Move channels last, contiguous: [B, C, ...] to [B, ..., C]; no copy if channels are last in memory already."""
     return x.movedim(1, -1).contiguous()
 
 
@@ -25,12 +25,12 @@ def _channels_second(x: Tensor) -> Tensor:
 
 
 def _rows(x: Tensor) -> Tensor:
-    """[B, C, ...] as [R, C], a row for each pixel."""
+    """Flatten [B, C, ...] to [R, C], one row per pixel."""
     return _channels_last(x).flatten(0, -2)
 
 
 def _like(rows_RC: Tensor, x: Tensor) -> Tensor:
-    """Rows as maps of the shape of x."""
+    """Reshape rows to maps of the shape of x."""
     return _channels_second(rows_RC.view(x.movedim(1, -1).shape))
 
 
@@ -85,32 +85,32 @@ class _BiasedRelu(torch.autograd.Function):
 
 
 def biased(x: Tensor, bias_C: Tensor) -> Tensor:
-    """Sums x + bias of maps [B, C, ...]."""
+    """Compute x + bias of maps [B, C, ...]."""
     out: Tensor = _Biased.apply(x, bias_C)
     return out
 
 
 def biased_relu(x: Tensor, bias_C: Tensor) -> Tensor:
-    """ReLU(x + bias) of maps [B, C, ...]."""
+    """Compute ReLU(x + bias) of maps [B, C, ...]."""
     out: Tensor = _BiasedRelu.apply(x, bias_C)
     return out
 
 
-# Bilinear upsampling by 2: each output is 3/4 its nearest input and 1/4 the next one, along either axis, and at an edge,
-# where there is no next one, all of the nearest.
+# Bilinear upsampling by 2: along either axis, each output is 3/4 of its nearest input plus 1/4 of the next one; at an
+# edge, where there is no next one, it is the nearest.
 
 _NEAR, _FAR = 0.75, 0.25
 
 
 def _sources(side: int, device: torch.device) -> list[tuple[float, Tensor]]:
-    """For 2 * side outputs, weight and index of each of the two inputs."""
+    """Weight and index, for 2 * side outputs, of each of the two inputs."""
     output = torch.arange(2 * side, device=device)
     near = output // 2
     return [(_NEAR, near), (_FAR, (near + output % 2 * 2 - 1).clamp(0, side - 1))]
 
 
 def _targets(side: int, device: torch.device) -> list[tuple[float, Tensor]]:
-    """For `side` inputs, weight and index of each of the four outputs that it is part of; an edge is part of one twice."""
+    """Weight and index, for `side` inputs, of each of the four outputs that use it; an edge is used twice by one output."""
     first = 2 * torch.arange(side, device=device)
     last = 2 * side - 1
     return [
@@ -156,7 +156,7 @@ class _Doubled(torch.autograd.Function):
 
 
 def doubled(x_BCHW: Tensor) -> Tensor:
-    """Bilinear upsampling by 2 of maps [B, C, H, W], as `torch.nn.functional.interpolate` does it."""
+    """Upsample maps [B, C, H, W] bilinearly by 2, like `torch.nn.functional.interpolate`."""
     out: Tensor = _Doubled.apply(x_BCHW)
     return out
 
@@ -192,12 +192,12 @@ class _Sum(torch.autograd.Function):
 
 
 def residual_sum(a: Tensor, b: Tensor, bias_C: Tensor, doubles: bool = False) -> Tensor:
-    """Sums a + b + bias of maps [B, C, ...]; with `doubles` b is [B, C, H / 2, W / 2] and upsampled by `doubled` first."""
+    """Compute a + b + bias of maps [B, C, ...]; with `doubles`, b is [B, C, H / 2, W / 2] and upsampled by `doubled` first."""
     out: Tensor = _Sum.apply(a, b, bias_C, doubles)
     return out
 
 
-# One step of a ConvGRU, but for its convolutions; see `dvdgan.conv_gru`.
+# One step of a ConvGRU without its convolutions; see `dvdgan.conv_gru`.
 
 
 def _gates(x: Tensor, from_h: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -261,12 +261,12 @@ class _NextState(torch.autograd.Function):
 
 
 def gru_gates(x_N2SHW: Tensor, from_h_N2SHW: Tensor, h_NSHW: Tensor) -> tuple[Tensor, Tensor]:
-    """Gates r . h and u, each [N, S, H, W], where [r, u] = sigmoid(x + from_h)."""
+    """Compute r . h and u, each [N, S, H, W], where [r, u] = sigmoid(x + from_h)."""
     rh, u = _Gates.apply(x_N2SHW, from_h_N2SHW, h_NSHW)
     return rh, u
 
 
 def gru_next_state(x_NSHW: Tensor, from_rh_NSHW: Tensor, u_NSHW: Tensor, h_NSHW: Tensor) -> Tensor:
-    """The state u . h + (1 - u) . ReLU(x + from_rh), [N, S, H, W]."""
+    """Compute the next state u . h + (1 - u) . ReLU(x + from_rh), [N, S, H, W]."""
     out: Tensor = _NextState.apply(x_NSHW, from_rh_NSHW, u_NSHW, h_NSHW)
     return out

@@ -1,7 +1,7 @@
-"""The class-conditional BatchNorm and its ReLU, fused: 3 passes over the maps forward and 5 backward.
+"""Class-conditional BatchNorm and ReLU, fused: 3 passes over the maps forward and 5 backward.
 
-What `dvdgan.fast.batch_norm.norm_relu` computes in one process where layers are fused. Axes: N clips, T frames, L pixels,
-C channels; in memory in this order.
+This is the fused form of `dvdgan.fast.batch_norm.norm_relu`, for one process. Axes, also in memory: N clips, T frames, L
+pixels, C channels.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from dvdgan.fast.fused import Kernel
 def _forward(
     x_NTLC: Tensor, scale_NC: Tensor, shift_NC: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    # Clip by clip first, over pixels: as many sums as a GPU can use at once. Equal shares then combine exactly.
+    # Clip by clip first, over pixels: enough parallel sums to fill a GPU. Equal shares then combine exactly.
     var_NTC, mean_NTC = torch.var_mean(x_NTLC.float(), 2, correction=0)
     mean_TC = mean_NTC.mean(0)
     var_TC = var_NTC.mean(0) + (mean_NTC - mean_TC).square().mean(0)
     rstd_TC = torch.rsqrt(var_TC + eps)
     factor_NTC = scale_NC.unsqueeze(1) * rstd_TC
-    # In float32 this loses nothing that x, of a shorter type, has: products of the two are exact to 2^-24.
+    # Float32 loses nothing of x, whose type is shorter: the products are exact to 2^-24.
     offset_NTC = shift_NC.unsqueeze(1) - mean_TC * factor_NTC
     out_NTLC = (x_NTLC.float() * factor_NTC.unsqueeze(2) + offset_NTC.unsqueeze(2)).relu().to(x_NTLC.dtype)
     return out_NTLC, mean_TC, var_TC, rstd_TC, factor_NTC, offset_NTC
@@ -34,7 +34,7 @@ def _backward(
     grad_NTLC: Tensor, x_NTLC: Tensor, mean_TC: Tensor, rstd_TC: Tensor, factor_NTC: Tensor, offset_NTC: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     x32_NTLC, factor_NT1C = x_NTLC.float(), factor_NTC.unsqueeze(2)
-    passes_NTLC = x32_NTLC * factor_NT1C + offset_NTC.unsqueeze(2) > 0  # cheaper than to read the output for it
+    passes_NTLC = x32_NTLC * factor_NT1C + offset_NTC.unsqueeze(2) > 0  # cheaper than reading the output
     grad32_NTLC = torch.where(passes_NTLC, grad_NTLC.float(), 0)
     centred_NTLC = x32_NTLC - mean_TC.unsqueeze(1)
     sum_NTC = grad32_NTLC.sum(2)
@@ -72,6 +72,6 @@ class _FusedNormRelu(torch.autograd.Function):
 def fused_norm_relu(
     x_NTLC: Tensor, scale_NC: Tensor, shift_NC: Tensor, eps: float, bias_C: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`dvdgan.fast.batch_norm.norm_relu` of maps whose pixels are one axis, contiguous in this order."""
+    """Compute `dvdgan.fast.batch_norm.norm_relu` of contiguous maps whose pixels are one axis."""
     results: tuple[Tensor, Tensor, Tensor] = _FusedNormRelu.apply(x_NTLC, scale_NC, shift_NC, bias_C, eps)
     return results

@@ -1,4 +1,4 @@
-"""One update as one CUDA graph: thousands of small kernels are launched as one, without a compiler."""
+"""An update as a CUDA graph: thousands of small kernels are launched as one, without a compiler."""
 
 from __future__ import annotations
 
@@ -10,46 +10,43 @@ from torch import Tensor
 from dvdgan.fast.process_state import PROCESS_STATE
 
 WARM_UP = 3
-"""Calls made kernel by kernel first, on a stream of their own, as capturing asks: libraries choose and allocate then."""
+"""Calls before the recording, on its stream, as capturing requires: in these, libraries choose algorithms and allocate."""
 
 
 class RecordingError(RuntimeError):
-    """An update could not be recorded. Nothing was computed, so nothing has changed."""
+    """An update could not be recorded. Nothing was computed, so no state has changed."""
 
 
 class Replayed:
     """A function of tensors that is recorded once and then replayed on new values in the same memory.
 
-    What the function changes beside its result (weights, moments) it must change in place. The recording does not
-    compute: each call computes once, whether it warms up, records or replays.
-
-    Attributes:
-        recorded: whether calls are replays by now.
+    State that the function changes (weights, moments) must be changed in place. Recording computes nothing: each call
+    computes once, whether it warms up, records or replays.
     """
 
     def __init__(self, function: Callable[[Sequence[Tensor]], Tensor]) -> None:
-        """Nothing is called yet.
+        """Call nothing yet.
 
         Args:
-            function: from tensors on the GPU, always of the same shapes, to one tensor; no host memory in between.
+            function: from tensors on the GPU, always of the same shapes, to one tensor, without touching host memory.
         """
         self._function, self._calls = function, 0
         self._recording: tuple[torch.cuda.CUDAGraph, Tensor] | None = None
         self._inputs: list[Tensor] = []
-        # One stream for warm-up and recording: autograd adds up a weight's gradient on the stream where it first met the
-        # weight, which must not be one outside of the recording.
+        # One stream for warm-up and recording: autograd accumulates the gradient of a weight on the stream of its first
+        # use, which must not lie outside the recording.
         self._stream = torch.cuda.Stream()
 
     @property
     def recorded(self) -> bool:
-        """See the class."""
+        """Whether calls are replays by now."""
         return self._recording is not None
 
     def __call__(self, inputs: Sequence[Tensor]) -> Tensor:
-        """The function of the inputs.
+        """Call the function.
 
         Raises:
-            RecordingError: this call was to record, and could not.
+            RecordingError: this call should have recorded, and could not.
         """
         if self._recording is None:
             with PROCESS_STATE:
@@ -60,8 +57,7 @@ class Replayed:
         graph, output = self._recording
         torch._foreach_copy_(self._inputs, list(inputs))
         graph.replay()
-        # The next replay writes there again.
-        return output.clone()
+        return output.clone()  # the next replay overwrites it
 
     def _aside(self, inputs: Sequence[Tensor]) -> Tensor:
         here = torch.cuda.current_stream()
@@ -76,7 +72,7 @@ class Replayed:
         graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize()
         try:
-            # Other threads pin batches meanwhile, which capturing would otherwise refuse for the whole process.
+            # Other threads pin batches meanwhile, which a capture of any other mode forbids to the whole process.
             with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
                 output = self._function(self._inputs)
         except torch.cuda.OutOfMemoryError:

@@ -1,1 +1,1 @@
-"""Ablation, cost table and curves."""
+"""Commands around training: the ablation, the cost table, and plots of logs."""

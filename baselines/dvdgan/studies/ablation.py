@@ -1,11 +1,11 @@
-"""The paper's ablation of its discriminators, rerun: which runs there are, and a runner that trains and scores each.
+"""The paper's ablation of its discriminators: its variants, and a runner that trains and scores each.
 
     python -m dvdgan.studies.ablation run --output runs/ablation --steps 1500 --devices cuda:0
     python -m dvdgan.studies.ablation plot baselines/dvdgan/results/ablation.csv --output ablation.png
 
-Each run is one `vidbench train` and one `vidbench evaluate`, the commands a user would type; they lie in the run's folder
-as ``command.txt``. What is done is not done again. With ``--together`` trainings share processes, whose streams fill a GPU
-that networks this small leave idle (see `vidbench.cli.together`).
+Each run is one `vidbench train` and one `vidbench evaluate`, as a user would type them; ``command.txt`` in the run's folder
+has both. Finished commands are not repeated. With ``--together`` runs train in threads of one process, since networks this
+small leave most of a GPU idle (see `vidbench.cli.together`).
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ COLUMNS = ("group", "variant", "seed", "steps", "fid", "is", "fvd", "task_finger
 
 @dataclass(frozen=True)
 class Variant:
-    """One setting of the ablation.
+    """One point of the ablation.
 
     Attributes:
         group: axis of the figure: ``"phi"``, ``"k"`` or ``"discriminators"``.
         name: label on the axis.
-        settings: what is set beside the shared settings.
+        settings: settings in addition to the shared ones.
     """
 
     group: str
@@ -46,7 +46,7 @@ class Variant:
 
 
 DEFAULT = Variant("default", "k=8, 2x2", ("spatial_frames=8", "phi=2x2"))
-"""Stands in both the phi and the k group, as in the paper's figure; trained once here."""
+"""Shown in both the phi and the k group, as in the paper's figure; trained once here."""
 
 VARIANTS = (
     DEFAULT,
@@ -63,16 +63,16 @@ VARIANTS = (
 
 
 @dataclass(frozen=True)
-class Run:
-    """One training of a variant with a seed, and its score.
+class AblationRun:
+    """One training run of a variant with a seed, and its score.
 
     Attributes:
-        variant: what it is a training of.
-        seed: seed of the training.
+        variant: the variant.
+        seed: seed of the training run.
         steps: generator steps.
-        folder: where it lies.
-        train: arguments of the training, as they stand after ``vidbench``.
-        score: arguments of the evaluation, likewise.
+        folder: folder of the run.
+        train: arguments after ``vidbench`` of the training run.
+        score: arguments after ``vidbench`` of the evaluation.
     """
 
     variant: Variant
@@ -84,12 +84,12 @@ class Run:
 
     @property
     def result(self) -> Path:
-        """The result file, there once the run is done."""
+        """The result file, which exists once the run is done."""
         return self.folder / "score" / "result.json"
 
     @property
     def is_trained(self) -> bool:
-        """Whether the training has made all its steps; it may be gone where the result is there."""
+        """Whether all steps are made. If there is a result, the training run may have been deleted."""
         if self.result.is_file():
             return True
         log = self.folder / "train" / "train.jsonl"
@@ -103,8 +103,8 @@ class Run:
 def make_run(
     variant: Variant, seed: int, output: Path, task: str, steps: int, num_samples: int | None, shared: Sequence[str],
     device: str, score_device: str,
-) -> Run:  # fmt: skip
-    """Folder and commands of one run."""
+) -> AblationRun:  # fmt: skip
+    """Plan one run: its folder and its commands."""
     label = f"{variant.group}-{variant.name}".lower().replace(" ", "-").replace(",", "").replace("=", "")
     folder = output / f"{label}-seed{seed}"
     settings = [part for text in (*shared, *variant.settings) for part in ("--set", text)]
@@ -113,7 +113,7 @@ def make_run(
     score = ["evaluate", "--model", f"dvdgan:{folder / 'train'}", "--task", task, "--output", str(folder / "score"),
              "--device", score_device]  # fmt: skip
     score += [] if num_samples is None else ["--num-samples", str(num_samples)]
-    return Run(variant, seed, steps, folder, tuple(train), tuple(score))
+    return AblationRun(variant, seed, steps, folder, tuple(train), tuple(score))
 
 
 def _line(arguments: Sequence[str]) -> str:
@@ -121,21 +121,21 @@ def _line(arguments: Sequence[str]) -> str:
 
 
 def _call(program: Sequence[str], log: Path, what: str) -> None:
-    """Run a program, its output in a log.
+    """Run a program with its output in a log.
 
     Raises:
         InputError: it failed; names the log.
     """
-    # Each process is one of many on this machine: a thread pool as wide as the machine in each would stall them all.
+    # Many of these processes run at once: a thread pool as wide as the machine in each would stall them all.
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
     with log.open("ab") as file:
         done = subprocess.run([sys.executable, *program], stdout=file, stderr=file, env=environment, check=False)  # noqa: S603 - our own program
     if done.returncode:
-        raise InputError(f"`{what}` ended with exit code {done.returncode}; see {log}, then rerun.")
+        raise InputError(f"`{what}` failed with exit code {done.returncode}; see {log}, then rerun.")
 
 
-def finish_run(run: Run) -> None:
-    """Train and score, what of both is not done, one after the other; their output goes to ``log.txt`` in the folder.
+def finish_run(run: AblationRun) -> None:
+    """Train and score, unless already done, with the output in ``log.txt`` in the folder.
 
     Raises:
         InputError: a command failed; names it and its log.
@@ -146,17 +146,17 @@ def finish_run(run: Run) -> None:
             _call(["-m", "vidbench", *arguments], run.folder / "log.txt", _line(arguments))
 
 
-def note_commands(run: Run) -> None:
-    """Make the run's folder, with its commands in ``command.txt``."""
+def note_commands(run: AblationRun) -> None:
+    """Create the run's folder, with its commands in ``command.txt``."""
     run.folder.mkdir(parents=True, exist_ok=True)
     (run.folder / "command.txt").write_text(f"{_line(run.train)}\n{_line(run.score)}\n", encoding="utf-8")
 
 
-def train_together(runs: Sequence[Run], output: Path, device: str, jobs: int) -> None:
-    """Make the trainings of a device that are not done, some at a time in one process.
+def train_together(runs: Sequence[AblationRun], output: Path, device: str, jobs: int) -> None:
+    """Train the unfinished runs of a device, `jobs` at a time in one process.
 
     Raises:
-        InputError: one failed; names the log of them all.
+        InputError: one failed; names their common log.
     """
     waiting = [run for run in runs if not run.is_trained]
     for run in waiting:
@@ -169,8 +169,8 @@ def train_together(runs: Sequence[Run], output: Path, device: str, jobs: int) ->
     _call(program, commands.with_suffix(".log"), f"python {shlex.join(program)}")
 
 
-def read_row(run: Run) -> dict[str, str | int | float]:
-    """One line of the table from a result file."""
+def read_row(run: AblationRun) -> dict[str, str | int | float]:
+    """Read one line of the table from a result file."""
     data = run.result.read_bytes()
     record = json.loads(data)
     values = {name.partition("-")[0]: metric["value"] for name, metric in record["metrics"].items()}
@@ -197,34 +197,34 @@ def write_table(path: Path, rows: Iterable[dict[str, str | int | float]]) -> Non
 
 @click.group()
 def main() -> None:
-    """The paper's ablation of its discriminators, trained and scored again."""
+    """The paper's ablation of its discriminators."""
 
 
 @main.command("run")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder of the runs and of the table.")
 @click.option("--task", default="shapes-gen", show_default=True, help="Generation task to train and score on.")
 @click.option("--steps", type=click.IntRange(min=1), default=1500, show_default=True, help="Generator steps per run.")
-@click.option("--seeds", default="0,1,2", show_default=True, help="Seeds of the trainings, separated by commas.")
-@click.option("--num-samples", type=click.IntRange(min=2), help="Samples scored per run; the task's number by default.")
+@click.option("--seeds", default="0,1,2", show_default=True, help="Seeds, separated by commas.")
+@click.option("--num-samples", type=click.IntRange(min=2), help="Samples scored per run; default: the task's number.")
 @click.option("--devices", default="cpu", show_default=True, help="Torch devices, separated by commas.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at a time on each device.")
-@click.option("--together", type=click.IntRange(min=2), help="On a GPU: first train so many at a time in one process.")
-@click.option("--score-device", help="Torch device that scores; the one that trained by default.")
+@click.option("--together", type=click.IntRange(min=2), help="On a GPU: train this many at a time in one process.")
+@click.option("--score-device", help="Torch device for scoring; default: the one that trained.")
 @click.option("--set", "shared", multiple=True, metavar="KEY=VALUE", help="A setting shared by all runs.")
-def run(
+def run_variants(
     output: Path, task: str, steps: int, seeds: str, num_samples: int | None, devices: str, jobs: int,
     together: int | None, score_device: str | None, shared: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Train and score every variant with every seed, and write ``ablation.csv``; what is done is not done again."""
+    """Train and score every variant with every seed, and write ``ablation.csv``; finished runs are not repeated."""
     names = devices.split(",")
-    # Seed by seed: stopped early, the table has whole repetitions of all variants and not all of some.
+    # Seed by seed, so that a run stopped early has complete repetitions of all variants.
     wanted = [(variant, int(seed)) for seed in seeds.split(",") for variant in VARIANTS]
     runs = [
         make_run(variant, seed, output, task, steps, num_samples, shared, device, score_device or device)
         for (variant, seed), device in zip(wanted, cycle(names), strict=False)
     ]
 
-    def work(name: str, share: Sequence[Run]) -> None:
+    def work(name: str, share: Sequence[AblationRun]) -> None:
         if together is not None:
             train_together(share, output, name, together)
         with ThreadPoolExecutor(jobs) as pool:
@@ -240,21 +240,21 @@ def run(
     click.echo(output / "ablation.csv")
 
 
-def _finish(run: Run) -> None:
+def _finish(run: AblationRun) -> None:
     finish_run(run)
     click.echo(f"{run.variant.group} {run.variant.name}, seed {run.seed}: done", err=True)
 
 
 @main.command("plot")
 @click.argument("table", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="The picture to write.")
-def plot(table: Path, output: Path) -> None:
-    """Draw the table beside the paper's own figures, and print which of the paper's orderings hold here."""
-    from dvdgan.studies.ablation_plot import draw, orderings, read_table
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="PNG to write.")
+def plot_table(table: Path, output: Path) -> None:
+    """Plot the table with the paper's figures, and print which of the paper's orderings hold here."""
+    from dvdgan.studies.ablation_plot import draw_ablation, orderings, read_scores
 
-    rows = read_table(table)
-    draw(rows, output)
-    for line in orderings(rows):
+    scores = read_scores(table)
+    draw_ablation(scores, output)
+    for line in orderings(scores):
         click.echo(line)
 
 

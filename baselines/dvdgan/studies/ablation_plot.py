@@ -1,4 +1,4 @@
-"""The ablation as a figure beside the paper's, and in sentences: which of the paper's orderings hold here."""
+"""The ablation as a figure with the paper's, and in sentences: which of the paper's orderings hold here."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ORDERINGS = (
     ("phi", "2x2", "identity", "less downsampling for D_T is better: 2x2 to identity"),
     ("phi", "crop", "2x2", "pooling is better than cropping: crop to 2x2"),
 )
-"""What the paper's figure says, as pairs (group, worse, better, in words); FID and IS are judged each for itself."""
+"""Orderings in the paper's figure as (group, worse, better, in words); each is judged by FID and by IS."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One trained run: its place in the figure and its three scores on the task's own network."""
+class AblationScore:
+    """One run: its place in the figure and its three scores on the task's own network."""
 
     group: str
     variant: str
@@ -39,18 +39,18 @@ class Row:
     fvd: float
 
 
-def read_table(path: Path) -> list[Row]:
-    """Rows of a table that ``dvdgan.studies.ablation run`` wrote."""
+def read_scores(path: Path) -> list[AblationScore]:
+    """Read a table that ``dvdgan.studies.ablation run`` wrote."""
     with path.open(newline="", encoding="utf-8") as file:
         return [
-            Row(row["group"], row["variant"], int(row["seed"]), int(row["steps"]), float(row["fid"]), float(row["is"]),
+            AblationScore(row["group"], row["variant"], int(row["seed"]), int(row["steps"]), float(row["fid"]), float(row["is"]),
                 float(row["fvd"]))
             for row in csv.DictReader(file)
         ]  # fmt: skip
 
 
-def select(rows: Sequence[Row], group: str, variant: str) -> list[Row]:
-    """The runs of one place in the figure; the default run stands in both groups."""
+def select(rows: Sequence[AblationScore], group: str, variant: str) -> list[AblationScore]:
+    """Select the runs at one place in the figure; the default run is in both groups."""
     shared = (group, variant) in {("phi", "2x2"), ("k", "8"), ("discriminators", "both")}
     return [row for row in rows if (row.group == "default" if shared else (row.group, row.variant) == (group, variant))]
 
@@ -60,7 +60,9 @@ def spread(values: Sequence[float]) -> float:
     return stdev(values) if len(values) > 1 else 0.0
 
 
-def _sentence(rows: Sequence[Row], group: str, worse: str, better: str, words: str, name: str, sign: int) -> str:
+def _sentence(
+    rows: Sequence[AblationScore], group: str, worse: str, better: str, words: str, name: str, sign: int
+) -> str:
     a, b = ([getattr(row, name) for row in select(rows, group, variant)] for variant in (worse, better))
     label = {"fid": "FID", "inception_score": "IS", "fvd": "FVD"}[name]
     place = {"fid": 0, "inception_score": 1}.get(name)
@@ -75,11 +77,11 @@ def _sentence(rows: Sequence[Row], group: str, worse: str, better: str, words: s
     )
 
 
-def orderings(rows: Sequence[Row]) -> list[str]:
+def orderings(rows: Sequence[AblationScore]) -> list[str]:
     """One sentence per ordering and metric: the paper's pair, ours with its spread, and whether it holds.
 
-    "Holds" means that the means differ the same way by more than twice the standard error of their difference over
-    seeds; the same the other way round is "reversed", anything between is within the noise.
+    An ordering holds if the means differ in its direction by more than twice the standard error of their difference over
+    seeds; it is reversed if they do so in the other direction, and within the noise otherwise.
     """
     lines = []
     for group, worse, better, words in ORDERINGS:
@@ -92,11 +94,11 @@ def orderings(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def draw(rows: Sequence[Row], output: Path) -> None:
-    """Write the figure: FID and IS over phi and over k, ours (points with the seeds' spread) beside the paper's.
+def draw_ablation(rows: Sequence[AblationScore], output: Path) -> None:
+    """Write the figure: scores over phi, k and the discriminators, ours with the spread over seeds, and the paper's.
 
-    The two scales are axes of their own: the paper's scores are I3D on Kinetics-600, ours the embedded network on moving
-    shapes, so only the shapes of the curves can be compared.
+    They have separate axes: the paper's scores are by I3D on Kinetics-600, ours by the embedded network on moving shapes,
+    so only the shapes of the curves can be compared.
     """
     import matplotlib
 

@@ -1,8 +1,8 @@
 """Parameters and arithmetic of every preset: ``python -m dvdgan.studies.cost [--write README.md]``.
 
 The networks are built without memory (PyTorch's meta device), so a table takes seconds. FLOPs are those of PyTorch's
-own counter: twice the multiply-adds of all convolutions and matrix products, attention included, and nothing else.
-They are those of this code, where a convolution and the pooling after it are one (`dvdgan.blocks.PooledConv`).
+counter: twice the multiply-adds of all convolutions and matrix products, attention included, and nothing else. They are
+those of this code, in which a convolution and the pooling after it are one (`dvdgan.blocks.PooledConv`).
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _START, _END = "<!-- cost: written by `python -m dvdgan.studies.cost --write` --
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters of each network, and FLOPs of one clip forward.
+    """Parameters of each network, and FLOPs of one forward pass of one clip.
 
     Attributes:
-        generator: parameters of the generator, its tower over given frames included.
+        generator: parameters of the generator, including the tower over context frames.
         spatial: parameters of the spatial discriminator.
         temporal: parameters of the temporal discriminator.
-        generator_flops: to make one clip.
+        generator_flops: to generate one clip.
         spatial_flops: to score k frames of one clip.
         temporal_flops: to score one clip.
     """
@@ -50,14 +50,14 @@ class Cost:
 
 
 def preset_task(name: str) -> ModelTask:
-    """A task of the shape that a preset is for, with numbered classes."""
+    """A task with the clips of a preset, and numbered classes."""
     preset = PRESETS[name]
     classes = tuple(str(number) for number in range(preset.num_classes))
     return ModelTask(name, preset.num_frames, preset.context_frames, preset.side, preset.side, classes)
 
 
 def cost(task: ModelTask, settings: Settings) -> Cost:
-    """Build the networks for a task, run one clip through each, and count.
+    """Count the parameters and FLOPs of the networks for a task.
 
     Args:
         task: shape of the clips.
@@ -90,20 +90,20 @@ def cost(task: ModelTask, settings: Settings) -> Cost:
     return Cost(*parameters, *flops)
 
 
-def rows() -> Iterator[tuple[str, str, Cost]]:
-    """Model, preset and cost, of every model that can do the preset's work."""
+def preset_costs() -> Iterator[tuple[str, str, Cost]]:
+    """Model, preset and cost, for every model that fits the preset's clips."""
     for name, preset in PRESETS.items():
         for model in ("dvdgan-fp",) if preset.context_frames else ("dvdgan", "dvdgan-v1"):
             yield model, name, cost(preset_task(name), settings_from_text({"preset": name}, MODELS[model]))
 
 
-def table() -> str:
-    """The costs as a Markdown table."""
+def cost_table() -> str:
+    """Format the costs as a Markdown table."""
     lines = [
         "| model | preset | G, M parameters | D_S, M | D_T, M | G, GFLOPs a clip | D_S, GFLOPs | D_T, GFLOPs |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for model, name, count in rows():
+    for model, name, count in preset_costs():
         parameters = (count.generator, count.spatial, count.temporal)
         flops = (count.generator_flops, count.spatial_flops, count.temporal_flops)
         cells = [f"{n / 1e6:.2f}" for n in parameters] + [f"{n / 1e9:.1f}" for n in flops]
@@ -112,19 +112,19 @@ def table() -> str:
 
 
 def main() -> None:
-    """Print the table, or put it into a file between its two marks."""
-    parser = argparse.ArgumentParser(prog="python -m dvdgan.studies.cost", description=table.__doc__)
-    parser.add_argument("--write", type=Path, metavar="README", help="the file that holds the two marks")
+    """Print the table, or write it into a file between its two marks."""
+    parser = argparse.ArgumentParser(prog="python -m dvdgan.studies.cost", description=cost_table.__doc__)
+    parser.add_argument("--write", type=Path, metavar="README", help="file with the two marks to write between")
     path: Path | None = parser.parse_args().write
     if path is None:
-        print(table())  # noqa: T201
+        print(cost_table())  # noqa: T201
         return
     text = path.read_text(encoding="utf-8")
     if text.count(_START) != 1 or text.count(_END) != 1:
-        parser.error(f"{path} does not hold the lines '{_START}' and '{_END}'")
+        parser.error(f"{path} lacks the lines '{_START}' and '{_END}'")
     before, rest = text.split(_START)
     _, after = rest.split(_END)
-    write_atomically(path, f"{before}{_START}\n{table()}\n{_END}{after}".encode())
+    write_atomically(path, f"{before}{_START}\n{cost_table()}\n{_END}{after}".encode())
 
 
 if __name__ == "__main__":

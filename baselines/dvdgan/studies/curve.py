@@ -1,4 +1,4 @@
-"""Curves of a training: ``python -m dvdgan.studies.curve train.jsonl -o curve.png``. Needs matplotlib (vidbench[plots])."""
+"""Curves of a run: ``python -m dvdgan.studies.curve train.jsonl -o curve.png``. Needs matplotlib (vidbench[plots])."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ Series = dict[str, list[tuple[int, float]]]
 
 
 def read_log(path: Path) -> tuple[Series, Series]:
-    """Losses and metrics of a train.jsonl, each by name as (step, value) in the order of the steps.
+    """Read losses and metrics of a train.jsonl, each by name as (step, value) in the order of the steps.
 
-    A training that was stopped between two states has made some steps twice; the later line of a step stands.
+    A run that was stopped between two states has made some steps twice; the later line counts.
 
     Raises:
-        InputError: no such file, or one that is no log of a training.
+        InputError: no such file, or not the log of a run.
     """
     if not path.is_file():
-        raise InputError(f"There is no log {path}; give the {LOG_FILE} of a training.")
+        raise InputError(f"There is no log {path}; give the {LOG_FILE} of a run.")
     by_step: tuple[dict[str, dict[int, float]], ...] = (defaultdict(dict), defaultdict(dict))
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             entry = json.loads(line)
             step, event = entry["step"], entry.get("event")
         except (ValueError, KeyError, AttributeError, TypeError):
-            raise InputError(f"Line {number} of {path} is no line of a training's log; give its {LOG_FILE}.") from None
+            raise InputError(f"Line {number} of {path} is not a line of a log; give the {LOG_FILE} of a run.") from None
         kept, values = (by_step[1], entry["metrics"]) if event == "metrics" else (by_step[0], {} if event else entry)
         for name, value in values.items():
             if name != "step":
                 kept[name][step] = value
     losses, metrics = ({name: sorted(points.items()) for name, points in kept.items()} for kept in by_step)
     if not losses:
-        raise InputError(f"The log {path} holds no losses yet; wait for its first look.")
+        raise InputError(f"The log {path} has no losses yet; wait for its second line.")
     return losses, metrics
 
 
 def end_to_end(logs: Iterable[tuple[Series, Series]]) -> tuple[Series, Series]:
-    """Logs of trainings that began with what the one before left, as one: steps count on from its last look."""
+    """Join the logs of runs that each started from the result of the one before; steps are counted through."""
     joined: tuple[Series, Series] = (defaultdict(list), defaultdict(list))
     before = 0
     for log in logs:
@@ -63,13 +63,13 @@ def end_to_end(logs: Iterable[tuple[Series, Series]]) -> tuple[Series, Series]:
 
 
 def smooth(points: list[tuple[int, float]], width: int) -> list[tuple[int, float]]:
-    """Means over runs of `width` points, at the last step of each; the last run may be shorter."""
-    runs = [points[i : i + width] for i in range(0, len(points), width)]
-    return [(run[-1][0], sum(value for _, value in run) / len(run)) for run in runs]
+    """Means over `width` points in a row, at the last step of each; the last mean may be over fewer."""
+    parts = [points[i : i + width] for i in range(0, len(points), width)]
+    return [(part[-1][0], sum(value for _, value in part) / len(part)) for part in parts]
 
 
-def draw(losses: Series, metrics: Series, title: str) -> bytes:
-    """The PNG: losses and scores, and a panel for each metric, in training steps."""
+def draw_curves(losses: Series, metrics: Series, title: str) -> bytes:
+    """Draw a PNG: losses and scores over the steps, and a panel for each metric."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5 * (len(_PANELS) + len(metrics)), 3.6), layout="constrained")
@@ -79,12 +79,12 @@ def draw(losses: Series, metrics: Series, title: str) -> bytes:
         for key, label in lines:
             if key in losses:
                 axis.plot(*zip(*smooth(losses[key], width), strict=True), label=label, linewidth=1)
-        axis.set_title(name + (f" (means of {width} looks)" if width > 1 else ""))
+        axis.set_title(name + (f" (means of {width} lines)" if width > 1 else ""))
         if axis.lines:
             axis.legend(fontsize="small")
     for axis, (name, points) in zip(axes[len(_PANELS) :], metrics.items(), strict=True):
         axis.plot(*zip(*points, strict=True), marker=".", color="black", linewidth=1)
-        axis.set_title(f"{name}, few samples: no result")
+        axis.set_title(f"{name} on few samples, no result")
         if all(value > 0 for _, value in points):
             axis.set_yscale("log")
     for axis in axes:
@@ -92,22 +92,20 @@ def draw(losses: Series, metrics: Series, title: str) -> bytes:
         axis.grid(alpha=0.3)
     figure.suptitle(title)
     png = io.BytesIO()
-    # Without a date and a version in it, one log gives one file.
+    # Without date and version in the file, the same log gives the same bytes.
     figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
     return png.getvalue()
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dvdgan.studies.curve", description="Draw the curves of a training."
-    )
+    parser = argparse.ArgumentParser(prog="python -m dvdgan.studies.curve", description="Draw the curves of a run.")
     parser.add_argument(
         "logs", type=Path, nargs="+", metavar="LOG",
-        help="train.jsonl, or the output folder of a training; several for one that began with what another left",
+        help="train.jsonl, or the output folder of a run; several for runs that each started from the one before",
     )  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, required=True, help="PNG to write")
-    parser.add_argument("--title", help="the folder of the last log by default")
+    parser.add_argument("--title", help="default: the folder of the last log")
     given = parser.parse_args(arguments)
     try:
         logs = [log / LOG_FILE if log.is_dir() else log for log in given.logs]
@@ -115,12 +113,10 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             import matplotlib  # noqa: F401
         except ImportError:
-            raise InputError(
-                "Curves are drawn with matplotlib, which is not installed; install vidbench[plots]."
-            ) from None
+            raise InputError("Curves need matplotlib, which is not installed; install vidbench[plots].") from None
         from dvdgan.checkpoint import write_atomically
 
-        write_atomically(given.output, draw(losses, metrics, given.title or logs[-1].resolve().parent.name))
+        write_atomically(given.output, draw_curves(losses, metrics, given.title or logs[-1].resolve().parent.name))
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201
         return 2

@@ -9,7 +9,7 @@ from torch import Tensor
 from dvdgan.fast import fused
 from dvdgan.fast.graphs import RecordingError, Replayed
 from dvdgan.fast.modes import RECORDED
-from dvdgan.training.turns import Turns, refilled, tensors_of
+from dvdgan.training.inputs import UpdateInputs, flatten_inputs, refill_inputs
 
 
 class Launch:
@@ -20,7 +20,7 @@ class Launch:
             kernels of `dvdgan.fast.fused`). It becomes ``none`` when recording fails.
     """
 
-    def __init__(self, mode: str, compute: Callable[[Turns], Tensor]) -> None:
+    def __init__(self, mode: str, compute: Callable[[UpdateInputs], Tensor]) -> None:
         """Launch nothing yet.
 
         Args:
@@ -32,17 +32,17 @@ class Launch:
         self._replayed: Replayed | None = None
         self._note = ""
 
-    def __call__(self, turns: Turns) -> Tensor:
+    def __call__(self, inputs: UpdateInputs) -> Tensor:
         """Compute one update and return its values to log."""
         if self.mode not in RECORDED:
-            return self._run(turns)
+            return self._run(inputs)
         if self._replayed is None:
-            self._replayed = Replayed(lambda tensors: self._run(refilled(turns, tensors)))
+            self._replayed = Replayed(lambda tensors: self._run(refill_inputs(inputs, tensors)))
         try:
-            values = self._replayed(tensors_of(turns))
+            values = self._replayed(flatten_inputs(inputs))
         except RecordingError as error:
             self._give_up(error)
-            return self._run(turns)
+            return self._run(inputs)
         if failure := fused.take_failure():
             self._note = f"compile=fused failed in part ({failure}); that part runs uncompiled."
         return values
@@ -52,9 +52,9 @@ class Launch:
         note, self._note = self._note, ""
         return note
 
-    def _run(self, turns: Turns) -> Tensor:
+    def _run(self, inputs: UpdateInputs) -> Tensor:
         with fused.fusing(self.mode == "fused"):
-            return self._compute(turns)
+            return self._compute(inputs)
 
     def _give_up(self, error: RecordingError) -> None:
         first_line = (str(error).strip().splitlines() or [""])[0][:200]

@@ -1,4 +1,4 @@
-"""The learning rates of both optimisers over a training: constant, rising from 0, falling to 0, or the generator's 0 at first."""
+"""The learning rates of both optimisers: constant, with warm-up or decay, and 0 for a generator that starts later."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dvdgan.config import Settings
 
 
 def lr_factor(settings: Settings, step: int) -> float:
-    """What both learning rates are multiplied by in update `step` (from 0). With a warm-up it rises linearly and is 1 in
-    the last update of it; with a decay it is 1 up to the start of that and 0 from its end on; where both hold, their
-    product. It depends on nothing else, so a training that is gone on with has the rates of an unbroken one.
+    """Factor on both learning rates in update `step` (from 0).
+
+    A warm-up rises linearly and reaches 1 in its last update; a decay is 1 up to its start and 0 from its end on; with
+    both it is their product. It depends on the step alone, so a resumed run has the rates of an unbroken one.
     """
     factor = min(1.0, (step + 1) / settings.lr_warmup) if settings.lr_warmup else 1.0
     start, end = settings.lr_decay_start, settings.lr_decay_end
@@ -21,18 +22,18 @@ def lr_factor(settings: Settings, step: int) -> float:
 
 
 def factor_varies(settings: Settings) -> bool:
-    """Whether `lr_factor` is ever another number than 1."""
+    """Whether `lr_factor` is ever different from 1."""
     return settings.lr_decay_end is not None or settings.lr_warmup > 0
 
 
 def first_rates(settings: Settings, device: torch.device, recorded: bool) -> tuple[float | Tensor, float | Tensor]:
-    """The learning rates that the optimisers of generator and discriminators are made with.
+    """Learning rates for creating the optimisers of generator and discriminators.
 
     Args:
         settings: the rates, and how they change.
-        device: where the weights are.
-        recorded: whether updates become a CUDA graph. It would keep a number for good, so rates that change are then
-            float32 tensors of no dimension on the device, which torch's fused Adam reads anew in every replay.
+        device: device of the weights.
+        recorded: whether updates become a CUDA graph, which would freeze a number. Rates that change are then 0-d float32
+            tensors on the device, which torch's fused Adam reads in every replay.
     """
     rates = settings.g_lr, settings.d_lr
     if not recorded or _constant(settings):
@@ -42,7 +43,7 @@ def first_rates(settings: Settings, device: torch.device, recorded: bool) -> tup
 
 
 def set_rates(settings: Settings, step: int, adam_g: torch.optim.Optimizer, adam_d: torch.optim.Optimizer) -> None:
-    """Give both optimisers their rates for update `step`; call it before the update, never within a recording."""
+    """Set the rates of both optimisers for update `step`; call it before the update, never within a recording."""
     if _constant(settings):
         return
     factor = lr_factor(settings, step)

@@ -1,4 +1,4 @@
-"""Real clips drawn ahead of the training by threads, and moved to the device."""
+"""Real clips, drawn ahead of the updates by threads and moved to the device."""
 
 from __future__ import annotations
 
@@ -9,35 +9,31 @@ from types import TracebackType
 import numpy as np
 import torch
 
-from dvdgan.training.turns import Batch
-from vidbench.models import InputError, ModelTask, TrainingClips
+from dvdgan.config import Settings
+from dvdgan.training.inputs import Batch
+from vidbench.models import InputError, TrainRequest
 
 
 class Prefetch:
-    """Draws numbered batches in order, some ahead. Since a draw is a pure function of its number, threads change nothing."""
+    """Draws numbered batches in order, some ahead. A draw is a pure function of its number, so threads change nothing."""
 
-    def __init__(
-        self, clips: TrainingClips, task: ModelTask, draws: Iterable[int], batch_size: int, rows: np.ndarray,
-        threads: int, device: torch.device,
-    ) -> None:  # fmt: skip
+    def __init__(self, request: TrainRequest, settings: Settings, draws: Iterable[int], rows: np.ndarray) -> None:
         """Start drawing.
 
         Args:
-            clips: the real clips.
-            task: their expected shape.
+            request: clips, task and device.
+            settings: `batch_size` clips per draw over all processes, and `loader_threads`; twice as many batches are kept
+                ready.
             draws: numbers of the draws, in the order in which they will be taken.
-            batch_size: clips per draw, over all processes.
-            rows: int64, the rows of a draw that this process takes. All draw the whole batch, since a draw is only
-                known as a whole, and keep their own part.
-            threads: number of threads; twice as many batches are held ready.
-            device: where the batches go.
+            rows: int64, rows of a draw that this process keeps. Every process draws the whole batch, since `draw` has no
+                other way.
         """
-        self._clips, self._task, self._batch_size, self._device = clips, task, batch_size, device
-        self._rows = rows
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="dvdgan-clips")
+        self._clips, self._task, self._batch_size = request.clips, request.task, settings.batch_size
+        self._device, self._rows = torch.device(request.device), rows
+        self._pool = ThreadPoolExecutor(settings.loader_threads, thread_name_prefix="dvdgan-clips")
         self._draws = iter(draws)
         self._waiting: dict[int, Future[Batch]] = {}
-        for _ in range(2 * threads):
+        for _ in range(2 * settings.loader_threads):
             self._submit()
 
     def __enter__(self) -> Prefetch:
@@ -58,10 +54,10 @@ class Prefetch:
         wanted = (count, task.num_frames, task.height, task.width, 3)
         if clips.shape != wanted or clips.dtype != np.uint8:
             raise InputError(
-                f"Training clips of task '{task.name}' are {clips.dtype} {list(clips.shape)} where uint8 "
-                f"{list(wanted)} is due; check the data folder and the task file."
+                f"Training clips of task '{task.name}' are {clips.dtype} {list(clips.shape)} instead of uint8 "
+                f"{list(wanted)}; check the data folder and the task file."
             )
-        if labels is None or not task.num_classes:  # data may have labels that the task does not hand out
+        if labels is None or not task.num_classes:  # data may have labels that the task does not use
             labels = np.zeros(count, np.int64)
         if labels.shape != (count,) or labels.min() < 0 or labels.max() >= max(1, task.num_classes):
             raise InputError(
@@ -72,7 +68,7 @@ class Prefetch:
         return (pair[0].pin_memory(), pair[1].pin_memory()) if self._device.type == "cuda" else pair
 
     def take(self, draw: int) -> Batch:
-        """The batch of a draw, on the device; errors of the drawing thread are raised here."""
+        """Return the batch of a draw, on the device; errors of the drawing thread are raised here."""
         clips, labels = self._waiting.pop(draw).result()
         self._submit()
         return clips.to(self._device, non_blocking=True), labels.to(self._device, non_blocking=True)

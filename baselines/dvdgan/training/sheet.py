@@ -18,7 +18,7 @@ _STREAM, _ROWS, _MOST_ROWS, _GAP = 5, 8, 32, 2
 
 
 def tile(clips_NTHWC: np.ndarray) -> np.ndarray:
-    """Lay out uint8 clips [N, T, H, W, 3] as one image: row n, column t, white gaps of 2 pixels."""
+    """Lay out uint8 clips [N, T, H, W, 3] as one image: row n, column t, with white gaps of 2 pixels."""
     gap = ((0, 0), (0, 0), (0, _GAP), (0, _GAP), (0, 0))
     padded = np.pad(clips_NTHWC, gap, constant_values=255)
     n, t, h, w, _ = padded.shape
@@ -29,13 +29,13 @@ def tile(clips_NTHWC: np.ndarray) -> np.ndarray:
 def write_sheet(
     path: Path, sampler: Generator, latent_dim: int, seed: int, device: torch.device, clips: TrainingClips
 ) -> None:
-    """Write a sheet: row i shows class i mod C, at least 8 and at most 32 rows, the same latents in every sheet.
+    """Write a sheet: row i shows class i mod C, in 8 to 32 rows, with the same latents in every sheet.
 
-    For prediction the rows are 8 training clips, the same in every sheet: their given frames, then what is predicted.
+    For prediction the rows are 8 training clips, the same in every sheet: context frames, then predicted frames.
     """
     classes, given = sampler.num_classes, sampler.context_frames
     rows = _ROWS if given else min(_MOST_ROWS, classes * -(-_ROWS // classes))
-    z = torch.from_numpy(noise.normal(noise.mix(seed, _STREAM), rows, latent_dim)).to(device)
+    z = torch.from_numpy(noise.normal_variates(noise.derive_seed(seed, _STREAM), rows, latent_dim)).to(device)
     if given:
         real_NTHWC, drawn = clips.draw(0, rows)
         labels = torch.zeros(rows, dtype=torch.int64) if drawn is None or classes == 1 else torch.from_numpy(drawn)

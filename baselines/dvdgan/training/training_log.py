@@ -1,12 +1,13 @@
-"""What a training writes down as it goes: train.jsonl always, TensorBoard where asked."""
+"""The log of a run: train.jsonl, and TensorBoard if set."""
 
 from __future__ import annotations
 
 import json
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ LOG_FILE = "train.jsonl"
 
 
 def versions() -> dict[str, str]:
-    """Versions that decide how a training runs."""
+    """Versions of Python and libraries that a run depends on."""
     return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
             "platform": sys.platform}  # fmt: skip
 
@@ -30,21 +31,22 @@ def device_name(device: torch.device) -> str:
     return platform.processor() or platform.machine()
 
 
-class Journal:
-    """train.jsonl, one JSON object per line, appended; nothing is written before the first line."""
+class TrainingLog:
+    """Appends JSON lines to train.jsonl; nothing is written before the first line."""
 
     def __init__(self, folder: Path, tensorboard: bool, enabled: bool) -> None:
         """Open nothing yet.
 
         Args:
-            folder: output folder of the training.
-            tensorboard: whether to write numbers for TensorBoard too, to ``folder/tensorboard``.
+            folder: output folder of the run.
+            tensorboard: whether to also write numbers for TensorBoard, to ``folder/tensorboard``.
             enabled: False for all processes but the first.
 
         Raises:
-            InputError: TensorBoard is asked for and not installed.
+            InputError: TensorBoard is set and not installed.
         """
         self._path, self._enabled = folder / LOG_FILE, enabled
+        self._make_writer: Callable[[], Any] | None = None
         self._writer: Any = None
         if tensorboard and enabled:
             try:
@@ -55,16 +57,24 @@ class Journal:
                     "leave the setting out: train.jsonl holds the same numbers."
                 ) from None
             self._make_writer = lambda: SummaryWriter(str(folder / "tensorboard"))
-        self._tensorboard = tensorboard and enabled
+
+    def __enter__(self) -> TrainingLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()  # and flush
 
     def write(self, values: Mapping[str, Any]) -> None:
-        """Append a line; numbers of lines with a step and no event go to TensorBoard too."""
+        """Append a line; TensorBoard gets the numbers of lines without an event, and of metrics."""
         if not self._enabled:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
-        if not self._tensorboard:
+        if self._make_writer is None:
             return
         if self._writer is None:
             self._writer = self._make_writer()
@@ -72,8 +82,3 @@ class Journal:
         for name, value in numbers.items():
             if name != "step" and isinstance(value, int | float):
                 self._writer.add_scalar(name, value, values["step"])
-
-    def close(self) -> None:
-        """Write out what TensorBoard still holds."""
-        if self._writer is not None:
-            self._writer.close()

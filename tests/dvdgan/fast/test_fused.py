@@ -7,16 +7,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dvdgan.blocks import DiscriminatorBlock
+from dvdgan.blocks import DiscriminatorBlock, GeneratorBlock
 from dvdgan.conv_gru import ConvGRU
 from dvdgan.fast import fused
 from dvdgan.fast.batch_norm import norm_relu
 from dvdgan.fast.fused import Kernel, fusing
 from dvdgan.fast.fused_maps import biased, biased_relu, doubled, gru_gates, gru_next_state, residual_sum
 from dvdgan.fast.modes import choose_mode
-from dvdgan.layers import GeneratorBlock, initialise, normalise_weights, spectral_layers
+from dvdgan.layers import initialise, normalise_weights, spectral_layers
 from dvdgan.settings_text import settings_from_text
-from dvdgan.training.turns import refilled
+from dvdgan.training.inputs import refill_inputs
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask
 
@@ -176,9 +176,9 @@ def test_a_fused_update_is_the_plain_one(given, more):
     for mode in ("none", "fused"):
         networks = Networks(task, settings, 0, torch.device("cpu"))
         networks.launch.mode = mode
-        turns = networks._draws.turns(0, lambda draw: batch)
-        networks.launch._replayed = lambda tensors, made=networks.launch, turns=turns: made._run(
-            refilled(turns, tensors)
+        inputs = networks._draws.inputs(0, lambda draw: batch)
+        networks.launch._replayed = lambda tensors, made=networks.launch, inputs=inputs: made._run(
+            refill_inputs(inputs, tensors)
         )
         losses = torch.stack([networks.update(step, lambda draw: batch) for step in range(3)])
         results.append((losses, {name: p.grad for name, p in networks.generator.named_parameters()}))

@@ -13,7 +13,7 @@ from dvdgan.fast.graphs import WARM_UP, RecordingError, Replayed
 from dvdgan.fast.modes import choose_mode
 from dvdgan.settings_text import settings_from_text
 from dvdgan.training import launch
-from dvdgan.training.turns import Part, refilled, tensors_of
+from dvdgan.training.inputs import MicroBatch, flatten_inputs, refill_inputs
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask
 
@@ -86,16 +86,16 @@ def test_warm_up_and_recording_are_on_one_stream(stand_in):
     assert all(stream is stand_in[0] for stream in stand_in)
 
 
-def test_turns_are_refilled_in_order_and_keep_what_is_absent():
+def test_inputs_are_refilled_in_order_and_keep_what_is_absent():
     def part(number):
         tensors = [torch.tensor([10 * number + place]) for place in range(4)]
-        return Part(*tensors, None, None)
+        return MicroBatch(*tensors, None, None)
 
-    turns = [[part(0), part(1)], [part(2)]]
-    flat = tensors_of(turns)
+    inputs = [[part(0), part(1)], [part(2)]]
+    flat = flatten_inputs(inputs)
     assert [int(tensor) for tensor in flat] == [0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23]
-    again = refilled(turns, [tensor + 100 for tensor in flat])
-    assert [[len(turn), turn[-1].corners_M2] for turn in again] == [[2, None], [1, None]]
+    again = refill_inputs(inputs, [tensor + 100 for tensor in flat])
+    assert [[len(step), step[-1].corners_M2] for step in again] == [[2, None], [1, None]]
     assert int(again[1][0].frames_MK) == 123
 
 

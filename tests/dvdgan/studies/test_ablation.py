@@ -12,18 +12,18 @@ import pytest
 from click.testing import CliRunner
 
 from dvdgan.studies import ablation
-from dvdgan.studies.ablation_plot import Row, draw, orderings, read_table, select
+from dvdgan.studies.ablation_plot import AblationScore, draw_ablation, orderings, read_scores, select
 
 
-def _rows(group: str, variant: str, fids: tuple[float, ...], scores: tuple[float, ...]) -> list[Row]:
+def _rows(group: str, variant: str, fids: tuple[float, ...], scores: tuple[float, ...]) -> list[AblationScore]:
     return [
-        Row(group, variant, seed, 100, fid, score, 10 * fid)
+        AblationScore(group, variant, seed, 100, fid, score, 10 * fid)
         for seed, (fid, score) in enumerate(zip(fids, scores, strict=True))
     ]
 
 
 @pytest.fixture
-def rows() -> list[Row]:
+def rows() -> list[AblationScore]:
     return [
         *_rows("default", "k=8, 2x2", (2.0, 2.1, 1.9), (10.0, 10.1, 9.9)),
         *_rows("phi", "4x4", (2.0, 2.2, 1.9), (7.0, 7.1, 6.9)),
@@ -36,11 +36,11 @@ def rows() -> list[Row]:
     ]
 
 
-def test_default_stands_in_both_groups(rows: list[Row]) -> None:
+def test_default_stands_in_both_groups(rows: list[AblationScore]) -> None:
     assert select(rows, "k", "8") == select(rows, "phi", "2x2") == rows[:3]
 
 
-def test_orderings_judge_by_the_spread_of_the_seeds(rows: list[Row]) -> None:
+def test_orderings_judge_by_the_spread_of_the_seeds(rows: list[AblationScore]) -> None:
     lines = orderings(rows)
     assert any(
         line.startswith("FID: more frames seen by D_S are better: k = 1 to 4") and "holds" in line for line in lines
@@ -53,8 +53,8 @@ def test_orderings_judge_by_the_spread_of_the_seeds(rows: list[Row]) -> None:
     assert any("paper 3.7 to 2.4" in line for line in lines)
 
 
-def test_figure_is_drawn(rows: list[Row], tmp_path: Path) -> None:
-    draw(rows, tmp_path / "a.png")
+def test_figure_is_drawn(rows: list[AblationScore], tmp_path: Path) -> None:
+    draw_ablation(rows, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -83,7 +83,7 @@ def test_runner_makes_each_run_once_and_names_a_failure(tmp_path: Path, monkeypa
     before = len(calls)
     assert CliRunner().invoke(ablation.main, command).exit_code == 0
     assert len(calls) - before < 2 * 2 * len(ablation.VARIANTS)
-    rows = read_table(tmp_path / "ablation.csv")
+    rows = read_scores(tmp_path / "ablation.csv")
     assert len(rows) == 2 * len(ablation.VARIANTS)
     assert {(row.fid, row.inception_score, row.fvd, row.steps) for row in rows} == {(2.0, 1.0, 3.0, 7)}
     again = len(calls)
@@ -132,7 +132,7 @@ def test_trainings_share_processes_and_the_finished_are_left_out(
     assert len(scored) == len(ablation.VARIANTS)
     assert all(arguments[arguments.index("--device") + 1] == "cpu" for arguments in scored)
     assert not any("train" in arguments for arguments in calls)
-    assert len(read_table(tmp_path / "ablation.csv")) == len(ablation.VARIANTS)
+    assert len(read_scores(tmp_path / "ablation.csv")) == len(ablation.VARIANTS)
 
 
 def test_every_variant_changes_one_thing() -> None:

@@ -16,7 +16,7 @@ from dvdgan.generator import Generator
 from dvdgan.layers import use_plain_weights
 from dvdgan.presets import PRESETS
 from dvdgan.settings_text import settings_from_text
-from dvdgan.studies.cost import cost, preset_task, table
+from dvdgan.studies.cost import cost, cost_table, preset_task
 from vidbench.models import ModelTask
 
 README = Path(__file__).parents[3] / "baselines/dvdgan/README.md"
@@ -148,5 +148,5 @@ def test_conv_gru_steps_between_frames_are_counted_and_made():
 
 def test_the_table_has_a_row_per_model_and_preset(monkeypatch):
     monkeypatch.setattr("dvdgan.studies.cost.PRESETS", {"k600-12x64": PRESETS["k600-12x64"]})
-    lines = table().splitlines()
+    lines = cost_table().splitlines()
     assert [line.split("|")[1].strip() for line in lines[2:]] == ["`dvdgan`", "`dvdgan-v1`"]

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from dvdgan.studies.curve import draw, end_to_end, main, read_log, smooth
+from dvdgan.studies.curve import draw_curves, end_to_end, main, read_log, smooth
 
 LOG = """{"event": "start", "step": 0, "settings": {"d_lr": 1}}
 {"step": 2, "loss_spatial": 2.0, "loss_generator": -1.0, "clips_per_s": 9.0}
@@ -32,7 +32,7 @@ def test_the_command_draws_a_panel_for_each_metric(tmp_path, capsys):
     assert main([str(tmp_path), "-o", str(tmp_path / "out" / "curve.png")]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "out" / "curve.png")
     losses, metrics = read_log(tmp_path / "train.jsonl")
-    sizes = [Image.open(io.BytesIO(draw(losses, shown, "t"))).size for shown in ({}, metrics)]
+    sizes = [Image.open(io.BytesIO(draw_curves(losses, shown, "t"))).size for shown in ({}, metrics)]
     assert sizes[1][0] > sizes[0][0]
 
 

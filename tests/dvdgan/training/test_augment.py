@@ -11,9 +11,9 @@ from dvdgan.generator import from_uint8
 from dvdgan.model import DVDGAN
 from dvdgan.parallel import World
 from dvdgan.settings_text import settings_from_text, settings_from_values
-from dvdgan.training import turns as turns_module
+from dvdgan.training import inputs as inputs_module
 from dvdgan.training.augment import augment, augment_draws
-from dvdgan.training.turns import pick_frames
+from dvdgan.training.inputs import pick_frames
 from dvdgan.training.update import Networks
 from vidbench.models import InputError
 
@@ -144,7 +144,7 @@ def batches_of(task, count, number=2):
 
 def draws_of(networks, task, step=0, count=8):
     """The draws [sides, N, 7] of the three turns of a step, the parts of the accumulation one after the other."""
-    turns = networks._draws.turns(step, batches_of(task, count))
+    turns = networks._draws.inputs(step, batches_of(task, count))
     return [
         torch.cat([part.augment_M7.unflatten(0, (sides, -1)) for part in turn], dim=1)
         for sides, turn in zip((2, 2, 1), turns, strict=True)
@@ -159,7 +159,7 @@ def test_both_discriminators_see_real_and_fake_clips_transformed_alike(task, tin
     for name, network in (("generator", networks.generator), *networks.discriminators.items()):
         network.register_forward_hook(lambda module, inputs, out, name=name: seen[name].append((inputs, out)))
     real_batch = batches_of(task, 3)
-    turns = networks._draws.turns(0, real_batch)
+    turns = networks._draws.inputs(0, real_batch)
     networks.update(0, real_batch)
     for turn, (part,) in enumerate(turns):
         real, made = from_uint8(part.clips_NTHWC, torch.float32), seen["generator"][turn][1].detach()
@@ -179,18 +179,18 @@ def test_clips_sides_turns_and_steps_have_draws_of_their_own_beside_the_other_dr
     assert len({tuple(row[:3].tolist()) for row in rows}) == len(rows)
     assert all(torch.equal(a, b) for a, b in zip(draws_of(networks, task), draws_of(networks, task), strict=True))
     real_batch = batches_of(task, 8)
-    for turn, same in zip(networks._draws.turns(0, real_batch), plain._draws.turns(0, real_batch), strict=True):
+    for turn, same in zip(networks._draws.inputs(0, real_batch), plain._draws.inputs(0, real_batch), strict=True):
         assert same[0].augment_M7 is None
         assert all(torch.equal(a, b) for a, b in zip(turn[0][:-1], same[0][:-1], strict=True))
 
 
 def test_no_two_draws_of_an_update_share_a_stream(task, tiny_settings, monkeypatch):
     networks, seeds = networks_for(task, tiny_settings, phi="crop", augment=ALL), []
-    owners = {"normal": noise, "frame_draws": noise, "crop_corners": noise, "augment_draws": turns_module}
+    owners = {"normal_variates": noise, "frame_draws": noise, "crop_corners": noise, "augment_draws": inputs_module}
     for name, owner in owners.items():
         draw = getattr(owner, name)
         monkeypatch.setattr(owner, name, lambda seed, *rest, draw=draw: seeds.append(seed) or draw(seed, *rest))
-    networks._draws.turns(0, batches_of(task, 3))
+    networks._draws.inputs(0, batches_of(task, 3))
     assert len(seeds) == len(set(seeds)) == 3 + 3 * 5  # latents of three turns; five sides
 
 
@@ -209,7 +209,7 @@ def test_draws_are_those_of_the_global_batch_in_any_number_of_parts_and_processe
 
 def test_an_update_whose_transformations_change_nothing_is_the_one_without(task, tiny_settings, monkeypatch):
     still = np.array([*STILL, 8, 8], np.float32)  # the square lies beyond the frame
-    monkeypatch.setattr(turns_module, "augment_draws", lambda seed, count, side: np.tile(still, (count, 1)))
+    monkeypatch.setattr(inputs_module, "augment_draws", lambda seed, count, side: np.tile(still, (count, 1)))
     made = [networks_for(task, tiny_settings, augment=kinds) for kinds in ("none", "translation+cutout")]
     real_batch = batches_of(task, 3)
     losses = [networks.update(0, real_batch) for networks in made]
@@ -227,7 +227,7 @@ def test_the_generator_learns_through_the_transformation(task, tiny_settings):
 
     networks.generator.register_forward_hook(keep)
     real_batch = batches_of(task, 3)
-    (part,) = networks._draws.turns(0, real_batch)[-1]
+    (part,) = networks._draws.inputs(0, real_batch)[-1]
     networks.update(0, real_batch)
     (grad,) = grads
     cut = augment(torch.ones_like(grad), part.augment_M7, "cutout") == 0

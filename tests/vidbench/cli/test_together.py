@@ -1,4 +1,4 @@
-"""Commands in threads of one process: the same files as alone, and one that fails costs itself alone."""
+"""Commands in threads of one process write the same files as alone, and one that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _lines(folder: Path) -> list[dict[str, object]]:
     return [{name: row[name] for name in kept} for row in rows if "event" not in row]
 
 
-def test_trainings_side_by_side_are_the_trainings_alone(tmp_path: Path) -> None:
+def test_runs_side_by_side_are_the_runs_alone(tmp_path: Path) -> None:
     def command(name: str, seed: int) -> str:
         return f"vidbench train --model dvdgan --task shapes-gen --output {tmp_path / name} --steps 3 --seed {seed} --device cpu {TINY}"
 
@@ -41,7 +41,7 @@ def test_trainings_side_by_side_are_the_trainings_alone(tmp_path: Path) -> None:
     assert _lines(tmp_path / "a0") != _lines(tmp_path / "a1")
 
 
-def test_a_failure_costs_its_command_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_command_that_fails_does_not_stop_the_others(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "commands.txt").write_text(
         "vidbench evaluate --model none-such --task shapes-gen\nvidbench tasks list\n"
     )
@@ -74,7 +74,7 @@ def test_as_many_at_a_time_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     ("text", "said"),
     [("", "contains no command"), ("rm -r x\n", "Line 1"), ("vidbench tasks\nvidbench\n", "Line 2"), ("vidbench 'a\n", "quotes")],
 )  # fmt: skip
-def test_a_file_that_holds_other_things_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_with_other_things_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "commands.txt").write_text(text)
     with pytest.raises(InputError, match=said):
         together.read_commands(tmp_path / "commands.txt")
@@ -93,6 +93,7 @@ def test_the_device_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     def device(*words: str) -> str:
         return str(together._device_of(["train", *words, "--seed", "1"]))
 
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert device() == device("--device", "cpu") == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from dvdgan import checkpoint
 from dvdgan.fast.graphs import RecordingError
-from dvdgan.generator import make_sampler
 from dvdgan.model import DVDGAN
+from dvdgan.sampler import make_sampler
 from dvdgan.settings_text import settings_from_text
 from dvdgan.training import launch, update
 from dvdgan.training.update import Networks
@@ -91,7 +91,7 @@ def test_other_settings_or_another_seed_are_refused_on_resume(tmp_path, request_
         DVDGAN.train(request_for(tmp_path, 4, d_lr="1e-3"))
     with pytest.raises(InputError, match="seed 3 and cannot be resumed with seed 4"):
         DVDGAN.train(request_for(tmp_path, 4, seed=4))
-    with pytest.raises(InputError, match="has made 2"):
+    with pytest.raises(InputError, match="1 steps were requested and this run has made 2"):
         DVDGAN.train(request_for(tmp_path, 1))
 
 
@@ -110,7 +110,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_last_good_state(t
 def test_clips_of_the_wrong_shape_are_refused(tmp_path, request_for, task):
     request = request_for(tmp_path, 2)
     request.clips.task = dataclasses.replace(task, num_frames=4)
-    with pytest.raises(InputError, match=r"\[3, 5, 8, 8, 3\] is due"):
+    with pytest.raises(InputError, match=r"instead of uint8 \[3, 5, 8, 8, 3\]"):
         DVDGAN.train(request)
     assert list(tmp_path.iterdir()) == []
 
@@ -198,7 +198,8 @@ def test_where_recording_fails_the_log_says_so_and_the_run_is_the_one_without(
 
 def test_losses_beyond_the_bound_for_some_looks_stop_the_training(tmp_path, request_for):
     with pytest.raises(
-        InputError, match=r"divergence_bound=0\.001, in 3 looks in a row, from step 1 to 6 .*; no state from before"
+        InputError,
+        match=r"divergence_bound=0\.001, in 3 log lines in a row, from step 1 to 6 .*; no earlier state is left",
     ):
         DVDGAN.train(request_for(tmp_path / "a", 8, divergence_bound="0.001"))
     DVDGAN.train(request_for(tmp_path / "b", 2))
