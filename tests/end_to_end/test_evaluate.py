@@ -199,7 +199,7 @@ def test_a_shipped_task_unchanged_is_official_and_fits_the_published_schema(tmp_
 
 @pytest.mark.parametrize("name", ["wrong_shape", "wrong_dtype"])
 def test_a_model_with_a_wrong_answer_is_refused(small_task, plugin, name):
-    with pytest.raises(InputError, match=r"asks for a numpy uint8 array \[32, 12, 32, 32, 3\]"):
+    with pytest.raises(InputError, match=r"requires a numpy uint8 array \[32, 12, 32, 32, 3\]"):
         vidbench.evaluate(f"slow_plugin:{name}", str(small_task), output="out")
     assert not (plugin / "out" / "result.json").exists()
     assert not list((plugin / "out").rglob("*")) if (plugin / "out").exists() else True

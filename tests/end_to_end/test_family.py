@@ -42,7 +42,9 @@ def test_values_are_those_of_a_direct_computation(small_task, plugin):
 
 def test_frame_metrics_are_refused_where_nothing_is_predicted(small_task, plugin):
     small_task.write_text(small_task.read_text().replace('"fid-shapes"', '"psnr"'))
-    with pytest.raises(InputError, match=r"'psnr' compares each predicted frame.*gives no frames to predict from"):
+    with pytest.raises(
+        InputError, match=r"'psnr' compares each predicted frame.*has no context frames to predict from"
+    ):
         vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
 
 

@@ -13,9 +13,9 @@ from vidbench.cli import options
 @options.as_json
 def command(as_json: bool) -> None:
     """Show what is installed, which network weights are available, and which tasks can run."""
-    from vidbench.jobs.doctor import examine
+    from vidbench.jobs.doctor import environment_report
 
-    report = examine()
+    report = environment_report()
     if as_json:
         click.echo(json.dumps(report, indent=2))
         return

@@ -1,1 +1,1 @@
-"""What the commands do, one file each; `vidbench.cli` parses, calls these and prints."""
+"""The work behind each command, one file per command; `vidbench.cli` parses arguments, calls these and prints."""

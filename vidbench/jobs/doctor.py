@@ -1,4 +1,4 @@
-"""What is installed, and what would and would not run on this machine."""
+"""Report what is installed and what can run on this machine."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _PACKAGES = ("torch", "numpy", "scipy", "pandas", "av", "pillow", "safetensors",
 _PROVEN = ", proven"
 
 
-def examine() -> dict[str, dict[str, str]]:
-    """Return sections of facts, each a mapping from a name to a sentence."""
+def environment_report() -> dict[str, dict[str, str]]:
+    """Return the sections of the report; each maps names to sentences."""
     networks = _networks()
     return {
         "versions": {"vidbench": __version__, "python": platform.python_version(), **_versions()},
@@ -72,10 +72,8 @@ def _is_proven(network: str) -> bool:
 
 def _metric(metric: MetricDefinition, networks: dict[str, str]) -> str:
     if not metric.network:
-        return "would run on a prediction task: it needs no network"
-    return (
-        "would run" if networks[metric.network].startswith("yes") else "would not run: its network has no weights here"
-    )
+        return "can run on prediction tasks: needs no network"
+    return "can run" if networks[metric.network].startswith("yes") else "cannot run: its network has no weights here"
 
 
 def _task(name: str, networks: dict[str, str]) -> str:
@@ -83,8 +81,8 @@ def _task(name: str, networks: dict[str, str]) -> str:
     measured = [m for m in task.evaluation.metrics if METRICS[m].network]
     lacking = [m for m in measured if not networks[METRICS[m].network].startswith("yes")]
     if lacking:
-        return f"would not run: no weights for {', '.join(lacking)}"
-    return "would run" if task.data.embedded else "would run with --data DIR"
+        return f"cannot run: no weights for {', '.join(lacking)}"
+    return "can run" if task.data.embedded else "can run with --data DIR"
 
 
 def _known_answer(answer: KnownAnswer, networks: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The main job: sample, measure, and write a result that carries its own proof."""
+"""The main job: sample, measure, and write a result that can be verified."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CHECKED_CLIPS = 4
 
 
 def evaluate_model(model: str, task: str, options: RunOptions, progress: Progress) -> tuple[Result, Path]:
-    """Evaluate a model; returns the result and the folder it was written to. See `vidbench.evaluate`."""
+    """Evaluate a model; returns the result and its folder. See `vidbench.evaluate`."""
     started = time.monotonic()
     choice = choose_model(model)
     loaded = load_task(task)
@@ -49,7 +49,7 @@ def evaluate_model(model: str, task: str, options: RunOptions, progress: Progres
 
 
 def score_samples(samples: Path, task: str, options: RunOptions, progress: Progress) -> tuple[Result, Path]:
-    """Score clips on disk; returns the result and the folder it was written to. See `vidbench.score`."""
+    """Score clips on disk; returns the result and its folder. See `vidbench.score`."""
     started = time.monotonic()
     loaded = load_task(task)
     with process_group() as ranks:
@@ -59,9 +59,9 @@ def score_samples(samples: Path, task: str, options: RunOptions, progress: Progr
 
 
 def _apart(run: Run) -> tuple[Run, ClipSource]:
-    """Real clips as a model, each compared with itself where frames are compared.
+    """Return the run and the source for real clips as a model; frame metrics compare each clip with itself.
 
-    They must be as far from the reference as they are when they bound the others, so they need not be those of `run`.
+    They must be disjoint from the reference set, as when they are a bound, so they may differ from the clips of the run.
     """
     clips, _ = disjoint_real(run)
     if clips is not run.evaluation and run.task.evaluation.repeats > 1:
@@ -76,29 +76,29 @@ def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple
     got = (samples.num_samples, samples.num_frames, samples.height, samples.width)
     if got[1:] != expected[1:]:
         raise InputError(
-            f"The samples in {path} have {got[1]} frames of {got[2]}x{got[3]} pixels, and the task '{task.name}' scores "
-            f"{expected[1]} frames of {expected[2]}x{expected[3]}: write them again at that shape."
+            f"The samples in {path} have {got[1]} frames of {got[2]}x{got[3]} pixels, and the task '{task.name}' requires "
+            f"{expected[1]} frames of {expected[2]}x{expected[3]}: write them again in that shape."
         )
     if got[0] != expected[0]:
         raise InputError(
-            f"There are {got[0]} samples in {path}, and exactly {expected[0]} are scored: "
-            f"give that many, or --num-samples for an unofficial result{_runs(task)}."
+            f"There are {got[0]} samples in {path}, and exactly {expected[0]} are required{_runs(task)}: write that many, or "
+            "set --num-samples for an unofficial result."
         )
     reasons = []
     if samples.lossy:
         reasons.append("The samples were stored with a lossy codec.")
     labels = sample_labels(task, np.arange(run.total_samples), run.evaluation)
     if labels is not None and samples.labels is None:
-        reasons.append("The samples carry no labels, so it is unknown whether their classes are the task's.")
+        reasons.append("The samples carry no labels, so it is unknown whether their classes are those of the task.")
     elif labels is not None and samples.labels is not None and not np.array_equal(labels, samples.labels):
         first = int(np.flatnonzero(labels != samples.labels)[0])
         raise InputError(
-            f"Sample {first} in {path} has label {int(samples.labels[first])} where the task '{task.name}' asks for "
-            f"{int(labels[first])}: sample i of this task has the labels that `vidbench sample` gives it."
+            f"Sample {first} in {path} has label {int(samples.labels[first])} where the task '{task.name}' requires "
+            f"{int(labels[first])}: use the labels of `vidbench sample` or `vidbench data export`."
         )
     reasons += check_answers(samples.manifest, path, task, run.evaluation, run.total_samples)
     source = FilesSource(samples, task, run.evaluation)
-    # Frames that do not fit are found now, in a few clips, and not by the last rank in the last hour.
+    # Mismatched frames are found now, in a few clips, not by the last rank in the last hour.
     source.read(np.arange(min(CHECKED_CLIPS, run.total_samples)))
     record = ModelRecord(
         name="samples",
@@ -111,7 +111,7 @@ def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple
 
 
 def _runs(task: Task) -> str:
-    return f", {task.evaluation.repeats} times as many as in each of its runs" if task.evaluation.repeats > 1 else ""
+    return f" ({task.evaluation.repeats} runs)" if task.evaluation.repeats > 1 else ""
 
 
 def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequence[str], started: float) -> Result:
@@ -137,7 +137,7 @@ def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequenc
     if run.ranks.is_main:
         result = assemble(measured)
         _write(result, measured, source)
-    # The others take the result as it was written, instead of reading every shard once more.
+    # The other ranks parse the written result instead of reading every shard again.
     document = run.ranks.from_main(lambda: "" if result is None else result.to_json())
     return Result.model_validate_json(document) if result is None else result
 

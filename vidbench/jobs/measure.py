@@ -1,4 +1,4 @@
-"""Any two folders of clips, measured by any metrics, from as few network passes as possible; never official."""
+"""Measure any two folders of clips by any metrics, with as few network passes as possible; never official."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from vidmetrics.networks.base import Network
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureOptions:
-    """What a user chooses about a measurement.
+    """What a user may choose about a measurement.
 
     Attributes:
-        metrics: metric ids, or patterns of them such as ``"fvd*"``.
-        shape: which frames make a clip.
-        weights: weights files by network; a network that is not named uses its default.
-        device: torch device; None takes a GPU where there is one.
+        metrics: metric ids, or patterns such as ``"fvd*"``.
+        shape: how clips are cut from videos.
+        weights: weights files by network; other networks use their default.
+        device: torch device; None for a GPU if there is one.
         precision: ``"exact"`` (float32, TF32 off) or ``"fast"``.
-        batch_size: clips per call of the networks; does not change a number.
+        batch_size: clips per call of the networks; does not affect the scores.
     """
 
     metrics: tuple[str, ...]
@@ -46,12 +46,12 @@ class MeasureOptions:
 
 
 def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: Progress) -> Measurement:
-    """Measure clips against real ones; see `vidbench.samples.clip_folder.open_clips` for what is accepted.
+    """Measure samples against real clips; see `vidbench.samples.clip_folder.open_clips` for accepted formats.
 
-    Features are kept under the home folder by the content of the files, so the same clips are never measured twice.
+    Features are cached in the home folder by the content of the files, so the same clips are never measured twice.
 
     Raises:
-        InputError: bad input, in one sentence; also a metric named outright that cannot run.
+        InputError: bad input, or a metric that was named, not matched by a pattern, cannot run.
     """
     _check(options)
     chosen = choose_metrics(options.metrics)
@@ -118,10 +118,10 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
 
 
 def choose_metrics(patterns: Sequence[str]) -> dict[str, bool]:
-    """Return the metric ids that ids and patterns name, each with whether it was named outright.
+    """Return the metric ids that match, and for each whether it was named and not only matched by a pattern.
 
     Raises:
-        InputError: an unknown id, or a pattern that names none.
+        InputError: an unknown id, or a pattern without a match.
     """
     chosen: dict[str, bool] = {}
     for pattern in patterns:
@@ -130,7 +130,7 @@ def choose_metrics(patterns: Sequence[str]) -> dict[str, bool]:
             continue
         matching = [id for id in METRICS if fnmatchcase(id, pattern)]
         if not matching:
-            raise InputError(f"No metric is named like '{pattern}'; known: {', '.join(METRICS)}.")
+            raise InputError(f"No metric matches '{pattern}'; known metrics: {', '.join(METRICS)}.")
         for id in matching:
             chosen.setdefault(id, False)
     return chosen
@@ -146,9 +146,9 @@ def _check(options: MeasureOptions) -> None:
     }
     for name, number in numbers.items():
         if number < 1:
-            raise InputError(f"{name} {number} is not possible: give 1 or more.")
+            raise InputError(f"{name} {number} is too small: give 1 or more.")
     for name, path in options.weights.items():
-        default_weights(name)  # refuses a name that is no network
+        default_weights(name)  # refuses an unknown network
         if not path.is_file():
             raise InputError(f"There is no weights file at '{path}' for the network '{name}'; check --weights.")
 
@@ -156,15 +156,15 @@ def _check(options: MeasureOptions) -> None:
 def _check_sizes(real: ClipFiles, samples: ClipFiles) -> None:
     if (real.height, real.width) != (samples.height, samples.width):
         raise InputError(
-            f"Frames of '{real.path}' are {real.width}x{real.height} pixels and those of '{samples.path}' "
-            f"{samples.width}x{samples.height}; give --resolution to bring both to one size."
+            f"Frames of '{real.path}' have {real.width}x{real.height} pixels and frames of '{samples.path}' "
+            f"{samples.width}x{samples.height}: use --resolution to resize both."
         )
 
 
 def _load_networks(
     chosen: Mapping[str, bool], options: MeasureOptions, device: str
 ) -> tuple[dict[str, Network], dict[str, str]]:
-    """Return the networks by name, and the reason for each metric of a pattern that cannot run."""
+    """Return the networks by name, and for each metric matched by a pattern that cannot run, the reason."""
     networks: dict[str, Network] = {}
     not_measured: dict[str, str] = {}
     for id, outright in chosen.items():
@@ -194,7 +194,7 @@ def _load_networks(
 
 
 def _shared(networks: Mapping[str, Network], clips: ClipFiles) -> dict[str, str]:
-    """Return, for each network, the first one that gives the same features of clips of this size."""
+    """Map each network to the first one that computes the same features for clips of this size."""
     first: dict[tuple[str, ...], str] = {}
     share = {}
     for name, network in networks.items():
@@ -207,7 +207,7 @@ def _shared(networks: Mapping[str, Network], clips: ClipFiles) -> dict[str, str]
 def _estimate(
     metric: MetricDefinition, network: Network, stores: Mapping[str, FeatureStore], num_frames: int
 ) -> Estimate:
-    # Where no metric asks for real clips there is no store of theirs, and none is read.
+    # If no metric needs real clips they have no store, and none is read.
     real = RealSide(home(), stores.get("Real clips", stores["Samples"]), network, num_frames)
     return estimate(metric, stores["Samples"], real)
 
@@ -222,7 +222,7 @@ def _reasons(networks: Mapping[str, NetworkRecord], sides: Mapping[str, ClipFile
     unproven: Iterable[str] = dict.fromkeys(
         base_network(name) for name, record in networks.items() if not record.proven
     )
-    reasons = ["It was measured on folders of the user's own and follows no task."]
+    reasons = ["Clips from arbitrary folders were measured, without a task."]
     reasons += [f"The weights of '{name}' are not proven to be the published ones." for name in unproven]
     reasons += [f"{title} were stored with a lossy codec." for title, clips in sides.items() if clips.lossy]
     if precision != "exact":

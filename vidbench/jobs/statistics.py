@@ -1,4 +1,4 @@
-"""Making a file of reference statistics, for laboratories without the data."""
+"""Write a file of reference statistics, for labs without the data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from vidbench.scoring.reference_file import (
     Outputs,
     Provenance,
     outputs_needed,
-    tensors_of,
+    statistics_tensors,
     write_statistics,
 )
 from vidbench.scoring.run import Run, open_run
@@ -42,20 +42,20 @@ from vidmetrics.home import home
 def export_statistics(
     task_name: str, path: Path, options: RunOptions, progress: Progress, *, with_bounds: bool
 ) -> tuple[str, Provenance] | None:
-    """Compute the real side of a task and write it to a file; features already in the cache are used.
+    """Compute the reference statistics of a task and write them to a file; cached features are reused.
 
     Args:
         task_name: task name or path of a task file.
         path: the file to write; it must not exist.
         options: data, batch size, device and precision.
-        with_bounds: also score the bounds of the task, for runs that cannot.
+        with_bounds: also score the bounds of the task, for runs that cannot do so without the data.
         progress: where progress is shown.
 
     Returns:
-        The file's sha256 and what it says of itself; None on other ranks than the main one.
+        SHA-256 and provenance of the file; None on all ranks except the main one.
 
     Raises:
-        InputError: bad input, a metric that moments cannot serve, or the file is there already.
+        InputError: bad input, a metric that needs more than moments, or the file exists.
     """
     if path.exists():
         raise InputError(f"The file {path} already exists: choose a new name.")
@@ -64,14 +64,14 @@ def export_statistics(
     needed = outputs_needed(metrics)
     if not needed:
         raise InputError(
-            f"No metric of the task '{loaded.task.name}' has reference statistics: there is nothing to write."
+            f"No metric of the task '{loaded.task.name}' uses reference statistics: there is nothing to write."
         )
     with process_group() as ranks:
         run = open_run(loaded, options, ranks=ranks, progress=progress, default_name=path.stem)
         cache = home()
         ranks.check_shared(cache)
         if ranks.is_main:
-            # Now, because hours may lie between here and the writing.
+            # Fail now rather than after hours of work.
             path.parent.mkdir(parents=True, exist_ok=True)
         stores = reference_features(run, cache)
         bounds = bound_features(run, cache) if with_bounds else None
@@ -99,7 +99,7 @@ def _write(
         scores = BoundsRecord(
             num_samples=run.num_samples, bounds=bound_records(run, bounds, real_sides(run, stores, cache), cache)
         )
-    tensors = tensors_of(moments)
+    tensors = statistics_tensors(moments)
     reference, evaluation = split_records(run)
     labels = run.evaluation.labels if run.task.evaluation.labels == "evaluation" else None
     provenance = Provenance(

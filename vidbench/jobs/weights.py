@@ -1,4 +1,4 @@
-"""What `vidbench weights` does: lists, fetches, imports and proves the weights of the measuring networks."""
+"""List, fetch, import and verify the weights of the networks."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from vidmetrics.weights.registry import Source, published_networks, source_of, s
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `verify` found out about one network or file.
+    """The finding of `verify` about one network or file.
 
     Attributes:
-        name: a network, or the path that was given.
-        path: the weights.
+        name: a network, or the given path.
+        path: path of the weights.
         state: ``"proven"``, ``"not proven"`` or ``"absent"``.
-        verdict: the finding, in words.
-        details: for I3D, the comparison in numbers.
+        verdict: one sentence.
+        details: for I3D, the comparison tensor by tensor.
     """
 
     name: str
@@ -44,18 +44,18 @@ class Verdict:
         return self.state == "proven"
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON takes it."""
+        """Return the finding as a JSON-able dictionary."""
         own = {"name": self.name, "path": str(self.path), "state": self.state, "verdict": self.verdict}
         return {**own, **self.details}
 
 
 def all_networks() -> list[str]:
-    """Return every network that has weights of any kind: shipped ones and published ones."""
+    """Return the names of all networks with shipped or published weights."""
     return list(dict.fromkeys([*network_names(), *published_networks()]))
 
 
 def weights_path(network: str) -> Path:
-    """Return where the weights of a network are looked for.
+    """Return the path at which the weights of a network are expected.
 
     Raises:
         InputError: there is no such network.
@@ -66,7 +66,7 @@ def weights_path(network: str) -> Path:
 
 
 def describe_sources() -> list[dict[str, Any]]:
-    """Return one row for each source of each network."""
+    """Return one row per source of each network."""
     return [
         {
             "network": source.network,
@@ -96,7 +96,7 @@ def fetch_weights(network: str, via: str | None, offline: bool, progress: Progre
     """Download the published files of a network and import them; return the weights.
 
     Raises:
-        InputError: no such network or source, no network to reach it by, or files that are not the published ones.
+        InputError: unknown network or source, no internet access, or files that are not the published ones.
     """
     source = source_of(network, via)
     _, path = import_weights(_published(source, offline, progress), network)
@@ -113,14 +113,14 @@ def _published(source: Source, offline: bool, progress: Progress) -> list[Path]:
         return [resolve(source.handle, source.folder, offline=offline)]
     for file in source.files:
         if not file.verifiable:
-            progress.say(f"{file.name}: nobody has published a hash, so that what comes cannot be verified")
+            progress.say(f"{file.name}: no hash has been published, so the download cannot be verified")
         with _Meter(progress, file.name, file.bytes) as meter:
             fetch(file, source.folder, meter, offline=offline)
     return [source.folder / name for name in source.imports]
 
 
 class _Meter:
-    """Shows a download as a stage that begins with its first byte, when the size is known."""
+    """Shows a download as a stage, opened at the first byte, when its size is known."""
 
     def __init__(self, progress: Progress, name: str, size: int | None) -> None:
         self._progress, self._name, self._size = progress, name, size
@@ -146,10 +146,10 @@ class _Meter:
 
 
 def verify(targets: Sequence[str]) -> list[Verdict]:
-    """Find out whether weights are the published ones.
+    """Check whether weights are the published ones.
 
     Args:
-        targets: networks, or paths of anything that `import` reads; none for every network.
+        targets: networks, or paths that `import` can read; empty for every network.
 
     Raises:
         InputError: a target is neither, or its file cannot be read.
@@ -171,34 +171,34 @@ def _verify_network(name: str) -> Verdict:
 
     sha256 = file_sha256(path)
     if is_shipped(name, sha256):
-        return Verdict(name, path, "proven", "proven: the file that ships with vidmetrics", {})
+        return Verdict(name, path, "proven", "proven: the file shipped with vidmetrics", {})
     if imported_from_published(name, path, sha256):
-        verdict = "proven: imported from the file with the published sha256, and not changed since"
+        verdict = "proven: imported from the file with the published sha256, and unchanged since"
         return Verdict(name, path, "proven", verdict, {})
     return Verdict(name, path, "not proven", _why_not(name, path), {})
 
 
 def _why_not(name: str, path: Path) -> str:
     if name not in published_networks():
-        return "not proven: it is not the file that ships with vidmetrics"
+        return "not proven: not the file shipped with vidmetrics"
     if not any(file.sha256 for file in source_of(name).files):
-        return "not proven: nobody has published a hash of these weights"
+        return "not proven: no hash of these weights has been published"
     if not import_record_path(path).is_file():
-        return "not proven: no record of an import lies beside it; import the published file again"
-    return "not proven: the import read another file than the published one, or the weights were changed since"
+        return "not proven: there is no import record next to the file; import the published file again"
+    return "not proven: imported from a file other than the published one, or changed since"
 
 
 def _verify_path(target: str) -> Verdict:
     path = Path(target)
     if not path.exists() and not path.parent.joinpath(f"{path.name}.index").is_file():
-        raise InputError(f"'{target}' is neither a network ({', '.join(all_networks())}) nor a path; give one of them.")
+        raise InputError(f"'{target}' is neither a network ({', '.join(all_networks())}) nor an existing path.")
     tensors = read_weights([path])
     network = network_of(tensors)
     proof = prove(tensors)
     if network in crc_table() or proof.folded:
         return _compared(target, path, network, tensors)
-    what = f"weights of {network}" if network else "weights of no known network"
-    return Verdict(target, path, "not proven", f"not proven: {what}; only I3D is proven tensor by tensor", {})
+    what = f"weights of {network}" if network else "weights of an unknown network"
+    return Verdict(target, path, "not proven", f"not proven: {what}; only I3D is verified tensor by tensor", {})
 
 
 def _compared(name: str, path: Path, network: str | None, tensors: Any) -> Verdict:

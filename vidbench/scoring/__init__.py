@@ -1,1 +1,1 @@
-"""From clips to numbers: features, the reference set, intervals, floor and ceiling, and what makes a result official."""
+"""From clips to scores: features, reference set, confidence intervals, floor and ceiling, and whether a result is official."""

@@ -1,4 +1,4 @@
-"""From measured shards to the result record."""
+"""Compute the result record from features."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def assemble(measured: Measured) -> Result:
 
 
 def real_sides(run: Run, real_stores: Stores, cache: Path) -> dict[str, RealSide | ImportedRealSide]:
-    """The real side under each network of a run; arguments as in `Measured`."""
+    """Return the reference side of each network; arguments as in `Measured`."""
     frames = run.task.clips.num_frames
     return {
         name: RealSide(cache, real_stores[name], network, frames)
@@ -140,7 +140,7 @@ def real_sides(run: Run, real_stores: Stores, cache: Path) -> dict[str, RealSide
 def bound_records(
     run: Run, bounds: Sequence[tuple[Bound, Stores | None]], real: RealSides, cache: Path
 ) -> dict[str, BoundRecord]:
-    """What each bound scores, by its name; arguments as in `Measured`."""
+    """Return the scores of each bound by name; arguments as in `Measured`."""
     return {
         bound.name: BoundRecord(
             what=bound.what,
@@ -154,7 +154,7 @@ def bound_records(
 def _value(
     run: Run, metric: MetricDefinition, stores: Stores, real: RealSides
 ) -> tuple[Estimate, tuple[float, ...] | None]:
-    """The estimate over the runs of the task, and the value of each run where there are several."""
+    """Return the estimate over all runs, and the value of each run if there are several."""
     starts = range(0, run.total_samples, run.num_samples)
     runs = [range(start, start + run.num_samples) for start in starts]
     if metric.needs_reference != "frames":
@@ -179,7 +179,7 @@ def _against_count(run: Run, stores: Stores, real: RealSides) -> dict[str, Growt
     curves = {}
     for metric in run.metrics:
         if metric.needs_reference == "frames":
-            continue  # a mean over contexts, which has no bias at any number of them
+            continue  # a mean over contexts, unbiased for any number of them
         side, store = real[metric.network], stores[metric.network]
         growth = score_against_count(
             metric,
@@ -195,12 +195,12 @@ def _against_count(run: Run, stores: Stores, real: RealSides) -> dict[str, Growt
 
 
 def scan_sha256(run: Run) -> str | None:
-    """Hash of the manifest of the scan that vouches for both splits, or None."""
+    """Return the manifest hash of the scan that covers both splits, or None."""
     return run.reference.scan_sha256 if run.reference.scan_sha256 == run.evaluation.scan_sha256 else None
 
 
 def split_records(run: Run) -> tuple[SplitRecord, SplitRecord]:
-    """The reference and the evaluation split as they were used."""
+    """Return the records of the reference and the evaluation split."""
     data = run.task.data
     reference = SplitRecord(
         split=data.reference_split,
@@ -231,14 +231,14 @@ def _data_record(run: Run) -> DataRecord:
 
 
 def network_record(network: Network) -> NetworkRecord:
-    """What a result says of a network."""
+    """Return the record of a network in a result."""
     fields: dict[str, Any] = network_identity(network)
     del fields["name"]
     return NetworkRecord(proven=network.proven, **fields)
 
 
 def environment_record(device: str) -> EnvironmentRecord:
-    """What a result says of this machine; ``device`` is a torch device string."""
+    """Return the record of this machine; ``device`` is a torch device string."""
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
     return EnvironmentRecord(
         vidbench=__version__,

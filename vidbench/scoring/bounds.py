@@ -1,7 +1,7 @@
-"""The bounds of a task: what real clips score, and what trivial models score, at the same number of samples.
+"""The bounds of a task: scores of real clips and of trivial models, at the same number of samples.
 
-They belong to the task, not to a run: they are made from the task's own seed, measured once, and kept by content in
-the home folder, features and values alike.
+They belong to the task, not to a run: they use the task's own seed and are measured once. Features and scores are cached in
+the home folder by content.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from vidbench.version import __version__
 from vidmetrics.catalog.definitions import MetricDefinition
 
 _TRIVIAL: dict[str, tuple[Any, str]] = {
-    "copy": (CopyModel, "the last given frame, repeated"),
+    "copy": (CopyModel, "the last context frame, repeated"),
     "static": (StaticModel, "the first frame of held-out clip i, held still"),
     "noise": (NoiseModel, "independent uniform pixels"),
 }
@@ -41,9 +41,9 @@ class Bound:
     """One bound of a task.
 
     Attributes:
-        name: name of the bounding model.
-        what: what its clips are, in words.
-        source: its clips, None where there are none to be had.
+        name: name of the model.
+        what: description of its clips.
+        source: its clips; None if there are none.
         absent: why there are none.
     """
 
@@ -54,7 +54,7 @@ class Bound:
 
 
 def task_bounds(run: Run) -> list[Bound]:
-    """Return every bound of the task of a run, best first as far as can be known: real, copy, static, noise, others."""
+    """Return every bound of the task, in the order real, copy, static, noise, others."""
     evaluation = run.task.evaluation
     names = ["real", *(["copy"] if run.task.clips.context_frames else []), "static", "noise"]
     names += [name for name in (evaluation.floor, evaluation.ceiling) if name not in names]
@@ -62,13 +62,13 @@ def task_bounds(run: Run) -> list[Bound]:
 
 
 def disjoint_real(run: Run) -> tuple[ClipDataset, str]:
-    """Return real clips that share no video with the reference, at least as many as there are samples, and their split.
+    """Return real clips that share no video with the reference set, at least as many as samples, and their split.
 
-    The evaluation split where it is disjoint, else the train split: tasks that compare with the very clips that they
-    take the given frames from have no other real data left.
+    This is the evaluation split if it is disjoint, otherwise the train split: some tasks use the same clips as reference set
+    and for context frames.
 
     Raises:
-        InputError: neither is both disjoint and large enough; says why.
+        InputError: neither split is disjoint and large enough; names the reason.
     """
     task, count = run.task, run.num_samples
     reference = run.reference.origins(run.num_reference)
@@ -82,12 +82,12 @@ def disjoint_real(run: Run) -> tuple[ClipDataset, str]:
             continue
         shared = len(dataset.origins(count) & reference)
         if shared:
-            problems.append(f"split '{split}' shares {shared:,} videos with the reference")
+            problems.append(f"split '{split}' shares {shared:,} videos with the reference set")
         elif dataset.num_clips < count:
             problems.append(f"split '{split}' has {dataset.num_clips:,} clips for {count:,} samples")
         else:
             return dataset, split
-    raise InputError(f"There is no set of real clips of this size apart from the reference: {'; '.join(problems)}.")
+    raise InputError(f"There are not enough real clips outside the reference set: {'; '.join(problems)}.")
 
 
 def _real(run: Run) -> Bound:
@@ -98,8 +98,10 @@ def _real(run: Run) -> Bound:
         return Bound("real", what, None, str(error))
     what = f"{what} (split '{split}')"
     if split != run.task.data.evaluation_split and run.task.clips.context_frames:
-        # Such a floor is no limit: the given frames themselves are part of the reference.
-        what += "; a model is given frames of the reference itself here, and can score better than these"
+        # Such a floor is no limit, because the context frames themselves are part of the reference set.
+        what += (
+            "; the context frames of this task are part of the reference set, so a model can score better than these"
+        )
     return Bound("real", what, DatasetSource(dataset))
 
 
@@ -108,11 +110,11 @@ def _model(run: Run, name: str) -> Bound:
     choice = choose_model(name) if factory is None else ModelChoice(name, factory, None)
     split = run.task.data.evaluation_split
     if name == "static" and not run.has_evaluation_clips:
-        return Bound(name, what, None, f"The clips of the split '{split}' are not here.")
+        return Bound(name, what, None, f"The clips of the split '{split}' are not available.")
     if name == "static" and run.evaluation.num_clips < run.num_samples:
         reason = f"The split '{split}' has {run.evaluation.num_clips:,} clips for {run.num_samples:,} samples."
         return Bound(name, what, None, reason)
-    # On the task's own seed: a bound belongs to the task and not to this run.
+    # The task's own seed, because a bound belongs to the task and not to this run.
     source, _ = open_model(
         choice,
         run.task,
@@ -127,16 +129,16 @@ def _model(run: Run, name: str) -> Bound:
 def bound_values(
     run: Run, stores: Stores, real: Mapping[str, RealSide | ImportedRealSide], cache: Path
 ) -> dict[str, float]:
-    """Return the value of each metric for a bound, from the cache where it is there.
+    """Return the score of a bound on each metric, cached if possible.
 
-    Metrics that compare frames are left out where the bound has none: real clips cannot be compared with themselves,
-    and one frame without error makes a mean of decibels infinite.
+    Frame metrics are left out for real clips, which cannot be compared with themselves, and where one exact frame makes the
+    mean PSNR infinite.
 
     Args:
         run: the run.
-        stores: complete shards of the bound, by network.
-        real: the real side, by network.
-        cache: folder of the values.
+        stores: features of the bound.
+        real: reference side, by network.
+        cache: folder of the scores.
     """
     values = {}
     for metric in run.metrics:
@@ -151,7 +153,7 @@ def bound_values(
 def _cached_value(
     metric: MetricDefinition, store: FeatureStore, real: RealSide | ImportedRealSide, cache: Path
 ) -> float:
-    # The folders of features are named by the content key of clips and network.
+    # The name of a feature folder is the content key of clips and network.
     sides = [[store.folder.name, store.num_clips], real.identity]
     key = digest({"format": "vidbench-bound-1", "vidbench": __version__, "metric": metric.id, "sides": sides})
     path = cache / "bounds" / f"{key[:24]}.json"

@@ -1,7 +1,7 @@
-"""Where clips to be measured come from: a data set, a model, or samples on disk, behind one face.
+"""Sources of the clips to measure: a dataset, a model, or samples on disk, behind one interface.
 
-A source answers whole clips as they are scored (for prediction the given frames come first), by index, and says who
-it is in a form that can be hashed: features of a source are reused only under the same identity.
+A source returns complete clips by index (for prediction tasks, context frames first) and has a hashable identity: features
+are reused only for the same identity.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ class ClipSource(Protocol):
     """Clips by index.
 
     Attributes:
-        identity: JSON-able; everything that decides the bytes of the clips.
+        identity: JSON-able; everything that determines the bytes of the clips.
     """
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything that decides the bytes of the clips."""
+        """Everything that determines the bytes of the clips, JSON-able."""
         ...
 
     def read(self, indices: np.ndarray) -> np.ndarray:
-        """Clips uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``."""
+        """Return clips uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``."""
         ...
 
 
 @dataclass(frozen=True)
 class DatasetSource:
-    """Real clips, in the order of their plan."""
+    """Real clips, in the order of their clip plan."""
 
     dataset: ClipDataset
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The data set's own digest."""
+        """Digest of the dataset."""
         return {"source": "dataset", "sha256": self.dataset.identity_sha256}
 
     def read(self, indices: np.ndarray) -> np.ndarray:
@@ -58,7 +58,7 @@ class DatasetSource:
 
 
 def model_task(task: Task, class_names: tuple[str, ...]) -> ModelTask:
-    """What a model is told about a task; class names only where the task hands out labels."""
+    """Return the part of a task that a model sees; class names only if the task is class-conditional."""
     return ModelTask(
         name=task.name,
         num_frames=task.clips.num_frames,
@@ -70,17 +70,17 @@ def model_task(task: Task, class_names: tuple[str, ...]) -> ModelTask:
 
 
 def sample_labels(task: Task, indices: np.ndarray, evaluation: ClipDataset) -> np.ndarray | None:
-    """Labels int64 ``[N]`` of the samples, as the task hands them out, or None where it hands out none.
+    """Return the labels of samples, int64 ``[N]``, or None if the task is not class-conditional.
 
     Raises:
-        InputError: the task wants labels and the data has none.
+        InputError: the task needs labels and the data has none.
     """
     if task.evaluation.labels == "none":
         return None
     balanced = task.evaluation.labels == "balanced"
     if not evaluation.class_names or (evaluation.labels is None and not balanced):
         raise InputError(
-            f"The task '{task.name}' hands out labels, and its data has none: set evaluation.labels to 'none'."
+            f"The task '{task.name}' is class-conditional, but its data has no labels: set evaluation.labels to 'none'."
         )
     if evaluation.labels is None or balanced:
         return indices % len(evaluation.class_names)
@@ -89,15 +89,15 @@ def sample_labels(task: Task, indices: np.ndarray, evaluation: ClipDataset) -> n
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Samples of a model, asked for by index.
+    """Samples of a model, by index.
 
     Attributes:
-        model: anything with ``sample(request)``.
+        model: any object with ``sample(request)``.
         model_identity: name, checkpoint digest and code digest of the model.
         task: the protocol.
-        evaluation: the held-out clips that give frames and labels.
+        evaluation: the held-out clips that provide context frames and labels.
         seed: seed of the run.
-        truncation: standard deviation of the latents, None for the model's own distribution.
+        truncation: standard deviation of the latents; None for the model's own distribution.
     """
 
     model: Any
@@ -109,7 +109,7 @@ class ModelSource:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Model, seed, truncation, shape, labels and the digest of the held-out clips."""
+        """Model, seed, truncation, shape, labels and digest of the held-out clips."""
         truncated = {} if self.truncation is None else {"truncation": self.truncation}
         return {
             **truncated,
@@ -119,7 +119,7 @@ class ModelSource:
             "clips": self.task.clips.identity(),
             "labels": self.task.evaluation.labels,
             "classes": list(self.evaluation.class_names),
-            # Generation from balanced labels never looks at the held-out clips, except through `real`.
+            # With balanced labels, only the model `real` reads the held-out clips.
             "evaluation": self.evaluation.identity_sha256,
         }
 
@@ -127,7 +127,7 @@ class ModelSource:
         """See `ClipSource.read`.
 
         Raises:
-            InputError: the model answered another shape or dtype than the task asks for.
+            InputError: the model returned the wrong shape or dtype.
         """
         context = self._context(indices)
         request = SampleRequest(
@@ -144,8 +144,8 @@ class ModelSource:
         if not isinstance(samples, np.ndarray) or samples.dtype != np.uint8 or samples.shape != expected:
             got = f"{getattr(samples, 'dtype', type(samples).__name__)} {list(getattr(samples, 'shape', []))}"
             raise InputError(
-                f"The model '{self.model_identity['name']}' answered {got} where the task '{self.task.name}' asks for "
-                f"a numpy uint8 array {list(expected)}: frames in 0..255, axes [N, T, H, W, 3]."
+                f"The model '{self.model_identity['name']}' returned {got}, and the task '{self.task.name}' requires a "
+                f"numpy uint8 array {list(expected)}: frames in 0..255, axes [N, T, H, W, 3]."
             )
         return samples if context is None else np.concatenate([context, samples], axis=1)
 
@@ -157,25 +157,25 @@ class ModelSource:
 def open_model(
     choice: ModelChoice, task: Task, evaluation: ClipDataset, *, seed: int, num_samples: int, device: str
 ) -> tuple[ModelSource, ModelRecord]:
-    """Load a model for a task; returns the source of its samples and its entry in the result.
+    """Load a model for a task; returns the source of its samples and its record in the result.
 
     Args:
         choice: the model as the user named it.
         task: the protocol.
         evaluation: the held-out clips.
         seed: seed of the samples.
-        num_samples: how many samples will be asked for.
+        num_samples: number of samples.
         device: torch device.
 
     Raises:
-        InputError: the model cannot be loaded, or there are fewer held-out clips than a bound would have to show.
+        InputError: the model cannot be loaded, or it shows held-out clips and there are fewer clips than samples.
     """
     model = choice.load(model_task(task, evaluation.class_names), device)
     if isinstance(model, HeldOutModel):
         if evaluation.num_clips < num_samples:
             raise InputError(
-                f"The split '{task.data.evaluation_split}' has {evaluation.num_clips} real clips, and "
-                f"{num_samples} samples are asked for: lower --num-samples or complete the data folder."
+                f"The split '{task.data.evaluation_split}' has only {evaluation.num_clips} real clips for {num_samples} "
+                "samples: lower --num-samples or complete the data folder."
             )
         model.bind(evaluation.read)
     record = ModelRecord(
@@ -190,7 +190,7 @@ def open_model(
 
 @dataclass(frozen=True)
 class FilesSource:
-    """Samples that were generated elsewhere and lie on disk; the frames they say they continue are checked as they are read."""
+    """Samples on disk, generated elsewhere; the context frames they record are checked as they are read."""
 
     samples: SampleSource
     task: Task
@@ -203,7 +203,7 @@ class FilesSource:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The samples' own digest, and for prediction that of the clips whose frames were given."""
+        """Digest of the samples and, for prediction tasks, of the clips that provide context frames."""
         return {
             "source": "samples",
             "sha256": self.samples.identity_sha256,
@@ -216,7 +216,7 @@ class FilesSource:
         """See `ClipSource.read`.
 
         Raises:
-            InputError: a sample was continued from other frames than the data's own.
+            InputError: a sample continues other context frames than those of the data.
         """
         samples = self.samples.read(indices)
         frames = self.task.clips.context_frames

@@ -1,7 +1,7 @@
-"""Predicted frames against the true ones: stands beside the measuring networks where features are made.
+"""Comparison of predicted with true frames, used like a network when features are computed.
 
-The scores of each frame are kept as shards like features, so they too are independent of batches and ranks, and are what
-a run resumes from; `vidbench.scoring.frame_scores` makes a task's numbers of them.
+The scores of single frames are stored as feature shards, so they too are independent of batches and ranks and can be
+resumed; `vidbench.scoring.frame_scores` computes the task's metrics from them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ FRAMES = "frames"
 
 @dataclass(frozen=True)
 class FrameComparison:
-    """Scores of predicted frames.
+    """Computes scores of predicted frames.
 
     Attributes:
         truth: the held-out clip of each sample.
-        context_frames: given frames at the start of a clip, which are not compared.
-        scores: what to compute, ``"psnr"`` or ``"ssim"`` or both.
+        context_frames: context frames at the start of a clip, which are not compared.
+        scores: scores to compute: ``"psnr"``, ``"ssim"`` or both.
     """
 
     truth: ClipDataset
@@ -38,20 +38,20 @@ class FrameComparison:
 
     @property
     def preprocessing(self) -> str:
-        """What is computed, for the content key of the shards."""
+        """Description of the computation, for the content key of the shards."""
         return "+".join(f"{score}-1" for score in self.scores) + f" from frame {self.context_frames}"
 
     @property
     def weights_sha256(self) -> str:
-        """Digest of the true clips: in their place in the content key, what weights are to a network."""
+        """Digest of the true clips; takes the place of a network's weights in the content key."""
         return self.truth.identity_sha256
 
     def compare(self, clips_NTHWC: np.ndarray, indices: np.ndarray) -> dict[str, np.ndarray]:
         """Return the scores of the predicted frames, float64 ``[N, predicted frames]`` each; PSNR may be infinite.
 
         Args:
-            clips_NTHWC: whole clips uint8 of the samples, given frames included.
-            indices: which samples they are, int64 ``[N]``.
+            clips_NTHWC: complete clips of the samples, uint8, including context frames.
+            indices: indices of the samples, int64 ``[N]``.
         """
         true = self.truth.read(indices)[:, self.context_frames :]
         predicted = clips_NTHWC[:, self.context_frames :]
@@ -59,10 +59,10 @@ class FrameComparison:
 
 
 def compare_frames(task: Task, metrics: Sequence[MetricDefinition], truth: ClipDataset) -> FrameComparison | None:
-    """Return the comparison that the metrics of a task need, or None where they need none.
+    """Return the comparison that the metrics of a task need, or None if they need none.
 
     Raises:
-        InputError: the task predicts nothing, so that there are no true frames.
+        InputError: the task is not a prediction task, so there are no true frames.
     """
     wanted = [metric for metric in metrics if metric.needs_reference == "frames"]
     if not wanted:
@@ -70,7 +70,7 @@ def compare_frames(task: Task, metrics: Sequence[MetricDefinition], truth: ClipD
     if not task.clips.context_frames:
         raise InputError(
             f"The metric '{wanted[0].id}' compares each predicted frame with the true one, and the task '{task.name}' "
-            "gives no frames to predict from: leave it out."
+            "has no context frames to predict from: remove the metric."
         )
     return FrameComparison(
         truth, task.clips.context_frames, tuple(dict.fromkeys(metric.facts.frame_score for metric in wanted))

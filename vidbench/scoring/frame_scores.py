@@ -1,7 +1,7 @@
-"""PSNR and SSIM in a task, from the scores of single frames that `vidbench.scoring.frame_comparison` left as shards.
+"""PSNR and SSIM of a task, from the scores of single frames computed by `vidbench.scoring.frame_comparison`.
 
-Where a task asks for several samples from each context, `psnr` and `ssim` are the mean over them and `psnr-best` and
-`ssim-best` the best of them, for each context by itself (docs/metrics.md).
+If a task has several samples per context, `psnr` and `ssim` are their mean and `psnr-best` and `ssim-best` the best of them,
+within each context (docs/metrics.md).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from vidmetrics.statistics.frames import best_of_k, mean_of_k
 
 
 def estimate_frames(definition: MetricDefinition, store: FeatureStore, clips: range, per_context: int) -> Estimate:
-    """Compute a metric of frames from complete shards; its interval is over contexts.
+    """Compute a frame metric from complete shards; its interval is over contexts.
 
     Args:
         definition: the metric.
         store: complete shards of a `FrameComparison`.
-        clips: the samples to take; whole contexts.
-        per_context: samples from each context, side by side.
+        clips: range of samples; covers complete contexts.
+        per_context: samples per context, which are adjacent.
     """
     score = definition.facts.frame_score
     scores = np.concatenate([frames.mean(axis=1) for frames in store.read(score, clips)])
@@ -36,15 +36,15 @@ def estimate_frames(definition: MetricDefinition, store: FeatureStore, clips: ra
 
 
 def refuse_infinite(definition: MetricDefinition, store: FeatureStore, values: Iterable[float]) -> None:
-    """Refuse a mean PSNR that one frame without any error has made infinite.
+    """Refuse a mean PSNR that is infinite because one frame is exact.
 
     Raises:
-        InputError: a value is infinite; names the first sample that has such a frame.
+        InputError: a value is infinite; names the first sample with such a frame.
     """
     if any(map(math.isinf, values)):
         infinite_NT = np.isinf(np.concatenate(list(store.read(definition.facts.frame_score))))
         sample, frame = (int(place) for place in np.argwhere(infinite_NT)[0])
         raise InputError(
             f"The value of '{definition.id}' is infinite, because predicted frame {frame} of sample {sample} equals the "
-            f"true one in every pixel; leave '{definition.id}' out of the task and use 'ssim'."
+            f"true one in every pixel: remove '{definition.id}' from the task and use 'ssim'."
         )

@@ -1,4 +1,4 @@
-"""A run whose real side comes from a file of statistics instead of from clips."""
+"""The reference side of a run from a statistics file instead of clips."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from vidmetrics.networks.base import Network
 
 
 class AbsentClips:
-    """A split that is known by its provenance alone; a `vidbench.data.clip_dataset.ClipDataset` that can show no clip."""
+    """A split without its clips: the `vidbench.data.clip_dataset.ClipDataset` that the provenance of a statistics file describes."""
 
     def __init__(self, split: SplitRecord, provenance: Provenance, labels: Sequence[int] | None = None) -> None:
-        """Stand in for one of the two splits of a file; see `vidbench.data.clip_dataset.ClipDataset`."""
+        """Describe one of the two splits of a file; see `vidbench.data.clip_dataset.ClipDataset`."""
         self.num_clips = split.num_clips
         self.coverage = split.coverage
         self.identity_sha256 = split.sha256
@@ -34,90 +34,90 @@ class AbsentClips:
         self._name = split.split
 
     def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
-        """See `vidbench.data.clip_dataset.ClipDataset`; known where the task gives samples the labels of these clips.
+        """Return names of clips, as `vidbench.data.clip_dataset.ClipDataset`; known if samples get the labels of these clips.
 
         Raises:
-            InputError: not known.
+            InputError: the names are not known.
         """
         if self._ids is None:
             raise InputError(
-                f"The names of the clips of the split '{self._name}' are needed here, and the file of statistics holds none: "
+                f"The names of the clips of the split '{self._name}' are needed, and the statistics file does not contain them: "
                 "name the data folder with --data DIR."
             )
         return tuple(self._ids[index] for index in indices)
 
     def origins(self, count: int) -> frozenset[str]:
-        """Refuse: which videos these clips are cut from is not in a file of statistics.
+        """Refuse, because a statistics file does not contain the source videos of the clips.
 
         Raises:
             InputError: always.
         """
         raise InputError(
-            f"Which videos the clips of the split '{self._name}' are cut from is not known, because a file of statistics "
-            "holds none of their names: name the data folder with --data DIR and leave out --reference."
+            f"The source videos of the split '{self._name}' are needed, and a statistics file does not contain their names: "
+            "name the data folder with --data DIR and remove --reference."
         )
 
     def read(self, indices: np.ndarray) -> np.ndarray:
-        """Refuse.
+        """Refuse, because a statistics file contains no clips.
 
         Raises:
             InputError: always.
         """
         raise InputError(
-            f"The real clips of the split '{self._name}' are needed here, and a file of statistics holds none: name the "
-            "data folder with --data DIR."
+            f"The real clips of the split '{self._name}' are needed, and a statistics file contains none: name the data "
+            "folder with --data DIR."
         )
 
 
 def open_provenance(path: Path, task: Task) -> Provenance:
-    """Read what a file of statistics says of itself, and refuse it for another task.
+    """Read the provenance of a statistics file and check that it belongs to the task.
 
     Raises:
-        InputError: no such file, no file of statistics, or one for another protocol.
+        InputError: the file does not exist, is not a statistics file, or belongs to another protocol.
     """
     provenance = read_provenance(path)
     theirs = provenance.task
     if theirs.fingerprint != task.fingerprint:
         raise InputError(
-            f"The statistics in {path} are those of the task '{theirs.name}' v{theirs.version} with fingerprint "
-            f"{theirs.fingerprint[:12]}, and this is '{task.name}' v{task.version} with {task.fingerprint[:12]}: they are "
-            "not comparable, so use statistics of this very task."
+            f"The statistics in {path} belong to the task '{theirs.name}' v{theirs.version} with fingerprint "
+            f"{theirs.fingerprint[:12]}, and this is '{task.name}' v{task.version} with {task.fingerprint[:12]}: use "
+            "statistics of this task."
         )
     return provenance
 
 
 def absent_reference(provenance: Provenance) -> AbsentClips:
-    """The reference split behind the statistics."""
+    """Return the reference split that the statistics describe."""
     return AbsentClips(provenance.reference, provenance)
 
 
 def absent_evaluation(provenance: Provenance, task: Task) -> AbsentClips:
-    """The held-out split, for a task that can do without its clips.
+    """Return the held-out split, for a task that does not need its clips.
 
     Raises:
-        InputError: the task scores given frames, or gives labels that the file does not know.
+        InputError: the task scores context frames, or needs labels that the file does not contain.
     """
     if task.clips.context_frames:
         raise InputError(
-            f"The task '{task.name}' scores the {task.clips.context_frames} given frames of each clip too, and a file of "
-            "statistics holds no frames: name the data folder of the held-out clips with --data DIR."
+            f"The task '{task.name}' also scores the {task.clips.context_frames} context frames of each clip, and a "
+            "statistics file contains no frames: name the data folder of the held-out clips with --data DIR."
         )
     if task.evaluation.labels == "evaluation" and provenance.evaluation_labels is None:
         raise InputError(
-            f"The task '{task.name}' gives each sample the label of a held-out clip, and the statistics name none: name the "
-            "data folder with --data DIR."
+            f"The task '{task.name}' gives each sample the label of a held-out clip, and the statistics contain none: name "
+            "the data folder with --data DIR."
         )
     return AbsentClips(provenance.evaluation, provenance, provenance.evaluation_labels)
 
 
 @dataclass(frozen=True)
 class ImportedStatistics:
-    """The checked content of a file of statistics, for one run.
+    """The checked content of a statistics file, for one run.
 
     Attributes:
         sha256: digest of the file.
-        provenance: what the file says of itself.
-        moments: by network and output.
+        provenance: its provenance.
+        moments: moments by network and output.
     """
 
     sha256: str
@@ -126,11 +126,11 @@ class ImportedStatistics:
 
     @property
     def record(self) -> StatisticsRecord:
-        """What the result says of them."""
+        """The record of the statistics in a result."""
         return StatisticsRecord(sha256=self.sha256, environment=self.provenance.environment)
 
     def bounds(self, num_samples: int, evaluation_sha256: str) -> Mapping[str, BoundRecord] | None:
-        """Scores of the bounds by name, where those of the file are those of the run."""
+        """Return the scores of the bounds by name, if those of the file apply to the run; else None."""
         bounds, evaluation = self.provenance.bounds, self.provenance.evaluation
         same = bounds is not None and bounds.num_samples == num_samples and evaluation.sha256 == evaluation_sha256
         return bounds.bounds if bounds is not None and same else None
@@ -143,17 +143,17 @@ def import_statistics(
     networks: Mapping[str, Network],
     num_frames: int,
 ) -> ImportedStatistics:
-    """Read a file of statistics for a run, held against the run's own networks.
+    """Read a statistics file and check it against the networks of a run.
 
     Args:
         path: the file.
-        provenance: what it says of itself.
-        metrics: the task's.
-        networks: the run's, by name.
-        num_frames: frames of a clip.
+        provenance: its provenance.
+        metrics: metrics of the task.
+        networks: networks of the run, by name.
+        num_frames: frames per clip.
 
     Raises:
-        InputError: other networks than the run's, metrics that moments cannot serve, or a damaged file.
+        InputError: the networks differ, a metric needs more than moments, or the file is damaged.
     """
     needed = outputs_needed(metrics)
     for name, network in networks.items():
@@ -169,19 +169,21 @@ def import_statistics(
 
 def _refuse_other_network(path: Path, provenance: Provenance, name: str, network: Network) -> None:
     if name not in provenance.networks:
-        raise InputError(f"The statistics in {path} do not name the network '{name}': make them again for this task.")
+        raise InputError(
+            f"The statistics in {path} do not include the network '{name}': compute them again for this task."
+        )
     ours, theirs = network_identity(network), provenance.networks[name]
     for key, what in (("weights_sha256", "weights"), ("preprocessing", "preprocessing"), ("precision", "precision")):
         if getattr(theirs, key) != ours[key]:
             raise InputError(
-                f"The statistics in {path} were made by '{name}' with {what} '{str(getattr(theirs, key))[:64]}', and here it "
-                f"has '{str(ours[key])[:64]}': the two sides must be measured alike."
+                f"The statistics in {path} were computed by '{name}' with {what} '{str(getattr(theirs, key))[:64]}', and here "
+                f"it is '{str(ours[key])[:64]}': both sides must be measured the same way."
             )
 
 
 @dataclass(frozen=True)
 class ImportedRealSide:
-    """The real side of one network from a file; as `vidbench.scoring.reference.RealSide`."""
+    """The reference side of one network, from a statistics file; see `vidbench.scoring.reference.RealSide`."""
 
     statistics: ImportedStatistics
     network: Network
@@ -189,16 +191,16 @@ class ImportedRealSide:
 
     @property
     def identity(self) -> list[str | int]:
-        """JSON-able; everything that decides the moments."""
+        """Everything that determines the moments, JSON-able."""
         return ["statistics", self.statistics.sha256]
 
     @property
     def rows_per_clip(self) -> int:
-        """Rows of features of one clip."""
+        """Feature rows per clip."""
         return self.network.rows_per_clip(self.num_frames)
 
     def for_metric(self, definition: MetricDefinition) -> Reference:
-        """Return moments or None; no shipped file serves a metric that needs more."""
+        """Return moments or None; metrics that need more were refused when the file was opened."""
         if definition.needs_reference != "moments":
             return None
         return self.statistics.moments[definition.network, definition.output]

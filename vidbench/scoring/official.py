@@ -1,4 +1,4 @@
-"""When a number may be called official, and every reason why it may not."""
+"""When a result is official, and every reason why it may not be."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ def unofficial_reasons(
     datasets: Sequence[ClipDataset],
     extra: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """Return one sentence for each way in which a run departs from the task; empty means official.
+    """Return one sentence for each deviation of a run from its task; empty means official.
 
     Args:
         loaded: the task and its origin.
         num_samples: samples scored.
         seed: seed of the samples.
-        precision: precision of the measuring networks.
-        networks: the measuring networks.
-        datasets: the real splits in use, that of the reference first.
-        extra: reasons that come from the samples themselves.
+        precision: precision of the networks.
+        networks: the networks.
+        datasets: the real splits, reference set first.
+        extra: reasons found in the samples themselves.
     """
     task = loaded.task
     reasons: list[str] = []
     if not loaded.shipped:
         reasons.append(f"The task comes from a file of the user's own ({task.name}), not from vidbench.")
     if num_samples != task.evaluation.num_samples:
-        reasons.append(f"{num_samples} samples were scored where the task asks for {task.evaluation.num_samples}.")
+        reasons.append(f"{num_samples} samples were scored where the task requires {task.evaluation.num_samples}.")
     if seed != task.evaluation.seed:
-        reasons.append(f"The seed is {seed} where the task asks for {task.evaluation.seed}.")
+        reasons.append(f"The seed is {seed} where the task requires {task.evaluation.seed}.")
     if precision not in task.evaluation.precision:
         allowed = ", ".join(task.evaluation.precision)
         reasons.append(f"The networks ran with precision '{precision}' where the task allows {allowed}.")
@@ -49,9 +49,9 @@ def unofficial_reasons(
     coverage = min(dataset.coverage for dataset in datasets)
     if coverage < task.data.min_coverage:
         reasons.append(
-            f"Only {coverage:.2%} of the official clips are present; the task needs {task.data.min_coverage:.2%}."
+            f"Only {coverage:.2%} of the official clips are available; the task requires {task.data.min_coverage:.2%}."
         )
     wanted = task.reference.num_clips
     if wanted != "all" and datasets[0].num_clips < wanted:
-        reasons.append(f"{datasets[0].num_clips} real clips make the reference where the task asks for {wanted}.")
+        reasons.append(f"The reference set has {datasets[0].num_clips} clips where the task requires {wanted}.")
     return (*reasons, *extra)

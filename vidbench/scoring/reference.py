@@ -1,4 +1,4 @@
-"""Statistics of the real side: computed once, kept by content, reused by every later run."""
+"""Statistics of the reference set: computed once, cached by content, reused by later runs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from vidmetrics.statistics.moments import Moments
 
 
 def reference_moments(root: Path, store: FeatureStore, network: Network, output: str, num_frames: int) -> Moments:
-    """Return the moments of one output over a complete store; float64, from the cache where they are there.
+    """Return the float64 moments of one output over a complete store, cached if possible.
 
     Args:
-        root: cache folder; the moments lie in ``root/reference``.
-        store: complete feature shards of the reference clips.
-        network: the network that made them.
-        output: name of the network's output, e.g. ``"logits"``.
-        num_frames: frames of a clip.
+        root: cache folder; moments are stored in ``root/reference``.
+        store: features of the reference set.
+        network: the network that computed them.
+        output: name of a network output, e.g. ``"logits"``.
+        num_frames: frames per clip.
     """
     from safetensors.numpy import load_file, save_file
 
-    # The store's folder name is the content key of clips and network, so it stands for both here.
+    # The folder name of the store is the content key of clips and network.
     key = digest({"features": store.folder.name, "num_clips": store.num_clips, "output": output})
     path = root / "reference" / f"{key[:24]}.safetensors"
     if path.is_file():
@@ -43,13 +43,13 @@ def reference_moments(root: Path, store: FeatureStore, network: Network, output:
 
 @dataclass(frozen=True)
 class RealSide:
-    """The real clips under one network, handed to each metric in the form it asks for.
+    """The reference set under one network, in the form that each metric needs.
 
     Attributes:
         root: cache folder of the moments.
-        store: complete feature shards of the reference clips.
-        network: the network that made them.
-        num_frames: frames of a clip.
+        store: features of the reference set.
+        network: the network that computed them.
+        num_frames: frames per clip.
     """
 
     root: Path
@@ -59,16 +59,16 @@ class RealSide:
 
     @property
     def identity(self) -> list[str | int]:
-        """JSON-able; everything that decides the features, and how many they are."""
+        """Everything that determines the features and their number, JSON-able."""
         return [self.store.folder.name, self.store.num_clips]
 
     @property
     def rows_per_clip(self) -> int:
-        """Rows of features of one clip."""
+        """Feature rows per clip."""
         return self.network.rows_per_clip(self.num_frames)
 
     def for_metric(self, definition: MetricDefinition) -> Reference:
-        """Return moments, an iterator over feature shards that can be read once, or None."""
+        """Return moments, a single-pass iterator over feature shards, or None, as the metric needs."""
         if definition.needs_reference == "moments":
             return reference_moments(self.root, self.store, self.network, definition.output, self.num_frames)
         return self.store.read(definition.output) if definition.needs_reference == "features" else None
@@ -77,13 +77,13 @@ class RealSide:
 def estimate(
     definition: MetricDefinition, store: FeatureStore, real: RealSide | ImportedRealSide, clips: range | None = None
 ) -> Estimate:
-    """Compute one metric from complete shards, in the order of the indices.
+    """Compute one metric from complete shards, in index order.
 
     Args:
         definition: the metric.
-        store: complete feature shards of the samples.
-        real: the real clips under the same network.
-        clips: the samples to take, None for all.
+        store: features of the samples.
+        real: reference side under the same network.
+        clips: range of samples; None for all.
     """
     dim = real.network.outputs[definition.output]
     count = store.num_clips if clips is None else len(clips)

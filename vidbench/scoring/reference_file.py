@@ -1,12 +1,12 @@
-"""Reference statistics as a file: the moments that a task's metrics need, and where they come from.
+"""Statistics files: the reference moments that a task's metrics need, and their provenance.
 
-A safetensors file with three tensors for each network output that a Fréchet distance of the task looks at,
+A safetensors file with three tensors for each network output that a Fréchet distance of the task uses,
 ``NETWORK/OUTPUT/count`` (int64 ``[]``), ``.../mean`` (float64 ``[D]``) and ``.../scatter`` (float64 ``[D, D]``, the sum of
 outer products of centred features; the unbiased covariance is ``scatter / (count - 1)``), and one metadata entry,
-``vidbench``, which is a `Provenance` as JSON. The scatter is kept rather than the covariance because it is what the
-sums end in: a score from the file has the same bits as one from the clips.
+``vidbench``, which is a `Provenance` as JSON. The scatter is stored rather than the covariance because it is what is
+accumulated: a score from the file is bitwise equal to one from the clips.
 
-A file comes from somebody else. It is parsed without unpickling, and everything in it is checked before it is used.
+A file comes from somebody else: it is parsed without unpickling, and everything in it is checked before use.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from vidmetrics.statistics.moments import Moments
 
 _KEY = "vidbench"
 _PARTS = ("count", "mean", "scatter")
-# An honest scatter is off by rounding alone; float64 sums over millions of rows stay far below.
+# A valid scatter is symmetric and positive semi-definite up to rounding; float64 sums over millions of rows stay far below.
 _ROUNDING = 1e-8
-_AGAIN = "get the file again from whoever made it"
+_AGAIN = "get the file again from its source"
 
 Outputs = dict[tuple[str, str], Moments]
 """Moments by network and output."""
@@ -41,50 +41,50 @@ class _Frozen(BaseModel):
 class BoundsRecord(_Frozen):
     """Scores of the task's bounds against these statistics."""
 
-    num_samples: int = Field(ge=2, description="Samples behind each of them.")
-    bounds: dict[str, BoundRecord] = Field(description="By bounding model; as `bounds` of a result.")
+    num_samples: int = Field(ge=2, description="Number of samples behind each score.")
+    bounds: dict[str, BoundRecord] = Field(description="By model, as `bounds` in a result.")
 
 
 class Provenance(_Frozen):
-    """Where the statistics come from, and all that a run must know of data that is not there."""
+    """Where the statistics come from, and what a run needs to know about the missing data."""
 
     format: Literal["vidbench-statistics"] = Field(default="vidbench-statistics", description="Name of the format.")
     version: Literal[1] = Field(default=1, description="Version of the format.")
     task: TaskRecord = Field(description="The protocol.")
-    reference: SplitRecord = Field(description="The real clips behind the moments.")
-    evaluation: SplitRecord = Field(description="The held-out clips, behind the floor.")
-    class_names: tuple[str, ...] = Field(description="Classes in label order; empty where the data has none.")
+    reference: SplitRecord = Field(description="The reference set.")
+    evaluation: SplitRecord = Field(description="The held-out clips, used for the floor.")
+    class_names: tuple[str, ...] = Field(description="Class names in label order; empty if the data has none.")
     evaluation_labels: tuple[int, ...] | None = Field(
-        description="Label of each held-out clip, where the task gives samples these labels."
+        description="Label of each held-out clip, if samples get these labels."
     )
-    evaluation_ids: tuple[str, ...] | None = Field(description="Name of each of the same clips.")
-    scan_sha256: str | None = Field(description="Manifest hash of the scan of both splits; null where there was none.")
-    networks: dict[str, NetworkRecord] = Field(description="The measuring networks.")
-    bounds: BoundsRecord | None = Field(description="Null where they were not computed.")
+    evaluation_ids: tuple[str, ...] | None = Field(description="Name of each of these clips.")
+    scan_sha256: str | None = Field(description="Manifest hash of the scan of both splits; null without a scan.")
+    networks: dict[str, NetworkRecord] = Field(description="The networks.")
+    bounds: BoundsRecord | None = Field(description="Scores of the bounds; null if they were not computed.")
     environment: EnvironmentRecord = Field(description="Where it was computed.")
     tensors_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Digest of names, types, shapes and values.")
 
 
 def outputs_needed(metrics: Iterable[MetricDefinition]) -> tuple[tuple[str, str], ...]:
-    """Network and output of every metric that compares moments; each once, in the order of the metrics.
+    """Return each network output whose moments a metric needs, once, in the order of the metrics.
 
     Raises:
-        InputError: a metric compares single real clips, of which moments know nothing.
+        InputError: a metric needs the features of single real clips.
     """
     needed: dict[tuple[str, str], None] = {}
     for metric in metrics:
         if metric.needs_reference == "features":
             raise InputError(
-                f"The metric '{metric.id}' compares with the features of every real clip, and a file of statistics holds "
-                "means and covariances alone: use a task without it, or the data itself with --data DIR."
+                f"The metric '{metric.id}' needs the features of every real clip, and a statistics file contains only means "
+                "and covariances: use a task without it, or the data itself with --data DIR."
             )
         if metric.needs_reference == "moments":
             needed[metric.network, metric.output] = None
     return tuple(needed)
 
 
-def tensors_of(moments: Outputs) -> dict[str, np.ndarray]:
-    """The tensors of a file, by name."""
+def statistics_tensors(moments: Outputs) -> dict[str, np.ndarray]:
+    """Return the tensors of a statistics file by name."""
     return {
         f"{network}/{output}/{part}": tensor
         for (network, output), of_output in moments.items()
@@ -102,10 +102,10 @@ def write_statistics(path: Path, tensors: Mapping[str, np.ndarray], provenance: 
 
 
 def read_provenance(path: Path) -> Provenance:
-    """Read what a file says of itself; no tensor is read.
+    """Read the provenance of a statistics file, without its tensors.
 
     Raises:
-        InputError: not there, not safetensors, or not a file of statistics.
+        InputError: the file does not exist, is not safetensors, or is not a statistics file.
     """
     if not path.is_file():
         raise InputError(f"The statistics file {path} does not exist: give the path of a .safetensors file.")
@@ -113,7 +113,7 @@ def read_provenance(path: Path) -> Provenance:
         metadata = file.metadata() or {}
     if _KEY not in metadata:
         raise InputError(
-            f"The file {path} is safetensors, but not a file of reference statistics: make one with `vidbench data statistics`."
+            f"The file {path} is safetensors, but not a statistics file: create one with `vidbench data statistics`."
         )
     try:
         return Provenance.model_validate_json(metadata[_KEY])
@@ -128,11 +128,11 @@ def read_moments(path: Path, sha256: str, expected: Mapping[tuple[str, str], tup
     Args:
         path: the file.
         sha256: `Provenance.tensors_sha256`.
-        expected: number of features and of rows, by network and output.
+        expected: number of features and number of rows, by network and output.
 
     Raises:
-        InputError: a tensor too many or too few, of another shape or type, not finite, no scatter of real features, of
-            another number of rows, or changed since it was written.
+        InputError: a tensor is missing, unexpected, of the wrong shape or type, not finite, not a scatter matrix, from the
+            wrong number of rows, or changed after it was written.
     """
     shapes: dict[str, list[int]] = {}
     for (network, output), (dim, _) in expected.items():
@@ -140,12 +140,12 @@ def read_moments(path: Path, sha256: str, expected: Mapping[tuple[str, str], tup
     with _opened(path) as file:
         if set(file.keys()) != set(shapes):
             odd = sorted(set(file.keys()) ^ set(shapes))[0]
-            raise InputError(f"The statistics file {path} lacks the tensor '{odd}' or has it too much: {_AGAIN}.")
+            raise InputError(f"The tensor '{odd}' is missing or unexpected in the statistics file {path}: {_AGAIN}.")
         for name, shape in shapes.items():
-            # Before anything is read: a shape is cheap, a tensor that fills the memory is not.
+            # Checked before anything is read: an oversized tensor could fill the memory.
             if list(file.get_slice(name).get_shape()) != shape:
                 got = list(file.get_slice(name).get_shape())
-                raise InputError(f"The tensor '{name}' in {path} has shape {got} where {shape} is needed: {_AGAIN}.")
+                raise InputError(f"The tensor '{name}' in {path} has shape {got} where {shape} is required: {_AGAIN}.")
         tensors = {name: file.get_tensor(name) for name in shapes}
     if arrays_sha256(tensors) != sha256:
         raise InputError(f"The statistics file {path} was changed after it was written: {_AGAIN}.")
@@ -159,16 +159,16 @@ def _checked(tensors: Mapping[str, np.ndarray], prefix: str, rows: int, path: Pa
     try:
         moments = Moments.from_tensors({part: tensors[f"{prefix}/{part}"] for part in _PARTS})
     except InputError as error:
-        raise InputError(f"The statistics '{prefix}' in {path} cannot be used: {error}") from None
+        raise InputError(f"The statistics '{prefix}' in {path} are invalid: {error}") from None
     if moments.count != rows:
         raise InputError(
-            f"The statistics '{prefix}' in {path} count {moments.count} rows where its provenance says {rows}: {_AGAIN}."
+            f"The statistics '{prefix}' in {path} are of {moments.count} rows where the provenance requires {rows}: {_AGAIN}."
         )
     scatter = tensors[f"{prefix}/scatter"]
     scale = float(np.abs(scatter).max())
     symmetric = float(np.abs(scatter - scatter.T).max()) <= _ROUNDING * scale
     if not symmetric or float(np.linalg.eigvalsh(scatter)[0]) < -_ROUNDING * scale:
-        raise InputError(f"The scatter of '{prefix}' in {path} is not that of any features: {_AGAIN}.")
+        raise InputError(f"The scatter of '{prefix}' in {path} is not a scatter matrix: {_AGAIN}.")
     return moments
 
 

@@ -1,4 +1,4 @@
-"""One value from the runs of a task that repeats: their mean, and Student's interval of it."""
+"""One value from the runs of a repeated task: their mean and its Student interval."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from vidmetrics.statistics.intervals import cut, mean_interval
 
 
 def over_runs(definition: MetricDefinition, estimates: Sequence[Estimate]) -> tuple[Estimate, tuple[float, ...] | None]:
-    """Return the estimate over all runs, and the value of each run where there are several.
+    """Return the estimate over all runs, and the value of each run if there are several.
 
-    The runs differ in their samples alone, so their values are independent given the real side and the contexts, and
-    Student's interval of their mean covers its expectation; below three runs there is none.
+    Runs differ only in their samples, so their values are independent given reference set and contexts, and Student's
+    interval of the mean covers its expectation. With fewer than three runs there is no interval.
 
     Args:
         definition: the metric.
-        estimates: one for each run, at least one.
+        estimates: one per run, at least one.
     """
     if len(estimates) == 1:
         return estimates[0], None

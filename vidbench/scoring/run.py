@@ -1,4 +1,4 @@
-"""A run: what the user chose and what the task fixes, opened and checked before the first clip is read."""
+"""A run: the user's options and the task, opened and checked before the first clip is read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from vidmetrics.networks.base import Network
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run with everything opened and checked, before the first clip is read."""
+    """A run with data and networks opened and checked, before the first clip is read."""
 
     loaded: LoadedTask
     options: RunOptions
@@ -48,7 +48,7 @@ class Run:
 
     @property
     def total_samples(self) -> int:
-        """Samples of all runs."""
+        """Number of samples of all runs of the task."""
         return self.num_samples * self.task.evaluation.repeats
 
     @property
@@ -58,17 +58,17 @@ class Run:
 
     @property
     def num_reference(self) -> int:
-        """Number of real clips on the reference side; fewer than the task's where videos are missing."""
+        """Number of reference clips; fewer than the task requires if videos are missing."""
         return self.reference.num_clips
 
     @property
     def has_evaluation_clips(self) -> bool:
-        """Whether the held-out clips can be read; a file of statistics without data names them alone."""
+        """Whether the held-out clips can be read; without data, a statistics file only describes them."""
         return not isinstance(self.evaluation, AbsentClips)
 
     @property
     def imported_bounds(self) -> Mapping[str, BoundRecord] | None:
-        """Scores of the task's bounds from the file of statistics, where it has those of this very run."""
+        """Scores of the bounds from the statistics file, if it contains those that apply to this run."""
         if self.statistics is None:
             return None
         return self.statistics.bounds(self.num_samples, self.evaluation.identity_sha256)
@@ -79,13 +79,13 @@ def open_run(loaded: LoadedTask, options: RunOptions, *, ranks: Ranks, progress:
 
     Args:
         loaded: the task.
-        options: the user's choices.
+        options: what the user chose.
         ranks: this process among the others.
         progress: where the main rank shows progress.
-        default_name: last part of the output folder, where the user names none.
+        default_name: last part of the default output folder.
 
     Raises:
-        InputError: anything that would stop the run later is found here; see the messages.
+        InputError: anything that would stop the run later; see the messages.
     """
     task = loaded.task
     if options.batch_size < 1:
@@ -98,7 +98,7 @@ def open_run(loaded: LoadedTask, options: RunOptions, *, ranks: Ranks, progress:
     per_context = task.evaluation.samples_per_context
     if num_samples % per_context:
         raise InputError(
-            f"--num-samples {num_samples} is no multiple of {per_context}, the number of samples from each evaluation clip "
+            f"--num-samples {num_samples} is not a multiple of {per_context}, the number of samples per evaluation clip "
             f"of the task '{task.name}': give one that is."
         )
     provenance = None if options.reference is None else open_provenance(options.reference, task)
@@ -111,13 +111,13 @@ def open_run(loaded: LoadedTask, options: RunOptions, *, ranks: Ranks, progress:
     wanted = task.reference.num_clips
     if wanted != "all" and reference.coverage == 1 and reference.num_clips < wanted:
         raise InputError(
-            f"The split '{task.data.reference_split}' gives {reference.num_clips} clips in all, and the task "
-            f"'{task.name}' compares with {wanted}: lower reference.num_clips or raise clips.clips_per_video."
+            f"The split '{task.data.reference_split}' has only {reference.num_clips} clips, and the reference set of the "
+            f"task '{task.name}' has {wanted}: lower reference.num_clips or raise clips.clips_per_video."
         )
     if task.clips.context_frames and evaluation.num_clips < num_samples * task.evaluation.repeats:
         raise InputError(
-            f"The split '{task.data.evaluation_split}' has clips to predict {evaluation.num_clips} samples from, and "
-            f"{num_samples} are asked for: complete the data folder or lower --num-samples."
+            f"The split '{task.data.evaluation_split}' has only {evaluation.num_clips} clips for "
+            f"{num_samples * task.evaluation.repeats} predictions: complete the data folder or lower --num-samples."
         )
     names = dict.fromkeys(metric.network for metric in metrics if metric.network)
     networks = {name: load_network(name, device=device, precision=options.precision) for name in names}

@@ -1,10 +1,10 @@
-"""One seed per sample, from the seed of the run and the sample's index alone."""
+"""One seed per sample, from the seed of the run and the index of the sample."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# SplitMix64 (Steele, Lea, Flood 2014): a bijective mixer on 64 bits, so distinct indices never share a seed.
+# SplitMix64 (Steele, Lea, Flood 2014): a bijection on 64 bits, so distinct indices never share a seed.
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
@@ -17,11 +17,11 @@ def _mix(state: np.ndarray) -> np.ndarray:
 
 
 def sample_seeds(seed: int, indices: np.ndarray) -> np.ndarray:
-    """Return uint64 ``[N]`` seeds for int64 ``[N]`` indices; independent of how the indices are batched.
+    """Return uint64 ``[N]`` seeds for int64 ``[N]`` indices, independent of batching.
 
     Args:
         seed: seed of the run, 0 to 2^64 - 1.
-        indices: positions of the samples in the evaluation.
+        indices: indices of the samples in the evaluation.
     """
     with np.errstate(over="ignore"):
         stream = _mix(np.array([seed], dtype=np.uint64) + _GAMMA)

@@ -1,4 +1,4 @@
-"""The truncation sweep: the same samples from narrower latents, for models that offer it."""
+"""The truncation sweep: the same samples from truncated latents, for models that support it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from vidbench.scoring.run import Run
 
 
 def truncated_sources(run: Run, source: ClipSource) -> dict[float, ModelSource]:
-    """Return a source for each sigma of the task's sweep; none for clips on disk and for models without truncation.
+    """Return a source per sigma of the task's sweep; empty for clips on disk and models without truncation.
 
-    The seeds, labels and given frames of sample i are those of the score, so that sigma is all that differs.
+    Sample i has the same seed, label and context frames as in the score, so only sigma differs.
     """
     if not isinstance(source, ModelSource) or not getattr(source.model, "offers_truncation", False):
         return {}
@@ -19,8 +19,8 @@ def truncated_sources(run: Run, source: ClipSource) -> dict[float, ModelSource]:
 
 
 def why_no_sweep(sigmas: tuple[float, ...], model_name: str) -> str:
-    """Return the sentence for a report without the sweep that its task asks for."""
-    asked = ", ".join(f"{sigma:g}" for sigma in sigmas)
+    """Return the reason why a report lacks the sweep of its task."""
+    sweep = ", ".join(f"{sigma:g}" for sigma in sigmas)
     if model_name == "samples":
-        return f"The task asks for sigma {asked}; clips that lie on disk have one truncation, which nobody stated here."
-    return f"The task asks for sigma {asked}; the model '{model_name}' offers no truncation."
+        return f"The task has a sweep over sigma {sweep}; clips on disk have a single, unknown truncation."
+    return f"The task has a sweep over sigma {sweep}; the model '{model_name}' does not support truncation."

@@ -127,7 +127,7 @@ def test_verify_without_arguments_forgives_only_what_is_absent(run, module):
     done = run("verify")
     assert done.exit_code == 1
     assert "not DeepMind's" in done.stdout
-    assert "proven: the file that ships with vidmetrics" in done.stdout
+    assert "proven: the file shipped with vidmetrics" in done.stdout
 
 
 def test_published_values_are_proven(run, module, seeded, monkeypatch):
@@ -150,12 +150,12 @@ def test_published_values_are_proven(run, module, seeded, monkeypatch):
 
 
 def test_verify_takes_networks_and_paths_alone(run, tmp_path):
-    with pytest.raises(InputError, match=r"'i3d' is neither a network \(.*\) nor a path"):
+    with pytest.raises(InputError, match=r"'i3d' is neither a network \(.*\) nor an existing path"):
         run("verify", "i3d")
     np.savez(tmp_path / "other.npz", a=np.ones(3))
     done = run("verify", tmp_path / "other.npz")
     assert done.exit_code == 1
-    assert "weights of no known network" in done.stdout
+    assert "weights of an unknown network" in done.stdout
 
 
 def test_fetch_imports_what_it_has_verified(run, published):
@@ -209,10 +209,10 @@ def test_unknown_names(run):
 
 
 def test_doctor_lists_the_known_answers_that_did_not_run():
-    from vidbench.jobs.doctor import examine
+    from vidbench.jobs.doctor import environment_report
     from vidmetrics.catalog.known_answers import KNOWN_ANSWERS
 
-    answers = examine()["known answers"]
+    answers = environment_report()["known answers"]
     assert list(answers) == [answer.name for answer in KNOWN_ANSWERS]
     assert all(said.startswith("not run here, as it needs") for said in answers.values())
     assert "the trained weights of i3d-kinetics-400 (FVD of 16 clips of 15 frames" in answers["fvd-example"]

@@ -205,4 +205,4 @@ def test_a_reference_that_is_too_small_is_a_reason():
         )
 
     assert reasons(256) == ()
-    assert reasons(255) == ("255 real clips make the reference where the task asks for 256.",)
+    assert reasons(255) == ("The reference set has 255 clips where the task requires 256.",)

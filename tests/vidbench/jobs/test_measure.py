@@ -91,7 +91,7 @@ def test_the_same_clips_in_every_form(tmp_path, arrays):
         assert found.metrics["fvd-shapes"].value == pytest.approx(direct, rel=1e-6)
         assert (found.samples.num_clips, found.samples.lossy, found.num_frames) == (9, False, 12)
         assert found.official is False
-        assert found.reasons == ("It was measured on folders of the user's own and follows no task.",)
+        assert found.reasons == ("Clips from arbitrary folders were measured, without a task.",)
 
 
 def test_first_frames_at_a_stride_and_a_resolution(tmp_path):
@@ -216,7 +216,7 @@ def test_metrics_by_name_and_by_pattern():
     assert choose_metrics(["fvd*", "fvd"])["fvd"] is True
     with pytest.raises(InputError, match="did you mean 'fvd-magvit'"):
         choose_metrics(["fvd-magvitt"])
-    with pytest.raises(InputError, match=r"named like 'fdv\*'"):
+    with pytest.raises(InputError, match=r"No metric matches 'fdv\*'"):
         choose_metrics(["fdv*"])
 
 

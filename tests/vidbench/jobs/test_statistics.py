@@ -208,7 +208,7 @@ def test_without_bounds_the_ceiling_alone_is_known(task, data, plugin):
 
 def test_a_metric_that_needs_every_feature_is_refused_by_name(task, data, plugin):
     task.write_text(task.read_text().replace('"is-shapes"', '"kvd-shapes"'))
-    with pytest.raises(InputError, match="'kvd-shapes' compares with the features of every real clip"):
+    with pytest.raises(InputError, match="'kvd-shapes' needs the features of every real clip"):
         export_statistics(str(task), plugin / "no.safetensors", RunOptions(data=data), QUIET, with_bounds=True)
     assert not (plugin / "no.safetensors").exists()
 
@@ -219,7 +219,7 @@ def test_prediction_needs_the_held_out_clips_and_takes_the_rest_from_the_file(ta
     export_statistics(str(task), plugin / "pred.safetensors", RunOptions(data=data), QUIET, with_bounds=True)
     direct = vidbench.evaluate("copy", str(task), data=data, output="direct")
     shutil.rmtree(data / "train")
-    with pytest.raises(InputError, match=r"scores the 5 given frames .* --data DIR"):
+    with pytest.raises(InputError, match=r"scores the 5 context frames .* --data DIR"):
         vidbench.evaluate("copy", str(task), reference="pred.safetensors", output="no")
     (data / "annotations").mkdir()
     imported = vidbench.evaluate("copy", str(task), data=data, reference="pred.safetensors", output="imported")
@@ -228,7 +228,7 @@ def test_prediction_needs_the_held_out_clips_and_takes_the_rest_from_the_file(ta
 
 def test_real_clips_that_are_not_here_are_not_made_up(task, data, statistics):
     shutil.rmtree(data)
-    with pytest.raises(InputError, match="a file of statistics holds none"):
+    with pytest.raises(InputError, match="a statistics file does not contain their names"):
         vidbench.evaluate("real", str(task), reference=statistics, output="no")
 
 
@@ -244,12 +244,12 @@ def test_another_task_or_another_network_is_refused(task, data, statistics, plug
             document["networks"]["shapes"][key] = value
 
         refused(f"'shapes' with {key.partition('_')[0]} '{value}'", rewritten(statistics, None, change))
-    refused("precision 'exact', and here it has 'fast'", precision="fast")
-    refused("do not name the network 'shapes'", rewritten(statistics, None, lambda d: d["networks"].clear()))
+    refused("precision 'exact', and here it is 'fast'", precision="fast")
+    refused("do not include the network 'shapes'", rewritten(statistics, None, lambda d: d["networks"].clear()))
     task.write_text(
         task.read_text().replace("seed = 0", "seed = 1").replace("stride = 1", "stride = 2") + "\nseed = 5\n"
     )
-    refused("they are not comparable")
+    refused("use statistics of this task")
 
 
 def _nan(tensors):
@@ -286,10 +286,10 @@ def _nudge(tensors):
         (_nudge, False, "was changed after it was written"),
         (_nan, True, "finite"),
         (_float32, True, "float64"),
-        (_lopsided, True, "not that of any features"),
-        (_negative, True, "not that of any features"),
-        (_cut, True, r"has shape \[5, 5\] where \[24, 24\] is needed"),
-        (_count, True, "count 17 rows where its provenance says 16"),
+        (_lopsided, True, "not a scatter matrix"),
+        (_negative, True, "not a scatter matrix"),
+        (_cut, True, r"has shape \[5, 5\] where \[24, 24\] is required"),
+        (_count, True, "are of 17 rows where the provenance requires 16"),
         (lambda tensors: tensors.pop("shapes/pool/mean"), True, "'shapes/pool/mean'"),
         (lambda tensors: tensors.update(extra=np.zeros(2)), True, "'extra'"),
     ],
@@ -312,7 +312,7 @@ def test_what_is_no_file_of_statistics_is_refused(task, statistics, plugin):
     (plugin / "half.safetensors").write_bytes(statistics.read_bytes()[:-100])
     refused("not readable as safetensors", plugin / "half.safetensors")
     save_file({"x": np.zeros(3)}, plugin / "weights.safetensors")
-    refused("not a file of reference statistics", plugin / "weights.safetensors")
+    refused("not a statistics file", plugin / "weights.safetensors")
     refused("not valid at 'surprise'", rewritten(statistics, None, lambda d: d.update(surprise=1)))
     refused("not valid at 'version'", rewritten(statistics, None, lambda d: d.update(version=2)))
     refused("not valid at", rewritten(statistics, None, lambda d: d["bounds"].update(num_samples="many")))

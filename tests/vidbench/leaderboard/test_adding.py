@@ -199,7 +199,7 @@ def test_neighbours_of_a_result(tmp_path, result_document, monkeypatch):
     text = _lines(result_document, boards, monkeypatch)
     assert "fvd-shapes: would be 2 of 3" in text
     assert text.index("better: Better 20") < text.index("worse: Worse 90")
-    result_document |= {"official": False, "reasons": ["The seed is 1 where the task asks for 0."]}
+    result_document |= {"official": False, "reasons": ["The seed is 1 where the task requires 0."]}
     assert "unofficial result has no place" in _lines(result_document, boards, monkeypatch)
 
 

@@ -99,7 +99,10 @@ def test_a_model_without_truncation_has_no_sweep_and_the_report_says_why(sweep_t
     result = vidbench.evaluate("slow_plugin:load", str(sweep_task), output="out")
     assert result.truncation == ()
     page = (plugin / "out" / "report.html").read_text()
-    assert "The task asks for sigma 0.5, 1; the model &#39;slow_plugin:load&#39; offers no truncation." in page
+    assert (
+        "The task has a sweep over sigma 0.5, 1; the model &#39;slow_plugin:load&#39; does not support truncation."
+        in page
+    )
 
 
 def test_a_sweep_enters_the_fingerprint_only_where_there_is_one(small_task, sweep_task):
