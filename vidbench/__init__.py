@@ -8,7 +8,7 @@ result.metrics["fvd-shapes"].value
 result = vidbench.score(task="shapes-gen", samples="my-samples/")
 ```
 
-Importing this package is fast: torch and the rest are imported by what needs them.
+Importing this package is fast: torch and other heavy packages are imported when needed.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ def evaluate(
     Args:
         model: a registered name, ``NAME:CHECKPOINT``, or ``package.module:callable``.
         task: a task name, or the path of a task file.
-        data: data folder, for tasks that read one.
-        output: folder to write to; ``runs/TASK/MODEL`` by default. A run found there is continued.
-        num_samples: another number than the task's, for an unofficial result.
-        batch_size: clips per call of the model and the networks; does not change the number.
-        device: torch device; a GPU where there is one by default.
+        data: data folder, for tasks that read videos.
+        output: folder for ``result.json`` and ``report.html``; default ``runs/TASK/MODEL``. A run found there is resumed.
+        num_samples: samples per run; any other number than the task's makes the result unofficial.
+        batch_size: clips per call of the model and the networks; does not affect the score.
+        device: torch device; by default a GPU if there is one.
         precision: ``"exact"`` (float32, TF32 off) or ``"fast"``.
-        seed: another seed than the task's, for an unofficial result.
+        seed: seed of the samples; any other than the task's makes the result unofficial.
         reference: file of reference statistics from `vidbench data statistics`, instead of the reference clips.
 
     Returns:
         The result record, as written to ``result.json``.
 
     Raises:
-        InputError: bad input, in one sentence; nothing is half-written.
+        InputError: bad input; no partial file is left behind.
     """
     from vidbench.jobs.evaluate import evaluate_model
     from vidbench.progress import Progress
@@ -86,14 +86,14 @@ def score(
     precision: Literal["exact", "fast"] = "exact",
     reference: str | Path | None = None,
 ) -> Result:
-    """Measure clips that lie on disk, from any model; arguments, result and errors as for `evaluate`.
+    """Score clips on disk, from any model; arguments, result and errors as for `evaluate`.
 
     Args:
         task: a task name, or the path of a task file.
         samples: exchange folder, ``.npy``/``.npz`` file (uint8 ``[N, T, H, W, 3]``), folder of videos or of frame folders.
-        data: data folder, for tasks that read one.
-        output: folder to write to.
-        num_samples: another number than the task's, for an unofficial result.
+        data: data folder, for tasks that read videos.
+        output: folder for ``result.json`` and ``report.html``.
+        num_samples: samples per run; any other number than the task's makes the result unofficial.
         batch_size: clips per call of the networks.
         device: torch device.
         precision: ``"exact"`` or ``"fast"``.
