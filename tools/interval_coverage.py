@@ -2,7 +2,7 @@
 
     python tools/interval_coverage.py --repetitions 400
 
-Prints the first table of measured coverage in the docs; the other figures there come from --features, --num-real,
+Prints the table of measured coverage in docs/intervals.md; other figures there come from --features, --num-real,
 --counts and --metrics. One reference set is drawn and kept fixed. Each repetition draws N samples from one of three
 Gaussians (the reference's own, one near it, one far from it) and checks whether their interval covers the truth: the
 expectation of the estimator at this N against this reference, estimated as the mean over all repetitions; for the
