@@ -161,7 +161,7 @@ def test_the_shipped_checkpoint_keeps_its_meaning_and_its_samples():
         "both",
         1,
     )
-    assert (settings.lr_decay_end, steps) == (41_500, 41_326)  # of the last of three trainings; the clock ended it
+    assert (settings.lr_decay_end, steps) == (41_500, 41_326)  # of the last of three runs; the time limit ended it
     assert (settings.embedding_scale, settings.standing_batches) == (6, 256)
     assert sum(p.numel() for p in generator.parameters()) == 5_492_403
     request = SampleRequest(np.arange(2), np.array([1, 2**40], np.uint64), np.array([0, 7]), None, 12)
@@ -186,7 +186,7 @@ def test_the_shipped_checkpoint_for_prediction_keeps_its_meaning_and_its_samples
     got = [made[0, 0].mean(), made[0, 5].mean(), made[0, 10].mean(), made[1].mean()]
     # By these lines on the day it was committed (torch 2.13.0, CPU).
     assert got == pytest.approx([49.3314, 47.9899, 44.9098, 47.7813], abs=0.01)
-    # What it has learned, on a clip unlike those of its training: the square goes on, the background stays.
+    # On a clip unlike its training clips: the square keeps moving, the background stays.
     for frame in range(5):
         true = np.full((32, 32, 3), 40.0)
         true[12:20, 14 + 2 * frame : 22 + 2 * frame] = 200

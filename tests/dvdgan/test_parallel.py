@@ -20,7 +20,7 @@ from dvdgan.settings_text import settings_from_text
 from dvdgan.training.update import Networks
 from vidbench.models import InputError, ModelTask
 
-# A process of a group: trains as the fixture does, and holds the synchronised norm against the plain one.
+# A process of a group: trains like the fixture, and compares synchronised with plain normalisation.
 PROCESS = """
 import importlib.util, json, sys
 from pathlib import Path
@@ -39,7 +39,7 @@ task = ModelTask("tiny", 5, 0, 8, 8, ("red", "blue", "green"))
 pred = ModelTask("tiny-pred", 5, 2, 8, 8, ())
 with process_group() as ranks:
     output = Path(sys.argv[2])
-    for steps in (1, 2):  # the second call goes on with what the first process wrote
+    for steps in (1, 2):  # the second call resumes from what the first process wrote
         DVDGAN.train(TrainRequest(task, fixtures.ColourClips(task), output, steps, 3, "cpu", json.loads(sys.argv[3])))
     held = json.loads(sys.argv[3]) | {"reconstruction": "20"}
     DVDGANFP.train(TrainRequest(pred, fixtures.ColourClips(pred), output / "pred", 1, 3, "cpu", held))

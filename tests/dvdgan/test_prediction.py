@@ -1,4 +1,4 @@
-"""Prediction: the tower over given frames, who sees which frames, and the plug."""
+"""Prediction: the tower over context frames, which network sees which frames, and the registered model."""
 
 import dataclasses
 
@@ -213,7 +213,7 @@ def test_requests_and_tasks_that_do_not_fit_are_refused(folder, task, request_fo
 
 
 def test_what_is_given_can_be_carried_into_what_is_predicted(tiny_settings):
-    """Plain regression to clips of one colour each: only the given frame tells which colour."""
+    """Plain regression to clips of one colour each: only the context frame shows which colour."""
     task = ModelTask("t", 4, 1, 8, 8, ())
     generator = Generator(task, settings_from_text({**tiny_settings, "tower_ch": "8"}))
     initialise(generator, torch.Generator().manual_seed(0))

@@ -65,7 +65,7 @@ def changed(settings: Settings, name: str) -> Settings:
     return dataclasses.replace(settings, **{name: other_value(name, getattr(settings, name))})
 
 
-# Declarations against the code that they speak of.
+# Declarations against the code that they describe.
 
 
 def output(network, weights, task, name):

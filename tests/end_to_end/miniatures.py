@@ -117,7 +117,7 @@ def miniature(name: str, folder: Path) -> Path:
     evaluation["num_samples"] = SAMPLES
     evaluation["repeats"] = min(evaluation.get("repeats", 1), 3)
     if fields["reference"]["num_clips"] != "all":
-        # All windows of the three trajectories, or the wanted number.
+        # All windows of the three trajectories, or a small number.
         fields["reference"]["num_clips"] = {256: 3, 3840: 45}.get(fields["reference"]["num_clips"], 10)
     networks = {"fvd": "fvd-shapes", "fid-i3d-k600": "fid-shapes"}
     networks |= {"is-i3d-k600": "is-shapes", "is-c3d-ucf101": "is-shapes"}

@@ -68,7 +68,7 @@ def export(task: str, output: str = "export", **options) -> Path:
 
 
 def answer(folder: str | Path = "export", output: str = "answers") -> Path:
-    """Repeat the last given frame."""
+    """Repeat the last context frame."""
     opened = open_export(folder)
     with opened.writer(Path(output)) as writer:
         for request in opened.batches(7):

@@ -154,7 +154,7 @@ def test_magvit_has_six_real_clips_of_every_video_and_two_steps_of_resize(opened
     real = taken(task, reference, minis)
     assert sorted(real) == sorted((red, *window) for red in range(len(minis.PRESENT)) for window in windows)
     assert (reference.clips.via, evaluation._clips.clips.via) == ((48, 48), (48, 48))
-    # Three runs over the same given frames; the miniature keeps three of the four.
+    # Three runs over the same context frames; the miniature keeps three of the four.
     given = taken(task, evaluation, minis)
     assert len(given) == 3 * minis.SAMPLES
     assert given[: minis.SAMPLES] * 3 == given

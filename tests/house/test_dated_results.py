@@ -90,7 +90,7 @@ def test_every_benchmark_can_record(program):
 
 
 def test_a_benchmark_records_what_it_prints(tmp_path):
-    # A copy, because the results lie beside the program.
+    # A copy, because results are written next to the program.
     for name in ("dated_results.py", "training_clips.py"):
         (tmp_path / name).write_text((BENCHMARKS / name).read_text(encoding="utf-8"))
     command = [

@@ -1,4 +1,4 @@
-"""The files around the code: citation, changelog, hooks, workflow, editor settings. Each is checked against what it speaks of."""
+"""The files around the code: citation, changelog, hooks, workflow, editor settings. Each is checked against what it describes."""
 
 from __future__ import annotations
 

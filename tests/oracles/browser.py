@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 def chromium():
-    """Path of a Chromium or Chrome, None where there is none."""
+    """Return the path of Chromium or Chrome, or None if neither is installed."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 

@@ -1,7 +1,7 @@
 """A slow, plain writer of TensorFlow V2 checkpoints for tests, independent of the reader in vidmetrics.
 
-It writes blocks as small as one likes and any field, right or wrong, which TensorFlow's own writer does not. The reader is held
-against both: against this one here, and against TensorFlow's in tests/golden/tf_checkpoint.
+Unlike TensorFlow's own writer, it writes blocks of any size and any field, valid or not. The reader is tested on the output
+of both: of this writer, and of TensorFlow's in tests/golden/tf_checkpoint.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def polite(handler: BaseHTTPRequestHandler, server: RudeServer) -> None:
 
 
 def ignore_range(handler: BaseHTTPRequestHandler, server: RudeServer) -> None:
-    """Serve the whole file whatever was asked for."""
+    """Serve the whole file, whatever range was requested."""
     _start(handler, server, 200, len(server.content))
     handler.wfile.write(server.content)
 

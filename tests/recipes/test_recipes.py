@@ -49,7 +49,7 @@ def test_a_recipe_works_and_is_short(name, checkout, tmp_path):
     applied = subprocess.run(
         ["git", "apply", "-p1", "-C1", "--whitespace=nowarn", str(patch)], cwd=here, capture_output=True, text=True
     )
-    assert applied.returncode == 0, f"make the patch of {name} anew, the code has moved on: {applied.stderr}"
+    assert applied.returncode == 0, f"regenerate the patch of {name}, the code has changed: {applied.stderr}"
     folders = [here, here / "metrics", here / "baselines"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(

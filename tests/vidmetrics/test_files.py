@@ -41,7 +41,7 @@ def test_the_mode_is_that_of_any_new_file(tmp_path, umask):
     (tmp_path / "plain").write_text("x")
     write_text(tmp_path / "text", "x")
     with written_whole(tmp_path / "tensors.safetensors") as temporary:
-        save_file({"a": np.ones(3)}, temporary)  # a private file of its own in the place of ours
+        save_file({"a": np.ones(3)}, temporary)  # replaces ours by a private file of its own
     with written_whole(tmp_path / "array.npy") as temporary:
         np.save(temporary, np.ones(3))
     assert {mode(path) for path in tmp_path.iterdir()} == {0o666 & ~umask}

@@ -1,4 +1,4 @@
-"""Recorded updates: the right inputs in the right places, one computation per call, and the same training as without."""
+"""Recorded updates: correct inputs in each slot, one computation per call, and the same weights as without recording."""
 
 import contextlib
 import time

@@ -36,7 +36,7 @@ WARMUP = {"lr_warmup": "4"}
 
 
 # Adam's first update from fresh moments is proportional to its rate. The other side stands still (rate 0), so that both
-# trainings have the same gradients.
+# runs have the same gradients.
 @pytest.mark.parametrize("name", ["generator", "discriminators"])
 @pytest.mark.parametrize(
     ("change", "step", "factor"),

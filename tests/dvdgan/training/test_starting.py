@@ -1,4 +1,4 @@
-"""Trainings that begin with the generator of a finished one, or with its whole state."""
+"""Training runs that start from the generator of a finished run, or from its whole state."""
 
 import json
 
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def finished(tmp_path, request_for):
-    """A training's sampling checkpoint, of 3 steps."""
+    """Return the sampling checkpoint of a training run of 3 steps."""
     return DVDGAN.train(request_for(tmp_path / "first", 3))
 
 

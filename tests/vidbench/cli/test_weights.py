@@ -141,7 +141,7 @@ def test_published_values_are_proven(run, module, seeded, monkeypatch):
     done = run("verify", "i3d-kinetics-400")
     assert (done.exit_code, done.stderr) == (0, "")
     assert "proven: all 230 tensors are those of DeepMind's i3d-kinetics-400" in done.stdout
-    # Under another network's name the very same tensors prove nothing.
+    # Under another network's name the same tensors prove nothing.
     path = run("where", "i3d-kinetics-400").stdout.strip()
     Path(path).rename(Path(path).with_stem("i3d-kinetics-600"))
     done = run("verify", "i3d-kinetics-600")

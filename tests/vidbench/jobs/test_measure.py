@@ -1,4 +1,4 @@
-"""`vidbench measure`: any two folders, few passes, nothing left out in silence."""
+"""`vidbench measure`: any two folders, few passes, nothing silently left out."""
 
 from __future__ import annotations
 

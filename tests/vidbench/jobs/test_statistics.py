@@ -1,4 +1,4 @@
-"""Reference statistics as a file: the very same score without the data, and nothing taken on trust."""
+"""Reference statistics as a file: exactly the same score without the data, and nothing taken on trust."""
 
 from __future__ import annotations
 

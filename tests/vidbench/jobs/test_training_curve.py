@@ -1,4 +1,4 @@
-"""Metrics during a training: the same numbers as the main job's on the same samples, and only numbers."""
+"""Metrics during training: the same numbers as the main job's on the same samples, and only numbers."""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ def test_evaluate_ends_with_its_neighbours_and_json_has_nothing_extra(tmp_path, 
 
 
 def test_the_rows_of_two_coverages_of_all_clips_share_a_group(result_document):
-    # How many clips "all" are depends on which videos are still to be had; an official result has enough of them.
+    # How many clips "all" are depends on which videos are still available; an official result has enough of them.
     task = load_task("shapes-gen").task
     task = task.model_copy(update={"reference": task.reference.model_copy(update={"num_clips": "all"})})
     groups = set()

@@ -1,4 +1,4 @@
-"""The page of a run: its charts, its neighbours, what is to be pasted, and that it asks nothing of anybody."""
+"""The page of a run: its charts, nearest real clips, text for pasting into a paper, and no external requests."""
 
 from __future__ import annotations
 

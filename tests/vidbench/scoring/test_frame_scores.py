@@ -47,7 +47,7 @@ metrics = ["fvd-shapes", "psnr", "ssim", "psnr-best", "ssim-best"]
 ceiling = "copy"
 """
 
-# The last given frame under noise whose strength is the sample's own, so that the best of three stands out; "exact"
+# The last context frame with noise of a different strength for each sample, so that the best of three stands out; "exact"
 # repeats the frame without noise.
 PLUGIN = """
 import numpy as np

@@ -76,7 +76,7 @@ def test_the_sweep_is_measured_and_the_score_is_untouched(small_task, sweep_task
     expected = vidmetrics.frechet_distance(a.mean(0), np.cov(a.T), b.mean(0), np.cov(b.T))
     half, whole = (record.metrics["fvd-shapes"] for record in result.truncation)
     assert half.value == pytest.approx(expected, rel=1e-6)
-    # At sigma 1 this model draws what it draws without truncation; its features have shards of their own all the same.
+    # At sigma 1 this model draws what it draws without truncation; its features are stored separately anyway.
     assert whole.value == result.metrics["fvd-shapes"].value
     assert len(list((truncating / "out" / "features").iterdir())) == 3
 

@@ -1,8 +1,8 @@
-"""Published numbers, computed again wherever the trained weights are; `vidbench doctor` lists them too.
+"""Published numbers, recomputed wherever the trained weights are available; `vidbench doctor` lists them too.
 
-The weights are looked for in the VIDBENCH_HOME of whoever runs the tests (`vidbench weights fetch i3d-kinetics-400` puts them
-there); those of I3D have to be proven. Without them these tests skip and say so. Every computation is run all the same,
-on stand-in networks and a handful of stand-in images, and has to arrive at a number that is not the published one.
+The weights are expected in VIDBENCH_HOME, where `vidbench weights fetch i3d-kinetics-400` puts them; I3D weights must be
+proven. Without weights these tests are skipped and say so. Each computation also runs on stand-in networks and a few
+stand-in images, where it must return a number other than the published one.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Here:
         return self.data / name
 
     def count(self, published):
-        """How many clips or images to take, of so many in the published computation."""
+        """Return how many clips or images to use, given the number in the published computation."""
         return published
 
 
@@ -116,7 +116,7 @@ def noise_without_preprocessing(at):
 
 
 def cifar10_features(at, output, train, chosen=None):
-    """Features of images of CIFAR-10: all of them, or so many as torch-fidelity's tests choose, in the order of their indices."""
+    """Return features of CIFAR-10 images in index order: of all, or of the subset that torch-fidelity's tests choose."""
     folder = at.folder(
         "cifar-10-batches-bin", "unpack cifar-10-binary.tar.gz of www.cs.toronto.edu/~kriz/cifar.html there"
     )

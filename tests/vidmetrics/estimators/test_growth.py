@@ -1,4 +1,4 @@
-"""The score at growing numbers of samples, against direct computation on the very subsets."""
+"""The score at growing numbers of samples, against direct computation on the same subsets."""
 
 from __future__ import annotations
 

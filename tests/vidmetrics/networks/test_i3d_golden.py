@@ -110,8 +110,8 @@ def tensors(seeded_weights):
 class TestKinetics600:
     """The 600-class network has the same trunk under names without the scope.
 
-    Its TensorFlow graph is not published as a file that could be run here, so it is held against the 400-class network,
-    which is held against TensorFlow, and its last layer against numpy.
+    Its TensorFlow graph is not published in a form that can be run here, so its trunk is compared with the 400-class
+    network, which is compared with TensorFlow, and its last layer with numpy.
     """
 
     def test_trunk_and_last_layer(self, cases, tensors, torch_answers):

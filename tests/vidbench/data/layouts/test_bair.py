@@ -1,4 +1,4 @@
-"""TFRecords without TensorFlow, held against files that TensorFlow wrote, and the BAIR layout on top of them."""
+"""Reading TFRecords without TensorFlow, compared with files that TensorFlow wrote, and the BAIR layout on top of them."""
 
 from __future__ import annotations
 

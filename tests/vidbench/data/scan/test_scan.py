@@ -1,4 +1,4 @@
-"""`vidbench data scan`: what is wrong with each file, the manifest, going on after a kill, and real clips."""
+"""`vidbench data scan`: what is wrong with each file, the manifest, resuming after a kill, and real clips."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ def test_two_ranks_write_the_manifest_of_one_process(root, tmp_path):
     journals = sorted((tmp_path / "two").glob("journal-*.jsonl"))
     assert [path.read_text().count('"key"') for path in journals] == [2, 3]
     assert not list((tmp_path / "two").glob(".*"))
-    # One process goes on from the journals of two, two from that of one; nobody looks at a video again.
+    # One process resumes from the journals of two, two from the journal of one; no video is examined twice.
     again = scan(root, None, tmp_path / "two")
     assert again.manifest_sha256 == one.manifest_sha256
     journals[1].unlink()
