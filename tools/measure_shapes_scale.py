@@ -50,7 +50,7 @@ def main() -> None:
         ShapesDataset(split, count, FRAMES, SIDE, SIDE).read(np.arange(count))
         for split, count in (("train", REFERENCE), ("test", SCORED))
     )
-    print(f"| held-out real clips after | {' | '.join(METRICS)} |\n|---|---:|---:|")
+    print(f"| distortion of held-out real clips | {' | '.join(METRICS)} |\n|---|---:|---:|")
     for name, distort in DISTORTIONS.items():
         made = distort(held_out.astype(np.float32)).round().clip(0, 255).astype(np.uint8)
         values = [measure(metric, real, made, network=network).value for metric in METRICS]

@@ -33,38 +33,38 @@ def measure(
 ) -> Estimate:
     """Measure clips by a metric id.
 
-    The clips may be an array or an iterable of batches; the features of the generated ones are kept until their number
-    is known (4 bytes times features times rows), those of the real ones where the metric asks for features and not for
-    moments. PSNR and SSIM compare clip i with clip i, and are given the predicted frames alone.
+    Clips are an array or an iterable of batches. Features of the generated clips are stored until their number is known
+    (4 bytes times features times rows), those of the real clips only if the metric needs more than their moments. PSNR
+    and SSIM compare clip i with clip i; pass only the predicted frames.
 
     Args:
         metric: a metric id, see `vidmetrics.METRICS`.
-        real_clips: uint8 ``[N, T, H, W, 3]``, or batches of it; None for a metric that looks at generated clips alone.
+        real_clips: uint8 ``[N, T, H, W, 3]``, or batches of it; None for a metric that uses only generated clips.
             For PSNR and SSIM, the true frames of each predicted clip.
         generated_clips: uint8 ``[N, T, H, W, 3]``, or batches of it.
-        network: a loaded network to use; None loads the metric's own network with its default weights.
-        device: where to load that network.
+        network: a loaded network; None loads the network of the metric with its default weights.
+        device: torch device for that network.
 
     Returns:
-        The value with its 95 % interval over the sampling of generated clips.
+        The value with its 95 % confidence interval over generated clips.
 
     Raises:
-        InputError: unknown metric, clips of another dtype or shape, too few clips, missing weights.
+        InputError: unknown metric, wrong dtype or shape of clips, too few clips, missing weights.
     """
     from vidmetrics.catalog.definitions import get_metric
 
     definition = get_metric(metric)
     if definition.needs_reference != "none" and real_clips is None:
-        raise InputError(f"The metric '{metric}' compares with real clips; give them.")
+        raise InputError(f"The metric '{metric}' compares with real clips; pass them.")
     if definition.needs_reference == "none" and real_clips is not None:
-        raise InputError(f"The metric '{metric}' looks at generated clips alone; pass None for the real ones.")
+        raise InputError(f"The metric '{metric}' uses only generated clips; pass None for the real ones.")
     if definition.needs_reference == "frames":
         if network is not None:
-            raise InputError(f"The metric '{metric}' compares frames and uses no network; leave it out.")
+            raise InputError(f"The metric '{metric}' compares frames and uses no network; omit it.")
         if definition.facts.best_of_several:
             raise InputError(
-                f"The metric '{metric}' takes the best of several predictions of each clip; score each of them with "
-                f"{definition.facts.frame_score}_frames and pass their means to best_of_k."
+                f"The metric '{metric}' scores the best of several predictions of each clip; compute the frame scores of each with "
+                f"{definition.facts.frame_score}_frames and pass the means to best_of_k."
             )
         return _compare_frames(definition, _at_once(real_clips), _at_once(generated_clips))
     return _measure_features(definition, real_clips, generated_clips, network, device)
@@ -99,12 +99,14 @@ def _measure_features(
         raise InputError("There are no generated clips to measure; give at least two.")
     rows, uneven = divmod(sum(map(len, generated)), counted.num_clips)
     if uneven:
-        raise InputError(f"The metric '{definition.id}' needs clips of one length; give all the same number of frames.")
+        raise InputError(
+            f"The metric '{definition.id}' needs clips of equal length; give all clips the same number of frames."
+        )
     estimator = make_estimator(definition, dim, counted.num_clips, rows)
     for features in generated:
         estimator.update(features)
     estimate = estimator.result(reference)
-    # The two sides may hold clips of different lengths; what is counted is clips.
+    # Real and generated clips may differ in length, so rows do not give the number of clips.
     return estimate if reference is None else replace(estimate, num_reference=real.num_clips)
 
 
@@ -123,12 +125,12 @@ def _at_once(clips: Clips | None) -> npt.NDArray[Any]:
         return clips
     batches = [] if clips is None else list(clips)
     if not batches:
-        raise InputError("There are no clips to compare; give as many true as predicted ones.")
+        raise InputError("There are no clips to compare; give as many true clips as predicted ones.")
     return np.concatenate(batches)
 
 
 class _CountedFeatures:
-    """Features batch by batch, and how many clips they came from."""
+    """Features batch by batch; counts the clips."""
 
     def __init__(self, network: Network, output: str, clips: Clips | None, whose: str) -> None:
         self.num_clips = 0
@@ -149,13 +151,13 @@ def _batches(clips: Clips) -> Iterator[npt.NDArray[Any]]:
     if not isinstance(clips, np.ndarray):
         yield from clips
     elif clips.ndim != 5:
-        yield clips  # the network says what is wrong with it
+        yield clips  # the network refuses it with a message
     else:
         yield from (clips[start : start + _BATCH] for start in range(0, len(clips), _BATCH))
 
 
 class Pairwise(Protocol):
-    """The function of a metric that compares with real clips."""
+    """One-call function of a metric that compares with real clips."""
 
     def __call__(self, real_clips: Clips, generated_clips: Clips, *, device: str = "cpu") -> float:
         """Return the metric; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""
@@ -163,7 +165,7 @@ class Pairwise(Protocol):
 
 
 class Alone(Protocol):
-    """The function of a metric of generated clips alone."""
+    """One-call function of a metric of generated clips alone."""
 
     def __call__(self, generated_clips: Clips, *, device: str = "cpu") -> float:
         """Return the metric; clips uint8 ``[N, T, H, W, 3]`` or batches of it."""

@@ -214,7 +214,7 @@ def test_one_call_metrics(colours, clips, id):
 @pytest.mark.parametrize("id", ["psnr-best", "ssim-best"])
 def test_the_best_of_several_predictions_is_no_measure_of_one(clips, id):
     real, generated = clips
-    with pytest.raises(InputError, match=rf"'{id}' takes the best .* {id[:4]}_frames .* best_of_k"):
+    with pytest.raises(InputError, match=rf"'{id}' scores the best .* {id[:4]}_frames .* best_of_k"):
         measure(id, real[:40], generated)
 
 
@@ -238,7 +238,7 @@ def test_wrong_sets_of_clips_are_refused(colours, clips):
     real, generated = clips
     with pytest.raises(InputError, match="compares with real clips"):
         measure("fvd", None, generated)
-    with pytest.raises(InputError, match="generated clips alone"):
+    with pytest.raises(InputError, match="only generated clips"):
         measure("is-shapes", real, generated)
     with pytest.raises(InputError, match="no generated clips"):
         measure("fvd", real, [])

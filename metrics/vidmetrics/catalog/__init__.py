@@ -1,1 +1,1 @@
-"""What each metric id means, as data."""
+"""Metrics, statistics, feature extractors, conventions and known answers, as data."""

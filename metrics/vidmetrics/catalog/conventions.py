@@ -1,10 +1,10 @@
-"""The named FVD conventions: how widely used code differs from the reference, as data.
+"""The named FVD conventions: how widely used implementations differ from the reference, as data.
 
-Every convention starts where all metrics of this package start, at uint8 RGB clips, and ends at one number. What a
-pipeline does before (which clips, decoding, the conversion of a generator's floats) is the caller's: `Convention.quantise`
-records what the named code does there, and nothing here repeats it.
+Like all metrics of this package, a convention maps uint8 RGB clips to a number. Earlier steps of a pipeline (choice of
+clips, decoding, conversion of a generator's floats) are up to the caller; `Convention.quantise` only records what the
+named code does.
 
-Read in the code that is named in `Convention.source`; docs/conventions.md shows what each difference does to a score.
+Taken from the code named in `Convention.source`; docs/conventions.md shows the effect of each difference on a score.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ Crop = Literal["none", "center"]
 Root = Literal["frechet-exact", "float32-svd"]
 
 I3D = "i3d-kinetics-400"
-"""The network of every convention; its weights file serves all of them."""
+"""The network of every convention; all share its weights file."""
 
 
 @dataclass(frozen=True)
 class Convention:
-    """One way of computing FVD from uint8 clips.
+    """One way to compute FVD from uint8 clips.
 
     Attributes:
         id: the metric id.
         title: one line for a table or a report.
-        resize: resizes of each frame in order, ``(name, side)`` with a name of `vidmetrics.networks.resize.RESIZERS`. To a
-            square of that side; with a crop, the short side gets that length and the aspect is kept.
-        crop: ``"center"`` cuts the central square out after each resize.
-        quantise: what the named code does to the floats of a generator before this border: ``"none"`` (they stay
-            floats), ``"round"`` or ``"truncate"`` to uint8. Recorded, not computed: clips arrive here as uint8.
-        batch_norm_eps: added to the variance in every batch norm of the network.
+        resize: resizes of each frame in order, ``(name, side)`` with a name in `vidmetrics.networks.resize.RESIZERS`. The
+            target is a square of that side; with a crop, the short side gets that length and the aspect ratio is kept.
+        crop: ``"center"`` crops the central square after each resize.
+        quantise: how the named code converts the floats of a generator: ``"none"`` (it does not), ``"round"`` or
+            ``"truncate"`` to uint8. Only recorded: clips arrive here as uint8.
+        batch_norm_eps: epsilon of every batch norm of the network.
         ddof: the covariance divides by ``N - ddof``, on both sides.
         root: ``"frechet-exact"`` is the exact distance in float64, which every sound square root gives up to rounding
-            (the eigenvalue form, the symmetric SVD, the real part of scipy's sqrtm); ``"float32-svd"`` is
+            (eigenvalues, symmetric SVD, the real part of scipy's sqrtm); ``"float32-svd"`` is
             `vidmetrics.statistics.frechet_float32.distance_float32_svd`.
-        source: where it was read.
-        note: what a reader of a number in this convention must know.
+        source: papers and code it was taken from.
+        note: caveats for readers of a number in this convention.
     """
 
     id: str
@@ -71,7 +71,7 @@ _CONVENTIONS = (
         root="frechet-exact",
         source="Unterthiner et al., arXiv 1812.01717; google-research/google-research, frechet_video_distance/"
         "frechet_video_distance.py; tensorflow/gan, tensorflow_gan/python/eval/classifier_metrics.py.",
-        note="The reference. It takes floats 0..255, so a generator's floats need no rounding; here they do.",
+        note="The reference. It accepts floats 0..255, so a generator's floats need no rounding; here they do.",
     ),
     Convention(
         id="fvd-styleganv",
@@ -84,8 +84,8 @@ _CONVENTIONS = (
         root="frechet-exact",
         source="universome/stylegan-v, src/metrics/frechet_video_distance.py and src/metrics/metric_utils.py "
         "(FeatureStats); i3d_torchscript.pt with rescale=True, resize=True, return_features=True.",
-        note="The torchscript holds the Hub's weights with batch norm folded into the convolutions. Its resize is "
-        "stated by its authors to differ from the reference and is taken to be half-pixel bilinear.",
+        note="The torchscript contains the Hub's weights with batch norm folded into the convolutions. Its authors say that "
+        "its resize differs from the reference; we assume half-pixel bilinear.",
     ),
     Convention(
         id="fvd-videogpt",
@@ -97,10 +97,10 @@ _CONVENTIONS = (
         ddof=1,
         root="float32-svd",
         source="wilson1yan/VideoGPT, videogpt/fvd/fvd.py, videogpt/fvd/pytorch_i3d.py, videogpt/data.py (preprocess), "
-        "scripts/compute_fvd.py; the state of fvd.py that multiplies by 2, so that the network sees [-1, 1].",
-        note="An earlier state of fvd.py (commit 3eee7ec) gave the network [-0.5, 0.5], which is another number; the later "
-        "one was read in copies (linkedlist771/VideoGPT-baseline). The paper's own repository (wilson1yan/"
-        "VideoGPT-Paper) stretches and does not crop.",
+        "scripts/compute_fvd.py; the version of fvd.py that multiplies by 2, so the network sees [-1, 1].",
+        note="An earlier version of fvd.py (commit 3eee7ec) gave the network [-0.5, 0.5], which changes the number; the later "
+        "one was found in copies (linkedlist771/VideoGPT-baseline). The repository of the paper (wilson1yan/"
+        "VideoGPT-Paper) stretches instead of cropping.",
     ),
     Convention(
         id="fvd-magvit",
@@ -113,7 +113,7 @@ _CONVENTIONS = (
         root="frechet-exact",
         source="google-research/magvit, videogvt/tools/compute_fvd.py (normalize_videos) and videogvt/train_lib/"
         "frechet_distance.py.",
-        note="Differs from the reference where frames are not 64x64: both sides are stretched to 64x64 first.",
+        note="Differs from the reference if frames are not 64x64: both sides are resized to 64x64 first.",
     ),
     Convention(
         id="fvd-cdfvd",
@@ -126,8 +126,8 @@ _CONVENTIONS = (
         root="frechet-exact",
         source="songweige/content-debiased-fvd, cdfvd/fvd.py (compute_fvd), cdfvd/third_party/i3d/utils.py "
         "(preprocess_i3d) and pytorch_i3d.py, cdfvd/utils/metric_utils.py (FeatureStats); model='i3d'.",
-        note="compute_fvd on uint8 arrays. Its video loader comes before that border: the short side antialiased to the "
-        "resolution asked for, a central crop, and truncation to uint8.",
+        note="compute_fvd on uint8 arrays. Its video loader runs earlier: antialiased resize of the short side to the "
+        "requested resolution, central crop, truncation to uint8.",
     ),
 )
 

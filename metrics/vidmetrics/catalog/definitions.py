@@ -1,4 +1,4 @@
-"""What each metric id means: one id, one definition, forever. Data only; nothing here computes."""
+"""The definition of each metric id: one id, one definition, forever. Data only."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def _convention(convention: Convention) -> MetricDefinition:
 
 
 def _manifold(statistic: str, title: str, source: str) -> tuple[MetricDefinition, MetricDefinition]:
-    ours = "Logits of the Kinetics-400 I3D, the features of `fvd`, are our choice: the paper measures images."
-    embedded = "Ours: on pooled features of the embedded shapes network; needs no download."
+    ours = "Logits of the Kinetics-400 I3D, the features of `fvd`, are our choice: the paper uses images."
+    embedded = "Ours: pooled features of the embedded shapes network; needs no download."
     return (
         MetricDefinition(
             id=statistic,
@@ -58,7 +58,7 @@ _DEFINITIONS = (
         output="logits",
         statistic="frechet",
         source="Unterthiner et al., arXiv 1812.01717, and google-research/frechet_video_distance: time-averaged logits of the "
-        "I3D trained from scratch on Kinetics-400, frames stretched to 224x224 by TF1 bilinear, covariance with n-1.",
+        "I3D trained from scratch on Kinetics-400, frames resized to 224x224 by TF1 bilinear, covariance with n-1.",
         printed_as="FVD",
     ),
     *(_convention(convention) for convention in CONVENTIONS.values() if convention.id != "fvd"),
@@ -68,8 +68,8 @@ _DEFINITIONS = (
         network="i3d-kinetics-600",
         output="pool",
         statistic="frechet",
-        source="DVD-GAN, Clark et al., arXiv 1907.06571, section 4: average-pooled I3D features. The mean over the time steps "
-        "left after the pool, and TF1 bilinear as the resize to 224x224, are our choices where the paper is silent.",
+        source="DVD-GAN, Clark et al., arXiv 1907.06571, section 4: average-pooled I3D features. Averaging the remaining time "
+        "steps and resizing to 224x224 by TF1 bilinear are our choices; the paper does not say.",
         printed_as="FID(I3D-K600)",
     ),
     MetricDefinition(
@@ -106,7 +106,7 @@ _DEFINITIONS = (
         output="logits",
         statistic="inception-score",
         splits=1,
-        source="Ours: one score over the whole set, because each split of a finite set biases the score downward.",
+        source="Ours: one score over the whole set, because splitting a finite set biases the score downward.",
     ),
     MetricDefinition(
         id="kvd",
@@ -114,10 +114,9 @@ _DEFINITIONS = (
         network="i3d-kinetics-400",
         output="logits",
         statistic="kernel",
-        source="The name is from Unterthiner et al., arXiv 1812.01717: the unbiased squared MMD with a polynomial kernel of "
-        "degree 3 on the features of `fvd`. Kernel (x.y/D + 1)^3 and all pairs of clips, as in the evaluation scripts "
-        "in use (scikit-learn's polynomial_kernel on I3D logits); google-research/frechet_video_distance has no code "
-        "for it.",
+        source="Name from Unterthiner et al., arXiv 1812.01717: unbiased squared MMD with a polynomial kernel of degree 3 on the "
+        "features of `fvd`. Kernel (x.y/D + 1)^3 over all pairs of clips, as in common evaluation scripts (scikit-learn's "
+        "polynomial_kernel on I3D logits); google-research/frechet_video_distance does not include it.",
     ),
     MetricDefinition(
         id="fid",
@@ -125,8 +124,8 @@ _DEFINITIONS = (
         network="inception-2015-12-05",
         output="pool",
         statistic="frechet",
-        source="Heusel et al., arXiv 1706.08500: pool_3 of the Inception graph of 2015-12-05, frames stretched to 299x299 by "
-        "TF1 bilinear, covariance with n-1. All frames of all clips, real and generated, are our choice.",
+        source="Heusel et al., arXiv 1706.08500: pool_3 of the Inception graph of 2015-12-05, frames resized to 299x299 by "
+        "TF1 bilinear, covariance with n-1. Using all frames of all clips is our choice.",
     ),
     MetricDefinition(
         id="is",
@@ -136,7 +135,7 @@ _DEFINITIONS = (
         statistic="inception-score",
         splits=10,
         source="Salimans et al., arXiv 1606.03498, and openai/improved-gan: 10 contiguous splits, softmax over 1,008 outputs "
-        "without the bias of the last layer. All frames of all generated clips, and splits of whole clips, are our "
+        "without the bias of the last layer. Using all frames of all generated clips, and splits of whole clips, is our "
         "choice.",
     ),
     MetricDefinition(
@@ -146,7 +145,7 @@ _DEFINITIONS = (
         output="pool",
         statistic="kernel-subsets",
         source="Binkowski et al., arXiv 1801.01401: mean of the unbiased squared MMD, kernel (x.y/D + 1)^3, over 100 subsets of "
-        "1,000 drawn without replacement, seed 0, not multiplied by 1,000. All frames of all clips are our choice.",
+        "1,000 drawn without replacement, seed 0, not multiplied by 1,000. Using all frames of all clips is our choice.",
     ),
     MetricDefinition(
         id="is-c3d-ucf101",
@@ -166,7 +165,7 @@ _DEFINITIONS = (
         output="fc7",
         statistic="frechet",
         source="TGANv2, Saito et al., arXiv 1811.09245, and its code: fc7 of C3D fine-tuned on UCF-101; there, 10 clips of each "
-        "video of train split 1 are the real side.",
+        "video of train split 1 are the reference set.",
         printed_as="FID(C3D)",
     ),
     *_manifold(
@@ -187,34 +186,34 @@ _DEFINITIONS = (
     *_manifold(
         "coverage",
         "Coverage, k = 5",
-        "Naeem et al., arXiv 2002.09797: real balls that hold a generated clip, k = 5.",
+        "Naeem et al., arXiv 2002.09797: real balls that contain a generated clip, k = 5.",
     ),
     MetricDefinition(
         id="psnr",
         title="Peak signal-to-noise ratio of predicted frames",
         statistic="psnr",
-        source="10 log10(255^2 / MSE) over the pixels and channels of a frame, mean over the predicted frames and over clips.",
+        source="10 log10(255^2 / MSE) over the pixels and channels of a frame, mean over predicted frames, then over clips.",
     ),
     MetricDefinition(
         id="ssim",
         title="Structural similarity of predicted frames",
         statistic="ssim",
-        source="Wang et al. 2004: 11x11 Gaussian window of sigma 1.5 inside the frame, range 255, mean over RGB channels, over "
-        "the predicted frames and over clips. RGB instead of grey is our choice.",
+        source="Wang et al. 2004: 11x11 Gaussian window of sigma 1.5 inside the frame, range 255, mean over RGB channels, "
+        "predicted frames and clips. RGB instead of grey is our choice.",
     ),
     MetricDefinition(
         id="psnr-best",
-        title="Peak signal-to-noise ratio of the best of a task's predictions",
+        title="Peak signal-to-noise ratio of the best of several predictions",
         statistic="psnr-best",
-        source="Denton and Fergus, arXiv 1802.07687: of the samples from one context the one with the highest `psnr`, mean over "
-        "contexts. How many samples the task fixes.",
+        source="Denton and Fergus, arXiv 1802.07687: highest `psnr` among the samples for the same context, mean over contexts. The "
+        "task fixes the number of samples.",
     ),
     MetricDefinition(
         id="ssim-best",
-        title="Structural similarity of the best of a task's predictions",
+        title="Structural similarity of the best of several predictions",
         statistic="ssim-best",
-        source="Denton and Fergus, arXiv 1802.07687: of the samples from one context the one with the highest `ssim`, mean over "
-        "contexts. How many samples the task fixes.",
+        source="Denton and Fergus, arXiv 1802.07687: highest `ssim` among the samples for the same context, mean over contexts. The "
+        "task fixes the number of samples.",
     ),
     MetricDefinition(
         id="fvd-inf",
@@ -222,7 +221,7 @@ _DEFINITIONS = (
         network="i3d-kinetics-400",
         output="logits",
         statistic="frechet-inf",
-        source="Chong and Forsyth, arXiv 1911.07023, applied to `fvd`: a line in 1/n through 15 sizes up to N, the generated "
+        source="Chong and Forsyth, arXiv 1911.07023, applied to `fvd`: a line in 1/n through 15 sizes up to N, on the generated "
         "side only; seeded random subsets of at least 5 rows per feature (or N/10) are our choice.",
     ),
     MetricDefinition(
@@ -231,7 +230,7 @@ _DEFINITIONS = (
         network="inception-2015-12-05",
         output="pool",
         statistic="frechet-inf",
-        source="Chong and Forsyth, arXiv 1911.07023, applied to `fid`: a line in 1/n through 15 sizes up to N, the generated "
+        source="Chong and Forsyth, arXiv 1911.07023, applied to `fid`: a line in 1/n through 15 sizes up to N, on the generated "
         "side only; seeded random subsets of whole clips with at least 5 rows per feature (or N/10) are our choice.",
     ),
     MetricDefinition(
@@ -253,11 +252,11 @@ _DEFINITIONS = (
 )
 
 METRICS: Mapping[str, MetricDefinition] = MappingProxyType({d.id: d for d in _DEFINITIONS})
-"""Every metric by its id, in the order of the documentation."""
+"""Every metric by its id."""
 
 
 def get_metric(id: str) -> MetricDefinition:
-    """Return the definition behind a metric id.
+    """Return the definition of a metric id.
 
     Raises:
         InputError: there is no such id; suggests the nearest one.
@@ -268,9 +267,9 @@ def get_metric(id: str) -> MetricDefinition:
 
 
 def function_ids() -> dict[str, str]:
-    """Return the metric id behind each one-call function of `vidmetrics`, by the function's name.
+    """Map the name of each one-call function of `vidmetrics` to its metric id.
 
-    Best-of-several metrics have no function: one call has one prediction of each clip.
+    Best-of-several metrics have no function: one call compares one prediction per clip.
     """
     return {
         id.replace("-", "_") + "_" * keyword.iskeyword(id): id

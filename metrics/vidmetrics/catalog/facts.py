@@ -1,7 +1,7 @@
-"""What each statistic is, as data: the one place where its range, direction and needs are stated.
+"""Facts about each statistic: range, direction, input, estimator. Stated here and nowhere else.
 
-A metric is a statistic of a feature extractor's output (`vidmetrics.catalog.definitions`). Estimators, the harness and
-the leaderboards read these records and keep no lists of statistics of their own.
+A metric is a statistic of the output of a feature extractor (`vidmetrics.catalog.definitions`). Estimators, harness and
+leaderboards read these records; tests/vidmetrics/catalog/test_facts.py changes each one and checks every consumer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Needs = Literal["none", "moments", "features", "frames"]
 
 @dataclass(frozen=True, kw_only=True)
 class StatisticFacts:
-    """One statistic.
+    """Facts about one statistic.
 
     Attributes:
         name: the name in `MetricDefinition.statistic`.
@@ -28,8 +28,9 @@ class StatisticFacts:
         higher_is_better: direction.
         lowest: lower end of the attainable range.
         highest: upper end of the attainable range.
-        at_most_classes: whether the number of classes of the feature extractor is the upper end.
-        is_distance: whether it is a distance to the reference set, so that no honest model beats held-out real clips.
+        at_most_classes: whether the number of classes of the feature extractor is the upper end of the range.
+        is_distance: whether it is a distance to the reference set; then a value better than that of held-out real clips is
+            implausible.
         unbiased: whether its expectation is the same at every number of samples; an extrapolated statistic counts.
         has_growth_curve: whether it is reported against the number of samples, see `vidmetrics.estimators.growth`.
         estimator: its class in `vidmetrics.estimators`, as ``file:class``; ``""`` for a score of frames.
@@ -55,8 +56,8 @@ class StatisticFacts:
         """Return the attainable range; intervals are clipped to it.
 
         Args:
-            root: how a distance takes its matrix root; only the exact distance cannot be negative.
-            num_classes: classes of the feature extractor, where known.
+            root: method of the matrix square root; only the exact distance cannot be negative.
+            num_classes: number of classes of the feature extractor, if known.
         """
         lowest = self.lowest if root == "frechet-exact" else -math.inf
         if self.at_most_classes and num_classes is not None:
@@ -184,5 +185,5 @@ STATISTICS: Mapping[str, StatisticFacts] = MappingProxyType({facts.name: facts f
 
 
 def statistic_facts(name: str) -> StatisticFacts:
-    """Return the record of a statistic; KeyError for an unknown one."""
+    """Return the facts about a statistic. Raises KeyError for an unknown one."""
     return STATISTICS[name]

@@ -1,7 +1,7 @@
-"""Published numbers that an implementation with the trained weights must give again.
+"""Published numbers that an implementation with the trained weights must reproduce.
 
-They need weights that are no part of this package. ``tests/vidmetrics/catalog/test_known_answers.py`` computes them wherever those
-weights are, and `vidbench doctor` says which of them could not be computed here.
+They need weights that are not part of this package. ``tests/vidmetrics/catalog/test_known_answers.py`` computes them if
+the weights are available, and `vidbench doctor` lists those that cannot be computed here.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ class KnownAnswer:
 
     Attributes:
         name: short name.
-        needs: what it is computed with: a network with trained weights, or `IMAGENET_FILES`.
+        needs: a network with trained weights, or `IMAGENET_FILES`.
         question: what is computed.
         value: the published answer.
-        tolerance: how far an answer may be from it, absolute.
-        source: who published it, and where the tolerance comes from.
+        tolerance: largest absolute deviation.
+        source: who published it, and the reason for the tolerance.
     """
 
     name: str
@@ -33,13 +33,13 @@ class KnownAnswer:
 IMAGENET_FILES = (
     "known-answers/rgb_imagenet/model.ckpt.* and known-answers/v_CricketShot_g04_c01_rgb.npy in VIDBENCH_HOME"
 )
-"""Files of github.com/deepmind/kinetics-i3d, data/, that no metric needs: another I3D checkpoint and its sample clip."""
+"""Files from data/ of github.com/deepmind/kinetics-i3d that no metric needs: another I3D checkpoint and its sample clip."""
 
 _CONSTANT = "FVD of {} clips of {} frames of 64x64, all black against all white"
 _COMMON = (
     "JunyaoHu/common_metrics_on_video_quality, README of commit 5f75173, computed with a torch port of StyleGAN-V's; between "
-    "that port and TensorFlow it reports a difference of 0.14 at 30 frames; an earlier state of the README has 153.11 at 16 and "
-    "66.08 at 24 frames, so answers are held to 0.3 %, or 0.5 where that is more"
+    "that port and TensorFlow it reports a difference of 0.14 at 30 frames; an earlier version of the README has 153.11 at 16 and "
+    "66.08 at 24 frames, so the tolerance is 0.3 %, or 0.5 if that is more"
 )
 _BY_LENGTH = {
     10: 569.2296293622766,
@@ -65,17 +65,17 @@ _BY_LENGTH = {
     30: 151.2564750365302,
 }
 CONSTANT_LENGTHS = tuple(_BY_LENGTH)
-"""Frames of the clips of which the answers `fvd-constant-10` to `fvd-constant-30` are known."""
+"""Clip lengths with a known answer, `fvd-constant-10` to `fvd-constant-30`."""
 
 _CIFAR = "(images: known-answers/cifar-10-batches-bin in VIDBENCH_HOME)"
 _CHOSEN = (
-    "chosen by numpy's RandomState 2020 without replacement as utils/util_dump_dataset_as_images.py chooses them, in the order "
+    "drawn by numpy's RandomState 2020 without replacement as in utils/util_dump_dataset_as_images.py, in the order "
     "of their indices " + _CIFAR
 )
 _UCF101_SOURCE = (
-    "Video Diffusion Models (2204.03458), real data at 64x64; neither crop, nor kernel, nor spread is stated. The tolerance is a "
-    "choice: five times the spread of 0.62 that the paper gives for 10,000 clips of its own, and a tenth of the step to the "
-    "about 90 published for real clips at 128x128 (1912.08860), which is what the sharpness of a resize can do"
+    "Video Diffusion Models (2204.03458), real data at 64x64; crop, kernel and spread are not stated. The tolerance is our "
+    "choice: five times the spread of 0.62 that the paper reports for 10,000 of its own clips, and a tenth of the step to the "
+    "about 90 published for real clips at 128x128 (1912.08860), the size of effect that the sharpness of a resize can have"
 )
 _FIDELITY_TESTS = "toshas/torch-fidelity, tests/torch_versions_ge_1_11_0/test_versions.py"
 
@@ -110,7 +110,7 @@ KNOWN_ANSWERS = (
     KnownAnswer(
         "fvd-random",
         "i3d-kinetics-400",
-        "FVD of 128 clips of 16 frames of 224x224, uniform in [0, 1] from numpy's RandomState 1 and 2, given to the network "
+        "FVD of 128 clips of 16 frames of 224x224, uniform in [0, 1] from numpy's RandomState 1 and 2, fed to the network "
         "without preprocessing",
         10.13808536529541,
         1e-2,
@@ -153,7 +153,7 @@ KNOWN_ANSWERS = (
     KnownAnswer(
         "kid-cifar10-5000",
         "inception-2015-12-05",
-        "KID of the same images, 100 subsets of 1,000 drawn by one RandomState 2020 from either side in turn",
+        "KID of the same images, 100 subsets of 1,000 drawn by one RandomState 2020 from each side in turn",
         -2.907863e-05,
         2e-6,
         f"{_FIDELITY_TESTS}, with a standard deviation of 1.023118e-4 over subsets; it computes the kernel in float32, which "

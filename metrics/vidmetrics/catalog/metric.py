@@ -1,4 +1,4 @@
-"""The record behind a metric id."""
+"""The definition of a metric, as a record."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class MetricDefinition:
     Attributes:
         id: the name in tasks, results and leaderboards.
         title: one line for a table or a report.
-        network: name for `vidmetrics.load_network`; ``""`` where frames themselves are compared.
-        output: which output of the network is measured, e.g. ``"logits"``; ``""`` where there is no network.
+        network: feature extractor, a name for `vidmetrics.load_network`; ``""`` if frames themselves are compared.
+        output: which of its outputs is measured, e.g. ``"logits"``; ``""`` without a network.
         statistic: what is computed from the features, see `vidmetrics.catalog.facts` and docs/metrics.md.
-        source: where the definition comes from, and which parts of it are our own choice.
+        source: origin of the definition, and which parts are our choice.
         splits: number of contiguous parts of an Inception Score, None for all others.
         ddof: the covariances of a distance divide by ``N - ddof``, on both sides.
-        root: how the distance takes its matrix root, see `vidmetrics.catalog.conventions.Convention`.
-        printed_as: the name that papers print for it, where they do, see `vidmetrics.catalog.published_names`.
+        root: method of the matrix square root, see `vidmetrics.catalog.conventions.Convention`.
+        printed_as: its name in papers, if any, see `vidmetrics.catalog.published_names`.
     """
 
     id: str
@@ -39,7 +39,7 @@ class MetricDefinition:
 
     @property
     def facts(self) -> StatisticFacts:
-        """What is true of the statistic whatever it is computed from."""
+        """Facts about the statistic, independent of the features."""
         return statistic_facts(self.statistic)
 
     @property

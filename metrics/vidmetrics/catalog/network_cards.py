@@ -1,6 +1,6 @@
-"""What each feature extractor is, as data: its code, its weights in words, how many classes it tells apart.
+"""One card per feature extractor: its code, its published weights, its number of classes.
 
-Light on purpose: the networks themselves need torch (`vidmetrics.networks`).
+This module does not import torch; the networks themselves do (`vidmetrics.networks`).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class NetworkCard:
     Attributes:
         name: name for `vidmetrics.load_network`.
         target: its ``torch.nn.Module`` in `vidmetrics.networks`, as ``file:class``.
-        weights: which published weights it takes, in words.
-        num_classes: size of its logits; None for a network that is no classifier.
-        tensors: names in its published weights by which they are recognised; the last axis of the first one is the classes
-            where several networks have these names. Empty for weights that nobody imports.
+        weights: its published weights, in words.
+        num_classes: size of its logits; None if it is not a classifier.
+        tensors: tensor names that identify its published weights. If several networks share them, the last axis of the
+            first tensor is the number of classes. Empty for weights that are never imported.
         embedded: whether its weights ship with this package.
-        settings: fields of this card that its ``from_tensors`` requires by name.
+        settings: fields of this card that its ``from_tensors`` takes as keyword arguments.
     """
 
     name: str
@@ -83,16 +83,16 @@ NETWORKS: Mapping[str, NetworkCard] = MappingProxyType({card.name: card for card
 VARIANTS: Mapping[str, Convention] = MappingProxyType(
     {convention.network: convention for convention in CONVENTIONS.values() if "+" in convention.network}
 )
-"""The I3D under the other FVD conventions: the same weights, another preprocessing or eps."""
+"""I3D under the other FVD conventions: same weights, other preprocessing or eps."""
 
 
 def base_network(name: str) -> str:
-    """Return the network whose weights a variant (``"i3d-kinetics-400+videogpt"``) uses; any other name unchanged."""
+    """Return the network that a variant such as ``"i3d-kinetics-400+videogpt"`` takes its weights from; else the name."""
     return name.partition("+")[0] if name in VARIANTS else name
 
 
 def network_card(name: str) -> NetworkCard:
-    """Return the card of a network, or of the network that a variant is based on.
+    """Return the card of a network or of the base network of a variant.
 
     Raises:
         InputError: there is no such network; suggests the nearest one.
@@ -103,14 +103,14 @@ def network_card(name: str) -> NetworkCard:
 
 
 def classes_of(name: str) -> int:
-    """Return how many classes a classifier tells apart, the size of its logits.
+    """Return the number of classes of a classifier, the size of its logits.
 
     Raises:
-        InputError: there is no such network, or it is no classifier.
+        InputError: there is no such network, or it is not a classifier.
     """
     count = network_card(name).num_classes
     if count is None:
-        raise InputError(f"The network '{name}' is no classifier; choose one with logits.")
+        raise InputError(f"The network '{name}' is not a classifier; choose one with logits.")
     return count
 
 

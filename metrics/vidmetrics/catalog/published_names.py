@@ -1,4 +1,4 @@
-"""Metric names as papers print them, each with the statistic behind it."""
+"""Metric names as printed in papers, each with its statistic."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ PUBLISHED_NAMES: Mapping[str, str] = MappingProxyType(
         "IS": "inception-score",
     }
 )
-"""Statistic by printed name. A metric says in `MetricDefinition.printed_as` which of these names it goes by."""
+"""Statistic by printed name; `MetricDefinition.printed_as` is one of these names."""

@@ -1,14 +1,13 @@
-"""What all estimators share: the record that they return, and how they count, cut and keep a stream of features.
+"""Base of the estimators: the estimate, and streams of features that are summed or stored.
 
-The interval of an estimate describes one thing: how the value would scatter if other samples were generated, at this
-number of samples and against this very reference. The reference is held fixed, and the bias of the estimator at this
-number of samples is part of what the interval covers. Where each frame has features of its own, the groups are groups
-of clips all the same: the frames of one clip are not independent. How often each interval covers is measured by
-tools/interval_coverage.py (docs/intervals.md).
+The 95 % confidence interval of an estimate covers the scatter over generated samples at this number of samples, against
+this reference set. The bias of the estimator at this number of samples is included in what it covers. If each frame has
+its own features, jackknife groups are still groups of clips, because frames of a clip are not independent.
+tools/interval_coverage.py measures the coverage of each interval (docs/intervals.md).
 
-Fréchet distances and Inception Scores sum their stream (`RowBlocks`), and memory does not grow with it. The others must
-see all features at once (`KeptFeatures`): 4 bytes times features times rows, 16 MB for 10,000 clips of 400 logits and
-1.3 GB for 10,000 clips of 16 frames with 2,048 features each, and most keep those of the real side too.
+Fréchet distances and Inception Scores sum their stream (`RowBlocks`) in constant memory. The other statistics need all
+features at once (`KeptFeatures`): 4 bytes times features times rows, 16 MB for 10,000 clips of 400 logits and 1.3 GB for
+10,000 clips of 16 frames with 2,048 features each; most also store the features of the real clips.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ class Estimate:
 
     Attributes:
         value: the metric.
-        interval: 95 % interval ``(low, high)`` over the sampling of generated clips, or None with too few samples.
-        num_samples: generated clips behind it.
-        num_reference: real clips behind it, None where the metric needs none.
+        interval: 95 % confidence interval ``(low, high)`` over generated clips; None with too few samples.
+        num_samples: number of generated clips.
+        num_reference: number of real clips; None for a metric that needs none.
     """
 
     value: float
@@ -46,8 +45,8 @@ class Estimate:
 
 
 Reference: TypeAlias = "Moments | Iterable[npt.NDArray[Any]] | None"
-"""What an estimator is handed of the real side, as `MetricDefinition.needs_reference` says: moments, or features real
-``[n, D]`` in batches, or nothing."""
+"""Input from the real clips, by `MetricDefinition.needs_reference`: moments, batches of features real ``[n, D]``, or
+None."""
 
 
 class Estimator(Protocol):
@@ -58,19 +57,19 @@ class Estimator(Protocol):
         ...
 
     def result(self, reference: Any, /) -> Estimate:
-        """Return the estimate against a `Reference`, which is held fixed."""
+        """Return the estimate against a fixed `Reference`."""
         ...
 
 
 def counting_message(rows: int, num_samples: int, rows_per_sample: int) -> str:
-    """Return the sentence that says another number of samples came than was announced."""
+    """Return the message for a number of samples other than announced."""
     if rows_per_sample == 1:
         return f"{rows} samples came where {num_samples} were announced; score just that many."
     return f"{rows} frames came where {num_samples} clips of {rows_per_sample} were announced; score just that many."
 
 
 def num_groups(groups: int, num_samples: int) -> int:
-    """Return the number of jackknife groups: at least two samples in each; 1 (no interval) where fewer than 3 are possible."""
+    """Return the number of jackknife groups, each with at least two samples; 1 (no interval) if fewer than 3 are possible."""
     possible = min(groups, num_samples // 2)
     return possible if possible >= 3 else 1
 
@@ -80,9 +79,10 @@ _BLOCK = 256
 
 
 class RowBlocks:
-    """Cuts a stream of rows at fixed indices: at the ends of its groups, and every `_BLOCK` rows within a group.
+    """Splits a stream of rows at fixed indices: at the ends of groups, and every `_BLOCK` rows within a group.
 
-    Groups are contiguous ranges of whole samples; a sample has one row, or one for each of its frames.
+    So an estimate has the same bits for any batch sizes. Groups are contiguous ranges of whole samples; a sample has one
+    row, or one per frame.
     """
 
     def __init__(self, width: int, num_samples: int, groups: int, rows_per_sample: int = 1) -> None:
@@ -108,7 +108,7 @@ class RowBlocks:
             raise InputError(self._miscounted(self.seen + len(rows)))
         self.seen += len(rows)
         if not self._cuts or self._cuts[-1][1] > self.seen:
-            self._waiting.append(rows.copy())  # the caller may reuse his buffer
+            self._waiting.append(rows.copy())  # the caller may reuse its buffer
             return []
         rows = np.concatenate([*self._waiting, rows])
         first, done = self._flushed, []
@@ -133,13 +133,13 @@ class RowBlocks:
 
 
 class KeptFeatures:
-    """The features of a stream of samples, kept as float32.
+    """Stores the features of a stream of samples as float32.
 
     Args:
         dim: number of features per row.
-        num_samples: exact number of samples that will come.
-        rows_per_sample: rows of each sample.
-        groups: jackknife groups, contiguous ranges ``g*N//G`` of samples; fewer where there are few samples.
+        num_samples: exact number of samples to expect.
+        rows_per_sample: rows per sample.
+        groups: jackknife groups, contiguous ranges ``g*N//G`` of samples; fewer if there are few samples.
     """
 
     def __init__(self, dim: int, num_samples: int, rows_per_sample: int = 1, groups: int = 20) -> None:
@@ -201,7 +201,7 @@ class KeptFeatures:
 
 
 def _as_kept(features: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return floats as float32; what that cannot hold becomes infinite, so that the check of rows refuses it."""
+    """Convert floats to float32; values out of its range become infinite, which the check of rows refuses."""
     rows = np.asarray(features)
     if rows.dtype.kind != "f":
         return rows

@@ -12,18 +12,18 @@ from vidmetrics.statistics.moments import Moments
 class FrechetInfinityEstimator(KeptFeatures):
     """Fréchet distance extrapolated to infinitely many generated samples; may be negative.
 
-    Interval: delete-a-group jackknife over the whole procedure, with 10 groups because each fold makes 15 distances.
+    Interval: delete-a-group jackknife over the whole procedure, with 10 groups because each fold computes 15 distances.
     """
 
     def __init__(self, dim: int, num_samples: int, rows_per_sample: int = 1) -> None:
         super().__init__(dim, num_samples, rows_per_sample, groups=10)
-        subset_sizes(num_samples, dim, rows_per_sample)  # says at once where there are too few
+        subset_sizes(num_samples, dim, rows_per_sample)  # refuses too few samples at once
 
     def result(self, reference: Moments | None) -> Estimate:
-        """Return the estimate; the reference is held fixed.
+        """Return the estimate against fixed reference moments.
 
         Raises:
-            InputError: fewer samples came than announced, or there are no reference moments.
+            InputError: fewer samples came than announced, or no reference moments.
         """
         rows = self._features()
         if not isinstance(reference, Moments):

@@ -13,12 +13,12 @@ from vidmetrics.statistics.intervals import cut, mean_interval
 
 
 def estimate_mean(statistic: str, scores_N: npt.NDArray[Any], num_samples: int) -> Estimate:
-    """Return the mean score of clips with its interval over clips, which ends where PSNR or SSIM does.
+    """Return the mean score with its interval over clips, clipped to the attainable range.
 
     Args:
         statistic: name of a statistic of frames, e.g. ``"psnr"``.
-        scores_N: one score for each true clip, real ``[N]``; where one is infinite there is no interval.
-        num_samples: predicted clips behind them.
+        scores_N: one score per true clip, real ``[N]``; no interval if one is infinite.
+        num_samples: number of predicted clips.
     """
     interval = mean_interval(scores_N) if np.isfinite(scores_N).all() else None
     interval = cut(interval, *statistic_facts(statistic).attainable_range())

@@ -1,4 +1,4 @@
-"""Fréchet distance over a stream of features; memory does not grow with it."""
+"""Fréchet distance over a stream of features, in constant memory."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class FrechetEstimator:
 
     Args:
         dim: number of features per sample.
-        num_samples: exact number of samples that will come.
-        groups: jackknife groups, contiguous index ranges ``g*N//G``; fewer where there are few samples.
-        rows_per_sample: rows of each sample: 1, or its number of frames.
+        num_samples: exact number of samples to expect.
+        groups: jackknife groups, contiguous index ranges ``g*N//G``; fewer if there are few samples.
+        rows_per_sample: rows per sample: 1, or its number of frames.
         ddof: the covariances of both sides divide by ``N - ddof``.
-        root: how the matrix root is taken, see `vidmetrics.catalog.conventions.Convention`.
+        root: method of the matrix square root, see `vidmetrics.catalog.conventions.Convention`.
     """
 
     def __init__(
@@ -61,10 +61,10 @@ class FrechetEstimator:
             self._groups[group].update(check_rows(rows, blocks.width, "features", first, blocks.rows_per_sample))
 
     def result(self, reference: Moments | None) -> Estimate:
-        """Return the estimate; the reference is held fixed.
+        """Return the estimate against fixed reference moments.
 
         Raises:
-            InputError: fewer samples came than announced, or there is no reference.
+            InputError: fewer samples came than announced, or no reference.
         """
         self._blocks.check_complete()
         if reference is None:
@@ -87,7 +87,7 @@ class FrechetEstimator:
         return Estimate(value, interval, self._blocks.num_samples, num_reference)
 
     def _covariance(self, moments: Moments) -> npt.NDArray[np.float64]:
-        """Return the covariance with this estimator's ``ddof``; moments keep the unbiased one."""
+        """Return the covariance with this estimator's ``ddof``; moments store the unbiased one."""
         if self._ddof == 1:
             return moments.covariance
         return moments.covariance * ((moments.count - 1) / (moments.count - self._ddof))
@@ -101,10 +101,10 @@ def _merged(parts: Sequence[Moments]) -> Moments:
 
 
 def _leave_one_out(parts: Sequence[Moments], others: Moments | None = None) -> Iterator[Moments]:
-    """Yield, for each part, the merge of all others: by halves, because subtraction loses digits.
+    """Yield the merge of all other parts for each part, by recursive halving, because subtraction loses digits.
 
-    At any time there are as many merges as the parts can be halved, and not one for each part: with thousands of features
-    each takes more memory than anything else here.
+    Only about log2(parts) merges are alive at any time instead of one per part: with thousands of features they dominate
+    the memory.
     """
     others = Moments(parts[0].dim) if others is None else others
     if len(parts) == 1:

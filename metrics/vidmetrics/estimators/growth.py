@@ -1,12 +1,12 @@
-"""A score at growing numbers of samples, and its extrapolation to infinitely many.
+"""A score as a function of the number of samples, and its extrapolation to infinitely many.
 
-Most scores of generated clips depend on how many were scored. Chong and Forsyth (arXiv 1911.07023) show it by measuring
-at sizes from N/10 to N and take the value of a straight line in 1/n at 1/n = 0. The reference is held fixed.
+Most scores of generated clips depend on their number. Chong and Forsyth (arXiv 1911.07023) measure them at sizes from
+N/10 to N and take the value of a straight line in 1/n at 1/n = 0. The reference set is fixed.
 
-Ours: 8 sizes; the sets are nested (each holds the smaller ones) and drawn at random by a fixed seed, so that one pass
-over the features gives all of them, memory does not grow with N, and the largest set is the whole; the splits of an
-Inception Score keep their members at every size. The line goes through the sizes with at least 5 rows per feature (or
-per class and split) alone, and there is one only where N has 10, for the reasons that `vidmetrics.statistics.extrapolation` gives.
+Our choices: 8 sizes; nested random sets from a fixed seed, so that a single pass over the features in constant memory
+covers them all and the largest set is the full one; the splits of an Inception Score keep their members at every size. The
+line is fitted to sizes with at least 5 rows per feature (or per class and split), and only if N has 10, for the reasons
+given in `vidmetrics.statistics.extrapolation`.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ Labels = npt.NDArray[np.int64]
 
 NUM_SIZES = 8
 MAX_PRODUCTS = 2_000_000_000_000
-"""Most multiplications behind the curve of a kernel distance: pairs of rows times features, as of 50,000 clips against
-50,000 with 400 features, which is about 5 minutes on one core. A Fréchet curve of 50,000 clips takes 10 seconds of CPU time
-and 0.2 GB with 1,024 features, 72 seconds and 0.6 GB with 2,048, an Inception Score's seconds."""
+"""Limit for the curve of a kernel distance, in pairs of rows times features: 50,000 clips against 50,000 with 400 features,
+about 5 minutes on one core. A Fréchet curve of 50,000 clips takes 10 seconds of CPU time and 0.2 GB with 1,024 features,
+72 seconds and 0.6 GB with 2,048; the curve of an Inception Score takes seconds."""
 _BLOCK = 1024
 
 
 @dataclass(frozen=True)
 class Growth:
-    """A score at several numbers of samples.
+    """A score at several sample counts.
 
     Attributes:
-        counts: numbers of samples, ascending; empty where there is no curve.
-        values: the score at each.
-        num_fitted: how many of the largest sizes the line goes through; 0 without a line.
-        at_infinity: where the line meets infinitely many samples, None without a line.
-        reason: why there is no line, or no curve; None where there is one.
+        counts: sample counts, ascending; empty if there is no curve.
+        values: the score at each count.
+        num_fitted: number of sizes, the largest ones, that the line is fitted to; 0 without a line.
+        at_infinity: value of the line at infinitely many samples; None without a line.
+        reason: why there is no line, or no curve; None if there is one.
     """
 
     counts: tuple[int, ...] = ()
@@ -69,47 +69,47 @@ def score_against_count(
     rows_per_sample: int,
     reference: Any,
 ) -> Growth | None:
-    """Return the curve of a metric, or None for a metric that has none.
+    """Return the growth curve of a metric, or None for a metric without one.
 
-    Fréchet distances, Inception Scores and the kernel distance over all pairs have one. KID has none, because it is
-    defined on subsets of 1,000 whatever N is; neither has an extrapolated distance, nor the neighbour statistics.
+    Fréchet distances, Inception Scores and the kernel distance over all pairs have one. KID is defined on subsets of
+    1,000 at any N and has none; nor have extrapolated distances and manifold statistics.
 
     Args:
         definition: the metric.
         batches: features real ``[n, dim]`` in index order.
         dim: size of the network output.
         num_samples: N.
-        rows_per_sample: rows of each sample.
-        reference: what `MetricDefinition.needs_reference` says: moments, or features in batches, or None.
+        rows_per_sample: rows per sample.
+        reference: input by `MetricDefinition.needs_reference`: moments, batches of features, or None.
 
     Raises:
-        InputError: another number of rows came than announced.
+        InputError: another number of rows than announced.
     """
     if not definition.facts.has_growth_curve:
         return None
     splits = definition.splits or 1
     if num_samples < max(MIN_SAMPLES, 2 * 10 * splits):
-        return Growth(reason=f"{num_samples} samples are too few to be cut into {NUM_SIZES} sizes.")
+        return Growth(reason=f"{num_samples} samples are too few for {NUM_SIZES} sizes.")
     levels = nested_levels(num_samples, splits)
     counts = tuple(int(count) for count in np.cumsum(np.bincount(levels, minlength=NUM_SIZES)))
     if definition.needs_reference == "features":
         reference = np.concatenate([np.asarray(rows, np.float32) for rows in reference])
         if (products := _products(len(levels) * rows_per_sample, *reference.shape)) > MAX_PRODUCTS:
             return Growth(
-                reason=f"The curve of a kernel distance is left out beyond {MAX_PRODUCTS:.0e} multiplications; it would take "
+                reason=f"The curve of a kernel distance is omitted above {MAX_PRODUCTS:.0e} multiplications; it would take "
                 f"{products:.1e} here."
             )
     values = _CURVES[definition.statistic](definition, batches, dim, levels, rows_per_sample, reference)
     if definition.facts.unbiased:
-        reason = "The estimator has no bias at any number of samples, so that there is nothing to extrapolate."
+        reason = "The estimator is unbiased at any number of samples, so there is nothing to extrapolate."
         return Growth(counts, values, reason=reason)
     return _with_line(counts, values, dim * splits, rows_per_sample)
 
 
 def nested_levels(num_samples: int, splits: int = 1, seed: int = 0) -> Labels:
-    """Return the smallest of the nested sets that each sample belongs to: int64 ``[N]``, 0 to 7.
+    """Return the smallest nested set that each sample belongs to: int64 ``[N]``, 0 to 7.
 
-    Set k holds the same share of each contiguous split ``s*N//S``. Drawn by raw PCG64 words, which are fixed for ever.
+    Set k contains the same share of each contiguous split ``s*N//S``. Drawn from raw PCG64 words, which numpy never changes.
     """
     sizes = np.linspace(num_samples / 10, num_samples, NUM_SIZES)
     levels = np.empty(num_samples, np.int64)
@@ -201,7 +201,7 @@ _CURVES: Mapping[str, Callable[[MetricDefinition, Iterable[Array], int, Labels, 
 
 
 def _by_level(batches: Iterable[Array], labels: Labels, rows_per_sample: int) -> Iterable[tuple[int, Array]]:
-    """Yield rows of one label at a time, in blocks that do not depend on how the rows are batched."""
+    """Yield rows of one label at a time, in blocks that do not depend on the batch size."""
     waiting: dict[int, list[Array]] = {}
     held: dict[int, int] = {}
     row_labels = np.repeat(labels, rows_per_sample)

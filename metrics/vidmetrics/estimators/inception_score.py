@@ -1,4 +1,4 @@
-"""Inception Score over a stream of logits; memory does not grow with it."""
+"""Inception Score over a stream of logits, in constant memory."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from vidmetrics.statistics.moments import Moments
 
 
 class InceptionScoreEstimator:
-    """Inception Score of a stream of logits: the mean over contiguous splits, as `vidmetrics.inception_score`.
+    """Inception Score of a stream of logits: the mean over contiguous splits, like `vidmetrics.inception_score`.
 
-    With 3 splits or more the splits themselves are the jackknife groups: each fold is the mean of the other splits,
-    at their full size. With fewer, each fold recomputes the score without one group.
+    With 3 or more splits, the splits are the jackknife groups: each fold is the mean over the other splits at full size.
+    With fewer, each fold recomputes the score without one group.
 
     Args:
         num_classes: number of logits per sample.
-        num_samples: exact number of samples that will come.
+        num_samples: exact number of samples to expect.
         splits: number of contiguous parts.
-        groups: jackknife groups where there are fewer than 3 splits; fewer where there are few samples.
-        rows_per_sample: rows of each sample: 1, or its number of frames; a split holds whole samples.
+        groups: jackknife groups with fewer than 3 splits; fewer if there are few samples.
+        rows_per_sample: rows per sample: 1, or its number of frames; a split contains whole samples.
 
     Raises:
         InputError: fewer samples than splits.
@@ -42,7 +42,7 @@ class InceptionScoreEstimator:
         if not 1 <= splits <= num_samples:
             raise InputError(f"{num_samples} samples cannot be cut into {splits} splits; give more samples.")
         self._splits = splits
-        # Two splits are halves of an even number of groups, so that no group crosses the border of a split.
+        # Two splits get an even number of groups, so no group crosses the border between them.
         self._cells = splits if splits >= 3 else splits * num_groups(groups // splits, num_samples // splits)
         self._blocks = RowBlocks(num_classes, num_samples, self._cells, rows_per_sample)
         self._sums = [ScoreSums(0, 0.0, np.zeros(num_classes)) for _ in range(self._cells)]
@@ -69,7 +69,7 @@ class InceptionScoreEstimator:
         """
         self._blocks.check_complete()
         if reference is not None:
-            raise InputError("An Inception Score looks at generated clips alone; give no reference.")
+            raise InputError("An Inception Score uses only generated clips; give no reference.")
         cells = range(self._cells)
         value = self._score_of(cells)
         interval = None

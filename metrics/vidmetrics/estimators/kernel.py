@@ -31,14 +31,14 @@ class KernelEstimator(KeptFeatures):
 class KernelSubsetsEstimator(KeptFeatures):
     """KID: mean of the unbiased squared MMD over 100 seeded subsets of 1,000 rows; may be negative.
 
-    Interval: delete-a-group jackknife over the whole procedure; a fold takes the rows of a group out of every subset.
-    The spread over subsets, which other tools print, is no error of the mean: subsets share their rows.
+    Interval: delete-a-group jackknife over the whole procedure; a fold removes the rows of a group from every subset.
+    The spread over subsets, which other tools print, is not the error of the mean: subsets share rows.
 
     Args:
         dim: number of features per row.
-        num_samples: exact number of samples that will come.
-        rows_per_sample: rows of each sample.
-        subset_size: rows of either side in a subset; 1,000 in the definition of KID.
+        num_samples: exact number of samples to expect.
+        rows_per_sample: rows per sample.
+        subset_size: rows of each side in a subset; 1,000 in the definition of KID.
     """
 
     def __init__(self, dim: int, num_samples: int, rows_per_sample: int = 1, subset_size: int = SUBSET_SIZE) -> None:
@@ -51,7 +51,7 @@ class KernelSubsetsEstimator(KeptFeatures):
             )
 
     def result(self, reference: Iterable[npt.NDArray[Any]] | None) -> Estimate:
-        """Return the estimate; raises as `KernelEstimator.result`, and for a reference smaller than a subset."""
+        """Return the estimate; raises like `KernelEstimator.result`, and if the reference is smaller than a subset."""
         rows, real = self._features(), self._reference(reference, self._subset_size)
         values, folds = grouped_kid(rows, real, self._group_of_row(), self._num_groups, subset_size=self._subset_size)
         value = float(values.mean())

@@ -40,13 +40,13 @@ class _ManifoldEstimator(KeptFeatures):
 class PrecisionEstimator(_ManifoldEstimator):
     """Share of generated rows inside the real manifold.
 
-    Interval: Wilson's. Against a fixed reference the samples are inside or outside independently of each other.
+    Interval: Wilson's. Against a fixed reference set, samples are independently inside or outside.
     """
 
     nearest = 3
 
     def result(self, reference: Iterable[npt.NDArray[Any]] | None) -> Estimate:
-        """Return the estimate; raises as `KernelEstimator.result`."""
+        """Return the estimate; raises like `KernelEstimator.result`."""
         real, generated = self._sides(reference)
         inside = ball_counts(generated, real, radii(real, self.nearest), closed=True) > 0
         value = float(inside.mean())
@@ -55,12 +55,12 @@ class PrecisionEstimator(_ManifoldEstimator):
 
 
 class DensityEstimator(_ManifoldEstimator):
-    """Mean number of real balls around a generated row, over k. Interval: Student's, over clips."""
+    """Mean number of real balls around a generated row, divided by k. Interval: Student's over clips."""
 
     nearest = 5
 
     def result(self, reference: Iterable[npt.NDArray[Any]] | None) -> Estimate:
-        """Return the estimate; raises as `KernelEstimator.result`."""
+        """Return the estimate; raises like `KernelEstimator.result`."""
         real, generated = self._sides(reference)
         counts = ball_counts(generated, real, radii(real, self.nearest), closed=False) / self.nearest
         lowest, highest = statistic_facts("density").attainable_range()
@@ -71,14 +71,14 @@ class DensityEstimator(_ManifoldEstimator):
 class RecallEstimator(_ManifoldEstimator):
     """Share of real rows inside the generated manifold.
 
-    Interval: `vidmetrics.statistics.intervals.halves_interval`, over 20 seeded ways of cutting the samples in two; none where a half
-    would have no ball.
+    Interval: `vidmetrics.statistics.intervals.halves_interval` over 20 seeded random halvings of the samples; none if a
+    half is too small for a ball.
     """
 
     nearest = 3
 
     def result(self, reference: Iterable[npt.NDArray[Any]] | None) -> Estimate:
-        """Return the estimate; raises as `KernelEstimator.result`."""
+        """Return the estimate; raises like `KernelEstimator.result`."""
         real, generated = self._sides(reference)
         value = float(recall_hits(real, generated, self.nearest).mean())
         interval = None
@@ -96,12 +96,12 @@ class RecallEstimator(_ManifoldEstimator):
 
 
 class CoverageEstimator(_ManifoldEstimator):
-    """Share of real balls that hold a generated row. Interval: `vidmetrics.statistics.intervals.holders_interval`."""
+    """Share of real balls that contain a generated row. Interval: `vidmetrics.statistics.intervals.holders_interval`."""
 
     nearest = 5
 
     def result(self, reference: Iterable[npt.NDArray[Any]] | None) -> Estimate:
-        """Return the estimate; raises as `KernelEstimator.result`."""
+        """Return the estimate; raises like `KernelEstimator.result`."""
         real, generated = self._sides(reference)
         counts, ones, twos = coverage_holders(real, generated, self._rows_per_sample, self.nearest)
         value = float((counts > 0).mean())

@@ -14,16 +14,16 @@ def make_estimator(definition: MetricDefinition, dim: int, num_samples: int, row
 
     Args:
         definition: the metric.
-        dim: size of the network output that it measures.
-        num_samples: exact number of generated samples that will come.
-        rows_per_sample: rows of features of each sample, see `vidmetrics.networks.base.Network.rows_per_clip`.
+        dim: size of the network output that is measured.
+        num_samples: exact number of generated samples to expect.
+        rows_per_sample: rows of features per sample, see `vidmetrics.networks.base.Network.rows_per_clip`.
 
     Raises:
-        InputError: the metric compares frames and has no features, or cannot be measured on so few samples.
+        InputError: the metric compares frames and needs no features, or there are too few samples.
     """
     if not definition.facts.estimator:
         raise InputError(
-            f"The metric '{definition.id}' compares predicted with true frames and has no features; use "
+            f"The metric '{definition.id}' compares predicted with true frames and needs no features; call "
             "vidmetrics.measure with clips."
         )
     file, _, name = definition.facts.estimator.partition(":")

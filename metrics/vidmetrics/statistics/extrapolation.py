@@ -1,15 +1,15 @@
 """The Fréchet distance at infinitely many samples, by extrapolation.
 
-A Fréchet distance from N samples is too large on average, by about c/N with a c that depends on the distribution, so
-that models are ranked partly by their c. Chong and Forsyth (arXiv 1911.07023) measure the distance at 15 numbers of
-samples, evenly spaced from N/10 to N, fit a straight line in 1/n and take its value at 1/n = 0. The reference is held
-fixed: only the generated side is extrapolated.
+The Fréchet distance of N samples is too large on average, by about c/N. Since c depends on the distribution, models are
+ranked partly by their c. Chong and Forsyth (arXiv 1911.07023) measure the distance at 15 sample counts evenly spaced
+from N/10 to N, fit a straight line in 1/n and take its value at 1/n = 0. The reference set is fixed: only the generated
+side is extrapolated.
 
-Two choices are ours. Each of the 15 sets is a seeded random subset of the clips, drawn without replacement. And sizes
-below 5 D, for D features, are left out: the curve is a line only where n is well above D, and below D covariances are
-singular. From N/10, the 5,000 of 50,000 for 2,048 features in the paper, a set of 2,000 samples of 400 features would
-reach down to n = D/2, where the intercept misses by half of the distance (docs/intervals.md gives figures). At least 10 D
-rows are needed, so that the sizes span a factor of two.
+Two choices are ours. Each of the 15 sets is a seeded random subset of the clips, drawn without replacement. Sizes below
+5 D, for D features, are not used: the curve is a line only for n well above D, and below D covariances are singular.
+Starting at N/10 works for the paper's 5,000 of 50,000 samples with 2,048 features; with 2,000 samples of 400 features it
+would start at n = D/2, where the intercept is off by half of the distance (figures in docs/intervals.md). At least 10 D
+rows are required, so the sizes span a factor of two.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ Labels = npt.NDArray[np.int64]
 
 NUM_SIZES = 15
 MIN_SAMPLES = 30
-"""Fewest samples that give 15 different sizes with at least 3 samples in the smallest."""
+"""Smallest N with 15 different sizes and at least 3 samples in the smallest."""
 MIN_ROWS_PER_FEATURE = 10
 
 
 def subset_sizes(num_samples: int, dim: int, rows_per_sample: int = 1) -> Labels:
-    """Return 15 numbers of samples, evenly spaced up to N and rounded down; int64 ``[15]``.
+    """Return 15 sample counts, evenly spaced up to N and rounded down; int64 ``[15]``.
 
-    They start at N/10, or where a set has 5 rows per feature if that is more.
+    The smallest is N/10, or 5 rows per feature if that is more.
 
     Args:
         num_samples: N.
@@ -63,20 +63,20 @@ def subset_sizes(num_samples: int, dim: int, rows_per_sample: int = 1) -> Labels
 
 
 def at_infinity(counts: npt.NDArray[Any], values: npt.NDArray[Any]) -> float:
-    """Return the value at 1/n = 0 of the least-squares line through values over 1/n.
+    """Return the value at 1/n = 0 of the least-squares line through values against 1/n.
 
     Args:
-        counts: numbers of samples ``[S]``, at least two different ones.
+        counts: sample counts ``[S]``, at least two different ones.
         values: the score at each, ``[S]``.
 
     Raises:
-        InputError: shapes that do not fit, fewer than two different counts, NaN or infinity.
+        InputError: shapes that do not match, fewer than two different counts, NaN or infinity.
     """
     n, y = np.asarray(counts, np.float64), np.asarray(values, np.float64)
     if n.ndim != 1 or n.shape != y.shape or len(np.unique(n)) < 2 or (n <= 0).any():
         raise InputError(
             f"A line needs values at two or more different positive counts, but {list(n.shape)} counts and "
-            f"{list(y.shape)} values given; measure at more sizes."
+            f"{list(y.shape)} values were given; measure at more sizes."
         )
     if not np.isfinite(y).all():
         raise InputError("A line needs finite values; look at the features behind them.")
@@ -96,12 +96,12 @@ def frechet_at_infinity(
 ) -> tuple[float, Array]:
     """Return the extrapolated Fréchet distance, and the same without each group of samples.
 
-    A fold keeps the subsets and takes the group out of each of them. Its distances come from eigenvalues and so have
-    about 8 digits, plenty for a spread; those of the value itself come from `vidmetrics.statistics.frechet.distance`.
+    A fold uses the same subsets and removes its group from each. Distances of folds are computed from eigenvalues and have
+    about 8 digits, enough for a standard error; the value itself uses `vidmetrics.statistics.frechet.distance`.
 
     Args:
-        features: finite real ``[N * rows_per_sample, D]``, the rows of a sample in sequence.
-        reference: the real side.
+        features: finite real ``[N * rows_per_sample, D]``, with the rows of each sample adjacent.
+        reference: the reference set.
         group_of_sample: int64 ``[N]``, 0 to ``num_groups - 1``.
         num_groups: number of groups; 1 gives no folds.
         rows_per_sample: rows of one clip.

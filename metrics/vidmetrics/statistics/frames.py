@@ -1,16 +1,16 @@
-"""PSNR and SSIM of predicted frames, the one against the true frame of the same time, on uint8 RGB.
+"""PSNR and SSIM of predicted frames against the true frame at the same time, on uint8 RGB.
 
     PSNR = 10 log10(255^2 / MSE)                    over all pixels and channels of a frame; infinite for equal frames
     SSIM = mean of (2 m_x m_y + C1)(2 s_xy + C2) / ((m_x^2 + m_y^2 + C1)(s_x^2 + s_y^2 + C2))
 
-SSIM is that of Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity" (2004): local
-means, variances and covariance under an 11x11 Gaussian window of standard deviation 1.5, normalised to sum 1 (and so
-without the n/(n-1) of sample variances), C1 = (0.01 * 255)^2, C2 = (0.03 * 255)^2. Windows lie wholly inside the
-frame, as in the authors' code; the map is averaged over positions and then over the three channels.
+SSIM follows Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity" (2004): local
+means, variances and covariance under an 11x11 Gaussian window of standard deviation 1.5, normalised to sum 1 (so
+without the n/(n-1) of sample variances), C1 = (0.01 * 255)^2, C2 = (0.03 * 255)^2. Windows are entirely inside
+the frame, as in the authors' code; the map is averaged over positions, then over the three channels.
 
-A clip's score is the mean over its predicted frames. Where a model predicts a clip k times, *best of k* takes the
-prediction with the highest score for each clip and metric (Denton and Fergus, arXiv 1802.07687) and says what the best
-of k guesses is worth; *mean of k* says what one guess is worth. Neither may be compared with the other.
+The score of a clip is the mean over its predicted frames. If a model predicts each clip k times, *best of k* uses the
+prediction with the highest score for each clip and metric (Denton and Fergus, arXiv 1802.07687), and *mean of k* the
+average over predictions. The two are not comparable.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def psnr_frames(true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any])
     """Return the PSNR of every frame in decibels, float64 ``[N, T]``, infinite for equal frames.
 
     Args:
-        true_NTHWC: uint8 RGB ``[N, T, H, W, 3]``, the predicted part only.
-        predicted_NTHWC: the same shape.
+        true_NTHWC: uint8 RGB ``[N, T, H, W, 3]``, without context frames.
+        predicted_NTHWC: same shape.
 
     Raises:
-        InputError: another dtype, shapes that differ, or no frame.
+        InputError: wrong dtype, different shapes, or no frames.
     """
     true, predicted = _pair(true_NTHWC, predicted_NTHWC)
     scores = np.empty(true.shape[:2])
@@ -55,11 +55,11 @@ def ssim_frames(true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any])
     """Return the SSIM of every frame, -1 to 1 and 1 for equal frames, float64 ``[N, T]``.
 
     Args:
-        true_NTHWC: uint8 RGB ``[N, T, H, W, 3]``, the predicted part only; at least 11x11 pixels.
-        predicted_NTHWC: the same shape.
+        true_NTHWC: uint8 RGB ``[N, T, H, W, 3]``, without context frames; at least 11x11 pixels.
+        predicted_NTHWC: same shape.
 
     Raises:
-        InputError: another dtype, shapes that differ, no frame, or frames smaller than the window.
+        InputError: wrong dtype, different shapes, no frames, or frames smaller than the window.
     """
     true, predicted = _pair(true_NTHWC, predicted_NTHWC)
     height, width = true.shape[2:4]
@@ -93,20 +93,20 @@ FRAME_SCORES: Mapping[str, Callable[[npt.NDArray[Any], npt.NDArray[Any]], Array]
 
 
 def best_of_k(scores_KN: npt.NDArray[Any]) -> Array:
-    """Return each clip's score under its best prediction, float64 ``[N]``.
+    """Return the score of the best prediction of each clip, float64 ``[N]``.
 
     Args:
-        scores_KN: real ``[K, N]``, a clip's mean over frames under each of K predictions; higher is better.
+        scores_KN: real ``[K, N]``, the mean over frames of each of K predictions of each clip; higher is better.
 
     Raises:
-        InputError: another shape, or NaN.
+        InputError: wrong shape, or NaN.
     """
     best: Array = _predictions(scores_KN).max(axis=0)
     return best
 
 
 def mean_of_k(scores_KN: npt.NDArray[Any]) -> Array:
-    """Return each clip's mean score over its predictions, float64 ``[N]``; arguments as `best_of_k`."""
+    """Return the mean score over the predictions of each clip, float64 ``[N]``; arguments as for `best_of_k`."""
     mean: Array = _predictions(scores_KN).mean(axis=0)
     return mean
 
@@ -122,7 +122,7 @@ def _predictions(scores_KN: npt.NDArray[Any]) -> Array:
 
 
 def _sliding(size: int) -> Array:
-    """Return the window at every place inside a line of pixels, float64 ``[size - 10, size]``."""
+    """Return the window at every position along a line of pixels, float64 ``[size - 10, size]``."""
     offsets = np.arange(WINDOW) - WINDOW // 2
     weights = np.exp(-0.5 * np.square(offsets / _SIGMA))
     weights /= weights.sum()

@@ -1,19 +1,19 @@
-"""Fréchet distance between two Gaussians, given by mean and covariance (the 2-Wasserstein distance, squared).
+"""Fréchet distance (squared 2-Wasserstein distance) between two Gaussians, given by mean and covariance.
 
     d = |mean_a - mean_b|^2 + tr(A) + tr(B) - 2 tr((A B)^(1/2))     Dowson and Landau (1982); Heusel et al., 1706.08500
 
-How it is computed, and why. Write A = F F^T and B = G G^T with thin factors from symmetric eigendecompositions. Then
-tr((A B)^(1/2)) is the sum of the singular values of F^T G: these are taken from F^T G itself, because eigenvalues of
-F^T B F are their squares and would lose half of the digits. With F^T G = V S W^T, the covariance part is
+Method. Write A = F F^T and B = G G^T with thin factors from symmetric eigendecompositions. Then tr((A B)^(1/2)) is the
+sum of the singular values of F^T G. They are computed from F^T G itself: the eigenvalues of F^T B F are their squares
+and would lose half of the digits. With F^T G = V S W^T, the covariance part is
 
     tr(A) + tr(B) - 2 tr(S) = |F V - G W|_F^2                       (orthogonal Procrustes problem)
 
-The right side is a sum of squares: it cannot be negative, needs no clamp at 0, and near-equal inputs keep their digits
-where the left side cancels. Equal inputs give 0 to rounding (about 1e-28 of the trace), not always exactly 0.
+The right side is a sum of squares: it cannot be negative, needs no clamp at 0, and keeps its digits for near-equal
+inputs, where the left side cancels. Equal inputs give 0 up to rounding (about 1e-28 of the trace), not always exactly 0.
 
-Singular covariances (fewer samples than features) come out of float64 with eigenvalues of rounding noise around 0,
-up to about ``D * eps`` times the largest one. Their roots, near 1e-8, would be noise with weight; eigenvalues below
-that bound are dropped (the usual numerical rank). Nothing is ever added to a diagonal.
+In float64, singular covariances (fewer samples than features) have eigenvalues of rounding noise around 0, up to about
+``D * eps`` times the largest. Their roots, near 1e-8, would be noise that counts, so eigenvalues below that bound are
+dropped (the usual numerical rank). Nothing is ever added to the diagonal.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from vidmetrics.errors import InputError
 Array = npt.NDArray[np.float64]
 
 _GROSS = 1e-5
-"""Relative asymmetry or negative eigenvalue beyond which a matrix is no covariance; float32 rounding stays below."""
+"""Largest relative asymmetry or negative eigenvalue of an accepted covariance; float32 rounding stays below it."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ class Gaussian:
 
 
 def gaussian(mean: npt.NDArray[Any], covariance: npt.NDArray[Any], name: str = "given") -> Gaussian:
-    """Return a Gaussian in the form that `distance` takes; worth keeping when it is compared with several others.
+    """Return a Gaussian in the form that `distance` accepts; reuse it to compare with several others.
 
     Args:
         mean: real ``[D]``.
         covariance: real ``[D, D]``, symmetric and positive semi-definite to rounding.
-        name: what to call it in messages.
+        name: its name in messages.
 
     Raises:
-        InputError: shapes that do not fit, NaN or infinity, a matrix far from symmetric or from semi-definite.
+        InputError: shapes that do not match, NaN or infinity, a matrix far from symmetric or semi-definite.
     """
     mean_D, covariance_DD = np.asarray(mean), np.asarray(covariance)
     if mean_D.dtype.kind not in "fiu" or covariance_DD.dtype.kind not in "fiu":
@@ -75,7 +75,7 @@ def gaussian(mean: npt.NDArray[Any], covariance: npt.NDArray[Any], name: str = "
 
 
 def distance(a: Gaussian, b: Gaussian) -> float:
-    """Return the Fréchet distance of two Gaussians, never negative.
+    """Return the Fréchet distance between two Gaussians; never negative.
 
     Raises:
         InputError: they have different numbers of features.
@@ -86,7 +86,7 @@ def distance(a: Gaussian, b: Gaussian) -> float:
     left, _, right = np.linalg.svd(a.factor.T @ b.factor, full_matrices=True)
     rotated_a, rotated_b = a.factor @ left, b.factor @ right.T
     shared = min(rotated_a.shape[1], rotated_b.shape[1])
-    # Directions that only the wider factor has are matched with nothing and count in full.
+    # Directions of the wider factor without a counterpart count in full.
     parts = (rotated_a[:, :shared] - rotated_b[:, :shared], rotated_a[:, shared:], rotated_b[:, shared:])
     return float(delta @ delta + sum(np.square(part).sum() for part in parts))
 
@@ -94,10 +94,10 @@ def distance(a: Gaussian, b: Gaussian) -> float:
 def frechet_distance(
     mean_a: npt.NDArray[Any], cov_a: npt.NDArray[Any], mean_b: npt.NDArray[Any], cov_b: npt.NDArray[Any]
 ) -> float:
-    """Return the Fréchet distance of two Gaussians: the squared 2-Wasserstein distance, as FID and FVD use it.
+    """Return the Fréchet distance between two Gaussians: the squared 2-Wasserstein distance, as in FID and FVD.
 
-    Computed in float64 whatever the input; symmetric in its arguments to rounding; never negative; right for singular
-    covariances. For covariances of samples use ``ddof=1`` (`vidmetrics.Moments` does).
+    Computed in float64 for any input dtype; symmetric in its arguments up to rounding; never negative; correct for
+    singular covariances. Compute sample covariances with ``ddof=1``, as `vidmetrics.Moments` does.
 
     Args:
         mean_a: ``[D]``.
@@ -106,6 +106,6 @@ def frechet_distance(
         cov_b: ``[D, D]``, symmetric positive semi-definite.
 
     Raises:
-        InputError: shapes that do not fit, NaN or infinity, a matrix far from symmetric or from semi-definite.
+        InputError: shapes that do not match, NaN or infinity, a matrix far from symmetric or semi-definite.
     """
     return distance(gaussian(mean_a, cov_a, "first"), gaussian(mean_b, cov_b, "second"))

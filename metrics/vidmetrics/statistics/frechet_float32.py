@@ -1,11 +1,11 @@
 """The Fréchet distance with float32 square roots, as VideoGPT's port and its descendants compute it.
 
-Kept because published numbers were made with it; `vidmetrics.statistics.frechet` is right and this is not. In float32 a covariance
-whose spectrum falls below 1e-7 of its largest value has singular values of rounding noise. The rule that leaves values
-below 1e-10 unrooted, made for float64, does not catch them, and each becomes 3e-4 of the root of the largest; whether
-they add up or cancel is up to the signs of singular vectors that mean nothing. The answer therefore depends on the linear
-algebra library: on near-equal sets with a steep spectrum, torch on a CPU and numpy differ by a tenth or more of the
-value, both in float32 (docs/conventions.md). It can be negative.
+Use it only to compare with numbers published that way; `vidmetrics.statistics.frechet` is the accurate one. In float32, a
+covariance with a spectrum that falls below 1e-7 of its largest value has singular values that are rounding noise. The
+rule not to take the root of values below 1e-10, meant for float64, does not catch them, and each becomes 3e-4 of the
+root of the largest; whether they add up or cancel depends on the signs of meaningless singular vectors. The result
+therefore depends on the linear algebra library: on near-equal sets with a steep spectrum, torch on a CPU and numpy differ
+by a tenth of the value or more, both in float32 (docs/conventions.md). It can be negative.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ def distance_float32_svd(
 
     The root of a symmetric matrix ``U S V^T`` is ``U r(S) V^T`` with ``r(s) = sqrt(s)``, and ``r(s) = s`` below 1e-10
     (wilson1yan/VideoGPT, videogpt/fvd/fvd.py; the recipe of tfgan's classifier_metrics.py, which runs it in float64).
-    Computed by torch on the CPU, with the library that VideoGPT used, if not on its device. The inputs are rounded to
-    float32 here, where VideoGPT's own means and covariances are sums in float32 from the start.
+    Computed by torch on the CPU: VideoGPT's library, though not its device. Inputs are rounded to float32 here, while
+    VideoGPT accumulates its means and covariances in float32.
 
     Args:
-        mean_a: real ``[D]``, of the generated side.
+        mean_a: real ``[D]``, of the generated samples.
         cov_a: real ``[D, D]``, symmetric positive semi-definite.
-        mean_b: real ``[D]``, of the real side.
+        mean_b: real ``[D]``, of the reference set.
         cov_b: real ``[D, D]``, symmetric positive semi-definite.
 
     Raises:
-        InputError: shapes that do not fit, NaN or infinity, a matrix far from symmetric or from semi-definite.
+        InputError: shapes that do not match, NaN or infinity, a matrix far from symmetric or semi-definite.
     """
     import torch
 
-    # Called for its checks: what is no pair of Gaussians is refused with the same sentences as everywhere.
+    # Called for its checks, so that bad input is refused with the same messages as everywhere.
     if len(gaussian(mean_a, cov_a, "first").mean) != len(gaussian(mean_b, cov_b, "second").mean):
         raise InputError(f"Features of size {len(mean_a)} and {len(mean_b)} cannot be compared; use one network.")
     m_a, S_a, m_b, S_b = (torch.from_numpy(np.array(x, np.float32)) for x in (mean_a, cov_a, mean_b, cov_b))

@@ -16,7 +16,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ScoreSums:
-    """All that the score of a set of samples needs: sums over its samples, so that sets can be joined.
+    """Sums over samples that determine the score of a set; adding them joins sets.
 
     Attributes:
         count: number of samples.
@@ -29,20 +29,20 @@ class ScoreSums:
     p: Array
 
     def __add__(self, other: ScoreSums) -> ScoreSums:
-        """Return the sums of both sets together."""
+        """Return the sums of the union of both sets."""
         return ScoreSums(self.count + other.count, self.plogp + other.plogp, self.p + other.p)
 
 
 def score_sums(logits: npt.NDArray[Any], first_index: int = 0, rows_per_sample: int = 1) -> ScoreSums:
-    """Return the sums of a batch.
+    """Return the sums over a batch.
 
     Args:
-        logits: real ``[N, C]``; ``-inf`` is a probability of exactly 0.
-        first_index: index of the first row in the whole stream, for messages.
+        logits: real ``[N, C]``; ``-inf`` means a probability of exactly 0.
+        first_index: index of the first row in the stream, for messages.
         rows_per_sample: rows of one clip, for messages.
 
     Raises:
-        InputError: another shape or dtype; a row with NaN, ``+inf`` or without any finite value.
+        InputError: wrong shape or dtype; a row with NaN, ``+inf`` or no finite value.
     """
     logits = np.asarray(logits)
     if logits.ndim != 2 or logits.shape[1] < 1 or logits.dtype.kind not in "fiu":
@@ -57,7 +57,7 @@ def score_sums(logits: npt.NDArray[Any], first_index: int = 0, rows_per_sample: 
     exponentials = np.exp(shifted)
     totals = exponentials.sum(axis=1, keepdims=True)
     p = exponentials / totals
-    # p log p tends to 0 with p; where p underflowed to 0, log p may be -inf and the product NaN.
+    # p log p tends to 0 with p; if p underflowed to 0, log p may be -inf and the product NaN.
     logp = np.where(p > 0, shifted, 0.0) - np.log(totals)
     return ScoreSums(len(values), float((p * logp).sum()), p.sum(axis=0))
 
@@ -70,17 +70,17 @@ def score(sums: ScoreSums) -> float:
 
 
 def inception_score(logits: npt.NDArray[Any], splits: int = 10) -> tuple[float, float]:
-    """Return mean and standard deviation of the Inception Score over contiguous splits.
+    """Return the mean and standard deviation of the Inception Score over contiguous splits.
 
-    Split ``i`` of ``S`` holds the samples ``i*N//S`` to ``(i+1)*N//S``; the standard deviation has ``ddof=0``, as in
+    Split ``i`` of ``S`` contains samples ``i*N//S`` to ``(i+1)*N//S``; the standard deviation has ``ddof=0``, as in
     the original code (openai/improved-gan). Computed from log-softmax in float64.
 
     Args:
-        logits: real ``[N, C]``, before softmax; ``-inf`` is a probability of exactly 0.
+        logits: real ``[N, C]``, before softmax; ``-inf`` means a probability of exactly 0.
         splits: number of parts.
 
     Raises:
-        InputError: another shape or dtype; NaN or ``+inf`` (names the row); fewer samples than splits.
+        InputError: wrong shape or dtype; NaN or ``+inf`` (names the row); fewer samples than splits.
     """
     logits = np.asarray(logits)
     if splits < 1 or logits.ndim < 1 or len(logits) < splits:

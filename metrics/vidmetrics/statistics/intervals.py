@@ -1,4 +1,4 @@
-"""Confidence intervals: delete-a-group jackknife, mean, share, covered rows and balls, and what to cut off."""
+"""95 % confidence intervals: jackknife, means, shares, coverage of rows and balls, and clipping to a range."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def jackknife_interval(
 ) -> tuple[float, float]:
     """Return the interval ``value ± t * standard error`` from a delete-a-group jackknife.
 
-    The samples are cut into G groups of (nearly) equal size; the estimator is computed G times, each time without one
-    group. The standard error is ``sqrt((G-1)/G * sum((v_g - mean v)^2))`` (Kott, "The delete-a-group jackknife",
-    J. Off. Stat. 17, 2001) and t is Student's quantile with G-1 degrees of freedom. The interval is symmetric about
-    the value and covers the expectation of the estimator at this number of samples: a bias of the estimator is not
-    removed. The lower end of an interval for a distance can be negative; `cut` takes that part off.
+    The samples are split into G groups of (nearly) equal size, and the estimator is computed G times, each time without
+    one group. The standard error is ``sqrt((G-1)/G * sum((v_g - mean v)^2))`` (Kott, "The delete-a-group jackknife",
+    J. Off. Stat. 17, 2001), and t is Student's quantile with G-1 degrees of freedom. The interval is symmetric about
+    the value and covers the expectation of the estimator at this number of samples; the bias of the estimator is not
+    removed. The lower end of an interval for a distance can be negative; `cut` clips it.
 
     Args:
         value: the estimate from all samples.
-        leave_one_out_values: the G estimates, each without one group.
-        level: coverage, between 0 and 1.
+        leave_one_out_values: the G estimates that each leave one group out.
+        level: nominal coverage, between 0 and 1.
 
     Raises:
         InputError: fewer than 3 groups, a level outside (0, 1), or values that are not finite.
@@ -43,13 +43,13 @@ def jackknife_interval(
 
 
 def variance_interval(value: float, variance: float, degrees: float, level: float = 0.95) -> tuple[float, float]:
-    """Return ``value ± t * sqrt(variance)``, with Student's quantile for a variance of so many degrees of freedom.
+    """Return ``value ± t * sqrt(variance)``, where t is Student's quantile for the degrees of freedom of the variance.
 
     Args:
         value: the estimate.
-        variance: estimate of its variance, at least 0.
-        degrees: degrees of freedom of the variance; infinity for a variance that is known.
-        level: coverage, between 0 and 1.
+        variance: estimated variance of the value, at least 0.
+        degrees: degrees of freedom of the variance; infinity if it is known.
+        level: nominal coverage, between 0 and 1.
 
     Raises:
         InputError: a level outside (0, 1).
@@ -64,21 +64,22 @@ def variance_interval(value: float, variance: float, degrees: float, level: floa
 
 
 def halves_interval(value: float, first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the 95 % interval of a share of fixed rows that random balls cover, from halves of the balls' samples.
+    """Return the 95 % interval of the share of fixed rows covered by random balls, from halves of the samples.
 
     Two disjoint halves of the samples are independent, so half of the squared difference of their shares is an
     unbiased estimate of the variance V at half the number of samples, however far the statistic is from a sum over
-    samples. Of V, the part D = mean of p (1 - p) / M is that of M independent rows, p the chance that a row is covered,
-    and stays when the samples double; the rest, by which rows near each other share their fate, halves. So the variance at
-    the full number is D + (V - D) / 2. The chance that two halves disagree about a row is 2 p (1 - p), which gives D.
+    samples. One part of V, D = mean of p (1 - p) / M, is the variance of M independent rows covered with probability p,
+    and is the same at twice the samples; the rest comes from neighbouring rows being covered together, and halves. So the
+    variance at the full number is D + (V - D) / 2. Two halves disagree about a row with probability 2 p (1 - p),
+    which gives D.
 
-    The estimate scatters by about half of itself, as one with 10 degrees of freedom does; Student's t allows for that.
-    The jackknife, which counts a k-fold interaction of samples k times, is up to 1.7 times too wide here.
+    The estimate scatters by about half of itself, like one with 10 degrees of freedom; Student's t allows for that.
+    The jackknife counts a k-fold interaction of samples k times and is up to 1.7 times too wide here.
 
     Args:
-        value: the share under all samples.
-        first: which rows are covered by the first half, bool ``[S, M]``, for S ways of halving.
-        second: likewise by the second half.
+        value: the share for all samples.
+        first: which rows the first half covers, bool ``[S, M]``, for S ways of halving.
+        second: which rows the second half covers, bool ``[S, M]``.
     """
     at_half = float(np.square(first.mean(axis=1) - second.mean(axis=1)).mean()) / 2
     of_single_rows = float((first != second).mean()) / 2 / first.shape[1]
@@ -88,19 +89,19 @@ def halves_interval(value: float, first: npt.NDArray[np.bool_], second: npt.NDAr
 def holders_interval(
     value: float, ones: npt.NDArray[np.int64], twos: npt.NDArray[np.int64], count: int, samples: int
 ) -> tuple[float, float]:
-    """Return the 95 % interval of the share of fixed balls that hold a sample.
+    """Return the 95 % interval of the share of fixed balls that contain a sample.
 
-    With n_S the number of balls that hold exactly the samples S, the variance of the number of balls that hold any is, for
-    samples that come as a Poisson process, the expectation of J1 - J2 + J3 - ..., where Jk is the sum of n_S^2 over the
-    sets of k samples. J1 alone is the jackknife (deleting a sample empties the balls that only it was in), and too
-    large. The series alternates and scatters; J1 (1 - exp(-g)) / g with g = 2 J2 / J1, which has the same first two
-    terms and is exact where the samples that two balls share have one rate, does not. That their number is fixed takes
+    Let n_S be the number of balls that contain exactly the samples S. If samples arrive as a Poisson process, the variance
+    of the number of non-empty balls is the expectation of J1 - J2 + J3 - ..., where Jk is the sum of n_S^2 over sets
+    of k samples. J1 alone is the jackknife (deleting a sample empties the balls that contained only it), and is too
+    large. The alternating series is noisy; J1 (1 - exp(-g)) / g with g = 2 J2 / J1 is not. It has the same first two
+    terms and is exact if the samples shared by two balls have one rate. A fixed number of samples subtracts
     (sum of n)^2 / N from J1.
 
     Args:
         value: the share.
-        ones: the sample of each ball that holds one, int64 ``[n]``.
-        twos: the samples of each ball that holds two, int64 ``[P, 2]``.
+        ones: the sample in each ball that contains one, int64 ``[n]``.
+        twos: the samples in each ball that contains two, int64 ``[P, 2]``.
         count: number of balls.
         samples: number of samples N.
     """
@@ -114,11 +115,11 @@ def holders_interval(
 
 
 def mean_interval(values: Sequence[float] | npt.NDArray[np.float64], level: float = 0.95) -> tuple[float, float] | None:
-    """Return Student's interval of a mean of independent values, or None for fewer than 3.
+    """Return Student's interval for the mean of independent values, or None for fewer than 3.
 
     Args:
         values: one value per independent sample.
-        level: coverage, between 0 and 1.
+        level: nominal coverage, between 0 and 1.
 
     Raises:
         InputError: a level outside (0, 1), or values that are not finite.
@@ -126,21 +127,21 @@ def mean_interval(values: Sequence[float] | npt.NDArray[np.float64], level: floa
     scores = np.asarray(values, np.float64)
     if len(scores) < 3:
         return None
-    # The jackknife over single samples is the textbook interval of their mean.
+    # The jackknife over single samples is the textbook interval for their mean.
     mean = float(scores.mean())
     return jackknife_interval(mean, (len(scores) * mean - scores) / (len(scores) - 1), level)
 
 
 def share_interval(share: float, count: int, level: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's score interval of a share of independent samples (Wilson, J. Am. Stat. Assoc. 22, 1927).
+    """Return Wilson's score interval for a share of independent samples (Wilson, J. Am. Stat. Assoc. 22, 1927).
 
-    It keeps its coverage near 0 and 1, where Student's interval shrinks to nothing. A mean of values between 0 and 1
-    scatters no more than a share does, so for such means it is safe, if wide.
+    It keeps its coverage near 0 and 1, where Student's interval collapses. The mean of values between 0 and 1 scatters
+    no more than a share, so the interval is conservative for such means.
 
     Args:
         share: 0 to 1.
-        count: independent samples behind it, at least 1.
-        level: coverage, between 0 and 1.
+        count: number of independent samples, at least 1.
+        level: nominal coverage, between 0 and 1.
 
     Raises:
         InputError: a share or a level out of range, or no sample.
@@ -158,15 +159,15 @@ def share_interval(share: float, count: int, level: float = 0.95) -> tuple[float
 def cut(
     interval: tuple[float, float] | None, lowest: float = -math.inf, highest: float = math.inf
 ) -> tuple[float, float] | None:
-    """Return an interval without what no value can be; the covered values stay covered.
+    """Clip an interval to the attainable range, which does not change its coverage.
 
-    A Fréchet distance cannot be negative, and neither can its expectation: the part of an interval below 0 covers
-    nothing, so cutting it off changes no coverage.
+    For example, neither a Fréchet distance nor its expectation can be negative, so the part of an interval below 0
+    covers nothing.
 
     Args:
         interval: the interval, or None.
-        lowest: least possible value of the estimator.
-        highest: greatest possible value of the estimator.
+        lowest: lower end of the attainable range.
+        highest: upper end of the attainable range.
     """
     if interval is None:
         return None

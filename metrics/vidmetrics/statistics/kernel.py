@@ -1,14 +1,14 @@
-"""Maximum mean discrepancy with a polynomial kernel: the number behind KID and KVD.
+"""Maximum mean discrepancy with a polynomial kernel, the basis of KID and KVD.
 
     k(x, y) = (gamma x.y + coef0)^degree,   gamma = 1/D, coef0 = 1, degree = 3      Binkowski et al., arXiv 1801.01401
 
     MMD^2 = mean_{i != j} k(a_i, a_j) + mean_{i != j} k(b_i, b_j) - 2 mean_{i, j} k(a_i, b_j)    Gretton et al., JMLR 2012
 
-Leaving out the pairs of a row with itself makes the estimator unbiased: its expectation is the same at every number of
-rows, and for two sets of one distribution it is 0, so that half of such values are negative. Nothing is multiplied by
-1000 here, as some tables do.
+Excluding the pairs of a row with itself makes the estimator unbiased: its expectation is the same at every number of
+rows. For two sets from one distribution it is 0, so half of such values are negative. Values are not multiplied by 1000,
+unlike in some tables.
 
-Everything is summed in float64, block by block: memory is one block of the kernel matrix, never the whole.
+Sums are in float64 and block by block: memory holds one block of the kernel matrix, never all of it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def polynomial_mmd(
         features_b: real ``[M, D]``, M at least 2.
         degree: exponent of the kernel.
         gamma: factor of the inner product; None for ``1/D``.
-        coef0: what is added to it.
+        coef0: constant added to it.
 
     Raises:
         InputError: fewer than two rows, different widths, NaN or infinity.
@@ -64,15 +64,15 @@ def kid_subsets(
 ) -> tuple[float, float]:
     """Return the Kernel Inception Distance as published: mean and standard deviation over random subsets.
 
-    Each subset draws ``subset_size`` rows of either set without replacement (Binkowski et al., arXiv 1801.01401, and
-    their compute_scores.py). The standard deviation (``ddof=0``, as theirs) tells how subsets scatter; it is not the
-    error of the mean.
+    Each subset draws ``subset_size`` rows of each set without replacement (Binkowski et al., arXiv 1801.01401, and
+    their compute_scores.py). The standard deviation (``ddof=0``, like theirs) describes the scatter of subsets; it is not
+    the error of the mean.
 
     Args:
         features_a: real ``[N, D]``.
         features_b: real ``[M, D]``.
-        num_subsets: how many subsets.
-        subset_size: rows of either side in a subset, at least 2.
+        num_subsets: number of subsets.
+        subset_size: rows of each side in a subset, at least 2.
         seed: seed of the subsets; the same seed draws the same rows on every machine.
 
     Raises:
@@ -96,7 +96,7 @@ def grouped_mmd(
 ) -> tuple[float, Array]:
     """Return the unbiased squared MMD, and the same without each group of the rows of ``a``.
 
-    The folds cost nothing beyond the value: they are put together from sums over pairs of groups.
+    The folds cost nothing extra: they are assembled from sums over pairs of groups.
 
     Args:
         a: finite real ``[N, D]``.
@@ -127,12 +127,12 @@ def nested_mmd(
 ) -> npt.NDArray[np.float64]:
     """Return the unbiased squared MMD, with the kernel of KID, of nested sets: the rows up to each level against ``b``.
 
-    One pass over the pairs gives all of them.
+    Takes one pass over the pairs.
 
     Args:
         a: finite real ``[N, D]``.
         b: finite real ``[M, D]``, M at least 2.
-        level_of_row: int64 ``[N]``, 0 to ``num_levels - 1``; at least two rows are of level 0.
+        level_of_row: int64 ``[N]``, 0 to ``num_levels - 1``; at least two rows have level 0.
         num_levels: number of sets.
 
     Returns:
@@ -155,7 +155,7 @@ def _pair_sums(
     gamma: float | None,
     coef0: float,
 ) -> tuple[Array, Array, float]:
-    """Return sums of the kernel over pairs of different rows: of ``a`` by pair of groups, of ``a`` with ``b``, of ``b``."""
+    """Return kernel sums over distinct pairs: within ``a`` by pair of groups, between ``a`` and ``b``, within ``b``."""
     scale = 1.0 / a.shape[1] if gamma is None else gamma
 
     def kernel(x: npt.NDArray[Any], y: npt.NDArray[Any]) -> Array:
@@ -234,8 +234,8 @@ def grouped_kid(
 def subset_rows(count: int, size: int, *seed: int) -> Labels:
     """Return ``size`` different indices below ``count``, ascending; a pure function of its arguments.
 
-    The rows with the smallest of ``count`` raw PCG64 words are taken: the raw stream of a bit generator is fixed for
-    ever, which numpy does not promise of ``choice`` and ``shuffle``.
+    Selects the rows with the smallest of ``count`` raw PCG64 words: numpy guarantees the raw stream of a bit generator
+    forever, but not ``choice`` and ``shuffle``.
     """
     words = np.random.PCG64(np.random.SeedSequence(seed)).random_raw(count)
     chosen = np.argpartition(words, size - 1)[:size] if size < count else np.arange(count)

@@ -1,19 +1,18 @@
-"""Precision, recall, density and coverage: the manifolds of real and generated features, as unions of balls.
+"""Precision, recall, density and coverage: manifolds of real and generated features as unions of balls.
 
-A set spans a ball around each of its rows that reaches to its k-th nearest other row of the same set. Then
+Each row of a set is the centre of a ball whose radius is the distance to its k-th nearest neighbour in the set.
 
     precision   share of generated rows inside any real ball           Kynkäänniemi et al., arXiv 1904.06991, k = 3
     recall      share of real rows inside any generated ball
     density     mean number of real balls around a generated row, /k   Naeem et al., arXiv 2002.09797, k = 5
-    coverage    share of real balls that hold a generated row
+    coverage    share of real balls that contain a generated row
 
-Ties follow the code published with each paper: the surface of a ball belongs to it for precision and recall, and does
-not for density and coverage. It matters where features repeat exactly, as those of duplicated clips do: then a radius
-may be 0.
+Ties follow the code published with each paper: balls are closed for precision and recall, open for density and
+coverage. This matters if features repeat exactly, as with duplicated clips, because a radius may then be 0.
 
-Squared distances are sums of squared differences in float64, never the expansion of a square, which cancels: equal
-pairs of rows have the same distance to the last bit wherever they stand, so that ties are ties. Rows are handled in
-blocks: memory is a few blocks of the matrix of distances, never the whole.
+Squared distances are sums of squared differences in float64, never the expanded square, which cancels: equal pairs of
+rows have bitwise equal distances wherever they are, so ties stay ties. Rows are processed in blocks: memory holds a few
+blocks of the distance matrix, never all of it.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ def precision_recall(real: npt.NDArray[Any], generated: npt.NDArray[Any], *, nea
     """Return improved precision and recall, each 0 to 1.
 
     Args:
-        real: features, real-valued ``[M, D]``.
-        generated: features, real-valued ``[N, D]``.
-        nearest: which neighbour a ball reaches to.
+        real: features, real ``[M, D]``.
+        generated: features, real ``[N, D]``.
+        nearest: which neighbour defines the radius.
 
     Raises:
-        InputError: too few rows, different widths, NaN or infinity.
+        InputError: too few rows, different numbers of features, NaN or infinity.
     """
     a, b = _pair(real, generated, nearest)
     precision = float((ball_counts(b, a, radii(a, nearest), closed=True) > 0).mean())
@@ -55,12 +54,12 @@ def density_coverage(real: npt.NDArray[Any], generated: npt.NDArray[Any], *, nea
     """Return density, 0 to M/k and 1 for equal distributions, and coverage, 0 to 1.
 
     Args:
-        real: features, real-valued ``[M, D]``.
-        generated: features, real-valued ``[N, D]``.
-        nearest: which neighbour a ball reaches to.
+        real: features, real ``[M, D]``.
+        generated: features, real ``[N, D]``.
+        nearest: which neighbour defines the radius.
 
     Raises:
-        InputError: too few rows, different widths, NaN or infinity.
+        InputError: too few rows, different numbers of features, NaN or infinity.
     """
     a, b = _pair(real, generated, nearest)
     reach = radii(a, nearest)
@@ -79,13 +78,13 @@ def radii(rows: Array, nearest: int) -> Array:
 
 
 def ball_counts(points: Array, centres: Array, squared_radii: Array, *, closed: bool) -> Labels:
-    """Return how many balls hold each point, int64 ``[N]``.
+    """Return the number of balls that contain each point, int64 ``[N]``.
 
     Args:
         points: float64 ``[N, D]``.
         centres: float64 ``[M, D]``.
         squared_radii: float64 ``[M]``.
-        closed: whether the surface belongs to a ball.
+        closed: whether a ball includes its surface.
     """
     counts = np.empty(len(points), np.int64)
     for rows, distances in _blocks(points, centres):
@@ -95,23 +94,23 @@ def ball_counts(points: Array, centres: Array, squared_radii: Array, *, closed: 
 
 
 def recall_hits(real: Array, generated: Array, nearest: int) -> npt.NDArray[np.bool_]:
-    """Return which real rows lie inside the generated manifold, bool ``[M]``; arguments as `recall_halves`."""
+    """Return which real rows are inside the generated manifold, bool ``[M]``; arguments as for `recall_halves`."""
     return ball_counts(real, generated, radii(generated, nearest), closed=True) > 0
 
 
 def recall_halves(
     real: Array, generated: Array, in_first: npt.NDArray[np.bool_], nearest: int
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return which real rows lie inside the manifold of either half of the generated rows, for each way of halving.
+    """Return which real rows are inside the manifold of each half of the generated rows, for each way of halving.
 
     Args:
         real: float64 ``[M, D]``.
         generated: float64 ``[N, D]``.
-        in_first: which generated rows are the first half, bool ``[S, N]``, more than ``nearest`` in either half.
-        nearest: which neighbour a ball reaches to.
+        in_first: which generated rows form the first half, bool ``[S, N]``; more than ``nearest`` in each half.
+        nearest: which neighbour defines the radius.
 
     Returns:
-        Two bool ``[S, M]``.
+        One bool ``[S, M]`` per half.
     """
     reach = _radii_within_halves(generated, in_first, nearest)
     first, second = (np.zeros((len(in_first), len(real)), np.bool_) for _ in range(2))
@@ -126,7 +125,7 @@ def recall_halves(
 def _radii_within_halves(rows: Array, in_first: npt.NDArray[np.bool_], nearest: int) -> Array:
     """Return the squared distance of each row to its ``nearest``-th nearest in its own half, float64 ``[S, N]``."""
     count = len(rows)
-    # About half of a row's neighbours are in its own half; where too few of the listed ones are, all are looked at.
+    # About half of a row's neighbours are in its own half. If too few of those listed are, search all rows.
     listed = min(count - 1, 2 * nearest + 24)
     reach = np.empty((len(in_first), count))
     for block, distances in _blocks(rows, rows):
@@ -146,18 +145,18 @@ def _radii_within_halves(rows: Array, in_first: npt.NDArray[np.bool_], nearest: 
 def coverage_holders(
     real: Array, generated: Array, rows_per_sample: int, nearest: int
 ) -> tuple[Labels, Labels, npt.NDArray[np.int64]]:
-    """Return how many samples each real ball holds, and which, where they are one or two.
+    """Return how many samples each real ball contains, and which, if they are one or two.
 
-    A ball holds a sample where one of the sample's rows lies inside; its surface does not belong to it.
+    A ball contains a sample if one of the sample's rows is strictly inside.
 
     Args:
         real: float64 ``[M, D]``.
         generated: float64 ``[N * rows_per_sample, D]``.
-        rows_per_sample: consecutive rows that make one sample.
-        nearest: which neighbour a real ball reaches to.
+        rows_per_sample: consecutive rows of one sample.
+        nearest: which neighbour defines the radius of a real ball.
 
     Returns:
-        Samples in each ball, int64 ``[M]``; the sample of each ball that holds one; the two of each that holds two, ``[P, 2]``.
+        Samples in each ball, int64 ``[M]``; the sample of each ball with one; the samples of each ball with two, ``[P, 2]``.
     """
     reach = radii(real, nearest)
     counts = np.empty(len(real), np.int64)
@@ -182,7 +181,7 @@ def _blocks(points: Array, others: Array) -> Iterator[tuple[slice, Array]]:
 
 
 def check_neighbours(count: int, nearest: int, whose: str) -> None:
-    """Refuse a set in which no row has a ``nearest``-th neighbour.
+    """Refuse a set that is too small for a ``nearest``-th neighbour.
 
     Raises:
         InputError: the set is too small.

@@ -1,8 +1,8 @@
 """Mean and covariance of a stream of features, in float64, with an exact merge of parts.
 
 The merge is the pairwise update of Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing
-Sample Variances" (1979): sums of centred products are combined, never raw second moments, so that a large common
-offset costs no digits.
+Sample Variances" (1979): it combines sums of centred products, never raw second moments, so a large common offset
+costs no digits.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ def check_rows(rows: npt.NDArray[Any], width: int, what: str, first_index: int =
 
     Args:
         rows: real-valued array ``[N, width]``.
-        width: number of columns wanted.
-        what: what the rows are, for messages, e.g. ``"features"``.
-        first_index: index of the first row in the whole stream, for messages.
+        width: required number of columns.
+        what: name of the rows in messages, e.g. ``"features"``.
+        first_index: index of the first row in the stream, for messages.
         rows_per_sample: rows of one clip, for messages.
 
     Raises:
-        InputError: another shape or a dtype that is not real, or a NaN or infinity (names the first such row).
+        InputError: wrong shape, a dtype that is not real, NaN or infinity (names the first such row).
     """
     rows = np.asarray(rows)
     if rows.ndim != 2 or rows.shape[1] != width:
@@ -72,7 +72,7 @@ class Moments:
         """Mean, float64 ``[dim]``.
 
         Raises:
-            InputError: no row was seen.
+            InputError: no rows yet.
         """
         if self._count < 1:
             raise InputError("The mean of 0 samples is undefined; update the moments with features first.")
@@ -83,7 +83,7 @@ class Moments:
         """Unbiased covariance (``ddof=1``), float64 ``[dim, dim]``, exactly symmetric.
 
         Raises:
-            InputError: fewer than two rows were seen.
+            InputError: fewer than two rows yet.
         """
         if self._count < 2:
             raise InputError(f"A covariance needs at least 2 samples, but {self._count} given; add more clips.")
@@ -94,12 +94,12 @@ class Moments:
         """Add rows.
 
         Args:
-            features: real-valued ``[N, dim]``, any real dtype; computed in float64. N may be 0.
-            what: what the rows are, for messages.
+            features: real ``[N, dim]`` of any real dtype, converted to float64; N may be 0.
+            what: name of the rows in messages.
             rows_per_sample: rows of one clip, for messages.
 
         Raises:
-            InputError: wrong shape or dtype, or a NaN or infinity (names the first such row); nothing is added then.
+            InputError: wrong shape or dtype, NaN or infinity (names the first such row); then nothing is added.
         """
         rows = check_rows(features, self.dim, what, self._count, rows_per_sample)
         if len(rows) == 0:
@@ -109,10 +109,10 @@ class Moments:
         self._combine(len(rows), mean, centred.T @ centred)
 
     def merge(self, other: Moments) -> None:
-        """Add all rows that another object has seen.
+        """Add all rows of another object.
 
         Raises:
-            InputError: the other has another number of features.
+            InputError: different numbers of features.
         """
         if other.dim != self.dim:
             raise InputError(f"Moments of {self.dim} and of {other.dim} features cannot be merged; use one network.")
@@ -141,10 +141,10 @@ class Moments:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any]]) -> Moments:
-        """Return the moments that `to_tensors` gave.
+        """Restore moments from the tensors of `to_tensors`.
 
         Raises:
-            InputError: a tensor is missing, superfluous, of another shape or dtype, or not finite.
+            InputError: a tensor is missing, unknown, of wrong shape or dtype, or not finite.
         """
         if set(tensors) != {"count", "mean", "scatter"}:
             raise InputError(

@@ -297,7 +297,7 @@ def an_interval_that_holds_the_floor(_):
 
 @follows("unbiased", "kernel", False, "vidmetrics/estimators/growth.py", True, False)
 def nothing_is_extrapolated(_):
-    return has("no bias", curve("kvd-shapes", [ROWS]).reason)
+    return has("is unbiased", curve("kvd-shapes", [ROWS]).reason)
 
 
 @follows("has_growth_curve", "frechet", False, "vidmetrics/estimators/growth.py", False, True)

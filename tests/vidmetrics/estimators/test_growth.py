@@ -104,11 +104,11 @@ def test_kernel_curve_is_that_of_the_subsets_and_has_no_line(monkeypatch):
     expected = [vidmetrics.polynomial_mmd(a[levels <= place], b) for place in range(NUM_SIZES)]
     np.testing.assert_allclose(found.values, expected, rtol=1e-9)
     assert found.at_infinity is None
-    assert "no bias" in found.reason
+    assert "is unbiased" in found.reason
     monkeypatch.setattr(growth, "MAX_PRODUCTS", 1000)
     left_out = score_against_count(get_metric("kvd"), _batches(a, 64), 6, 700, 1, _batches(b, 64))
     assert left_out.counts == ()
-    assert "left out" in left_out.reason
+    assert "is omitted above" in left_out.reason
 
 
 def test_the_line_is_the_least_squares_one_through_the_larger_sizes():

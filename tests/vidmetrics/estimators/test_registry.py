@@ -31,7 +31,7 @@ def test_every_metric_on_features_has_its_estimator():
     real = np.random.default_rng(6).normal(size=(1000, 8)).astype(np.float32)
     for definition in METRICS.values():
         if definition.needs_reference == "frames":
-            with pytest.raises(InputError, match="use vidmetrics"):
+            with pytest.raises(InputError, match="call vidmetrics"):
                 make_estimator(definition, 8, 1040)
             continue
         reference = {"none": None, "moments": reference_of(8), "features": iter(np.split(real, [400]))}
