@@ -24,7 +24,7 @@ help:
 	@echo "make test              set up, then lint, types and tests (under 10 minutes on 2 cores)"
 	@echo "make lint              ruff, the files themselves, workflows, issue forms and CITATION.cff (seconds)"
 	@echo "make coverage          the tests once more, with the share of lines that they execute"
-	@echo "make test-tensorflow   hold the I3D against TensorFlow, in an environment of its own"
+	@echo "make test-tensorflow   compare the I3D with TensorFlow, in a separate environment"
 	@echo "make schema            write docs/*.schema.json and vidmetrics/__init__.pyi from what they describe"
 	@echo "make wheel             build dist/vidbench-VERSION-py3-none-any.whl"
 	@echo "make hooks             run lint and types before every commit (pre-commit)"
@@ -37,7 +37,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11; name a newer one: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 2; }
 	@echo "== setting up $(VENV) with $(PYTHON) and torch $(TORCH): about 2 minutes the first time"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	@# An older or newer torch brings the sympy and setuptools that it wants.
+	@# An older or newer torch brings its own versions of sympy and setuptools.
 	@sed -e 's/^torch==.*/torch==$(TORCH)/' -e '/^sympy==/d' constraints.txt > $(VENV)/constraints.txt
 	@$(VENV)/bin/python -m pip install $(PIP_FLAGS) --constraint $(CONSTRAINTS) torch==$(TORCH)
 	@$(VENV)/bin/python -m pip install $(PIP_FLAGS) --constraint $(CONSTRAINTS) --editable '.[dev]'
