@@ -1,1 +1,1 @@
-"""Leaderboards: published and measured scores, each with its provenance, ranked only where they may be compared."""
+"""Leaderboards: published and measured scores, each with its provenance, ranked only where comparable."""

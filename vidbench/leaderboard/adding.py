@@ -1,4 +1,4 @@
-"""From a result file to rows of a leaderboard, and the file stored beside them."""
+"""Adding a result file to a leaderboard: its rows, and the stored file."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from vidbench.tasks.schema import Task
 
 @dataclass(frozen=True)
 class Submission:
-    """What a result file cannot say of itself.
+    """What a result file does not contain.
 
     Attributes:
-        model: name for the table; the result's own where empty.
-        status: recomputed or reproduced; ``""`` is recomputed for scored files, reproduced for a model.
-        training: splits the model was trained on, ``""`` where unknown.
-        extra_data: data beyond them, ``""`` where unknown.
+        model: name for the table; if empty, the name in the result.
+        status: recomputed or reproduced; ``""`` for recomputed if files were scored, reproduced if a model was run.
+        training: splits the model was trained on, ``""`` if unknown.
+        extra_data: additional training data, ``""`` if unknown.
         paper: paper of the model.
         arxiv: its arXiv id.
         note: anything else that a reader must know, for the column ``setting``.
@@ -44,22 +44,23 @@ class Submission:
 
 
 def result_rows(result: Result, task: Task, sha256: str, submission: Submission) -> list[BoardRow]:
-    """One row for each metric of a result.
+    """Return one row for each metric of a result.
 
     Args:
-        result: the record.
+        result: the result.
         task: its protocol.
         sha256: digest of the result file.
-        submission: what the file does not say.
+        submission: what the file does not contain.
     """
     return [_row(result, task, sha256, submission, name, metric) for name, metric in result.metrics.items()]
 
 
 def add_result(path: Path, folder: Path, submission: Submission) -> list[BoardRow]:
-    """Hold a result against its task, store it under ``results/``, and add its rows to the board of the task.
+    """Check a result against its task, store it under ``results/``, and append its rows to the task's board.
 
     Raises:
-        InputError: not a result, not admissible (every objection is named), there already, or a faulty board.
+        InputError: the file is not a result, is not admissible (every objection is named) or was added before, or the
+            board has faults.
     """
     content = _read(path)
     result = read_result(path)
@@ -74,14 +75,14 @@ def add_result(path: Path, folder: Path, submission: Submission) -> list[BoardRo
         taken = {row.id for row in found.rows}
         there = next((row for row in found.rows if row.result_sha256 == sha256), None)
         if there:
-            raise InputError(f"The result {path} is on the board already, as '{there.id}' in {board}.")
+            raise InputError(f"The result {path} is on the board already, as '{there.id}' in {board}; add another one.")
     rows = [
         _unless_taken(row, taken) for row in result_rows(result, load_task(result.task.name).task, sha256, submission)
     ]
     stored = folder / RESULTS / f"{sha256}.json"
     with written_whole(stored) as temporary:
         temporary.write_bytes(content)
-    # The rows come last: a stored result without rows is a finding of `check`, a row without its result would be a lie.
+    # Rows come last: `check` reports a stored result without rows; a row without its result would be unsupported.
     append_rows(board, rows)
     return rows
 
@@ -136,34 +137,34 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
     except ValidationError as error:
         problem = error.errors()[0]
         raise InputError(
-            f"The {problem['loc'][0]} '{problem['input']}' cannot stand in a leaderboard: {problem['msg']}."
+            f"The {problem['loc'][0]} '{problem['input']}' cannot be used in a leaderboard: {problem['msg']}."
         ) from None
     return row.model_copy(update={"group": group_of(row)})
 
 
 def _imported(result: Result) -> str:
     imported = result.data.imported
-    return "" if imported is None else f"; real side from the statistics file {imported.sha256[:12]}"
+    return "" if imported is None else f"; reference statistics from the file {imported.sha256[:12]}"
 
 
 def _reference(task: Task, metric: MetricRecord) -> str:
     if metric.num_reference is None:
         return "none"
     if task.reference.num_clips == "all":
-        # How many they are moves with the coverage, which an official result has enough of.
+        # Their number varies with the coverage, which suffices in every official result.
         return slug(task.data.reference_split)
     return slug(f"{task.data.reference_split}-{metric.num_reference}")
 
 
 def conditioning(task: Task) -> str:
-    """What the models of a task are given, in the words of the column."""
+    """Return what models are conditioned on, in the terms of the column ``conditioning``."""
     if task.kind == "prediction":
         return "frames"
     return "none" if task.evaluation.labels == "none" else "class"
 
 
 def slug(text: str) -> str:
-    """Lower-case words joined by hyphens."""
+    """Return lower-case words joined by hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
@@ -173,5 +174,5 @@ def _one_line(text: str) -> str:
 
 def _unless_taken(row: BoardRow, taken: set[str]) -> BoardRow:
     if row.id in taken:
-        raise InputError(f"The board has a row '{row.id}' already: give the model another name with --name.")
+        raise InputError(f"The board already has a row '{row.id}': give the model another name with --name.")
     return row

@@ -1,4 +1,4 @@
-"""Whether a result may enter a leaderboard: every claim it makes is held against the shipped task, not believed."""
+"""Whether a result may enter a leaderboard: every claim in it is checked against the shipped task."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from vidmetrics.networks import is_shipped
 
 
 def objections(result: Result) -> list[str]:
-    """Every reason why a result cannot enter, in words; empty where it may.
+    """Return every reason why a result cannot enter; empty if it can.
 
     Args:
-        result: a result that is valid against the schema.
+        result: a result that satisfies the schema.
     """
     if result.task.name not in task_names():
         return [f"'{result.task.name}' is not a shipped task, and only those have leaderboards"]
     loaded = load_task(result.task.name)
     found = _protocol(result, loaded)
     if found:
-        # Counts and bounds of another protocol would only repeat the one reason that matters.
+        # Counts and bounds of another protocol would only repeat the same reason.
         return found
     found += _claims(result, loaded)
     for name, metric in result.metrics.items():
@@ -49,14 +49,16 @@ def require_admissible(result: Result, origin: str) -> None:
 def _protocol(result: Result, loaded: LoadedTask) -> list[str]:
     task = loaded.task
     if result.task.version != task.version:
-        return [f"it is of version {result.task.version} of '{task.name}', and this vidbench ships {task.version}"]
+        return [
+            f"it uses version {result.task.version} of '{task.name}', but this vidbench ships version {task.version}"
+        ]
     if result.task.fingerprint != task.fingerprint:
         return [
-            f"its fingerprint {result.task.fingerprint[:12]} is not that of the shipped task ({task.fingerprint[:12]})"
+            f"its fingerprint {result.task.fingerprint[:12]} differs from the shipped task ({task.fingerprint[:12]})"
         ]
     if set(result.metrics) != set(task.evaluation.metrics):
         return [
-            f"its metrics are {', '.join(sorted(result.metrics))} where the task has "
+            f"its metrics are {', '.join(sorted(result.metrics))} but the task has "
             f"{', '.join(sorted(task.evaluation.metrics))}"
         ]
     return []
@@ -68,27 +70,27 @@ def _claims(result: Result, loaded: LoadedTask) -> list[str]:
     if not result.official and not result.reasons:
         found.append("it is unofficial without a reason")
     if result.official and result.reasons:
-        found.append("it calls itself official and gives reasons why it is not")
+        found.append("it claims to be official and gives reasons why it is not")
     if result.model.name in {task.evaluation.floor, task.evaluation.ceiling, *result.bounds}:
-        found.append(f"'{result.model.name}' is a bound of the task, which every result carries already")
+        found.append(f"'{result.model.name}' is a bound of the task, which every result already includes")
     if result.model.checkpoint_sha256 is None and result.model.samples_sha256 is None and not result.model.code_sha256:
-        found.append("nothing identifies the model: no digest of a checkpoint, of code or of samples")
+        found.append("nothing identifies the model: there is no digest of a checkpoint, of code or of samples")
     if result.seed != task.evaluation.seed:
-        found.append(f"its seed is {result.seed} where the task has {task.evaluation.seed}")
+        found.append(f"its seed is {result.seed} but the task has {task.evaluation.seed}")
     for side in (result.data.reference, result.data.evaluation):
         if side.coverage < task.data.min_coverage:
             found.append(
-                f"{side.coverage:.2%} of the split '{side.split}' were present; the task needs {task.data.min_coverage:.2%}"
+                f"{side.coverage:.2%} of the split '{side.split}' were present; the task requires {task.data.min_coverage:.2%}"
             )
     if result.data.imported is not None and any(
         METRICS[name].facts.is_distance and metric.floor is None for name, metric in result.metrics.items()
     ):
         found.append(
-            "its real side is a file of statistics without the score of real clips, so that nobody can see whether it is "
-            "better than they are"
+            "its reference statistics come from a file without the score of real clips, so nobody can tell whether it is "
+            "better than real clips"
         )
     if not _is_date(result.execution.finished):
-        found.append(f"execution.finished is '{result.execution.finished}', which is no date")
+        found.append(f"execution.finished is '{result.execution.finished}', which is not a date")
     for name, metric in result.metrics.items():
         found += _counts(name, metric, loaded)
         found += _network(name, metric, result)
@@ -114,46 +116,46 @@ def _counts(name: str, metric: MetricRecord, loaded: LoadedTask) -> list[str]:
     task = loaded.task
     found = []
     if metric.num_samples != task.evaluation.num_samples:
-        found.append(f"{name} is over {metric.num_samples} samples where the task has {task.evaluation.num_samples}")
+        found.append(f"{name} uses {metric.num_samples} samples but the task has {task.evaluation.num_samples}")
     repeats, runs = task.evaluation.repeats, len(metric.runs or [metric.value])
     if runs != repeats:
-        found.append(f"{name} is over {runs} runs where the task has {repeats}")
+        found.append(f"{name} uses {runs} runs but the task has {repeats}")
     wanted = task.reference.num_clips
     if METRICS[name].needs_reference == "frames":
         wanted = task.evaluation.num_samples // task.evaluation.samples_per_context
     if METRICS[name].needs_reference != "none" and wanted != "all" and metric.num_reference != wanted:
-        found.append(f"{name} is against {metric.num_reference} real clips where the task has {wanted}")
+        found.append(f"{name} uses {metric.num_reference} real clips but the task has {wanted}")
     return found
 
 
 def _network(name: str, metric: MetricRecord, result: Result) -> list[str]:
     definition = METRICS[name]
     if definition.network and metric.network != definition.network:
-        return [f"{name} was measured on '{metric.network}' and is defined on '{definition.network}'"]
+        return [f"{name} was measured with '{metric.network}' but is defined with '{definition.network}'"]
     if definition.network and metric.network not in result.networks:
-        return [f"{name} names the network '{metric.network}', of which the result says nothing"]
+        return [f"{name} names the network '{metric.network}', which the result does not describe"]
     if metric.higher_is_better != definition.higher_is_better:
-        return [f"{name} has its direction reversed"]
+        return [f"{name} has the wrong direction"]
     return []
 
 
 def _shares_frames(task: Task) -> bool:
-    """Whether the given frames are part of the reference, so that the real clips of the floor come from elsewhere."""
+    """Return whether context frames belong to the reference set, so that the floor uses clips of other videos."""
     return task.kind == "prediction" and task.data.reference_split == task.data.evaluation_split
 
 
 def implausible(definition: MetricDefinition, metric: MetricRecord, shares_frames: bool = False) -> list[str]:
-    """Why a number cannot be: too good to be true, too bad to be a working pipeline, or at odds with itself.
+    """Return why a score is implausible: too good to be true, too bad for a working pipeline, or inconsistent.
 
-    A distance to the reference below that of held-out real clips at the same N is not possible for a model that has not
-    copied the reference clips. An Inception Score has no such floor, real clips being less sure of their class than
-    samples can be; its bound is the number of classes. Nor has a prediction from frames of the reference itself: it shares
-    more with the reference than real clips of other videos do.
+    A distance to the reference set below that of held-out real clips at the same N is impossible for a model that has not
+    copied reference clips. An Inception Score has no such floor, since real clips can be classified with less confidence
+    than samples; its limit is the number of classes. Nor has a prediction whose context frames belong to the reference
+    set: it shares more with that set than real clips of other videos do.
 
     Args:
-        definition: of the metric.
-        metric: the record.
-        shares_frames: whether the given frames are part of the reference.
+        definition: definition of the metric.
+        metric: its record in the result.
+        shares_frames: whether context frames belong to the reference set.
     """
     value, facts = metric.value, definition.facts
     found = []
@@ -165,7 +167,7 @@ def implausible(definition: MetricDefinition, metric: MetricRecord, shares_frame
     if not lowest <= value <= highest:
         classes = " (the number of classes)" if facts.at_most_classes else ""
         found.append(f"{value:.4g} is outside the attainable range, {lowest:g} to {highest:g}{classes}")
-    # Estimates without bias scatter around the floor on both sides; only their whole interval says anything.
+    # Unbiased estimates scatter around the floor on both sides; only the whole interval is conclusive.
     best = metric.interval[1] if facts.unbiased and metric.interval is not None else value
     if facts.is_distance and metric.floor is not None and best < metric.floor and not shares_frames:
         found.append(
@@ -177,6 +179,6 @@ def implausible(definition: MetricDefinition, metric: MetricRecord, shares_frame
         if worse:
             found.append(
                 f"{value:.4g} is worse than the ceiling of the task ({metric.ceiling:.4g}), "
-                "which a model that knows nothing reaches"
+                "which a trivial model reaches"
             )
     return found

@@ -1,4 +1,4 @@
-"""A BibTeX entry for a row, from what the row itself holds."""
+"""The BibTeX entry of a row, from its own columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PAPER = re.compile(r"^(?P<title>.*?)\s*(?:\((?P<inside>[^()]*)\))?(?:;\s*(?P<af
 
 
 def row_bibtex(row: BoardRow) -> str:
-    """The entry: the paper of a reported row, or the result of a measured one."""
+    """Return the entry: the paper of a reported row, or the result of a measured one."""
     fields = _paper_fields(row) if row.paper else {"title": f"{row.model} on {row.task}", "year": str(row.year)}
     if row.status != "reported":
         score = f"{row.metric} {row.value:.6g} on {row.task} v{row.task_version}, vidbench result {row.result_sha256}"

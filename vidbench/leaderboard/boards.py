@@ -1,4 +1,4 @@
-"""Leaderboard files: where they are, reading them, and every fault with its file, row and column."""
+"""Leaderboard files: finding, reading and extending them, and reporting faults by file, row and column."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ RESULTS = "results"
 
 @dataclass(frozen=True)
 class BoardFault:
-    """One fault of a leaderboards folder.
+    """A fault in a leaderboards folder.
 
     Attributes:
         file: path of the file.
-        row: its line, the header being line 1; 0 where the fault is of the whole file.
-        column: the column, ``""`` where the fault is of the whole row or file.
+        row: line number, the header being line 1; 0 for a fault of the whole file.
+        column: the column, ``""`` for a fault of the whole row or file.
         message: what is wrong.
     """
 
@@ -47,7 +47,7 @@ class Board:
     """The rows of one file.
 
     Attributes:
-        name: name of the file without its ending; a task, or the beginning that its variants share.
+        name: file name without suffix: a task, or the common prefix of its variants.
         path: the file.
         rows: the valid rows in the order of the file.
         lines: line of each row.
@@ -60,14 +60,14 @@ class Board:
 
 
 def packaged_folder() -> tuple[Path, bool]:
-    """The leaderboards that belong to this vidbench, and whether they are a checkout's, where rows may be added."""
+    """Return the leaderboards of this vidbench, and whether they are in a checkout, where rows may be added."""
     package = Path(version.__file__).parent
     inside = package / "leaderboards"
     return (inside, False) if inside.is_dir() else (package.parent / "leaderboards", True)
 
 
 def leaderboards_folder(given: Path | None) -> Path:
-    """The folder to read: the given one, or the one that came with vidbench."""
+    """Return the given folder, or the one that ships with vidbench."""
     folder = given or packaged_folder()[0]
     if not folder.is_dir():
         raise InputError(f"There is no leaderboards folder at {folder}: give one with --leaderboards DIR.")
@@ -75,18 +75,18 @@ def leaderboards_folder(given: Path | None) -> Path:
 
 
 def board_names(folder: Path) -> list[str]:
-    """Names of the boards of a folder, sorted."""
+    """Return the names of the boards in a folder, sorted."""
     return sorted(path.stem for path in folder.glob("*.csv"))
 
 
 def board_of_task(task: str, names: list[str]) -> str:
-    """The board that a task's scores go to: its own, or that of the task it is a variant of, or a new one of its name."""
+    """Return the board for a task's scores: its own, that of the task it is a variant of, or a new one of its name."""
     fitting = [name for name in names if task == name or task.startswith(f"{name}-")]
     return max(fitting, key=len, default=task)
 
 
 def examine_board(path: Path) -> tuple[Board, list[BoardFault]]:
-    """Read a board and say everything that is wrong with it; faulty rows are not in the board."""
+    """Read a board and list all its faults; faulty rows are not part of the board."""
     rows: list[BoardRow] = []
     lines: list[int] = []
     findings: list[BoardFault] = []
@@ -128,7 +128,7 @@ def _header_fault(header: list[str]) -> tuple[str, str]:
 
 def _parse(cells: list[str]) -> tuple[BoardRow | None, list[tuple[str, str]]]:
     if len(cells) != len(COLUMNS):
-        return None, [("", f"has {len(cells)} cells where the header has {len(COLUMNS)}")]
+        return None, [("", f"has {len(cells)} cells but the header has {len(COLUMNS)}")]
     try:
         row = BoardRow.model_validate(dict(zip(COLUMNS, cells, strict=True)))
     except ValidationError as error:
@@ -142,7 +142,7 @@ def read_board(folder: Path, name: str) -> Board:
     """Read one board.
 
     Raises:
-        InputError: no such board, or a fault in its file.
+        InputError: there is no such board, or its file has a fault.
     """
     names = board_names(folder)
     board = board_of_task(name, names)
@@ -155,7 +155,7 @@ def read_board(folder: Path, name: str) -> Board:
 
 
 def append_rows(path: Path, rows: list[BoardRow]) -> None:
-    """Add rows at the end of a board, which is made where there is none; every other byte stays as it was."""
+    """Append rows to a board, creating it if needed; existing bytes do not change."""
     text = path.read_text(encoding="utf-8") if path.is_file() else _line(COLUMNS)
     if not text.endswith("\n"):
         text += "\n"
@@ -163,7 +163,7 @@ def append_rows(path: Path, rows: list[BoardRow]) -> None:
 
 
 def cells_of(row: BoardRow) -> tuple[str, ...]:
-    """The cells of a row as text; floats in the shortest form that reads back as the same number."""
+    """Return the cells of a row as text; floats in the shortest form that round-trips."""
     return tuple("" if value is None else str(value) for value in row.model_dump(mode="json").values())
 
 

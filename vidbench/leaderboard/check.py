@@ -1,4 +1,4 @@
-"""`vidbench leaderboard check`: every fault of a leaderboards folder, with file, row and column."""
+"""`vidbench leaderboard check`: all faults in a leaderboards folder, by file, row and column."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vidbench.leaderboard.rows import BoardRow
 from vidbench.results.schema import read_result
 from vidbench.tasks import load_task
 
-# What a row repeats from its result file; the rest of a measured row is said by whoever adds it.
+# Columns that a measured row copies from its result file; whoever adds the row provides the others.
 _FROM_RESULT = (
     "metric",
     "value",
@@ -35,17 +35,17 @@ _FROM_RESULT = (
 
 
 def check_folder(folder: Path) -> tuple[list[Board], list[BoardFault]]:
-    """Examine every board of a folder and every stored result.
+    """Check every board of a folder and every stored result.
 
     Returns:
-        The boards, and the findings in the order of the files; none where all is well.
+        The boards, and the faults by file; no faults if everything is in order.
 
     Raises:
-        InputError: the folder holds no board at all.
+        InputError: the folder has no board at all.
     """
     paths = sorted(folder.glob("*.csv"))
     if not paths:
-        raise InputError(f"There is no leaderboard in {folder}: its boards are files TASK.csv.")
+        raise InputError(f"There is no leaderboard in {folder}: boards are files named TASK.csv.")
     boards: list[Board] = []
     findings: list[BoardFault] = []
     for path in paths:
@@ -66,7 +66,7 @@ def _board_faults(board: Board, row: BoardRow, line: int) -> list[BoardFault]:
     if row.camera and not board.name.startswith("bair"):
         found.append(BoardFault(str(board.path), line, "camera", "only BAIR has cameras"))
     if board.name.startswith("bair") and not row.camera:
-        found.append(BoardFault(str(board.path), line, "camera", "a BAIR score is of one of the two cameras"))
+        found.append(BoardFault(str(board.path), line, "camera", "a BAIR score is for one of the two cameras"))
     return found
 
 
@@ -79,7 +79,7 @@ def _result_faults(folder: Path, board: Path, row: BoardRow, line: int) -> list[
         return [fault("result_sha256", f"the stored result {stored} is missing")]
     digest = file_sha256(stored)
     if digest != row.result_sha256:
-        return [fault("result_sha256", f"the stored result {stored} was changed: its SHA-256 is now {digest}")]
+        return [fault("result_sha256", f"the stored result {stored} was modified: its SHA-256 is now {digest}")]
     try:
         result = read_result(stored)
     except InputError as error:
@@ -95,7 +95,7 @@ def _result_faults(folder: Path, board: Path, row: BoardRow, line: int) -> list[
     if expected is None:
         return [fault("metric", f"the stored result has no metric '{row.metric}'")]
     return [
-        fault(name, f"is '{getattr(row, name)}' and the stored result says '{getattr(expected, name)}'")
+        fault(name, f"is '{getattr(row, name)}' but the stored result says '{getattr(expected, name)}'")
         for name in _FROM_RESULT
         if getattr(row, name) != getattr(expected, name)
     ]
@@ -104,7 +104,7 @@ def _result_faults(folder: Path, board: Path, row: BoardRow, line: int) -> list[
 def _orphans(folder: Path, boards: list[Board]) -> list[BoardFault]:
     known = {row.result_sha256 for board in boards for row in board.rows if row.result_sha256}
     return [
-        BoardFault(str(path), 0, "", "no row of any board is of this result")
+        BoardFault(str(path), 0, "", "no row of any board refers to this result")
         for path in sorted((folder / RESULTS).glob("*"))
         if path.stem not in known or path.suffix != ".json"
     ]

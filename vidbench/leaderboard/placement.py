@@ -1,4 +1,4 @@
-"""What stands next to a result on its leaderboard: the lines at the end of `evaluate` and `score`."""
+"""Where a result would rank on its leaderboard: the last lines of `evaluate` and `score`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from vidbench.leaderboard.tables import origin, score_cell
 from vidbench.results.schema import Result
 from vidbench.tasks.schema import Task
 
-# A result does not say what its model was trained on, so it has its place among rows of any training data.
+# A result does not say what its model was trained on, so it is placed among rows with any training data.
 _UNKNOWN_OF_A_RESULT = ("training data", "extra data")
 
 
 def placement_lines(result: Result, task: Task) -> list[str]:
-    """Sentences that place a result among the rows it may be compared with, or say why there are none."""
+    """Return lines that place a result among comparable rows, or say why there are none."""
     try:
         folder = leaderboards_folder(None)
         names = board_names(folder)
         if board_of_task(task.name, names) not in names:
             return [f"neighbours: none, the task '{task.name}' has no leaderboard yet."]
         if not result.official:
-            return ["neighbours: none, an unofficial result has no place on a leaderboard."]
+            return ["neighbours: none, unofficial results do not enter leaderboards."]
         board = read_board(folder, task.name)
     except InputError as error:
         return [f"neighbours: none, {error}"]
@@ -40,16 +40,16 @@ def _of_metric(row: BoardRow, rows: Sequence[BoardRow]) -> list[str]:
     if group:
         entries = rank_rows([*group, row])
         place = next(i for i, entry in enumerate(entries) if entry.row is row)
-        lines = [f"  {row.metric}: would be {entries[place].rank} of {len(entries)}"]
+        lines = [f"  {row.metric}: would rank {entries[place].rank} of {len(entries)}"]
         for side, i in (("better", place - 1), ("worse", place + 1)):
             if 0 <= i < len(entries):
-                level = entries[i].rank == entries[place].rank
-                lines.append(f"    {'level' if level else side}: {_named(entries[i].row)}")
+                tied = entries[i].rank == entries[place].rank
+                lines.append(f"    {'tied' if tied else side}: {_named(entries[i].row)}")
         return lines
     beside = nearest_papers(row, rows, limit=1)
     if beside:
-        return [f"  {row.metric}: no row of its group; nearest is {_named(beside[0].row)}, which {beside[0]}"]
-    return [f"  {row.metric}: no row of its group, and no paper's row of the same frames, size and metric"]
+        return [f"  {row.metric}: no comparable row; the nearest is {_named(beside[0].row)}, which {beside[0]}"]
+    return [f"  {row.metric}: no comparable row, and no published one with the same frames, size and metric"]
 
 
 def _comparable(row: BoardRow, other: BoardRow) -> bool:

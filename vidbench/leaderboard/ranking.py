@@ -9,8 +9,8 @@ from vidbench.errors import InputError
 from vidbench.leaderboard.rows import BoardRow, family, group_parts, not_stated
 
 _BESIDE = 3
-# A result that differs in one of these measures something else; it is not even worth showing beside.
-_SAME_KIND = ("given frames", "frames", "resolution", "conditioning", "camera")
+# Results that differ in one of these measure something else; they are not worth showing next to each other.
+_SAME_KIND = ("context frames", "frames", "resolution", "conditioning", "camera")
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class RankedRow:
 
     Attributes:
         row: the row.
-        rank: place in the group, ties sharing the better one; None for real data, which is a bound and no method.
+        rank: rank in the group, ties sharing the better one; None for real data, which is a bound.
     """
 
     row: BoardRow
@@ -28,12 +28,12 @@ class RankedRow:
 
 @dataclass(frozen=True)
 class Beside:
-    """A paper's row next to a measured one of another group: shown, not ranked.
+    """A published row shown next to a measured one of another group, without a rank.
 
     Attributes:
-        row: the paper's row.
-        differs: comparability values in which both are known and unequal.
-        unknown: comparability values that the paper does not state.
+        row: the published row.
+        differs: names of the comparability values that are known for both and unequal.
+        unknown: names of the comparability values that the paper does not state.
     """
 
     row: BoardRow
@@ -41,7 +41,7 @@ class Beside:
     unknown: tuple[str, ...]
 
     def __str__(self) -> str:
-        """What keeps the two apart, in words."""
+        """Say why the two are not comparable."""
         theirs = group_parts(self.row)
         differing = ", ".join(f"{name} ({theirs[name]})" for name in self.differs)
         parts = [f"differs in {differing}"] if differing else []
@@ -54,10 +54,10 @@ class RankedGroup:
     """The rows that may be compared with each other, best first, real data above them.
 
     Attributes:
-        name: the group as one word.
+        name: key of the group.
         entries: the rows with their ranks.
         open: comparability values that none of its papers states.
-        beside: the nearest rows of papers, where the group holds measured rows and no paper's.
+        beside: the nearest published rows, if the group has measured rows only.
     """
 
     name: str
@@ -67,19 +67,19 @@ class RankedGroup:
 
     @property
     def metric(self) -> str:
-        """Metric of all its rows."""
+        """The metric of all its rows."""
         return self.entries[0].row.metric
 
 
 def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = ()) -> list[RankedGroup]:
-    """Sort rows into groups, the measured and the largest groups first, and rank within each.
+    """Divide rows into groups, groups with measured rows first, then the largest, and rank within each.
 
     Args:
         rows: the rows of a board.
-        wanted: keep only groups whose word holds one of these, in any case; all where empty.
+        wanted: keep only groups whose key contains one of these, ignoring case; empty for all.
 
     Raises:
-        InputError: no group holds any of ``wanted``.
+        InputError: no group key contains any of ``wanted``, or there are no rows.
     """
     by_name: dict[str, list[BoardRow]] = {}
     for row in rows:
@@ -91,7 +91,7 @@ def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = ()) -> list[Ra
     }
     if not kept:
         raise InputError(
-            f"No group of the board holds '{wanted[0]}': `vidbench leaderboard show` without --group lists the groups."
+            f"No group of the board contains '{wanted[0]}': `vidbench leaderboard show` without --group lists the groups."
             if wanted
             else "The board has no rows yet: `vidbench leaderboard add RESULT` adds one."
         )
@@ -100,7 +100,7 @@ def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = ()) -> list[Ra
 
 
 def rank_rows(rows: Iterable[BoardRow]) -> tuple[RankedRow, ...]:
-    """The rows of one group, best first, real data before them."""
+    """Rank the rows of one group, best first, after the real data."""
     members = list(rows)
     methods = [row for row in members if row.role == "method"]
     methods.sort(key=lambda row: (-row.value if row.higher_is_better else row.value, row.year, row.id))
@@ -112,10 +112,10 @@ def rank_rows(rows: Iterable[BoardRow]) -> tuple[RankedRow, ...]:
 
 
 def nearest_papers(row: BoardRow, rows: Iterable[BoardRow], limit: int = _BESIDE) -> tuple[Beside, ...]:
-    """The rows of papers that come nearest to a measured row: same family of metric and same kind of task.
+    """Return the published rows nearest to a measured row: same family of metrics, same kind of task.
 
-    Those of the protocol that the row's task is named after come first (``k600-pred-magvit``: ``magvit``), then those that
-    agree in most values (a paper that states nothing agrees in nothing), that differ in fewest, and the best scores.
+    Rows of the protocol that the task is named after come first (``k600-pred-magvit``: ``magvit``), then those that agree
+    in most values (unstated values never agree), differ in fewest, and have the best scores.
     """
     own = group_parts(row)
     found = []
@@ -127,12 +127,12 @@ def nearest_papers(row: BoardRow, rows: Iterable[BoardRow], limit: int = _BESIDE
             continue
         differs = tuple(name for name in own if own[name] and theirs[name] and own[name] != theirs[name])
         if other.sampling.startswith("truncated") and not row.sampling:
-            # What `evaluate` scores is the model as it samples by default; a truncation chosen for its score is not that.
+            # `evaluate` scores a model's default sampling, not a truncation selected for its score.
             differs += ("sampling",)
         unknown = tuple(name for name in own if own[name] and not theirs[name])
         found.append(Beside(other, differs, unknown))
     better = -1 if row.higher_is_better else 1
-    # What neither differs nor is unknown agrees, so the fewest of both together are the most agreements.
+    # Values that neither differ nor are unknown agree, so the smallest sum of both means the most agreements.
     found.sort(
         key=lambda each: (
             not _follows(row, each.row),

@@ -1,6 +1,6 @@
-"""One row of a leaderboard: a number, where it comes from, and what it may be compared with.
+"""One row of a leaderboard: a score, its source, and what determines its comparability.
 
-A row is a line of ``leaderboards/BOARD.csv``. An empty cell of a comparability column means that the paper does not say.
+A row is a line of ``leaderboards/BOARD.csv``. An empty cell in a comparability column means that the paper does not say.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from vidmetrics.catalog.published_names import PUBLISHED_NAMES
 Status = Literal["reported", "recomputed", "reproduced"]
 
 KNOWN_ERRORS = {
-    "copied-spread": "Later tables reprint this model's test score beside the spread of its train score (69.1 ± 0.78).",
+    "copied-spread": "Later tables reprint this model's test score with the spread of its train score (69.1 ± 0.78).",
     "synthesis-as-prediction": "Class-conditional synthesis; some later tables print it as a frame prediction score.",
-    "reconstructed-reference": "Compared with real clips that went through a tokenizer, not with real clips.",
-    "image-main": "Measured on the camera image_main, while every other row of the board is on image_aux1.",
-    "sources-disagree": "Two sources print different figures; `setting` holds both.",
+    "reconstructed-reference": "Compared with tokenizer reconstructions of real clips, not with real clips.",
+    "image-main": "Measured on the camera image_main; every other row of the board uses image_aux1.",
+    "sources-disagree": "Two sources print different figures; `setting` has both.",
 }
 """Codes of the column ``known_error``."""
 
@@ -38,50 +38,52 @@ _Count = Annotated[int | None, BeforeValidator(_empty_is_none)]
 
 
 class BoardRow(BaseModel):
-    """A row; the columns of the file are these fields in this order."""
+    """A row; the columns of the file are these fields, in this order."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
 
-    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="Permanent name of the row: its link in the site.")
+    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="Permanent name of the row: its link on the site.")
     status: Status = Field(
-        description="reported by a paper, recomputed from samples of the authors, or reproduced by training with vidbench."
+        description="reported by a paper, recomputed from the authors' samples, or reproduced by training with vidbench."
     )
     role: Literal["method", "real-data"] = Field(description="real-data rows are bounds: shown, never ranked.")
-    model: str = Field(min_length=1, description="As the paper calls it.")
-    metric: str = Field(description="As the paper prints it; a metric id for rows measured here.")
+    model: str = Field(min_length=1, description="Its name in the paper.")
+    metric: str = Field(description="Its name in the paper; a metric id for rows measured here.")
     value: float
-    spread: _Number = Field(description="The number behind ±, in the unit of `value`.")
+    spread: _Number = Field(description="The number after ±, in the unit of `value`.")
     spread_kind: Literal["", "as-printed", "interval-95"] = Field(
         description="Papers rarely say what their ± is; interval-95 is half the width of our interval."
     )
-    runs: _Count = Field(description="Repeats behind the value, where stated.")
-    year: int = Field(ge=2010, le=2100, description="Year in which this number was first public.")
-    frames: _Count = Field(description="Frames of a scored clip, given ones included.")
-    context_frames: int = Field(ge=0, description="Real frames given to the model.")
+    runs: _Count = Field(description="Number of repeats, if stated.")
+    year: int = Field(ge=2010, le=2100, description="Year in which this number was first published.")
+    frames: _Count = Field(description="Frames of a scored clip, context frames included.")
+    context_frames: int = Field(ge=0, description="Context frames.")
     resolution: str = Field(pattern=r"^(\d+x\d+)?$", description="Height x width of the scored clips.")
     conditioning: Literal["", "class", "none", "frames", "text-zero-shot", "frames-mean-of-8-tasks"] = Field(
-        description="What the model is given."
+        description="What the model is conditioned on."
     )
-    reference: str = Field(
-        pattern=r"^[a-z0-9-]*$", description="The real clips that are compared with; none for an Inception Score."
-    )
+    reference: str = Field(pattern=r"^[a-z0-9-]*$", description="The reference set; none for an Inception Score.")
     camera: Literal["", "image-aux1", "image-main"] = Field(description="BAIR only.")
     samples: _Count = Field(description="Generated clips of one run.")
     training: Literal["", "train", "train+test"] = Field(description="Which splits the model was trained on.")
-    extra_data: Literal["", "none", "pre-training", "features"] = Field(description="Data beyond the training split.")
+    extra_data: Literal["", "none", "pre-training", "features"] = Field(
+        description="Training data beyond these splits."
+    )
     sampling: Literal["", "untruncated", "truncated-for-best-is"] = Field(description="Truncation of the latent.")
-    protocol: str = Field(pattern=r"^[a-z0-9.-]*$", description="Evaluation recipe or task; empty where not stated.")
-    group: str = Field(description="The columns from `metric` to `protocol` that decide comparability, as one word.")
+    protocol: str = Field(pattern=r"^[a-z0-9.-]*$", description="Evaluation recipe or task; empty if not stated.")
+    group: str = Field(description="Comparability key: the columns from `metric` to `protocol`.")
     known_error: str = Field(description="Codes of known copy errors and traps, separated by '; '.")
     setting: str = Field(description="The setting in words.")
     paper: str
     arxiv: str = Field(
         pattern=r"^((0[7-9]|1[0-4])\d\d\.\d{4}|(1[5-9]|[2-9]\d)\d\d\.\d{5})?$", description="Five digits from 2015 on."
     )
-    table: str = Field(description="The table that prints it, of this or of a later paper.")
+    table: str = Field(description="The table that prints it, in this or a later paper.")
     source: str = Field(description="Where the number was read.")
-    confidence: Literal["", "high", "med", "low", "unconfirmed"] = Field(description="Of the reading, for papers.")
-    correction: str = Field(description="What was changed against the source, and why.")
+    confidence: Literal["", "high", "med", "low", "unconfirmed"] = Field(
+        description="Confidence in the reading, for papers."
+    )
+    correction: str = Field(description="What differs from the source, and why.")
     task: str = Field(description="Shipped task, for rows measured here.")
     task_version: _Count
     fingerprint: str = Field(pattern=r"^([0-9a-f]{64})?$")
@@ -107,23 +109,23 @@ COLUMNS: tuple[str, ...] = tuple(BoardRow.model_fields)
 
 
 def direction(metric: str) -> bool | None:
-    """Whether higher is better; None for a metric that is neither printed by papers nor one of ours."""
+    """Return whether higher is better; None for a metric that is neither a printed name nor a metric id."""
     if metric in PUBLISHED_NAMES:
         return statistic_facts(PUBLISHED_NAMES[metric]).higher_is_better
     return METRICS[metric].higher_is_better if metric in METRICS else None
 
 
 def family(metric: str) -> str:
-    """The printed name that a metric goes by, so that a row of ours can stand beside a paper's."""
+    """Return the name that papers print for a metric, so that measured and published rows can be matched."""
     return (METRICS[metric].printed_as if metric in METRICS else None) or metric
 
 
 def group_parts(row: BoardRow) -> dict[str, str]:
-    """The values that decide comparability, by name; ``""`` where the paper does not say."""
+    """Return the values that determine comparability, by name; ``""`` if the paper does not say."""
     return {
         "metric": row.metric,
         "frames": "" if row.frames is None else f"{row.frames}",
-        "given frames": f"{row.context_frames}",
+        "context frames": f"{row.context_frames}",
         "resolution": row.resolution,
         "conditioning": row.conditioning,
         "reference": row.reference,
@@ -139,7 +141,7 @@ def group_parts(row: BoardRow) -> dict[str, str]:
 _TAGS = {
     "metric": "",
     "frames": "frames=",
-    "given frames": "given=",
+    "context frames": "given=",
     "resolution": "",
     "conditioning": "cond=",
     "reference": "ref=",
@@ -153,20 +155,20 @@ _TAGS = {
 
 
 def group_of(row: BoardRow) -> str:
-    """The comparability group as one word; rows are ranked against rows of the same word and no others."""
+    """Return the key of the comparability group; rows are ranked only against rows with the same key."""
     parts = group_parts(row)
     word = "/".join(_TAGS[name] + value for name, value in parts.items() if value)
     return re.sub(r"\s+", "-", word)
 
 
 def not_stated(row: BoardRow) -> tuple[str, ...]:
-    """Names of the comparability values that the paper leaves open, as far as they apply to the row."""
+    """Return the names of the comparability values that apply to the row but are not stated."""
     optional = {"camera", "sampling"}
     return tuple(name for name, value in group_parts(row).items() if not value and name not in optional)
 
 
 def problems(row: BoardRow) -> list[tuple[str, str]]:
-    """What is wrong with a row whose cells are each valid: pairs of column and sentence."""
+    """Return the inconsistencies of a row with valid cells: pairs of column and message."""
     found: list[tuple[str, str]] = []
     if direction(row.metric) is None:
         found.append(
@@ -176,9 +178,9 @@ def problems(row: BoardRow) -> list[tuple[str, str]]:
             )
         )
     if row.frames is not None and row.context_frames >= row.frames:
-        found.append(("context_frames", f"{row.context_frames} given frames in a clip of {row.frames}"))
+        found.append(("context_frames", f"{row.context_frames} context frames in a clip of {row.frames}"))
     if (row.spread is None) != (row.spread_kind == ""):
-        found.append(("spread_kind", "a spread and its kind come together"))
+        found.append(("spread_kind", "a spread needs a kind, and a kind a spread"))
     if row.spread is not None and row.spread < 0:
         found.append(("spread", "a spread is not negative"))
     if row.value < 0 and row.status == "reported":
@@ -186,12 +188,12 @@ def problems(row: BoardRow) -> list[tuple[str, str]]:
     if row.arxiv and row.year < 2000 + int(row.arxiv[:2]):
         found.append(("year", f"{row.year} is before arXiv {row.arxiv} existed"))
     if row.group != group_of(row):
-        found.append(("group", f"is '{row.group}' and the row's own columns say '{group_of(row)}'"))
+        found.append(("group", f"is '{row.group}' but the row's columns give '{group_of(row)}'"))
     for code in row.errors:
         if code not in KNOWN_ERRORS:
             found.append(("known_error", f"unknown code '{code}'; known: {', '.join(KNOWN_ERRORS)}"))
     if row.metric.startswith("IS") and row.reference != "none":
-        found.append(("reference", "an Inception Score compares with no real clips: 'none'"))
+        found.append(("reference", "an Inception Score has no reference set: use 'none'"))
     if (row.reference == "reconstructions") != ("reconstructed-reference" in row.errors):
         found.append(("known_error", "'reconstructed-reference' marks the rows whose reference is 'reconstructions'"))
     if (row.camera == "image-main") != ("image-main" in row.errors):

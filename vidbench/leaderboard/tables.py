@@ -1,4 +1,4 @@
-"""A ranked board as text: for a terminal, as CSV, JSON, Markdown or LaTeX."""
+"""A ranked board as a text table, CSV, JSON, Markdown or LaTeX."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _HEADER = ("rank", "model", "value", "year", "status", "source")
 
 
 def score_cell(row: BoardRow) -> str:
-    """The value as published or, for our own rows, to four digits; with its spread."""
+    """Return the value with its spread: as published or, for measured rows, with four digits."""
     if row.status != "reported":
         value, spread = _digits(row.value), None if row.spread is None else _digits(row.spread)
     else:
         value = f"{row.value:,.10g}"
-        # A spread printed as 0.0 beside 4.7 is a rounded one, and not none at all.
+        # A spread of 0.0 next to 4.7 was rounded; print it with its decimals.
         decimals = max(_decimals(value), 0 if row.spread is None else _decimals(f"{row.spread:.10g}"))
         spread = None if row.spread is None else f"{row.spread:,.{decimals}f}"
     return value if spread is None else f"{value} ± {spread}"
@@ -36,7 +36,7 @@ def _digits(value: float) -> str:
 
 
 def origin(row: BoardRow) -> str:
-    """Where a number comes from, in a few words."""
+    """Return the source of a score in a few words."""
     if row.status != "reported":
         return f"{row.task} v{row.task_version}, result {row.result_sha256[:12]}"
     return f"arXiv {row.arxiv}" if row.arxiv else row.paper
@@ -50,28 +50,27 @@ def _cells(entry: RankedRow) -> tuple[str, ...]:
 
 
 def caveats(group: RankedGroup) -> list[str]:
-    """Sentences that belong under the table of a group."""
+    """Return the remarks that belong below the table of a group."""
     lines = []
     if group.open:
-        lines.append(f"Not stated: {', '.join(group.open)}; the ranks hold as far as the papers used the same.")
+        lines.append(f"Not stated: {', '.join(group.open)}; the ranks hold only if the papers used the same.")
     for entry in group.entries:
         lines += [f"* {entry.row.model}: {KNOWN_ERRORS[code]}" for code in entry.row.errors]
     lines += [
-        f"Beside, not ranked: {each.row.model} {score_cell(each.row)} ({origin(each.row)}): {each}."
-        for each in group.beside
+        f"Not ranked: {each.row.model} {score_cell(each.row)} ({origin(each.row)}): {each}." for each in group.beside
     ]
     return lines
 
 
 def as_table(groups: Sequence[RankedGroup]) -> str:
-    """Plain columns, for a terminal or a file; nothing is cut."""
+    """Return aligned columns, for a terminal or a file; nothing is truncated."""
     blocks = []
     for group in groups:
         rows = [_HEADER, *(_cells(entry) for entry in group.entries)]
         widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
         lines = [group.name]
         for row in rows:
-            # Numbers to the right, words to the left.
+            # Numbers right-aligned, words left-aligned.
             cells = [cell.rjust(width) if i in (0, 2) else cell.ljust(width) for i, (cell, width) in _zip(row, widths)]
             lines.append("  " + "  ".join(cells).rstrip())
         blocks.append("\n".join([*lines, *(f"  {line}" for line in caveats(group))]))
@@ -83,7 +82,7 @@ def _zip(row: Sequence[str], widths: Sequence[int]) -> Any:
 
 
 def as_csv(groups: Sequence[RankedGroup]) -> str:
-    """One line per row, group and rank first, then every column of the file."""
+    """Return one line per row: group, rank, then every column of the file."""
     buffer = io.StringIO()
     names = [name for name in BoardRow.model_fields if name != "group"]
     writer = csv.writer(buffer, lineterminator="\n")
@@ -96,7 +95,7 @@ def as_csv(groups: Sequence[RankedGroup]) -> str:
 
 
 def as_json(groups: Sequence[RankedGroup]) -> str:
-    """One JSON document: the groups with their ranked rows."""
+    """Return one JSON document: the groups with their ranked rows."""
     document = [
         {
             "group": group.name,
@@ -112,7 +111,7 @@ def as_json(groups: Sequence[RankedGroup]) -> str:
 
 
 def as_markdown(groups: Sequence[RankedGroup]) -> str:
-    """A heading and a table for each group."""
+    """Return a heading and a table for each group."""
 
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
@@ -127,7 +126,7 @@ def as_markdown(groups: Sequence[RankedGroup]) -> str:
 
 
 def as_latex(groups: Sequence[RankedGroup]) -> str:
-    """One booktabs tabular; each group under a rule and a line of its own, so that no rank reads across groups."""
+    """Return one booktabs tabular; each group has its own rule and heading, so that ranks never span groups."""
     lines = [r"\begin{tabular}{rlrll}", r"\toprule", r"Rank & Model & Score & Year & Status \\"]
     for group in groups:
         lines += [
@@ -149,4 +148,4 @@ FORMATS: dict[str, Callable[[Sequence[RankedGroup]], str]] = {
     "markdown": as_markdown,
     "latex": as_latex,
 }
-"""Names for ``--format``."""
+"""Values of ``--format``."""

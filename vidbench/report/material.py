@@ -1,4 +1,4 @@
-"""The clips that a report shows, read once the scores are there."""
+"""The clips shown in a report, read after scoring."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vidbench.models.trivial import HeldOutModel
-from vidbench.report.nearest import Neighbours, nearest_real
+from vidbench.report.nearest import NearestClips, nearest_real
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, ModelSource, sample_labels
 from vidbench.scoring.features import FeatureStore
 from vidbench.scoring.run import Run
@@ -21,11 +21,11 @@ CLIPS_PER_CLASS = 2
 
 @dataclass(frozen=True)
 class Extremes:
-    """Samples beside their nearest real clips.
+    """Samples with their nearest real clips.
 
     Attributes:
         samples_NTHWC: uint8.
-        real_NTHWC: uint8, the nearest reference clip of each.
+        real_NTHWC: uint8, the reference clip nearest to each.
         distances: Euclidean distance of each pair in feature space.
         indices: index of each sample.
     """
@@ -38,7 +38,7 @@ class Extremes:
 
 @dataclass(frozen=True)
 class ClassClips:
-    """Clips of one class: the first samples, and one held-out real clip where there is one."""
+    """Clips of one class: the first samples, and a held-out real clip if there is one."""
 
     name: str
     samples_NTHWC: np.ndarray
@@ -47,18 +47,18 @@ class ClassClips:
 
 @dataclass(frozen=True)
 class Material:
-    """All clips of a report, uint8 ``[N, T, H, W, 3]``, given frames included.
+    """All clips of a report, uint8 ``[N, T, H, W, 3]``, context frames included.
 
     Attributes:
         samples_NTHWC: the first samples.
         real_NTHWC: the first held-out real clips.
-        space: network and output in which neighbours were looked for.
-        best: samples nearest to a real clip.
-        worst: samples farthest from any.
-        searched: how many samples and how many reference clips were looked at.
-        not_searched: why there are no neighbours, None where there are some.
+        space: feature extractor and output in which nearest clips were searched.
+        best: samples nearest to any real clip.
+        worst: samples farthest from every real clip.
+        searched: number of samples and of reference clips searched.
+        not_searched: why nearest clips were not searched, or None.
         classes: clips by class, empty for tasks without labels.
-        num_classes: classes of the task, of which ``classes`` may be a selection.
+        num_classes: number of classes in the task; ``classes`` may be a selection.
     """
 
     samples_NTHWC: np.ndarray
@@ -75,13 +75,13 @@ class Material:
 def gather(
     run: Run, source: ClipSource, stores: Mapping[str, FeatureStore], real_stores: Mapping[str, FeatureStore]
 ) -> Material:
-    """Read the clips of a report; a model is asked again for the few samples that are shown.
+    """Read the clips of a report; a model generates the few samples that are shown again.
 
     Args:
         run: the run.
         source: the samples.
-        stores: complete shards of the samples, by network.
-        real_stores: complete shards of the reference clips, by network; none where their statistics were imported.
+        stores: complete feature stores of the samples, by network.
+        real_stores: complete feature stores of the reference clips, by network; empty if statistics were imported.
     """
     found, space, not_searched = _neighbours(run, stores, real_stores)
     order = found.order()
@@ -92,7 +92,7 @@ def gather(
     classes = _class_indices(run, source)
     mine = [indices for indices, _ in classes.values()]
     held_out = [indices for _, indices in classes.values()]
-    # Each side is read in one go: a model may have much to do per call, however few samples are asked of it.
+    # Read each side in one go: a call to a model may be expensive, however few samples it requests.
     samples = _clips_at(run, source, [shown, best, worst, *mine])
     evaluation = _clips_at(run, DatasetSource(run.evaluation), [shown_real, *held_out])
     reference = _clips_at(run, DatasetSource(run.reference), [found.nearest[best], found.nearest[worst]])
@@ -119,24 +119,24 @@ def gather(
 
 def _neighbours(
     run: Run, stores: Mapping[str, FeatureStore], real_stores: Mapping[str, FeatureStore]
-) -> tuple[Neighbours, str, str | None]:
-    """The nearest real clip of each sample in the features of the first metric that has some; else none, and why."""
-    nothing = Neighbours(np.empty(0, np.int64), np.empty(0), 0)
+) -> tuple[NearestClips, str, str | None]:
+    """Find the nearest real clips in the features of the first metric that has some; else none, and the reason."""
+    nothing = NearestClips(np.empty(0, np.int64), np.empty(0), 0)
     metric = next((metric for metric in run.metrics if metric.network), None)
     if metric is None:
-        return nothing, "", "No metric of the task has features in which clips could be near to each other."
+        return nothing, "", "No metric of the task has features in which to compare clips."
     if run.statistics is not None:
-        return nothing, "", "The real side is a file of statistics, which holds no clips to be near to."
+        return nothing, "", "The reference statistics come from a file, which contains no clips to compare with."
     rows = run.networks[metric.network].rows_per_clip(run.task.clips.num_frames)
     found = nearest_real(stores[metric.network], real_stores[metric.network], metric.output, rows)
     return found, f"'{metric.output}' of the network '{metric.network}'", None
 
 
 def _shown_labels(run: Run, source: ClipSource) -> np.ndarray | None:
-    """Labels int64 ``[num_samples]`` of what the samples show, or None for tasks and clips without labels."""
+    """Return the labels int64 ``[num_samples]`` of what the samples show, or None without labels."""
     indices = np.arange(run.num_samples)
     asked = sample_labels(run.task, indices, run.evaluation)
-    # Real clips show what they show, whatever class was asked for.
+    # Real clips show their own class, whatever class was requested.
     if isinstance(source, DatasetSource):
         real = source.dataset
     elif isinstance(source, ModelSource) and isinstance(source.model, HeldOutModel):
@@ -147,13 +147,13 @@ def _shown_labels(run: Run, source: ClipSource) -> np.ndarray | None:
 
 
 def _class_indices(run: Run, source: ClipSource) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """Indices of the samples and of the held-out clips to show, by label; empty for tasks without labels."""
+    """Return the indices of the samples and held-out clips to show, by label; empty for tasks without labels."""
     labels = _shown_labels(run, source)
     if labels is None:
         return {}
     present = np.unique(labels)
     real_labels = run.evaluation.labels if run.has_evaluation_clips else None
-    # Evenly over the list, so that the choice of classes is nobody's.
+    # Evenly spaced over the list, so that nobody selects the classes.
     chosen = present[np.linspace(0, len(present) - 1, min(NUM_CLASSES, len(present))).astype(int)]
     nothing = np.empty(0, np.int64)
     return {
@@ -166,7 +166,7 @@ def _class_indices(run: Run, source: ClipSource) -> dict[int, tuple[np.ndarray, 
 
 
 def _clips_at(run: Run, source: ClipSource, wanted: list[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """Read all wanted clips once; returns what looks them up by their indices."""
+    """Read all requested clips once, and return a function that looks them up by index."""
     indices = np.unique(np.concatenate(wanted))
     size, clips = run.options.batch_size, run.task.clips
     batches = [source.read(indices[start : start + size]) for start in range(0, len(indices), size)]

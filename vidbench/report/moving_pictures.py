@@ -1,4 +1,4 @@
-"""Clips as moving pictures inside a page: animated WebP in a data URI."""
+"""Clips as animated WebP in data URIs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def contact_sheet(clips_NTHWC: np.ndarray, columns: int, gap: int = 2) -> np.ndarray:
-    """Lay clips out on a grid that moves as one.
+    """Arrange clips on a grid, as one animation.
 
     Args:
         clips_NTHWC: uint8 ``[N, T, H, W, 3]``.
@@ -17,7 +17,7 @@ def contact_sheet(clips_NTHWC: np.ndarray, columns: int, gap: int = 2) -> np.nda
         gap: pixels between clips, filled with mid grey.
 
     Returns:
-        uint8 ``[T, rows * (H + gap) - gap, columns * (W + gap) - gap, 3]``; cells without a clip stay grey.
+        uint8 ``[T, rows * (H + gap) - gap, columns * (W + gap) - gap, 3]``; empty cells are grey.
     """
     count, frames, height, width, _ = clips_NTHWC.shape
     rows = -(-count // columns)
@@ -29,7 +29,7 @@ def contact_sheet(clips_NTHWC: np.ndarray, columns: int, gap: int = 2) -> np.nda
 
 
 def animated_webp(frames_THWC: np.ndarray, frames_per_second: float, lossless: bool = True) -> bytes:
-    """Encode uint8 ``[T, H, W, 3]`` as a WebP that loops for ever; a lossy one looks the same and shows no single bit."""
+    """Encode uint8 ``[T, H, W, 3]`` as an endlessly looping WebP; a lossy one looks alike but is not bit-exact."""
     from PIL import Image
 
     images = [Image.fromarray(frame) for frame in frames_THWC]
@@ -43,12 +43,12 @@ def animated_webp(frames_THWC: np.ndarray, frames_per_second: float, lossless: b
         loop=0,
         lossless=lossless,
         quality=80,
-        # Looking longer for a lossless encoding costs ten times as much here and makes these no smaller.
+        # Slower lossless methods take ten times as long here and save nothing.
         method=0 if lossless else 2,
     )
     return buffer.getvalue()
 
 
 def data_uri(webp: bytes) -> str:
-    """The bytes as a URI that needs no second file."""
+    """Return the bytes as a data URI."""
     return "data:image/webp;base64," + base64.b64encode(webp).decode("ascii")

@@ -1,4 +1,4 @@
-"""`report.html`: one self-contained file that shows a result to a person."""
+"""`report.html`: one self-contained page that shows a result."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def _templates() -> Environment:
 
 
 def render_report(result: Result, task: Task, material: Material) -> str:
-    """Return the page as HTML text without any outside reference.
+    """Return the page as HTML text without external references.
 
     Args:
-        result: the result record.
+        result: the result.
         task: its protocol.
         material: the clips to show.
     """
@@ -69,7 +69,7 @@ def _scores(result: Result) -> list[dict[str, Any]]:
     scores = []
     for name, metric in result.metrics.items():
         bounds = {bound: record.values[name] for bound, record in result.bounds.items() if name in record.values}
-        # A bounding model that is itself evaluated would hide behind its own mark.
+        # A bound that is itself evaluated would be hidden by its own mark.
         others = {bound: value for bound, value in bounds.items() if bound != result.model.name}
         bar = scale_bar(result.model.name, metric.value, metric.interval, others, metric.higher_is_better)
         scores.append({"name": name, "metric": metric, "bounds": bounds, "bar": Markup(bar)})  # noqa: S704

@@ -1,4 +1,4 @@
-"""From the clips of a report to its moving pictures."""
+"""The moving pictures of a report, from its clips."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vidbench.tasks.schema import Task
 
 _FRAMES_PER_SECOND = 8.0
 _COLUMNS = 8
-# Small frames are shown larger; the browser repeats pixels instead of smoothing them.
+# Small frames are enlarged; the browser repeats pixels instead of smoothing them.
 _SHOWN_WIDTH = 96
 _LOSSLESS_BYTES = 3 << 20
-"""Uncompressed size up to which a sheet of clips keeps every bit; a page of larger ones could not be mailed."""
+"""Uncompressed size up to which a sheet of clips is lossless; larger pages would be too big to mail."""
 _CLIP_PIXELS = 200_000
-"""Pixels of a clip, over all of its frames, up to which it is shown at its own size."""
+"""Number of pixels, over all frames, up to which a clip is shown at full size."""
 _STRIP_BYTES = 32 << 10
-"""Size up to which a strip is stored at twice its size: lossy WebP halves the resolution of colour."""
+"""File size up to which a strip is stored at double resolution: lossy WebP halves the resolution of colour."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Picture:
     Attributes:
         title: caption.
         uri: data URI.
-        width: width to be shown at, in CSS pixels.
+        width: displayed width in CSS pixels.
     """
 
     title: str
@@ -40,17 +40,17 @@ class Picture:
 
 
 def sheets(material: Material, result: Result, task: Task) -> list[Picture]:
-    """The first samples, and the first held-out real clips."""
+    """Return sheets of the first samples and the first held-out real clips."""
     count, num_real = len(material.samples_NTHWC), len(material.real_NTHWC)
     split = task.data.evaluation_split
-    pictures = [_sheet(f"Samples of {result.model.name}, the first {count}", material.samples_NTHWC)]
+    pictures = [_sheet(f"First {count} samples of {result.model.name}", material.samples_NTHWC)]
     if num_real:
-        pictures.append(_sheet(f"Held-out real clips ({split}), the first {num_real}", material.real_NTHWC))
+        pictures.append(_sheet(f"First {num_real} held-out real clips ({split})", material.real_NTHWC))
     return pictures
 
 
 def pairs(extremes: Extremes) -> list[Picture]:
-    """Each sample with its nearest real clip on its right."""
+    """Return each sample with its nearest real clip to its right."""
     return [
         _strip(f"{index}: {score_text(distance)}", np.stack([sample, real]))
         for sample, real, distance, index in zip(
@@ -60,12 +60,12 @@ def pairs(extremes: Extremes) -> list[Picture]:
 
 
 def class_strips(material: Material) -> list[Picture]:
-    """The samples of each class, and a real clip on their right where there is one."""
+    """Return the samples of each class, with a real clip to their right if there is one."""
     return [_strip(each.name, np.concatenate([each.samples_NTHWC, each.real_NTHWC])) for each in material.classes]
 
 
 def reduction(num_frames: int, height: int, width: int) -> int:
-    """Return by how much a clip is reduced in both directions to be shown: 1, 2, 4, ..."""
+    """Return the factor by which a clip is reduced in both directions for display: 1, 2, 4, ..."""
     factor = 1
     while num_frames * (height // factor) * (width // factor) > _CLIP_PIXELS and min(height, width) >= 4 * factor:
         factor *= 2
@@ -85,7 +85,7 @@ def _strip(title: str, clips_NTHWC: np.ndarray) -> Picture:
     clips_NTHWC = _reduced(clips_NTHWC)
     sheet = contact_sheet(clips_NTHWC, len(clips_NTHWC))
     webp = animated_webp(sheet, _FRAMES_PER_SECOND, lossless=False)
-    # Twice the size takes more than twice the bytes, so that most of what would not fit need not be tried.
+    # Twice the size takes more than twice the bytes, so most strips that would not fit need not be tried.
     if 2 * len(webp) <= _STRIP_BYTES:
         doubled = animated_webp(sheet.repeat(2, axis=1).repeat(2, axis=2), _FRAMES_PER_SECOND, lossless=False)
         webp = doubled if len(doubled) <= _STRIP_BYTES else webp

@@ -1,4 +1,4 @@
-"""Where a number comes from, as rows of a table."""
+"""The provenance of a result, as rows of a table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from vidbench.results.schema import Result
 
 
 def provenance(result: Result) -> list[tuple[str, str]]:
-    """Return title and text of each row; digests in full, because half of one proves nothing."""
+    """Return title and text of each row; digests in full, because part of one proves nothing."""
     task, model, data, execution = result.task, result.model, result.data, result.execution
     rows = [
         ("task", f"{task.name} v{task.version}"),
@@ -21,11 +21,13 @@ def provenance(result: Result) -> list[tuple[str, str]]:
     for side, split in (("reference", data.reference), ("held-out", data.evaluation)):
         rows.append((side, f"{split.num_clips:,} clips of split '{split.split}', coverage {split.coverage:.2%}"))
         rows.append((f"{side} clips", split.sha256))
-    named = {"scan": "manifest of the scan", "splits": "both splits"}[data.manifest]
+    named = {"scan": "scan manifest", "splits": "both splits"}[data.manifest]
     rows.append((named, data.manifest_sha256))
     if data.imported is not None:
         made = data.imported.environment
-        rows.append(("statistics", f"from a file made by vidbench {made.vidbench} on {made.platform}, {made.device}"))
+        rows.append(
+            ("statistics", f"from a file written by vidbench {made.vidbench} on {made.platform}, {made.device}")
+        )
         rows.append(("statistics file", data.imported.sha256))
     for name, network in result.networks.items():
         proof = "proven" if network.proven else "not proven"

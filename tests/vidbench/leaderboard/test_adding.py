@@ -66,7 +66,7 @@ def test_imported_statistics_enter_with_their_floor_alone_and_are_named(tmp_path
     imported = {"sha256": "ab" * 32, "environment": result_document["environment"]}
     result_document["data"]["imported"] = imported
     rows = add_result(_write(tmp_path / "a.json", result_document), tmp_path / "boards", Submission(note="Mine"))
-    assert {row.setting for row in rows} == {"Mine; real side from the statistics file abababababab"}
+    assert {row.setting for row in rows} == {"Mine; reference statistics from the file abababababab"}
     assert check_folder(tmp_path / "boards")[1] == []
     for metric in result_document["metrics"].values():
         metric["floor"] = None
@@ -94,7 +94,7 @@ def _change(document, path, value):
         ("networks/shapes/proven", False, "not proven"),
         ("networks/shapes/weights_sha256", "0" * 64, "not the ones that ship"),
         ("networks/shapes/precision", "fast", "precision 'fast'"),
-        ("networks", {}, "says nothing"),
+        ("networks", {}, "does not describe"),
         ("data/reference/coverage", 0.9, "90.00% of the split 'train'"),
         ("data/evaluation/coverage", 0.5, "50.00% of the split 'test'"),
         ("model/name", "real", "bound of the task"),
@@ -102,13 +102,13 @@ def _change(document, path, value):
         ("bounds", {"third-party": {"what": "", "values": {}, "absent": None}}, "bound of the task"),
         ("metrics/fvd-shapes/num_samples", 512, "512 samples"),
         ("metrics/fvd-shapes/num_reference", 100, "100 real clips"),
-        ("metrics/fvd-shapes/runs", [55.0, 57.0], "2 runs where the task has 1"),
+        ("metrics/fvd-shapes/runs", [55.0, 57.0], "2 runs but the task has 1"),
         ("metrics/fvd-shapes/runs", [50.0], "not the mean of its 1 runs"),
-        ("metrics/fvd-shapes/network", "i3d-kinetics-400", "defined on 'shapes'"),
+        ("metrics/fvd-shapes/network", "i3d-kinetics-400", "defined with 'shapes'"),
         ("metrics/fvd-shapes/higher_is_better", True, "direction"),
         ("metrics/fvd-shapes/interval", [0.0, 1.0], "outside its own interval"),
         ("metrics/is-shapes/interval", [30.0, 40.0], "outside its own interval"),
-        ("execution/finished", "yesterday", "no date"),
+        ("execution/finished", "yesterday", "not a date"),
     ],
 )
 def test_what_may_not_enter_is_refused_by_its_reason(tmp_path, result_document, path, value, word):
@@ -126,9 +126,9 @@ def test_what_may_not_enter_is_refused_by_its_reason(tmp_path, result_document, 
         ("fvd-shapes", 0.19, "impossible"),
         ("fid-shapes", 0.0, "impossible"),
         ("fid-shapes", -0.5, "outside the attainable range, 0 to inf"),
-        ("fvd-shapes", 331.0, "knows nothing"),
+        ("fvd-shapes", 331.0, "trivial model"),
         ("is-shapes", 24.5, "outside the attainable range, 1 to 24 (the number of classes)"),
-        ("is-shapes", 0.9, "knows nothing"),
+        ("is-shapes", 0.9, "trivial model"),
     ],
 )
 def test_plausibility_has_two_sides(result_document, metric, value, word):
@@ -197,10 +197,10 @@ def test_neighbours_of_a_result(tmp_path, result_document, monkeypatch):
         other["metrics"]["fvd-shapes"] |= {"value": value, "interval": [value - 1, value + 1]}
         add_result(_write(tmp_path / f"{name}.json", other), boards, Submission(model=name, training="train+test"))
     text = _lines(result_document, boards, monkeypatch)
-    assert "fvd-shapes: would be 2 of 3" in text
+    assert "fvd-shapes: would rank 2 of 3" in text
     assert text.index("better: Better 20") < text.index("worse: Worse 90")
     result_document |= {"official": False, "reasons": ["The seed is 1 where the task requires 0."]}
-    assert "unofficial result has no place" in _lines(result_document, boards, monkeypatch)
+    assert "unofficial results do not enter" in _lines(result_document, boards, monkeypatch)
 
 
 def test_a_row_of_the_same_score_is_level(tmp_path, result_document, monkeypatch):
@@ -208,8 +208,8 @@ def test_a_row_of_the_same_score_is_level(tmp_path, result_document, monkeypatch
     boards.mkdir()
     add_result(_write(tmp_path / "same.json", result_document), boards, Submission(model="Same", training="train"))
     text = _lines(result_document, boards, monkeypatch)
-    assert "fvd-shapes: would be 1 of 2" in text
-    assert "level: Same" in text
+    assert "fvd-shapes: would rank 1 of 2" in text
+    assert "tied: Same" in text
     assert "better:" not in text
 
 

@@ -173,8 +173,8 @@ def test_what_is_not_the_same_kind_of_task_never_stands_beside(rows, ours):
 def test_neighbours_without_a_group_name_the_nearest_paper_or_say_there_is_none(rows, ours):
     (line,) = placement._of_metric(ours, rows)
     assert line == (
-        "  fvd-magvit: no row of its group; nearest is W.A.L.T-L 3.3 ± 0.0 (arXiv 2312.06662, reported), "
+        "  fvd-magvit: no comparable row; the nearest is W.A.L.T-L 3.3 ± 0.0 (arXiv 2312.06662, reported), "
         "which differs in metric (FVD), protocol (magvit); does not state training data"
     )
     (line,) = placement._of_metric(ours.model_copy(update={"resolution": "32x32"}), rows)
-    assert "no paper's row of the same frames, size and metric" in line
+    assert "no published one with the same frames, size and metric" in line

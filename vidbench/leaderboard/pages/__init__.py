@@ -1,1 +1,1 @@
-"""The static site of the leaderboards: pages that need no server and ask nothing of anyone."""
+"""The static site of the leaderboards: self-contained pages that need no server."""

@@ -1,4 +1,4 @@
-"""`vidbench leaderboard build`: an index, a page for each board, and the data beside them."""
+"""`vidbench leaderboard build`: an index, a page for each board, and their data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MARK = ".vidbench-site"
 _CHARTED_ROWS, _CHARTED_YEARS = 3, 2
 _TITLES = {
     "k600-gen": "Kinetics-600: class-conditional generation",
-    "k600-pred": "Kinetics-600: prediction, 5 frames given and 11 predicted",
+    "k600-pred": "Kinetics-600: prediction of 11 frames from 5 context frames",
     "ucf101-gen": "UCF-101: generation",
     "bair-pred": "BAIR robot pushing: prediction",
 }
@@ -36,7 +36,7 @@ _TITLES = {
 
 @dataclass(frozen=True)
 class _Section:
-    """A group on a page: its ranks, what it is in words, and its chart where there is something to see."""
+    """A group on a page: its ranks, its description, and its chart if there is enough to show."""
 
     group: RankedGroup
     key: str
@@ -45,12 +45,12 @@ class _Section:
 
 
 def build_site(folder: Path, output: Path) -> list[Path]:
-    """Build the site of a leaderboards folder; returns the pages.
+    """Build the site of a leaderboards folder and return its pages.
 
-    The whole site is made beside ``output`` and takes its place at the end, so that a stopped build leaves the old one.
+    The site is built next to ``output`` and replaces it at the end, so that an interrupted build leaves the old site.
 
     Raises:
-        InputError: a fault in a board, or ``output`` holds something that is not such a site.
+        InputError: a board has a fault, or ``output`` contains something other than such a site.
     """
     boards, findings = check_folder(folder)
     if findings:
@@ -58,7 +58,9 @@ def build_site(folder: Path, output: Path) -> list[Path]:
     if output.exists() and not output.is_dir():
         raise InputError(f"{output} is a file: give a folder for --output.")
     if output.is_dir() and any(output.iterdir()) and not (output / _MARK).is_file():
-        raise InputError(f"The folder {output} holds something else than a leaderboard site: give another --output.")
+        raise InputError(
+            f"The folder {output} contains something other than a leaderboard site: give another --output."
+        )
     output.parent.mkdir(parents=True, exist_ok=True)
     made = temporary_name(output)
     made.mkdir()
@@ -118,12 +120,12 @@ def _sections(folder: Path, board: Board) -> list[_Section]:
 
 
 def group_words(row: BoardRow) -> tuple[str, ...]:
-    """What the rows of a group have in common, each value in words; what is not stated is left out."""
+    """Describe what the rows of a group have in common; values that are not stated are omitted."""
     parts = group_parts(row)
     spoken = {
         "metric": row.metric,
         "frames": f"{row.frames} frames",
-        "given frames": f"{row.context_frames} given" if row.context_frames else "",
+        "context frames": f"{row.context_frames} context frames" if row.context_frames else "",
         "resolution": row.resolution.replace("x", "×"),
         "conditioning": {
             "class": "class-conditional",
@@ -145,7 +147,7 @@ def group_words(row: BoardRow) -> tuple[str, ...]:
 
 
 def _clips(reference: str) -> str:
-    """``train-4096`` is 4,096 clips of train; any other name is words joined by hyphens."""
+    """Describe a reference set: ``train-4096`` is 4,096 clips of train, other names are words joined by hyphens."""
     split, _, count = reference.rpartition("-")
     return f"{int(count):,} clips of {split}" if count.isdigit() else reference.replace("-", " ")
 
@@ -158,11 +160,11 @@ def _chart(folder: Path, board: Board, group: RankedGroup) -> Markup | None:
     if not enough and not measured:
         return None
     label = f"{group.metric} over years, {len(rows)} rows, log axis"
-    return Markup(years_chart(rows, bounds, label))  # noqa: S704 - every text in it is escaped where it is drawn
+    return Markup(years_chart(rows, bounds, label))  # noqa: S704 - every text in it is escaped when drawn
 
 
 def _bounds(folder: Path, board: Board, rows: list[BoardRow]) -> list[ReferenceLine]:
-    """Floor and ceiling: of a stored result of the group, or published scores of real data at the same size."""
+    """Return floor and ceiling of a stored result of the group, or published scores of real data at the same size."""
     for row in rows:
         if row.status != "reported":
             metric = read_result(folder / RESULTS / f"{row.result_sha256}.json").metrics[row.metric]

@@ -1,5 +1,5 @@
 "use strict";
-// Sorting and filtering of one board. Sorting never moves a row out of its group: each <tbody> is sorted by itself.
+// Sorting and filtering of one board. Each <tbody> is sorted separately, so that no row leaves its group.
 (() => {
   const table = document.getElementById("board");
   const bodies = [...table.tBodies];
@@ -42,7 +42,7 @@
       if (chart) chart.hidden = here === 0;
       shown += here;
     }
-    // A chosen group or metric shows its charts wherever they are.
+    // Selecting a group or metric unfolds its charts.
     if ((metric || group) && field("more")) field("more").open = true;
     field("count").textContent = `${shown} of ${total} rows`;
   }
@@ -51,8 +51,8 @@
   const form = field("filters");
   form.addEventListener("input", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
-  // The fields are empty only after the event.
+  // The fields are cleared after the event.
   form.addEventListener("reset", () => setTimeout(filter));
-  // A link from outside must reach its entry, and a browser that kept old filter values must not hide it.
+  // A link from outside must reach its entry, even in a browser that restores old filter values.
   form.reset();
 })();

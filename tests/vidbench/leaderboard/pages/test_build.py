@@ -120,7 +120,7 @@ def test_a_measured_row_shows_its_bounds_and_links_its_result(tmp_path, result_d
 def test_a_folder_of_something_else_is_not_replaced(tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "thesis.tex").write_text("")
-    with pytest.raises(InputError, match="something else"):
+    with pytest.raises(InputError, match="something other"):
         build_site(BOARDS, tmp_path / "precious")
     assert (tmp_path / "precious" / "thesis.tex").exists()
     (tmp_path / "site").mkdir()
