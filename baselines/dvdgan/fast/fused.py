@@ -80,8 +80,10 @@ def compiled(function: Callable[..., Any], any_rows: bool) -> Callable[..., Any]
     import torch._dynamo  # takes a second
 
     config: Any = torch._dynamo.config
-    config.recompile_limit = max(config.recompile_limit, MOST_SHAPES)
-    config.accumulated_recompile_limit = max(config.accumulated_recompile_limit, MOST_SHAPES)
+    # torch 2.6 calls a recompilation a cache entry.
+    limit = "recompile_limit" if hasattr(config, "recompile_limit") else "cache_size_limit"
+    for name in (limit, f"accumulated_{limit}"):
+        setattr(config, name, max(getattr(config, name), MOST_SHAPES))
     result: Callable[..., Any] = torch.compile(function, dynamic=None if any_rows else False, fullgraph=True)
     return result
 

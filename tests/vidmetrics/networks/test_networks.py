@@ -148,6 +148,7 @@ def test_proven_means_the_recorded_file(tmp_path, monkeypatch):
 
 
 SWITCHES = """
+import operator
 import torch
 from torch import backends
 from vidmetrics.networks.precision import computing
@@ -159,13 +160,14 @@ def read(switch):
         return "refused"  # torch does not read older switches that disagree with newer ones
 
 def state():
-    newer = [backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn, backends.mkldnn.conv, backends.mkldnn.matmul]
+    names = ["cuda.matmul", "cudnn.conv", "cudnn.rnn", "mkldnn.conv", "mkldnn.matmul"]
+    holders = [operator.attrgetter(name)(backends) for name in names] if newer else []
     return (
         read(torch.get_float32_matmul_precision),
         read(lambda: backends.cudnn.allow_tf32),
         backends.cudnn.deterministic,
         backends.cudnn.benchmark,
-        [holder.fp32_precision for holder in newer if hasattr(holder, "fp32_precision")],
+        [holder.fp32_precision for holder in holders],
     )
 
 newer = hasattr(backends.cuda.matmul, "fp32_precision")
