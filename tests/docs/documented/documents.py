@@ -13,7 +13,7 @@ DOCUMENTS = [
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "examples").rglob("*.md")),
-    ROOT / "baselines" / "dvdgan" / "README.md",
+    *sorted((ROOT / "baselines").rglob("*.md")),
 ]
 
 # How a command starts; `vidbench/cli` and `vidbench.models` are not commands.
