@@ -1,4 +1,4 @@
-"""Fixtures that all tests share: a home of their own, a small task, a slow model, a plausible result."""
+"""Fixtures for all tests: a separate home folder, a small task, a slow model, a plausible result."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _REAL_HOME = os.environ.get("VIDBENCH_HOME")
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory, monkeypatch):
-    """No test may read or fill the caches of whoever runs it."""
+    """Keep tests from reading or filling the caches of the user who runs them."""
     monkeypatch.setenv("VIDBENCH_HOME", str(tmp_path_factory.mktemp("home")))
 
 
 @pytest.fixture
 def real_home(monkeypatch) -> Path:
-    """The folder of caches of whoever runs the tests, for reading trained weights alone."""
+    """The cache folder of the user who runs the tests; only for reading trained weights."""
     from vidmetrics.home import home
 
     with monkeypatch.context() as patch:
@@ -35,10 +35,10 @@ def real_home(monkeypatch) -> Path:
 
 @pytest.fixture
 def shared() -> Path:
-    """The folder of real videos and published graphs that lies beside a checkout."""
+    """The folder of real videos and published graphs next to the checkout."""
     folder = Path(os.environ.get("VIDBENCH_SHARED") or ROOT.parent / "shared")
     if not (folder / "data").is_dir():
-        pytest.skip(f"real videos are not here: no {folder / 'data'} (set VIDBENCH_SHARED)")
+        pytest.skip(f"no real videos: {folder / 'data'} does not exist (set VIDBENCH_SHARED)")
     return folder
 
 
@@ -65,7 +65,7 @@ labels = "balanced"
 metrics = ["fvd-shapes", "fid-shapes", "is-shapes"]
 """
 
-# Noise around the class's grey level: cheap, also to the encoder of a report's pictures, and no two samples are alike.
+# Noise around the class's grey level: cheap, also for the picture encoder of a report, and no two samples are equal.
 PLUGIN = """
 import os, time
 import numpy as np
@@ -116,7 +116,7 @@ def plugin(tmp_path, monkeypatch):
 
 @pytest.fixture
 def result_document():
-    """An official result of shapes-gen as a document, plausible in every respect; to be changed by a test."""
+    """An official, plausible result of shapes-gen as a document that tests can change."""
     from vidbench.tasks import load_task
 
     task = load_task("shapes-gen").task

@@ -1,4 +1,4 @@
-"""Miniature copies of the data sets of the shipped tasks, and of the tasks themselves.
+"""Miniature copies of the datasets of the shipped tasks, and of the tasks themselves.
 
 Videos are lossless and coded: red tells the video, green the frame, blue the column, so that a clip says where it was
 taken from. A miniature task is the shipped file with smaller counts and frames and the embedded network.
@@ -20,7 +20,7 @@ from vidbench.tasks import load_task
 GOLDEN = Path(__file__).parents[1] / "golden"
 WIDTH, HEIGHT = 40, 30
 NUM_FRAMES = 100
-STEP = 9  # of red between one video and the next
+STEP = 9  # difference in red between consecutive videos
 SPLITS = ("train", "val", "test")
 PRESENT = tuple(range(0, 600, 25))
 SAMPLES = 6
@@ -40,7 +40,7 @@ def write_video(path: Path, number: int, count: int = NUM_FRAMES) -> None:
 
 
 def write_kinetics600(root: Path, whole: str = "") -> Path:
-    """The mirror's layout: flat folders, complete .txt lists for train and val, test without labels.
+    """Write the mirror's layout: flat folders, complete .txt lists for train and val, test without labels.
 
     Every 25th listed video of train and val is on disk, and all but two of test; of the split ``whole`` all are, many of
     them links to one file.
@@ -64,7 +64,7 @@ def write_kinetics600(root: Path, whole: str = "") -> Path:
 
 
 def listed(split: str) -> tuple[int, ...]:
-    """Numbers of the videos on the list of a split; for train and val those of their classes."""
+    """Return the numbers of the videos listed for a split; for train and val, those of their classes."""
     return (*PRESENT, 1, 2) if split == "test" else tuple(range(600))
 
 
@@ -77,7 +77,7 @@ def video_id(split: str, number: int) -> str:
 
 
 def write_ucf101(root: Path) -> Path:
-    """The three lists of split 1, and 14 + 8 videos of 4 of the 101 classes."""
+    """Write the three lists of split 1, and 14 + 8 videos of 4 of the 101 classes."""
     root.mkdir(parents=True)
     classes = [f"Class{number:03d}" for number in range(1, 102)]
     (root / "classInd.txt").write_text("".join(f"{n} {name}\n" for n, name in enumerate(classes, start=1)))
@@ -95,7 +95,7 @@ def write_ucf101(root: Path) -> Path:
 
 
 def write_bair(root: Path) -> Path:
-    """Three trajectories in each split, as TensorFlow wrote them (tests/oracles/bair_tensorflow.py)."""
+    """Write three trajectories per split, encoded by TensorFlow (tests/oracles/bair_tensorflow.py)."""
     content = gzip.decompress((GOLDEN / "bair_records.tfrecords.gz").read_bytes())
     for split in ("train", "test"):
         folder = root / "softmotion30_44k" / split
@@ -105,7 +105,7 @@ def write_bair(root: Path) -> Path:
 
 
 def miniature(name: str, folder: Path) -> Path:
-    """Write the miniature of a shipped task; what is not a count, a size or a network stays as shipped."""
+    """Write the miniature of a shipped task; only counts, sizes and networks change."""
     fields = tomllib.loads(Path(load_task(name).origin).read_text(encoding="utf-8"))
     evaluation, clips = fields["evaluation"], fields["clips"]
     size = {"resize": "pil-box"} if clips["resize"] == "none" else {}
@@ -117,7 +117,7 @@ def miniature(name: str, folder: Path) -> Path:
     evaluation["num_samples"] = SAMPLES
     evaluation["repeats"] = min(evaluation.get("repeats", 1), 3)
     if fields["reference"]["num_clips"] != "all":
-        # All windows of the three trajectories, or a small number.
+        # All windows of the three trajectories, or the requested number.
         fields["reference"]["num_clips"] = {256: 3, 3840: 45}.get(fields["reference"]["num_clips"], 10)
     networks = {"fvd": "fvd-shapes", "fid-i3d-k600": "fid-shapes"}
     networks |= {"is-i3d-k600": "is-shapes", "is-c3d-ucf101": "is-shapes"}

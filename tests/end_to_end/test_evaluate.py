@@ -1,4 +1,4 @@
-"""The main job, end to end: the number depends on the task and the model alone, however the run went."""
+"""The main job, end to end: the score depends only on task and model, not on batches, ranks or interruptions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _assert_close(a, b):
 
 
 def _comparable(path):
-    """A result without the part that tells how the run went."""
+    """Return a result without its execution record."""
     document = json.loads(path.read_text())
     del document["execution"]
     return document
@@ -47,7 +47,7 @@ def _command(*arguments, launcher=()):
     return [sys.executable, *launcher, "-m", "vidbench", *map(str, arguments)]
 
 
-def test_the_values_are_those_of_a_direct_computation(small_task, plugin):
+def test_the_values_equal_a_direct_computation(small_task, plugin):
     result = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
 
     import slow_plugin
@@ -76,7 +76,7 @@ def test_the_values_are_those_of_a_direct_computation(small_task, plugin):
 def test_the_score_does_not_depend_on_the_batch_size(small_task, plugin):
     results = []
     for batch_size in (1, 7, 1000):
-        # A cache of its own for each, so that nothing is measured once and reused.
+        # A separate cache for each, so that nothing is reused.
         os.environ["VIDBENCH_HOME"] = str(plugin / f"home-{batch_size}")
         result = vidbench.evaluate(
             "slow_plugin:load", str(small_task), output=f"out-{batch_size}", batch_size=batch_size
@@ -105,7 +105,7 @@ def test_two_processes_give_the_same_result_file(small_task, plugin):
     for document in (a, b):
         del document["metrics"]
     assert a == b
-    # stdout carries exactly one document, the main rank's.
+    # stdout has exactly one document, from the main rank.
     assert json.loads(two.stdout)["schema_version"] == 2
 
 
@@ -163,7 +163,7 @@ def test_scoring_the_written_samples_gives_the_same_values(small_task, plugin):
     assert scored.model.samples_sha256
 
 
-def test_prediction_scores_the_given_frames_too(plugin, small_task):
+def test_prediction_also_scores_the_context_frames(plugin, small_task):
     text = small_task.read_text()
     text = text.replace("num_frames = 12", "num_frames = 16\ncontext_frames = 5").replace('"balanced"', '"none"')
     small_task.write_text(text.replace('labels = "none"', 'labels = "none"\nceiling = "copy"'))
@@ -187,12 +187,12 @@ def test_a_shipped_task_unchanged_is_official_and_fits_the_published_schema(tmp_
     jsonschema.validate(document, json_schema())
     page = (tmp_path / "out" / "report.html").read_text()
     assert "data:image/webp;base64," in page
-    # With the colon: four letters alone also turn up by chance in two million of base64.
+    # With the colon, because the four letters also occur by chance in two million characters of base64.
     assert not re.search("https?:", page), "the report must not ask anything of the network"
-    # Noise is the worst there is to compress.
+    # Noise is the worst case for compression.
     assert len(page) < 3_000_000
     for metric in result.metrics.values():
-        # Noise is the ceiling, so it lies on it; the floor of real clips is far away, on the better side.
+        # Noise is the ceiling, so it scores exactly that; the floor of real clips is much better.
         assert metric.value == metric.ceiling
         assert (metric.floor > metric.value) == metric.higher_is_better
 

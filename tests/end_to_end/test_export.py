@@ -1,4 +1,4 @@
-"""`vidbench data export`, a sampler elsewhere, and `vidbench score`: nothing is scored that answers something else."""
+"""`vidbench data export`, an external sampler, and `vidbench score`: samples that answer something else are refused."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ ceiling = "copy"
 
 @pytest.fixture
 def task(tmp_path, monkeypatch) -> str:
-    """A prediction task without a folder; everything is written below the current folder."""
+    """A prediction task without a data folder; everything is written in the current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VIDBENCH_HOME", str(tmp_path / "home"))
     (tmp_path / "tiny.toml").write_text(PREDICTION)
@@ -105,7 +105,7 @@ def test_an_export_holds_the_clips_of_the_task(task):
     assert (manifest.num_frames, manifest.context_frames, manifest.labels) == (8, 4, None)
     assert manifest.answers.ids == tuple(f"test#{number}" for number in range(20))
     assert len(set(manifest.seeds)) == 20
-    # What really followed is the floor, to the last bit.
+    # The targets score exactly the floor, bit for bit.
     scored = vidbench.score(task, "export/targets", output="scored")
     assert scored.metrics["fvd-shapes"].value == scored.metrics["fvd-shapes"].floor
     assert len(scored.reasons) == 1
@@ -170,13 +170,13 @@ def test_what_answers_something_else_is_refused(task):
     edit(answer(output="count"), lambda manifest: manifest["answers"]["ids"].pop())
     refuse(task, "count", "num_samples is 20 but answers.ids has 19 entries")
     for place in (0, 19):
-        # The first is found at once, the last while the clips are read.
+        # The first mismatch is found at once, the last while clips are read.
         name = f"context-{place}"
         edit(answer(output=name), lambda manifest: manifest["answers"]["context_sha256"].__setitem__(place, "0" * 64))  # noqa: B023
         refuse(task, name, f"Sample {place} continues other frames")
     export(task, "fewer", num_samples=15)
     refuse(task, answer("fewer", "fewer-answers"), "15 samples", "exactly 20")
-    # The embedded data of another count is other data too, so only the matching count goes through.
+    # Embedded data with another count is different data, so only the matching count is accepted.
     assert vidbench.score(task, "fewer-answers", output="ok", num_samples=15).metrics["fvd-shapes"].num_samples == 15
 
 
@@ -237,7 +237,7 @@ def test_a_generation_task_hands_out_labels_and_seeds(task):
 
 
 @pytest.mark.parametrize("kind", ["npy", "png"])
-def test_an_export_that_was_stopped_goes_on_and_gives_the_same(task, monkeypatch, kind):
+def test_an_interrupted_export_is_resumed_and_gives_the_same(task, monkeypatch, kind):
     export(task, "calm", kind=kind, targets=True)
     monkeypatch.setattr("vidbench.samples.exchange._SHARD_BYTES", 5 * 12 * 32 * 32 * 3)
     export(task, "calm-small", kind=kind, targets=True)
@@ -256,7 +256,7 @@ def test_an_export_that_was_stopped_goes_on_and_gives_the_same(task, monkeypatch
         with pytest.raises(KeyboardInterrupt):
             export(task, kind=kind, targets=True)
     assert not Path("export").exists()
-    # What a kill leaves of a file that was being written.
+    # A partial file, as left by a kill.
     (Path(".export.partial") / "context" / ".samples-00002.npy.x.npy").write_bytes(b"half")
     read.clear()
     monkeypatch.setattr(ShapesDataset, "read", lambda self, indices: read.append(indices[0]) or real(self, indices))
@@ -312,7 +312,7 @@ def test_the_published_schemas_are_up_to_date_and_hold(task):
 
 
 def test_export_answer_and_score_on_real_videos(shared, tmp_path):
-    """The example in the documentation, as it is written there."""
+    """Run the example in the documentation as written there."""
     task, data = str(ROOT / "examples" / "tasks" / "weizmann-pred.toml"), str(shared / "data" / "weizmann")
     vidbench_ = [sys.executable, "-m", "vidbench"]
 
@@ -333,7 +333,7 @@ def test_export_answer_and_score_on_real_videos(shared, tmp_path):
     assert len(result["reasons"]) == 1
     fid = result["metrics"]["fid-shapes"]
     assert fid["floor"] < fid["value"] < fid["ceiling"]
-    # Another copy of the data, with one other video in it: other clips, so no score.
+    # A copy of the data with one different video has different clips, so there is no score.
     shutil.copytree(data, tmp_path / "data")
     videos = sorted((tmp_path / "data" / "test").rglob("*.mp4"))
     shutil.copyfile(videos[0], videos[1])

@@ -1,4 +1,4 @@
-"""Metrics beyond Fréchet distances in the main job: reference features reach them."""
+"""Metrics beyond Fréchet distances in the main job, which need reference features."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_frame_metrics_are_refused_where_nothing_is_predicted(small_task, plugin
 
 
 class _Frames:
-    """A network with a row for each frame, as far as `RealSide` looks at it."""
+    """A network with one row per frame, with the attributes that `RealSide` uses."""
 
     outputs = {"pool": 3}  # noqa: RUF012
 

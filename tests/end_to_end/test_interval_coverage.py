@@ -1,4 +1,4 @@
-"""Every metric's interval covers what it says, in short runs of the simulation behind the table of docs/intervals.md."""
+"""Every metric's interval has its nominal coverage, in short runs of the simulation behind docs/intervals.md."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_covers(tool, name, case):
     repetitions = 50 if "subsets" in name or "infinity" in name else 150
     found = tool.simulate(name, case, 100, repetitions, seed=1, num_real=300)
     assert found.coverage >= 0.95 - 3 * (0.95 * 0.05 / repetitions) ** 0.5
-    # An interval that is right is no wider than it need be.
+    # A correct interval is no wider than necessary.
     assert 0.8 <= found.width <= SAFE.get(name, 1.35)
 
 
@@ -58,7 +58,7 @@ def test_equal_distributions_are_covered_too(tool):
         assert found.width <= 2.2
 
 
-def test_intervals_that_suggest_themselves_do_not_cover(tool):
-    # Real rows share generated balls, so they are not covered independently; KID's subsets share rows.
+def test_obvious_alternatives_do_not_cover(tool):
+    # Real rows share generated balls, so their coverage is not independent; the subsets of KID share rows.
     assert tool.simulate("recall", "far", 100, 100).naive < 0.8
     assert tool.simulate("kernel distance, subsets (KID)", "far", 100, 30, num_real=300).naive < 0.6

@@ -1,4 +1,4 @@
-"""One result file, however the run went: real videos, in one process, in two, killed at random, found in any order."""
+"""The same result file from real videos in one process, in two, killed at random, and for any order of files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ labels = "none"
 metrics = ["fvd-shapes", "fid-shapes"]
 ceiling = "noise"
 """
-# Small shards, so that a short run has many moments to be killed at and two processes both have something to do.
+# Small shards, so that a short run can be killed at many points and two processes both have work.
 SHARD = 8
 RUN = f"""
 import vidbench.scoring.features
@@ -52,7 +52,7 @@ vidbench.scoring.features.SHARD_SIZE = {SHARD}
 from vidbench.cli import main
 main()
 """
-# Each run is a fork of a process that has imported everything, so that it is killed at work and not at imports.
+# Each run is a fork of a process that has imported everything, so it is killed during work, not during imports.
 KILL_AND_RESUME = f"""
 import os, random, signal, sys, time
 import numpy, scipy.linalg, torch, av, PIL.Image, safetensors.numpy, pandas
@@ -91,7 +91,7 @@ print(killed, unfinished, left)
 
 @pytest.fixture
 def weizmann(shared, tmp_path, monkeypatch) -> Path:
-    """The folder of real videos; a task on it and everything written lie in the current folder."""
+    """The folder of real videos; the task and all output are in the current folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "task.toml").write_text(TASK.replace("DATASET", "kinetics"))
     (tmp_path / "run.py").write_text(RUN)
@@ -100,7 +100,7 @@ def weizmann(shared, tmp_path, monkeypatch) -> Path:
 
 
 def result_file(folder: str | Path) -> dict[str, object]:
-    """A result without the part that tells how the run went."""
+    """Return a result without its execution record."""
     document = json.loads(Path(folder, "result.json").read_text())
     del document["execution"]
     return document
@@ -146,7 +146,7 @@ def test_ten_kills_at_random_moments_leave_no_trace(weizmann):
 
 
 class Shuffled:
-    """`os.scandir` and `os.listdir` in an order of their own, as another file system would give it."""
+    """Make `os.scandir` and `os.listdir` return files in another order, as another file system would."""
 
     def __init__(self, monkeypatch) -> None:
         scandir, listdir = os.scandir, os.listdir
@@ -188,7 +188,7 @@ def test_the_order_of_files_on_disk_changes_nothing(weizmann, monkeypatch, datas
     monkeypatch.setattr(vidbench.scoring.features, "SHARD_SIZE", SHARD)
     monkeypatch.setenv("VIDBENCH_HOME", str(Path("home-sorted").resolve()))
     vidbench.evaluate("copy", "task.toml", data=weizmann, output="sorted", device="cpu")
-    # Another copy, its files created in another order; read in a third.
+    # A copy with files created in another order, listed in a third.
     files = sorted(path for path in weizmann.rglob("*") if path.is_file())
     random.Random(3).shuffle(files)
     for path in files:
@@ -211,7 +211,7 @@ def test_the_order_of_files_on_disk_changes_nothing(weizmann, monkeypatch, datas
 
 
 def scan(root: str | Path, output: str) -> None:
-    """Scan the held-out videos; all of them would take longer and show no more."""
+    """Scan only the held-out videos, which is enough and faster than all."""
     scan_folder(
         Path(root), load_task("task.toml").task, ["test"], Path(output), workers=1, progress=Progress(enabled=False)
     )

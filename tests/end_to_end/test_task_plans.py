@@ -1,4 +1,4 @@
-"""Every shipped task, on a miniature copy of its data: the clips it takes, and a whole evaluation.
+"""Every shipped task on a miniature copy of its data: its clips, and a complete evaluation.
 
 The plan that is expected is worked out here from the task's words and the hash of docs/tasks.md, not from the code.
 """
@@ -64,7 +64,7 @@ def draw(purpose: str, seed: int, clip: int, name: str) -> int:
 
 
 def taken(task, dataset, minis) -> list[tuple[int, int, int]]:
-    """(red number of the video, first frame, left column) of each clip; length and stride are checked on the way."""
+    """(red number of the video, first frame, left column) of each clip; also checks length and stride."""
     clips = dataset.read(np.arange(dataset.num_clips))
     assert clips.shape[1:] == (task.clips.num_frames, 32, 32, 3)
     assert (np.diff(clips[:, :, 16, 16, 1].astype(int), axis=1) == task.clips.stride).all()
@@ -108,7 +108,7 @@ def replaced(minis, split, seed, limit, on_disk):
     return clips[:limit]
 
 
-def test_every_shipped_task_with_videos_is_looked_at_here():
+def test_every_shipped_task_with_videos_is_tested_here():
     here = {*KINETICS, "ucf101-gen", "ucf101-gen-train", "bair-pred", "bair-pred-debiased"}
     assert here | {"shapes-gen", "shapes-pred"} == set(task_names())
 

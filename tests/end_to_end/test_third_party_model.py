@@ -1,4 +1,4 @@
-"""The package under examples/, installed and used as somebody else's package would be."""
+"""The package in examples/, installed and used like any third-party package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXAMPLE = ROOT / "examples" / "third_party_model"
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """A folder that holds the installed package, made by pip without a network, and nothing else."""
+    """A folder with only the installed package, created by pip without internet access."""
     target = tmp_path_factory.mktemp("installed")
     options = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "--quiet"]
     command = [sys.executable, "-m", "pip", "install", *options, "--target", target, EXAMPLE]
@@ -28,7 +28,7 @@ def installed(tmp_path_factory):
 
 @pytest.fixture
 def vidbench(installed, tmp_path):
-    """`vidbench` in a process of its own, in an empty folder, with the package installed."""
+    """Run `vidbench` in a new process, in an empty folder, with the package installed."""
     path = os.pathsep.join(map(str, (installed, ROOT, ROOT / "metrics", ROOT / "baselines")))
 
     def run(*arguments):

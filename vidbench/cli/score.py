@@ -26,7 +26,7 @@ def command(samples: Path, task: str, as_json: bool, **chosen: Any) -> None:
     """Score clips that are already on disk, from any model.
 
     For prediction tasks, clips hold only the predicted frames, and sample i continues evaluation clip i. Samples that record
-    what they answer (see `vidbench data export`) are refused if the task asks for something else.
+    what they answer (see `vidbench data export`) are refused if that is not what the task requires.
     """
     from vidbench.cli.table import print_result
     from vidbench.jobs.evaluate import score_samples

@@ -126,7 +126,7 @@ def fill_stores(
         InputError: the ranks disagree about the clips or do not share ``root``, or a feature is not finite.
     """
     stores = [feature_store(root, source, network, num_clips) for network in networks]
-    ranks.agree("what is to be measured", [store.folder.name for store in stores])
+    ranks.agree("the features to compute", [store.folder.name for store in stores])
     # The main rank looks for all: ranks with different views of the folder would split different lists.
     shards = ranks.from_main(lambda: missing_shards(stores))
     if shards:

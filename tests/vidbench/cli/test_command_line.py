@@ -1,4 +1,4 @@
-"""The command line: one sentence and exit code 2 for bad input, results alone on stdout."""
+"""The command line: one sentence and exit code 2 for bad input, only results on stdout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vidbench.cli import main
 
 
 def run(*arguments, cwd):
-    """Run `vidbench` in a folder, in this process, which has imported everything; returns what a process would leave."""
+    """Run `vidbench` in a folder, within this process, which has imported everything; returns a completed process."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         patch.chdir(cwd)
@@ -26,14 +26,14 @@ def run(*arguments, cwd):
 
 
 def run_process(*arguments, cwd):
-    """The same as a process of its own."""
+    """Run `vidbench` in a new process."""
     return subprocess.run(
         [sys.executable, "-m", "vidbench", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, timeout=300
     )
 
 
 def assert_refused(done, *parts):
-    """Exit code 2, nothing on stdout, and one sentence on stderr that holds the parts."""
+    """Check for exit code 2, nothing on stdout, and one sentence on stderr that contains the parts."""
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     sentence = done.stderr.strip().splitlines()[-1]

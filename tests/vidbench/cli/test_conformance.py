@@ -15,7 +15,7 @@ from vidbench.cli import cli
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# Right in one kind, wrong in a known way in another, wrong in no known way in a third, breaking in a fourth.
+# Correct for one kind, a known mistake for another, an unknown mistake for a third, an exception for a fourth.
 THEIRS = """
 import numpy as np
 from vidmetrics import frechet_distance, inception_score

@@ -17,7 +17,7 @@ from vidbench.jobs import evaluate as job
 from vidbench.scoring.run_options import Help, RunOptions
 
 FIELDS = {field.name: field.default for field in dataclasses.fields(RunOptions)}
-# For each option another value than its default, as text and as `RunOptions` must hold it.
+# For each option a value other than its default, as text and as in `RunOptions`.
 CHOSEN = {
     "data": ("videos", Path("videos")),
     "reference": ("real.safetensors", Path("real.safetensors")),
@@ -46,7 +46,7 @@ class Every:
 
 
 class Stopped(Exception):  # noqa: N818
-    """Ends a command where its work would begin."""
+    """Ends a command before it starts its work."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Commands in threads of one process write the same files as alone, and one that fails does not stop the others."""
+"""Commands in threads of one process write the same files as alone, and a failing one does not stop the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`vidbench weights`: what is on stdout, what is on stderr, and the exit codes."""
+"""`vidbench weights`: stdout, stderr and exit codes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _straight_to_the_server(monkeypatch):
 
 @pytest.fixture
 def run():
-    """Run `vidbench weights ...` in this process; bad input raises InputError, as `main` expects it to."""
+    """Run `vidbench weights ...` within this process; bad input raises InputError."""
 
     def invoke(*arguments):
         return CliRunner().invoke(cli, ["weights", *map(str, arguments)], catch_exceptions=False)
@@ -50,7 +50,7 @@ def run():
 
 @pytest.fixture(scope="module")
 def seeded():
-    """I3D weights of the right names and shapes that are not DeepMind's."""
+    """I3D weights with the right names and shapes that are not DeepMind's."""
     record = json.loads((TESTS / "golden" / "i3d_seeded_logits.json").read_text())
     return _oracle("i3d_cases").seeded_weights(record["shapes"], record["weights_seed"])
 
@@ -63,7 +63,7 @@ def module(tmp_path, seeded):
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """A server that has C3D, under a published hash, and nothing else in the registry."""
+    """A server with C3D under a published hash, the only entry of the registry."""
     path = tmp_path / "c3d.npz"
     np.savez(path, **{"conv1a/W": np.ones((64, 64), np.float32), "mean": np.zeros(3, np.float32)})
     server = _oracle("rude_server").RudeServer(path.read_bytes())
@@ -141,7 +141,7 @@ def test_published_values_are_proven(run, module, seeded, monkeypatch):
     done = run("verify", "i3d-kinetics-400")
     assert (done.exit_code, done.stderr) == (0, "")
     assert "proven: all 230 tensors are those of DeepMind's i3d-kinetics-400" in done.stdout
-    # Under another network's name the same tensors prove nothing.
+    # Under another network's name the same tensors are not proven.
     path = run("where", "i3d-kinetics-400").stdout.strip()
     Path(path).rename(Path(path).with_stem("i3d-kinetics-600"))
     done = run("verify", "i3d-kinetics-600")

@@ -1,4 +1,4 @@
-"""Ranks that talk through a store: order, agreement, a folder that is not shared, and ranks that fail or fall silent."""
+"""Ranks that communicate through a store: order, agreement, folders that are not shared, failed and lost ranks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def free_port():
 
 
 def run_ranks(function, world_size=3, silence=300.0):
-    """Call ``function(meeting, rank)`` in one thread per rank; returns answers or errors by rank."""
+    """Call ``function(meeting, rank)`` in one thread per rank; returns values or errors by rank."""
     store, answers = HashStore(), {}
 
     def one(rank):
@@ -87,7 +87,7 @@ def test_a_folder_that_is_not_shared_is_refused_by_every_rank(tmp_path, monkeypa
     for error in answers.values():
         assert str(error).startswith("Rank 2 on")
         assert "a file system that all ranks share" in str(error)
-    # What was made to find out is gone again.
+    # The test folders and files are removed.
     assert [path.name for path in tmp_path.iterdir()] == ["shared"]
 
 
@@ -113,7 +113,7 @@ def test_a_rank_that_fails_ends_the_others_with_its_reason():
 def test_a_rank_without_a_sign_of_life_ends_the_others():
     def work(meeting, rank):
         if rank == 2:
-            meeting._left.set()  # its process stops at once: no beat and no word
+            meeting._left.set()  # its process stops at once, without a heartbeat or a message
             return None
         meeting.barrier()
         return "passed"
@@ -127,7 +127,7 @@ def test_a_rank_without_a_sign_of_life_ends_the_others():
 def test_a_slow_rank_that_beats_is_waited_for():
     def work(meeting, rank):
         if rank == 0:
-            time.sleep(2.0)  # much longer than the silence that counts as gone
+            time.sleep(2.0)  # much longer than the silence after which a rank counts as lost
         meeting.barrier()
         return "passed"
 
@@ -150,7 +150,7 @@ def test_together_the_ranks_do_each_item_once_and_pad_nothing():
         assert items == list(range(count))
 
 
-# A node of its own for each rank: another home and another output folder.
+# Each rank on its own node: separate home and output folders.
 OTHER_NODES = """
 import os, sys
 rank = os.environ["RANK"]
@@ -185,7 +185,7 @@ def test_nodes_without_a_shared_file_system_are_refused_before_anything_is_measu
 
 
 def test_a_killed_rank_does_not_hang_the_other(small_task, plugin):
-    """Two ranks without torchrun's agent, which would end the other itself: as on two nodes."""
+    """Two ranks without torchrun's agent, which would kill the other itself: as on two nodes."""
     arguments = [sys.executable, "-m", "vidbench", "evaluate", "--model", "slow_plugin:load", "--task", str(small_task)]
     arguments += ["--device", "cpu", "--output", "out", "--batch-size", "8"]
     code = "import vidbench.distributed.coordination as m; m._SILENCE_SECONDS = 3.0; m.Meeting.__init__.__defaults__ = (3.0,); "
@@ -217,7 +217,7 @@ def test_a_killed_rank_does_not_hang_the_other(small_task, plugin):
 
 
 def test_ranks_that_another_launcher_started_meet_and_part(tmp_path):
-    """The main rank keeps the store itself, and must not take it away before the others have left."""
+    """The main rank hosts the store, and must keep it until the others have left."""
     code = "from vidbench.distributed.ranks import process_group\nwith process_group() as ranks:\n    ranks.barrier()\n"
     code += "    print(ranks.from_main(lambda: ranks.rank + 7))"
     base = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}

@@ -45,7 +45,7 @@ def write_frames(folder, clips):
 
 
 def write_videos(folder, clips):
-    """Lossless videos, in folders of classes."""
+    """Write lossless videos in class folders."""
     import av
 
     for number, clip in enumerate(clips):
@@ -61,7 +61,7 @@ def write_videos(folder, clips):
 
 @pytest.fixture
 def arrays(tmp_path):
-    """Two .npy files and what is in them."""
+    """Two .npy files and their contents."""
     real, generated = clips_of(0, 13), clips_of(1, 9)
     np.save(tmp_path / "real.npy", real)
     np.save(tmp_path / "generated.npy", generated)
@@ -87,7 +87,7 @@ def test_the_same_clips_in_every_form(tmp_path, arrays):
     assert expected.metrics["fvd-shapes"].value == pytest.approx(direct, rel=1e-6)
     for name in ("videos", "frames", "packed.npz", "exchange"):
         found = measure_clips(real_path, tmp_path / name, options("fvd-shapes"), QUIET)
-        # Not to the last bit: clips in folders come in an order of their own.
+        # Not to the last bit: clips in folders are in another order.
         assert found.metrics["fvd-shapes"].value == pytest.approx(direct, rel=1e-6)
         assert (found.samples.num_clips, found.samples.lossy, found.num_frames) == (9, False, 12)
         assert found.official is False
@@ -132,7 +132,7 @@ def test_links_are_followed_and_order_is_not_by_class(tmp_path):
 
 
 class TinyI3D(torch.nn.Module):
-    """Stands for the I3D: its pixels and its eps are those of the convention, its features a few sums."""
+    """Replaces the I3D: pixels and eps as in the convention, a few sums as features."""
 
     outputs = {"logits": 6, "pool": 1}  # noqa: RUF012
     min_frames = 9
@@ -153,7 +153,7 @@ class TinyI3D(torch.nn.Module):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Every I3D is a tiny one with weights; returns how often each network ran, in clips."""
+    """Replace every I3D by a tiny one; returns the number of clips that each network processed."""
     by_network = {c.network: c for c in CONVENTIONS.values()}
     clips_seen: dict[str, int] = {}
 
@@ -202,7 +202,7 @@ def test_all_conventions_from_as_few_passes_as_possible(tmp_path, tiny, height, 
         assert result.metrics[id].network == convention.network
     assert result.networks["i3d-kinetics-400+videogpt"].preprocessing.endswith("-1e-05")
     assert "The weights of 'i3d-kinetics-400' are not proven to be the published ones." in result.reasons
-    # The second time, nothing runs.
+    # The second time no network runs.
     tiny.clear()
     again = measure_clips(tmp_path / "real.npy", tmp_path / "generated.npy", chosen, QUIET)
     assert tiny == {}
@@ -227,7 +227,7 @@ def test_what_cannot_run_is_said_or_refused(arrays):
     assert set(CONVENTIONS) <= set(result.not_measured)
     assert set(result.metrics) | set(result.not_measured) == {id for id in METRICS if id[:3] == "fvd"} | {"is-shapes"}
     assert all("i3d-kinetics-400.safetensors" in result.not_measured[id] for id in CONVENTIONS)
-    # Nine clips are too few for an extrapolation, and its own sentence says so.
+    # Nine clips are too few for an extrapolation, which has its own message.
     assert "fvd-inf-shapes" in result.not_measured
     assert (
         "predicted frame" in measure_clips(real, generated, options("[ps]s*", "is-shapes"), QUIET).not_measured["psnr"]
@@ -284,7 +284,7 @@ def test_the_command_line(tmp_path, arrays):
 
 
 def refusals(folder):
-    """Arguments that cannot work, and what the sentence must say."""
+    """Invalid arguments, and what the message must contain."""
     np.save(folder / "wide.npy", clips_of(5, 4, width=30))
     np.save(folder / "one.npy", clips_of(5, 1))
     np.save(folder / "floats.npy", clips_of(5, 4).astype(np.float32))

@@ -1,4 +1,4 @@
-"""Reference statistics as a file: exactly the same score without the data, and nothing taken on trust."""
+"""Reference statistics in a file: exactly the same score without the data, and everything in the file is checked."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def task(small_task):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A folder whose ``data`` are the videos, and whose ``real.safetensors`` the first test to ask for it writes."""
+    """A folder with the videos in ``data``; the first test that needs ``real.safetensors`` writes it."""
     folder = tmp_path_factory.mktemp("made")
     for number in range(16):
         split, label = ("train", "test")[number % 2], CLASSES[number // 2 % 2]
@@ -91,7 +91,7 @@ def metadata_of(path):
 
 
 def rewritten(path, change_tensors=None, change_provenance=None, seal=True):
-    """The file with something else in it; ``seal`` makes its digest fit again, as a forger would."""
+    """Write a changed copy of the file; ``seal`` updates its digest, as a forger would."""
     with safe_open(path, framework="numpy") as file:
         tensors = {name: file.get_tensor(name).copy() for name in file.keys()}  # noqa: SIM118
         document = json.loads(file.metadata()["vidbench"])
@@ -106,7 +106,7 @@ def rewritten(path, change_tensors=None, change_provenance=None, seal=True):
     return other
 
 
-def test_without_the_data_the_result_is_the_very_same(task, data, statistics, plugin, monkeypatch):
+def test_without_the_data_the_result_is_identical(task, data, statistics, plugin, monkeypatch):
     model = "slow_plugin:load"
     direct = comparable(vidbench.evaluate(model, str(task), data=data, output="direct"))
     shutil.rmtree(data)
@@ -116,7 +116,7 @@ def test_without_the_data_the_result_is_the_very_same(task, data, statistics, pl
     assert result.data.imported.sha256 == file_sha256(statistics)
     assert imported["data"].pop("imported")["environment"] == direct["environment"]
     assert direct["data"].pop("imported") is None
-    # Bits, not tolerances: values, intervals, floor and ceiling.
+    # Bitwise, without tolerance: values, intervals, floor and ceiling.
     assert imported == direct
     assert all(metric["floor"] is not None for metric in imported["metrics"].values())
     assert (plugin / "imported" / "report.html").is_file()
@@ -129,7 +129,7 @@ def test_score_takes_the_statistics_too(task, data, statistics, plugin):
     shutil.rmtree(data)
     imported = vidbench.score(str(task), "clips.npy", reference=statistics, output="imported")
     assert imported.metrics == direct.metrics
-    # Another N has another floor: that of the file is not its floor, and the real clips are not here.
+    # Another N has another floor, which the file does not contain and which needs the missing real clips.
     fewer = vidbench.score(str(task), "clips.npy", reference=statistics, output="few", num_samples=16)
     assert fewer.metrics["fvd-shapes"].floor == direct.metrics["fvd-shapes"].floor
     np.save(plugin / "clips.npy", rng.integers(0, 255, (9, 12, 32, 32, 3), dtype=np.uint8))

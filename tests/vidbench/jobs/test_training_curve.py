@@ -1,4 +1,4 @@
-"""Metrics during training: the same numbers as the main job's on the same samples, and only numbers."""
+"""Metrics during training: the same values as `evaluate` on the same samples, and no result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`vidbench compare`: the difference, the noise, and every reason against comparing."""
+"""`vidbench compare`: the difference, the noise, and why results may not be comparable."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_symmetric_intervals_combine_as_variances_do():
 
 
 def test_a_lopsided_interval_gives_its_own_arm_to_each_side():
-    # a reaches from 0 (where the metric ends) to 5, b is exact: b - a reaches 1 up and 4 down.
+    # The interval of a is 0 (the end of the metric's range) to 5 and b is exact: b - a extends 1 up and 4 down.
     assert difference_interval(1.0, (0.0, 5.0), 10.0, (10.0, 10.0)) == pytest.approx((5.0, 10.0))
     assert difference_interval(10.0, (10.0, 10.0), 1.0, (0.0, 5.0)) == pytest.approx((-10.0, -5.0))
 
 
 def test_the_interval_covers_the_true_difference():
     rng = np.random.default_rng(0)
-    # Means of 40 draws from skewed and from normal data, each with its own 95 % interval.
+    # Means of 40 draws from skewed and from normal data, each with its own 95 % confidence interval.
     a = rng.exponential(3.0, (4000, 40))
     b = rng.normal(5.0, 2.0, (4000, 40))
 
@@ -106,7 +106,7 @@ def test_other_files_with_the_same_scanned_frames_are_no_obstacle(result_documen
     def obstacles():
         return compare_results(_result(result_document), _result(other)).obstacles
 
-    # Equal digests over both splits would be of the splits themselves, and these differ.
+    # Without a scan the digest covers the splits themselves, which differ.
     assert len(obstacles()) == 2
     other["data"]["manifest"] = "scan"
     assert len(obstacles()) == 2

@@ -1,4 +1,4 @@
-"""The bounds of a task: what they are made of, that the real one is apart from the reference, and their cost."""
+"""The bounds of a task: their clips, that real ones are disjoint from the reference set, and their cost."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _request(num_frames, context):
 def test_static_holds_the_first_real_frame():
     clips = np.random.default_rng(0).integers(0, 256, (5, 6, 8, 8, 3), np.uint8)
     generation = StaticModel.load(None, ModelTask("g", 6, 0, 8, 8, ()), "cpu")
-    with pytest.raises(InputError, match="'static' needs the harness"):
+    with pytest.raises(InputError, match="'static' needs held-out clips from the harness"):
         generation.sample(_request(6, None))
     generation.bind(lambda indices: clips[indices])
     held = generation.sample(_request(6, None))
@@ -67,13 +67,13 @@ def test_bounds_of_generation_and_of_prediction(small_task):
     assert [bound.name for bound in task_bounds(_open(small_task))] == ["real", "copy", "static", "noise"]
 
 
-def test_real_clips_are_apart_from_the_reference(small_task):
+def test_real_clips_are_disjoint_from_the_reference_set(small_task):
     run = _open(small_task)
     dataset, split = disjoint_real(run)
     assert (dataset, split) == (run.evaluation, "test")
     assert not dataset.origins(200) & run.reference.origins(150)
 
-    # A task whose reference is its own evaluation split takes its real clips from the train split.
+    # If the reference set is the evaluation split, real clips come from the train split.
     text = small_task.read_text().replace('reference_split = "train"', 'reference_split = "test"')
     small_task.write_text(text)
     dataset, split = disjoint_real(_open(small_task))
@@ -105,7 +105,7 @@ def test_a_result_without_a_real_bound_says_why(small_task, plugin):
         vidbench.evaluate("real", str(small_task), output="real")
 
 
-def test_values_are_those_of_a_direct_computation_and_are_made_once(small_task, plugin, monkeypatch):
+def test_values_equal_a_direct_computation_and_are_computed_once(small_task, plugin, monkeypatch):
     result = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
     network = vidmetrics.load_network("shapes")
     real = network(ShapesDataset("train", 150, 12, 32, 32).read(np.arange(150)))["pool"].astype(np.float64)
@@ -135,7 +135,7 @@ def test_the_terminal_ranks_a_model_among_its_bounds(small_task, plugin):
 
 
 def test_results_of_the_first_schema_are_still_read():
-    # Written by `vidbench evaluate --model noise --task examples/tasks/weizmann.toml --data DATA` of that time.
+    # Written by `vidbench evaluate --model noise --task examples/tasks/weizmann.toml --data DATA` at that time.
     path = ROOT / "tests" / "golden" / "result_schema_1.json"
     assert json.loads(path.read_text())["schema_version"] == 1
     old = read_result(path)

@@ -1,4 +1,4 @@
-"""NaN and infinity are reported with the first clip that caused them, wherever they come in."""
+"""Filling of feature stores; NaN and infinity are reported with the first clip that caused them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Indices:
 
 
 class Failing:
-    """A network that gives infinity for the clips 100 and 71."""
+    """A network that returns infinity for clips 100 and 71."""
 
     name = "failing"
 
@@ -44,7 +44,7 @@ def test_a_network_that_fails_is_named_with_the_first_clip_and_nothing_is_kept(t
 
 
 class FailingOnFrames(Failing):
-    """The same where each of 3 frames has a row of its own, and the first to fail is the last frame of clip 71."""
+    """The same with one row for each of 3 frames; the first to fail is the last frame of clip 71."""
 
     def __call__(self, clips):
         pool = np.zeros((len(clips), 3, 4))
@@ -63,7 +63,7 @@ def test_a_network_that_fails_on_a_frame_is_named_with_clip_and_frame(tmp_path):
 
 
 class Counting:
-    """A network that returns its clips times a factor and records how many it was given."""
+    """A network that multiplies its clips by a factor and records its batch sizes."""
 
     def __init__(self, name, factor):
         self.name, self.factor, self.batches = name, factor, []

@@ -47,7 +47,7 @@ metrics = ["fvd-shapes", "psnr", "ssim", "psnr-best", "ssim-best"]
 ceiling = "copy"
 """
 
-# The last context frame with noise of a different strength for each sample, so that the best of three stands out; "exact"
+# The last context frame plus noise whose strength differs between samples, so that the best of three is distinct; "exact"
 # repeats the frame without noise.
 PLUGIN = """
 import numpy as np
@@ -68,7 +68,7 @@ def load(checkpoint, task, device):
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """The task file in a folder of its own, which is the current one, with the model beside it."""
+    """The task file and the model in a folder that is the current one."""
     (tmp_path / "noisy_plugin.py").write_text(PLUGIN)
     (tmp_path / "task.toml").write_text(TASK)
     monkeypatch.chdir(tmp_path)
@@ -92,7 +92,7 @@ def predictions() -> tuple[np.ndarray, np.ndarray]:
     return whole[:, 4:].reshape(shape), noisy_plugin.Noisy().sample(Request).reshape(shape)
 
 
-def test_values_are_those_of_a_direct_computation(own):
+def test_values_equal_a_direct_computation(own):
     result = vidbench.evaluate("noisy_plugin:load", str(own), output="out", device="cpu")
     true, predicted = predictions()
     for name, function in (("psnr", psnr_frames), ("ssim", ssim_frames)):
@@ -108,7 +108,7 @@ def test_values_are_those_of_a_direct_computation(own):
             assert found.floor is None
             assert found.spread == pytest.approx(runs.std(ddof=1), rel=1e-9)
     assert result.metrics["psnr-best"].value > result.metrics["psnr"].value + 1
-    # Each run is a sample of its own, and the distance is that of each run.
+    # Each run is a separate sample with its own distance.
     network = vidmetrics.load_network("shapes")
     real = network(ShapesDataset("train", 80, 12, 32, 32).read(np.arange(80)))["logits"].astype(float)
     truth = ShapesDataset("test", 24, 12, 32, 32).read(np.repeat(np.arange(24), 3))
@@ -143,7 +143,7 @@ def test_batches_ranks_kills_and_files_change_nothing(own, monkeypatch):
     monkeypatch.setenv("VIDBENCH_HOME", str(own.parent / "home-b"))
     other = vidbench.evaluate("noisy_plugin:load", str(own), output="other", device="cpu", batch_size=5)
     assert _values(whole) == _values(other)
-    # A shard that a kill has left out is made again, and nothing else is.
+    # A shard lost in a kill is computed again, and nothing else is.
     import noisy_plugin
 
     shards = sorted((own.parent / "other" / "features").glob("*/features-00000064+064.safetensors"))
@@ -153,11 +153,11 @@ def test_batches_ranks_kills_and_files_change_nothing(own, monkeypatch):
     sample = noisy_plugin.Noisy.sample
     monkeypatch.setattr(noisy_plugin.Noisy, "sample", lambda s, r: (asked.extend(r.indices), sample(s, r))[1])
     assert _values(vidbench.evaluate("noisy_plugin:load", str(own), output="other", device="cpu")) == _values(whole)
-    # The report reads a few once more for its pictures: the first sixteen, the nearest and farthest, two of each class.
+    # The report reads some samples again for its pictures: the first sixteen, the nearest and farthest, two per class.
     assert asked[:64] == list(range(64, 128))
     assert set(range(16)) <= set(asked[64:])
     assert len(asked[64:]) <= 16 + 16 + 2 * 24
-    # Scoring what `sample` writes is the same again: all three runs lie in one folder.
+    # Scoring the output of `sample`, all three runs in one folder, gives the same.
     quiet = Progress(enabled=False)
     options = SampleOptions(output=Path("clips"), batch_size=50, device="cpu")
     sample_model("noisy_plugin:load", str(own), options, quiet)
@@ -185,7 +185,7 @@ def test_a_frame_without_error_has_no_mean_psnr(own):
     ):
         vidbench.evaluate("real", str(own), output="out", device="cpu")
     assert not (own.parent / "out" / "result.json").exists()
-    # As a ceiling it is none, and the rest of the result stands.
+    # As a ceiling it has no value, and the rest of the result is unaffected.
     own.write_text(own.read_text().replace('ceiling = "copy"', 'ceiling = "real"'))
     result = vidbench.evaluate("noisy_plugin:load", str(own), output="out", device="cpu")
     assert result.metrics["psnr"].ceiling is None
@@ -194,7 +194,7 @@ def test_a_frame_without_error_has_no_mean_psnr(own):
 
 
 def test_real_clips_are_scored_as_they_bound_the_others_and_follow_themselves(own):
-    """The held-out clips are the reference itself here, so that the real ones come from elsewhere."""
+    """Here the held-out clips are the reference set itself, so the real ones come from another split."""
     text = TASK.replace('"psnr", "ssim", "psnr-best", "ssim-best"', '"ssim", "ssim-best"')
     own.write_text(text.replace('reference_split = "train"', 'reference_split = "test"'))
     bounds = vidbench.evaluate("noisy_plugin:load", str(own), output="out", device="cpu").bounds

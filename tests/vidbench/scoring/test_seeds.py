@@ -10,7 +10,7 @@ _MASK = 2**64 - 1
 
 
 def _splitmix64(state: int) -> int:
-    """Slow independent version on Python integers; the published mixer of SplitMix64."""
+    """Compute SplitMix64 slowly and independently, with Python integers."""
     z = state & _MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK

@@ -1,4 +1,4 @@
-"""The truncation sweep: beside the score, never in its place."""
+"""The truncation sweep: in addition to the score, never instead of it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_sweep_is_measured_and_the_score_is_untouched(small_task, sweep_task
     expected = vidmetrics.frechet_distance(a.mean(0), np.cov(a.T), b.mean(0), np.cov(b.T))
     half, whole = (record.metrics["fvd-shapes"] for record in result.truncation)
     assert half.value == pytest.approx(expected, rel=1e-6)
-    # At sigma 1 this model draws what it draws without truncation; its features are stored separately anyway.
+    # At sigma 1 this model samples as without truncation, but the features are stored in separate shards.
     assert whole.value == result.metrics["fvd-shapes"].value
     assert len(list((truncating / "out" / "features").iterdir())) == 3
 
@@ -106,7 +106,7 @@ def test_a_model_without_truncation_has_no_sweep_and_the_report_says_why(sweep_t
 
 
 def test_a_sweep_enters_the_fingerprint_only_where_there_is_one(small_task, sweep_task):
-    # The fingerprint that version 1 of the task had before there were sweeps.
+    # The fingerprint of version 1 of the task, from before sweeps existed.
     assert load_task("shapes-gen").task.fingerprint == (
         "2e8a4e291ad657217d0a3826cca21c6ab78341497c6ef431dd5a3b2493bc3168"
     )
