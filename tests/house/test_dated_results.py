@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -44,6 +45,16 @@ def test_the_page_lists_the_newest_results_and_every_program():
     page = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
     assert dated_results.newest_table() in page, "run python benchmarks/dated_results.py"
     assert all(f"| `{program.name}` |" in page for program in PROGRAMS)
+
+
+def test_the_figures_of_the_estimate_are_those_of_the_results():
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    quoted = sorted(set(re.findall(r"benchmarks/results/([\w.-]+\.md)", page)))
+    assert {name.split("-")[3] for name in quoted} == {"decode_rates", "memory_against_n", "network_rates"}
+    for name in quoted:
+        for row in dated_results.read(BENCHMARKS / "results" / name).rows:
+            (key,) = [key for key in row if key.endswith(("per_cpu_second", "clips_per_second", "peak_mib"))]
+            assert re.search(rf"(?<![\d.]){re.escape(row[key])}(?![\d.]*\d)", page), f"{name} measured {row[key]}"
 
 
 def test_the_newest_of_each_benchmark_and_machine():
