@@ -1,4 +1,4 @@
-"""What several tests of the instruments need: the oracle's cases, its recorded answers, an I3D with its weights."""
+"""Shared fixtures: the oracle's cases and recorded answers, and an I3D with its weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TESTS = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def cases() -> ModuleType:
-    """The module tests/oracles/i3d_cases.py, which TensorFlow's side imports too."""
+    """The module tests/oracles/i3d_cases.py, which the TensorFlow oracle imports too."""
     spec = importlib.util.spec_from_file_location("i3d_cases", TESTS / "oracles" / "i3d_cases.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
@@ -91,7 +91,7 @@ def seeded_i3d(seeded_weights, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def torch_answers(cases, seeded_i3d) -> dict[str, np.ndarray]:
-    """Our own answers to all clips of the oracle, under the oracle's names; computed once."""
+    """Our own outputs for all clips of the oracle, under the oracle's names; computed once."""
     answers = {}
     for case in cases.CLIP_CASES:
         features = seeded_i3d(case.clip()[None])

@@ -1,4 +1,4 @@
-"""Every metric on features names the first clip whose features are not finite, on either side, and gives no number."""
+"""Every metric on features refuses features that are not finite and names the first such clip of either side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ON_FEATURES = [metric for metric in METRICS.values() if metric.network]
 
 
 def clips(side):
-    """Clips that hold their own index in their first two bytes, and their side in the third."""
+    """Clips with their own index in the first two bytes and their side in the third."""
     made = np.zeros((COUNT, FRAMES, 1, 1, 3), np.uint8)
     made[..., 0, 0, 0], made[..., 0, 0, 1] = (
         np.divmod(np.arange(COUNT), 256)[0][:, None],
@@ -24,7 +24,7 @@ def clips(side):
 
 
 def failing(metric, side, value):
-    """A network that answers the value in the last row of the bad clips of one side."""
+    """A network that returns the value in the last row of the bad clips of one side."""
     rows_per_clip = FRAMES if metric.network == "inception-2015-12-05" else 1
 
     def network(batch):
@@ -39,7 +39,7 @@ def failing(metric, side, value):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("metric", ON_FEATURES, ids=lambda metric: metric.id)
-def test_the_first_clip_that_fails_is_named(metric, value):
+def test_the_first_bad_clip_is_named(metric, value):
     sides = {"generated": 1} if metric.needs_reference == "none" else {"generated": 1, "real": 0}
     real = None if metric.needs_reference == "none" else clips(0)
     frame = ", frame 1," if metric.network == "inception-2015-12-05" else ""

@@ -1,4 +1,4 @@
-"""The public face of the package: light import, metric definitions, one-call metrics."""
+"""Public names of the package: light import, metric definitions, one-call metrics."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class Colours(torch.nn.Module):
 
 
 class FrameColours(torch.nn.Module):
-    """The same of every frame, as a network that measures frames answers: clip by clip."""
+    """The same for every frame, in clip-major order like a network of frames."""
 
     outputs = Colours.outputs
     min_frames = 1
@@ -140,7 +140,7 @@ class FrameColours(torch.nn.Module):
 
 @pytest.fixture
 def colours(monkeypatch):
-    """Every network is replaced by one that numpy can follow."""
+    """Replace every network by one that numpy can reproduce."""
 
     def load(name, weights=None, device="cpu", precision="exact"):
         body = FrameColours() if name.startswith("inception") else Colours()
@@ -212,7 +212,7 @@ def test_one_call_metrics(colours, clips, id):
 
 
 @pytest.mark.parametrize("id", ["psnr-best", "ssim-best"])
-def test_the_best_of_several_predictions_is_no_measure_of_one(clips, id):
+def test_a_best_of_several_metric_refuses_one_prediction(clips, id):
     real, generated = clips
     with pytest.raises(InputError, match=rf"'{id}' scores the best .* {id[:4]}_frames .* best_of_k"):
         measure(id, real[:40], generated)
@@ -226,7 +226,7 @@ def test_the_sides_may_differ_in_length_and_clips_are_counted(colours, clips):
         measure("fid", real, [generated[:3], generated[3:, :1]])
 
 
-def test_measure_takes_a_loaded_network_and_gives_an_interval(colours, clips):
+def test_measure_accepts_a_loaded_network_and_returns_an_interval(colours, clips):
     estimate = measure("fvd-shapes", *clips, network=colours("shapes"))
     assert estimate.num_samples == 40
     assert estimate.interval[0] < estimate.value < estimate.interval[1]
@@ -244,7 +244,7 @@ def test_wrong_sets_of_clips_are_refused(colours, clips):
         measure("fvd", real, [])
     with pytest.raises(InputError, match="no generated clips"):
         measure("fvd", real, generated[:0])
-    with pytest.raises(InputError, match="at least 2 samples, but 1"):
+    with pytest.raises(InputError, match="at least 2 samples, not 1"):
         measure("fvd", real[:1], generated)
     with pytest.raises(InputError, match="uint8"):
         measure("fvd", real.astype(np.float32), generated)

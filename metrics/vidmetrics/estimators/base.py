@@ -62,10 +62,10 @@ class Estimator(Protocol):
 
 
 def counting_message(rows: int, num_samples: int, rows_per_sample: int) -> str:
-    """Return the message for a number of samples other than announced."""
+    """Return the message for a number of samples other than expected."""
     if rows_per_sample == 1:
-        return f"{rows} samples came where {num_samples} were announced; score just that many."
-    return f"{rows} frames came where {num_samples} clips of {rows_per_sample} were announced; score just that many."
+        return f"Expected {num_samples} samples but got {rows}; score exactly {num_samples}."
+    return f"Expected {num_samples} clips of {rows_per_sample} frames but got {rows} frames; score exactly that many."
 
 
 def num_groups(groups: int, num_samples: int) -> int:
@@ -123,7 +123,7 @@ class RowBlocks:
         """Refuse a stream that ended early.
 
         Raises:
-            InputError: fewer samples came than announced.
+            InputError: fewer samples than expected.
         """
         if self.seen != self.num_samples * self.rows_per_sample:
             raise InputError(self._miscounted(self.seen))
@@ -159,7 +159,7 @@ class KeptFeatures:
         """Add the next rows in index order, real ``[n, dim]``.
 
         Raises:
-            InputError: wrong shape, NaN or infinity, or more samples than announced.
+            InputError: wrong shape, NaN or infinity, or more samples than expected.
         """
         rows = check_rows(_as_kept(features), self._dim, "features", self._seen, self._rows_per_sample)
         if self._seen + len(rows) > len(self._rows):

@@ -23,7 +23,7 @@ class FrechetInfinityEstimator(KeptFeatures):
         """Return the estimate against fixed reference moments.
 
         Raises:
-            InputError: fewer samples came than announced, or no reference moments.
+            InputError: fewer samples than expected, or no reference moments.
         """
         rows = self._features()
         if not isinstance(reference, Moments):

@@ -54,7 +54,7 @@ class FrechetEstimator:
         """Add the next samples in index order, real ``[N, dim]``.
 
         Raises:
-            InputError: wrong shape, NaN or infinity, or more samples than announced.
+            InputError: wrong shape, NaN or infinity, or more samples than expected.
         """
         for group, first, rows in self._blocks.push(features):
             blocks = self._blocks
@@ -64,7 +64,7 @@ class FrechetEstimator:
         """Return the estimate against fixed reference moments.
 
         Raises:
-            InputError: fewer samples came than announced, or no reference.
+            InputError: fewer samples than expected, or no reference.
         """
         self._blocks.check_complete()
         if reference is None:

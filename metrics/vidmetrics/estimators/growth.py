@@ -27,7 +27,7 @@ from vidmetrics.estimators.base import counting_message
 from vidmetrics.statistics.extrapolation import MIN_ROWS_PER_FEATURE, MIN_SAMPLES, at_infinity
 from vidmetrics.statistics.frechet import distance, gaussian
 from vidmetrics.statistics.frechet_float32 import distance_float32_svd
-from vidmetrics.statistics.inception_score import ScoreSums, score, score_sums
+from vidmetrics.statistics.inception_score import ScoreSums, score_from_sums, score_sums
 from vidmetrics.statistics.kernel import nested_mmd
 from vidmetrics.statistics.moments import Moments
 
@@ -83,7 +83,7 @@ def score_against_count(
         reference: input by `MetricDefinition.needs_reference`: moments, batches of features, or None.
 
     Raises:
-        InputError: another number of rows than announced.
+        InputError: another number of rows than expected.
     """
     if not definition.facts.has_growth_curve:
         return None
@@ -177,7 +177,7 @@ def _scores(
     for cell, rows in _by_level(batches, cells, rows_per_sample):
         sums[cell] = sums[cell] + score_sums(rows)
     by_size = [[reduce(add, sums[s : k * splits + s + 1 : splits]) for s in range(splits)] for k in range(NUM_SIZES)]
-    return tuple(float(np.mean([score(part) for part in parts])) for parts in by_size)
+    return tuple(float(np.mean([score_from_sums(part) for part in parts])) for parts in by_size)
 
 
 def _kernel(

@@ -14,7 +14,7 @@ from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.catalog.facts import statistic_facts
 from vidmetrics.errors import InputError
 from vidmetrics.estimators.base import Estimate, RowBlocks, num_groups
-from vidmetrics.statistics.inception_score import ScoreSums, score, score_sums
+from vidmetrics.statistics.inception_score import ScoreSums, score_from_sums, score_sums
 from vidmetrics.statistics.intervals import cut, jackknife_interval
 from vidmetrics.statistics.moments import Moments
 
@@ -40,7 +40,7 @@ class InceptionScoreEstimator:
         self, num_classes: int, num_samples: int, splits: int, groups: int = 20, rows_per_sample: int = 1
     ) -> None:
         if not 1 <= splits <= num_samples:
-            raise InputError(f"{num_samples} samples cannot be cut into {splits} splits; give more samples.")
+            raise InputError(f"{num_samples} samples cannot be divided into {splits} splits; give more samples.")
         self._splits = splits
         # Two splits get an even number of groups, so no group crosses the border between them.
         self._cells = splits if splits >= 3 else splits * num_groups(groups // splits, num_samples // splits)
@@ -56,7 +56,7 @@ class InceptionScoreEstimator:
         """Add the next samples in index order, real ``[N, num_classes]``.
 
         Raises:
-            InputError: wrong shape, NaN or ``+inf``, or more samples than announced.
+            InputError: wrong shape, NaN or ``+inf``, or more samples than expected.
         """
         for cell, first, rows in self._blocks.push(logits):
             self._sums[cell] = self._sums[cell] + score_sums(rows, first, self._blocks.rows_per_sample)
@@ -65,7 +65,7 @@ class InceptionScoreEstimator:
         """Return the estimate; a reference is not used and must be None.
 
         Raises:
-            InputError: fewer samples came than announced, or a reference was given.
+            InputError: fewer samples than expected, or a reference was given.
         """
         self._blocks.check_complete()
         if reference is not None:
@@ -83,4 +83,4 @@ class InceptionScoreEstimator:
         splits: dict[int, list[ScoreSums]] = {}
         for cell in cells:
             splits.setdefault(cell // per_split, []).append(self._sums[cell])
-        return float(np.mean([score(reduce(add, parts)) for parts in splits.values()]))
+        return float(np.mean([score_from_sums(reduce(add, parts)) for parts in splits.values()]))

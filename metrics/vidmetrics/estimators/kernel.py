@@ -19,11 +19,11 @@ class KernelEstimator(KeptFeatures):
         """Return the estimate.
 
         Raises:
-            InputError: fewer samples came than announced, too few rows on one side, or no reference features.
+            InputError: fewer samples than expected, too few rows on one side, or no reference features.
         """
         rows, real = self._features(), self._reference(reference, 2)
         if len(rows) < 2:
-            raise InputError(f"An unbiased MMD needs at least 2 samples, but {len(rows)} given; add more clips.")
+            raise InputError(f"An unbiased MMD needs at least 2 samples, not {len(rows)}; add more clips.")
         value, folds = grouped_mmd(rows, real, self._group_of_row(), self._num_groups)
         return self._estimate(value, self._jackknife(value, folds), len(real))
 

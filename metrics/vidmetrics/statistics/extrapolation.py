@@ -51,11 +51,11 @@ def subset_sizes(num_samples: int, dim: int, rows_per_sample: int = 1) -> Labels
     if num_samples < needed:
         raise InputError(
             f"An extrapolation over {dim} features needs {MIN_ROWS_PER_FEATURE} rows per feature, which is "
-            f"{math.ceil(needed)} samples, but {num_samples} given; give more clips."
+            f"{math.ceil(needed)} samples, not {num_samples}; give more clips."
         )
     if num_samples < MIN_SAMPLES:
         raise InputError(
-            f"An extrapolation to infinitely many samples needs at least {MIN_SAMPLES}, but {num_samples} given; "
+            f"An extrapolation to infinitely many samples needs at least {MIN_SAMPLES}, not {num_samples}; "
             "give more clips."
         )
     smallest = max(num_samples / 10, needed / 2)
@@ -79,7 +79,7 @@ def at_infinity(counts: npt.NDArray[Any], values: npt.NDArray[Any]) -> float:
             f"{list(y.shape)} values were given; measure at more sizes."
         )
     if not np.isfinite(y).all():
-        raise InputError("A line needs finite values; look at the features behind them.")
+        raise InputError("A line needs finite values; check the features they come from.")
     x = 1 / n - (1 / n).mean()
     slope = float(x @ (y - y.mean()) / (x @ x))
     return float(y.mean() - slope * (1 / n).mean())

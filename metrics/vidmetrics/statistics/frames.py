@@ -117,7 +117,7 @@ def _predictions(scores_KN: npt.NDArray[Any]) -> Array:
         raise InputError(f"Scores of K predictions of N clips are [K, N], not {list(scores.shape)}; stack them so.")
     bad = np.isnan(scores).any(axis=0)
     if bad.any():
-        raise InputError(f"A score of sample {int(np.argmax(bad))} is NaN; look at the clip behind it.")
+        raise InputError(f"A score of sample {int(np.argmax(bad))} is NaN; check the clip.")
     return scores
 
 

@@ -61,7 +61,7 @@ def gaussian(mean: npt.NDArray[Any], covariance: npt.NDArray[Any], name: str = "
             "pass [D] and [D, D]."
         )
     if not (np.isfinite(mean_D).all() and np.isfinite(covariance_DD).all()):
-        raise InputError(f"The {name} mean or covariance holds NaN or infinity; look at the features behind it.")
+        raise InputError(f"The {name} mean or covariance contains NaN or infinity; check the features.")
     scale = np.abs(covariance_DD).max()
     if np.abs(covariance_DD - covariance_DD.T).max() > _GROSS * scale:
         raise InputError(f"The {name} covariance is not symmetric; pass the covariance matrix itself.")

@@ -52,7 +52,7 @@ def score_sums(logits: npt.NDArray[Any], first_index: int = 0, rows_per_sample: 
     if bad.any():
         sample, frame = divmod(first_index + int(np.argmax(bad)), rows_per_sample)
         place = f"sample {sample}" if rows_per_sample == 1 else f"sample {sample}, frame {frame},"
-        raise InputError(f"The logits of {place} hold NaN or infinity; look at the clip and the network behind it.")
+        raise InputError(f"The logits of {place} contain NaN or infinity; check the clip and the network.")
     shifted = values - values.max(axis=1, keepdims=True, initial=-np.inf)
     exponentials = np.exp(shifted)
     totals = exponentials.sum(axis=1, keepdims=True)
@@ -62,7 +62,7 @@ def score_sums(logits: npt.NDArray[Any], first_index: int = 0, rows_per_sample: 
     return ScoreSums(len(values), float((p * logp).sum()), p.sum(axis=0))
 
 
-def score(sums: ScoreSums) -> float:
+def score_from_sums(sums: ScoreSums) -> float:
     """Return the Inception Score of a set of at least one sample: between 1 and the number of classes."""
     marginal = sums.p / sums.count
     present = marginal[marginal > 0]
@@ -85,9 +85,9 @@ def inception_score(logits: npt.NDArray[Any], splits: int = 10) -> tuple[float, 
     logits = np.asarray(logits)
     if splits < 1 or logits.ndim < 1 or len(logits) < splits:
         raise InputError(
-            f"{len(np.atleast_1d(logits))} samples cannot be cut into {splits} splits; give more samples, or a number "
+            f"{len(np.atleast_1d(logits))} samples cannot be divided into {splits} splits; give more samples, or a number "
             "of splits from 1 to the number of samples."
         )
     bounds = [i * len(logits) // splits for i in range(splits + 1)]
-    scores = [score(score_sums(logits[start:stop], start)) for start, stop in pairwise(bounds)]
+    scores = [score_from_sums(score_sums(logits[start:stop], start)) for start, stop in pairwise(bounds)]
     return float(np.mean(scores)), float(np.std(scores))

@@ -34,9 +34,9 @@ def jackknife_interval(
     """
     values = np.asarray(leave_one_out_values, np.float64)
     if values.ndim != 1 or len(values) < 3:
-        raise InputError(f"A jackknife interval needs at least 3 groups, but {values.size} given; use more samples.")
+        raise InputError(f"A jackknife interval needs at least 3 groups, not {values.size}; use more samples.")
     if not (math.isfinite(value) and np.isfinite(values).all()):
-        raise InputError("A jackknife interval needs finite values; look at the features behind them.")
+        raise InputError("A jackknife interval needs finite values; check the features they come from.")
     groups = len(values)
     variance = (groups - 1) / groups * float(np.square(values - values.mean()).sum())
     return variance_interval(value, variance, groups - 1, level)
@@ -57,7 +57,7 @@ def variance_interval(value: float, variance: float, degrees: float, level: floa
     from scipy.special import ndtri, stdtrit  # scipy.stats would take a second to import
 
     if not 0 < level < 1:
-        raise InputError(f"The level of an interval lies between 0 and 1, not at {level}; 0.95 is usual.")
+        raise InputError(f"The level of an interval is between 0 and 1, not {level}; 0.95 is usual.")
     tail = (1 + level) / 2
     half = float(ndtri(tail) if math.isinf(degrees) else stdtrit(degrees, tail)) * math.sqrt(variance)
     return value - half, value + half

@@ -43,7 +43,7 @@ def check_rows(rows: npt.NDArray[Any], width: int, what: str, first_index: int =
     if bad.any():
         sample, frame = divmod(first_index + int(np.argmax(bad)), rows_per_sample)
         place = f"sample {sample}" if rows_per_sample == 1 else f"sample {sample}, frame {frame},"
-        raise InputError(f"The {what} of {place} hold NaN or infinity; look at the clip behind it.")
+        raise InputError(f"The {what} of {place} contain NaN or infinity; check the clip.")
     return values
 
 
@@ -86,7 +86,7 @@ class Moments:
             InputError: fewer than two rows yet.
         """
         if self._count < 2:
-            raise InputError(f"A covariance needs at least 2 samples, but {self._count} given; add more clips.")
+            raise InputError(f"A covariance needs at least 2 samples, not {self._count}; add more clips.")
         covariance: Array = (self._scatter + self._scatter.T) / (2.0 * (self._count - 1))
         return covariance
 
@@ -147,17 +147,15 @@ class Moments:
             InputError: a tensor is missing, unknown, of wrong shape or dtype, or not finite.
         """
         if set(tensors) != {"count", "mean", "scatter"}:
-            raise InputError(
-                f"Saved moments hold count, mean and scatter, but {sorted(tensors)} given; save them anew."
-            )
+            raise InputError(f"Saved moments hold count, mean and scatter, not {sorted(tensors)}; save them again.")
         count, mean, scatter = (np.asarray(tensors[key]) for key in ("count", "mean", "scatter"))
         if count.shape != () or count.dtype != np.int64 or count < 0:
-            raise InputError("The count of saved moments is not a non-negative int64 number; save them anew.")
+            raise InputError("The count of saved moments is not a non-negative int64 number; save them again.")
         if mean.ndim != 1 or mean.dtype != np.float64 or not np.isfinite(mean).all():
-            raise InputError("The mean of saved moments is not a finite float64 vector; save them anew.")
+            raise InputError("The mean of saved moments is not a finite float64 vector; save them again.")
         if scatter.shape != 2 * mean.shape or scatter.dtype != np.float64 or not np.isfinite(scatter).all():
             raise InputError(
-                "The scatter of saved moments is not a finite float64 square of the mean's size; save anew."
+                "The scatter of saved moments is not a finite float64 square of the mean's size; save them again."
             )
         moments = cls(len(mean))
         if count:

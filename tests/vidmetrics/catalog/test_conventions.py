@@ -1,4 +1,4 @@
-"""The FVD conventions: the data, the pixels, the eps, the divisor and the root of each, recomputed the slow way."""
+"""The FVD conventions: data, pixels, eps, divisor and root of each, against slow oracles."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pixels(id):
     return Preprocessing(CONVENTIONS[id].resize, CONVENTIONS[id].crop)
 
 
-def test_the_conventions_as_read_in_their_code():
+def test_the_conventions_match_their_code():
     table = {c.id: (c.resize, c.crop, c.quantise, c.batch_norm_eps, c.ddof, c.root) for c in CONVENTIONS.values()}
     tf1, half_pixel = ("tf1-bilinear", 224), ("bilinear", 224)
     assert table == {
@@ -45,7 +45,7 @@ def test_the_conventions_as_read_in_their_code():
 
 
 def slow_frame(frame_HWC, id):
-    """A frame as the convention's network sees it: straight from the words in its code, one output pixel at a time."""
+    """A frame as the network of the convention sees it, from its code, one output pixel at a time."""
     frame = frame_HWC.astype(np.float64)
 
     def sample(frame, y, x):
@@ -89,8 +89,8 @@ def test_the_pixels_by_a_slow_oracle(id):
         np.testing.assert_allclose(ours[0, :, 0].permute(1, 2, 0).numpy(), slow_frame(clip[0, 0], id), atol=3e-5)
 
 
-def test_what_differs_on_which_frames():
-    """The groups of conventions that see the same pixels, by size of the frames; the bits agree with the ids."""
+def test_which_conventions_see_the_same_pixels():
+    """The groups of conventions that see the same pixels, by frame size; equal ids mean equal bits."""
     expected = {
         (64, 64): [["fvd", "fvd-magvit"], ["fvd-styleganv", "fvd-videogpt", "fvd-cdfvd"]],
         (64, 48): [["fvd"], ["fvd-styleganv", "fvd-cdfvd"], ["fvd-videogpt"], ["fvd-magvit"]],
@@ -130,7 +130,7 @@ def variants(weights_file):
     return {id: load_network(c.network, weights=weights_file) for id, c in CONVENTIONS.items()}
 
 
-def test_a_variant_is_the_same_weights_under_another_identity(variants):
+def test_a_variant_has_the_same_weights_and_another_identity(variants):
     assert {id: network.preprocessing for id, network in variants.items()} == {
         "fvd": "tf1-bilinear-224-then-scale-v1",
         "fvd-styleganv": "bilinear-224-then-scale-v1",
@@ -169,7 +169,7 @@ def test_the_eps_is_in_every_batch_norm(seeded_weights, variants):
 
 @pytest.mark.parametrize("id", list(CONVENTIONS))
 def test_the_distance_of_each_convention(id):
-    """From features to the number, with numpy's own covariance and an eigenvalue form of the root."""
+    """From features to the number, with numpy's covariance and the eigenvalue form of the root."""
     rng = np.random.default_rng(7)
     real, generated = rng.normal(size=(60, 12)), rng.normal(0.3, 1.4, size=(31, 12))
     moments = Moments(12)
@@ -188,7 +188,7 @@ def test_the_distance_of_each_convention(id):
 
 
 def float32_by_numpy(generated, real):
-    """Everything in float32 with numpy, from the features on."""
+    """Everything after the features in float32 with numpy."""
 
     def root(matrix):
         left, values, right = np.linalg.svd(matrix)
@@ -204,7 +204,7 @@ def float32_by_numpy(generated, real):
 
 @pytest.mark.parametrize("count", [64, 500])
 def test_float32_roots(count):
-    """A spectrum of which float32 still holds every value: there all libraries agree, and the exact distance is near."""
+    """A spectrum within the precision of float32: all libraries agree, and the exact distance is close."""
     rng = np.random.default_rng(count)
     spread = np.sqrt(30 * np.exp(-np.arange(200) / 60))
     real, generated = rng.normal(size=(500, 200)) * spread, rng.normal(0.1, 1.1, size=(count, 200)) * spread
@@ -213,7 +213,7 @@ def test_float32_roots(count):
     assert ours == pytest.approx(float32_by_numpy(generated.astype(np.float32), real.astype(np.float32)), rel=1e-3)
     assert 1e-9 < abs(ours / exact - 1) < 2e-3
     assert ours == np.float32(ours)
-    # Values below 1e-10 stay as they are: rooted, these would cancel the traces and give 0.
+    # Values below 1e-10 are not rooted; their roots would cancel the traces and give 0.
     small = np.diag([1e-12, 0.0])
     nothing = np.zeros(2)
     assert distance_float32_svd(nothing, small, nothing, small) == pytest.approx(2e-12, rel=1e-5)

@@ -27,7 +27,7 @@ from vidmetrics.weights.reading import read_weights
 
 
 class Here:
-    """Where a computation finds networks and data: the folder of caches, and all of it."""
+    """Networks and data of a computation: the cache folder, in full size."""
 
     def __init__(self, home: Path) -> None:
         self.data = home / "known-answers"
@@ -53,7 +53,7 @@ class Here:
 
 
 class Body(torch.nn.Module):
-    """A network that is quick and knows nothing: seeded projections of 27 mean colours."""
+    """A fast network without training: seeded projections of 27 mean colours."""
 
     min_frames, preprocessing = 1, "none"
 
@@ -116,7 +116,7 @@ def noise_without_preprocessing(at):
 
 
 def cifar10_features(at, output, train, chosen=None):
-    """Return features of CIFAR-10 images in index order: of all, or of the subset that torch-fidelity's tests choose."""
+    """Return features of CIFAR-10 images in index order: of all, or of the subset in torch-fidelity's tests."""
     folder = at.folder(
         "cifar-10-batches-bin", "unpack cifar-10-binary.tar.gz of www.cs.toronto.edu/~kriz/cifar.html there"
     )
@@ -185,7 +185,7 @@ def imagenet_logits(at):
     return float(logits.double().norm())
 
 
-# Beside the number itself, the standard deviations that were published with some of them, and how far off is still right.
+# Standard deviations published with some of the numbers, and their tolerances.
 COMPUTATIONS = {
     "fvd-example": lambda at: black_against_white(at, 16, 15),
     **{f"fvd-constant-{T}": lambda at, T=T: black_against_white(at, 8, T) for T in CONSTANT_LENGTHS},
@@ -226,7 +226,7 @@ def test_the_published_number(name, real_home):
 
 @pytest.fixture(scope="module")
 def stand_ins(tmp_path_factory, writer):
-    """A folder of caches with images, videos and a checkpoint, all of them made up."""
+    """A cache folder with synthetic images, videos and a checkpoint."""
     home = tmp_path_factory.mktemp("stand-ins")
     random = np.random.default_rng(0)
     cifar = home / "known-answers" / "cifar-10-batches-bin"
@@ -257,9 +257,9 @@ def stand_ins(tmp_path_factory, writer):
 
 
 @pytest.mark.parametrize("name", COMPUTATIONS)
-def test_the_computation_runs_and_sees_that_stand_ins_are_no_trained_weights(name, stand_ins, monkeypatch):
+def test_the_computation_runs_and_detects_stand_in_weights(name, stand_ins, monkeypatch):
     proven = proof.prove
-    # The made-up checkpoint is let through where the real one has to be proven; nothing else is.
+    # The synthetic checkpoint passes where the real one has to be proven; nothing else does.
     monkeypatch.setattr(proof, "prove", lambda tensors: _as_imagenet(proven(tensors)))
     value, off = deviation(name, stand_ins)
     assert np.isfinite(value)
@@ -278,7 +278,7 @@ def test_without_weights_or_data_a_computation_skips(tmp_path):
             COMPUTATIONS[name](Here(tmp_path))
 
 
-def test_unproven_weights_are_not_taken_for_trained_ones(tmp_path):
+def test_unproven_weights_do_not_count_as_trained(tmp_path):
     from safetensors.numpy import save_file
 
     (tmp_path / "weights").mkdir()

@@ -39,7 +39,7 @@ def test_frechet_value_and_interval(count, groups):
     assert (estimate.num_samples, estimate.num_reference) == (count, 90)
 
 
-def test_a_reused_buffer_does_no_harm():
+def test_the_caller_may_reuse_its_buffer():
     rows = np.random.default_rng(3).normal(size=(40, 3))
     estimator, buffer = FrechetEstimator(3, 40), np.empty((1, 3))
     for row in rows:

@@ -1,4 +1,4 @@
-"""The score at growing numbers of samples, against direct computation on the same subsets."""
+"""Growth curves against direct computation on the same subsets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _moments(rows):
     return moments
 
 
-def test_sets_are_nested_random_and_hold_the_same_share_of_each_split():
+def test_sets_are_nested_random_and_contain_the_same_share_of_each_split():
     levels = nested_levels(1000, 4)
     counts = np.cumsum(np.bincount(levels, minlength=NUM_SIZES))
     assert counts[-1] == 1000
@@ -38,13 +38,13 @@ def test_sets_are_nested_random_and_hold_the_same_share_of_each_split():
     for split in range(4):
         share = np.cumsum(np.bincount(levels[split * 250 : (split + 1) * 250], minlength=NUM_SIZES))
         np.testing.assert_allclose(share, np.linspace(25, 250, 8), atol=1)
-    # Drawn, not the first ones: labels that follow the index would be lost from a prefix.
+    # Drawn at random: a prefix would lose labels that follow the index.
     assert 350 < np.flatnonzero(levels == 0).mean() < 650
     np.testing.assert_array_equal(levels, nested_levels(1000, 4))
 
 
 @pytest.mark.parametrize("ddof", [0, 1])
-def test_frechet_curve_is_that_of_the_subsets(ddof):
+def test_frechet_curve_equals_the_distances_of_the_subsets(ddof):
     definition = replace(get_metric("fvd"), ddof=ddof)
     found = score_against_count(definition, _batches(A, 64), 6, 700, 1, _moments(B))
     levels = nested_levels(700)
@@ -70,7 +70,7 @@ def test_the_curve_ends_at_the_score(id):
     expected = estimator.result(reference()).value
     found = score_against_count(definition, _batches(A, 64), 6, 700, 1, reference())
     assert found.counts[-1] == 700
-    # The root of `fvd-videogpt` is taken in float32, and the kept features of `kvd` are float32.
+    # `fvd-videogpt` takes its root in float32, and `kvd` stores features in float32.
     assert found.values[-1] == pytest.approx(expected, rel=1e-5 if id in ("fvd-videogpt", "kvd") else 1e-9)
 
 
@@ -97,7 +97,7 @@ def test_score_curve_keeps_the_splits(splits):
     assert found.values[-1] == pytest.approx(vidmetrics.inception_score(A, splits=splits)[0], rel=1e-12)
 
 
-def test_kernel_curve_is_that_of_the_subsets_and_has_no_line(monkeypatch):
+def test_kernel_curve_equals_the_distances_of_the_subsets_and_has_no_line(monkeypatch):
     a, b = A.astype(np.float32), B.astype(np.float32)
     found = score_against_count(get_metric("kvd"), _batches(a, 64), 6, 700, 1, _batches(b, 64))
     levels = nested_levels(700)
@@ -111,7 +111,7 @@ def test_kernel_curve_is_that_of_the_subsets_and_has_no_line(monkeypatch):
     assert "is omitted above" in left_out.reason
 
 
-def test_the_line_is_the_least_squares_one_through_the_larger_sizes():
+def test_the_line_is_fitted_to_the_larger_sizes_by_least_squares():
     found = score_against_count(get_metric("fvd"), _batches(A[:300], 64), 6, 300, 1, _moments(B))
     assert found.num_fitted == sum(count >= 30 for count in found.counts)
     x, y = 1 / np.array(found.counts[-found.num_fitted :]), found.values[-found.num_fitted :]
@@ -123,7 +123,7 @@ def test_the_line_is_the_least_squares_one_through_the_larger_sizes():
     assert "310 samples" in short.reason
 
 
-def test_the_extrapolation_takes_most_of_the_bias_away():
+def test_the_extrapolation_removes_most_of_the_bias():
     rng = np.random.default_rng(11)
     truth = _moments(rng.normal(size=(200_000, 20)))
     found = score_against_count(get_metric("fvd"), _batches(rng.normal(size=(2000, 20)), 64), 20, 2000, 1, truth)
@@ -136,5 +136,5 @@ def test_metrics_without_a_curve_and_wrong_counts():
         assert score_against_count(get_metric(id), iter(()), 6, 700, 1, None) is None
     assert "too few" in score_against_count(get_metric("fvd"), _batches(A[:20], 4), 6, 20, 1, _moments(B)).reason
     for rows in (A[:650], np.concatenate([A, A[:3]])):
-        with pytest.raises(InputError, match="700 were announced"):
+        with pytest.raises(InputError, match="Expected 700 samples"):
             score_against_count(get_metric("fvd"), _batches(rows, 64), 6, 700, 1, _moments(B))

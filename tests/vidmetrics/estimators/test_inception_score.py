@@ -32,7 +32,7 @@ def test_inception_score_interval_of_one_split():
     assert estimate.interval == pytest.approx(jackknife_interval(inception_score(logits, 1)[0], folds), rel=1e-10)
 
 
-def test_inception_score_interval_of_several_splits_is_that_of_their_mean():
+def test_inception_score_interval_of_several_splits_is_the_interval_of_their_mean():
     logits = np.random.default_rng(0).normal(0, 2, (95, 6))
     bounds = [i * 95 // 10 for i in range(11)]
     scores = [inception_score(logits[bounds[i] : bounds[i + 1]], 1)[0] for i in range(10)]

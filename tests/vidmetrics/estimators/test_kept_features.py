@@ -1,4 +1,4 @@
-"""What all estimators that keep features share: batching, counting, and what they refuse."""
+"""Estimators that store features: batching, counting, and refused input."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ def test_batch_sizes_do_not_change_one_bit(name):
 
 
 @pytest.mark.parametrize("name", list(KEPT))
-def test_what_is_wrong_is_said(name):
+def test_bad_input_is_refused_by_its_reason(name):
     rows = np.tile(ROWS, (13, 1))
     make = KEPT[name]
     estimator = feed(make(3, 1066, 1), rows[:-1])
-    with pytest.raises(InputError, match="1065 samples came where 1066"):
+    with pytest.raises(InputError, match="Expected 1066 samples but got 1065"):
         estimator.result([REAL])
-    with pytest.raises(InputError, match="1067 samples came where 1066"):
+    with pytest.raises(InputError, match="Expected 1066 samples but got 1067"):
         estimator.update(rows[:2])
     with pytest.raises(InputError, match="reference"):
         feed(make(3, 1066, 1), rows).result(None)
     broken = rows.copy()
     broken[600, 1] = np.nan
-    with pytest.raises(InputError, match="features of sample 600 hold NaN"):
+    with pytest.raises(InputError, match="features of sample 600 contain NaN"):
         feed(make(3, 1066, 1), broken, 256, 599)
-    with pytest.raises(InputError, match="features of sample 300, frame 0, hold NaN"):
+    with pytest.raises(InputError, match="features of sample 300, frame 0, contain NaN"):
         feed(make(3, 533, 2), broken, 256, 599)
     if name != "frechet-inf":
-        with pytest.raises(InputError, match="reference features of sample 600 hold NaN"):
+        with pytest.raises(InputError, match="reference features of sample 600 contain NaN"):
             feed(make(3, 1066, 1), rows).result(np.split(broken, [256]))
         with pytest.raises(InputError, match="reference has 1 rows"):
             feed(make(3, 1066, 1), rows).result([REAL[:1]])
@@ -73,7 +73,7 @@ def test_too_few_samples_are_refused_and_few_have_no_interval():
         KernelSubsetsEstimator(3, 499, 2)
     with pytest.raises(InputError, match="10 rows per feature, which is 4000 samples"):
         FrechetInfinityEstimator(400, 3999)
-    with pytest.raises(InputError, match="at least 2 samples, but 1"):
+    with pytest.raises(InputError, match="at least 2 samples, not 1"):
         feed(KernelEstimator(3, 1), ROWS[:1]).result([REAL])
     with pytest.raises(InputError, match="generated features are 5"):
         feed(DensityEstimator(3, 5), ROWS[:5]).result([REAL])
@@ -82,9 +82,9 @@ def test_too_few_samples_are_refused_and_few_have_no_interval():
     assert few.value == pytest.approx(polynomial_mmd(ROWS[:4], REAL), rel=1e-9)
 
 
-def test_what_float32_cannot_hold_is_refused_where_features_are_kept_so():
+def test_values_out_of_the_range_of_float32_are_refused():
     rows = np.ones((10, 2))
     rows[6, 1] = 1e39
     estimator = KernelEstimator(2, 10)
-    with pytest.raises(InputError, match="features of sample 6 hold NaN or infinity"):
+    with pytest.raises(InputError, match="features of sample 6 contain NaN or infinity"):
         estimator.update(rows)

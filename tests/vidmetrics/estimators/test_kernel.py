@@ -1,4 +1,4 @@
-"""Kernel distances of a stream against the functions on whole arrays and folds computed one by one."""
+"""Kernel distances of a stream against the functions on whole arrays, with folds computed one by one."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def _in_manifold(rows):
 
 
 @pytest.mark.parametrize("rows_per_sample", [1, 2])
-def test_coverage_and_the_balls_that_hold_few(rows_per_sample):
+def test_coverage_and_the_balls_with_few_samples(rows_per_sample):
     clips = 82 // rows_per_sample
     far = ROWS + 1  # so that there are balls with one sample, with two, and with none
     estimate = feed(CoverageEstimator(3, clips, rows_per_sample), far, 1, 30).result([REAL])
@@ -72,7 +72,7 @@ def test_precision_and_density(rows_per_sample):
     assert precision.interval == share_interval(precision.value, clips)
     density = feed(DensityEstimator(3, clips, rows_per_sample), ROWS).result([REAL])
     assert density.value == pytest.approx(density_coverage(REAL, ROWS)[0], rel=1e-12)
-    # The mean over clips of what a clip alone would score.
+    # The mean over clips of the score of a single clip.
     scores = [density_coverage(REAL, np.repeat(rows, 6, 0))[0] for rows in np.split(ROWS, clips)]
     half = (density.interval[1] - density.interval[0]) / 2
     assert half == pytest.approx(np.std(scores, ddof=1) / np.sqrt(clips) * (1.99 if clips == 82 else 2.021), rel=1e-3)

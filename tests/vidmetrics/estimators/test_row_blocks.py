@@ -1,4 +1,4 @@
-"""What the estimators that sum a stream share: batching, counting, groups of clips, and what they refuse."""
+"""Estimators that sum a stream: batching, counting, groups of clips, and refused input."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def test_the_count_must_be_exact():
     ):
         estimator = make()
         estimator.update(np.zeros((9, 3)))
-        with pytest.raises(InputError, match="9 samples came where 10"):
+        with pytest.raises(InputError, match="Expected 10 samples but got 9"):
             estimator.result(reference)
-        with pytest.raises(InputError, match="11 samples came where 10"):
+        with pytest.raises(InputError, match="Expected 10 samples but got 11"):
             estimator.update(np.zeros((2, 3)))
 
 
@@ -55,7 +55,7 @@ def test_few_samples_have_a_value_but_no_interval():
     assert estimate.interval is None
     assert estimate.value == pytest.approx(direct(rows, reference_of(3)), rel=1e-9)
     assert feed(InceptionScoreEstimator(3, 5, 1), rows).result().interval is None
-    with pytest.raises(InputError, match="at least 2 samples, but 1"):
+    with pytest.raises(InputError, match="at least 2 samples, not 1"):
         feed(FrechetEstimator(3, 1), rows[:1]).result(reference_of(3))
 
 
@@ -63,19 +63,19 @@ def test_bad_rows_are_named_by_their_index_in_the_stream():
     rows = np.zeros((700, 3), np.float32)
     rows[612, 1] = np.nan
     for estimator in (FrechetEstimator(3, 700), InceptionScoreEstimator(3, 700, 10)):
-        with pytest.raises(InputError, match="sample 612 hold NaN"):
+        with pytest.raises(InputError, match="sample 612 contain NaN"):
             feed(estimator, rows, 100, 500)
     with pytest.raises(InputError, match=r"\[2, 4\].*\[N, 3\]"):
         FrechetEstimator(3, 10).update(np.zeros((2, 4)))
 
 
-def test_a_reference_where_it_belongs():
+def test_a_reference_is_required_or_refused():
     rows = np.zeros((10, 3))
     with pytest.raises(InputError, match="give a reference"):
         feed(FrechetEstimator(3, 10), rows).result(None)
     with pytest.raises(InputError, match="give no reference"):
         feed(InceptionScoreEstimator(3, 10, 1), rows).result(reference_of(3))
-    with pytest.raises(InputError, match="10 samples cannot be cut into 11"):
+    with pytest.raises(InputError, match="10 samples cannot be divided into 11"):
         InceptionScoreEstimator(3, 10, 11)
 
 
@@ -91,15 +91,15 @@ def test_groups_of_frames_are_groups_of_clips():
     assert (estimate.num_samples, estimate.num_reference) == (70, 30)
     score = feed(InceptionScoreEstimator(4, 70, 10, rows_per_sample=3), rows, 50).result()
     assert score.value == pytest.approx(inception_score(rows, 10)[0], rel=1e-12)
-    with pytest.raises(InputError, match="209 frames came where 70 clips of 3"):
+    with pytest.raises(InputError, match="Expected 70 clips of 3 frames but got 209"):
         feed(FrechetEstimator(4, 70, rows_per_sample=3), rows[:-1]).result(reference)
     rows[100, 2] = np.inf
     for estimator in (FrechetEstimator(4, 70, rows_per_sample=3), InceptionScoreEstimator(4, 70, 1, 20, 3)):
-        with pytest.raises(InputError, match="sample 33, frame 1, hold NaN"):
+        with pytest.raises(InputError, match="sample 33, frame 1, contain NaN"):
             feed(estimator, rows)
 
 
-def test_intervals_end_where_values_end():
+def test_intervals_are_clipped_to_the_attainable_range():
     rng = np.random.default_rng(8)
     reference = reference_of(4, 3000)
     lows = [feed(FrechetEstimator(4, 40), rng.normal(size=(40, 4))).result(reference).interval[0] for _ in range(20)]

@@ -1,4 +1,4 @@
-"""Extrapolation to infinitely many samples: the line, the sizes, folds, and Gaussians whose distance is known."""
+"""Extrapolation to infinitely many samples: the line, the sizes, the folds, and Gaussians at a known distance."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def test_the_line():
 
 
 def test_sizes():
-    # The paper's own case keeps clear of 5 rows per feature; where features are few, its N/10 stands.
+    # The paper's case has more than 5 rows per feature at N/10, so N/10 applies.
     assert subset_sizes(50_000, 100).tolist() == np.linspace(5000, 50_000, 15).astype(int).tolist()
     assert subset_sizes(4000, 400)[0] == 2000
     assert subset_sizes(4096, 400)[[0, -1]].tolist() == [2000, 4096]
     assert subset_sizes(400, 2048, rows_per_sample=64)[0] == 160
     assert subset_sizes(320, 2048, rows_per_sample=64)[0] == 160
     assert len(set(subset_sizes(30, 2).tolist())) == 15
-    with pytest.raises(InputError, match="at least 30, but 29"):
+    with pytest.raises(InputError, match="at least 30, not 29"):
         subset_sizes(29, 2)
-    with pytest.raises(InputError, match="is 320 samples, but 319"):
+    with pytest.raises(InputError, match="is 320 samples, not 319"):
         subset_sizes(319, 2048, rows_per_sample=64)
 
 
-def test_value_and_folds_by_hand():
+def test_value_and_folds_against_numpy():
     rng = np.random.default_rng(1)
     rows, clips = rng.normal(size=(120, 3)) + 0.5, 60
     reference = gaussian(np.zeros(3), np.eye(3))
@@ -56,7 +56,7 @@ def test_value_and_folds_by_hand():
     assert folds == pytest.approx([by_hand(g) for g in range(4)], rel=1e-6)
 
 
-def test_takes_away_the_bias():
+def test_removes_the_bias():
     rng = np.random.default_rng(2)
     dim, count = 40, 400
     scales = np.linspace(0.7, 1.3, dim)

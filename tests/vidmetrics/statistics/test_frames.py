@@ -1,4 +1,4 @@
-"""PSNR and SSIM against scikit-image's recorded answers, a loop over windows, and closed forms."""
+"""PSNR and SSIM against recorded values of scikit-image, a loop over windows, and closed forms."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def _fifty_digits():
 
 
 def root_sum(matrix):
-    """Sum of the roots of the eigenvalues of a symmetric matrix; what rounding made negative counts as 0."""
+    """Sum of the square roots of the eigenvalues of a symmetric matrix; eigenvalues negative by rounding count as 0."""
     return mp.fsum(mp.sqrt(max(value, 0)) for value in mp.eigsy(matrix, eigvals_only=True))
 
 
@@ -35,7 +35,7 @@ def oracle(mean_a, cov_a, mean_b, cov_b):
 
 
 def oracle_from_features(rows_a, rows_b):
-    """No covariance at all: with X, Y centred and scaled, tr((AB)^(1/2)) is the nuclear norm of X Y^T."""
+    """Without covariances: for X, Y centred and scaled, tr((AB)^(1/2)) is the nuclear norm of X Y^T."""
 
     def centred(rows):
         table = mp.matrix(rows.tolist())
@@ -93,7 +93,7 @@ def test_general_covariances_equal_fifty_digits(dim, condition):
 
 @pytest.mark.parametrize("condition", [10, 1e6, 1e12])
 def test_near_covariances_keep_their_digits(condition):
-    # A distance a million times smaller than the traces: subtracting traces would leave nine digits at best.
+    # The distance is a million times smaller than the traces: subtracting them would leave nine digits at best.
     rng = np.random.default_rng(1)
     a = covariance(rng, 16, condition)
     b = a + 1e-3 * covariance(rng, 16, condition)
@@ -116,7 +116,7 @@ def test_fewer_samples_than_features(count_a, count_b, dim):
 
 
 def test_singular_against_full_rank():
-    # The noise that rounding leaves in the empty directions of the first would weigh 1e-8 against the second.
+    # Rounding noise in the empty directions of the first would contribute 1e-8 against the second.
     rng = np.random.default_rng(3)
     rows_a, rows_b = rng.normal(size=(4, 40)), 100 * rng.normal(size=(200, 40))
     rows_b[:, :3] /= 1e4
@@ -176,7 +176,7 @@ def test_bad_input_is_refused():
         frechet_distance(zero, np.eye(3), zero, eye)
     with pytest.raises(InputError, match="size 2 and 3"):
         frechet_distance(zero, eye, np.zeros(3), np.eye(3))
-    with pytest.raises(InputError, match="second mean or covariance holds NaN"):
+    with pytest.raises(InputError, match="second mean or covariance contains NaN"):
         frechet_distance(zero, eye, zero, np.diag([1, np.nan]))
     with pytest.raises(InputError, match="not symmetric"):
         frechet_distance(zero, np.array([[1, 0.5], [0, 1]]), zero, eye)
@@ -184,7 +184,7 @@ def test_bad_input_is_refused():
         frechet_distance(zero, eye, zero, np.diag([1.0, -1.0]))
     with pytest.raises(InputError, match="real numbers"):
         frechet_distance(zero, eye.astype(complex), zero, eye)
-    # What float32 rounding does to a covariance is not gross.
+    # The asymmetry from float32 rounding is accepted.
     rows = np.random.default_rng(0).normal(size=(3, 30)).astype(np.float32)
     single = np.cov(rows, rowvar=False, dtype=np.float32)
     assert frechet_distance(np.zeros(30), single, np.zeros(30), single) < 1e-12

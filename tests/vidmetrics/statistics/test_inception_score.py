@@ -10,7 +10,7 @@ from vidmetrics import InputError, inception_score
 
 
 def oracle(logits):
-    """exp(mean_i KL(p_i || mean p)) of one split, straight from the definition, in 40 digits."""
+    """exp(mean_i KL(p_i || mean p)) of one split, from the definition, in 40 digits."""
     with mp.workdps(40):
         table = []
         for row in logits.tolist():
@@ -34,7 +34,7 @@ def test_equals_the_definition(count, classes, splits, scale):
 def test_probabilities_of_exactly_zero():
     far = np.array([[0, -2000, 1], [3, 1, -5000], [-np.inf, 0, 1], [-np.inf, -np.inf, 2]])
     assert inception_score(far, 1)[0] == pytest.approx(oracle(far), rel=1e-13)
-    # A class that no sample ever has.
+    # A class without samples.
     assert inception_score(np.array([[1.0, -np.inf], [2.0, -np.inf]]), 1) == (1.0, 0.0)
 
 
@@ -58,7 +58,7 @@ def test_a_common_offset_changes_nothing_and_order_matters_only_between_splits()
 
 def test_bad_logits_are_refused_and_named():
     logits = np.zeros((12, 3))
-    with pytest.raises(InputError, match="12 samples cannot be cut into 13 splits"):
+    with pytest.raises(InputError, match="12 samples cannot be divided into 13 splits"):
         inception_score(logits, 13)
     with pytest.raises(InputError, match="0 splits"):
         inception_score(logits, 0)
@@ -67,8 +67,8 @@ def test_bad_logits_are_refused_and_named():
     for bad in (np.nan, np.inf):
         broken = logits.copy()
         broken[9, 1] = bad
-        with pytest.raises(InputError, match="sample 9 hold"):
+        with pytest.raises(InputError, match="sample 9 contain"):
             inception_score(broken, 4)
     broken[9] = -np.inf
-    with pytest.raises(InputError, match="sample 9 hold"):
+    with pytest.raises(InputError, match="sample 9 contain"):
         inception_score(broken, 4)

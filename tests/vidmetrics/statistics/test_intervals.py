@@ -1,4 +1,4 @@
-"""The jackknife interval: a closed form, and how often it covers in simulations."""
+"""The jackknife interval against a closed form, and its coverage in simulations; Wilson's interval against a table."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_is_symmetric_about_the_value_and_grows_with_the_level():
 
 
 def covered(estimates):
-    """Share of intervals that hold the expectation of the estimator at this N, itself the mean over repetitions."""
+    """Share of intervals that cover the expectation of the estimator at this N, estimated as the mean over repetitions."""
     expectation = np.mean([estimate.value for estimate in estimates])
     return np.mean([estimate.interval[0] <= expectation <= estimate.interval[1] for estimate in estimates])
 
@@ -65,7 +65,7 @@ def test_covers_the_expected_inception_score(splits, count):
 
 
 def test_bad_input_is_refused():
-    with pytest.raises(InputError, match="at least 3 groups, but 2"):
+    with pytest.raises(InputError, match="at least 3 groups, not 2"):
         jackknife_interval(1.0, [1.0, 1.1])
     with pytest.raises(InputError, match="level"):
         jackknife_interval(1.0, [1.0, 1.1, 0.9], level=95)

@@ -1,4 +1,4 @@
-"""Polynomial MMD against the definition written as loops, against the published formula, and its unbiasedness."""
+"""Polynomial MMD against the definition in loops and the published formula; its unbiasedness."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_equals_the_definition(options):
 
 
 def test_equals_the_published_formula_across_blocks():
-    # The matrix form of Gretton et al. 2012, eq. 3, as the code of Binkowski et al. writes it.
+    # The matrix form of Gretton et al. 2012, eq. 3, as in the code of Binkowski et al.
     rng = np.random.default_rng(1)
     a, b = rng.normal(size=(2100, 4)), rng.normal(0.1, 1, (1030, 4))
     k_aa, k_bb, k_ab = ((x @ y.T / 4 + 1) ** 3 for x, y in ((a, a), (b, b), (a, b)))
@@ -48,7 +48,7 @@ def test_known_values():
     # One feature: k(x, y) = (x y + 1)^3. Among zeros and across, k = 1; among ones, k = 8.
     zeros, ones = np.zeros((3, 1)), np.ones((5, 1))
     assert polynomial_mmd(zeros, ones) == pytest.approx(1 + 8 - 2)
-    # A gamma of 1 instead of 1/D, or a diagonal left in, changes this.
+    # A gamma of 1 instead of 1/D, or including the diagonal, changes this.
     assert polynomial_mmd(np.array([[2.0, 0.0], [0.0, 2.0]]), np.zeros((2, 2))) == pytest.approx(1 + 1 - 2)
 
 
@@ -65,7 +65,7 @@ def test_properties(a, b, random):
     assert polynomial_mmd(a[order], b) == pytest.approx(value, rel=1e-9, abs=1e-9)
     rotation, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))
     assert polynomial_mmd(a @ rotation, b @ rotation) == pytest.approx(value, rel=1e-5, abs=1e-4)
-    # Adding a constant to the kernel adds nothing to the distance; this one is the linear kernel.
+    # Adding a constant to the kernel does not change the distance; this one is the linear kernel.
     linear = polynomial_mmd(a, b, degree=1, coef0=0.0)
     assert polynomial_mmd(a, b, degree=1, coef0=7.0) == pytest.approx(linear, rel=1e-6, abs=1e-6)
 
@@ -99,7 +99,7 @@ def test_subsets():
     mean, std = kid_subsets(a, b, num_subsets=6, subset_size=20, seed=7)
     assert (mean, std) == pytest.approx((np.mean(values), np.std(values)), rel=1e-10)
     assert kid_subsets(a, b, num_subsets=6, subset_size=20, seed=8)[0] != mean
-    # Subsets of everything are everything.
+    # Subsets of full size are the full set.
     whole = kid_subsets(a[:70], b, num_subsets=2, subset_size=70)
     assert whole == pytest.approx((polynomial_mmd(a[:70], b), 0), abs=1e-12)
     groups = np.arange(90) // 30
@@ -109,7 +109,7 @@ def test_subsets():
     assert folds == pytest.approx(expected, rel=1e-10)
 
 
-def test_drawn_rows_are_fixed_for_ever_and_fair():
+def test_drawn_rows_never_change_and_are_uniform():
     assert subset_rows(1000, 6, 0, 0, 0).tolist() == [11, 269, 403, 850, 855, 921]
     draws = np.concatenate([subset_rows(50, 10, 3, i) for i in range(2000)])
     counts = np.bincount(draws, minlength=50)

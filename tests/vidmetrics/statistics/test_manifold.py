@@ -38,13 +38,13 @@ def test_equals_the_definitions(entries, monkeypatch):
     assert other == pytest.approx(loops(real, generated, 1, 2), rel=1e-12)
 
 
-def test_ties_follow_the_published_codes():
-    # On a grid every distance is met many times over: closed and open balls differ.
+def test_ties_follow_the_published_code():
+    # On a grid every distance occurs many times, so closed and open balls differ.
     grid = np.stack(np.meshgrid(np.arange(5.0), np.arange(5.0)), -1).reshape(-1, 2)
     shifted = grid + np.array([1.0, 0.0])
     found = (*precision_recall(grid, shifted), *density_coverage(grid, shifted))
     assert found == pytest.approx(loops(grid, shifted), rel=1e-12)
-    # Four copies of each clip: all radii for k = 3 are 0. A copy lies on the surface, which belongs to closed balls.
+    # Four copies of each clip: all radii for k = 3 are 0, and copies are on the surface, which only closed balls include.
     copies = np.repeat(grid[:6], 4, axis=0)
     assert precision_recall(copies, copies) == (1.0, 1.0)
     assert density_coverage(copies, copies, nearest=3) == (0.0, 0.0)
@@ -70,14 +70,14 @@ def test_extremes_and_expectations():
     expected = 1 - np.prod([(300 - i) / (600 - i) for i in range(1, 6)])
     assert density == pytest.approx(1, abs=0.03)
     assert coverage == pytest.approx(expected, abs=0.01)
-    # A mode that is lost shows in recall and coverage, one that is invented in precision and density.
+    # A lost mode lowers recall and coverage, an invented one precision and density.
     two = np.concatenate([a, a + 50])
     assert precision_recall(two, b)[0] > 0.8
     assert precision_recall(two, b)[1] < 0.5
     assert density_coverage(a, two)[0] < 0.6
 
 
-def test_halves_are_the_values_of_either_half_alone():
+def test_halves_are_the_values_of_each_half():
     rng = np.random.default_rng(3)
     real, generated = rng.normal(size=(50, 2)), rng.normal(0.5, 1, (61, 2))
     in_first = rng.random((4, 61)) < 0.5

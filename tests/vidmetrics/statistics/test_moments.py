@@ -71,7 +71,7 @@ def test_narrow_dtypes_are_summed_in_float64():
     assert half.covariance == double.covariance == pytest.approx(2.0**-20 / 3, rel=1e-12)
 
 
-def test_state_survives_saving_and_merge_leaves_the_other_alone():
+def test_state_survives_saving_and_merge_does_not_change_the_other():
     rng = np.random.default_rng(1)
     first, second = Moments(3), Moments(3)
     first.update(rng.normal(size=(5, 3)))
@@ -85,7 +85,7 @@ def test_state_survives_saving_and_merge_leaves_the_other_alone():
     assert Moments.from_tensors(Moments(3).to_tensors()).count == 0
 
 
-def test_what_is_given_out_cannot_change_the_state():
+def test_returned_arrays_are_copies():
     moments = Moments(2)
     moments.update(np.eye(2))
     moments.mean[:] = 99
@@ -99,7 +99,7 @@ def test_bad_rows_are_refused_and_named():
     moments.update(np.zeros((10, 2)))
     rows = np.ones((5, 2))
     rows[3, 1], rows[4, 0] = np.nan, np.inf
-    with pytest.raises(InputError, match="sample 13 hold NaN"):
+    with pytest.raises(InputError, match="sample 13 contain NaN"):
         moments.update(rows)
     assert moments.count == 10
     with pytest.raises(InputError, match=r"\[2, 3\].*\[N, 2\]"):
@@ -115,7 +115,7 @@ def test_undefined_moments_are_refused():
     with pytest.raises(InputError, match="0 samples"):
         _ = moments.mean
     moments.update(np.zeros((1, 2)))
-    with pytest.raises(InputError, match="at least 2 samples, but 1"):
+    with pytest.raises(InputError, match="at least 2 samples, not 1"):
         _ = moments.covariance
     with pytest.raises(InputError, match="at least one feature"):
         Moments(0)
