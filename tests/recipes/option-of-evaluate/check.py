@@ -4,6 +4,7 @@ import contextlib
 import io
 from pathlib import Path
 
+import pytest
 import torch
 
 import vidbench
@@ -62,9 +63,5 @@ assert torch.get_num_threads() == 2
 vidbench.evaluate("noise", "tiny.toml", device="cpu", output="default")
 assert torch.get_num_threads() == 2  # unchanged by default
 
-try:
+with pytest.raises(InputError, match="--threads 0 is too small: give 1 or more"):
     vidbench.evaluate("noise", "tiny.toml", threads=0)
-except InputError as error:
-    assert str(error) == "--threads 0 is too small: give 1 or more."
-else:
-    raise AssertionError("0 threads were accepted")
