@@ -168,7 +168,8 @@ SPECS = (
     ),
     _convention("fvd", "the reference, on the clips of the other conventions"),
     _convention("fvd-styleganv", "half-pixel resize, covariance over N"),
-    _convention("fvd-videogpt", "short side and crop, eps 1e-5, root in float32", 1e-3),
+    # tests/vidmetrics/conformance/test_float32_root.py shows how far float32 libraries scatter.
+    _convention("fvd-videogpt", "short side and crop, eps 1e-5, root in float32", 3e-3),
     _convention("fvd-magvit", "stretched to 64x64 first"),
     _convention("fvd-cdfvd", "half-pixel resize, eps 1e-5, covariance over N"),
     Spec(

@@ -35,6 +35,6 @@ def check_finite(
         f"clip {int(clips[clip])}" if len(outputs[output]) == len(clips) else f"clip {int(clips[clip])}, frame {frame},"
     )
     raise InputError(
-        f"The network '{network}' answers NaN or infinity in '{output}' for {place} of the {whose}; "
+        f"The network '{network}' returned NaN or infinity in '{output}' for {place} of the {whose}; "
         "look at that clip and at the network's weights."
     )

@@ -38,7 +38,7 @@ class Failing:
 @pytest.mark.parametrize("batch_size", [7, 64])
 def test_a_network_that_fails_is_named_with_the_first_clip_and_nothing_is_kept(tmp_path, batch_size):
     store = FeatureStore(tmp_path, 128)
-    with pytest.raises(InputError, match=r"'failing' answers NaN or infinity in 'logits' for clip 71 of the samples;"):
+    with pytest.raises(InputError, match=r"'failing' returned NaN or infinity in 'logits' for clip 71 of the samples;"):
         extract(Indices(), [Failing()], [store], [0, 1], batch_size=batch_size, title="Samples", **ALONE)
     assert store.missing([0, 1]) == [1]
 
