@@ -12,6 +12,8 @@ from vidmetrics.catalog.facts import statistic_facts
 from vidmetrics.estimators.base import Estimate, KeptFeatures
 from vidmetrics.statistics.intervals import cut, halves_interval, holders_interval, mean_interval, share_interval
 from vidmetrics.statistics.manifold import (
+    DENSITY_NEAREST,
+    PRECISION_NEAREST,
     ball_counts,
     check_neighbours,
     coverage_holders,
@@ -43,7 +45,7 @@ class PrecisionEstimator(_ManifoldEstimator):
     Interval: Wilson's. Against a fixed reference set, samples are independently inside or outside.
     """
 
-    nearest = 3
+    nearest = PRECISION_NEAREST
 
     def result(self, reference: Iterable[npt.NDArray[Any]] | None) -> Estimate:
         """Return the estimate; raises like `KernelEstimator.result`."""
@@ -57,7 +59,7 @@ class PrecisionEstimator(_ManifoldEstimator):
 class DensityEstimator(_ManifoldEstimator):
     """Mean number of real balls around a generated row, divided by k. Interval: Student's over clips."""
 
-    nearest = 5
+    nearest = DENSITY_NEAREST
 
     def result(self, reference: Iterable[npt.NDArray[Any]] | None) -> Estimate:
         """Return the estimate; raises like `KernelEstimator.result`."""
@@ -75,7 +77,7 @@ class RecallEstimator(_ManifoldEstimator):
     half is too small for a ball.
     """
 
-    nearest = 3
+    nearest = PRECISION_NEAREST
 
     def result(self, reference: Iterable[npt.NDArray[Any]] | None) -> Estimate:
         """Return the estimate; raises like `KernelEstimator.result`."""
@@ -98,7 +100,7 @@ class RecallEstimator(_ManifoldEstimator):
 class CoverageEstimator(_ManifoldEstimator):
     """Share of real balls that contain a generated row. Interval: `vidmetrics.statistics.intervals.holders_interval`."""
 
-    nearest = 5
+    nearest = DENSITY_NEAREST
 
     def result(self, reference: Iterable[npt.NDArray[Any]] | None) -> Estimate:
         """Return the estimate; raises like `KernelEstimator.result`."""

@@ -29,11 +29,17 @@ from vidmetrics.statistics.moments import check_rows
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
+PRECISION_NEAREST = 3
+"""k of precision and recall."""
+DENSITY_NEAREST = 5
+"""k of density and coverage."""
 _ENTRIES = 1 << 21
 """Distances in one block: 16 MiB."""
 
 
-def precision_recall(real: npt.NDArray[Any], generated: npt.NDArray[Any], *, nearest: int = 3) -> tuple[float, float]:
+def precision_recall(
+    real: npt.NDArray[Any], generated: npt.NDArray[Any], *, nearest: int = PRECISION_NEAREST
+) -> tuple[float, float]:
     """Return improved precision and recall, each 0 to 1.
 
     Args:
@@ -50,7 +56,9 @@ def precision_recall(real: npt.NDArray[Any], generated: npt.NDArray[Any], *, nea
     return precision, recall
 
 
-def density_coverage(real: npt.NDArray[Any], generated: npt.NDArray[Any], *, nearest: int = 5) -> tuple[float, float]:
+def density_coverage(
+    real: npt.NDArray[Any], generated: npt.NDArray[Any], *, nearest: int = DENSITY_NEAREST
+) -> tuple[float, float]:
     """Return density, 0 to M/k and 1 for equal distributions, and coverage, 0 to 1.
 
     Args:
