@@ -48,7 +48,7 @@ metrics = [{metrics}]
 
 
 class Projection:
-    """Network body that applies a fixed random projection to all pixels; see `vidmetrics.networks.base.Body`."""
+    """Network body that applies a fixed random projection to all pixels; see `vidmetrics.networks.network.Body`."""
 
     min_frames = 1
     preprocessing = "flat"
@@ -71,7 +71,7 @@ def measure(n: int, metrics: list[str], features: int) -> dict[str, Any]:
 
     import vidbench
     import vidbench.scoring.run
-    from vidmetrics.networks.base import Network
+    from vidmetrics.networks.network import Network
 
     torch.set_num_threads(1)
 

@@ -134,12 +134,12 @@ def test_a_run_killed_again_and_again_gives_the_same_result_file(small_task, plu
 
 def test_a_finished_run_is_not_measured_again(small_task, plugin, monkeypatch):
     first = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
-    import vidmetrics.networks.base as base
+    import vidmetrics.networks.network as networks
 
     def refuse(self, clips):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(base.Network, "__call__", refuse)
+    monkeypatch.setattr(networks.Network, "__call__", refuse)
     assert _values(vidbench.evaluate("slow_plugin:load", str(small_task), output="out")) == _values(first)
 
 

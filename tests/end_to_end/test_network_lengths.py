@@ -12,7 +12,7 @@ from vidbench.progress import Progress
 from vidbench.scoring import run
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import load_task
-from vidmetrics.networks.base import Network
+from vidmetrics.networks.network import Network
 
 
 @pytest.mark.parametrize(

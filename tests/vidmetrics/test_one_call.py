@@ -27,7 +27,7 @@ from vidmetrics import (
     psnr_frames,
     ssim_frames,
 )
-from vidmetrics.networks.base import Network
+from vidmetrics.networks.network import Network
 from vidmetrics.statistics.extrapolation import frechet_at_infinity
 from vidmetrics.statistics.frechet import gaussian
 

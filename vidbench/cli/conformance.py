@@ -10,7 +10,7 @@ import click
 from vidbench.cli import options
 
 if TYPE_CHECKING:
-    from vidmetrics.conformance.run import Outcome
+    from vidmetrics.conformance.suite import Outcome
 
 
 @click.command("conformance")
@@ -29,14 +29,14 @@ def command(implementation: str | None, patterns: tuple[str, ...], as_json: bool
     Failures are compared with the answers of known mistakes, so that the verdict comes with a diagnosis.
     """
     from vidbench.progress import Progress
-    from vidmetrics.conformance.run import OURS, load_implementation, run
+    from vidmetrics.conformance.suite import OURS, load_implementation, run_suite
     from vidmetrics.conformance.vectors import load_vectors
 
     target = implementation or OURS
     judged = load_implementation(target)
     vectors = load_vectors(patterns)
     with Progress(enabled=not as_json).stage("Vectors", len(vectors), "vectors") as advance:
-        outcomes = run(vectors, judged, lambda _: advance(1))
+        outcomes = run_suite(vectors, judged, lambda _: advance(1))
     if as_json:
         click.echo(json.dumps(_document(target, outcomes), indent=2))
     else:
@@ -47,7 +47,7 @@ def command(implementation: str | None, patterns: tuple[str, ...], as_json: bool
 
 def _document(target: str, outcomes: list[Outcome]) -> dict[str, Any]:
     from vidmetrics.conformance.mistakes import MISTAKES
-    from vidmetrics.conformance.run import explanations, unexplained
+    from vidmetrics.conformance.suite import explanations, unexplained
     from vidmetrics.conformance.vectors import VERSION, encode
 
     return {
@@ -120,7 +120,7 @@ def _words(answer: Any) -> str:
 
 def _diagnosis(outcomes: list[Outcome]) -> list[str]:
     from vidmetrics.conformance.mistakes import MISTAKES
-    from vidmetrics.conformance.run import explanations, unexplained
+    from vidmetrics.conformance.suite import explanations, unexplained
 
     counts = _counts(outcomes)
     lines = [", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)]

@@ -21,7 +21,7 @@ from vidmetrics.catalog.definitions import METRICS, MetricDefinition, get_metric
 from vidmetrics.estimators.base import Estimate
 from vidmetrics.home import home
 from vidmetrics.networks import base_network, default_weights, load_network
-from vidmetrics.networks.base import Network
+from vidmetrics.networks.network import Network
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,12 @@ from vidbench.files import file_sha256
 from vidbench.progress import Progress
 from vidmetrics.networks import default_weights, network_names
 from vidmetrics.weights.fetch import fetch, is_offline
-from vidmetrics.weights.files import read_tensors
 from vidmetrics.weights.i3d_variables import crc_table
 from vidmetrics.weights.importing import import_weights, imported_weights, network_of
 from vidmetrics.weights.proof import import_record_path, prove
 from vidmetrics.weights.reading import read_weights
-from vidmetrics.weights.registry import Source, published_networks, source_of, sources
+from vidmetrics.weights.sources import Source, published_networks, source_of, sources
+from vidmetrics.weights.tensor_files import read_tensors
 
 
 @dataclass(frozen=True)

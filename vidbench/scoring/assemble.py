@@ -43,7 +43,7 @@ from vidbench.version import __version__
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Estimate
 from vidmetrics.estimators.growth import score_against_count
-from vidmetrics.networks.base import Network
+from vidmetrics.networks.network import Network
 
 RealSides = Mapping[str, RealSide | ImportedRealSide]
 

@@ -20,8 +20,8 @@ from vidbench.files import digest, written_whole
 from vidbench.progress import Advance, Progress
 from vidbench.scoring.clip_sources import ClipSource
 from vidbench.scoring.frame_comparison import FrameComparison
-from vidmetrics.networks.base import Network
 from vidmetrics.networks.finite import check_finite
+from vidmetrics.networks.network import Network
 
 FORMAT = "vidbench-features-1"
 SHARD_SIZE = 64

@@ -16,7 +16,7 @@ from vidbench.scoring.reference_file import Outputs, Provenance, outputs_needed,
 from vidbench.tasks.schema import Task
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Reference
-from vidmetrics.networks.base import Network
+from vidmetrics.networks.network import Network
 
 
 class AbsentClips:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vidbench.data.clip_dataset import ClipDataset
 from vidbench.tasks.loading import LoadedTask
-from vidmetrics.networks.base import Network
+from vidmetrics.networks.network import Network
 
 
 def unofficial_reasons(

@@ -11,7 +11,7 @@ from vidbench.scoring.imported_reference import ImportedRealSide
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Estimate, Reference
 from vidmetrics.estimators.registry import make_estimator
-from vidmetrics.networks.base import Network
+from vidmetrics.networks.network import Network
 from vidmetrics.statistics.moments import Moments
 
 

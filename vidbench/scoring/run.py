@@ -24,7 +24,7 @@ from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import LoadedTask, Task
 from vidmetrics.catalog.definitions import MetricDefinition, get_metric
 from vidmetrics.networks import load_network
-from vidmetrics.networks.base import Network
+from vidmetrics.networks.network import Network
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from vidmetrics.conformance.recipes import WEIGHTS
 
 if TYPE_CHECKING:
-    from vidmetrics.networks.base import Network
+    from vidmetrics.networks.network import Network
     from vidmetrics.statistics.moments import Moments
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -75,7 +75,7 @@ def _resize(inputs: Arrays, parameters: dict[str, Any]) -> Any:
 def _network(inputs: Arrays, name: str = "i3d-kinetics-400") -> Network:
     """Return a network of the name that `vidmetrics.load_network` takes, with the weights among the inputs."""
     from vidmetrics.networks import build_body
-    from vidmetrics.networks.base import Network
+    from vidmetrics.networks.network import Network
 
     weights = {name.removeprefix(WEIGHTS): value for name, value in inputs.items() if name.startswith(WEIGHTS)}
     settings = {"widths": _widths(weights)} if name == "c3d-ucf101" else {}

@@ -31,7 +31,7 @@ class VectorItem(pytest.Item):
     def runtest(self) -> None:
         """Fail with the deviation and the diagnosis; skip a kind that is not offered."""
         from vidmetrics.conformance.mistakes import MISTAKES
-        from vidmetrics.conformance.run import check
+        from vidmetrics.conformance.suite import check
 
         outcome = check(self.vector, self.implementation)
         if outcome.verdict == "not offered":
@@ -83,7 +83,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 
 
 def _vector_items(session: pytest.Session, target: str, patterns: list[str]) -> Iterable[VectorItem]:
-    from vidmetrics.conformance.run import load_implementation
+    from vidmetrics.conformance.suite import load_implementation
     from vidmetrics.conformance.vectors import load_vectors
     from vidmetrics.errors import InputError
 

@@ -16,7 +16,7 @@ def make_estimator(definition: MetricDefinition, dim: int, num_samples: int, row
         definition: the metric.
         dim: size of the network output that is measured.
         num_samples: exact number of generated samples to expect.
-        rows_per_sample: rows of features per sample, see `vidmetrics.networks.base.Network.rows_per_clip`.
+        rows_per_sample: rows of features per sample, see `vidmetrics.networks.network.Network.rows_per_clip`.
 
     Raises:
         InputError: the metric compares frames and needs no features, or there are too few samples.

@@ -1,6 +1,6 @@
 """The measuring networks by name, and where their weights are.
 
-A network file holds one ``torch.nn.Module`` class with the attributes of `vidmetrics.networks.base.Body` and a class
+A network file holds one ``torch.nn.Module`` class with the attributes of `vidmetrics.networks.network.Body` and a class
 method ``from_tensors(tensors, **settings)``; it is imported when its name is asked for.
 """
 
@@ -16,11 +16,11 @@ from vidmetrics.catalog.network_cards import NETWORKS, VARIANTS, base_network, n
 from vidmetrics.errors import InputError
 from vidmetrics.files import file_sha256
 from vidmetrics.home import home
-from vidmetrics.weights.files import read_tensors
 from vidmetrics.weights.proof import is_proven
+from vidmetrics.weights.tensor_files import read_tensors
 
 if TYPE_CHECKING:
-    from vidmetrics.networks.base import Network
+    from vidmetrics.networks.network import Network
     from vidmetrics.networks.precision import Precision
 
 __all__ = ["Network", "base_network", "build_body", "default_weights", "is_shipped", "load_network", "network_names"]
@@ -68,7 +68,7 @@ def load_network(
 
     import torch
 
-    from vidmetrics.networks.base import Network
+    from vidmetrics.networks.network import Network
 
     body = build_body(name, tensors).eval().requires_grad_(False)
     try:
@@ -90,7 +90,7 @@ def build_body(name: str, tensors: Mapping[str, Any], **settings: Any) -> Any:
         settings: more settings of the network's ``from_tensors``, such as the ``widths`` of a C3D.
 
     Returns:
-        The ``torch.nn.Module``, a `vidmetrics.networks.base.Body`.
+        The ``torch.nn.Module``, a `vidmetrics.networks.network.Body`.
 
     Raises:
         InputError: unknown name, or tensors of another network.
@@ -132,7 +132,7 @@ def _proven(name: str, sha256: str) -> bool:
 
 def __getattr__(name: str) -> Any:
     if name == "Network":
-        from vidmetrics.networks.base import Network
+        from vidmetrics.networks.network import Network
 
         return Network
     raise AttributeError(f"module 'vidmetrics.networks' has no attribute '{name}'")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vidmetrics.errors import InputError
 from vidmetrics.weights.part_file import PartFile, Version, locked_part
-from vidmetrics.weights.registry import PublishedFile
+from vidmetrics.weights.sources import PublishedFile
 from vidmetrics.weights.verify import why_wrong
 
 if TYPE_CHECKING:

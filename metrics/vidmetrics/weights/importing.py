@@ -18,7 +18,7 @@ from vidmetrics.weights.i3d_variables import SCOPE, crc_table, network_variables
 from vidmetrics.weights.named_tensors import checked_tensors
 from vidmetrics.weights.proof import import_record_path, prove
 from vidmetrics.weights.reading import files_of, read_weights
-from vidmetrics.weights.registry import published_networks
+from vidmetrics.weights.sources import published_networks
 
 
 def imported_weights(network: str) -> Path:

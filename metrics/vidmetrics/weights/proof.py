@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from vidmetrics.weights.crc32c import masked_crc32c
 from vidmetrics.weights.i3d_variables import LOGITS, crc_table, network_variables
-from vidmetrics.weights.registry import sources
+from vidmetrics.weights.sources import sources
 
 IMAGENET = "i3d-kinetics-400-imagenet"
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.errors import InputError
-from vidmetrics.weights.files import read_tensors
 from vidmetrics.weights.i3d_names import is_torch_i3d, to_tensorflow
 from vidmetrics.weights.i3d_variables import is_network_variable
+from vidmetrics.weights.tensor_files import read_tensors
 from vidmetrics.weights.tf_checkpoint import open_checkpoint
 
 _TORCH_SUFFIXES = (".pt", ".pth")

@@ -8,7 +8,7 @@ from pathlib import Path
 from vidmetrics.errors import InputError
 from vidmetrics.files import file_sha256
 from vidmetrics.weights.i3d_variables import SCOPE, crc_table, is_network_variable
-from vidmetrics.weights.registry import PublishedFile
+from vidmetrics.weights.sources import PublishedFile
 
 
 def git_blob_id(path: Path) -> str:

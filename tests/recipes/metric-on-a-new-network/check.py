@@ -14,7 +14,7 @@ os.environ["VIDBENCH_HOME"] = tempfile.mkdtemp()
 
 import vidmetrics
 from vidbench.cli import run_command
-from vidmetrics.weights.registry import source_of
+from vidmetrics.weights.sources import source_of
 
 
 def printed(*words: str) -> str:

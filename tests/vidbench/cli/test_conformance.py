@@ -129,7 +129,7 @@ def test_plugin_refuses_a_wrong_name(tmp_path):
 
 def test_plugin_is_light_and_silent_when_it_is_not_asked_for(tmp_path):
     (tmp_path / "test_own.py").write_text(
-        "import sys\n\ndef test_own():\n    assert not {'torch', 'scipy', 'vidmetrics.conformance.run'} & set(sys.modules)\n"
+        "import sys\n\ndef test_own():\n    assert not {'torch', 'scipy', 'vidmetrics.conformance.suite'} & set(sys.modules)\n"
     )
     done = run_pytest(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -16,9 +16,10 @@ from safetensors.numpy import load_file
 
 from vidbench.cli import cli
 from vidbench.errors import InputError
-from vidmetrics.weights import proof, registry
+from vidmetrics.weights import proof
+from vidmetrics.weights import sources as sources_module
 from vidmetrics.weights.i3d_variables import SCOPE
-from vidmetrics.weights.registry import PublishedFile, Source
+from vidmetrics.weights.sources import PublishedFile, Source
 
 TESTS = Path(__file__).resolve().parents[2]
 
@@ -63,7 +64,7 @@ def module(tmp_path, seeded):
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """A server with C3D under a published hash, the only entry of the registry."""
+    """A server with C3D under a published hash, the only published source."""
     path = tmp_path / "c3d.npz"
     np.savez(path, **{"conv1a/W": np.ones((64, 64), np.float32), "mean": np.zeros(3, np.float32)})
     server = _oracle("rude_server").RudeServer(path.read_bytes())
@@ -72,14 +73,14 @@ def published(tmp_path, monkeypatch):
     source = Source("c3d-ucf101", "here", (file,), ("c3d.npz",), None, "a test", "none", "none")
     for where in ("vidbench.jobs.weights.sources", "vidmetrics.weights.proof.sources"):
         monkeypatch.setattr(where, lambda: (source,))
-    monkeypatch.setattr(registry, "sources", lambda: (source,))
+    monkeypatch.setattr(sources_module, "sources", lambda: (source,))
     yield server
     server.close()
 
 
 def test_list_names_every_source(run):
     plain, rows = run("list"), json.loads(run("list", "--json").stdout)
-    assert {row["network"] for row in rows} == set(registry.published_networks())
+    assert {row["network"] for row in rows} == set(sources_module.published_networks())
     assert all(not row["here"] for row in rows)
     for row in rows:
         assert row["network"] in plain.stdout
@@ -96,7 +97,7 @@ def test_where(run, monkeypatch, tmp_path):
     rows = {row["network"]: row for row in json.loads(run("where", "--json").stdout)}
     assert rows["i3d-kinetics-600"] == {"network": "i3d-kinetics-600", "path": str(expected), "here": False}
     assert rows["shapes"]["here"]
-    assert set(rows) >= {"shapes", *registry.published_networks()}
+    assert set(rows) >= {"shapes", *sources_module.published_networks()}
     assert len(run("where").stdout.splitlines()) == len(rows)
     with pytest.raises(InputError, match="did you mean 'i3d-kinetics-600'"):
         run("where", "i3d-kinetics600")

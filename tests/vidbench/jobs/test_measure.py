@@ -20,7 +20,7 @@ from vidbench.samples.clip_folder import ClipShape, open_clips
 from vidbench.samples.exchange import SampleWriter
 from vidmetrics import CONVENTIONS, METRICS, frechet_distance, load_network
 from vidmetrics.home import home
-from vidmetrics.networks.base import Network
+from vidmetrics.networks.network import Network
 from vidmetrics.networks.preprocessing import Preprocessing
 from vidmetrics.statistics.frechet_float32 import distance_float32_svd
 

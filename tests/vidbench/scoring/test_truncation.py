@@ -86,12 +86,12 @@ def test_the_sweep_is_measured_and_the_score_is_untouched(small_task, sweep_task
     assert 'id="truncation"' in page
     assert "sigma of the latents" in page
 
-    import vidmetrics.networks.base as base
+    import vidmetrics.networks.network as networks
 
     def refuse(self, clips):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(base.Network, "__call__", refuse)
+    monkeypatch.setattr(networks.Network, "__call__", refuse)
     assert vidbench.evaluate("truncating_plugin:load", str(sweep_task), output="out").truncation == result.truncation
 
 

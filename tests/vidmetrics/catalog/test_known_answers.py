@@ -18,8 +18,8 @@ import torch
 import vidmetrics
 from vidmetrics.catalog.known_answers import CONSTANT_LENGTHS, KNOWN_ANSWERS, known_answer
 from vidmetrics.conformance.seeded_i3d import seeded_i3d_weights
-from vidmetrics.networks.base import Network
 from vidmetrics.networks.i3d import I3D
+from vidmetrics.networks.network import Network
 from vidmetrics.networks.precision import computing
 from vidmetrics.statistics.moments import Moments
 from vidmetrics.weights import proof

@@ -16,8 +16,8 @@ from vidmetrics.conformance import recipes
 from vidmetrics.conformance.kinds import KINDS, as_answer
 from vidmetrics.conformance.mistakes import MISTAKES, with_mistake
 from vidmetrics.conformance.ours import implementation as ours
-from vidmetrics.conformance.run import check, diagnose, explanations, load_implementation, run, unexplained
 from vidmetrics.conformance.seeded_i3d import seeded_i3d_weights
+from vidmetrics.conformance.suite import check, diagnose, explanations, load_implementation, run_suite, unexplained
 from vidmetrics.conformance.vectors import FOLDER, decode, deviation, encode, load_vectors, read_vectors
 
 NETWORK_KINDS = tuple(kind for kind in KINDS if kind == "i3d-logits" or kind.endswith("-from-clips"))
@@ -102,7 +102,7 @@ def mistakes_and_vectors():
 
 @pytest.mark.parametrize(("name", "touched"), list(mistakes_and_vectors()))
 def test_a_mistake_is_recognised(name, touched):
-    outcomes = run(touched, with_mistake(name))
+    outcomes = run_suite(touched, with_mistake(name))
     found = explanations(outcomes)
     if MISTAKES[name].rounding:  # its errors are smaller or larger elsewhere, and like those of others of its sort
         assert MISTAKES[found[0][0]].rounding

@@ -11,8 +11,8 @@ import torch
 
 from vidmetrics import InputError, load_network
 from vidmetrics.networks import c3d
-from vidmetrics.networks.base import Network
 from vidmetrics.networks.c3d import C3D, WIDTHS
+from vidmetrics.networks.network import Network
 
 TESTS = Path(__file__).resolve().parents[2]
 TOLERANCE = 1e-5

@@ -15,7 +15,7 @@ import torch
 from vidmetrics import InputError, load_network, networks
 from vidmetrics.home import home
 from vidmetrics.networks import default_weights
-from vidmetrics.networks.base import Network
+from vidmetrics.networks.network import Network
 
 
 class Means(torch.nn.Module):

@@ -16,7 +16,7 @@ import pytest
 
 from vidmetrics import InputError
 from vidmetrics.weights.fetch import OFFLINE_VARIABLE, Patience, fetch, is_offline
-from vidmetrics.weights.registry import PublishedFile
+from vidmetrics.weights.sources import PublishedFile
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 3_000_000, dtype=np.uint8).tobytes()
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -363,7 +363,7 @@ def test_a_killed_process_lets_go_and_another_goes_on(server, rude, fetching):
     program = f"""
         from pathlib import Path
         from vidmetrics.weights.fetch import fetch
-        from vidmetrics.weights.registry import PublishedFile
+        from vidmetrics.weights.sources import PublishedFile
         fetch(PublishedFile("w.bin", ("{server.url}/w",), sha256="{SHA256}"), Path({str(fetching.folder)!r}))
     """
     child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], env={**os.environ})

@@ -19,7 +19,7 @@ from vidmetrics.weights.i3d_variables import SCOPE, crc_table, is_network_variab
 from vidmetrics.weights.importing import import_weights, imported_weights, network_of
 from vidmetrics.weights.proof import IMAGENET, import_record_path, imported_from_published, prove
 from vidmetrics.weights.reading import read_weights
-from vidmetrics.weights.registry import PublishedFile, Source, published_networks, source_of, sources
+from vidmetrics.weights.sources import PublishedFile, Source, published_networks, source_of, sources
 from vidmetrics.weights.verify import git_blob_id, why_wrong
 
 UNITS = {

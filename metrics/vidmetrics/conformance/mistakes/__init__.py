@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from vidmetrics.conformance.kinds import Implementation
-from vidmetrics.conformance.mistakes.base import Arrays, Mistake
 from vidmetrics.conformance.mistakes.distances import DISTANCE_MISTAKES
-from vidmetrics.conformance.mistakes.network import NETWORK_MISTAKES
+from vidmetrics.conformance.mistakes.feature_extraction import FEATURE_MISTAKES
+from vidmetrics.conformance.mistakes.mistake import Arrays, Mistake
 from vidmetrics.conformance.mistakes.resizing import RESIZE_MISTAKES
 from vidmetrics.conformance.mistakes.scores import SCORE_MISTAKES
 from vidmetrics.conformance.mistakes.whole_metrics import WHOLE_METRIC_MISTAKES
@@ -23,7 +23,7 @@ __all__ = ["MISTAKES", "Mistake", "with_mistake"]
 
 def _joined() -> dict[str, Mistake]:
     joined: dict[str, Mistake] = {}
-    for group in (DISTANCE_MISTAKES, SCORE_MISTAKES, RESIZE_MISTAKES, NETWORK_MISTAKES, WHOLE_METRIC_MISTAKES):
+    for group in (DISTANCE_MISTAKES, SCORE_MISTAKES, RESIZE_MISTAKES, FEATURE_MISTAKES, WHOLE_METRIC_MISTAKES):
         for name, mistake in group.items():
             # A mistake that shows in several kinds, as a wrong resize does, is made in several files.
             known = joined.get(name)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vidmetrics.conformance.mistakes.base import Answerer, Arrays, Mistake
+from vidmetrics.conformance.mistakes.mistake import Answerer, Arrays, Mistake
 
 Array = npt.NDArray[Any]
 _BATCH = 16

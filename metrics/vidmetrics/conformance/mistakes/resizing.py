@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vidmetrics.conformance.mistakes.base import Answerer, Arrays, Mistake
+from vidmetrics.conformance.mistakes.mistake import Answerer, Arrays, Mistake
 
 if TYPE_CHECKING:
     import torch

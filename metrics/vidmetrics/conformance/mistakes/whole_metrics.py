@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.catalog.conventions import CONVENTIONS
-from vidmetrics.conformance.mistakes.base import Answerer, Arrays, Mistake
+from vidmetrics.conformance.mistakes.mistake import Answerer, Arrays, Mistake
 from vidmetrics.conformance.mistakes.resizing import RESIZERS
 from vidmetrics.conformance.mistakes.scores import SCORE_MISTAKES
 from vidmetrics.conformance.recipes import WEIGHTS

@@ -1,4 +1,4 @@
-"""The published weights that this package knows: ``registry.toml`` as objects."""
+"""The published weights that this package knows: ``sources.toml`` as objects."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Source:
 @functools.cache
 def sources() -> tuple[Source, ...]:
     """Return every source, in the order of the file."""
-    with Path(__file__).with_name("registry.toml").open("rb") as file:
+    with Path(__file__).with_name("sources.toml").open("rb") as file:
         return tuple(_source(table) for table in tomllib.load(file)["source"])
 
 

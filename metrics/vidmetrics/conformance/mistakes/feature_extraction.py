@@ -9,8 +9,8 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 
-from vidmetrics.conformance.mistakes.base import Answerer, Arrays, Mistake
 from vidmetrics.conformance.mistakes.distances import DISTANCE_MISTAKES, frechet
+from vidmetrics.conformance.mistakes.mistake import Answerer, Arrays, Mistake
 from vidmetrics.conformance.mistakes.resizing import RESIZERS
 from vidmetrics.conformance.recipes import WEIGHTS
 
@@ -136,4 +136,4 @@ def _mistakes() -> dict[str, Mistake]:
     return mistakes
 
 
-NETWORK_MISTAKES = _mistakes()
+FEATURE_MISTAKES = _mistakes()

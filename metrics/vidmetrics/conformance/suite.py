@@ -88,7 +88,7 @@ def check(vector: Vector, implementation: Implementation) -> Outcome:
     return Outcome(vector, "failed", got, distance, candidates=diagnose(vector, got))
 
 
-def run(
+def run_suite(
     vectors: Iterable[Vector], implementation: Implementation, advance: Callable[[Outcome], None] = lambda _: None
 ) -> list[Outcome]:
     """Put all questions to an implementation, calling ``advance`` with each outcome."""
