@@ -164,7 +164,7 @@ def test_every_shipped_task_has_an_entry_that_says_everything(name):
     text = (Path(__file__).parents[3] / "docs" / "tasks.md").read_text(encoding="utf-8")
     entries = [part for part in text.split("\n### ")[1:] if f"`{name}`" in part.partition("\n")[0]]
     assert len(entries) == 1
-    for field in ("Source", "Stands beside", "Changelog"):
+    for field in ("Source", "Compare with", "Changelog"):
         assert f"**{field}**" in entries[0], field
     if not name.startswith("shapes"):
         assert "**Fixed by" in entries[0]

@@ -1,6 +1,6 @@
 """The manifest: which videos of a data set are present and usable, with the digest of the frames a task gets from each.
 
-Equal manifest hashes mean that a task gets the very same frames, whatever files they come from.
+Equal manifest hashes mean that a task gets exactly the same frames, whatever files they come from.
 """
 
 from __future__ import annotations
