@@ -1,4 +1,4 @@
-"""The one exception that bad input raises in every package of the project, and the sentence for a wrong name."""
+"""The exception that every package of the project raises for bad input, and the message for an unknown name."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Something given by the user cannot be used.
+    """User input that cannot be used.
 
-    The message is one sentence for a person: what is wrong, where, and what to do. The command line prints it
-    to stderr without a traceback and exits with code 2.
+    The message is one sentence: what is wrong, where, and what to do. The command line prints it to stderr without a
+    traceback and exits with code 2.
     """
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the sentence that says a name is unknown, with the nearest known one if any is near."""
+    """Return the message for an unknown name, with the closest known one if it is similar."""
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'? Known" if near else "known"

@@ -1,4 +1,4 @@
-"""Where caches and downloaded weights live."""
+"""The folder of caches and downloaded weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def home() -> Path:
-    """Return the one folder of caches: the environment variable ``VIDBENCH_HOME``, else the user's cache folder."""
+    """Return the cache folder: the environment variable ``VIDBENCH_HOME``, or the user's cache folder if it is unset."""
     chosen = os.environ.get("VIDBENCH_HOME")
     if chosen:
         return Path(chosen).expanduser()

@@ -1,7 +1,7 @@
-"""The measuring networks by name, and where their weights are.
+"""The feature extractors by name, and the location of their weights.
 
-A network file holds one ``torch.nn.Module`` class with the attributes of `vidmetrics.networks.network.Body` and a class
-method ``from_tensors(tensors, **settings)``; it is imported when its name is asked for.
+A network file contains one ``torch.nn.Module`` class with the attributes of `vidmetrics.networks.network.Body` and a class
+method ``from_tensors(tensors, **settings)``; it is imported when the network is first used.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _HERE = Path(__file__).parent
 
 
 def default_weights(name: str) -> Path:
-    """Return where the weights of a network are looked for; the file need not exist.
+    """Return the default location of a network's weights; the file need not exist.
 
     Raises:
-        InputError: there is no such network; suggests the nearest one.
+        InputError: there is no such network; the message suggests the closest name.
     """
     folder = _HERE if network_card(name).embedded else home() / "weights"
     return folder / f"{base_network(name)}.safetensors"
@@ -41,19 +41,19 @@ def default_weights(name: str) -> Path:
 def load_network(
     name: str, weights: Path | None = None, device: str = "cpu", precision: Precision = "exact"
 ) -> Network:
-    """Load a measuring network.
+    """Load a feature extractor.
 
     Args:
         name: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"``, ``"inception-2015-12-05"``, ``"c3d-ucf101"`` or
-            ``"shapes"``; or the first as other FVD code uses it (``"i3d-kinetics-400+videogpt"`` and so on, see
-            `vidmetrics.catalog.conventions`), with the same weights file.
-        weights: a ``.safetensors`` or ``.npz`` file; None for the network's default.
+            ``"shapes"``; or a variant of the first as in other FVD code (``"i3d-kinetics-400+videogpt"`` etc., see
+            `vidmetrics.catalog.conventions`), which uses the same weights file.
+        weights: a ``.safetensors`` or ``.npz`` file; None for the default location.
         device: a torch device string.
-        precision: ``"exact"`` computes float32 products with deterministic kernels, ``"fast"`` allows TF32.
+        precision: ``"exact"`` for float32 products and deterministic kernels, ``"fast"`` to allow TF32.
 
     Raises:
-        InputError: unknown name or precision, missing or unreadable weights, weights of another network, a device
-            that cannot be used.
+        InputError: unknown name or precision, missing or unreadable weights, weights of another network, or an
+            unusable device.
     """
     card, base = network_card(name), base_network(name)
     if precision not in ("exact", "fast"):
@@ -82,12 +82,12 @@ def load_network(
 
 
 def build_body(name: str, tensors: Mapping[str, Any], **settings: Any) -> Any:
-    """Build a measuring network, or a variant of the I3D, from arrays in memory.
+    """Build a feature extractor, or a variant of the I3D, from arrays in memory.
 
     Args:
-        name: as `load_network`.
+        name: as for `load_network`.
         tensors: float32 arrays under the names of the network's own weights.
-        settings: more settings of the network's ``from_tensors``, such as the ``widths`` of a C3D.
+        settings: further arguments of the network's ``from_tensors``, such as the ``widths`` of a C3D.
 
     Returns:
         The ``torch.nn.Module``, a `vidmetrics.networks.network.Body`.
@@ -103,17 +103,17 @@ def build_body(name: str, tensors: Mapping[str, Any], **settings: Any) -> Any:
 
 
 def network_names() -> list[str]:
-    """Return the names that `load_network` takes, less the variants, which have no weights of their own."""
+    """Return the names that `load_network` accepts, without the variants, which have no weights of their own."""
     return list(NETWORKS)
 
 
 def is_shipped(name: str, sha256: str) -> bool:
-    """Return whether a file with this SHA-256 is the one of that network's weights that ships with this package."""
+    """Return whether this SHA-256 is that of the network's weights as shipped with this package."""
     return _proven(name, sha256)
 
 
 def _variant_settings(name: str) -> dict[str, Any]:
-    """Return what a variant of the I3D adds to the settings of its network; nothing for any other name."""
+    """Return the additional settings of a variant of the I3D; none for any other name."""
     if name not in VARIANTS:
         return {}
     from vidmetrics.networks.preprocessing import Preprocessing
@@ -124,7 +124,7 @@ def _variant_settings(name: str) -> dict[str, Any]:
 
 
 def _proven(name: str, sha256: str) -> bool:
-    """Return whether these weights are the ones recorded in this package; a network without a record is not."""
+    """Return whether these weights are the ones recorded in this package; False for a network without a record."""
     path = _HERE / "proven.json"
     records = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return bool(records.get(name, {}).get("sha256") == sha256)

@@ -1,17 +1,17 @@
-"""C3D fine-tuned on UCF-101: the network of the video Inception Score and C3D-FID of TGAN and those who compare with it.
+"""C3D fine-tuned on UCF-101: the feature extractor of the video Inception Score and C3D-FID introduced by TGAN.
 
 Tran et al., "Learning Spatiotemporal Features with 3D Convolutional Networks", arXiv 1412.0767, trained on Sports-1M
 and fine-tuned on UCF-101 (c3d_ucf101_finetune_whole_iter_20000); used as in TGAN (Saito et al., arXiv 1611.06624) and
 TGANv2 (arXiv 1811.09245), whose released code pfnet-research/tgan2 is the definition: models/c3d/c3d_ucf101.py.
 
-What a port must keep to give the same numbers:
+What a port must reproduce to get the same numbers:
 
 * clips have 16 frames; colours are BGR; frames are stretched to 112x112 by bilinear interpolation with aligned corners;
 * the released code reads real frames as (x - 128) / 128 and multiplies by 128 again, so the network sees values 0 to
-  255; those who feed x / 127.5 - 1 give it 0 to 256 and get other numbers;
-* the mean volume, 128x171, is cut at rows and columns 8 to 119, which is the middle of its rows and not of its columns;
-* max pools cover the whole input, so that the last one turns 7x7 into 4x4;
-* feature ``fc7`` is taken after its ReLU, where the released code takes it for C3D-FID.
+  255; code that feeds x / 127.5 - 1 passes 0 to 256 and gets different numbers;
+* the mean volume, 128x171, is cropped to rows and columns 8 to 119: the centre of its rows, but not of its columns;
+* max pools cover the whole input, so the last one turns 7x7 into 4x4;
+* feature ``fc7`` is taken after its ReLU, as in the released code for C3D-FID.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FRAMES, FRAME_SIZE = 16, 112
 MEAN_SHAPE = (3, FRAMES, 128, 171)
 MEAN_WINDOW = slice(8, 8 + FRAME_SIZE)
 CLIPS_AT_ONCE = 16
-"""Clips in flight on an accelerator, 0.8 GB of activations in the first layer; CPUs take one after the other."""
+"""Clips per batch on an accelerator, 0.8 GB of activations in the first layer; CPUs process one at a time."""
 
 WIDTHS = {
     "conv1a": 64,
@@ -47,9 +47,9 @@ WIDTHS = {
     "fc7": 4096,
     "fc8": classes_of("c3d-ucf101"),
 }
-"""Channels out of each layer of the published network."""
+"""Output channels of each layer of the published network."""
 
-# Pools come after these convolutions; the first leaves time alone.
+# These convolutions are followed by a pool; the first does not pool over time.
 _POOLS = {"conv1a": (1, 2, 2), "conv2a": (2, 2, 2), "conv3b": (2, 2, 2), "conv4b": (2, 2, 2), "conv5b": (2, 2, 2)}
 _POSITIONS_LEFT = 4 * 4
 
@@ -58,7 +58,7 @@ class C3D(nn.Module):
     """C3D with the outputs ``logits`` ``[N, 101]``, before the softmax, and ``fc7`` ``[N, 4096]``, after its ReLU.
 
     Args:
-        widths: channels out of each layer, by its name and in order; the published network has `WIDTHS`.
+        widths: output channels of each layer by name, in order; `WIDTHS` for the published network.
     """
 
     min_frames = max_frames = FRAMES
@@ -79,7 +79,7 @@ class C3D(nn.Module):
 
     def forward(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:
         """Map uint8 clips ``[N, 16, H, W, 3]`` to float32 ``logits`` and ``fc7``."""
-        # On CPUs one clip at a time: less memory, and a clip's features cannot depend on its neighbours.
+        # One clip at a time on CPUs: less memory, and a clip's features cannot depend on its neighbours.
         at_once = 1 if clips_NTHWC.device.type == "cpu" else CLIPS_AT_ONCE
         mean = self.get_buffer("mean")
         results = [self._features(preprocess(clips, mean)) for clips in torch.split(clips_NTHWC, at_once)]
@@ -99,17 +99,17 @@ class C3D(nn.Module):
         """Build the network from the arrays of conv3d_deepnetA_ucf.npz, under their names, and ``mean`` of mean2.npz.
 
         Both are files of release v1.0 of rezoo/tgan2. ``np.savez("c3d-ucf101.npz", mean=np.load("mean2.npz")["mean"],
-        **np.load("conv3d_deepnetA_ucf.npz"))`` makes them one file for `vidmetrics.load_network`.
+        **np.load("conv3d_deepnetA_ucf.npz"))`` combines them into one file for `vidmetrics.load_network`.
 
         Args:
             tensors: float32 arrays (``mean`` may be float64): ``conv1a/W`` ``[out, in, 3, 3, 3]`` (time, height,
                 width; input channels BGR) and ``conv1a/b`` ``[out]``, likewise to ``conv5b``; ``fc6/W``
                 ``[4096, 8192]`` (out, in) and ``fc6/b``, likewise to ``fc8``; ``mean`` ``[3, 16, 128, 171]`` (channels
                 BGR, 0 to 255).
-            widths: channels out of each layer that the weights must have.
+            widths: required output channels of each layer.
 
         Raises:
-            InputError: a tensor is missing, unknown, of another shape or dtype, or not finite.
+            InputError: a tensor is missing, unknown, not finite, or has a wrong shape or dtype.
         """
         network = cls(widths)
         targets = {"mean": network.get_buffer("mean")}
@@ -127,7 +127,7 @@ class C3D(nn.Module):
 
 
 def preprocess(clips_NTHWC: torch.Tensor, mean_CTHW: torch.Tensor) -> torch.Tensor:
-    """Map clips to what the first convolution reads.
+    """Prepare clips for the first convolution.
 
     Args:
         clips_NTHWC: uint8 RGB ``[N, 16, H, W, 3]``.
@@ -142,7 +142,7 @@ def preprocess(clips_NTHWC: torch.Tensor, mean_CTHW: torch.Tensor) -> torch.Tens
 
 
 def _resize_aligned_corners(x_NCTHW: torch.Tensor, size: int) -> torch.Tensor:
-    """Resize frames as ``chainer.functions.resize_images``: the corner pixels stay, no antialias, aspect not kept."""
+    """Resize frames like ``chainer.functions.resize_images``: aligned corners, no antialiasing, aspect ratio not preserved."""
     for axis in (3, 4):
         last = x_NCTHW.shape[axis] - 1
         source = torch.arange(size, dtype=torch.float64) * (last / (size - 1))

@@ -1,4 +1,4 @@
-"""Where the answers of a network stop being numbers: the first clip is named, before anything is computed from them."""
+"""Refuse network outputs that are not finite, naming the first such clip, before anything is computed from them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from vidmetrics.errors import InputError
 def check_finite(
     outputs: Mapping[str, npt.NDArray[Any]], network: str, clips: Sequence[int] | npt.NDArray[np.int64], whose: str
 ) -> None:
-    """Refuse NaN and infinity in the answers of a network.
+    """Refuse NaN and infinity in the outputs of a network.
 
     Args:
-        outputs: real ``[rows, D]`` by name of the output, as many rows for each clip, a clip's in sequence.
+        outputs: real ``[rows, D]`` by name of the output, equally many consecutive rows per clip.
         network: name of the network, for the message.
-        clips: index of each clip that was asked about.
-        whose: which clips they are, for the message, e.g. ``"samples"``.
+        clips: index of each clip.
+        whose: the set the clips belong to, for the message, e.g. ``"samples"``.
 
     Raises:
-        InputError: a value is not finite; names the first clip that has one in any output.
+        InputError: a value is not finite; the message names the first such clip in any output.
     """
     first = {name: int(np.argmin(np.isfinite(rows).all(axis=1))) for name, rows in outputs.items() if len(rows)}
     bad = {name: row for name, row in first.items() if not np.isfinite(outputs[name][row]).all()}

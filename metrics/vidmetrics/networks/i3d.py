@@ -3,13 +3,13 @@
 Carreira and Zisserman, "Quo Vadis, Action Recognition?", arXiv 1705.07750; the graph of TF-Hub
 deepmind/i3d-kinetics-400 and the checkpoints rgb_scratch and rgb_scratch_kin600 of deepmind/kinetics-i3d (Apache-2.0).
 
-What a port must keep to give the same numbers:
+What a port must reproduce to get the same numbers:
 
-* "SAME" padding is computed from the size of the input, and where it is odd the larger half goes behind;
+* "SAME" padding depends on the size of the input, and an odd total puts the larger half at the end;
 * max pools pad with minus infinity; batch norm has eps 1e-3 and no scale; only the last convolution has a bias;
 * frames 0..255 are stretched to 224x224 by TensorFlow 1's bilinear resize, and scaled to [-1, 1] after that.
 
-Other preprocessing and another eps, as other people's FVD code has them, are settings: see `vidmetrics.catalog.conventions`.
+The preprocessing and the eps of other FVD code are settings: see `vidmetrics.catalog.conventions`.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _max_pool(x_NCTHW: torch.Tensor, kernel: Triple, stride: Triple) -> torch.Te
 
 
 class _Mixed(nn.Module):
-    """Inception block: four branches, concatenated."""
+    """Inception block: four parallel branches, concatenated."""
 
     def __init__(self, channels: tuple[int, int, int, int, int, int, int], branch_2_last: str) -> None:
         super().__init__()
@@ -114,18 +114,18 @@ class I3D(nn.Module):
 
     Args:
         num_classes: 400 or 600 for the published weights.
-        pixels: from uint8 frames to the first layer.
+        pixels: preprocessing of uint8 frames.
         batch_norm_eps: added to the variance in every batch norm.
     """
 
-    min_frames = 9  # the last average pool spans 2 steps, and each step stands for 8 frames
+    min_frames = 9  # the last average pool spans 2 steps of 8 frames each
 
     def __init__(
         self, num_classes: int, pixels: Preprocessing = PREPROCESSING, batch_norm_eps: float = BATCH_NORM_EPS
     ) -> None:
         super().__init__()
         self._pixels = pixels
-        # The weights do not tell the eps, so it belongs to the id that stands beside them.
+        # The weights do not contain the eps, so it is part of the id recorded with them.
         self._suffix = "" if batch_norm_eps == BATCH_NORM_EPS else f"-batch-norm-eps-{batch_norm_eps:g}"
         self.preprocessing = pixels.id + self._suffix
         self.outputs = {"logits": num_classes, "pool": _POOL_FEATURES}
@@ -133,7 +133,7 @@ class I3D(nn.Module):
         self.add_module("Conv3d_2b_1x1", _Unit(64, 64, 1))
         self.add_module("Conv3d_2c_3x3", _Unit(64, 192, 3))
         for name, channels in _MIXED.items():
-            # The published graph names this one unit of Mixed_5b "0a" although it comes second.
+            # The published graph names this unit of Mixed_5b "0a" although it comes second.
             self.add_module(name, _Mixed(channels, "Conv3d_0a_3x3" if name == "Mixed_5b" else "Conv3d_0b_3x3"))
         self.logits_weight = nn.Parameter(torch.empty(num_classes, _POOL_FEATURES, 1, 1, 1))
         self.logits_bias = nn.Parameter(torch.empty(num_classes))
@@ -142,12 +142,12 @@ class I3D(nn.Module):
                 module.eps = batch_norm_eps
 
     def preprocessing_at(self, height: int, width: int) -> str:
-        """`preprocessing` for frames of one size; equal for variants that do the same to such frames."""
+        """Return the id of the preprocessing for frames of one size; equal for variants that treat such frames alike."""
         return self._pixels.id_at(height, width) + self._suffix
 
     def forward(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:
         """Map uint8 clips ``[N, T, H, W, 3]`` to float32 ``logits`` and ``pool``."""
-        # On CPUs one clip at a time: as fast, less memory, and a clip's features cannot depend on its neighbours.
+        # One clip at a time on CPUs: as fast, less memory, and a clip's features cannot depend on its neighbours.
         batches = torch.split(clips_NTHWC, 1 if clips_NTHWC.device.type == "cpu" else len(clips_NTHWC))
         results = [self._features(self._pixels(batch)) for batch in batches]
         return {name: torch.cat([result[name] for result in results]) for name in self.outputs}
@@ -174,15 +174,15 @@ class I3D(nn.Module):
     def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any]], num_classes: int, **settings: Any) -> I3D:
         """Build the network from variables under their TensorFlow names, with or without the scope.
 
-        Optimizer slots (``.../Momentum``) and ``global_step``, which training checkpoints also hold, are not used.
+        Optimizer slots (``.../Momentum``) and ``global_step``, also present in training checkpoints, are not used.
 
         Args:
             tensors: float32 arrays; kernels in TensorFlow's layout ``[kt, kh, kw, in, out]``.
-            num_classes: how many classes the weights must have.
+            num_classes: required number of classes.
             **settings: the other arguments of the class.
 
         Raises:
-            InputError: a variable is missing, unknown, of another shape or dtype, or not finite.
+            InputError: a variable is missing, unknown, not finite, or has a wrong shape or dtype.
         """
         network = cls(num_classes, **settings)
         targets = _variables(network)
@@ -196,7 +196,7 @@ class I3D(nn.Module):
 
 
 def _variables(network: I3D) -> dict[str, torch.Tensor]:
-    """Return where each variable goes, by its TensorFlow name without the scope."""
+    """Return the parameter or buffer of each variable, by its TensorFlow name without the scope."""
     variables: dict[str, torch.Tensor] = {
         "Logits/Conv3d_0c_1x1/conv_3d/w": network.logits_weight,
         "Logits/Conv3d_0c_1x1/conv_3d/b": network.logits_bias,

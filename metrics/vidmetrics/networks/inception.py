@@ -1,15 +1,15 @@
-"""Inception-v3 as TensorFlow froze it on 2015-12-05: the network of FID, KID and the Inception Score. Measures frames.
+"""Inception-v3 as TensorFlow froze it on 2015-12-05: the feature extractor of FID, KID and the Inception Score, for frames.
 
 Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", arXiv 1512.00567; the graph
 download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz (Apache-2.0), whose weights circulate as
 pt_inception-2015-12-05-6726825d.pth. FID: Heusel et al., arXiv 1706.08500; the score: Salimans et al., arXiv 1606.03498.
 
-Where the graph differs from other networks of that name, which a port must keep to give the same numbers:
+Differences between the graph and other networks of that name, which a port must reproduce to get the same numbers:
 
-* frames 0..255 are stretched to 299x299 by TensorFlow 1's bilinear resize, and only then become (x - 128) / 128;
-* batch norm has eps 1e-3; average pools divide by the pixels inside the image, without the zeros around it;
-* the pool of the last block takes the maximum, where the paper and the block before it take the average;
-* there are 1008 classes, and the Inception Score of its authors leaves the bias of the last layer out.
+* frames 0..255 are stretched to 299x299 by TensorFlow 1's bilinear resize, and scaled to (x - 128) / 128 after that;
+* batch norm has eps 1e-3; average pools divide by the number of pixels inside the image, excluding the zero padding;
+* the pool of the last block takes the maximum, whereas the paper and the preceding block take the average;
+* there are 1008 classes, and the Inception Score of its authors omits the bias of the last layer.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ FRAME_SIZE = 299
 NUM_CLASSES = classes_of("inception-2015-12-05")
 POOL_FEATURES = 2048
 FRAMES_AT_ONCE = 64
-"""Frames in flight on an accelerator, about 1 GB of activations; CPUs take one after the other."""
+"""Frames per batch on an accelerator, about 1 GB of activations; CPUs process one at a time."""
 
 AVERAGE, MAXIMUM, SHRINK = "3x3 average", "3x3 maximum", "3x3 maximum, stride 2"
 
 
 class _Conv(NamedTuple):
-    """A convolution by its name in the weights; stride 1 keeps height and width, stride 2 reads no padding."""
+    """A convolution and its name in the weights; stride 1 preserves height and width, stride 2 has no padding."""
 
     name: str
     width: int
@@ -46,7 +46,7 @@ class _Conv(NamedTuple):
     stride: int = 1
 
 
-# A branch is a chain of convolutions and pools; a tuple of convolutions reads one input and concatenates.
+# A branch is a chain of convolutions and pools; the convolutions of a tuple share one input, and their outputs are concatenated.
 _Step = _Conv | tuple[_Conv, ...] | str
 _Branches = tuple[tuple[_Step, ...], ...]
 
@@ -144,7 +144,7 @@ class _Unit(nn.Module):
 
 
 class _Mixed(nn.Module):
-    """Inception block: branches over one input, concatenated."""
+    """Inception block: parallel branches, concatenated."""
 
     def __init__(self, wide: int, branches: _Branches) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ class _Mixed(nn.Module):
         self.width = sum(self._add(wide, branch) for branch in branches)
 
     def _add(self, width: int, branch: tuple[_Step, ...]) -> int:
-        """Add the units of a branch; return how many channels come out of it."""
+        """Add the units of a branch and return its number of output channels."""
         for step in branch:
             if isinstance(step, str):
                 continue
@@ -180,7 +180,7 @@ class _Mixed(nn.Module):
 
 
 class Inception(nn.Module):
-    """Inception-v3 of 2015-12-05; each frame gives a row, so that ``[N, T, ...]`` gives ``N*T`` in clip-major order.
+    """Inception-v3 of 2015-12-05; one row per frame: ``[N, T, ...]`` gives ``N*T`` rows in clip-major order.
 
     Outputs: ``pool``, the 2048 averages over the last 8x8 positions (``pool_3``); ``logits``, 1008, with the bias;
     ``logits-unbiased``, without it.
@@ -211,7 +211,7 @@ class Inception(nn.Module):
 
     def forward(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:
         """Map uint8 clips ``[N, T, H, W, 3]`` to float32 ``[N*T, size]`` of each output."""
-        # On CPUs one frame at a time: less memory, and a frame's features cannot depend on its neighbours.
+        # One frame at a time on CPUs: less memory, and a frame's features cannot depend on its neighbours.
         at_once = 1 if clips_NTHWC.device.type == "cpu" else FRAMES_AT_ONCE
         results = [self._features(preprocess(frames)) for frames in torch.split(clips_NTHWC.flatten(0, 1), at_once)]
         return {name: torch.cat([result[name] for result in results]) for name in self.outputs}
@@ -228,16 +228,16 @@ class Inception(nn.Module):
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any]]) -> Inception:
-        """Build the network from the tensors of pt_inception-2015-12-05-6726825d.pth under their names there.
+        """Build the network from the tensors of pt_inception-2015-12-05-6726825d.pth under their original names.
 
-        Batch norm's counters ``num_batches_tracked``, which some copies hold, are not used.
+        The batch norm counters ``num_batches_tracked``, present in some copies, are not used.
 
         Args:
             tensors: float32 arrays, such as ``Conv2d_1a_3x3.conv.weight`` ``[32, 3, 3, 3]`` (out, in, height, width),
                 ``Mixed_5b.branch1x1.bn.running_mean`` ``[64]``, ``fc.weight`` ``[1008, 2048]``.
 
         Raises:
-            InputError: a tensor is missing, unknown, of another shape or dtype, or not finite.
+            InputError: a tensor is missing, unknown, not finite, or has a wrong shape or dtype.
         """
         network = cls()
         shapes = {name: value.shape for name, value in network.state_dict().items() if not _is_counter(name)}
@@ -256,5 +256,5 @@ def _is_counter(name: str) -> bool:
 def preprocess(frames_NHWC: torch.Tensor) -> torch.Tensor:
     """Map uint8 frames ``[N, H, W, 3]`` to float32 ``[N, 3, 299, 299]`` in [-1, 0.9921875]."""
     resized = resize_tf1_bilinear(frames_NHWC.float(), FRAME_SIZE, FRAME_SIZE)
-    # Channels stay last in memory, where convolutions on CPUs are a quarter faster.
+    # Channels-last memory format: convolutions on CPUs are a quarter faster.
     return ((resized - 128) / 128).permute(0, 3, 1, 2)

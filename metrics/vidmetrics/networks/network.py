@@ -1,4 +1,4 @@
-"""What every measuring network is to its callers: uint8 clips in, named float32 features out."""
+"""The interface of every feature extractor: uint8 clips in, named float32 features out."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from vidmetrics.networks.precision import Precision, computing
 
 
 class Body(Protocol):
-    """What the ``torch.nn.Module`` of a network file offers; preprocessing happens inside its ``forward``.
+    """The interface of the ``torch.nn.Module`` in a network file; its ``forward`` includes the preprocessing.
 
-    Two more attributes are read where a body has them: ``per_frame = True`` says that it measures frames, not clips,
-    and answers with ``N*T`` rows in clip-major order; ``max_frames`` is the longest clip that it takes.
+    Two attributes are optional: ``per_frame = True`` for a network of frames rather than clips, which returns ``N*T``
+    rows in clip-major order, and ``max_frames``, the longest clip that it accepts.
 
     Attributes:
         outputs: size of each output by name.
-        min_frames: shortest clip that gives an output.
-        preprocessing: id of everything that happens between uint8 and the first layer, and of any other setting that
-            the weights do not hold.
+        min_frames: length of the shortest clip with an output.
+        preprocessing: id of all processing between uint8 and the first layer, and of any other setting that is not
+            part of the weights.
     """
 
     outputs: Mapping[str, int]
@@ -31,23 +31,23 @@ class Body(Protocol):
     preprocessing: str
 
     def __call__(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Map uint8 ``[N, T, H, W, 3]`` to float32 ``[rows, outputs[name]]`` by name; a row is a clip or a frame."""
+        """Map uint8 ``[N, T, H, W, 3]`` to float32 ``[rows, outputs[name]]`` by name; one row per clip or per frame."""
         ...
 
 
 class Network:
-    """A loaded network that measures clips.
+    """A loaded feature extractor.
 
     Attributes:
-        name: the name it was loaded by.
+        name: the name it was loaded under.
         outputs: size of each output by name.
-        min_frames: shortest clip that it takes.
-        max_frames: longest clip that it takes, None where any length will do.
-        per_frame: whether each frame has a row of features of its own; otherwise each clip has one.
-        preprocessing: id of everything that happens between uint8 and the first layer.
+        min_frames: length of the shortest clip that it accepts.
+        max_frames: length of the longest clip that it accepts, None for no limit.
+        per_frame: whether there is one row of features per frame instead of one per clip.
+        preprocessing: id of all processing between uint8 and the first layer.
         precision: ``"exact"`` or ``"fast"``.
         weights_sha256: digest of the weights file.
-        proven: whether the weights are known to be the ones that the metrics are defined on.
+        proven: whether the weights are known to be those of the metrics' definitions.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class Network:
         self._device = torch.device(device)
 
     def preprocessing_at(self, height: int, width: int) -> str:
-        """Return what `preprocessing` comes down to for frames of one size.
+        """Return the id of the preprocessing for frames of one size.
 
-        Two networks of the same weights, outputs and precision with equal answers give equal features there, so that
-        one pass serves both.
+        Two networks with the same weights, outputs and precision, and equal ids here, have equal features for frames of
+        this size, so one pass serves both.
         """
         at = getattr(self._body, "preprocessing_at", None)
         return str(at(height, width)) if at else self.preprocessing
@@ -77,14 +77,14 @@ class Network:
     def __call__(self, clips_NTHWC: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
         """Return float32 ``[rows, outputs[name]]`` for each output.
 
-        A row belongs to a clip, and there are ``N``; where ``per_frame``, it belongs to a frame, and there are ``N*T``
-        in clip-major order: frame ``t`` of clip ``n`` has row ``n*T + t``.
+        There is one row per clip, ``N`` in all. If ``per_frame``, there is one row per frame, ``N*T`` in clip-major order:
+        frame ``t`` of clip ``n`` is row ``n*T + t``.
 
         Args:
             clips_NTHWC: uint8 RGB ``[N, T, H, W, 3]`` with ``min_frames <= T <= max_frames``.
 
         Raises:
-            InputError: another dtype or shape, or clips that are too short or too long.
+            InputError: wrong dtype or shape, or clips that are too short or too long.
         """
         clips_NTHWC = np.asarray(clips_NTHWC)
         self._check(clips_NTHWC)
@@ -104,17 +104,17 @@ class Network:
         return None
 
     def rows_per_clip(self, num_frames: int) -> int:
-        """Return how many rows of features a clip of that many frames gives."""
+        """Return the number of feature rows of a clip with this many frames."""
         return num_frames if self.per_frame else 1
 
     def _check(self, clips: npt.NDArray[Any]) -> None:
         if clips.dtype != np.uint8:
             raise InputError(
-                f"The network '{self.name}' takes uint8 clips with values 0 to 255, not {clips.dtype}; convert them."
+                f"The network '{self.name}' accepts uint8 clips with values 0 to 255, not {clips.dtype}; convert them."
             )
         if clips.ndim != 5 or clips.shape[4] != 3 or 0 in clips.shape[1:]:
             raise InputError(
-                f"The network '{self.name}' takes RGB clips [N, T, H, W, 3], not {list(clips.shape)}; reorder the axes."
+                f"The network '{self.name}' accepts RGB clips [N, T, H, W, 3], not {list(clips.shape)}; reorder the axes."
             )
         if problem := self.length_problem(clips.shape[1]):
             raise InputError(f"{problem}; give clips of another length, or choose other metrics.")

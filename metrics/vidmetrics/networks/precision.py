@@ -1,4 +1,4 @@
-"""How exactly a network computes: torch's global switches, set for one call and put back afterwards."""
+"""Arithmetic precision of the networks: torch's global switches, set for one call and restored afterwards."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, Literal, TypeAlias
 import torch
 
 Precision: TypeAlias = Literal["exact", "fast"]
-"""``exact``: float32 products, deterministic kernels. ``fast``: TF32 products on GPUs that have them."""
+"""``exact``: float32 products, deterministic kernels. ``fast``: TF32 products on GPUs that support them."""
 
 
 @contextmanager
 def computing(precision: Precision) -> Iterator[None]:
     """Set torch's global precision switches inside a ``with`` block and restore the caller's afterwards.
 
-    Torch has an older and (since 2.9) a newer set of switches, and refuses to read the older where a caller set only the
-    newer. Inside the block both agree; afterwards both are what they were.
+    Torch has an older and (since 2.9) a newer set of switches, and refuses to read the older ones if a caller set only the
+    newer ones. Both agree inside the block and are restored after it.
     """
     exact = precision == "exact"
     backends: Any = torch.backends  # torch's stubs lag behind its switches
@@ -30,8 +30,8 @@ def computing(precision: Precision) -> Iterator[None]:
         torch.set_float32_matmul_precision("highest" if exact else "high")
         cudnn.allow_tf32 = not exact
         for holder, _ in newer:
-            # Said outright, because where nothing is said the precision of all of torch holds. On CPUs, no precision
-            # here asks for bfloat16 products.
+            # Explicit, because an unset switch follows torch's global precision. On CPUs, neither precision uses
+            # bfloat16 products.
             on_cpu = holder in (backends.mkldnn.matmul, backends.mkldnn.conv)
             holder.fp32_precision = "ieee" if exact or on_cpu else "tf32"
         yield
@@ -53,7 +53,7 @@ def _older_switches(newer: list[tuple[Any, str]]) -> tuple[str, bool]:
     """Return the older switches: precision of matrix products, and whether convolutions may use TF32."""
     try:
         products = torch.get_float32_matmul_precision()
-    except RuntimeError:  # it disagrees with the newer switch, so it is the other one
+    except RuntimeError:  # it disagrees with the newer switch, so it has the other value
         products = "highest" if newer[0][1] == "tf32" else "high"
     try:
         convolutions = bool(torch.backends.cudnn.allow_tf32)

@@ -1,4 +1,4 @@
-"""From uint8 frames to the input of the I3D: resizes by name, perhaps a central crop, then [-1, 1]."""
+"""Preprocessing of the I3D: named resizes of uint8 frames, an optional central crop, then scaling to [-1, 1]."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vidmetrics.networks.resize import RESIZERS, center_crop, short_side_size
 
 @dataclass(frozen=True)
 class _Step:
-    """One resize to an exact size, and the square that is cut out after it, if any."""
+    """One resize to an exact size, and the side of the square cropped after it, if any."""
 
     name: str
     height: int
@@ -22,11 +22,11 @@ class _Step:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How frames reach the network; see `vidmetrics.catalog.conventions.Convention` for the fields.
+    """How frames are prepared for the network; see `vidmetrics.catalog.conventions.Convention` for the fields.
 
     Attributes:
         resize: resizes in order, ``(name, side)``.
-        crop: ``"center"`` keeps the aspect in each resize and cuts the central square out after it.
+        crop: ``"center"`` keeps the aspect ratio in each resize and crops the central square after it.
     """
 
     resize: tuple[tuple[str, int], ...]
@@ -34,12 +34,12 @@ class Preprocessing:
 
     @property
     def id(self) -> str:
-        """What happens to frames of any size."""
+        """Id of the preprocessing for frames of any size."""
         cut = "-short-side-then-center-crop" if self.crop == "center" else ""
         return "-then-".join([*(f"{name}-{side}{cut}" for name, side in self.resize), "scale-v1"])
 
     def id_at(self, height: int, width: int) -> str:
-        """What happens to frames of one size: equal for two preprocessings that give such frames the same bits."""
+        """Return the id for frames of one size: equal for two preprocessings with bit-identical results for such frames."""
         steps = [
             f"{s.name}-{s.height}x{s.width}{f'-cut-{s.crop}' if s.crop else ''}" for s in self._steps(height, width)
         ]
@@ -57,7 +57,7 @@ class Preprocessing:
         return scaled.reshape(N, T, *scaled.shape[1:]).permute(0, 4, 1, 2, 3).contiguous()
 
     def _steps(self, height: int, width: int) -> list[_Step]:
-        """The resizes that change frames of this size: to its own size, every resizer is the identity."""
+        """Return the resizes that change frames of this size; resizing to the same size is the identity for every resizer."""
         steps = []
         for name, side in self.resize:
             target = short_side_size(height, width, side) if self.crop == "center" else (side, side)

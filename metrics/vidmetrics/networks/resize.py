@@ -1,7 +1,7 @@
-"""The named resizers: how published code brings frames to the size of its network.
+"""The named resizers: how published code resizes frames for its network.
 
-``tf1-bilinear`` is TensorFlow 1's kernel, bit by bit; ``bilinear`` and ``bilinear-antialias`` are what torch's
-``interpolate`` does with half-pixel centres. All take float32 and none rounds.
+``tf1-bilinear`` is TensorFlow 1's kernel, bit for bit; ``bilinear`` and ``bilinear-antialias`` are torch's ``interpolate``
+with half-pixel centres. All expect float32 and none rounds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vidmetrics.errors import InputError
 def _neighbours(size_in: int, size_out: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return, for each output index, the lower and upper source index (int64) and the float32 weight of the upper."""
     scale = torch.tensor(size_in, dtype=torch.float32) / torch.tensor(size_out, dtype=torch.float32)
-    # On the CPU always: the rounding of index * scale decides the last bits of the weights.
+    # Always on the CPU: the rounding of index * scale determines the last bits of the weights.
     source = torch.arange(size_out, dtype=torch.float32) * scale
     lower = source.floor().long().clamp(max=size_in - 1)
     upper = (lower + 1).clamp(max=size_in - 1)
@@ -26,22 +26,22 @@ def _neighbours(size_in: int, size_out: int, device: torch.device) -> tuple[torc
 
 
 def resize_tf1_bilinear(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Resize as ``tf.compat.v1.image.resize_bilinear`` does by default.
+    """Resize like ``tf.compat.v1.image.resize_bilinear`` with its defaults.
 
     Legacy sampling: output pixel i reads source position ``i * size_in / size_out`` in float32, without half-pixel
-    centres, aligned corners or antialias; rows are interpolated before columns are (tensorflow/core/kernels/image/
-    resize_bilinear_op.cc). The aspect ratio is not kept.
+    centres, aligned corners or antialiasing; rows are interpolated before columns (tensorflow/core/kernels/image/
+    resize_bilinear_op.cc). The aspect ratio is not preserved.
 
     Args:
         frames_NHWC: float32 ``[N, H, W, C]``, any range.
-        height: rows wanted.
-        width: columns wanted.
+        height: rows of the output.
+        width: columns of the output.
 
     Returns:
         float32 ``[N, height, width, C]`` in the range of the input.
 
     Raises:
-        InputError: another dtype or shape, or an empty frame.
+        InputError: wrong dtype or shape, or an empty frame.
     """
     _check(frames_NHWC, height, width)
     top, bottom, y = _neighbours(frames_NHWC.shape[1], height, frames_NHWC.device)
@@ -53,42 +53,42 @@ def resize_tf1_bilinear(frames_NHWC: torch.Tensor, height: int, width: int) -> t
 
 
 def resize_bilinear(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Resize bilinearly with half-pixel centres, without antialias.
+    """Resize bilinearly with half-pixel centres, without antialiasing.
 
     Output pixel i reads source position ``(i + 0.5) * size_in / size_out - 0.5``, clamped to the frame: torch's
-    ``interpolate(mode="bilinear", align_corners=False)`` and TensorFlow 2's ``tf.image.resize``. Where it makes frames
-    smaller it skips pixels.
+    ``interpolate(mode="bilinear", align_corners=False)`` and TensorFlow 2's ``tf.image.resize``. It skips pixels
+    when it reduces frames.
 
     Args:
         frames_NHWC: float32 ``[N, H, W, C]``, any range.
-        height: rows wanted.
-        width: columns wanted.
+        height: rows of the output.
+        width: columns of the output.
 
     Returns:
         float32 ``[N, height, width, C]`` in the range of the input.
 
     Raises:
-        InputError: another dtype or shape, or an empty frame.
+        InputError: wrong dtype or shape, or an empty frame.
     """
     return _interpolate(frames_NHWC, height, width, antialias=False)
 
 
 def resize_bilinear_antialias(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Resize bilinearly with half-pixel centres and, where frames become smaller, a triangle as wide as the scale.
+    """Resize bilinearly with half-pixel centres and, when reducing, a triangle filter as wide as the scale.
 
-    torch's ``interpolate(mode="bilinear", align_corners=False, antialias=True)``, which follows Pillow without its
-    rounding to 8 bits; equal to `resize_bilinear` where frames become larger.
+    torch's ``interpolate(mode="bilinear", align_corners=False, antialias=True)``, which equals Pillow's without its
+    rounding to 8 bits; the same as `resize_bilinear` when enlarging.
 
     Args:
         frames_NHWC: float32 ``[N, H, W, C]``, any range.
-        height: rows wanted.
-        width: columns wanted.
+        height: rows of the output.
+        width: columns of the output.
 
     Returns:
         float32 ``[N, height, width, C]`` in the range of the input.
 
     Raises:
-        InputError: another dtype or shape, or an empty frame.
+        InputError: wrong dtype or shape, or an empty frame.
     """
     return _interpolate(frames_NHWC, height, width, antialias=True)
 
@@ -102,15 +102,15 @@ RESIZERS: Mapping[str, Resizer] = MappingProxyType(
         "bilinear-antialias": resize_bilinear_antialias,
     }
 )
-"""Every resizer by its name: ``(frames_NHWC, height, width) -> frames_NHWC``."""
+"""All resizers by name: ``(frames_NHWC, height, width) -> frames_NHWC``."""
 
 
 def short_side_size(height: int, width: int, side: int) -> tuple[int, int]:
-    """Return ``(height, width)`` after the short side is brought to ``side`` and the aspect is kept.
+    """Return ``(height, width)`` after resizing the short side to ``side`` while preserving the aspect ratio.
 
     The long side is ``ceil(length * (side / short))`` in float64, in that order of operations, as VideoGPT
     (videogpt/data.py, preprocess) and its descendants compute it: for a few sizes the ceiling adds a pixel that exact
-    arithmetic would not, and a square becomes ``(side + 1, side)``.
+    arithmetic does not, and a square becomes ``(side + 1, side)``.
     """
     scale = side / min(height, width)
     if height < width:
@@ -119,7 +119,7 @@ def short_side_size(height: int, width: int, side: int) -> tuple[int, int]:
 
 
 def center_crop(frames_NHWC: torch.Tensor, side: int) -> torch.Tensor:
-    """Cut the central square out of frames ``[N, H, W, C]``; an odd rest leaves its extra pixel at the bottom or right.
+    """Crop the central square of frames ``[N, H, W, C]``; an odd margin has its extra pixel at the bottom or right.
 
     Raises:
         InputError: the frames are smaller than the square.
@@ -133,7 +133,7 @@ def center_crop(frames_NHWC: torch.Tensor, side: int) -> torch.Tensor:
 
 def _interpolate(frames_NHWC: torch.Tensor, height: int, width: int, antialias: bool) -> torch.Tensor:
     _check(frames_NHWC, height, width)
-    # Contiguous, because torch has another kernel, with other last bits, for frames that lie channels last.
+    # Contiguous, because torch uses a different kernel, with different last bits, for channels-last frames.
     frames_NCHW = frames_NHWC.permute(0, 3, 1, 2).contiguous()
     resized_NCHW = torch.nn.functional.interpolate(
         frames_NCHW, (height, width), mode="bilinear", align_corners=False, antialias=antialias
@@ -144,7 +144,7 @@ def _interpolate(frames_NHWC: torch.Tensor, height: int, width: int, antialias: 
 def _check(frames_NHWC: torch.Tensor, height: int, width: int) -> None:
     if frames_NHWC.dtype != torch.float32 or frames_NHWC.ndim != 4 or 0 in frames_NHWC.shape[1:]:
         raise InputError(
-            f"The resize takes float32 [N, H, W, C], not {frames_NHWC.dtype} {list(frames_NHWC.shape)}; convert first."
+            f"The resize expects float32 [N, H, W, C], not {frames_NHWC.dtype} {list(frames_NHWC.shape)}; convert first."
         )
     if height < 1 or width < 1:
         raise InputError(f"Frames cannot be resized to {height}x{width}; both sides must be at least 1.")

@@ -1,22 +1,22 @@
 """The embedded network: a small 3-D convolutional classifier of moving shapes, with its weights in the package.
 
-What it is. Four convolutions over time and space, an average over all positions (``pool``, 64 values) and one linear
-layer (``logits``, 24 classes: 4 shapes times 6 motions in three pairs of opposites). It stands in for I3D in the
-``shapes-*`` tasks: the Fréchet distance of its logits is ``fvd-shapes``, that of its pooled features ``fid-shapes``,
-and ``is-shapes`` is the Inception Score of its logits.
+Architecture. Four convolutions over time and space, an average over all positions (``pool``, 64 values) and one linear
+layer (``logits``, 24 classes: 4 shapes times 6 motions in three pairs of opposites). It replaces I3D in the
+``shapes-*`` tasks: ``fvd-shapes`` is the Fréchet distance of its logits, ``fid-shapes`` that of its pooled features, and
+``is-shapes`` the Inception Score of its logits.
 
-How it was trained. ``tools/train_shapes_network.py`` trains it on the train split of the embedded data set to answer
-with *evidence*: a logit is the sum of what speaks for the shape, for the axis of the motion and for its direction. A
-plain classifier is arbitrarily sure of itself on clips that no class describes, so clips with a cue taken away are part
-of the training (outlier exposure, Hendrycks et al., ICLR 2019), with the evidence that is left: frames in random order
-keep shape and axis, a repeated frame keeps the shape, noise keeps nothing, and a clip mixed with noise keeps its share.
-Distances between such sets of clips are then those between the cues they lack, in that order.
+Training. ``tools/train_shapes_network.py`` trains it on the train split of the embedded dataset to output *evidence*: a
+logit is the sum of the evidence for the shape, for the axis of the motion and for its direction. A plain classifier is
+arbitrarily confident on clips that belong to no class, so the training set includes clips with cues removed (outlier
+exposure, Hendrycks et al., ICLR 2019) and the remaining evidence as target: frames in random order keep shape and axis, a
+repeated frame keeps the shape, noise keeps nothing, and a clip mixed with noise keeps a proportional part. Distances
+between such sets of clips then follow the cues they lack, in that order.
 
-What it sees and what it does not. It sees shapes, motion over a few frames, frames out of order or frozen, blur, and
-noise of a standard deviation above about 10 of 255; weaker noise it does not notice. It is blind, more or less, to colour
-and texture, to the background, to where the shape is, and to whether all clips of a class are one and the same clip; a
-clip played backwards is a good clip of another class, so a set of them scores as well as real clips do. It was trained
-on 12 and 16 frames of 32x32 and says nothing about real video beyond "none of these shapes".
+Sensitivity. It detects shapes, motion over a few frames, shuffled or frozen frames, blur, and noise with a standard
+deviation above about 10 of 255, but not weaker noise. It is largely insensitive to colour and texture, to the background,
+to the position of the shape, and to whether all clips of a class are the same clip; a clip played backwards is a valid clip
+of another class, so a set of them scores as well as real clips. It was trained on 12 and 16 frames of 32x32 and can say
+nothing about real video beyond "none of these shapes".
 """
 
 from __future__ import annotations
@@ -34,19 +34,18 @@ from vidmetrics.errors import InputError
 from vidmetrics.weights.named_tensors import checked_tensors
 
 SIZE = 32
-"""Height and width, in pixels, that the network works at."""
+"""Height and width of the network's input, in pixels."""
 
-# Channels out, strides in time and space; every kernel is 3 x 3 x 3 with zeros around.
+# Channels out, strides in time and space; every kernel is 3 x 3 x 3 with zero padding.
 CONVOLUTIONS = ((16, (1, 2, 2)), (32, (1, 2, 2)), (48, (2, 1, 1)), (64, (1, 2, 2)))
 NUM_CLASSES = classes_of("shapes")
 
 
 def preprocess(clips_NTHWC: Tensor) -> Tensor:
-    """Turn clips into what the first convolution reads: the preprocessing ``shapes-bilinear-antialias-32``.
+    """Prepare clips for the first convolution: the preprocessing ``shapes-bilinear-antialias-32``.
 
-    Frames of another size than 32x32 are resized to it by bilinear interpolation whose kernel widens when frames shrink
-    (``torch.nn.functional.interpolate`` with ``antialias=True``), ignoring the aspect ratio and not rounding; values
-    0 to 255 become -1 to 1.
+    Frames that are not 32x32 are resized by antialiased bilinear interpolation (``torch.nn.functional.interpolate`` with
+    ``antialias=True``), ignoring the aspect ratio and without rounding; values 0 to 255 are scaled to -1 to 1.
 
     Args:
         clips_NTHWC: uint8 ``[N, T, H, W, 3]``.
@@ -67,11 +66,11 @@ def preprocess(clips_NTHWC: Tensor) -> Tensor:
 
 
 class ShapesNetwork(nn.Module):
-    """Classifier of moving shapes; a clip's features depend on that clip alone.
+    """Classifier of moving shapes; a clip's features depend only on that clip.
 
     Attributes:
-        outputs: name and width of each output.
-        min_frames: shortest clip it accepts.
+        outputs: size of each output by name.
+        min_frames: length of the shortest clip it accepts.
         preprocessing: id of the preprocessing, see `preprocess`.
     """
 
@@ -99,7 +98,7 @@ class ShapesNetwork(nn.Module):
             ``logits`` float32 ``[N, 24]`` and ``pool`` float32 ``[N, 64]``, not negative.
 
         Raises:
-            InputError: the clips have another shape or dtype, or are too short.
+            InputError: the clips have a wrong shape or dtype, or are too short.
         """
         if clips_NTHWC.dtype != torch.uint8 or clips_NTHWC.ndim != 5 or clips_NTHWC.shape[-1] != 3:
             raise InputError(
@@ -123,7 +122,7 @@ class ShapesNetwork(nn.Module):
             tensors: float32 arrays or tensors, named as in `torch.nn.Module.state_dict`.
 
         Raises:
-            InputError: a tensor is missing, unknown, of another shape or dtype, or not finite.
+            InputError: a tensor is missing, unknown, not finite, or has a wrong shape or dtype.
         """
         network = cls()
         arrays = {name: np.asarray(value) for name, value in tensors.items()}

@@ -1,1 +1,1 @@
-"""Weights of the measuring networks: files in, named tensors out."""
+"""Weights of the feature extractors: files in, named tensors out."""

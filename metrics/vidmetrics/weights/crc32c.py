@@ -1,4 +1,4 @@
-"""The checksum that TensorFlow and LevelDB store with their data."""
+"""The checksum stored by TensorFlow and LevelDB."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ _MASK_DELTA = 0xA282EAD8
 
 
 def masked_crc32c(data: bytes) -> int:
-    """Return the masked CRC-32C of some bytes, an integer below 2**32.
+    """Return the masked CRC-32C of the bytes, an integer below 2**32.
 
-    The mask (rotate right by 15 bits, add a constant) keeps a checksum of data that hold checksums from being weak; it is
-    that of LevelDB's ``util/crc32c.h`` and of TensorFlow's ``lib/hash/crc32c.h``.
+    The mask (rotate right by 15 bits, add a constant) avoids weak checksums of data that contain checksums; it is defined in
+    LevelDB's ``util/crc32c.h`` and TensorFlow's ``lib/hash/crc32c.h``.
     """
     import google_crc32c
 

@@ -1,4 +1,4 @@
-"""Downloading a published file so that its final name never stands for anything but the published bytes."""
+"""Download of published files; a file gets its final name only after its bytes are verified."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 OFFLINE_VARIABLE = "VIDBENCH_OFFLINE"
 Report = Callable[[int, int | None], None]
-"""Called with the bytes that are there and the bytes that there will be (None if nobody has said)."""
+"""Called with the number of bytes downloaded and the total (None if unknown)."""
 
 _CHUNK = 2**16
 _HEADWAY = 2**20
@@ -30,14 +30,14 @@ _WORTH_ANOTHER_TRY = (408, 425, 429, 500, 502, 503, 504)
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait and how often to try.
+    """Timeouts and retries.
 
     Attributes:
-        attempts: failures at one url, without a mebibyte gained in between, before the next mirror is tried.
-        connect_seconds: longest wait for a connection.
-        stall_seconds: longest wait for the next byte.
-        first_wait_seconds: wait after the first failure; doubled each time, 30 seconds at most.
-        sleep: does the waiting.
+        attempts: failures at one url, without a mebibyte of progress in between, before the next mirror is tried.
+        connect_seconds: timeout of a connection.
+        stall_seconds: timeout of the next byte.
+        first_wait_seconds: wait after the first failure; doubled each time, up to 30 seconds.
+        sleep: the function that waits.
     """
 
     attempts: int = 5
@@ -48,15 +48,15 @@ class Patience:
 
 
 class _TryAgainError(Exception):
-    """The attempt failed in a way that may pass."""
+    """A transient failure."""
 
 
 class _NextMirrorError(Exception):
-    """This url will not give the file."""
+    """A permanent failure of this url."""
 
 
 def is_offline(flag: bool = False) -> bool:
-    """Return whether the network must not be touched: the flag, or ``VIDBENCH_OFFLINE`` set to anything but 0."""
+    """Return whether network access is forbidden: the flag, or ``VIDBENCH_OFFLINE`` set to anything but 0."""
     return flag or os.environ.get(OFFLINE_VARIABLE, "").strip() not in ("", "0")
 
 
@@ -68,33 +68,35 @@ def fetch(
     offline: bool = False,
     patience: Patience = Patience(),
 ) -> Path:
-    """Return the path of a published file, after downloading it if it is not there.
+    """Return the path of a published file, downloading it if it does not exist.
 
-    The bytes go to ``NAME.part``, which gets its final name only when its size and hash are the published ones. A transfer
-    that broke, in this process or an earlier one, goes on where it stopped if the server still has the same version of the
-    file. Wrong bytes are deleted and the next mirror is tried. Two processes that want one file take turns: the second
-    waits for the first and then finds the file. Proxies and certificates are those of the environment, as `requests` reads
-    them (``HTTPS_PROXY``, ``NO_PROXY``, ``REQUESTS_CA_BUNDLE``).
+    The bytes are written to ``NAME.part``, which is renamed only if its size and hash are the published ones. A broken
+    transfer, of this process or an earlier one, resumes where it stopped if the server still has the same version of the
+    file. Wrong bytes are deleted and the next mirror is tried. Of two processes that fetch the same file, the second waits
+    for the first and then uses its file. Proxies and certificates come from the environment, as in `requests`
+    (``HTTPS_PROXY``, ``NO_PROXY``, ``REQUESTS_CA_BUNDLE``).
 
     Args:
-        file: what to fetch.
-        folder: where to put it.
-        report: told of progress.
-        offline: do not touch the network; the environment variable ``VIDBENCH_OFFLINE`` does the same.
-        patience: waits and tries.
+        file: the file to fetch.
+        folder: its destination.
+        report: called with the progress.
+        offline: forbid network access; the environment variable ``VIDBENCH_OFFLINE`` does the same.
+        patience: timeouts and retries.
 
     Raises:
-        InputError: offline and not there; no mirror gave the published bytes; another file has its name.
+        InputError: offline and not downloaded before; no mirror delivered the published bytes; another file has its name.
     """
     final = folder / file.name
     if final.is_file():
         return _checked(final, file)
     if is_offline(offline):
-        raise InputError(f"Offline, and {final} is not there; put it there by hand: {_by_hand(file)}.")
+        raise InputError(
+            f"Offline, and {final} does not exist; download it on another machine and copy it there: {_by_hand(file)}."
+        )
     report = report or _no_report
     try:
         with locked_part(final) as part:
-            if final.is_file():  # somebody else was faster
+            if final.is_file():  # another process was faster
                 return _checked(final, file)
             reasons = []
             for url in file.urls:
@@ -105,16 +107,16 @@ def fetch(
                 else:
                     part.finish(final)
                     return final
-            kept = f"; {part.size} bytes are kept and the same command goes on from there" if part.size else ""
+            kept = f"; {part.size} bytes are kept and the same command resumes from there" if part.size else ""
     except OSError as error:
         raise InputError(f"{final} cannot be written ({error}); make room or choose another VIDBENCH_HOME.") from error
     raise InputError(
-        f"{file.name} could not be fetched ({'; '.join(reasons)}){kept}; or put {final} there by hand: {_by_hand(file)}."
+        f"{file.name} could not be fetched ({'; '.join(reasons)}){kept}; or download it yourself to {final}: {_by_hand(file)}."
     )
 
 
 def _no_report(_done: int, _total: int | None) -> None:
-    """The report of nobody."""
+    """Report nothing."""
 
 
 def _checked(final: Path, file: PublishedFile) -> Path:
@@ -151,7 +153,7 @@ def _from_mirror(url: str, file: PublishedFile, part: PartFile, report: Report, 
                 part.clear()
                 if not resumed:
                     raise _NextMirrorError(wrong)
-                raise _TryAgainError(wrong)  # perhaps the beginning was of another version: once more, from the start
+                raise _TryAgainError(wrong)  # the beginning may be of another version: try once more from the start
             except _TryAgainError as error:
                 reason = str(error)
             except requests.exceptions.RequestException as error:
@@ -169,12 +171,12 @@ def _from_mirror(url: str, file: PublishedFile, part: PartFile, report: Report, 
 def _transfer(
     session: Session, url: str, file: PublishedFile, part: PartFile, report: Report, patience: Patience
 ) -> bool:
-    """Make one request and take what it gives; return whether earlier bytes were gone on from.
+    """Make one request and append its body; return whether earlier bytes were resumed.
 
     Raises:
         _TryAgainError: the transfer broke.
-        _NextMirrorError: the answer is a refusal, or larger than the file can be.
-        requests.exceptions.RequestException: likewise, from the library.
+        _NextMirrorError: the response is a refusal, or larger than the file can be.
+        requests.exceptions.RequestException: the same, from the library.
     """
     headers = {"Accept-Encoding": "identity", "User-Agent": "vidbench"}
     offset = _resumable(url, file, part)
@@ -187,9 +189,9 @@ def _transfer(
     with session.get(url, headers=headers, stream=True, timeout=timeouts) as response:
         if response.status_code == 416:
             if _range_total(response) == offset:
-                return True  # everything had come already
+                return True  # the download was complete
             part.clear()
-            raise _TryAgainError("the server has fewer bytes than had come")
+            raise _TryAgainError("the server has fewer bytes than were downloaded")
         if response.status_code not in (200, 206):
             words = f"HTTP {response.status_code} {response.reason}".strip()
             raise (_TryAgainError if response.status_code in _WORTH_ANOTHER_TRY else _NextMirrorError)(words)
@@ -222,10 +224,10 @@ def _receive(response: Response, part: PartFile, total: int | None, limit: int, 
 
 
 def _resumable(url: str, file: PublishedFile, part: PartFile) -> int:
-    """Return from which byte to go on; what is there is thrown away only when other bytes come instead.
+    """Return the byte to resume from; existing bytes are discarded only when others replace them.
 
-    Bytes of another mirror are not gone on from. Without a validator the server cannot say whether its file is still the
-    same; then the beginning is of use only if a hash will tell.
+    Bytes of another mirror are not resumed. Without a validator the server cannot confirm that its file is unchanged; then
+    the beginning is useful only if there is a hash to verify.
     """
     version = part.version()
     return part.size if version and version.url == url and (version.validator or file.verifiable) else 0
@@ -233,17 +235,17 @@ def _resumable(url: str, file: PublishedFile, part: PartFile) -> int:
 
 def _validator(response: Response) -> str | None:
     etag = response.headers.get("ETag", "")
-    if etag.startswith('"'):  # a weak one, W/"...", says nothing about bytes (RFC 9110, 13.1.5)
+    if etag.startswith('"'):  # a weak one, W/"...", does not identify bytes (RFC 9110, 13.1.5)
         return etag
     return response.headers.get("Last-Modified")
 
 
 def _total_of_the_rest(response: Response, offset: int, part: PartFile) -> int | None:
-    """Return the size of the whole file from the header Content-Range of a partial answer."""
+    """Return the size of the whole file from the header Content-Range of a partial response."""
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
     if not offset or match is None or int(match[1]) != offset:
         part.clear()
-        raise _TryAgainError("the server sent another part than the one asked for")
+        raise _TryAgainError("the server sent another range than the requested one")
     return None if match[2] == "*" else int(match[2])
 
 
@@ -258,13 +260,13 @@ def _length(response: Response) -> int | None:
 
 
 def _in_words(error: Exception, patience: Patience) -> str:
-    """Return the reason of a failed request without the library's nesting."""
+    """Return the reason for a failed request without the library's nesting."""
     from requests import exceptions
 
     if isinstance(error, exceptions.ConnectTimeout):
         return f"no connection within {patience.connect_seconds:g} s"
     if isinstance(error, exceptions.ProxyError):
-        return "the proxy does not let it through"
+        return "the proxy refuses the connection"
     if isinstance(error, exceptions.SSLError):
         return "the certificate is not trusted"
     if isinstance(error, exceptions.Timeout) or "timed out" in str(error).lower():
@@ -272,7 +274,7 @@ def _in_words(error: Exception, patience: Patience) -> str:
     if isinstance(error, exceptions.ChunkedEncodingError | exceptions.ContentDecodingError):
         return "the connection broke"
     if isinstance(error, exceptions.TooManyRedirects):
-        return "it redirects without end"
+        return "too many redirects"
     if isinstance(error, exceptions.ConnectionError):
         return "no connection"
     return type(error).__name__

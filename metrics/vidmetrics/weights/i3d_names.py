@@ -1,10 +1,10 @@
-"""Names and layouts of I3D weights: from the torch port of VideoGPT to TensorFlow's.
+"""Conversion of I3D weights from the names and layouts of VideoGPT's torch port to TensorFlow's.
 
-VideoGPT's ``pytorch_i3d.py`` (after piergiaj/pytorch-i3d) names a unit ``Mixed_3b.b1a`` where TensorFlow has
-``Mixed_3b/Branch_1/Conv3d_0a_1x1``; in it ``conv3d.weight`` is the kernel ``[out, in, kt, kh, kw]``, ``bn.bias`` the beta,
+VideoGPT's ``pytorch_i3d.py`` (after piergiaj/pytorch-i3d) calls a unit ``Mixed_3b.b1a`` that TensorFlow calls
+``Mixed_3b/Branch_1/Conv3d_0a_1x1``. In it, ``conv3d.weight`` is the kernel ``[out, in, kt, kh, kw]``, ``bn.bias`` the beta,
 ``bn.running_mean`` and ``bn.running_var`` the moving statistics, and ``bn.weight`` a scale that TensorFlow's network does not
-have: the converter filled it with ones. Its ``logits.conv3d`` is the last convolution. The layout changes exactly, so that
-the bytes of a faithful port are those of the TensorFlow checkpoint again.
+have and the converter filled with ones. ``logits.conv3d`` is the last convolution. The conversion is exact: a faithful port
+gives the bytes of the TensorFlow checkpoint.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def to_tensorflow(tensors: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDAr
     """Return the tensors of the torch port under TensorFlow's names and in its layout, without the scope.
 
     Args:
-        tensors: state dict of the torch port; float32 kernels ``[out, in, kt, kh, kw]``, all else ``[C]``.
+        tensors: state dict of the torch port; float32 kernels ``[out, in, kt, kh, kw]``, everything else ``[C]``.
 
     Raises:
-        InputError: a name is not one of the port's, or a batch norm scale is not 1, which the network cannot express.
+        InputError: a name does not occur in the port, or a batch norm scale is not 1, which the network cannot represent.
     """
     renamed = {}
     for name, value in tensors.items():
@@ -62,7 +62,7 @@ def to_tensorflow(tensors: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDAr
             if not bool((np.asarray(value) == 1).all()):
                 raise InputError(
                     f"The batch norm scale '{name}' is not 1 everywhere, and the published I3D has none; "
-                    "these are weights of another network."
+                    "these are the weights of another network."
                 )
             continue
         renamed[_tensorflow_name(name)] = (
@@ -80,7 +80,7 @@ def _tensorflow_name(name: str) -> str:
     elif match["stem"]:
         unit = match["stem"]
     elif (match["mixed"], match["branch"]) == ("Mixed_5b", "b2b"):
-        unit = "Mixed_5b/Branch_2/Conv3d_0a_3x3"  # so named in the published graph, although it comes second
+        unit = "Mixed_5b/Branch_2/Conv3d_0a_3x3"  # the published graph uses this name, although the unit comes second
     else:
         unit = f"{match['mixed']}/{_BRANCHES[match['branch']]}"
     return f"{unit}/{_VARIABLES[match['variable']]}"

@@ -30,7 +30,7 @@ def is_network_variable(name: str) -> bool:
 def network_variables(tensors: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
     """Return the network's variables in one form, whichever checkpoint they were saved in.
 
-    The scope is removed, optimizer slots and ``global_step`` are dropped, and batch norm, which is saved as ``[C]`` or
+    The scope is removed, optimizer slots and ``global_step`` are dropped, and batch norm, saved as ``[C]`` or
     ``[1, 1, 1, 1, C]``, becomes ``[C]``.
     """
     return {

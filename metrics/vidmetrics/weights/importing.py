@@ -1,4 +1,4 @@
-"""Turning published weights into the one safetensors file that a network is loaded from."""
+"""Import of published weights into the safetensors file that a network is loaded from."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ from vidmetrics.weights.sources import published_networks
 
 
 def imported_weights(network: str) -> Path:
-    """Return where the weights of a network are kept; the file need not exist."""
+    """Return the path of a network's imported weights; the file need not exist."""
     return home() / "weights" / f"{network}.safetensors"
 
 
 def network_of(tensors: Mapping[str, npt.NDArray[Any]]) -> str | None:
-    """Return which network weights are for, by their names and shapes; None if they are for none that is known."""
+    """Return the network that weights belong to, judged by names and shapes; None if it is unknown."""
     given = {name.removeprefix(SCOPE): np.shape(value) for name, value in tensors.items()}
     fitting = [card for card in NETWORKS.values() if card.tensors and set(card.tensors) <= set(given)]
-    if len(fitting) > 1:  # one architecture, trained on several sets of classes
+    if len(fitting) > 1:  # the same architecture, trained on several sets of classes
         fitting = [card for card in fitting if given[card.tensors[0]][-1:] == (card.num_classes,)]
     return fitting[0].name if fitting else None
 
 
 def import_weights(paths: Sequence[Path], network: str | None = None) -> tuple[str, Path]:
-    """Read published weights and write them to where their network is loaded from.
+    """Read published weights and write them to the file that their network is loaded from.
 
-    Beside the weights goes a record, ``NETWORK.import.json``, of the files that were read and their SHA-256.
+    A record next to it, ``NETWORK.import.json``, lists the files that were read and their SHA-256.
 
     Args:
         paths: a TF-Hub module folder, a TensorFlow checkpoint (its prefix or its ``.index``), ``i3d_pretrained_400.pt``,
             ``pt_inception-2015-12-05-6726825d.pth``, ``.npz`` or ``.safetensors``; or several parts of one set of weights.
-        network: the network they are for; None to tell by their names and shapes.
+        network: the network they belong to; None to detect it by names and shapes.
 
     Returns:
-        The network and the file that was written.
+        The network and the file written.
 
     Raises:
-        InputError: unreadable files, weights of no known network, or of another than the one that was named.
+        InputError: unreadable files, or weights of an unknown network or of another than the named one.
     """
     if network is not None and network not in published_networks():
         raise InputError(unknown_name("network", network, published_networks()))
@@ -58,10 +58,10 @@ def import_weights(paths: Sequence[Path], network: str | None = None) -> tuple[s
     found = network_of(tensors)
     if found is None:
         raise InputError(
-            f"{where} holds the weights of no known network; known are those of {', '.join(published_networks())}."
+            f"{where} contains the weights of no known network; known networks are {', '.join(published_networks())}."
         )
     if network is not None and found != network:
-        raise InputError(f"{where} holds weights of '{found}', not of '{network}'; name that one or none.")
+        raise InputError(f"{where} contains weights of '{found}', not of '{network}'; name '{found}', or no network.")
     if found in crc_table():
         _check_i3d(where, tensors, found)
     files = [file for path in paths for file in files_of(path)]
@@ -83,11 +83,11 @@ def _check_i3d(where: str, tensors: Mapping[str, npt.NDArray[Any]], network: str
 
 
 def _write(network: str, tensors: Mapping[str, npt.NDArray[Any]], read: list[dict[str, Any]], target: Path) -> None:
-    """Write weights and record so that neither is ever seen half-written, and no record stands beside other weights."""
+    """Write weights and record so that neither is ever incomplete, and a record never accompanies other weights."""
     from safetensors.numpy import save_file
 
     record = import_record_path(target)
-    # The inner file gets its name first.
+    # The inner file is renamed first.
     with written_whole(record) as note, written_whole(target) as weights:
         save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, weights)
         content = {"network": network, "weights_sha256": file_sha256(weights), "files": read}

@@ -23,7 +23,7 @@ def checked_tensors(
         remedy: what to do about wrong weights, as the end of a sentence.
 
     Raises:
-        InputError: a tensor is missing, unknown, of another shape or dtype, or not finite.
+        InputError: a tensor is missing, unknown, not finite, or has a wrong shape or dtype.
     """
     missing, unknown = sorted(set(shapes) - set(tensors)), sorted(set(tensors) - set(shapes))
     if missing or unknown:

@@ -1,4 +1,4 @@
-"""A file under way: its bytes so far, where they came from, and a lock that keeps others off it."""
+"""A partial download: its bytes, their origin, and a lock that excludes other processes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 @dataclass(frozen=True)
 class Version:
-    """Which version of which file the bytes so far belong to.
+    """The url and version that the downloaded bytes belong to.
 
     Attributes:
-        url: where they came from.
+        url: their origin.
         validator: a strong ETag or a Last-Modified date, for the header If-Range; None if the server sent neither.
     """
 
@@ -26,7 +26,7 @@ class Version:
 
 
 class PartFile:
-    """``NAME.part`` beside the final name, and ``NAME.part.json`` with the version of its bytes."""
+    """``NAME.part`` next to the final name, and ``NAME.part.json`` with the version of its bytes."""
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path = path
@@ -34,7 +34,7 @@ class PartFile:
 
     @property
     def size(self) -> int:
-        """How many bytes are there."""
+        """Number of bytes downloaded."""
         return os.fstat(self.file.fileno()).st_size
 
     @property
@@ -42,7 +42,7 @@ class PartFile:
         return self.path.with_name(self.path.name + ".json")
 
     def version(self) -> Version | None:
-        """Return what the bytes belong to; None if there are none or nobody knows."""
+        """Return the version of the bytes; None if there are none or it is unknown."""
         try:
             fields = json.loads(self._note.read_text(encoding="utf-8"))
             version = Version(url=str(fields["url"]), validator=fields["validator"])
@@ -51,21 +51,21 @@ class PartFile:
         return version if self.size and isinstance(version.validator, str | None) else None
 
     def start(self, version: Version) -> None:
-        """Throw the bytes away and say what the next ones belong to."""
+        """Discard the bytes and record the version of the next ones."""
         self.clear()
         self._note.write_text(json.dumps(asdict(version)), encoding="utf-8")
 
     def clear(self) -> None:
-        """Throw the bytes away."""
-        self._note.unlink(missing_ok=True)  # first: bytes without a note are never gone on from
+        """Discard the bytes."""
+        self._note.unlink(missing_ok=True)  # first: bytes without a note are never resumed
         self.file.truncate(0)
 
     def append(self, chunk: bytes) -> None:
-        """Write behind the last byte."""
+        """Append to the file."""
         self.file.write(chunk)
 
     def finish(self, final: Path) -> None:
-        """Give the file its final name."""
+        """Rename the file to its final name."""
         os.fsync(self.file.fileno())
         self.path.replace(final)
         self._note.unlink(missing_ok=True)
@@ -73,10 +73,10 @@ class PartFile:
 
 @contextmanager
 def locked_part(final: Path) -> Iterator[PartFile]:
-    """Yield the part file of ``final``, which no other process or thread then has; waits for whoever has it.
+    """Yield the part file of ``final`` with an exclusive lock; waits for other processes and threads.
 
-    The lock is on the part file itself, so that nothing is left behind and a killed process lets go of it. Whoever waited may
-    find that the file it waited for has got its final name: the lock is then taken on the part file that is there now.
+    The lock is on the part file itself, so nothing is left behind and a killed process releases it. After waiting, the locked
+    file may already have its final name; then the current part file is locked instead.
     """
     path = final.with_name(final.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -20,16 +20,16 @@ IMAGENET = "i3d-kinetics-400-imagenet"
 
 @dataclass(frozen=True)
 class Proof:
-    """What a set of weights was found to be.
+    """The outcome of comparing a set of weights with the published checkpoints.
 
     Attributes:
-        checkpoint: the published checkpoint that every tensor equals; None if there is none.
-        verdict: the finding in one sentence without a full stop, for a person.
+        checkpoint: the published checkpoint with exactly these tensors; None if there is none.
+        verdict: the finding, as a sentence without a full stop.
         compared_with: the published checkpoint with the most tensors in common.
-        equal: how many tensors equal that checkpoint's.
-        total: how many tensors that checkpoint has.
-        differing: names of the tensors that differ from it, are missing, or are not in it.
-        folded: whether batch norm is folded into the convolutions, so that there is nothing to compare.
+        equal: number of tensors equal to that checkpoint's.
+        total: number of tensors of that checkpoint.
+        differing: names of the tensors that differ, are missing, or are not in that checkpoint.
+        folded: whether batch norm is folded into the convolutions, which leaves nothing to compare.
     """
 
     checkpoint: str | None
@@ -44,20 +44,20 @@ class Proof:
 def prove(tensors: Mapping[str, npt.NDArray[Any]], expected: str = "i3d-kinetics-400") -> Proof:
     """Compare I3D weights with DeepMind's, tensor by tensor.
 
-    The comparison is that of the masked CRC-32C of each tensor's float32 bytes, in TensorFlow's layout, with the one that
-    the published checkpoint's index stores. Two different sets of 230 tensors do not agree in all of them by accident; a
-    checksum is no defence against somebody who means to deceive.
+    The masked CRC-32C of each tensor's float32 bytes, in TensorFlow's layout, is compared with that in the published
+    checkpoint's index. Two different sets of 230 tensors do not agree in all of them by accident; a checksum does not protect
+    against deliberate deception.
 
     Args:
         tensors: float32 arrays by their TensorFlow names, with or without the scope; kernels ``[kt, kh, kw, in, out]``,
             batch norm of any shape.
-        expected: the checkpoint to speak of when no checkpoint has more tensors in common.
+        expected: the checkpoint to report when no other has more tensors in common.
     """
     given = network_variables(tensors)
     if _is_folded(given):
         return Proof(
             None,
-            "cannot be proven: batch norm is folded into the convolutions, so that no tensor is left as it was published",
+            "cannot be proven: batch norm is folded into the convolutions, so no tensor is as it was published",
             folded=True,
         )
     checksums = {name: _checksum(value) for name, value in given.items()}
@@ -81,7 +81,7 @@ def _compare(checkpoint: str, given: Mapping[str, int | None], published: Mappin
 
 
 def _checksum(value: npt.NDArray[Any]) -> int | None:
-    """Return the checksum of a float32 tensor; None for another dtype, which no published tensor has."""
+    """Return the checksum of a float32 tensor; None for any other dtype, since all published tensors are float32."""
     value = np.asarray(value)
     if value.dtype != np.float32:
         return None
@@ -94,22 +94,22 @@ def _is_folded(given: Mapping[str, Any]) -> bool:
 
 
 def import_record_path(weights: Path) -> Path:
-    """Return where the import of a weights file wrote down what it read."""
+    """Return the path of the record that the import of a weights file wrote."""
     return weights.with_suffix(".import.json")
 
 
 def imported_from_published(network: str, weights: Path, weights_sha256: str) -> bool:
     """Return whether a weights file was written, on this machine or another, by an import of the published file.
 
-    True says: the record beside the file names the very bytes of the weights, and says that they were made from files that
-    have the published SHA-256. That catches another file, a damaged one and a later change of the weights. It is no proof
-    against a forged record, and it trusts the importer; only I3D can be proven tensor by tensor, because only for I3D are
-    checksums of single tensors published.
+    True means that the record next to the file contains the SHA-256 of the weights, and states that they were imported from
+    files with the published SHA-256. This detects other files, damaged files and later changes of the weights. It does not
+    detect a forged record, and it trusts the importer; only I3D can be proven tensor by tensor, because checksums of single
+    tensors are published only for I3D.
 
     Args:
         network: name of the network.
-        weights: the weights file; its record lies beside it.
-        weights_sha256: SHA-256 of the weights file as it is now.
+        weights: the weights file; its record is in the same folder.
+        weights_sha256: current SHA-256 of the weights file.
     """
     path = import_record_path(weights)
     try:
@@ -127,11 +127,11 @@ def imported_from_published(network: str, weights: Path, weights_sha256: str) ->
 
 
 def is_proven(network: str, tensors: Mapping[str, npt.NDArray[Any]], weights: Path, weights_sha256: str) -> bool:
-    """Return whether weights, just read from a file, are known to be the ones published for a network.
+    """Return whether weights read from a file are known to be those published for a network.
 
     Args:
         network: name of the network.
-        tensors: what the file holds.
+        tensors: contents of the file.
         weights: the file.
         weights_sha256: SHA-256 of the file.
     """

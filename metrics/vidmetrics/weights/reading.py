@@ -1,4 +1,4 @@
-"""Reading published weights in whatever form they come, as named tensors; nothing that a file holds is executed."""
+"""Readers of published weights in all their formats, as named tensors; no code in a file is executed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _TORCH_SUFFIXES = (".pt", ".pth")
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return the files that a path given by a user stands for.
+    """Return the files that a user's path refers to.
 
     Args:
         path: a TF-Hub module folder, a checkpoint prefix or its ``.index``, or a single file.
 
     Raises:
-        InputError: there is nothing of the kind.
+        InputError: there are no such files.
     """
     if path.is_dir():
         prefix = path / "variables" / "variables"
@@ -57,20 +57,21 @@ def _checkpoint_files(path: Path) -> list[Path]:
 def read_weights(paths: Sequence[Path]) -> dict[str, npt.NDArray[Any]]:
     """Return the tensors of published weights by name.
 
-    I3D comes under TensorFlow's names and in its layout, whatever it was read from; everything else keeps its names. Slots
-    of an optimizer are left out. More than one file is read as parts of one set of weights.
+    I3D has TensorFlow's names and layout, whatever the file format; everything else keeps its names. Optimizer slots are
+    omitted. Several files are read as parts of one set of weights.
 
     Args:
-        paths: what `files_of` takes.
+        paths: as for `files_of`.
 
     Raises:
-        InputError: a file is missing, damaged, of an unknown kind, not tensors alone, or two files hold the same name.
+        InputError: a file is missing, damaged, of an unknown kind, or contains more than tensors, or two files contain the
+            same name.
     """
     tensors: dict[str, npt.NDArray[Any]] = {}
     for path in paths:
         part = _read_one(path)
         if twice := sorted(set(part) & set(tensors)):
-            raise InputError(f"'{twice[0]}' is in {path} and in another file too; give each part of the weights once.")
+            raise InputError(f"'{twice[0]}' is in {path} and also in another file; give each part of the weights once.")
         tensors.update(part)
     return to_tensorflow(tensors) if is_torch_i3d(tensors) else tensors
 
@@ -87,34 +88,36 @@ def _read_one(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def _read_torch(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Return a torch state dict as arrays; refuses everything that is not tensors by name."""
+    """Return a torch state dict as arrays; anything but named tensors is refused."""
     if _is_torchscript(path):
         raise InputError(
-            f"{path} is a TorchScript program, which is not run; the known ones of I3D have batch norm folded in and could "
+            f"{path} is a TorchScript program, which is not executed; the known ones of I3D have batch norm folded in and could "
             "not be proven, so use `vidbench weights fetch`, or give i3d_pretrained_400.pt or DeepMind's checkpoint."
         )
     import torch
 
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged archives raise what zipfile, pickle and torch please
+    except Exception as error:  # damaged archives raise various exceptions of zipfile, pickle and torch
         reason = str(error).strip().split("\n", 1)[0].split(". ", 1)[0]
-        raise InputError(f"{path} cannot be read as tensors alone ({reason}); get it anew.") from error
+        raise InputError(f"{path} cannot be read as tensors only ({reason}); get it again.") from error
     if (
         not isinstance(loaded, dict)
         or not loaded
         or not all(isinstance(value, torch.Tensor) for value in loaded.values())
     ):
-        raise InputError(f"{path} does not hold tensors by name; give a state dict.")
+        raise InputError(f"{path} does not contain named tensors; give a state dict.")
     try:
         return {str(name): np.ascontiguousarray(value.detach().numpy()) for name, value in loaded.items()}
     except (TypeError, RuntimeError) as error:
-        raise InputError(f"{path} holds a tensor that numpy does not know ({error}); give float32 weights.") from error
+        raise InputError(
+            f"{path} contains a tensor that numpy does not support ({error}); give float32 weights."
+        ) from error
 
 
 def _is_torchscript(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile):  # torch says what is wrong with it
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile):  # torch reports what is wrong with it
         return False

@@ -1,4 +1,4 @@
-"""The published weights that this package knows: ``sources.toml`` as objects."""
+"""The sources of published weights: ``sources.toml`` as objects."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from vidmetrics.home import home
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """One file as it was published; at most one of the three ways to know it is given.
+    """One published file, identified by at most one of three hashes.
 
     Attributes:
         name: file name.
-        urls: where it is, the first choice first.
-        bytes: its size; None where nobody has said.
+        urls: its mirrors, in order of preference.
+        bytes: its size; None if unknown.
         sha256: SHA-256 of its bytes.
-        git_blob: its git blob id, or the beginning of it.
-        crc_table: the checkpoint in ``i3d_tensor_crc32c.csv`` that an index must agree with.
+        git_blob: its git blob id, or a prefix.
+        crc_table: the checkpoint in ``i3d_tensor_crc32c.csv`` that an index must match.
     """
 
     name: str
@@ -34,12 +34,12 @@ class PublishedFile:
 
     @property
     def verifiable(self) -> bool:
-        """Whether there is anything to hold the file's contents against."""
+        """Whether the file's contents can be verified."""
         return any((self.sha256, self.git_blob, self.crc_table))
 
     @property
     def known_by(self) -> str:
-        """What the file is recognised by, in words for a person."""
+        """How the file is identified, in words."""
         if self.sha256:
             return f"sha256 {self.sha256}"
         if self.git_blob:
@@ -51,17 +51,17 @@ class PublishedFile:
 
 @dataclass(frozen=True)
 class Source:
-    """One way to get the weights of one network.
+    """One source of the weights of one network.
 
     Attributes:
-        network: the network it feeds.
-        name: what ``--via`` calls it.
-        files: what to download.
-        imports: which of the files the importer is given.
-        handle: what tensorflow-hub resolves, instead of files.
-        origin: whose weights these are.
-        licence: under which terms, as far as anybody has said.
-        paper: where they are described.
+        network: the network.
+        name: its name for ``--via``.
+        files: the files to download.
+        imports: the files passed to the importer.
+        handle: the handle for tensorflow-hub, instead of files.
+        origin: the origin of the weights.
+        licence: their licence, as far as stated.
+        paper: the paper that describes them.
     """
 
     network: str
@@ -75,19 +75,19 @@ class Source:
 
     @property
     def folder(self) -> Path:
-        """Where its files are kept, as downloaded or as put there by hand."""
+        """The folder of its files, downloaded or put there by the user."""
         return home() / "weights" / "sources" / self.network / self.name
 
     @property
     def bytes(self) -> int | None:
-        """Size of all files together; None if one is not known."""
+        """Total size of the files; None if a size is unknown."""
         sizes = [file.bytes for file in self.files]
         return None if not sizes or None in sizes else sum(size or 0 for size in sizes)
 
 
 @functools.cache
 def sources() -> tuple[Source, ...]:
-    """Return every source, in the order of the file."""
+    """Return all sources, in the order of the file."""
     with Path(__file__).with_name("sources.toml").open("rb") as file:
         return tuple(_source(table) for table in tomllib.load(file)["source"])
 
@@ -104,10 +104,10 @@ def published_networks() -> list[str]:
 
 
 def source_of(network: str, name: str | None = None) -> Source:
-    """Return a source of a network: the one of that name, or the first.
+    """Return the source of a network with this name, or the first.
 
     Raises:
-        InputError: nothing is published for such a network, or not under that name.
+        InputError: there is no source for such a network, or none with this name.
     """
     found = {source.name: source for source in sources() if source.network == network}
     if not found:

@@ -1,8 +1,8 @@
-"""Reading a sorted string table: the container of a TensorFlow checkpoint's index.
+"""Reader of sorted string tables, the container of a TensorFlow checkpoint's index.
 
-The layout is LevelDB's (``doc/table_format.md`` of google/leveldb), which TensorFlow copied into ``lib/io/table``: blocks of
-sorted keys with shared prefixes, an index block that points at them, and a footer of 48 bytes that points at the index
-block and ends in a magic number. Each block is followed by its compression type and a checksum of both.
+The layout is LevelDB's (``doc/table_format.md`` of google/leveldb), copied by TensorFlow into ``lib/io/table``: blocks of
+sorted keys with shared prefixes, an index block that points to them, and a footer of 48 bytes that points to the index
+block and ends with a magic number. Each block is followed by its compression type and a checksum of both.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from vidmetrics.weights.wire import DamagedError, varint
 
 MAGIC = 0xDB4775248B80FB57
 LIMIT = 64 * 2**20
-"""The most bytes that a table, or its contents, may have; the largest published index has 20 kB."""
+"""Maximum size of a table, and of its contents, in bytes; the largest published index has 20 kB."""
 
 _FOOTER = 48
 _TRAILER = 5
 
 
 def read_table(data: bytes) -> dict[bytes, bytes]:
-    """Return the contents of a table, in its order.
+    """Return the contents of a table, in order.
 
     Args:
         data: all bytes of the file.
 
     Raises:
-        DamagedError: it is not a table, a checksum does not fit, or the keys are not sorted.
+        DamagedError: it is not a table, a checksum is wrong, or the keys are not sorted.
     """
     if len(data) > LIMIT:
         raise DamagedError(f"it has {len(data)} bytes, which no index has")
@@ -34,7 +34,7 @@ def read_table(data: bytes) -> dict[bytes, bytes]:
         raise DamagedError("it does not end as a checkpoint index does")
     end = len(data) - 8
     at = len(data) - _FOOTER
-    _, at = _handle(data, at, end)  # of the meta-index, which TensorFlow leaves empty
+    _, at = _handle(data, at, end)  # the meta-index, which TensorFlow leaves empty
     index, _ = _handle(data, at, end)
     table: dict[bytes, bytes] = {}
     last: bytes | None = None
@@ -52,7 +52,7 @@ def read_table(data: bytes) -> dict[bytes, bytes]:
 
 
 def _handle(data: bytes, at: int, end: int) -> tuple[tuple[int, int], int]:
-    """Return offset and size of a block, and the position behind them."""
+    """Return offset and size of a block, and the position after them."""
     offset, at = varint(data, at, end)
     size, at = varint(data, at, end)
     return (offset, size), at

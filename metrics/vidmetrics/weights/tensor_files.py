@@ -1,4 +1,4 @@
-"""Reading weight files without executing anything that they hold."""
+"""Readers of weight files that execute none of their contents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def read_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Return the tensors of a ``.safetensors`` or ``.npz`` file by name.
 
     Raises:
-        InputError: the file is missing, of another kind, damaged, or holds pickled objects.
+        InputError: the file is missing, of another kind or damaged, or contains pickled objects.
     """
     if not path.is_file():
         raise InputError(f"There is no weights file at {path}; give an existing .safetensors or .npz file.")
@@ -40,10 +40,10 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except Exception as error:  # damaged archives raise what zipfile, zlib and numpy please
+    except Exception as error:  # damaged archives raise various exceptions of zipfile, zlib and numpy
         raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: BaseException) -> InputError:
     reason = (str(error).strip() or type(error).__name__).split("\n", 1)[0]
-    return InputError(f"The weights file {path} cannot be read ({reason}); get it anew.")
+    return InputError(f"The weights file {path} cannot be read ({reason}); get it again.")

@@ -1,9 +1,9 @@
-"""Reading a TensorFlow V2 checkpoint without TensorFlow.
+"""Reader of TensorFlow V2 checkpoints that does not need TensorFlow.
 
 A checkpoint is an index, ``PREFIX.index``, and one or more files of raw tensor bytes, ``PREFIX.data-00000-of-00001``. The
-index is a sorted string table (`vidmetrics.weights.sstable`) from names to messages that say where a tensor lies and what the
-checksum of its bytes is: ``BundleHeaderProto`` under the empty name, ``BundleEntryProto`` under all others
-(``tensorflow/core/protobuf/tensor_bundle.proto``). Every checksum is checked.
+index is a sorted string table (`vidmetrics.weights.sstable`) from names to messages with the position of a tensor and the
+checksum of its bytes: ``BundleHeaderProto`` under the empty name, ``BundleEntryProto`` under every other name
+(``tensorflow/core/protobuf/tensor_bundle.proto``). Every checksum is verified.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vidmetrics.weights.crc32c import masked_crc32c
 from vidmetrics.weights.sstable import LIMIT, read_table
 from vidmetrics.weights.wire import DamagedError, as_bytes, as_int, fields
 
-# tensorflow/core/framework/types.proto; texts, bfloat16 and the like are not what weights of these networks come in.
+# tensorflow/core/framework/types.proto; strings, bfloat16 and the like do not occur in weights of these networks.
 _DTYPES = {
     1: "<f4",
     2: "<f8",
@@ -45,16 +45,16 @@ _MAX_SHARDS = 99999  # the file name has five digits
 
 @dataclass(frozen=True)
 class Entry:
-    """Where one tensor lies.
+    """The position of one tensor.
 
     Attributes:
-        dtype: its number in TensorFlow's ``types.proto``.
+        dtype: its data type, a number of TensorFlow's ``types.proto``.
         shape: its shape.
         shard: number of its data file.
-        offset: first byte in that file.
+        offset: first byte in this file.
         size: number of bytes.
         crc32c: masked CRC-32C of these bytes.
-        sliced: whether it is stored in parts, which no published network is.
+        sliced: whether it is stored in slices; no published network is.
     """
 
     dtype: int
@@ -67,7 +67,7 @@ class Entry:
 
     @property
     def is_text(self) -> bool:
-        """Whether it holds texts, as the bookkeeping of TensorFlow 2 does, and not numbers."""
+        """Whether it contains strings, like the bookkeeping of TensorFlow 2, rather than numbers."""
         return self.dtype == _STRING
 
 
@@ -78,7 +78,7 @@ class Checkpoint:
     Attributes:
         prefix: path of the checkpoint without ``.index``.
         num_shards: number of data files.
-        entries: what it holds, by name.
+        entries: its tensors by name.
     """
 
     prefix: Path
@@ -93,8 +93,8 @@ class Checkpoint:
         """Return a tensor.
 
         Raises:
-            InputError: there is no such tensor, its kind is not supported, its data file is missing or too short, or its
-                checksum does not fit.
+            InputError: there is no such tensor, its data type is not supported, its data file is missing or too short, or
+                its checksum is wrong.
         """
         if name not in self.entries:
             raise InputError(
@@ -104,7 +104,7 @@ class Checkpoint:
         if entry.sliced or entry.dtype not in _DTYPES:
             what = "is stored in slices" if entry.sliced else f"has TensorFlow's data type number {entry.dtype}"
             raise InputError(
-                f"Tensor {name!r} of the checkpoint {self.prefix} {what}, which is not read; "
+                f"Tensor {name!r} of the checkpoint {self.prefix} {what}, which is not supported; "
                 "give the checkpoint as it was published."
             )
         path = self.data_file(entry.shard)
@@ -116,15 +116,15 @@ class Checkpoint:
             raise InputError(f"The data of the checkpoint cannot be read ({error}); put {path} there.") from error
         if len(raw) != entry.size:
             raise InputError(
-                f"{path} is cut short: tensor {name!r} needs bytes {entry.offset} to {entry.offset + entry.size}; get it anew."
+                f"{path} is cut short: tensor {name!r} needs bytes {entry.offset} to {entry.offset + entry.size}; get it again."
             )
         if masked_crc32c(raw) != entry.crc32c:
-            raise InputError(f"Tensor {name!r} in {path} does not have the checksum that the index says; get it anew.")
+            raise InputError(f"Tensor {name!r} in {path} does not have the checksum of the index; get it again.")
         values = np.frombuffer(raw, dtype=np.dtype(_DTYPES[entry.dtype])) if raw else np.empty(0, _DTYPES[entry.dtype])
         return values.reshape(entry.shape).copy()
 
     def read_all(self) -> dict[str, npt.NDArray[Any]]:
-        """Return every tensor of numbers by name; texts, which are TensorFlow's own notes, are left out.
+        """Return every numeric tensor by name; strings, TensorFlow's own metadata, are omitted.
 
         Raises:
             InputError: as for `read`.
@@ -133,10 +133,10 @@ class Checkpoint:
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Open a checkpoint by its prefix or its ``.index`` file; reads the index alone.
+    """Open a checkpoint by its prefix or its ``.index`` file; reads only the index.
 
     Raises:
-        InputError: the index is missing, damaged, of a big-endian machine, or of a version that is not known.
+        InputError: the index is missing, damaged, big-endian, or of an unknown version.
     """
     index = path if path.suffix == ".index" else path.parent / f"{path.name}.index"
     num_shards, entries = parse_index(index)
@@ -144,7 +144,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def parse_index(index: Path) -> tuple[int, dict[str, Entry]]:
-    """Return the number of data files and the entries of an index, whatever its file is called.
+    """Return the number of data files and the entries of an index file, which may have any name.
 
     Raises:
         InputError: as for `open_checkpoint`.
@@ -157,7 +157,7 @@ def parse_index(index: Path) -> tuple[int, dict[str, Entry]]:
     try:
         return _parse(data)
     except DamagedError as error:
-        raise InputError(f"{index} is not a whole TensorFlow checkpoint index ({error}); get it anew.") from error
+        raise InputError(f"{index} is not a complete TensorFlow checkpoint index ({error}); get it again.") from error
 
 
 def _parse(data: bytes) -> tuple[int, dict[str, Entry]]:
@@ -192,7 +192,9 @@ def _header(message: bytes) -> int:
 
 
 def _entry(name: str, message: bytes, num_shards: int) -> Entry:
-    numbers = dict.fromkeys((1, 3, 4, 5, 6), 0)  # dtype, shard, offset, size, checksum; zeros are not written
+    numbers = dict.fromkeys(
+        (1, 3, 4, 5, 6), 0
+    )  # dtype, shard, offset, size, checksum; zeros are omitted from the message
     shape: tuple[int, ...] = ()
     sliced = False
     for number, value in fields(message):
@@ -221,7 +223,7 @@ def _shape(message: bytes) -> tuple[int, ...]:
             if not 0 <= size < 2**32:
                 raise DamagedError("a shape makes no sense")
             sizes.append(size)
-    # An empty tensor has no bytes that would bound its other axes.
+    # The bytes of an empty tensor do not bound its other axes.
     if len(sizes) > 8 or (0 in sizes and math.prod(size or 1 for size in sizes) >= 2**32):
         raise DamagedError("a shape makes no sense")
     return tuple(sizes)

@@ -1,4 +1,4 @@
-"""Resolving an official TF-Hub handle through tensorflow-hub, for those who have it (the extra ``tfhub``)."""
+"""Resolution of a TF-Hub handle by tensorflow-hub, if it is installed (the extra ``tfhub``)."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from pathlib import Path
 from vidmetrics.errors import InputError
 from vidmetrics.weights.fetch import is_offline
 
-# TensorFlow and torch do not share a process well, so that tensorflow-hub gets one of its own.
+# TensorFlow and torch do not share a process well, so tensorflow-hub runs in a separate one.
 _RESOLVE = "import sys, tensorflow_hub; print('RESOLVED ' + tensorflow_hub.resolve(sys.argv[1]))"
 
 
 def resolve(handle: str, cache: Path, *, offline: bool = False, timeout_seconds: float = 3600) -> Path:
-    """Return the folder of a TF-Hub module, after tensorflow-hub has downloaded it.
+    """Return the folder of a TF-Hub module, downloaded by tensorflow-hub.
 
     The module is only unpacked, never loaded; its variables are read by `vidmetrics.weights.tf_checkpoint` and can be proven.
 
     Args:
         handle: ``https://tfhub.dev/...``, another http handle, or a folder.
-        cache: where tensorflow-hub keeps what it downloads.
-        offline: do not touch the network.
-        timeout_seconds: longest time that the download may take.
+        cache: download folder of tensorflow-hub.
+        offline: forbid network access.
+        timeout_seconds: timeout of the download.
 
     Raises:
         InputError: offline, tensorflow-hub is not installed, or it cannot resolve the handle.
     """
     if is_offline(offline):
         raise InputError(
-            f"Offline, and resolving {handle} needs the network; copy the module's folder here and run "
+            f"Offline, and resolving {handle} requires network access; copy the module's folder here and run "
             "`vidbench weights import FOLDER`."
         )
     cache.mkdir(parents=True, exist_ok=True)

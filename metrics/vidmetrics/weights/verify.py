@@ -1,4 +1,4 @@
-"""Holding a file against what is published about it."""
+"""Comparison of a file with its published size and hash."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vidmetrics.weights.sources import PublishedFile
 
 
 def git_blob_id(path: Path) -> str:
-    """Return the id that git gives to a file's contents, as ``git hash-object`` prints it."""
+    """Return the git blob id of a file's contents, as printed by ``git hash-object``."""
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(2**20):
@@ -21,11 +21,11 @@ def git_blob_id(path: Path) -> str:
 
 
 def why_wrong(path: Path, file: PublishedFile) -> str | None:
-    """Return in what a file on disk differs from the published one; None if in nothing that is known.
+    """Return how a file on disk differs from the published one; None if it does not, as far as is known.
 
     Args:
         path: the file on disk.
-        file: what is published about it.
+        file: the published file.
     """
     size = path.stat().st_size
     if file.bytes is not None and size != file.bytes:
@@ -45,8 +45,8 @@ def _why_wrong_index(path: Path, checkpoint: str) -> str | None:
     try:
         _, entries = parse_index(path)
     except InputError as error:
-        return f"it is no checkpoint index: {str(error).rstrip('.')}"
+        return f"it is not a checkpoint index: {str(error).rstrip('.')}"
     found = {name.removeprefix(SCOPE): entry.crc32c for name, entry in entries.items() if is_network_variable(name)}
     if found != crc_table()[checkpoint]:
-        return f"it lists other tensors than those of {checkpoint}"
+        return f"it does not list the tensors of {checkpoint}"
     return None

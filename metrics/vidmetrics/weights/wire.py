@@ -1,6 +1,6 @@
-"""Bounded reading of the two encodings in a checkpoint's index: varints and protobuf messages.
+"""Bounded decoding of the two formats in a checkpoint's index: varints and protobuf messages.
 
-Everything here raises `DamagedError` on input that ends early or makes no sense, and nothing else.
+Every function raises `DamagedError`, and no other exception, on input that ends early or is malformed.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from collections.abc import Iterator
 
 
 class DamagedError(Exception):
-    """Bytes that are not what they should be; the message says how, for use in a longer sentence."""
+    """Damaged bytes; the message is a clause for use in a longer sentence."""
 
 
 def varint(data: bytes, at: int, end: int, bits: int = 64) -> tuple[int, int]:
-    """Return an unsigned base-128 number of at most ``bits`` bits, and the position behind it.
+    """Return an unsigned base-128 number of at most ``bits`` bits, and the position after it.
 
     Args:
         data: bytes to read from.
-        at: where it starts.
-        end: first position that may not be read.
+        at: its first position.
+        end: end of the readable range, exclusive.
         bits: 32 or 64.
 
     Raises:
@@ -39,12 +39,12 @@ def varint(data: bytes, at: int, end: int, bits: int = 64) -> tuple[int, int]:
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield field number and value of each field of a protobuf message.
+    """Yield number and value of each field of a protobuf message.
 
-    Varints and fixed-width numbers come as unsigned integers, everything with a length as bytes.
+    Varints and fixed-width numbers are unsigned integers, fields with a length are bytes.
 
     Raises:
-        DamagedError: a field ends early or has a wire type that is not in use.
+        DamagedError: a field ends early or has an unused wire type.
     """
     at, end = 0, len(data)
     while at < end:
@@ -70,7 +70,7 @@ def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def as_int(value: int | bytes, bits: int = 64) -> int:
-    """Return a varint field as the signed number that protobuf's int32 and int64 mean by it.
+    """Return a varint field as the signed number of protobuf's int32 and int64.
 
     Raises:
         DamagedError: the field is not a number.

@@ -114,7 +114,7 @@ def test_600_classes_without_scope_and_with_slots(writer, seeded_weights, tmp_pa
     network, target = import_weights([tmp_path / "model.ckpt"])
     assert network == "i3d-kinetics-600"
     assert_same(load_file(target), tensors)
-    with pytest.raises(InputError, match="holds weights of 'i3d-kinetics-600', not of 'i3d-kinetics-400'"):
+    with pytest.raises(InputError, match="contains weights of 'i3d-kinetics-600', not of 'i3d-kinetics-400'"):
         import_weights([tmp_path / "model.ckpt"], "i3d-kinetics-400")
 
 
@@ -132,7 +132,7 @@ def test_other_networks_keep_their_names(tmp_path):
     network, target = import_weights([tmp_path / "conv.npz", tmp_path / "mean2.npz"])
     assert network == "c3d-ucf101"
     assert set(load_file(target)) == {"conv1a/W", "fc8/b", "mean"}
-    with pytest.raises(InputError, match=r"'mean' is in .* and in another file too"):
+    with pytest.raises(InputError, match=r"'mean' is in .* and also in another file"):
         import_weights([tmp_path / "mean2.npz", tmp_path / "mean2.npz"])
     # What was imported may be imported again.
     again = tmp_path / "again.safetensors"
@@ -158,7 +158,7 @@ def test_files_that_are_not_weights(writer, seeded_weights, tmp_path, capfd):
     broken = {name: value for name, value in seeded_weights.items() if "Mixed_3b/Branch_0" not in name}
     np.savez(tmp_path / "broken.npz", **broken)
     for name, message in (
-        ("script.pt", "TorchScript program, which is not run; .* batch norm folded"),
+        ("script.pt", "TorchScript program, which is not executed; .* batch norm folded"),
         ("pickled.pt", "cannot be read as tensors alone"),
         ("list.pt", "does not hold tensors by name"),
         ("empty.pt", "does not hold tensors by name"),
@@ -384,12 +384,12 @@ class TestRegistry:
         published_600 = shared / "data" / "i3d-kinetics-600" / "model.ckpt.index"
         assert why_wrong(published_400, index_400) is None
         assert why_wrong(published_600, index_600) is None
-        assert "other tensors than those of i3d-kinetics-400" in why_wrong(published_600, index_400)
+        assert "does not list the tensors of i3d-kinetics-400" in why_wrong(published_600, index_400)
         assert "bytes instead of" in why_wrong(published_400, index_600)
 
     def test_an_index_that_is_none(self, tmp_path):
         (tmp_path / "page.html").write_text("<html>not found</html>")
-        assert "no checkpoint index" in why_wrong(tmp_path / "page.html", source_of("i3d-kinetics-400").files[0])
+        assert "not a checkpoint index" in why_wrong(tmp_path / "page.html", source_of("i3d-kinetics-400").files[0])
 
     def test_git_blob_ids(self, tmp_path):
         (tmp_path / "hello").write_bytes(b"hello world\n")

@@ -159,7 +159,7 @@ class TestDamage:
             return open_checkpoint(folder / "x").entries
         except InputError as error:
             sentence = str(error)
-        assert sentence.endswith("; get it anew.")
+        assert sentence.endswith("; get it again.")
         assert "\n" not in sentence
         return None
 
