@@ -159,11 +159,11 @@ def test_files_that_are_not_weights(writer, seeded_weights, tmp_path, capfd):
     np.savez(tmp_path / "broken.npz", **broken)
     for name, message in (
         ("script.pt", "TorchScript program, which is not executed; .* batch norm folded"),
-        ("pickled.pt", "cannot be read as tensors alone"),
-        ("list.pt", "does not hold tensors by name"),
-        ("empty.pt", "does not hold tensors by name"),
-        ("noise.pth", "cannot be read as tensors alone"),
-        ("strange.npz", "no known network; known are those of i3d-kinetics-400"),
+        ("pickled.pt", "cannot be read as tensors only"),
+        ("list.pt", "does not contain named tensors"),
+        ("empty.pt", "does not contain named tensors"),
+        ("noise.pth", "cannot be read as tensors only"),
+        ("strange.npz", "no known network; known networks are i3d-kinetics-400"),
         ("text.txt", "neither .safetensors nor .npz"),
         ("folder", "not a TF-Hub module"),
         ("absent", "no weights at"),
