@@ -137,7 +137,7 @@ def only(paths):
 def test_a_damaged_shard_of_samples_names_the_clip(small_task, plugin):
     vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
     spoil(only((plugin / "out").rglob("features-00000128+064.safetensors")), "logits", 9, np.nan)
-    with pytest.raises(InputError, match="sample 137 hold NaN or infinity"):
+    with pytest.raises(InputError, match="sample 137 contain NaN or infinity"):
         vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
 
 
@@ -148,5 +148,5 @@ def test_a_damaged_shard_of_the_reference_names_the_clip(small_task, plugin, mon
     spoil(only(home.rglob("features-00000128+022.safetensors")), "pool", 3, np.inf)
     for moments in home.rglob("reference/*.safetensors"):
         moments.unlink()
-    with pytest.raises(InputError, match="sample 131 hold NaN or infinity"):
+    with pytest.raises(InputError, match="sample 131 contain NaN or infinity"):
         vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
