@@ -112,7 +112,7 @@ def test_first_frames_at_a_stride_and_a_resolution(tmp_path):
         assert len({str(opened.identity), str(smaller.identity)}) == 2
     with pytest.raises(InputError, match=r"v0\d_000000_000001.mkv.*ends after 25 frames but frame 27"):
         open_clips(tmp_path / "videos", ClipShape(num_frames=10, stride=3))
-    with pytest.raises(InputError, match=r"clips.npy.*25 frames, and 28 \(10 at stride 3\)"):
+    with pytest.raises(InputError, match=r"clips.npy.*25 frames, but 28 \(10 at stride 3\)"):
         open_clips(tmp_path / "clips.npy", ClipShape(num_frames=10, stride=3))
 
 
@@ -306,7 +306,7 @@ def refusals(folder):
         (("real.npy", "floats.npy", *shape), ["float32", "convert"]),
         (("real.npy", "mixed", *shape), ["mixed", "separate them"]),
         (("real.npy", "loose", *shape), ["loose images"]),
-        (("real.npy", "short", *shape), ["short", "7 frames, and 12"]),
+        (("real.npy", "short", *shape), ["short", "7 frames, but 12"]),
         (("sizes", "generated.npy", *shape), ["20x", "--resolution"]),
         ((*known[:2], "--num-frames", 0), ["--num-frames 0"]),
         ((*known, "--stride", 0), ["--stride 0"]),
