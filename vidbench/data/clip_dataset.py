@@ -1,4 +1,4 @@
-"""The interface of every source of real clips: one split of a data set, cut into the clips that a task defines."""
+"""The interface of every source of real clips: one split of a dataset, cut into the clips that a task defines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class ClipDataset(Protocol):
-    """One split of a data set under one clip plan.
+    """One split of a dataset under one clip plan.
 
     Attributes:
         num_clips: number of clips in the plan that are present on disk.

@@ -99,7 +99,7 @@ def refuse_truncated(path: Path, facts: VideoFacts) -> None:
     if facts.shortfall:
         raise UnusableVideoError(
             "truncated",
-            f"The video '{path}' holds {facts.seconds:.2f} s of the {facts.promised_seconds:.2f} s that its header "
+            f"The video '{path}' has {facts.seconds:.2f} s of the {facts.promised_seconds:.2f} s that its header "
             "states: it is truncated, so fetch it again or remove it.",
         )
 

@@ -28,7 +28,7 @@ from vidbench.errors import InputError
 from vidbench.files import digest
 from vidbench.tasks.schema import ClipSpec
 
-# Decoded clips cached per split, so that a small data set is decoded once, however many clips each video has.
+# Decoded clips cached per split, so that a small dataset is decoded once, however many clips each video has.
 # Every rank has such a cache per split, and a node may have one rank per core.
 _CACHE_BYTES = 1 << 28
 

@@ -46,9 +46,9 @@ def _of_metric(row: BoardRow, rows: Sequence[BoardRow]) -> list[str]:
                 tied = entries[i].rank == entries[place].rank
                 lines.append(f"    {'tied' if tied else side}: {_named(entries[i].row)}")
         return lines
-    beside = nearest_papers(row, rows, limit=1)
-    if beside:
-        return [f"  {row.metric}: no comparable row; the nearest is {_named(beside[0].row)}, which {beside[0]}"]
+    nearest = nearest_papers(row, rows, limit=1)
+    if nearest:
+        return [f"  {row.metric}: no comparable row; the nearest is {_named(nearest[0].row)}, which {nearest[0]}"]
     return [f"  {row.metric}: no comparable row, and no published one with the same frames, size and metric"]
 
 

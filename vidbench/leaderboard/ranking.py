@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from vidbench.errors import InputError
 from vidbench.leaderboard.rows import BoardRow, family, group_parts, not_stated
 
-_BESIDE = 3
+_MOST_UNRANKED = 3
 # Results that differ in one of these measure something else; they are not worth showing next to each other.
 _SAME_KIND = ("context frames", "frames", "resolution", "conditioning", "camera")
 
@@ -27,7 +27,7 @@ class RankedRow:
 
 
 @dataclass(frozen=True)
-class Beside:
+class UnrankedRow:
     """A published row shown next to a measured one of another group, without a rank.
 
     Attributes:
@@ -57,13 +57,13 @@ class RankedGroup:
         name: key of the group.
         entries: the rows with their ranks.
         open: comparability values that none of its papers states.
-        beside: the nearest published rows, if the group has measured rows only.
+        unranked: the nearest published rows, if the group has measured rows only.
     """
 
     name: str
     entries: tuple[RankedRow, ...]
     open: tuple[str, ...]
-    beside: tuple[Beside, ...]
+    unranked: tuple[UnrankedRow, ...]
 
     @property
     def metric(self) -> str:
@@ -111,7 +111,7 @@ def rank_rows(rows: Iterable[BoardRow]) -> tuple[RankedRow, ...]:
     return tuple(entries)
 
 
-def nearest_papers(row: BoardRow, rows: Iterable[BoardRow], limit: int = _BESIDE) -> tuple[Beside, ...]:
+def nearest_papers(row: BoardRow, rows: Iterable[BoardRow], limit: int = _MOST_UNRANKED) -> tuple[UnrankedRow, ...]:
     """Return the published rows nearest to a measured row: same family of metrics, same kind of task.
 
     Rows of the protocol that the task is named after come first (``k600-pred-magvit``: ``magvit``), then those that agree
@@ -130,7 +130,7 @@ def nearest_papers(row: BoardRow, rows: Iterable[BoardRow], limit: int = _BESIDE
             # `evaluate` scores a model's default sampling, not a truncation selected for its score.
             differs += ("sampling",)
         unknown = tuple(name for name in own if own[name] and not theirs[name])
-        found.append(Beside(other, differs, unknown))
+        found.append(UnrankedRow(other, differs, unknown))
     better = -1 if row.higher_is_better else 1
     # Values that neither differ nor are unknown agree, so the smallest sum of both means the most agreements.
     found.sort(
@@ -152,8 +152,8 @@ def _group(name: str, members: list[BoardRow], rows: Sequence[BoardRow]) -> Rank
     entries = rank_rows(members)
     measured = [entry.row for entry in entries if entry.row.status != "reported"]
     papers = any(entry.row.status == "reported" for entry in entries)
-    beside = nearest_papers(measured[0], rows) if measured and not papers else ()
-    return RankedGroup(name, entries, () if measured else not_stated(entries[0].row), beside)
+    unranked = nearest_papers(measured[0], rows) if measured and not papers else ()
+    return RankedGroup(name, entries, () if measured else not_stated(entries[0].row), unranked)
 
 
 def _measured(group: RankedGroup) -> bool:

@@ -57,7 +57,7 @@ def caveats(group: RankedGroup) -> list[str]:
     for entry in group.entries:
         lines += [f"* {entry.row.model}: {KNOWN_ERRORS[code]}" for code in entry.row.errors]
     lines += [
-        f"Not ranked: {each.row.model} {score_cell(each.row)} ({origin(each.row)}): {each}." for each in group.beside
+        f"Not ranked: {each.row.model} {score_cell(each.row)} ({origin(each.row)}): {each}." for each in group.unranked
     ]
     return lines
 
@@ -102,7 +102,7 @@ def as_json(groups: Sequence[RankedGroup]) -> str:
             "not_stated": group.open,
             "rows": [{"rank": entry.rank, **entry.row.model_dump(mode="json")} for entry in group.entries],
             "beside": [
-                {"id": each.row.id, "differs": each.differs, "not_stated": each.unknown} for each in group.beside
+                {"id": each.row.id, "differs": each.differs, "not_stated": each.unknown} for each in group.unranked
             ],
         }
         for group in groups

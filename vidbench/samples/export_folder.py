@@ -1,4 +1,4 @@
-"""Exports of `vidbench data export`, for samplers without access to the data set.
+"""Exports of `vidbench data export`, for samplers without access to the dataset.
 
 ::
 

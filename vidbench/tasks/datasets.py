@@ -1,4 +1,4 @@
-"""The data sets that a task can name in ``data.dataset``; their readers are in `vidbench.data.layouts`."""
+"""The datasets that a task can name in ``data.dataset``; their readers are in `vidbench.data.layouts`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class KnownDataset(NamedTuple):
-    """A data set, and how its folder is read.
+    """A dataset, and how its folder is read.
 
     Attributes:
         title: what ``vidbench tasks show`` calls it.

@@ -45,7 +45,7 @@ class DataSpec(_Frozen):
     _always_hashed = frozenset(["min_coverage"])
 
     dataset: str = Field(
-        description="Data set: 'shapes' is the embedded moving-shapes generator; the others read a folder (docs/data.md)."
+        description="Dataset: 'shapes' is the embedded moving-shapes generator; the others read a folder (docs/data.md)."
     )
     train_split: str = Field(description="Split that models train on.")
     reference_split: str = Field(description="Split of the reference set.")
@@ -63,7 +63,7 @@ class DataSpec(_Frozen):
     @classmethod
     def _known(cls, dataset: str) -> str:
         if dataset not in DATASETS:
-            raise ValueError(unknown_name("data set", dataset, DATASETS).rstrip("."))
+            raise ValueError(unknown_name("dataset", dataset, DATASETS).rstrip("."))
         return dataset
 
 

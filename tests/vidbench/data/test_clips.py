@@ -1,4 +1,4 @@
-"""The clip plan: from names and a seed alone, fair, and unmoved by what is missing."""
+"""The clip plan: a function of names and seed only, fair, and unaffected by missing videos."""
 
 from __future__ import annotations
 

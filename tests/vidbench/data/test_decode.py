@@ -1,4 +1,4 @@
-"""Decoding by frame index, on videos whose frames carry their own number, and on damaged ones."""
+"""Decoding by frame index, on videos with numbered frames and on damaged ones."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_variable_frame_rate_neither_repeats_nor_drops_frames(tmp_path):
 @pytest.mark.parametrize(("matrix", "red", "blue"), [(1, 0.2126, 0.0722), (5, 0.299, 0.114), (2, 0.299, 0.114)])
 @pytest.mark.parametrize("full_range", [False, True])
 def test_colours_follow_the_files_matrix_and_range(tmp_path, matrix, red, blue, full_range):
-    """Against the float formula of ITU-R BT.601 and BT.709; untagged files are BT.601, limited range."""
+    """Compared with the float formulas of ITU-R BT.601 and BT.709; untagged files are BT.601, limited range."""
     planes = np.random.default_rng(0).integers(70, 180, (3, 4, 4)).repeat(8, 1).repeat(8, 2)
     frame = av.VideoFrame(32, 32, "yuv420p")
     for plane, values in zip(frame.planes, planes, strict=True):
@@ -176,7 +176,7 @@ def test_a_truncated_mp4_is_refused(tmp_path):
 
 
 def test_damage_is_refused_instead_of_painted_over(tmp_path):
-    """H.264 conceals broken slices by default and says nothing."""
+    """H.264 silently conceals broken slices by default."""
     blocks = np.random.default_rng(1).integers(0, 255, (8, 12, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
     frames = np.stack([np.roll(blocks, 2 * i, axis=1) for i in range(40)])
     # The bytes of a rate-controlled encoding differ from run to run, and now and then the damage decodes as another picture.
@@ -198,7 +198,7 @@ def test_damage_is_refused_instead_of_painted_over(tmp_path):
             damaged.pts, damaged.dts, damaged.is_keyframe = packet.pts, packet.dts, packet.is_keyframe
             bad.mux(damaged)
     with av.open(str(tmp_path / "bad.mkv")) as container:
-        assert sum(1 for _ in container.decode(video=0)) > 30  # a plain reader takes them, painted over
+        assert sum(1 for _ in container.decode(video=0)) > 30  # a plain reader accepts them, concealed
     refusal(decode_frames, tmp_path / "bad.mkv", name="bad.mkv")
 
 

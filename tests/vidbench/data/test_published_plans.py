@@ -1,4 +1,4 @@
-"""The clip plans that published protocols need: where windows lie, what is drawn, and what a missing video does."""
+"""The clip plans of published protocols: positions of windows, draws, and the effect of missing videos."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = [f"video{number:02d}" for number in range(20)]
 
 
 class Coded:
-    """A video in memory: red tells the video, green the frame, blue the column."""
+    """A video in memory: red encodes the video, green the frame, blue the column."""
 
     def __init__(self, number: int, count: int = 30) -> None:
         self.number, self._count = number, count
@@ -71,7 +71,7 @@ def test_even_windows_and_three_crops_are_six_clips_of_each_video():
     found = decoded(dataset(spec(starts="even", crop="three", clips_per_video=6)))
     windows = [(start, left) for start in (0, 23) for left in (0, 12, 24)]
     assert sorted(found) == sorted((number, *window) for number in range(20) for window in windows)
-    # All of a video lie side by side, in the order of the windows.
+    # All windows of a video are consecutive, in order.
     assert [clip[1:] for clip in found] == windows * 20
     assert [video for video, _, _ in found[::6]] == [video for video, _, _ in decoded(dataset(spec()))]
 
@@ -105,7 +105,7 @@ def test_draws_with_replacement_are_uniform_independent_and_fixed():
     assert np.abs(counts - 200).max() < 70  # five standard deviations
     np.testing.assert_array_equal(order[:, 1], np.arange(4000))
     np.testing.assert_array_equal(replacement_order(NAMES, 0, 100), order[:100])
-    # The order of the list does not matter, and the seed does.
+    # The order of the list does not matter, the seed does.
     backwards = replacement_order(NAMES[::-1], 0, 4000)
     np.testing.assert_array_equal(19 - backwards[:, 0], order[:, 0])
     assert (replacement_order(NAMES, 1, 4000)[:, 0] != order[:, 0]).mean() > 0.9
@@ -147,7 +147,7 @@ def test_a_missing_video_takes_its_own_clips_and_moves_no_other(changes, spares)
         assert found == kept
         np.testing.assert_array_equal(part.plan_positions, [i for i, clip in enumerate(whole) if clip[0] not in gone])
         return
-    # Every other clip is where it was; the places of the missing are taken by the next ones, in their order.
+    # No other clip moves; the missing ones are replaced by the next ones, in order.
     assert len(found) == 18
     assert [new for new, old in zip(found, whole, strict=True) if old[0] not in gone] == kept
     behind = [clip for clip in decoded(dataset(clips, limit=40))[18:] if clip[0] not in gone]
@@ -190,7 +190,7 @@ def test_samples_of_a_context_lie_side_by_side_in_every_run():
     expected = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3] * 2
     np.testing.assert_array_equal(contexts.labels, expected)
     np.testing.assert_array_equal(contexts.read(np.arange(24)), shapes.read(np.array(expected)))
-    assert SampleContexts(shapes, 15, 3, 2).num_clips == 12  # one clip short, so the second run cannot begin
+    assert SampleContexts(shapes, 15, 3, 2).num_clips == 12  # one clip short, so the second run cannot start
     assert contexts.identity_sha256 != SampleContexts(shapes, 12, 2, 2).identity_sha256
 
 

@@ -141,7 +141,7 @@ def test_a_score_at_the_floor_or_the_ceiling_is_possible(result_document):
     for value in (fvd["floor"], fvd["ceiling"]):
         fvd |= {"value": value, "interval": [value, value]}
         assert _objections(result_document) == []
-    # Samples can be surer of their class than real clips are.
+    # Samples can be classified with more confidence than real clips.
     result_document["metrics"]["is-shapes"] |= {"value": 22.0, "interval": [21.0, 23.0]}
     assert _objections(result_document) == []
 

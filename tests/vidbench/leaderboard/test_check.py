@@ -27,7 +27,7 @@ def folder(tmp_path):
 
 
 def edit(path, line, **cells):
-    """Change cells of one line, the header being line 1; `_delete` drops it."""
+    """Change cells of one line, the header being line 1; `_delete` removes it."""
     with path.open(newline="") as file:
         table = list(csv.reader(file))
     for column, value in cells.items():
@@ -108,7 +108,7 @@ def test_exit_codes_and_output(folder):
 
 @pytest.fixture
 def measured(folder, tmp_path, result_document):
-    """The folder with one measured result; returns the folder and the stored file."""
+    """Return a folder with one measured result, and the stored file."""
     path = tmp_path / "result.json"
     path.write_text(json.dumps(result_document))
     add_result(path, folder, Submission(model="Third Party"))

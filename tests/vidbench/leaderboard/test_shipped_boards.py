@@ -1,4 +1,4 @@
-"""The shipped leaderboards: nothing dropped, nothing altered without a record, known traps marked."""
+"""The shipped leaderboards: no row lost, no change without a record, known pitfalls marked."""
 
 from __future__ import annotations
 

@@ -130,12 +130,12 @@ def ours(rows):
 def test_papers_stand_beside_a_measured_row_with_what_keeps_them_apart(rows, ours):
     (first, *_) = rank_groups([*rows, ours])
     assert [entry.row.id for entry in first.entries] == ["ours"]
-    assert len(first.beside) == 3
-    for each in first.beside:
+    assert len(first.unranked) == 3
+    for each in first.unranked:
         assert each.row.protocol == "magvit"
         assert set(each.differs) == {"metric", "protocol"}
         assert set(each.unknown) == {"training data"}
-    assert "differs in metric (FVD), protocol (magvit); does not state training data" in str(first.beside[0])
+    assert "differs in metric (FVD), protocol (magvit); does not state training data" in str(first.unranked[0])
 
 
 @pytest.mark.parametrize("protocol", ["magvit", "vdm", "dvdgan"])

@@ -58,7 +58,7 @@ def test_the_line_of_a_growth_chart_meets_the_ring_and_its_points():
     for circle in root.iter("circle"):
         circles[circle.get("class")].append((float(circle.get("cx")), float(circle.get("cy"))))
     assert circles["ring"] == [pytest.approx(start, abs=0.11)]
-    # The values lie on the line, so that it ends on the smallest size that it goes through.
+    # The values lie on the line, so that it ends at the smallest size that it is fitted to.
     assert circles["dot"][1] == pytest.approx(end, abs=0.11)
     assert len(circles["dot"]) == 4
     assert "ring" not in growth_chart(counts, values, 0, None)
@@ -83,7 +83,7 @@ def _store(folder, rows):
 @pytest.mark.parametrize("frames", [1, 3])
 def test_neighbours_are_those_of_brute_force(tmp_path, frames):
     rng = np.random.default_rng(1)
-    # A large common offset, which costs squares their digits.
+    # A large common offset, with which squares lose digits.
     a, b = (1000 + rng.normal(size=(count, frames, 5)) for count in (150, 333))
     found = nearest_real(_store(tmp_path / "a", a), _store(tmp_path / "b", b), "pool", frames)
     a, b = (each.astype(np.float32).astype(float).mean(axis=1) for each in (a, b))
@@ -121,7 +121,7 @@ def test_large_clips_are_reduced_to_be_shown():
 
 
 class _Page(HTMLParser):
-    """Collects what a page has, and refuses tags that do not close."""
+    """The content of a page; asserts that all tags are closed."""
 
     def __init__(self, text):
         super().__init__()

@@ -215,7 +215,7 @@ def test_arrays_that_are_no_clips(tmp_path, array, names):
 
 
 def test_nothing_is_unpickled(tmp_path):
-    """An object array would run code when it is loaded."""
+    """Loading an object array would run code."""
 
     class Bomb:
         def __reduce__(self):

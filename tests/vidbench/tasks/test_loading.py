@@ -15,7 +15,7 @@ from vidbench.tasks.words import protocol_text
 
 @pytest.fixture
 def own(tmp_path):
-    """A task file of the user's own, as text that a test may change."""
+    """A user's task file, as text that a test may change."""
     content = Path(load_task("shapes-gen").origin).read_text(encoding="utf-8")
     path = tmp_path / "own.toml"
 
@@ -63,7 +63,7 @@ def test_words_do_not_change_the_fingerprint(own):
     assert changed.task.fingerprint == load_task("shapes-gen").task.fingerprint
 
 
-# The first three are from before clip plans had modes: results that carry them stay valid. A fingerprint changes only
+# The first three predate the modes of clip plans: results with them remain valid. A fingerprint changes only
 # together with the version of its task.
 FINGERPRINTS = {
     "shapes-gen": "2e8a4e291ad657217d0a3826cca21c6ab78341497c6ef431dd5a3b2493bc3168",

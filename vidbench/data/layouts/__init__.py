@@ -1,4 +1,4 @@
-"""The reader of each data set: from a data folder to the list of a split. One file per layout."""
+"""The reader of each dataset: from a data folder to the list of a split. One file per layout."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def find_listing(dataset: str, root: Path, split: str) -> Listing:
         split: name of the split.
 
     Raises:
-        InputError: the folder is not in the layout of the data set, or holds none of its videos.
+        InputError: the folder is not in the layout of the dataset, or holds none of its videos.
     """
     return READERS[dataset](root, split)

@@ -27,7 +27,7 @@ from vidmetrics.weights.wire import DamagedError
 
 NUM_FRAMES = 30
 SIZE = 64
-# Trajectories in the published data set.
+# Trajectories in the published dataset.
 OFFICIAL_COUNTS = {"train": 43264, "test": 256}
 _NAME = re.compile(r"traj_(?P<first>\d{1,9})_to_(?P<last>\d{1,9})\.tfrecords?")
 

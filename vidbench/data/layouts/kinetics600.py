@@ -192,5 +192,5 @@ def _refuse_missing_class(labels: dict[str, int | None], subject: str) -> None:
         rest = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InputError(
             f"{subject} has no video of the class {names}{rest}; class numbers follow the 600 official names, so add the "
-            "missing ones, or use the data set 'kinetics' for a subset of classes."
+            "missing ones, or use the dataset 'kinetics' for a subset of classes."
         )

@@ -81,7 +81,7 @@ class Listing:
     """One split, as listed and as found.
 
     Attributes:
-        dataset: name of the data set; enters the identity of its clips.
+        dataset: name of the dataset; enters the identity of its clips.
         class_names: names in label order; empty if the data has no labels.
         labels: official video name to class index, in the order of the list; None without labels.
         sources: official video name to its frames, for videos on disk.

@@ -52,7 +52,7 @@ def find_ucf101(root: Path, split: str) -> Listing:
                     f"The lists '{stems[0]}.txt' and '{stem}.txt' in '{lists}' both name '{name}'; fetch them again."
                 )
             labels[name] = label
-    # Some copies of the data set and the lists differ in capitals ("HandStandPushups").
+    # Some copies of the dataset and the lists differ in capitals ("HandStandPushups").
     official = {name.casefold(): name for name in labels}
     videos = ((official.get(path.stem.casefold()), path) for path in find_videos(root, _DEPTH))
     files, duplicates = by_name((name, path) for name, path in videos if name is not None)

@@ -77,7 +77,7 @@ def scan_folder(
 
     Args:
         root: the data folder.
-        task: decides the data set and the clips; None for any folder of videos.
+        task: decides the dataset and the clips; None for any folder of videos.
         splits: splits to scan; none for all that the task uses.
         output: folder for the manifest, the problems and the journal. A scan found there is resumed.
         workers: number of processes of this rank; None for one per core, divided among the ranks of a node.

@@ -1,4 +1,4 @@
-"""The manifest: which videos of a data set are present and usable, with the digest of the frames a task gets from each.
+"""The manifest: which videos of a dataset are present and usable, with the digest of the frames a task gets from each.
 
 Equal manifest hashes mean that a task gets exactly the same frames, whatever files they come from.
 """

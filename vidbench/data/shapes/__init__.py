@@ -1,1 +1,1 @@
-"""Moving shapes: the embedded data set, generated from seeds."""
+"""Moving shapes: the embedded dataset, generated from seeds."""

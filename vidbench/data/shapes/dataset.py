@@ -1,4 +1,4 @@
-"""The embedded data set of moving shapes: class-conditional clips of any length and resolution, with no download.
+"""The embedded dataset of moving shapes: class-conditional clips of any length and resolution, with no download.
 
 One textured shape moves over a textured, slowly moving background. The class is the shape and its motion; position,
 size, speed, phase, colours and textures are random. `vidbench.data.shapes.script` describes the classes and the cues that

@@ -43,14 +43,14 @@ def root(content, tmp_path) -> Path:
 
 
 def frame(record: int, camera: str, number: int) -> np.ndarray:
-    """As tests/oracles/bair_tensorflow.py has written it."""
+    """The records written by tests/oracles/bair_tensorflow.py."""
     bands = np.arange(64)[:, None, None] // 8
     value = 80 * record + 40 * (camera == "image_aux1") + number + 11 * bands + 3 * np.arange(3)
     return np.broadcast_to(value, (64, 64, 3)).astype(np.uint8)
 
 
 def slow_crc32c(data: bytes) -> int:
-    """Bit by bit, from the reversed Castagnoli polynomial."""
+    """CRC-32C bit by bit, from the reversed Castagnoli polynomial."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc ^= byte
@@ -60,7 +60,7 @@ def slow_crc32c(data: bytes) -> int:
 
 
 def record(data: bytes) -> bytes:
-    """A framed record, from the slow CRC."""
+    """Frame a record, with the slow CRC."""
 
     def masked(part: bytes) -> bytes:
         crc = slow_crc32c(part)
@@ -93,7 +93,7 @@ def test_records_of_tensorflow_are_found_and_read(content, tmp_path):
     assert spans[-1].offset + spans[-1].size + 4 == len(content)
     for number in (2, 0, 1):
         features = bytes_features(read_record(path, number))
-        assert len(features) == 60  # floats, integers and empty features are no bytes
+        assert len(features) == 60  # floats, integers and empty features are not bytes
         (value,) = features["7/image_aux1/encoded"]
         assert bytes(value) == frame(number, "image_aux1", 7).tobytes()
 
@@ -142,7 +142,7 @@ def test_a_changed_or_cut_file_is_refused_by_name(content, tmp_path_factory, dat
 
     def read_everything() -> None:
         assert [read_record(path, number) for number in range(len(record_index(path)))]
-        if len(record_index(path)) < 3:  # cut between two records: nothing in the file says so
+        if len(record_index(path)) < 3:  # cut between two records: the file does not show it
             find_bair(path.parent.parent, path.parent.name, "image_main")
 
     with pytest.raises(InputError, match=path.name):
@@ -224,7 +224,7 @@ def test_a_scan_counts_against_the_published_numbers_and_finds_damage(root, cont
         ("train", 43264, 3, 3),
         ("test", 256, 3, 0),
     ]
-    # Both files of this copy hold the same records.
+    # Both files of this copy contain the same records.
     assert [(problem.id, problem.problem) for problem in outcome.problems] == [
         ("traj_00000", "duplicated"),
         ("traj_00001", "unreadable"),

@@ -1,4 +1,4 @@
-"""The Kinetics-layout reader, on miniature copies of the layouts people have and on the small real data set."""
+"""The reader of the Kinetics layout, on miniature copies of common layouts and on the small real dataset."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LABELS = ("yoga", "abseiling", "yoga", "zumba", "abseiling", "NA")
 
 
 def write_video(path: Path, value: int, count: int = 20, size: int = 16) -> None:
-    """A lossless video: red tells the video, green the frame."""
+    """Write a lossless video: red encodes the video, green the frame."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264rgb", rate=25, options={"qp": "0"})
@@ -77,7 +77,7 @@ def read_all(dataset: VideoDataset) -> np.ndarray:
 
 
 def by_video(dataset: VideoDataset) -> dict[int, list[int]]:
-    """Red value of the video to the green values of the first frames of its clips, in plan order."""
+    """Map the red value of each video to the green values of the first frames of its clips, in plan order."""
     clips = read_all(dataset)
     starts: dict[int, list[int]] = {}
     for red, green in clips[:, 0, 0, 0, :2].tolist():
@@ -93,7 +93,7 @@ def test_clips_are_the_frames_of_the_plan(root):
     assert clips.shape == (18, 4, 16, 16, 3)
     assert clips.dtype == np.uint8
     np.testing.assert_array_equal(np.diff(clips[:, :, 0, 0, 1].astype(int), axis=1), 2)
-    assert (clips == clips[:, :, :1, :1]).all()  # every pixel of a frame is alike
+    assert (clips == clips[:, :, :1, :1]).all()  # all pixels of a frame are equal
     numbers = clips[:, 0, 0, 0, 0] // 10
     np.testing.assert_array_equal(dataset.labels, [dataset.class_names.index(LABELS[number]) for number in numbers])
     for number, (_, name) in enumerate(rows("train")):
@@ -288,7 +288,7 @@ def test_training_reaches_every_start_of_every_video_alike(root):
 
 def test_training_data_beyond_the_memory_is_refused_early():
     _refuse_too_large(4 << 20, 64, 1000)
-    _refuse_too_large(1 << 30, 1, 100)  # one long video says little yet
+    _refuse_too_large(1 << 30, 1, 100)  # one long video is not conclusive
     refusal(lambda: _refuse_too_large(4 << 30, 64, 1000), names=("1000", "62.5 GiB", "16 GiB"))
     refusal(lambda: _refuse_too_large(17 << 30, 3, 1000), names=("16 GiB",))
 

@@ -1,4 +1,4 @@
-"""Kinetics-600, UCF-101 and plain folders, on miniature copies with what goes wrong in each."""
+"""Kinetics-600, UCF-101 and plain folders, on miniature copies with the faults of each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOUNTAIN = "mountain climber (exercise)"
 
 
 def write_video(path: Path, value: int, count: int = 5) -> None:
-    """Lossless; red tells the video, green the frame."""
+    """Write a lossless video: red encodes the video, green the frame."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264rgb", rate=25, options={"qp": "0"})
@@ -49,7 +49,7 @@ def refusal(function, *words: str) -> None:
 
 
 def video_id(number: int) -> str:
-    """An id as YouTube makes them: eleven characters, some of them dashes and underscores."""
+    """Return an id like those of YouTube: eleven characters, some of them dashes and underscores."""
     return f"-_{number:09d}"
 
 
@@ -65,7 +65,7 @@ def csv(labels: dict[int, str | None], header: str = "label,youtube_id,time_star
 
 
 def official(skip: str | None = None) -> dict[int, str]:
-    """One video of each class, its number that of the class."""
+    """One video per class, numbered like the class."""
     return {number: label for number, label in enumerate(class_names()) if label != skip}
 
 
@@ -156,7 +156,7 @@ def test_flat_and_per_class_folders_give_the_same_clips(k600, tmp_path, spelling
     for path in list((k600 / "val").glob("*.mp4")):
         folder = k600 / "val" / spelling(class_names()[int(path.name[2:11])])
         folder.mkdir()
-        (folder / f"._{path.name}").write_bytes(b"\0\5\26\7")  # as macOS packs them
+        (folder / f"._{path.name}").write_bytes(b"\0\5\26\7")  # as macOS adds them to archives
         shutil.move(path, folder / path.name)
     (k600 / "val" / "._mountain climber (exercise)").touch()
     assert VideoDataset(find_kinetics600(k600, "val"), CLIPS).identity_sha256 == identity
@@ -336,7 +336,7 @@ def own_task(dataset: str, split: str) -> Task:
     return shipped.model_copy(update={"data": data, "clips": CLIPS})
 
 
-def test_every_literal_of_the_schema_opens_its_reader(ucf, tmp_path):
+def test_every_dataset_of_the_schema_opens_its_reader(ucf, tmp_path):
     write_video(tmp_path / "folder" / "a.mp4", 7)
     folder, ucf101 = own_task("folder", "all"), own_task("ucf101", "train01")
     assert open_reference(folder, tmp_path / "folder").num_clips == 1
@@ -351,7 +351,7 @@ def test_every_literal_of_the_schema_opens_its_reader(ucf, tmp_path):
         refusal(lambda name=f"bair-image-{camera}": open_reference(own_task(name, "test"), ucf), "no split 'test'")
 
 
-def test_every_data_set_of_the_schema_has_a_reader_and_words():
+def test_every_dataset_of_the_schema_has_a_reader_and_a_title():
     assert set(READERS) == {name for name, known in DATASETS.items() if not known.embedded}
     assert {name for name, known in DATASETS.items() if known.embedded} == {"shapes"}
     assert all(known.title for known in DATASETS.values())

@@ -36,7 +36,7 @@ QUIET = Progress(enabled=False)
 
 
 def write_video(path: Path, value: int, count: int = 50, size: int = 16, codec: str = "libx264rgb") -> None:
-    """Lossless, 25 frames a second; red tells the video, green the frame."""
+    """Write a lossless video at 25 frames per second: red encodes the video, green the frame."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rgb = codec == "libx264rgb"
     with av.open(str(path), "w", options={"movflags": "faststart"} if path.suffix == ".mp4" else {}) as container:
@@ -72,7 +72,7 @@ def name_of(number: int, seconds: int = 2) -> str:
 
 @pytest.fixture
 def root(tmp_path) -> Path:
-    """Two splits in class folders with lists; five usable videos, and one listed that is not there."""
+    """Two splits in class folders with lists; five usable videos, and a listed one that is missing."""
     root = tmp_path / "data"
     for split, numbers in (("train", (0, 1, 2, 9)), ("val", (3, 4))):
         rows = ["label,youtube_id,time_start,time_end,split"]
@@ -118,7 +118,7 @@ def test_the_manifest_holds_what_the_task_reads(root):
     ]
     written = rows(outcome.output / "manifest.csv")
     assert [row["sha256"] for row in written] == [video["sha256"] for video in manifest["videos"]]
-    # The digest is that of the bytes which the data set of the task gives, clip after clip.
+    # The digest is over the bytes that the dataset of the task returns, clip after clip.
     dataset = VideoDataset(find_kinetics(root, "val"), CLIPS)
     for position, video in enumerate(dataset.videos):
         own = np.flatnonzero(dataset._video_of == position)
@@ -135,7 +135,7 @@ def test_the_manifest_covers_the_real_sides_own_clips(root, tmp_path):
         return {row["id"]: row["sha256"] for row in rows(scan(root, task, tmp_path / name).output / "manifest.csv")}
 
     plain, own = hashes(own_task(), "plain"), hashes(with_plan(seed=8), "own")
-    # One clip of the two is among them already, and is not hashed twice.
+    # One of the two clips is hashed already, and not hashed twice.
     assert hashes(with_plan(clips_per_video=1), "fewer") == plain
     assert {name for name in plain if plain[name] != own[name]} == {name_of(0), name_of(1), name_of(2)}
     task = with_plan(seed=8)
@@ -145,7 +145,7 @@ def test_the_manifest_covers_the_real_sides_own_clips(root, tmp_path):
     for position, video in enumerate(reference.videos):
         pixels = [d.read(np.flatnonzero(d._video_of == position)).tobytes() for d in (ours, reference)]
         assert own[video.video_id] == sha256(b"".join(pixels)).hexdigest()
-    # Findings under one plan do not pass for those under another in the same folder.
+    # Findings for one plan are not reused for another in the same folder.
     assert hashes(task, "plain") == own
 
 
@@ -210,7 +210,7 @@ def test_a_scan_goes_on_where_it_stopped_and_forgets_changed_files(root, monkeyp
     (journal,) = whole.output.glob("journal-*.jsonl")
     lines = journal.read_text().splitlines(keepends=True)
     assert len(lines) == 5
-    journal.write_text("".join(lines[:2]) + lines[2][:40])  # killed while it wrote the third
+    journal.write_text("".join(lines[:2]) + lines[2][:40])  # killed while writing the third
     seen = []
     from vidbench.data.scan import division as module
 
@@ -227,7 +227,7 @@ def test_a_scan_goes_on_where_it_stopped_and_forgets_changed_files(root, monkeyp
     other = own_task().model_copy(update={"clips": CLIPS.model_copy(update={"seed": 4})})
     seen.clear()
     scan(root, other)
-    assert len(seen) == 5  # other clips: nothing of the journal holds for them
+    assert len(seen) == 5  # other clips: the journal has no findings for them
 
 
 def test_killed_again_and_again_and_started_again_the_result_is_the_same(tmp_path):
@@ -273,7 +273,7 @@ def test_two_ranks_write_the_manifest_of_one_process(root, tmp_path):
     (root / "val" / f"{name_of(4)}.mp4").write_bytes(b"no video")
     one = scan(root, None, tmp_path / "one")
     done = _under_torchrun(root, "--workers", "1", "--output", tmp_path / "two", "--json", folder=tmp_path)
-    # torchrun passes on that a rank said no; stdout carries exactly one document.
+    # torchrun passes the exit code of a rank on; stdout has exactly one document.
     assert done.returncode == 1, done.stderr
     assert json.loads(done.stdout)["manifest_sha256"] == one.manifest_sha256
     for name in ("manifest.json", "manifest.csv", "problems.csv", "missing.csv"):
@@ -292,7 +292,7 @@ def test_two_ranks_write_the_manifest_of_one_process(root, tmp_path):
 
 
 def test_ranks_that_see_other_videos_are_refused(root, tmp_path):
-    """As where each node has a copy of its own, and the copies are not the same."""
+    """As when each node has its own copy, and the copies differ."""
     shutil.copytree(root, tmp_path / "other")
     code = (
         "import os, sys; from vidbench.cli import main; "
@@ -322,7 +322,7 @@ def test_an_item_that_kills_its_process_costs_itself_alone(monkeypatch):
 
 
 class _PoolThatDies:
-    """Answers at once; the first of these pools is found dead when it is given its third item."""
+    """A pool that computes at once; the first instance is broken when it gets its third item."""
 
     made = 0
 

@@ -171,7 +171,7 @@ def test_a_scan_that_does_not_hold_here_vouches_for_nothing(root):
 
 
 def change_in_silence(path: Path) -> None:
-    """Other bytes, same size and date: what a failing disk or a careless copy does."""
+    """Write other bytes of the same size and date, as a failing disk or a careless copy does."""
     state = path.stat()
     content = bytearray(path.read_bytes())
     content[-9] ^= 255
@@ -252,7 +252,7 @@ def test_ranks_divide_a_full_scan_and_leave_one_journal(root):
         change_in_silence(video(root, number))
     after = under_torchrun("--full")
     assert sorted(after["changed"]) == sorted(str(video(root, number)) for number in (3, 4))
-    # What the ranks found before is not read again beside what they found now.
+    # Earlier findings of the ranks are not read again together with the new ones.
     assert [path.name.count("-") for path in Path("scan").glob("*journal-*")] == [1]
     assert scan(root).manifest_sha256 == after["manifest_sha256"]
     assert scan(root, full=True).changed == ()

@@ -1,4 +1,4 @@
-"""Moving shapes: the same bytes everywhere, one clip one function of its index, and motions that are what they say."""
+"""Moving shapes: the same bytes everywhere, each clip a function of its index, and motions that match their names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vidbench.data.shapes.script import cosine, sine, write_script
 from vidmetrics.errors import InputError
 
 # sha256 of the uint8 bytes of clips start .. start + count - 1. Recorded with numpy 2.4.6 on an AMD EPYC (AVX2), Python
-# 3.11; a change of any of them is a change of the data set and needs a new GENERATOR_VERSION.
+# 3.11; a change of any of them is a change of the dataset and needs a new GENERATOR_VERSION.
 GOLDEN = [
     ("train", 0, 240, 12, 32, 32, "5d34d1441bd6c9d5ff06362f73e146a6c2a959a12a1ea71d6f99fd67a94f599b"),
     ("test", 0, 240, 16, 32, 32, "b524cc43cc42280879d7074fcd27b06f92fcaf9b722b2b0e249ccde53b08d76b"),
@@ -73,7 +73,7 @@ def test_sine_and_cosine_agree_with_the_c_library():
 
 
 def test_frames_and_frame_sets_do_not_tell_the_direction():
-    """Start values are uniform for every motion, and opposite motions are one course in both orders."""
+    """Start values are uniform for every motion, and opposite motions are the same trajectory in both orders."""
     script = write_script("train", np.arange(24 * 1000))
     for motion in range(len(MOTIONS)):
         of_motion = script.label % len(MOTIONS) == motion
@@ -227,7 +227,7 @@ def test_threads_that_want_one_clip_wait_for_the_one_that_renders_it(monkeypatch
 
     def slowly(self, indices):
         asked.extend(indices)
-        time.sleep(0.01)  # long enough for the others to come
+        time.sleep(0.01)  # long enough for the others to arrive
         return read(self, indices)
 
     monkeypatch.setattr(ShapesDataset, "read", slowly)
@@ -260,7 +260,7 @@ def test_clips_that_one_thread_fails_to_render_are_rendered_by_the_next(monkeypa
         failing = pool.submit(sources[0].draw, 0, 64)
         assert first_has_begun.wait(10)
         waiting = pool.submit(sources[1].draw, 0, 64)
-        time.sleep(0.05)  # it has no clip to take, whether it waits by now or not
+        time.sleep(0.05)  # it has no clip to render, whether it waits by now or not
         assert calls == [64]
         may_fail.set()
         with pytest.raises(MemoryError):

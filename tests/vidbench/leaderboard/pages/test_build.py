@@ -32,7 +32,7 @@ from browser import Browser, chromium  # noqa: E402
 
 
 class Page(HTMLParser):
-    """What a page holds: ids, links, everything that would be fetched, and whether its tags are closed."""
+    """The content of a page: ids, links, everything that would be fetched, and unclosed tags."""
 
     VOID = ("meta", "link", "input", "br", "img")
 
@@ -189,7 +189,7 @@ def browser():
     found.close()
 
 
-# Ranks of the rows that are seen, group by group, and what is seen of each group.
+# Ranks of the visible rows, by group, and what is visible of each group.
 RANKS = """[...document.querySelectorAll('tbody')].filter(b => !b.hidden).map(
   b => [...b.querySelectorAll('tr.row')].filter(r => !r.hidden).map(r => r.querySelector('.rank').textContent))"""
 SCORES = """[...document.querySelectorAll('tbody')].map(
@@ -292,7 +292,7 @@ def test_pages_fit_and_read_in_both_schemes(site, browser, width, scheme):
 
 
 def test_nothing_was_asked_for_and_nothing_went_wrong(site, browser):
-    """The last test of the module: over everything that the ones before it did."""
+    """The last test of the module: covers everything that the earlier ones did."""
     for path in sorted(site.glob("*.html")):
         browser.open(path.as_uri())
     assert browser.complaints == []
