@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from dated_results import add_record_option, record
 
-from vidmetrics.conformance.seeded_i3d import SCOPE, seeded_i3d_weights
+from vidmetrics.conformance.seeded_i3d import seeded_i3d_weights
 from vidmetrics.networks.i3d import I3D
 from vidmetrics.networks.network import Network
+from vidmetrics.weights.i3d_variables import SCOPE
 
 SHAPES = ((12, 64, 64), (16, 64, 64), (48, 128, 128))
 

@@ -29,8 +29,9 @@ import tensorflow_hub as hub
 from conformance_specs import BY_TENSORFLOW, CLIPS, SPECS
 
 from vidmetrics.conformance.recipes import make_inputs
-from vidmetrics.conformance.seeded_i3d import SCOPE, seeded_i3d_weights
+from vidmetrics.conformance.seeded_i3d import seeded_i3d_weights
 from vidmetrics.files import written_whole
+from vidmetrics.weights.i3d_variables import SCOPE
 
 
 def _resize(frames: np.ndarray, height: int, width: int) -> tf.Tensor:

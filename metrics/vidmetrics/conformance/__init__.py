@@ -1,7 +1,7 @@
-"""Known answers that any implementation of FVD, FID, Inception Score or kernel distance can be held against.
+"""Known answers for any implementation of FVD, FID, the Inception Score or a kernel distance.
 
-`vidmetrics.conformance.kinds` says what an implementation is asked, `vectors` reads the questions with their answers,
-`run` puts them and finds out which of the known `mistakes` a wrong answer looks like. Importing this is light.
+`vidmetrics.conformance.kinds` lists the kinds of questions, `vectors` reads the questions with their answers, and `suite`
+runs them on an implementation and diagnoses wrong answers as known `mistakes`. Importing this package is fast.
 """
 
 from __future__ import annotations

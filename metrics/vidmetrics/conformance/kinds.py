@@ -1,8 +1,8 @@
-"""What an implementation may be asked: the kinds of questions, with their inputs, parameters and answers.
+"""The kinds of questions, with their inputs, parameters and answers.
 
-An implementation is one callable ``(kind, inputs, parameters) -> answer``. Inputs are numpy arrays by name. It answers
-with a number or an array, or with a dict of them where a kind has several parts, or with `NotImplemented` for a kind
-that it does not offer.
+An implementation is one callable ``(kind, inputs, parameters) -> answer``. Inputs are numpy arrays by name. It returns a
+number or an array, or a dict of them for a kind with several parts, or `NotImplemented` for a kind that it does not
+offer.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Kind:
     """One kind of question.
 
     Attributes:
-        inputs: what comes in, in words.
-        parameters: parameters in words.
-        parts: names of the parts of the answer; the first must be there, and is what a bare number or array means.
+        inputs: the inputs, in words.
+        parameters: the parameters, in words.
+        parts: names of the parts of the answer; the first is required, and a single number or array stands for it.
     """
 
     inputs: str
@@ -41,7 +41,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "moments": Kind(
         "features [N, D], float64",
-        "batch_size: add so many rows at a time, the last batch is shorter",
+        "batch_size: rows per batch; the last batch is shorter",
         ("mean", "covariance"),
     ),
     "inception-score": Kind(
@@ -72,19 +72,19 @@ KINDS: Mapping[str, Kind] = {
         ("distance",),
     ),
     "fid-from-clips": Kind(
-        "real_clips, generated_clips uint8 [N, T, H, W, 3], all frames of which count; weights/NAME: float32 tensors of "
+        "real_clips, generated_clips uint8 [N, T, H, W, 3], all frames are used; weights/NAME: float32 tensors of "
         "Inception by their names in pt_inception-2015-12-05-6726825d.pth",
         "none",
         ("distance",),
     ),
     "kid-from-clips": Kind(
-        "as fid-from-clips, as many frames on both sides",
-        "subsets; subset_size, which is the number of frames, so that chance has no part; degree, gamma, coef0 of the kernel",
+        "as fid-from-clips, equally many frames on both sides",
+        "subsets; subset_size, equal to the number of frames, so the answer is not random; degree, gamma, coef0 of the kernel",
         ("mean",),
     ),
     "is-from-clips": Kind(
-        "clips uint8 [N, T, H, W, 3], all frames of which count; weights/NAME as fid-from-clips",
-        "splits: contiguous parts of the frames; the bias of the last layer is left out",
+        "clips uint8 [N, T, H, W, 3], all frames are used; weights/NAME as fid-from-clips",
+        "splits: contiguous parts of the frames; without the bias of the last layer",
         ("mean", "std"),
     ),
     "c3d-fid-from-clips": Kind(
@@ -97,25 +97,25 @@ KINDS: Mapping[str, Kind] = {
         "clips uint8 [N, 16, H, W, 3]; weights/NAME as c3d-fid-from-clips", "splits: contiguous parts", ("mean", "std")
     ),
 }
-"""Every kind by its name."""
+"""All kinds by name."""
 
 
 def as_answer(kind: str, given: Any) -> Answer:
-    """Return what an implementation gave as parts by name.
+    """Return the value returned by an implementation as parts by name.
 
     Raises:
-        TypeError: it is no real number, array or dict of them, or lacks the main part.
+        TypeError: it is not a real number, an array or a dict of them, or lacks the first part.
     """
     main = KINDS[kind].parts[0]
     parts = dict(given) if isinstance(given, Mapping) else {main: given}
     if main not in parts:
-        raise TypeError(f"the answer has the parts {sorted(parts)}, but '{main}' is needed")
+        raise TypeError(f"the answer has the parts {sorted(parts)}, but '{main}' is required")
     answer = {}
     for name in KINDS[kind].parts:
         if name not in parts:
             continue
         array = np.asarray(parts[name])
         if array.dtype.kind not in "fiub":
-            raise TypeError(f"the part '{name}' is {array.dtype}, and real numbers are needed")
+            raise TypeError(f"the part '{name}' is {array.dtype}, and real numbers are required")
         answer[name] = array.astype(np.float64)
     return answer

@@ -1,4 +1,4 @@
-"""Our own answers to the known-answer vectors, by the functions that the metrics themselves use."""
+"""Our own answers to the known-answer vectors, from the functions that the metrics use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 def implementation(kind: str, inputs: Arrays, parameters: dict[str, Any]) -> Any:
-    """Answer a question of the suite, see `vidmetrics.conformance.kinds`."""
+    """Return the answer to a question of the suite, see `vidmetrics.conformance.kinds`."""
     return _ANSWERS[kind](inputs, parameters) if kind in _ANSWERS else NotImplemented
 
 
@@ -73,7 +73,7 @@ def _resize(inputs: Arrays, parameters: dict[str, Any]) -> Any:
 
 
 def _network(inputs: Arrays, name: str = "i3d-kinetics-400") -> Network:
-    """Return a network of the name that `vidmetrics.load_network` takes, with the weights among the inputs."""
+    """Return a network by its name in `vidmetrics.load_network`, with the weights among the inputs."""
     from vidmetrics.networks import build_body
     from vidmetrics.networks.network import Network
 
@@ -84,7 +84,7 @@ def _network(inputs: Arrays, name: str = "i3d-kinetics-400") -> Network:
 
 
 def _widths(weights: Arrays) -> dict[str, int]:
-    """Return the channels out of each layer of a C3D, in order; convolutions sort before linear layers."""
+    """Return the output channels of each layer of a C3D, in order; convolutions sort before linear layers."""
     return {name.removesuffix("/W"): len(value) for name, value in sorted(weights.items()) if name.endswith("/W")}
 
 

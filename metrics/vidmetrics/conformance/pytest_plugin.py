@@ -1,7 +1,7 @@
-"""A pytest plugin: one test per known-answer vector, for the CI of other people's repositories.
+"""A pytest plugin: one test per known-answer vector, for the CI of other repositories.
 
 ``pytest --vidbench-implementation package.module:callable`` adds the tests to those that pytest collects; the marker
-``vidbench_conformance`` selects them alone. Without the option nothing is added and nothing is imported.
+``vidbench_conformance`` selects only these. Without the option nothing is added or imported.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class ConformanceError(Exception):
 
 
 class VectorItem(pytest.Item):
-    """One vector put to the implementation."""
+    """One vector, run on the implementation."""
 
     vector: Vector
     implementation: Implementation
@@ -41,18 +41,18 @@ class VectorItem(pytest.Item):
         if outcome.verdict == "failed":
             titles = [f"code that {MISTAKES[name].title}" for name in outcome.candidates[:3]]
             raise ConformanceError(
-                f"The answer is off by {outcome.deviation:.2g} relative, and {self.vector.tolerance:.0e} is allowed. It "
+                f"The answer is off by {outcome.deviation:.2g} relative; the tolerance is {self.vector.tolerance:.0e}. It "
                 f"looks like {' or '.join(titles) or 'no known mistake'}. Oracle: {self.vector.oracle}."
             )
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: str | None = None) -> str:
-        """One line where an answer is wrong; pytest's own report where this plugin or numpy breaks."""
+        """Return one line for a wrong answer, and pytest's own report for an error in this plugin or numpy."""
         if isinstance(excinfo.value, ConformanceError):
             return f"{self.vector.name}: {excinfo.value}"
         return str(super().repr_failure(excinfo))
 
     def reportinfo(self) -> tuple[str, int | None, str]:
-        """Where a report says that the test is."""
+        """Return the location of the test for reports."""
         return "vidbench conformance", None, self.vector.name
 
 
@@ -62,15 +62,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--vidbench-implementation",
         metavar="M:C",
-        help="package.module:callable to hold against vidbench's known answers, one test per vector",
+        help="package.module:callable to check with vidbench's known answers, one test per vector",
     )
     group.addoption(
-        "--vidbench-vectors", action="append", default=[], metavar="PATTERN", help="only vectors of these names"
+        "--vidbench-vectors", action="append", default=[], metavar="PATTERN", help="only vectors with these names"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line("markers", f"{MARK}: a known-answer vector of vidbench")
 
 

@@ -1,8 +1,8 @@
-"""Inputs of the known-answer vectors, made from named recipes: the same bytes on every machine.
+"""Named recipes for the inputs of the known-answer vectors: the same bytes on every machine.
 
 A recipe draws raw 64-bit words of the Philox generator (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3",
-2011), whose stream numpy promises never to change, and goes on in integers and exact binary fractions. Nothing is
-rounded, so neither a numpy version nor a BLAS can change an input, and an oracle may read the same numbers as exact.
+2011), whose stream numpy guarantees never to change, and continues with integers and exact binary fractions. Nothing is
+rounded, so neither the numpy version nor the BLAS affects an input, and an oracle may treat the numbers as exact.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def make_inputs(recipe: Mapping[str, Any]) -> Arrays:
     """Return the named arrays of a recipe ``{"name": NAME, **arguments}``.
 
     Raises:
-        InputError: there is no such recipe, or its arguments do not fit.
+        InputError: there is no such recipe, or its arguments are wrong.
     """
     arguments = dict(recipe)
     name = str(arguments.pop("name", ""))
@@ -38,7 +38,9 @@ def make_inputs(recipe: Mapping[str, Any]) -> Arrays:
     try:
         return _RECIPES[name](**arguments)
     except TypeError as error:
-        raise InputError(f"The recipe '{name}' does not take these arguments ({error}); correct the vector.") from error
+        raise InputError(
+            f"The recipe '{name}' does not accept these arguments ({error}); correct the vector."
+        ) from error
 
 
 def _words(seed: int, stream: int, *shape: int) -> npt.NDArray[np.uint64]:
@@ -47,12 +49,12 @@ def _words(seed: int, stream: int, *shape: int) -> npt.NDArray[np.uint64]:
 
 
 def _integers(seed: int, stream: int, bound: int, *shape: int) -> Integers:
-    """Return integers from 0 to bound - 1; the remainder's bias is below bound / 2**32 and of no matter here."""
+    """Return integers from 0 to bound - 1; the modulo bias is below bound / 2**32 and irrelevant here."""
     return ((_words(seed, stream, *shape) >> np.uint64(32)) % np.uint64(bound)).astype(np.int64)
 
 
 def _bells(seed: int, stream: int, *shape: int) -> Integers:
-    """Return centred integers with a bell-shaped distribution: the four 16-bit parts of a word, added up.
+    """Return centred integers with a bell-shaped distribution: the sum of the four 16-bit parts of a word.
 
     Their standard deviation is about 37,800 = 1.15 * 2**15.
     """
@@ -62,7 +64,7 @@ def _bells(seed: int, stream: int, *shape: int) -> Integers:
 
 
 def _mixed_rows(seed: int, stream: int, count: int, dim: int, octaves: int, offset: int) -> npt.NDArray[np.float64]:
-    """Return correlated rows: column j is about 2**(-octaves * j / dim) wide, and all lie around the offset."""
+    """Return correlated rows: column j has a width of about 2**(-octaves * j / dim), centred at the offset."""
     mixing = _integers(seed, 99, 5, dim, dim) - 2 + 4 * np.eye(dim, dtype=np.int64)
     scale = np.exp2(-(octaves * np.arange(dim) // dim) - 15.0)
     rows: npt.NDArray[np.float64] = (_bells(seed, stream, count, dim) * scale) @ mixing.astype(np.float64) + offset
@@ -72,18 +74,18 @@ def _mixed_rows(seed: int, stream: int, count: int, dim: int, octaves: int, offs
 def _features(
     seed: int, dim: int, count_a: int, count_b: int, octaves: int = 0, offset: int = 0, shift: int = 0, widen: int = 8
 ) -> Arrays:
-    """Two sets of features float64 ``[N, dim]``; the second is shifted by shift/8 and widen/8 times as wide."""
+    """Return two sets of features float64 ``[N, dim]``; the second is shifted by shift/8 and widen/8 times as wide."""
     rows_b = _mixed_rows(seed, 2, count_b, dim, octaves, 0) * (widen / 8) + offset + shift / 8
     return {"features_a": _mixed_rows(seed, 1, count_a, dim, octaves, offset), "features_b": rows_b}
 
 
 def _stream(seed: int, dim: int, count: int, octaves: int = 0, offset: int = 0) -> Arrays:
-    """One set of features float64 ``[count, dim]``."""
+    """Return one set of features float64 ``[count, dim]``."""
     return {"features": _mixed_rows(seed, 1, count, dim, octaves, offset)}
 
 
 def _isotropic(dim: int, variance_a: float, variance_b: float, shift: float) -> Arrays:
-    """Moments of two Gaussians without correlation; the means differ by the shift in every direction."""
+    """Return the moments of two uncorrelated Gaussians; the means differ by the shift in every direction."""
     return {
         "mean_a": np.zeros(dim),
         "cov_a": variance_a * np.eye(dim),
@@ -98,20 +100,20 @@ def hidden_blocks(seed: int, stream: int, blocks: int, size: int, octaves: int) 
     The exponents k run from 0 to octaves over all blocks together.
     """
     below = np.tril(_integers(seed, stream, 3, blocks, size, size) - 1, -1)
-    # Few entries, so that L is itself well conditioned and the exponents decide the condition number.
+    # Sparse, so L itself is well conditioned and the exponents determine the condition number.
     below *= _integers(seed, stream + 10, 4, blocks, size, size) == 0
     lower = below + np.eye(size, dtype=np.int64)
     exponents = (np.arange(blocks * size) * octaves // max(blocks * size - 1, 1)).reshape(size, blocks).T
-    # Where one stream is wide the next one is narrow, so that the distance is of the size of the traces.
+    # One stream is wide where the next is narrow, so the distance is of the order of the traces.
     exponents = np.roll(exponents, stream - 1, axis=1)
     return np.asarray(np.einsum("bij,bj,bkj->bik", lower, np.int64(1) << exponents, lower), np.int64)
 
 
 def _hidden_block_moments(seed: int, blocks: int, size: int, octaves: int) -> Arrays:
-    """Moments of ``blocks * size`` features whose covariances do not commute and have no zero entry by design.
+    """Return moments of ``blocks * size`` features with dense covariances that do not commute.
 
-    Both covariances are block diagonal in one common basis, a Hadamard matrix over the blocks, so their distance is
-    the sum of the distances of the small blocks, which an oracle can afford; all of it is exact in float64.
+    Both covariances are block diagonal in a common basis, a Hadamard matrix over the blocks, so their distance is the sum
+    of the distances of the small blocks, which an oracle can afford. All entries are exact in float64.
     """
     dim = blocks * size
     hadamard = np.array([[1]], np.int64)
@@ -122,14 +124,14 @@ def _hidden_block_moments(seed: int, blocks: int, size: int, octaves: int) -> Ar
         parts = hidden_blocks(seed, stream, blocks, size, octaves)
         mixed = np.einsum("pk,qk,kij->piqj", hadamard, hadamard, parts).reshape(dim, dim)
         if np.abs(mixed).max() >= 2**53:
-            raise InputError("The hidden blocks are too wide for exact float64; ask for fewer octaves.")
+            raise InputError("The hidden blocks are too wide for exact float64; use fewer octaves.")
         moments[f"cov_{side}"] = mixed / np.exp2(octaves + np.log2(blocks))
         moments[f"mean_{side}"] = _bells(seed, stream + 20, dim) / 2.0**22
     return moments
 
 
 def _logits(seed: int, count: int, classes: int, scale: int = 1, impossible: int = 0) -> Arrays:
-    """Logits float64 ``[count, classes]``; where impossible > 0, about one in so many is minus infinity."""
+    """Return logits float64 ``[count, classes]``; if impossible > 0, about one in ``impossible`` is minus infinity."""
     values = _bells(seed, 1, count, classes) * (scale / 2.0**15)
     if impossible:
         values[_integers(seed, 2, impossible, count, classes) == 0] = -np.inf
@@ -138,12 +140,12 @@ def _logits(seed: int, count: int, classes: int, scale: int = 1, impossible: int
 
 
 def _frames(seed: int, count: int, height: int, width: int) -> Arrays:
-    """Frames float32 ``[count, height, width, 3]`` with integer values 0 to 255."""
+    """Return frames float32 ``[count, height, width, 3]`` with integer values 0 to 255."""
     return {"frames": _integers(seed, 1, 256, count, height, width, 3).astype(np.float32)}
 
 
 def _clip(seed: int, noise_eighths: int, frames: int, height: int, width: int) -> npt.NDArray[np.uint8]:
-    """One clip uint8 ``[T, H, W, 3]``: waves in seeded directions and speeds, mixed with noise."""
+    """Return one clip uint8 ``[T, H, W, 3]``: waves with seeded directions and speeds, mixed with noise."""
     t, y, x = np.meshgrid(*(np.arange(size) for size in (frames, height, width)), indexing="ij")
     speed = _integers(seed, 1, 61, 3, 3) - 30
     waves = np.stack(
@@ -156,7 +158,7 @@ def _clip(seed: int, noise_eighths: int, frames: int, height: int, width: int) -
 def _clips(
     seed: int, count: int, frames: int, height: int, width: int, weights_seed: int, network: str = "i3d-kinetics-400"
 ) -> Arrays:
-    """Clips uint8 ``[count, T, H, W, 3]`` and the seeded weights of a network."""
+    """Return clips uint8 ``[count, T, H, W, 3]`` and the seeded weights of a network."""
     clips = np.stack([_clip(1000 * seed + i, i % 3, frames, height, width) for i in range(count)])
     return {"clips": clips, **_weights(network, weights_seed)}
 
@@ -171,7 +173,7 @@ def _clip_pair(
     weights_seed: int,
     network: str = "i3d-kinetics-400",
 ) -> Arrays:
-    """Real and, with more noise, generated clips uint8 ``[N, T, H, W, 3]``, and the seeded weights of a network."""
+    """Return real and, with more noise, generated clips uint8 ``[N, T, H, W, 3]``, and the seeded weights of a network."""
     real = [_clip(1000 * seed + i, 1, frames, height, width) for i in range(count_real)]
     generated = [_clip(1000 * seed + 500 + i, 2 + i % 3, frames, height, width) for i in range(count_generated)]
     weights = _weights(network, weights_seed)

@@ -1,8 +1,8 @@
 """Arrays of a narrow C3D for 101 classes, drawn from a seed. Needs only numpy.
 
 Names are those of conv3d_deepnetA_ucf.npz and mean2.npz (release v1.0 of rezoo/tgan2). The published network has 78
-million weights; this one has an eighth of its channels in every layer but the last, and everything else that a port can
-get wrong: the order of channels, rows and columns, the mean volume, pools that cover everything.
+million weights; this one has an eighth of its channels in every layer but the last, and still contains everything that
+a port can get wrong: the order of channels, rows and columns, the mean volume, pools that cover the whole input.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WIDTHS: Mapping[str, int] = MappingProxyType(
         "fc8": 101,
     }
 )
-"""Channels out of each layer, in order."""
+"""Output channels of each layer, in order."""
 
 
 def c3d_shapes() -> dict[str, tuple[int, ...]]:
@@ -41,7 +41,7 @@ def c3d_shapes() -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {"mean": (3, 16, 128, 171)}
     wide = 3
     for name, width in WIDTHS.items():
-        # 4x4 positions are left after the last pool.
+        # The last pool leaves 4x4 positions.
         shapes[f"{name}/W"] = (width, wide, 3, 3, 3) if name.startswith("conv") else (width, wide)
         if name == "fc6":
             shapes["fc6/W"] = (width, 16 * wide)
@@ -52,11 +52,11 @@ def c3d_shapes() -> dict[str, tuple[int, ...]]:
 
 @lru_cache(maxsize=1)
 def seeded_c3d_weights(seed: int) -> Mapping[str, npt.NDArray[np.float32]]:
-    """Return float32 arrays by one generator that goes through the names in sorted order.
+    """Return float32 arrays, drawn by one generator in sorted order of the names.
 
-    Kernels are normal with variance 2 / fan-in, so that activations keep their size; the first brings differences of
-    pixels to about 1, so that biases show, and the last is larger, so that clips get classes of their own. The mean volume is noise around a mean of each colour, so that a shifted window
-    and swapped colours show.
+    Kernels are normal with variance 2 / fan-in, which preserves the size of activations; the first scales pixel differences
+    to about 1, so biases matter, and the last is larger, so clips get different classes. The mean volume is noise around
+    one mean per colour, which reveals a shifted window and swapped colours.
     """
     generator = np.random.default_rng(seed)
     weights = {}

@@ -1,7 +1,7 @@
 """Tensors of the Inception of FID, KID and the Inception Score, drawn from a seed. Needs only numpy.
 
-Names and shapes are those of pt_inception-2015-12-05-6726825d.pth, so that pytorch-fid, torch-fidelity and torchmetrics
-can load the same numbers.
+Names and shapes are those of pt_inception-2015-12-05-6726825d.pth, so pytorch-fid, torch-fidelity and torchmetrics can
+load the same numbers.
 """
 
 from __future__ import annotations
@@ -88,11 +88,11 @@ def inception_shapes() -> dict[str, tuple[int, ...]]:
 
 @lru_cache(maxsize=1)
 def seeded_inception_weights(seed: int) -> Mapping[str, npt.NDArray[np.float32]]:
-    """Return float32 tensors by one generator that goes through the names in sorted order.
+    """Return float32 tensors, drawn by one generator in sorted order of the names.
 
-    Kernels are normal with variance 2 / fan-in, so that activations keep their size, and the last layer's with variance
-    1600 / fan-in, so that frames get classes of their own; variances and scales are uniform between 0.5 and 1.5, so that a wrong epsilon
-    or a forgotten scale shows; everything else is normal with standard deviation 0.1.
+    Kernels are normal with variance 2 / fan-in, which preserves the size of activations, and the last layer with variance
+    144 / fan-in, so frames get different classes; variances and scales are uniform between 0.5 and 1.5, which reveals a
+    wrong epsilon or a missing scale; everything else is normal with standard deviation 0.1.
     """
     generator = np.random.default_rng(seed)
     weights = {}

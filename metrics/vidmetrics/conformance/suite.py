@@ -1,4 +1,4 @@
-"""Running the suite on an implementation, and saying of what fails which known mistake it looks like."""
+"""Run the suite on an implementation, and diagnose failures as known mistakes."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ OURS = "vidmetrics.conformance.ours:implementation"
 Verdict = Literal["passed", "failed", "error", "not offered"]
 
 _CLOSE = 0.02
-"""An answer is that of a mistake where it is this close to it, as a share of what the mistake changes."""
+"""An answer is attributed to a mistake if it is this close to it, as a fraction of the mistake's effect."""
 
 _ROUGHLY = 20.0
-"""Mistakes of rounding differ between machines: theirs is an error of the same size, up to this factor."""
+"""Rounding mistakes differ between machines: an error is attributed to one if its size agrees up to this factor."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an implementation did with one vector.
+    """The outcome of one vector.
 
     Attributes:
         vector: the question.
-        verdict: "passed", "failed" (another answer), "error" (it raised, or gave no number), "not offered".
-        got: its answer, if it gave one.
-        deviation: distance of that answer from the expected one, see `vectors.deviation`.
-        message: of an error.
-        candidates: ids of known mistakes that give this answer, the nearest first.
+        verdict: "passed", "failed" (wrong answer), "error" (an exception, or not a number), "not offered".
+        got: the answer, if any.
+        deviation: deviation of the answer from the expected one, see `vectors.deviation`.
+        message: message of an error.
+        candidates: ids of known mistakes with this answer, the closest first.
     """
 
     vector: Vector
@@ -48,10 +48,10 @@ class Outcome:
 
 
 def load_implementation(target: str) -> Implementation:
-    """Return the callable that ``package.module:callable`` names; modules of the current folder are found too.
+    """Return the callable named ``package.module:callable``; the module may be in the current folder.
 
     Raises:
-        InputError: the text has another form, the module cannot be imported, or it has no such callable.
+        InputError: the name has another form, the module cannot be imported, or it has no such callable.
     """
     module_name, _, attribute = target.partition(":")
     if not attribute or not all(part.isidentifier() for part in module_name.split(".")):
@@ -68,10 +68,10 @@ def load_implementation(target: str) -> Implementation:
 
 
 def check(vector: Vector, implementation: Implementation) -> Outcome:
-    """Put one question to an implementation.
+    """Run one vector on an implementation.
 
     Raises:
-        InputError: the inputs cannot be made as they were; whatever the implementation raises is part of the outcome.
+        InputError: the inputs cannot be reproduced. Exceptions of the implementation are part of the outcome.
     """
     inputs = vector.inputs()
     try:
@@ -79,7 +79,7 @@ def check(vector: Vector, implementation: Implementation) -> Outcome:
         if given is NotImplemented:
             return Outcome(vector, "not offered")
         got = as_answer(vector.kind, given)
-    except Exception as error:  # noqa: BLE001,RUF100 - anything may come out of code that is being judged
+    except Exception as error:  # noqa: BLE001,RUF100 - the implementation may raise anything
         first_line = (str(error).splitlines() or [""])[0]
         return Outcome(vector, "error", message=f"{type(error).__name__}: {first_line}")
     distance = deviation(got, vector.expected)
@@ -91,7 +91,7 @@ def check(vector: Vector, implementation: Implementation) -> Outcome:
 def run_suite(
     vectors: Iterable[Vector], implementation: Implementation, advance: Callable[[Outcome], None] = lambda _: None
 ) -> list[Outcome]:
-    """Put all questions to an implementation, calling ``advance`` with each outcome."""
+    """Run all vectors on an implementation, calling ``advance`` with each outcome."""
 
     def each() -> Iterator[Outcome]:
         for vector in vectors:
@@ -103,7 +103,7 @@ def run_suite(
 
 
 def diagnose(vector: Vector, got: Answer) -> tuple[str, ...]:
-    """Return the ids of the known mistakes that give this answer, the nearest first; none where none is near."""
+    """Return the ids of the known mistakes with this answer, the closest first; empty if none is close."""
     error = deviation(got, vector.expected)
     exact: list[tuple[float, str]] = []
     rough: list[tuple[float, str]] = []
@@ -119,16 +119,16 @@ def diagnose(vector: Vector, got: Answer) -> tuple[str, ...]:
 
 
 def explanations(outcomes: Iterable[Outcome]) -> list[tuple[str, list[Outcome]]]:
-    """Return the fewest mistakes that explain the failed vectors, greedily: the mistake, and what it explains.
+    """Return a small set of mistakes that explains the failed vectors: each mistake with the outcomes it explains.
 
-    A mistake that can be the cause of many failures is the likelier cause of each; failures without any candidate are
-    left out.
+    Greedy: a mistake that can explain many failures is the more likely cause of each. Failures without a candidate are
+    omitted.
     """
     left = [outcome for outcome in outcomes if outcome.candidates]
     found = []
     while left:
         votes = Counter(name for outcome in left for name in outcome.candidates)
-        # Of equally frequent ones, the one that is nearest where it is nearest.
+        # Ties are broken by the best rank among the candidates of any failure.
         ranks = {name: min(o.candidates.index(name) for o in left if name in o.candidates) for name in votes}
         best = min(votes, key=lambda name: (-votes[name], ranks[name], name))
         found.append((best, [outcome for outcome in left if best in outcome.candidates]))
@@ -137,5 +137,5 @@ def explanations(outcomes: Iterable[Outcome]) -> list[tuple[str, list[Outcome]]]
 
 
 def unexplained(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Return the failures that look like no known mistake."""
+    """Return the failures without a known mistake."""
     return [outcome for outcome in outcomes if outcome.verdict == "failed" and not outcome.candidates]

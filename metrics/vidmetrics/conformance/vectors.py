@@ -1,4 +1,4 @@
-"""Known-answer vectors: reading them, making their inputs, and how far an answer is from another."""
+"""Known-answer vectors: their files, their inputs, and the deviation between answers."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class Vector:
     Attributes:
         name: ``family/what``, unique in a version.
         kind: see `vidmetrics.conformance.kinds`.
-        title: what it asks, in a line.
-        recipe: how its inputs are made, see `vidmetrics.conformance.recipes`.
+        title: the question in one line.
+        recipe: the recipe of its inputs, see `vidmetrics.conformance.recipes`.
         inputs_sha256: digest of these inputs.
-        parameters: of the kind.
-        expected: the right answer.
-        tolerance: largest distance (see `deviation`) at which an answer passes.
-        oracle: what computed the expected answer.
-        mistakes: what known mistakes answer instead, by their ids.
+        parameters: parameters of the kind.
+        expected: the correct answer.
+        tolerance: largest `deviation` at which an answer passes.
+        oracle: the program that computed the expected answer.
+        mistakes: wrong answers of known mistakes, by their ids.
     """
 
     name: str
@@ -65,26 +65,26 @@ class Vector:
     mistakes: Mapping[str, Answer]
 
     def inputs(self) -> dict[str, npt.NDArray[Any]]:
-        """Return fresh inputs.
+        """Return new copies of the inputs.
 
         Raises:
-            InputError: they are not the bytes that the expected answer was computed from.
+            InputError: their bytes differ from those the expected answer was computed from.
         """
         arrays = make_inputs(self.recipe)
         digest = arrays_sha256(arrays)
         if digest != self.inputs_sha256:
             raise InputError(
                 f"The inputs of the vector '{self.name}' have the digest {digest[:12]}… where {self.inputs_sha256[:12]}… "
-                f"was recorded; numpy {np.__version__} draws other numbers here, so use another version of it."
+                f"was recorded; numpy {np.__version__} draws other numbers; use another version of it."
             )
         return arrays
 
 
 def deviation(got: Answer, expected: Answer) -> float:
-    """Return the distance of an answer from another, relative to the second: the largest over its parts.
+    """Return the deviation of an answer from the expected one, relative to the latter: the maximum over its parts.
 
-    The distance of a part is the Euclidean norm of the difference over the norm of the expected part (over 1 where that
-    is 0). It is infinite where shapes differ, or where one has a NaN or infinity and the other not.
+    The deviation of a part is the Euclidean norm of the difference over the norm of the expected part (over 1 if that is
+    0). It is infinite if shapes differ, or if one has a NaN or infinity that the other does not have.
     """
     worst = 0.0
     for name, wanted in expected.items():
@@ -97,7 +97,7 @@ def deviation(got: Answer, expected: Answer) -> float:
         same = (given == wanted) | (np.isnan(given) & np.isnan(wanted))
         if not (finite | same).all():
             return float("inf")
-        # In units of the largest value, so that squares neither overflow nor vanish.
+        # In units of the largest value, so squares neither overflow nor underflow.
         scale = float(np.abs(wanted[finite]).max(initial=0.0)) or 1.0
         difference = float(np.linalg.norm((given[finite] - wanted[finite]) / scale))
         worst = max(worst, difference / (float(np.linalg.norm(wanted[finite] / scale)) or 1.0))
@@ -105,7 +105,7 @@ def deviation(got: Answer, expected: Answer) -> float:
 
 
 def load_vectors(patterns: Sequence[str] = ()) -> list[Vector]:
-    """Return the vectors of the current version whose names match one of the patterns (``*`` as in file names).
+    """Return the vectors of the current version with names that match one of the patterns (``*`` as in file names).
 
     Raises:
         InputError: a pattern matches nothing.
@@ -121,7 +121,7 @@ def read_vectors(path: Path) -> list[Vector]:
     """Return the vectors of a file.
 
     Raises:
-        InputError: the file is no list of vectors.
+        InputError: the file is not a list of vectors.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -151,7 +151,7 @@ def decode(parts: Mapping[str, Any]) -> Answer:
 
 
 def encode(answer: Answer, digits: int = 17) -> dict[str, Any]:
-    """Return an answer as JSON, see `decode`; arrays with so many significant digits."""
+    """Return an answer as JSON, see `decode`; arrays with this many significant digits."""
 
     def number(value: float, precision: int) -> float | None:
         return None if np.isnan(value) else float(f"{value:.{precision}g}")

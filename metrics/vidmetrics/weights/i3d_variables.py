@@ -53,17 +53,19 @@ def crc_table() -> Mapping[str, Mapping[str, int]]:
     return table
 
 
-def variable_shapes(checkpoint: str) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each variable of a published checkpoint, in the form of `network_variables`.
+def stored_shapes(checkpoint: str) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each variable of a published checkpoint as it is stored, by name with its scope.
 
     Args:
         checkpoint: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"`` or ``"i3d-kinetics-400-imagenet"``.
     """
-    shapes = {
-        row["tensor"].removeprefix(SCOPE): tuple(map(int, row["shape"].split("x")))
-        for row in _rows()
-        if row["checkpoint"] == checkpoint
-    }
+    rows = [row for row in _rows() if row["checkpoint"] == checkpoint]
+    return {row["tensor"]: tuple(map(int, row["shape"].split("x"))) for row in rows}
+
+
+def variable_shapes(checkpoint: str) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each variable of a published checkpoint, in the form of `network_variables`."""
+    shapes = {name.removeprefix(SCOPE): shape for name, shape in stored_shapes(checkpoint).items()}
     return {name: shape[-1:] if "/batch_norm/" in name else shape for name, shape in shapes.items()}
 
 

@@ -12,10 +12,9 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from vidmetrics import InputError, load_network
-from vidmetrics.conformance.seeded_i3d import i3d_shapes
 from vidmetrics.networks import i3d
 from vidmetrics.weights import proof
-from vidmetrics.weights.i3d_variables import SCOPE, crc_table, is_network_variable, variable_shapes
+from vidmetrics.weights.i3d_variables import SCOPE, crc_table, is_network_variable, stored_shapes, variable_shapes
 from vidmetrics.weights.importing import import_weights, imported_weights, network_of
 from vidmetrics.weights.proof import IMAGENET, import_record_path, imported_from_published, prove
 from vidmetrics.weights.reading import read_weights
@@ -237,7 +236,7 @@ class TestProof:
             kernels = {name: (*shape[2:], shape[1], shape[0]) for name, shape in shapes.items() if len(shape) == 5}
             assert set(published) == set(shapes)
             assert variable_shapes(checkpoint) == shapes | kernels
-        assert all(name.startswith(SCOPE) for name in i3d_shapes())
+        assert all(name.startswith(SCOPE) for name in stored_shapes("i3d-kinetics-400"))
         assert set(crc_table()) == {"i3d-kinetics-400", "i3d-kinetics-600", IMAGENET}
 
     def test_other_values_are_named(self, seeded_weights):

@@ -1,7 +1,7 @@
-"""Known mistakes, as code that makes them: what an implementation that is wrong in this way would answer.
+"""Known mistakes as code: the answers of an implementation with one mistake.
 
 `vidbench conformance --implementation vidmetrics.conformance.mistakes:ddof_0` runs the suite on ours with that one
-mistake; every id works so, with underscores for hyphens.
+mistake; this works for every id, with underscores for hyphens.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _joined() -> dict[str, Mistake]:
     joined: dict[str, Mistake] = {}
     for group in (DISTANCE_MISTAKES, SCORE_MISTAKES, RESIZE_MISTAKES, FEATURE_MISTAKES, WHOLE_METRIC_MISTAKES):
         for name, mistake in group.items():
-            # A mistake that shows in several kinds, as a wrong resize does, is made in several files.
+            # A mistake that affects several kinds, such as a wrong resize, is defined in several files.
             known = joined.get(name)
             answers = {**known.answers, **mistake.answers} if known else mistake.answers
             joined[name] = Mistake(known.title if known else mistake.title, answers, mistake.rounding)
@@ -33,11 +33,11 @@ def _joined() -> dict[str, Mistake]:
 
 
 MISTAKES: Mapping[str, Mistake] = MappingProxyType(_joined())
-"""Every known mistake by its id."""
+"""All known mistakes by id."""
 
 
 def with_mistake(name: str) -> Implementation:
-    """Return our implementation with one known mistake; kinds that the mistake does not touch are answered rightly."""
+    """Return our implementation with one known mistake; kinds that it does not affect are answered correctly."""
     from vidmetrics.conformance.ours import implementation
 
     answers = MISTAKES[name].answers

@@ -12,11 +12,11 @@ from vidmetrics.conformance.mistakes.mistake import Answerer, Arrays, Mistake
 
 Array = npt.NDArray[Any]
 _BATCH = 16
-"""The batch of the reference code of FVD, which those who average over batches average over."""
+"""Batch size of the reference code of FVD, used by implementations that average over batches."""
 
 
 def frechet(mean_a: Array, cov_a: Array, mean_b: Array, cov_b: Array) -> float:
-    """Return the distance by the textbook formula, with the eigenvalues of the product, in the dtype given."""
+    """Return the distance by the textbook formula, from the eigenvalues of the product, in the dtype of the input."""
     roots = np.sqrt(np.maximum(np.linalg.eigvals(cov_a @ cov_b).real, 0)).sum()
     delta = mean_a - mean_b
     return float(delta @ delta + np.trace(cov_a) + np.trace(cov_b) - 2 * roots)
@@ -35,7 +35,7 @@ def _pair(wrong: Callable[[Array, Array], float]) -> Answerer:
 
 
 def of_both(wrong: Callable[[Array, Array, Array, Array], float]) -> dict[str, Answerer]:
-    """Return the answers from moments and from features of a distance that is wrong in its formula."""
+    """Return the answers, from moments and from features, of a distance with a wrong formula."""
     return {
         "frechet-from-moments": lambda i, _: wrong(i["mean_a"], i["cov_a"], i["mean_b"], i["cov_b"]),
         "frechet-from-features": _pair(lambda a, b: wrong(a.mean(0), _covariance(a), b.mean(0), _covariance(b))),
@@ -45,7 +45,7 @@ def of_both(wrong: Callable[[Array, Array, Array, Array], float]) -> dict[str, A
 def _root_in_float32(mean_a: Array, cov_a: Array, mean_b: Array, cov_b: Array) -> float:
     def root(matrix: Array) -> Array:
         left, values, right = np.linalg.svd(matrix)
-        # The published form leaves small singular values as they are instead of taking their roots.
+        # The published code keeps small singular values instead of taking their roots.
         values = np.where(values < 1e-10, values, np.sqrt(values)).astype(np.float32)
         result: Array = (left * values) @ right
         return result
@@ -85,7 +85,7 @@ def _means_not_squared(mean_a: Array, cov_a: Array, mean_b: Array, cov_b: Array)
     return frechet(mean_a, cov_a, mean_b, cov_b) - length**2 + length
 
 
-def _diagonals_alone(mean_a: Array, cov_a: Array, mean_b: Array, cov_b: Array) -> float:
+def _only_diagonals(mean_a: Array, cov_a: Array, mean_b: Array, cov_b: Array) -> float:
     return frechet(mean_a, np.diag(np.diag(cov_a)), mean_b, np.diag(np.diag(cov_b)))
 
 
@@ -153,7 +153,7 @@ DISTANCE_MISTAKES = {
         {"frechet-from-features": _pair(lambda a, b: _of_features(a, b, ddof=0)), "moments": _moments_ddof_0},
     ),
     "mean-over-batches": Mistake(
-        "averages over batches instead of taking all samples together",
+        "averages over batches instead of using all samples together",
         {"frechet-from-features": _pair(_mean_over_batches), "moments": _moments_over_batches},
     ),
     "per-sample": Mistake(
@@ -164,7 +164,7 @@ DISTANCE_MISTAKES = {
         "subtracts the mean of the first set in place and loses it (what a second call of such code gives)",
         {"frechet-from-features": _pair(_centred_in_place)},
     ),
-    "partial-batch-dropped": Mistake("drops the last batch where it is not full", {"moments": _without_partial_batch}),
+    "partial-batch-dropped": Mistake("drops an incomplete last batch", {"moments": _without_partial_batch}),
     "float32-one-pass": Mistake("sums x and x x^T in float32", {"moments": _one_pass_moments}, rounding=True),
     "float32-root": Mistake("takes the matrix root in float32", of_both(_root_in_float32), rounding=True),
     "float32-throughout": Mistake(
@@ -172,12 +172,12 @@ DISTANCE_MISTAKES = {
     ),
     "missing-root": Mistake("takes the trace of A B without its root", of_both(_product_without_root)),
     "root-of-singular-values": Mistake(
-        "takes roots of the singular values of A B, which are its eigenvalues only where A and B commute",
+        "takes roots of the singular values of A B, which are its eigenvalues only if A and B commute",
         of_both(_singular_values_of_product),
     ),
     "diagonal-added": Mistake("always adds 1e-6 to both diagonals before the root", of_both(_diagonal_added)),
     "root-counted-once": Mistake("subtracts the trace of the root once instead of twice", of_both(_trace_once)),
     "means-not-squared": Mistake("adds the distance of the means instead of its square", of_both(_means_not_squared)),
-    "diagonals-alone": Mistake("uses variances and no covariances", of_both(_diagonals_alone)),
+    "diagonals-alone": Mistake("uses variances only, without covariances", of_both(_only_diagonals)),
     "root-of-distance": Mistake("returns the root of the Fréchet distance", of_both(_root_of_distance)),
 }

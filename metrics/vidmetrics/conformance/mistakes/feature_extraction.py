@@ -1,4 +1,4 @@
-"""Mistakes in feeding and computing I3D, and in what is measured of it; alone, and together with ddof 0."""
+"""Mistakes in the input, the computation and the choice of features of I3D; alone, and combined with ddof 0."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vidmetrics.conformance.mistakes.distances import DISTANCE_MISTAKES, frechet
 from vidmetrics.conformance.mistakes.mistake import Answerer, Arrays, Mistake
-from vidmetrics.conformance.mistakes.resizing import RESIZERS
+from vidmetrics.conformance.mistakes.resizing import WRONG_RESIZERS
 from vidmetrics.conformance.recipes import WEIGHTS
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 Features = Callable[[Arrays, Array], Array]
-"""From all inputs (for the weights) and clips uint8 ``[N, T, H, W, 3]`` to features ``[N, D]``."""
+"""A function of all inputs (for the weights) and clips uint8 ``[N, T, H, W, 3]`` that returns features ``[N, D]``."""
 
 
 def _outputs(
@@ -29,7 +29,7 @@ def _outputs(
     scale: tuple[float, float] = (1 / 127.5, -1.0),
     batch_norm_eps: float = 1e-3,
 ) -> dict[str, Array]:
-    """Return what the network gives when it is fed in this way; the defaults are right."""
+    """Return the network's outputs with this preprocessing and eps; the defaults are correct."""
     import torch
 
     from vidmetrics.networks.i3d import I3D
@@ -37,7 +37,7 @@ def _outputs(
 
     weights = {name.removeprefix(WEIGHTS): value for name, value in inputs.items() if name.startswith(WEIGHTS)}
     for name, value in weights.items():
-        if name.endswith("moving_variance"):  # only the sum of variance and eps counts
+        if name.endswith("moving_variance"):  # only the sum of variance and eps matters
             weights[name] = value + np.float32(batch_norm_eps - 1e-3)
     network: Any = I3D.from_tensors(weights, num_classes=400).eval()
     resize, (factor, offset) = resizer or resize_tf1_bilinear, scale
@@ -50,7 +50,7 @@ def _outputs(
 
 
 def right_logits(inputs: Arrays, clips: Array) -> Array:
-    """Return what the network should give."""
+    """Return the correct logits."""
     return _outputs(inputs, clips)["logits"]
 
 
@@ -58,7 +58,7 @@ def _fed(**wrong: Any) -> Features:
     return lambda inputs, clips: _outputs(inputs, clips, **wrong)["logits"]
 
 
-def _padded_alike(inputs: Arrays, clips: Array) -> Array:
+def _padded_equally(inputs: Arrays, clips: Array) -> Array:
     from vidmetrics.networks import i3d
 
     with mock.patch.object(i3d, "same_padding", _symmetric(i3d.same_padding)):
@@ -66,7 +66,7 @@ def _padded_alike(inputs: Arrays, clips: Array) -> Array:
 
 
 def _symmetric(right: Callable[..., list[int]]) -> Callable[..., list[int]]:
-    """What torch's ``padding=`` does: the larger half on both sides."""
+    """Return padding like torch's ``padding=``: the larger half on both sides."""
 
     def padding(sizes: Sequence[int], kernel: Any, stride: Any) -> list[int]:
         pads = right(sizes, kernel, stride)
@@ -90,7 +90,7 @@ def _logits_answer(features: Features) -> Answerer:
 
 
 def distance_answer(features: Features, ddof: int = 1) -> Answerer:
-    """Return the answer of FVD on other features or with another divisor."""
+    """Return the FVD of other features or with another divisor."""
 
     def answer(inputs: Arrays, _: dict[str, Any]) -> float:
         a, b = (features(inputs, inputs[side]).astype(np.float64) for side in ("real_clips", "generated_clips"))
@@ -103,23 +103,23 @@ _EPS, _EPS_TITLE = "batch-norm-eps-1e-5", "uses batch norm with eps 1e-5 instead
 
 _WRONG_FEATURES: dict[str, tuple[str, Features]] = {
     _EPS: (_EPS_TITLE, _fed(batch_norm_eps=1e-5)),
-    "symmetric-padding": ("pads convolutions and pools alike on both sides", _padded_alike),
+    "symmetric-padding": ("pads convolutions and pools equally on both sides", _padded_equally),
     "range-0-1": ("scales pixels to [0, 1] instead of [-1, 1]", _fed(scale=(1 / 255, 0.0))),
     "range-0-255": ("does not scale pixels at all", _fed(scale=(1.0, 0.0))),
     "bgr": ("reads the channels as BGR", lambda inputs, clips: right_logits(inputs, clips[..., ::-1].copy())),
     "features-not-logits": ("measures pooled features instead of logits", _output("pool")),
     "probabilities-not-logits": ("measures probabilities instead of logits", _probabilities),
 }
-for _name, (_title, _) in RESIZERS.items():
+for _name, (_title, _) in WRONG_RESIZERS.items():
     if _name != "bicubic-resize":
-        _WRONG_FEATURES[_name] = (_title, _fed(resizer=RESIZERS[_name][1]))
+        _WRONG_FEATURES[_name] = (_title, _fed(resizer=WRONG_RESIZERS[_name][1]))
 for _name in (
     "half-pixel-resize",
     "short-side-crop",
-):  # the two forms in which the widespread port with eps 1e-5 is fed
+):  # the two usual inputs of the widespread port with eps 1e-5
     _WRONG_FEATURES[f"{_EPS}+{_name}"] = (
-        f"{RESIZERS[_name][0]}, and {_EPS_TITLE}",
-        _fed(batch_norm_eps=1e-5, resizer=RESIZERS[_name][1]),
+        f"{WRONG_RESIZERS[_name][0]}, and {_EPS_TITLE}",
+        _fed(batch_norm_eps=1e-5, resizer=WRONG_RESIZERS[_name][1]),
     )
 
 

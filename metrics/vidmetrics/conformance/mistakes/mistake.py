@@ -1,4 +1,4 @@
-"""What a known mistake is."""
+"""The record of a known mistake."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Answerer = Callable[[Arrays, dict[str, Any]], Any]
 
 @dataclass(frozen=True)
 class Mistake:
-    """One way of being wrong that has been seen in published code.
+    """One mistake found in published code.
 
     Attributes:
-        title: what the code does wrong, to follow "this looks like an implementation that".
-        answers: the wrong answer for each kind that the mistake touches.
-        rounding: its error comes from rounding, so that only its size can be recognised, not its digits.
+        title: the mistake, as the rest of the sentence "this looks like an implementation that".
+        answers: the wrong answer for each kind that the mistake affects.
+        rounding: whether its error comes from rounding, so only its size can be recognised, not its digits.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Mistakes in resizing: other kernels than the one of TensorFlow 1, and rounding to uint8 after it."""
+"""Mistakes in resizing: kernels other than TensorFlow 1's, and rounding to uint8 after it."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def _interpolated(frames_NHWC: torch.Tensor, height: int, width: int, **settings
 
 
 def half_pixel(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Bilinear with half-pixel centres, what torch does by default."""
+    """Bilinear with half-pixel centres, torch's default."""
     return _interpolated(frames_NHWC, height, width, mode="bilinear", align_corners=False)
 
 
 def antialiased(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Bilinear with half-pixel centres and a kernel that widens when frames shrink."""
+    """Bilinear with half-pixel centres and antialiasing."""
     return _interpolated(frames_NHWC, height, width, mode="bilinear", align_corners=False, antialias=True)
 
 
 def aligned_corners(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Bilinear where the outermost pixels keep their places."""
+    """Bilinear with aligned corners."""
     return _interpolated(frames_NHWC, height, width, mode="bilinear", align_corners=True)
 
 
-def nearest(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """The nearest pixel before."""
+def nearest_pixel(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Nearest neighbour, rounding down."""
     return _interpolated(frames_NHWC, height, width, mode="nearest")
 
 
@@ -48,7 +48,7 @@ def bicubic(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 
 def cropped(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Half-pixel bilinear of the short side, then the centre: the aspect ratio is kept and the borders are lost."""
+    """Half-pixel bilinear of the short side, then a centre crop: preserves the aspect ratio, loses the borders."""
     rows, columns = frames_NHWC.shape[1:3]
     scale = max(height / rows, width / columns)
     tall, wide = max(round(rows * scale), height), max(round(columns * scale), width)
@@ -58,27 +58,27 @@ def cropped(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
 
 
 def truncated(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """The right kernel, then a cast to uint8, which cuts the fraction off."""
+    """The correct kernel, then a cast to uint8, which truncates."""
     from vidmetrics.networks.resize import resize_tf1_bilinear
 
     return resize_tf1_bilinear(frames_NHWC, height, width).floor()
 
 
 def rounded(frames_NHWC: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """The right kernel, then rounding to uint8."""
+    """The correct kernel, then rounding to uint8."""
     from vidmetrics.networks.resize import resize_tf1_bilinear
 
     return resize_tf1_bilinear(frames_NHWC, height, width).round()
 
 
-RESIZERS: dict[str, tuple[str, Resizer]] = {
+WRONG_RESIZERS: dict[str, tuple[str, Resizer]] = {
     "half-pixel-resize": ("resizes bilinearly with half-pixel centres (torch's default)", half_pixel),
     "antialiased-resize": ("resizes bilinearly with antialias", antialiased),
     "aligned-corners-resize": ("resizes bilinearly with aligned corners", aligned_corners),
-    "nearest-resize": ("resizes to the nearest pixel", nearest),
+    "nearest-resize": ("resizes to the nearest pixel", nearest_pixel),
     "bicubic-resize": ("resizes bicubically", bicubic),
     "short-side-crop": ("resizes the short side with half-pixel centres and crops the centre", cropped),
-    "truncated-uint8": ("cuts resized frames down to whole levels (a cast to uint8)", truncated),
+    "truncated-uint8": ("truncates resized frames to whole levels (a cast to uint8)", truncated),
     "rounded-uint8": ("rounds resized frames to whole levels", rounded),
 }
 """Title and wrong resizer of each mistake."""
@@ -94,4 +94,6 @@ def _answer(resizer: Resizer) -> Answerer:
     return answer
 
 
-RESIZE_MISTAKES = {name: Mistake(title, {"resize": _answer(resizer)}) for name, (title, resizer) in RESIZERS.items()}
+RESIZE_MISTAKES = {
+    name: Mistake(title, {"resize": _answer(resizer)}) for name, (title, resizer) in WRONG_RESIZERS.items()
+}

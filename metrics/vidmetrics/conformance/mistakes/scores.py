@@ -102,13 +102,13 @@ SCORE_MISTAKES = {
     ),
     "remainder-dropped": Mistake("drops the samples beyond S times N // S", {"inception-score": _remainder_dropped}),
     "without-exponential": Mistake("returns the mean divergence without exp", _per_split(_without_exponential)),
-    "divergence-reversed": Mistake("takes the divergence in the wrong direction", _per_split(_marginal_first)),
+    "divergence-reversed": Mistake("computes the divergence in the wrong direction", _per_split(_marginal_first)),
     "softmax-twice": Mistake(
         "takes the softmax of probabilities", _per_split(lambda part: _score(_softmax(_softmax(part))))
     ),
     "biased-mmd": Mistake("keeps the diagonal of the kernel matrices (biased MMD)", _mmd_with(biased=True)),
     "gamma-1": Mistake("does not divide the inner product by D", _mmd_with(gamma=1.0)),
-    "coef0-0": Mistake("leaves out the constant of the kernel", _mmd_with(coef0=0.0)),
+    "coef0-0": Mistake("omits the constant of the kernel", _mmd_with(coef0=0.0)),
     "degree-2": Mistake("uses a quadratic kernel", _mmd_with(degree=2)),
     "root-of-mmd": Mistake("returns the root of the squared MMD", {"kernel-mmd": _mmd_rooted}),
 }

@@ -1,4 +1,4 @@
-"""Mistakes in whole metrics other than the reference FVD: other conventions, and frames through Inception or C3D."""
+"""Mistakes in whole metrics other than the reference FVD: other conventions, and metrics on Inception or C3D."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vidmetrics.catalog.conventions import CONVENTIONS
 from vidmetrics.conformance.mistakes.mistake import Answerer, Arrays, Mistake
-from vidmetrics.conformance.mistakes.resizing import RESIZERS
+from vidmetrics.conformance.mistakes.resizing import WRONG_RESIZERS
 from vidmetrics.conformance.mistakes.scores import SCORE_MISTAKES
 from vidmetrics.conformance.recipes import WEIGHTS
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 Features = Callable[[Arrays, Array], dict[str, Array]]
-"""From all inputs (for the weights) and clips uint8 ``[N, T, H, W, 3]`` to outputs by name, a row each frame or clip."""
+"""A function of all inputs (for the weights) and clips uint8 ``[N, T, H, W, 3]`` that returns outputs by name, one row per
+frame or clip."""
 
 
 def _convention(metric: str) -> Answerer:
@@ -35,7 +36,7 @@ def _convention(metric: str) -> Answerer:
 
 
 def _inception(resizer: Resizer | None = None, scale: tuple[float, float] = (1 / 128, -1.0)) -> Features:
-    """Return Inception fed in this way; the defaults are right."""
+    """Return Inception with this preprocessing; the defaults are correct."""
 
     def features(inputs: Arrays, clips: Array) -> dict[str, Array]:
         import torch
@@ -86,7 +87,7 @@ def _counting_the_padding(x_NCHW: torch.Tensor, kind: str) -> torch.Tensor:
 
 
 def _right_pool() -> Callable[..., torch.Tensor]:
-    # What the module holds may be a wrong pool at this moment.
+    # The module's own pool may be patched with a wrong one at this moment.
     import torch
 
     from vidmetrics.networks import inception
@@ -112,7 +113,7 @@ def _c3d_swapped(inputs: Arrays, clips: Array) -> dict[str, Array]:
 
 
 def _c3d_centre_of_the_mean(inputs: Arrays, clips: Array) -> dict[str, Array]:
-    # The network cuts columns 8 to 119; moved so, it finds the middle ones there.
+    # The network crops columns 8 to 119; after this shift they are the middle ones.
     return _c3d({**inputs, f"{WEIGHTS}mean": np.roll(inputs[f"{WEIGHTS}mean"], 8 - 29, axis=3)}, clips)
 
 
@@ -135,7 +136,7 @@ def _distance(features: Features, output: str, ddof: int = 1) -> Answerer:
         a, b = (features(inputs, inputs[f"{side}_clips"])[output].astype(np.float64) for side in ("real", "generated"))
         delta = a.mean(0) - b.mean(0)
         x, y = ((rows - rows.mean(0)) / np.sqrt(len(rows) - ddof) for rows in (a, b))
-        # Few rows of thousands of features: the trace of the root is the nuclear norm of a small matrix.
+        # Few rows with thousands of features: the trace of the root is the nuclear norm of a small matrix.
         root = np.linalg.svd(x @ y.T, compute_uv=False).sum()
         return float(delta @ delta + np.square(x).sum() + np.square(y).sum() - 2 * root)
 
@@ -166,7 +167,7 @@ def _mmd(features: Features, biased: bool = False) -> Answerer:
 
 
 def _frames_fed(features: Features) -> dict[str, Answerer]:
-    # A network that is wrong shows in FID, which is enough to recognise it.
+    # A wrong network affects FID, which is enough to recognise it.
     return {"fid-from-clips": _distance(features, "pool")}
 
 
@@ -177,36 +178,36 @@ def _clips_fed(features: Features) -> dict[str, Answerer]:
 def _mistakes() -> dict[str, Mistake]:
     mistakes = {
         f"convention-{name}": Mistake(
-            f"computes {name} whatever convention is asked for", {"fvd-convention-from-clips": _convention(name)}
+            f"computes {name} for every convention", {"fvd-convention-from-clips": _convention(name)}
         )
         for name in CONVENTIONS
     }
     symmetric = (1 / 127.5, -1.0)
-    title, resizer = RESIZERS["half-pixel-resize"]
+    title, resizer = WRONG_RESIZERS["half-pixel-resize"]
     scaled = "scales frames to [-1, 1] instead of (x - 128) / 128"
     # C3D's own resize aligns the corners.
     mistakes["half-pixel-resize"] = Mistake(title, {**_frames_fed(_inception(resizer)), **_clips_fed(_c3d_half_pixel)})
-    antialiased = _inception(RESIZERS["antialiased-resize"][1])
+    antialiased = _inception(WRONG_RESIZERS["antialiased-resize"][1])
     mistakes["antialiased-resize"] = Mistake(
-        RESIZERS["antialiased-resize"][0], {**_frames_fed(antialiased), "kid-from-clips": _mmd(antialiased)}
+        WRONG_RESIZERS["antialiased-resize"][0], {**_frames_fed(antialiased), "kid-from-clips": _mmd(antialiased)}
     )
     mistakes["scale-127.5"] = Mistake(scaled, _frames_fed(_inception(scale=symmetric)))
     mistakes["half-pixel-resize+scale-127.5"] = Mistake(
         f"{title}, and {scaled}", _frames_fed(_inception(resizer, symmetric))
     )
     mistakes["rgb"] = Mistake(
-        "reads the channels as RGB where the network was trained on BGR", _clips_fed(_c3d_swapped)
+        "reads the channels as RGB although the network was trained on BGR", _clips_fed(_c3d_swapped)
     )
     mistakes["average-in-the-last-block"] = Mistake(
-        "averages in the pool of the last Inception block, which takes the maximum",
+        "averages in the pool of the last Inception block, which should take the maximum",
         _frames_fed(_pooled_otherwise(_average_in_the_last_block)),
     )
     mistakes["padding-averaged"] = Mistake(
-        "counts the zeros around the image in Inception's average pools",
+        "includes the zero padding in Inception's average pools",
         _frames_fed(_pooled_otherwise(_counting_the_padding)),
     )
     mistakes["mean-volume-centred"] = Mistake(
-        "cuts the middle columns out of C3D's mean volume instead of columns 8 to 119",
+        "crops the middle columns of C3D's mean volume instead of columns 8 to 119",
         _clips_fed(_c3d_centre_of_the_mean),
     )
     mistakes["bias-kept"] = Mistake(
