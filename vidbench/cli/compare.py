@@ -26,7 +26,7 @@ def command(a: Path, b: Path, as_json: bool) -> None:
     are not comparable. The intervals cover the sampling of generated clips with the reference set fixed; the two runs are
     taken to be independent.
     """
-    from vidbench.cli.table import number
+    from vidbench.rendering.numbers import score_text
     from vidbench.results.comparison import compare_results, load
 
     first, second = load(a), load(b)
@@ -40,7 +40,7 @@ def command(a: Path, b: Path, as_json: bool) -> None:
         click.echo(f"{name}  {result.model.name} on {result.task.name} v{result.task.version}, {status}: {path}")
     click.echo("")
     for each in found.differences:
-        line = f"{each.metric:<14} A {number(each.a)}  B {number(each.b)}  B - A {_signed(each.difference)}"
+        line = f"{each.metric:<14} A {score_text(each.a)}  B {score_text(each.b)}  B - A {_signed(each.difference)}"
         if each.interval is not None:
             line += f"  [{_signed(each.interval[0])}, {_signed(each.interval[1])}]"
         click.echo(f"{line}  {_verdict(each, found.comparable)}")
@@ -53,9 +53,9 @@ def command(a: Path, b: Path, as_json: bool) -> None:
 
 
 def _signed(value: float) -> str:
-    from vidbench.cli.table import number
+    from vidbench.rendering.numbers import score_text
 
-    return f"{'-' if value < 0 else '+'}{number(abs(value))}"
+    return f"{'-' if value < 0 else '+'}{score_text(abs(value))}"
 
 
 def _verdict(each: Difference, comparable: bool) -> str:

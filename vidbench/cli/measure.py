@@ -92,7 +92,7 @@ def _print(result: Measurement, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from vidbench.cli.table import number
+    from vidbench.rendering.numbers import score_text
 
     table = Table()
     for name in ("metric", "better"):
@@ -100,10 +100,10 @@ def _print(result: Measurement, as_json: bool) -> None:
     for name in ("value", "95 % interval", "samples", "real"):
         table.add_column(name, justify="right")
     for id, metric in result.metrics.items():
-        interval = "-" if metric.interval is None else " to ".join(map(number, metric.interval))
+        interval = "-" if metric.interval is None else " to ".join(map(score_text, metric.interval))
         real = "-" if metric.num_reference is None else f"{metric.num_reference:,}"
         better = "higher" if metric.higher_is_better else "lower"
-        table.add_row(id, better, number(metric.value), interval, f"{metric.num_samples:,}", real)
+        table.add_row(id, better, score_text(metric.value), interval, f"{metric.num_samples:,}", real)
     console = Console()
     if not console.is_terminal:
         # A pipe has no width; a wrapped number would break parsers.

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from vidbench.rendering.numbers import score_text
 from vidbench.results.schema import MetricRecord, Result
 
-Number = Callable[[float], str]
 
-
-def result_lines(result: Result, number: Number) -> list[str]:
+def result_lines(result: Result) -> list[str]:
     """Return lines of plain text; each section ends with an empty line, and sections without data are left out.
 
     Args:
         result: the result record.
-        number: formats a score.
     """
-    sections = (_places(result, number), _growth(result, number), _truncation(result, number))
+    sections = (_places(result), _growth(result), _truncation(result))
     return [line for section in sections if section for line in (*section, "")]
 
 
@@ -30,34 +26,34 @@ def ranked(result: Result, name: str, metric: MetricRecord) -> list[tuple[str, f
     return sorted([(result.model.name, metric.value), *places], key=lambda p: p[1], reverse=metric.higher_is_better)
 
 
-def _places(result: Result, number: Number) -> list[str]:
+def _places(result: Result) -> list[str]:
     if not result.bounds:
         return []
     width = max(len(name) for name in result.metrics)
     lines = ["between the bounds, best first"]
     for name, metric in result.metrics.items():
         sign = " > " if metric.higher_is_better else " < "
-        row = [f"{who} {number(value)}" for who, value in ranked(result, name, metric)]
+        row = [f"{who} {score_text(value)}" for who, value in ranked(result, name, metric)]
         lines.append(f"  {name:<{width}}  {sign.join(row)}")
     lines += [f"  no '{name}': {bound.absent}" for name, bound in result.bounds.items() if bound.absent]
     return lines
 
 
-def _growth(result: Result, number: Number) -> list[str]:
+def _growth(result: Result) -> list[str]:
     rows = [
-        f"  {name}  {number(curve.values[0])} at {curve.counts[0]:,}, {number(curve.values[-1])} at "
-        f"{curve.counts[-1]:,}, {number(curve.at_infinity)} extrapolated"
+        f"  {name}  {score_text(curve.values[0])} at {curve.counts[0]:,}, {score_text(curve.values[-1])} at "
+        f"{curve.counts[-1]:,}, {score_text(curve.at_infinity)} extrapolated"
         for name, curve in result.against_count.items()
         if curve.at_infinity is not None
     ]
     return ["against the number of samples", *rows] if rows else []
 
 
-def _truncation(result: Result, number: Number) -> list[str]:
+def _truncation(result: Result) -> list[str]:
     if not result.truncation:
         return []
     lines = ["truncated latents (never the score)"]
     for record in result.truncation:
-        values = "  ".join(f"{name} {number(metric.value)}" for name, metric in record.metrics.items())
+        values = "  ".join(f"{name} {score_text(metric.value)}" for name, metric in record.metrics.items())
         lines.append(f"  sigma {record.sigma:<5g} {values}")
     return lines

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vidbench.cli.result_lines import result_lines
+from vidbench.rendering.numbers import score_text
 from vidbench.results.schema import MetricRecord, Result
 from vidbench.tasks import Task, load_task
 
@@ -26,7 +27,7 @@ def print_result(result: Result, task_name: str, output: Path, as_json: bool) ->
         # A pipe has no width; a wrapped number would break parsers.
         console = Console(width=120)
     console.print(_table(result, task))
-    for line in result_lines(result, number):
+    for line in result_lines(result):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     for line in _status(result, output):
         console.print(line, highlight=False, soft_wrap=True)
@@ -50,22 +51,16 @@ def _table(result: Result, task: Task) -> Table:
 
 
 def _cells(metric: MetricRecord) -> tuple[str, ...]:
-    interval = "-" if metric.interval is None else f"{number(metric.interval[0])} to {number(metric.interval[1])}"
+    interval = (
+        "-" if metric.interval is None else f"{score_text(metric.interval[0])} to {score_text(metric.interval[1])}"
+    )
     return (
         "higher" if metric.higher_is_better else "lower",
-        number(metric.value) + ("" if metric.spread is None else f" ± {number(metric.spread)}"),
+        score_text(metric.value) + ("" if metric.spread is None else f" ± {score_text(metric.spread)}"),
         interval,
-        "-" if metric.floor is None else number(metric.floor),
-        "-" if metric.ceiling is None else number(metric.ceiling),
+        "-" if metric.floor is None else score_text(metric.floor),
+        "-" if metric.ceiling is None else score_text(metric.ceiling),
     )
-
-
-def number(value: float) -> str:
-    """Format a score with about four significant digits and no exponent."""
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    digits = 3 if abs(value) < 1 else 2 if abs(value) < 100 else 1
-    return f"{value:.{digits}f}"
 
 
 def _status(result: Result, output: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Axes of a chart: the position of a value, its ticks, and how numbers are printed."""
+"""Axes of a chart: the position of a value, and round ticks."""
 
 from __future__ import annotations
 
@@ -79,20 +79,3 @@ def log_ticks(low: float, high: float, most: int = 7) -> list[float]:
         if len(found) <= most:
             return found
     return found[:: math.ceil(len(found) / most)]
-
-
-def tick_text(value: float) -> str:
-    """Return the label of a tick, as short as possible."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def score_text(value: float) -> str:
-    """Return about four significant digits, without an exponent from 0.001 on, as papers print scores."""
-    if value == 0:
-        return "0"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    if abs(value) < 1e-3:
-        return f"{value:.1e}"
-    digits = 3 if abs(value) < 1 else 2 if abs(value) < 100 else 1
-    return f"{value:.{digits}f}"

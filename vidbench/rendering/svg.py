@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from vidbench.rendering.axes import Axis, tick_text
+from vidbench.rendering.axes import Axis
+from vidbench.rendering.numbers import tick_text
 
 _LETTER, _BOLD_LETTER = 0.535, 0.635
 """Width of an average letter of a sans-serif font, as a share of the font size, rounded up."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vidbench.rendering.axes import Axis, axis_over, linear_ticks, score_text, tick_text
+from vidbench.rendering.axes import Axis, axis_over, linear_ticks
+from vidbench.rendering.numbers import score_text, tick_text
 from vidbench.rendering.svg import Plot, circle_at, line_between, picture, text_at, text_width
 
 WIDTH = 340

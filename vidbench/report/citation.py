@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vidbench.rendering.axes import score_text
 from vidbench.rendering.latex import bibtex_entry, latex_escaped
+from vidbench.rendering.numbers import score_text
 from vidbench.results.schema import Result
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from vidbench.rendering.axes import score_text
+from vidbench.rendering.numbers import score_text
 from vidbench.rendering.templates import html_templates
 from vidbench.report.charts import Point, growth_chart, scale_bar, sweep_chart
 from vidbench.report.citation import latex_row, result_bibtex

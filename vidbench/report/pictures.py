@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vidbench.rendering.axes import score_text
+from vidbench.rendering.numbers import score_text
 from vidbench.report.material import Extremes, Material
 from vidbench.report.moving_pictures import animated_webp, contact_sheet, data_uri
 from vidbench.results.schema import Result

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from vidbench.rendering.axes import Axis, axis_over, linear_ticks, log_ticks, score_text
+from vidbench.rendering.axes import Axis, axis_over, linear_ticks, log_ticks
+from vidbench.rendering.numbers import score_text
 
 
 def test_an_axis_is_logarithmic_where_values_span_a_factor_of_ten():

@@ -11,7 +11,6 @@ import pytest
 import vidbench
 import vidmetrics
 from vidbench.cli.result_lines import result_lines
-from vidbench.cli.table import number
 from vidbench.data.shapes.dataset import ShapesDataset
 from vidbench.distributed.ranks import Ranks
 from vidbench.errors import InputError
@@ -99,7 +98,7 @@ def test_a_result_without_a_real_bound_says_why(small_task, plugin):
     assert "shares 150 videos" in result.bounds["real"].absent
     assert result.metrics["fvd-shapes"].floor is None
     assert result.metrics["fvd-shapes"].ceiling == result.bounds["noise"].values["fvd-shapes"]
-    assert any("no 'real'" in line for line in result_lines(result, number))
+    assert any("no 'real'" in line for line in result_lines(result))
     assert "shares 150 videos" in (plugin / "out" / "report.html").read_text()
     with pytest.raises(InputError, match="outside the reference set"):
         vidbench.evaluate("real", str(small_task), output="real")
@@ -127,7 +126,7 @@ def test_values_equal_a_direct_computation_and_are_computed_once(small_task, plu
 
 def test_the_terminal_ranks_a_model_among_its_bounds(small_task, plugin):
     small_task.write_text(_predicting(small_task.read_text()))
-    lines = result_lines(vidbench.evaluate("copy", str(small_task), output="out"), number)
+    lines = result_lines(vidbench.evaluate("copy", str(small_task), output="out"))
     places = next(line for line in lines if "fvd-shapes" in line)
     names = [part.split()[-2] for part in places.split(" < ")]
     assert sorted(names) == ["copy", "noise", "real", "static"]

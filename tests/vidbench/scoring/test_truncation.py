@@ -8,7 +8,6 @@ import pytest
 import vidbench
 import vidmetrics
 from vidbench.cli.result_lines import result_lines
-from vidbench.cli.table import number
 from vidbench.data.shapes.dataset import ShapesDataset
 from vidbench.errors import InputError
 from vidbench.scoring.seeds import sample_seeds
@@ -80,7 +79,7 @@ def test_the_sweep_is_measured_and_the_score_is_untouched(small_task, sweep_task
     assert whole.value == result.metrics["fvd-shapes"].value
     assert len(list((truncating / "out" / "features").iterdir())) == 3
 
-    text = "\n".join(result_lines(result, number))
+    text = "\n".join(result_lines(result))
     assert "sigma 0.5" in text
     page = (truncating / "out" / "report.html").read_text()
     assert 'id="truncation"' in page

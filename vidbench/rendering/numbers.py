@@ -1,0 +1,20 @@
+"""How numbers are printed: scores, and the ticks of an axis."""
+
+from __future__ import annotations
+
+
+def tick_text(value: float) -> str:
+    """Return the label of a tick, as short as possible."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def score_text(value: float) -> str:
+    """Return about four significant digits, without an exponent from 0.001 on, as papers print scores."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if abs(value) < 1e-3:
+        return f"{value:.1e}"
+    digits = 3 if abs(value) < 1 else 2 if abs(value) < 100 else 1
+    return f"{value:.{digits}f}"
