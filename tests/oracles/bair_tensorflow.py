@@ -60,7 +60,7 @@ def _example(record: int) -> bytes:
 
 
 def _masked_crc(data: bytes) -> int:
-    """What TensorFlow stores behind a record of these bytes."""
+    """The checksum that TensorFlow stores after a record of these bytes."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "one")
         with tf.io.TFRecordWriter(path) as writer:

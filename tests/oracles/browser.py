@@ -1,4 +1,4 @@
-"""A headless Chromium, driven over its debugging pipe: what a page does when a person uses it.
+"""A headless Chromium, driven over its debugging pipe, to test the behaviour of pages.
 
 No package is needed: the DevTools protocol is JSON, one document after another with a zero byte between them.
 """
@@ -22,7 +22,7 @@ def chromium():
 
 
 class Browser:
-    """One page of a headless browser; `requests` and `complaints` gather what it asked for and what it objected to."""
+    """One page of a headless browser; `requests` and `complaints` collect its requests and its console errors."""
 
     def __init__(self, binary):
         self._folder = tempfile.mkdtemp(prefix="vidbench-browser-")
@@ -66,7 +66,7 @@ class Browser:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def open(self, url):
-        """Load a page and wait until it is there."""
+        """Load a page and wait until it is loaded."""
         self._loaded = False
         self._command("Page.navigate", url=url)
         # A link within a page loads nothing.
@@ -81,14 +81,14 @@ class Browser:
         return answer["result"].get("value")
 
     def press(self, key, text=""):
-        """Press a key as a person does."""
+        """Press a key."""
         codes = {"Tab": 9, "Enter": 13, " ": 32}
         common = {"key": key, "windowsVirtualKeyCode": codes.get(key, ord(key[0].upper())), "text": text}
         self._command("Input.dispatchKeyEvent", type="keyDown", **common)
         self._command("Input.dispatchKeyEvent", type="keyUp", **{**common, "text": ""})
 
     def look(self, width, height, scheme="light", scale=1):
-        """Take on a window size and a colour scheme."""
+        """Set the window size and the colour scheme."""
         self._command(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -105,7 +105,7 @@ class Browser:
         )
 
     def screenshot(self, path):
-        """Write what is seen as PNG."""
+        """Write a screenshot as PNG."""
         Path(path).write_bytes(base64.b64decode(self._command("Page.captureScreenshot", format="png")["data"]))
 
     def _command(self, method, **parameters):
@@ -122,7 +122,7 @@ class Browser:
                 return answer["result"]
 
     def _read(self, seconds):
-        """The next message; events are noted on the way."""
+        """Return the next message, recording events before it."""
         until = time.monotonic() + seconds
         while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._in], [], [], max(0.0, until - time.monotonic()))

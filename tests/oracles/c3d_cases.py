@@ -1,4 +1,4 @@
-"""What the C3D oracles and the tests must agree on: seeded weights and input clips. Needs only numpy."""
+"""Seeded weights and input clips shared by the C3D oracle and the tests. Needs only numpy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CLIP_CASES = (
 
 
 def shapes(widths: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every weight of a C3D whose layers, in order, have these numbers of channels."""
+    """Return the shape of every weight of a C3D with these numbers of channels per layer, in order."""
     found, wide = {"mean": (3, 16, 128, 171)}, 3
     for name, width in widths.items():
         if name.startswith("conv"):
@@ -31,7 +31,7 @@ def shapes(widths: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
 
 
 def seeded_weights(widths: Mapping[str, int], seed: int) -> dict[str, np.ndarray]:
-    """Return float32 weights, by one generator that goes through the names in sorted order.
+    """Return float32 weights, drawn by one generator in sorted order of the names.
 
     Kernels have the variance 2 / fan-in, so that activations keep their size; the first brings differences of pixels to
     about 1, so that biases show. The mean volume is noise, so that a shifted window shows.

@@ -1,4 +1,4 @@
-"""Answers of C3D, put together from Chainer's own functions as TGANv2's released code does, to seeded weights.
+"""Outputs of a C3D composed of Chainer's own functions, like TGANv2's released code, on seeded weights.
 
     pip install "setuptools<70" wheel numpy==1.23.5 && pip install --no-build-isolation chainer==7.8.1
     python tests/oracles/c3d_chainer.py --output tests/golden/c3d_seeded.npz

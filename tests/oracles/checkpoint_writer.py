@@ -25,7 +25,7 @@ def crc32c(data: bytes) -> int:
 
 
 def masked(data: bytes) -> int:
-    """The mask of LevelDB; long data go through the library, whose agreement with the above a test checks."""
+    """LevelDB's masked checksum; long data use the library, which a test compares with the function above."""
     if len(data) > 5000:
         import google_crc32c
 
@@ -108,6 +108,6 @@ def write_checkpoint(prefix: Path, tensors: dict[str, np.ndarray], per_block: in
 
 
 def write_module(folder: Path, tensors: dict[str, np.ndarray]) -> None:
-    """Write a folder laid out as a TF-Hub module of version 1; its graph is empty, as nothing here reads it."""
+    """Write a folder laid out as a TF-Hub module of version 1; its graph is empty, since it is never read."""
     write_checkpoint(folder / "variables" / "variables", tensors)
     (folder / "saved_model.pb").write_bytes(b"")

@@ -1,4 +1,4 @@
-"""Golden PSNR and SSIM from scikit-image, on frames that a seed makes.
+"""Golden PSNR and SSIM from scikit-image, on seeded frames.
 
     python -m venv oracle && oracle/bin/pip install scikit-image==0.25.2 numpy==2.2.6
     oracle/bin/python tests/oracles/frames_skimage.py tests/golden/frames_skimage.json

@@ -1,4 +1,4 @@
-"""What the I3D oracle and the tests must agree on: seeded weights, input clips, frames to resize. Needs only numpy.
+"""Seeded weights, input clips and frames to resize, shared by the I3D oracle and the tests. Needs only numpy.
 
 Every input is a pure function of its case, in integer arithmetic, so that its bytes are the same on every machine.
 """
@@ -17,7 +17,7 @@ WEIGHTS_SEED = 0
 
 @dataclass(frozen=True)
 class ClipCase:
-    """One clip given to the network: its size, and the share of noise (0, 1 or 2 halves) in a moving pattern."""
+    """One input clip: its size, and the fraction of noise (0, 1 or 2 halves) in a moving pattern."""
 
     name: str
     frames: int
@@ -51,9 +51,9 @@ def _triangle(value: np.ndarray) -> np.ndarray:
 
 
 def _pattern(frames: int, height: int, width: int) -> np.ndarray:
-    """Return smooth waves that move, with a block that moves across them and inverts them; int64 ``[T, H, W, 3]``."""
+    """Return moving smooth waves, with a block that moves across and inverts them; int64 ``[T, H, W, 3]``."""
     t, y, x = np.meshgrid(*(np.arange(size) for size in (frames, height, width)), indexing="ij")
-    # In units of a 224-pixel frame, so that clips of every size show about the same.
+    # In units of a 224-pixel frame, so clips of all sizes look similar.
     v, u = y * 224 // height, x * 224 // width
     waves = np.stack([_triangle(3 * u + 11 * t), _triangle(2 * v - 17 * t + u), _triangle(u * v // 24 + 7 * t)], -1)
     block = (np.abs(v - 40 - 9 * t) % 224 < 30) & (np.abs(u - 150 + 6 * t) % 224 < 45)
@@ -101,7 +101,7 @@ RESIZE_CASES = (
 
 
 def seeded_weights(shapes: Mapping[str, list[int]], seed: int) -> dict[str, np.ndarray]:
-    """Return float32 weights of the given shapes, by one generator that goes through the names in sorted order.
+    """Return float32 weights of the given shapes, drawn by one generator in sorted order of the names.
 
     Convolution kernels have the variance 2 / fan-in, so that activations keep their size; moving variances lie around
     1, so that a wrong epsilon shows.

@@ -1,4 +1,4 @@
-"""Answers of the published I3D graph, computed by TensorFlow; needs tensorflow-cpu and tensorflow-hub, not torch.
+"""Outputs of the published I3D graph, computed by TensorFlow; needs tensorflow-cpu and tensorflow-hub, not torch.
 
     python tests/oracles/i3d_tensorflow.py --shared ../shared --output answers.npz
 

@@ -1,4 +1,4 @@
-"""What the Inception oracle and the tests must agree on: seeded weights and input clips. Needs only numpy."""
+"""Seeded weights and input clips shared by the Inception oracles and the tests. Needs only numpy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLIP_CASES = (
 
 
 def seeded_weights(shapes: Mapping[str, list[int]], seed: int) -> dict[str, np.ndarray]:
-    """Return float32 weights of the given shapes, by one generator that goes through the names in sorted order.
+    """Return float32 weights of the given shapes, drawn by one generator in sorted order of the names.
 
     Convolution kernels have the variance 2 / fan-in, so that activations keep their size; variances lie around 1, so
     that a wrong epsilon shows; scales and biases differ from 1 and 0, so that a forgotten one shows.

@@ -1,4 +1,4 @@
-"""Answers of torch-fidelity's and pytorch-fid's Inception to seeded weights.
+"""Outputs of torch-fidelity's and pytorch-fid's Inception on seeded weights.
 
     pip install torch==2.13.0 numpy scipy pillow tqdm
     pip install --no-deps torchvision==0.28.0 torch-fidelity==0.4.0 pytorch-fid==0.3.0

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class RudeServer:
-    """Serves ``content`` at every path; each behaviour in ``script`` is used for one request, then it is polite.
+    """Serves ``content`` at every path; each behaviour in ``script`` is used for one request, afterwards it behaves well.
 
     Attributes:
         content: the bytes of the file.
@@ -63,7 +63,7 @@ def _start(handler: BaseHTTPRequestHandler, server: RudeServer, status: int, len
 
 
 def polite(handler: BaseHTTPRequestHandler, server: RudeServer) -> None:
-    """Serve the file, or the rest of it, as RFC 9110 says."""
+    """Serve the file, or the rest of it, according to RFC 9110."""
     content = server.content
     wanted = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
     fresh = handler.headers.get("If-Range") in (None, server.etag)
@@ -91,7 +91,7 @@ def ignore_range(handler: BaseHTTPRequestHandler, server: RudeServer) -> None:
 
 
 def die_after(count: int, *, ranges: bool = True) -> Callable[[BaseHTTPRequestHandler, RudeServer], None]:
-    """Promise the file, or the rest of it, and hang up after ``count`` bytes."""
+    """Announce the file, or the rest of it, and close the connection after ``count`` bytes."""
 
     def behave(handler: BaseHTTPRequestHandler, server: RudeServer) -> None:
         content = server.content
@@ -113,13 +113,13 @@ def die_after(count: int, *, ranges: bool = True) -> Callable[[BaseHTTPRequestHa
 
 
 def hang_up(handler: BaseHTTPRequestHandler, _server: RudeServer) -> None:
-    """End the connection without a word."""
+    """Close the connection without a response."""
     handler.close_connection = True
     handler.connection.shutdown(socket.SHUT_RDWR)
 
 
 def stall_after(count: int) -> Callable[[BaseHTTPRequestHandler, RudeServer], None]:
-    """Promise the file, send ``count`` bytes, and then nothing."""
+    """Announce the file, send ``count`` bytes, and then nothing."""
 
     def behave(handler: BaseHTTPRequestHandler, server: RudeServer) -> None:
         _start(handler, server, 200, len(server.content))
@@ -142,7 +142,7 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Callable[[BaseHTTP
 
 
 def endless(handler: BaseHTTPRequestHandler, _server: RudeServer) -> None:
-    """Send zeros, without saying how many, until the other side hangs up."""
+    """Send zeros, without a length, until the client closes the connection."""
     handler.send_response(200)
     handler.end_headers()
     handler.close_connection = True
@@ -154,7 +154,7 @@ def endless(handler: BaseHTTPRequestHandler, _server: RudeServer) -> None:
 
 
 def as_proxy(handler: BaseHTTPRequestHandler, server: RudeServer) -> None:
-    """Serve the file to whoever asks for a whole url, as one asks a proxy."""
+    """Serve the file for requests with a full url, as a proxy receives them."""
     if handler.path.startswith("http://"):
         polite(handler, server)
     else:

@@ -1,4 +1,4 @@
-"""A small checkpoint written by TensorFlow itself, and its values; needs tensorflow-cpu alone.
+"""A small checkpoint written by TensorFlow itself, and its values; needs only tensorflow-cpu.
 
     python tests/oracles/tf_checkpoint_tensorflow.py tests/golden/tf_checkpoint
 
@@ -25,7 +25,7 @@ SEED = 20150512
 
 
 def values() -> dict[str, np.ndarray]:
-    """Return tensors of several kinds and shapes, with names that share beginnings as those of a network do."""
+    """Return tensors of several kinds and shapes, with names that share prefixes like those of a network."""
     rng = np.random.default_rng(SEED)
     found: dict[str, np.ndarray] = {
         "global_step": np.array(7, np.int64),

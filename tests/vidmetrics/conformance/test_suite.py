@@ -1,4 +1,4 @@
-"""The known-answer suite: ours passes it, every known mistake fails it and is recognised, and strangers are judged."""
+"""The known-answer suite: ours passes, every known mistake fails and is recognised, and so do other implementations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vidmetrics.conformance.vectors import FOLDER, decode, deviation, encode, lo
 NETWORK_KINDS = tuple(kind for kind in KINDS if kind == "i3d-logits" or kind.endswith("-from-clips"))
 VECTORS = load_vectors()
 LIGHT = [vector for vector in VECTORS if vector.kind not in NETWORK_KINDS]
-# What a mistake of the network shows on; one is enough to recognise it, and the others take minutes.
+# One vector is enough to recognise a mistake of the network; the others take minutes.
 ONE_OF_THE_NETWORK = next(v for v in VECTORS if v.name == "i3d/logits-9x20x28")
 FVD = next(v for v in VECTORS if v.kind == "fvd-from-clips")
 
@@ -45,7 +45,7 @@ def declared_tolerance(vector):
 def test_ours_gives_the_known_answer(vector):
     outcome = check(vector, ours)
     assert outcome.verdict == "passed", (outcome.deviation, outcome.message)
-    # Strangers pass within the vector's tolerance; ours is held to what docs/precision.md promises.
+    # Others pass within the vector's tolerance; ours must meet the tolerance of docs/precision.md.
     assert outcome.deviation <= declared_tolerance(vector)
 
 
@@ -57,7 +57,7 @@ def test_precision_is_declared_for_every_kind():
 
 
 def test_inputs_are_exact_binary_fractions_and_pinned():
-    # Whoever changes a recipe must see that the digests notice.
+    # The digests detect a changed recipe.
     vector = next(v for v in VECTORS if v.name == "frechet/n256-d16")
     changed = dict(vector.recipe, seed=12)
     with pytest.raises(InputError, match=r"n256-d16.*digest"):
@@ -104,7 +104,9 @@ def mistakes_and_vectors():
 def test_a_mistake_is_recognised(name, touched):
     outcomes = run_suite(touched, with_mistake(name))
     found = explanations(outcomes)
-    if MISTAKES[name].rounding:  # its errors are smaller or larger elsewhere, and like those of others of its sort
+    if MISTAKES[
+        name
+    ].rounding:  # the size of its errors differs between machines and resembles that of similar mistakes
         assert MISTAKES[found[0][0]].rounding
         assert any(name in outcome.candidates for outcome in outcomes)
     else:
@@ -117,7 +119,7 @@ def test_a_mistake_is_recognised(name, touched):
 def test_a_mistake_of_the_network_is_recognised(name):
     outcome = check(ONE_OF_THE_NETWORK, with_mistake(name))
     assert outcome.verdict == "failed"
-    # Where frames grow, antialias changes nothing; other vectors tell it from half-pixel centres.
+    # Antialiasing changes nothing when enlarging; other vectors distinguish it from half-pixel centres.
     assert name in outcome.candidates
     assert outcome.candidates[0] == name or {name, outcome.candidates[0]} == {"antialiased-resize", "half-pixel-resize"}
 

@@ -1,4 +1,4 @@
-"""C3D against Chainer's recorded answers and a slow numpy version, and proof that these comparisons have teeth."""
+"""C3D against Chainer's recorded answers and a slow numpy version, and a test that these comparisons detect mistakes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def relative(ours, theirs):
 
 @pytest.fixture(scope="module")
 def c3d_cases(cases):
-    # It imports i3d_cases, which the fixture `cases` has put where it is found.
+    # It imports i3d_cases, which the fixture `cases` has imported.
     spec = importlib.util.spec_from_file_location("c3d_cases", TESTS / "oracles" / "c3d_cases.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -49,7 +49,7 @@ def narrow(narrow_weights):
     return Network("c3d-ucf101", body, device="cpu", precision="exact", weights_sha256="0" * 64, proven=False)
 
 
-# The slow version: float64, definitions written out, nothing shared with the module.
+# The slow version: float64, from the definitions, sharing nothing with the module.
 
 
 def slow_resize(frame_HWC, size):
@@ -136,7 +136,7 @@ def test_the_published_size_equals_chainer(c3d_cases, cases, clips, read_oracle)
             assert relative(ours, theirs) < TOLERANCE
             assert np.abs(ours - theirs).max() < TOLERANCE * np.abs(theirs).max()
         answers.append(oracle.answers[f"logits/{name}"])
-    # If all clips gave about the same logits, agreement would say little.
+    # Agreement would mean little if all clips had similar logits.
     assert min(relative(a, b) for i, a in enumerate(answers) for b in answers[:i]) > 1000 * TOLERANCE
 
 
@@ -160,7 +160,7 @@ def _half_pixel(x_NCTHW, size):
 
 
 def _floor(x_NCTHW, kernel):
-    # The last pool leaves 3x3 and fc6 would refuse it; zeros stand where positions are lost.
+    # The last pool leaves 3x3, which fc6 would refuse; missing positions are filled with zeros.
     pooled = torch.nn.functional.max_pool3d(x_NCTHW, kernel, kernel)
     return torch.nn.functional.pad(pooled, (0, 1, 0, 1)) if pooled.shape[-1] == 3 else pooled
 

@@ -1,4 +1,4 @@
-"""The I3D against recorded answers of the published TensorFlow graph, and proof that this comparison has teeth."""
+"""The I3D against recorded answers of the published TensorFlow graph, and a test that this comparison detects mistakes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vidmetrics.networks.i3d import I3D
 from vidmetrics.networks.preprocessing import Preprocessing
 from vidmetrics.weights.i3d_variables import SCOPE
 
-# Promised are 1e-4 (docs/precision.md); TensorFlow and torch on one CPU agree to 1e-6, so 1e-5 leaves room for machines.
+# docs/precision.md states 1e-4; TensorFlow and torch on one CPU agree to 1e-6, so 1e-5 leaves room for other machines.
 TOLERANCE = 1e-5
 
 NAMES = (
@@ -52,7 +52,7 @@ def test_features_equal_those_of_the_published_graph(golden, torch_answers, name
 
 
 def test_clips_of_the_oracle_are_told_apart(golden):
-    # If all clips gave about the same logits, agreement would say little.
+    # Agreement would mean little if all clips had similar logits.
     logits = [golden.answers[f"logits/{name}"] for name in NAMES]
     nearest = min(relative(a, b) for i, a in enumerate(logits) for b in logits[:i])
     assert nearest > 1000 * TOLERANCE
@@ -62,7 +62,7 @@ tensorflow_padding = i3d.same_padding
 
 
 def _symmetric(sizes, kernel, stride):
-    """What torch's `padding=` does: the larger half on both sides."""
+    """Padding like torch's `padding=`: the larger half on both sides."""
     pads = tensorflow_padding(sizes, kernel, stride)
     return [max(pads[i & ~1], pads[i | 1]) for i in range(len(pads))]
 
@@ -80,7 +80,7 @@ def test_a_known_mistake_would_be_caught(monkeypatch, cases, golden, seeded_weig
     name = "mixed-12x48x80"
     with torch.inference_mode():
         logits = network(torch.from_numpy(case_named(cases, name).clip()[None]))["logits"][0].numpy()
-    # Ten times the promised 1e-4: not even the loosest tolerance in use would let it pass.
+    # Ten times the tolerance of 1e-4, so no tolerance in use would accept it.
     assert relative(logits, golden.answers[f"logits/{name}"]) > 1e-3
 
 
@@ -115,7 +115,7 @@ class TestKinetics600:
     """
 
     def test_trunk_and_last_layer(self, cases, tensors, torch_answers):
-        # A training checkpoint holds more than the network: optimizer slots and the step.
+        # A training checkpoint contains more than the network: optimizer slots and the step.
         noise = {f"{name}/Momentum": np.full_like(value, np.nan) for name, value in tensors.items()}
         network = I3D.from_tensors(tensors | noise | {"global_step": np.array(7)}, num_classes=600).eval()
         clip = torch.from_numpy(case_named(cases, "mixed-12x48x80").clip()[None])

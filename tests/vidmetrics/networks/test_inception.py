@@ -1,4 +1,4 @@
-"""Inception-2015-12-05 against recorded answers of two published ports, and proof that this comparison has teeth."""
+"""Inception-2015-12-05 against recorded answers of two published ports, and a test that this comparison detects mistakes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def oracle(read_oracle):
 
 @pytest.fixture(scope="module")
 def inception_cases(cases):
-    # It imports i3d_cases, which the fixture `cases` has put where it is found.
+    # It imports i3d_cases, which the fixture `cases` has imported.
     spec = importlib.util.spec_from_file_location("inception_cases", TESTS / "oracles" / "inception_cases.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -62,7 +62,7 @@ def network(tensors, tmp_path_factory):
     from safetensors.numpy import save_file
 
     path = tmp_path_factory.mktemp("inception") / "seeded.safetensors"
-    # Batch norm's counter is in the published file, and of no use.
+    # The published file contains batch norm's counter, which is not used.
     save_file(tensors | {"Conv2d_1a_3x3.bn.num_batches_tracked": np.array(0)}, path)
     return load_network("inception-2015-12-05", weights=path)
 
@@ -97,7 +97,7 @@ def test_the_trunk_equals_that_of_pytorch_fid(oracle, answers, name):
 
 
 def test_pytorch_fid_as_it_is_used_is_another_metric(oracle, answers, clips, network):
-    # It resizes with half-pixel centres and maps 0..255 to -1..1; with both put in, its features come out of ours.
+    # It resizes with half-pixel centres and maps 0..255 to -1..1; with both, our network has its features.
     name = "mixed-2x64x48"
     theirs = oracle.answers[f"pytorch-fid/pool/{name}"]
     assert relative(answers[name]["pool"], theirs) > 1e-3
@@ -109,7 +109,7 @@ def test_pytorch_fid_as_it_is_used_is_another_metric(oracle, answers, clips, net
 
 
 def test_frames_of_the_oracle_are_told_apart(oracle):
-    # If all frames gave about the same features, agreement would say little.
+    # Agreement would mean little if all frames had similar features.
     pools = [row for name in NAMES for row in oracle.answers[f"torch-fidelity/pool/{name}"]]
     nearest = min(relative(a, b) for i, a in enumerate(pools) for b in pools[:i])
     assert nearest > 1000 * TOLERANCE
@@ -178,7 +178,7 @@ def test_a_frame_has_its_row_whatever_its_neighbours(network, clips, answers):
 
 
 def test_frames_together_are_those_one_by_one(network, clips, answers):
-    # What an accelerator does, done on this CPU.
+    # The batches of an accelerator, on this CPU.
     body, frames = network._body, torch.from_numpy(clips["mixed-2x64x48"])
     with torch.inference_mode():
         together = body._features(inception.preprocess(frames))["pool"].numpy()

@@ -1,4 +1,4 @@
-"""Loading networks, their contract at the border, and torch's precision switches."""
+"""Loading networks, their inputs and outputs, and torch's precision switches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vidmetrics.networks.network import Network
 
 
 class Means(torch.nn.Module):
-    """A body whose outputs are easy to predict: mean colour, and the first pixel."""
+    """A body with predictable outputs: mean colour, and the first pixel."""
 
     outputs = {"logits": 3, "pool": 1}  # noqa: RUF012
     min_frames = 2
@@ -203,7 +203,7 @@ print(len(choices), "choices")
 
 
 def test_precision_is_set_for_the_call_and_restored_whatever_the_caller_chose():
-    # In a process of its own, because torch's switches are global and not all can be put back by hand.
+    # In a separate process, because torch's switches are global and not all can be restored.
     run = subprocess.run([sys.executable, "-c", SWITCHES], check=False, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert "choices" in run.stdout

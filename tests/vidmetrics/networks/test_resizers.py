@@ -13,12 +13,12 @@ SIZES = [(7, 5, 11, 13), (13, 17, 31, 9), (31, 64, 17, 23), (48, 80, 37, 41), (9
 
 
 def weights_by_definition(size_in: int, size_out: int, name: str) -> np.ndarray:
-    """Share of each source pixel in each output pixel, float64 [size_out, size_in], one entry at a time."""
+    """The weight of each source pixel in each output pixel, float64 [size_out, size_in], one entry at a time."""
     scale = size_in / size_out
     table = np.zeros((size_out, size_in))
     for i in range(size_out):
         if name == "bilinear-antialias":
-            # A triangle around the half-pixel centre, widened where pixels are lost; cut at the border, sum 1.
+            # A triangle around the half-pixel centre, widened when reducing, cut at the border, with sum 1.
             support = max(scale, 1.0)
             centre = (i + 0.5) * scale
             for j in range(size_in):
@@ -72,7 +72,7 @@ def test_the_short_side_as_published():
     assert short_side_size(240, 320, 224) == (224, 299)  # 298.67
     assert short_side_size(320, 240, 224) == (299, 224)
     assert short_side_size(224, 500, 224) == (224, 500)
-    # 41 * (224 / 41) is a hair more than 224 in float64, and the published ceiling makes a row of that.
+    # 41 * (224 / 41) is slightly more than 224 in float64, which the published ceiling rounds up to another row.
     assert 41 * (224 / 41) > 224
     assert short_side_size(41, 41, 224) == (225, 224)
 

@@ -1,4 +1,4 @@
-"""The embedded network: its arithmetic, and that its metrics put worse clips further away."""
+"""The embedded network: its arithmetic, and the order of its metrics on increasingly bad clips."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_real_shuffled_static_noise_in_this_order_for_16_frames(network):
 
 
 def test_more_noise_is_further_away(scores_of_12):
-    """Gaussian noise on every frame was no part of the training."""
+    """The network was not trained on Gaussian noise on every frame."""
     rng = np.random.default_rng(21)
     real = scores_of_12.real[:512]
     results = [scores_of_12.of(real)]
@@ -113,7 +113,7 @@ def test_more_noise_is_further_away(scores_of_12):
 
 
 def test_an_earlier_freeze_is_further_away(scores_of_12):
-    """A clip that stops moving, as the 'copy' model's predictions do, was no part of the training either."""
+    """Nor was it trained on clips that stop moving, like the 'copy' model's predictions."""
     real = scores_of_12.real[:512]
     frame = np.arange(12)
     values = [scores_of_12.of(real[:, np.minimum(frame, last)])["fvd"] for last in (11, 8, 5, 2)]
@@ -134,7 +134,7 @@ def test_a_clip_played_backwards_is_of_the_opposite_class(network):
 
 
 def convolve(x_CTHW, weight_OCTHW, bias_O, stride):
-    """A 3 x 3 x 3 convolution with zeros around, summed in float64 offset by offset."""
+    """A 3 x 3 x 3 convolution with zero padding, summed in float64 offset by offset."""
     padded = np.pad(x_CTHW, ((0, 0), (1, 1), (1, 1), (1, 1)))
     counts = [(size - 1) // step + 1 for size, step in zip(x_CTHW.shape[1:], stride, strict=True)]
     out = np.zeros((len(weight_OCTHW), *counts)) + bias_O[:, None, None, None]

@@ -1,4 +1,4 @@
-"""Published weights in the forms they come in, and a misbehaving server."""
+"""Weights in their published formats, and a misbehaving server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _UNITS = {
 
 @pytest.fixture(scope="session")
 def torch_port(seeded_weights):
-    """The seeded weights as VideoGPT's converter writes those of the TF-Hub module."""
+    """The seeded weights as converted by VideoGPT's script."""
     state = {}
     for name, value in seeded_weights.items():
         name = name.removeprefix("RGB/inception_i3d/")

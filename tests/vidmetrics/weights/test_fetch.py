@@ -41,7 +41,7 @@ def test_wrong_bytes_lead_to_the_next_mirror(server, mirror, rude, fetching):
     server.content = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
     fetching(f"{server.url}/w", f"{mirror.url}/w")
     fetching.assert_good()
-    assert len(server.seen) == 1  # a whole wrong file is not asked for twice
+    assert len(server.seen) == 1  # a complete wrong file is not downloaded twice
 
 
 @pytest.mark.parametrize("known", [{"sha256": SHA256}, {"git_blob": GIT_BLOB}])

@@ -48,7 +48,7 @@ def test_the_torch_port_is_the_tensorflow_checkpoint_again(torch_port, seeded_we
     network, target = import_weights([path], "i3d-kinetics-400")
     stripped = {name.removeprefix(SCOPE): value for name, value in seeded_weights.items()}
     ours = load_file(target)
-    # Byte for byte, as the proof needs it.
+    # Byte for byte, as the proof requires.
     assert {name: value.tobytes() for name, value in ours.items()} == {n: v.tobytes() for n, v in stripped.items()}
     assert load_network(network).outputs["logits"] == 400
 
@@ -92,7 +92,7 @@ def test_other_networks_keep_their_names(tmp_path):
     assert set(load_file(target)) == {"conv1a/W", "fc8/b", "mean"}
     with pytest.raises(InputError, match=r"'mean' is in .* and also in another file"):
         import_weights([tmp_path / "mean2.npz", tmp_path / "mean2.npz"])
-    # What was imported may be imported again.
+    # Imported weights can be imported again.
     again = tmp_path / "again.safetensors"
     again.write_bytes(target.read_bytes())
     assert import_weights([again])[0] == "c3d-ucf101"
@@ -136,7 +136,7 @@ def test_files_that_are_not_weights(writer, seeded_weights, tmp_path, capfd):
         import_weights([tmp_path / "broken.npz"], "i3d-kinetics400")
 
 
-@pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # where a flipped bit says so
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")  # a flipped bit may change the protocol
 @pytest.mark.parametrize("kind", ["compressed.npz", "plain.npz", "new.pt", "old.pth", "plain.safetensors"])
 def test_damaged_files_end_in_one_sentence(tmp_path, kind):
     path = tmp_path / kind
@@ -155,7 +155,7 @@ def test_damaged_files_end_in_one_sentence(tmp_path, kind):
             damaged[place] ^= 1 << random.integers(8)
         path.write_bytes(damaged[: random.integers(len(good))] if attempt % 3 == 0 else damaged)
         try:
-            read_weights([path])  # a flipped bit of a value that no checksum covers is read as it is
+            read_weights([path])  # a flipped bit of a value without a checksum goes unnoticed
         except InputError as error:
             sentence = str(error)
         else:

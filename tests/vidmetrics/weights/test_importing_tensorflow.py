@@ -1,4 +1,4 @@
-"""A whole TF-Hub module that TensorFlow wrote, imported without it; `make test-tensorflow` writes it and names its folder."""
+"""A complete TF-Hub module written by TensorFlow, imported without it; `make test-tensorflow` writes it and names its folder."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_the_published_values_are_proven_at_load_time(published, module, tmp_pat
     _, target = import_weights([module])
     assert load_network("i3d-kinetics-400").proven
     moved = tmp_path / "moved.safetensors"
-    moved.write_bytes(target.read_bytes())  # without the record: the tensors speak for themselves
+    moved.write_bytes(target.read_bytes())  # without the record: the tensors suffice
     assert load_network("i3d-kinetics-400", weights=moved).proven
 
 
@@ -117,7 +117,7 @@ def test_folded_batch_norm_is_named(torch_port, tmp_path):
 
 @pytest.fixture
 def imported(tmp_path, monkeypatch):
-    """Weights imported from a file whose hash is published."""
+    """Weights imported from a file with a published hash."""
     path = tmp_path / "inception.pth"
     torch.save({"Conv2d_1a_3x3.conv.weight": torch.ones(2, 3), "fc.weight": torch.zeros(4)}, path)
     file = PublishedFile(path.name, ("http://x.invalid",), sha256=hashlib.sha256(path.read_bytes()).hexdigest())

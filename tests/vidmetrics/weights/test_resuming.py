@@ -26,7 +26,7 @@ def test_a_dead_connection_is_resumed(server, rude, fetching):
     fetching.assert_good()
     assert server.ranges() == [None, f"bytes={BROKEN}-", f"bytes={BROKEN}-", f"bytes={LATER}-"]
     assert all(headers["if-range"] == '"one"' for _, headers in server.seen[1:])
-    assert fetching.waits == [1, 2, 1]  # a mebibyte of headway makes patient again
+    assert fetching.waits == [1, 2, 1]  # a mebibyte of progress resets the waits
 
 
 def test_a_stall_ends_and_is_resumed(server, rude, fetching):
@@ -57,7 +57,7 @@ def test_a_server_without_ranges_that_always_dies_is_given_up(server, rude, fetc
     server.script = [rude.die_after(LATER, ranges=False)] * 20
     sentence = fetching.assert_refused(f"{server.url}/w")
     assert "the connection broke, 3 times" in sentence
-    assert len(server.seen) <= 4  # not forever, although each try brings bytes
+    assert len(server.seen) <= 4  # not forever, although each attempt downloads bytes
 
 
 def test_a_file_that_changed_between_tries_starts_again(server, rude, fetching):
@@ -131,7 +131,7 @@ def test_a_complete_part_needs_no_more_bytes(server, rude, fetching):
     server.script = [rude.die_after(BROKEN), rude.hang_up, rude.hang_up]
     fetching.assert_refused(f"{server.url}/w")
     (fetching.folder / "w.bin.part").write_bytes(CONTENT + b"x")
-    fetching(f"{server.url}/w")  # 416 with a smaller size: the part is worthless
+    fetching(f"{server.url}/w")  # 416 with a smaller size: the part is useless
     fetching.assert_good()
 
 

@@ -1,4 +1,4 @@
-"""Reading TensorFlow checkpoints natively: against TensorFlow's own files, and against damaged ones."""
+"""The reader of TensorFlow checkpoints, on TensorFlow's own files and on damaged ones."""
 
 from __future__ import annotations
 
@@ -148,12 +148,12 @@ class TestSnappy:
 
 
 class TestDamage:
-    """Whatever the bytes, the answer is right or an `InputError`; a lost or flipped bit is never passed over."""
+    """For any bytes the result is correct or an `InputError`; a lost or flipped bit is always detected."""
 
     index = SMALL.with_suffix(".index").read_bytes()
 
     def attempt(self, folder, index):
-        """Return the entries of an index, or None where it is refused in one sentence."""
+        """Return the entries of an index, or None if it is refused with one sentence."""
         (folder / "x.index").write_bytes(index)
         try:
             return open_checkpoint(folder / "x").entries
@@ -176,13 +176,13 @@ class TestDamage:
         flipped = bytearray(self.index)
         flipped[position // 8] ^= 1 << position % 8
         found = self.attempt(folder, bytes(flipped))
-        # The footer is padded with bytes that mean nothing, and the meta-index is not read.
+        # The padding of the footer and the meta-index are not read.
         assert found is None or found == open_checkpoint(SMALL).entries
 
     @settings(max_examples=400, deadline=None)
     @given(data=st.data())
     def test_wrong_contents_with_right_checksums(self, data, writer, tmp_path_factory):
-        # Bit flips stop at the checksums; here the parsers behind them get any bytes.
+        # Checksums detect flipped bits; this tests the parsers after them on any bytes.
         folder = tmp_path_factory.getbasetemp()
         message = writer.entry(1, (2, 3), 0, bytes(24))
         at = data.draw(st.integers(0, len(message)))

@@ -1,4 +1,4 @@
-"""Resolving a TF-Hub handle in a process of its own, with and without tensorflow-hub."""
+"""Resolving a TF-Hub handle in a separate process, with and without tensorflow-hub."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HANDLE = "https://tfhub.dev/deepmind/i3d-kinetics-400/1"
 
 @pytest.fixture
 def fake(tmp_path, monkeypatch):
-    """Put a module `tensorflow_hub` with a given body in front of any real one."""
+    """Shadow `tensorflow_hub` by a module with this body."""
 
     def install(body):
         folder = tmp_path / "fake"
