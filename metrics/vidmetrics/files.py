@@ -33,7 +33,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         with temporary.open("xb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         yield temporary
-        # safetensors puts a private file of its own in the place of this one.
+        # safetensors replaces this file with a private one.
         temporary.chmod(mode)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())

@@ -142,7 +142,7 @@ class I3D(nn.Module):
                 module.eps = batch_norm_eps
 
     def preprocessing_at(self, height: int, width: int) -> str:
-        """Return the id of the preprocessing for frames of one size; equal for variants that treat such frames alike."""
+        """Return the id of the preprocessing for frames of a given size; equal for variants that treat such frames alike."""
         return self._pixels.id_at(height, width) + self._suffix
 
     def forward(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -66,7 +66,7 @@ class Network:
         self._device = torch.device(device)
 
     def preprocessing_at(self, height: int, width: int) -> str:
-        """Return the id of the preprocessing for frames of one size.
+        """Return the id of the preprocessing for frames of a given size.
 
         Two networks with the same weights, outputs and precision, and equal ids here, have equal features for frames of
         this size, so one pass serves both.

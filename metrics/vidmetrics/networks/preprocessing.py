@@ -39,7 +39,7 @@ class Preprocessing:
         return "-then-".join([*(f"{name}-{side}{cut}" for name, side in self.resize), "scale-v1"])
 
     def id_at(self, height: int, width: int) -> str:
-        """Return the id for frames of one size: equal for two preprocessings with bit-identical results for such frames."""
+        """Return the id for frames of a given size: equal for two preprocessings with bit-identical results for such frames."""
         steps = [
             f"{s.name}-{s.height}x{s.width}{f'-cut-{s.crop}' if s.crop else ''}" for s in self._steps(height, width)
         ]
