@@ -44,7 +44,7 @@ class SpectralLayer(nn.Module):
         return self._effective
 
     def set_effective(self, weight: Tensor, dtype: torch.dtype) -> None:
-        """Set the weight in use; for convolutions in `dtype` with channels last, for all else in float32."""
+        """Set the weight in use; for convolutions in `dtype` with channels last, for everything else in float32."""
         layout = _FORMATS.get(weight.dim())
         self._effective = weight if layout is None else weight.to(dtype, memory_format=layout)
 

@@ -18,6 +18,10 @@ _, _, _MAP = TEXT.partition("### Where is …?")
 ROWS = re.findall(r"^\| (.+\?) \| (.+?) \| (.*?) ?\|$", _MAP.partition("\n## ")[0], flags=re.MULTILINE)
 
 
+def _table(header: str) -> str:
+    return TEXT.partition(header)[2].partition("\n\n")[0]
+
+
 def _rooms() -> set[str]:
     """Return every folder of the packages that holds modules, tasks or vectors."""
     files = [
@@ -44,8 +48,7 @@ def test_what_contributing_names_exists(path):
 
 
 def test_every_room_is_named():
-    table = TEXT.partition("| room | subject |")[2].partition("\n\n")[0]
-    named = set(re.findall(r"`([\w/]+)`", table))
+    named = set(re.findall(r"`([\w/]+)`", _table("| room | subject |")))
     assert named == _rooms(), "a room without a line in CONTRIBUTING, or a line without a room"
 
 
@@ -63,3 +66,28 @@ def test_an_answer_is_a_file_and_a_name_that_it_defines(question, files, names):
     assert all(path.is_file() for path in paths)
     defined = set().union(*(_defined(path) for path in paths if path.suffix == ".py"))
     assert set(re.findall(r"`(\w+)`", names)) <= defined, f"'{question}': the file does not define that name"
+
+
+@pytest.mark.parametrize(("package", "prefix"), [("vidbench", "vidbench/"), ("vidmetrics", "metrics/vidmetrics/")])
+def test_the_rooms_are_listed_from_the_top_floor_down(package, prefix):
+    source = (ROOT / "tests" / "house" / "test_rooms.py").read_text(encoding="utf-8")
+    floors = next(
+        ast.literal_eval(node.value)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FLOORS"
+    )
+    floor = {room: number for number, rooms in enumerate(floors[package]) for room in rooms}
+    listed = [
+        line[0] for line in re.findall(rf"^\| `{prefix}(\w+)(.*)", _table("| room | subject |"), flags=re.MULTILINE)
+    ]
+    assert [floor[room] for room in listed] == sorted(floor[room] for room in listed)
+
+
+def test_the_recipes_table_counts_what_the_patches_touch():
+    counted = {}
+    for count, name in re.findall(r"^\| an? .+? \| (\d) \| \[tests/recipes/([a-z-]+)\]", TEXT, flags=re.MULTILINE):
+        patch = (ROOT / "tests" / "recipes" / name / "recipe.patch").read_text(encoding="utf-8")
+        files = re.findall(r"^\+\+\+ b/(?:vidbench|metrics|baselines)/\S+", patch, flags=re.MULTILINE)
+        counted[name] = (int(count), len(files))
+    assert len(counted) >= 6
+    assert all(said == touched for said, touched in counted.values()), counted

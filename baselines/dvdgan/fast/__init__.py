@@ -1,4 +1,4 @@
-"""What makes updates fast, each beside a plain twin that tests hold it against.
+"""What makes updates fast, each with a plain twin that tests compare it with.
 
 ==================  ============================================  =========================================
 fast                does                                          plain twin
