@@ -112,7 +112,7 @@ class Generator(nn.Module):
     @property
     def _embedding_scale(self) -> float:
         """Rows of a normalised embedding have length 1 at most, and z about sqrt(latent_dim): unscaled, the class would
-        be lost beside the noise.
+        be lost in the noise.
         """
         scale = self._settings.embedding_scale
         return math.sqrt(self._settings.embedding_dim) if scale is None else scale

@@ -95,7 +95,7 @@ def test_without_a_weight_it_is_not_even_computed(task, tiny_settings, monkeypat
 def test_it_pulls_predictions_towards_the_future(task, tiny_settings):
     batch = clips_of(task) // 8 + 200, torch.zeros(4, dtype=torch.int64)  # bright: far from an untrained generator
     curves = []
-    for weight in ("1e-9", "2000"):  # beside discriminators that stand still, which pull elsewhere
+    for weight in ("1e-9", "2000"):  # with constant discriminators, which pull elsewhere
         settings = {**tiny_settings, "batch_size": "4", "g_lr": "4e-3", "d_lr": "0", "d_steps": "1"}
         networks = Networks(task, settings_from_text({**settings, "reconstruction": weight}), 0, torch.device("cpu"))
         place = networks.loss_names.index("loss_reconstruction")

@@ -31,7 +31,7 @@ def network(dtype: torch.dtype) -> nn.ModuleList:
     with torch.no_grad():
         for layer in spectral_layers(layers):
             layer.weight.copy_(torch.randn(layer.weight.shape, generator=rng) * (0.5 + torch.rand(1, generator=rng)))
-        layers[2].weight.mul_(1e-6)  # sigma is its floor, beside layers where it is not
+        layers[2].weight.mul_(1e-6)  # sigma is at its floor here, and not in the other layers
         layers[8].weight.mul_(1e-6)
         layers[9].weight.zero_()
     return layers.to(dtype)

@@ -58,7 +58,7 @@ def _arrows(known: dict[str, Path]) -> Iterator[Arrow]:
 
 
 def rooms(names: set[str]) -> dict[str, str]:
-    """Return the room of each module: a folder without subfolders is one room; beside subfolders, each file is its own."""
+    """Return the room of each module: a folder without subfolders is one room; next to subfolders, each file is its own."""
     folders = {name.rpartition(".")[0] for name in names}
     mixed = {folder for folder in folders if any(other.startswith(f"{folder}.") for other in folders)}
     return {name: _room(name, folders, mixed) for name in names}

@@ -60,7 +60,7 @@ def test_every_package_says_that_it_is_typed(package, sizes):
 
 
 def test_pictures_logs_and_pages_stay_in_the_repository(sizes):
-    # The exceptions say whose the third-party data beside them is.
+    # The exceptions name the owner of the third-party data next to them.
     others = {name for name in sizes if PurePosixPath(name).suffix not in SUFFIXES}
     assert others == {
         "vidbench/data/layouts/kinetics600_labels.origin.md",
@@ -78,7 +78,7 @@ def test_the_wheel_holds_the_leaderboards(sizes):
 def test_two_checkpoints_are_nearly_all_of_its_size(wheel, sizes):
     assert set(sizes) >= CHECKPOINTS
     rest = wheel.stat().st_size - sum(sizes[name] for name in CHECKPOINTS)
-    assert rest < 2 * MIB, f"{rest / MIB:.1f} MiB beside the checkpoints"
+    assert rest < 2 * MIB, f"{rest / MIB:.1f} MiB besides the checkpoints"
     assert wheel.stat().st_size < 22 * MIB
 
 

@@ -3,8 +3,8 @@
     python tests/oracles/bair_tensorflow.py --output tests/golden/bair_records.tfrecords.gz
 
 Three records of 30 frames and two cameras, with the features that the published files have. Frame i of camera c in record r
-is `frame(r, c, i)` below, which the test computes again. The file is stored compressed, since most bytes repeat; beside
-it a .json says how it was made. Also written there: masked CRC-32C values of a few byte strings, as TensorFlow computes
+is `frame(r, c, i)` below, which the test computes again. The file is stored compressed, since most bytes repeat, with a
+.json that records how it was made. Also written: masked CRC-32C values of a few byte strings, as TensorFlow computes
 them.
 """
 

@@ -6,8 +6,8 @@
 Chainer is the framework of the code that defines the metric, so its resize, its pools that cover everything and its
 order of flattening are the definition. Needs no torch; newer versions of numpy lack what Chainer imports.
 
-Written are the logits and the feature fc7 of each case of c3d_cases.py, and beside them a .json with everything needed
-to make the same again.
+Writes the logits and the feature fc7 of each case of c3d_cases.py, and a .json with everything needed to reproduce
+them.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def answer(clip_THWC: np.ndarray, weights: dict[str, np.ndarray]) -> dict[str, n
 def main() -> None:
     """Parse the command line, run the network, write the answers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, required=True, help="the .npz file to write; its .json goes beside it")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="the .npz file to write; its .json is written next to it"
+    )
     args = parser.parse_args()
 
     weights = seeded_weights(WIDTHS, WEIGHTS_SEED)

@@ -3,9 +3,9 @@
     python tests/oracles/i3d_tensorflow.py --shared ../shared --output answers.npz
 
 The graph is DeepMind's own (TF-Hub deepmind/i3d-kinetics-400), filled with seeded weights by the tool
-tools/seeded_i3d_module.py of the shared folder. Written are, for each case of i3d_cases.py, the logits and the
-time-averaged output of the last average pool, the resized frames, and beside them a .json with everything needed to
-make the same again: command, versions, seeds, names and shapes of the variables, digests of weights and inputs.
+tools/seeded_i3d_module.py of the shared folder. For each case of i3d_cases.py, it writes the logits, the
+time-averaged output of the last average pool and the resized frames, and a .json with everything needed to reproduce
+them: command, versions, seeds, names and shapes of the variables, digests of weights and inputs.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def main() -> None:
     """Parse the command line, build the module, write the answers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, required=True, help="folder with tools/seeded_i3d_module.py")
-    parser.add_argument("--output", type=Path, required=True, help="the .npz file to write; its .json goes beside it")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="the .npz file to write; its .json is written next to it"
+    )
     args = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@
     pip install --no-deps torchvision==0.28.0 torch-fidelity==0.4.0 pytorch-fid==0.3.0
     python tests/oracles/inception_peers.py --output tests/golden/inception_seeded.npz
 
-Both packages import torchvision, whose wheel for GPUs does not import beside a torch for CPUs ("operator
+Both packages import torchvision, whose wheel for GPUs cannot be imported with a torch for CPUs ("operator
 torchvision::nms does not exist"): only because it describes operators to the tracer that the missing binary would have
 registered. That one module is replaced by an empty one; nothing here calls such an operator. Neither package downloads
 its weights: the function by which they ask for them answers with the seeded ones (inception_cases.WEIGHTS_SEED).
@@ -15,7 +15,7 @@ Written are, for each case of inception_cases.py,
 * ``pytorch-fid-trunk/pool/CASE``, for frames of 299x299: InceptionV3 without its resize and scaling, on (x - 128) / 128;
 * ``pytorch-fid/pool/CASE``, for one small case: InceptionV3 as it is used, with its half-pixel resize and 2x - 1;
 
-and beside them a .json with everything needed to make the same again.
+and a .json with everything needed to reproduce them.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def _answers(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def main() -> None:
     """Parse the command line, run both packages, write the answers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, required=True, help="the .npz file to write; its .json goes beside it")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="the .npz file to write; its .json is written next to it"
+    )
     args = parser.parse_args()
 
     shapes = _shapes()

@@ -3,8 +3,8 @@
     python tests/oracles/tf_checkpoint_tensorflow.py tests/golden/tf_checkpoint
 
 Written are ``small.index`` with two data files, ``small.npz`` with the values under the same names, and ``small.json`` with the
-command, the versions and the seed. Beside numbers of every kind there are a text and a bfloat16 tensor, which a reader of
-weights leaves out or refuses.
+command, the versions and the seed. Besides numbers of every kind there are a string and a bfloat16 tensor, which a reader of
+weights skips or refuses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`vidbench leaderboard show`: ranks within groups, five formats, and a paper's row beside ours."""
+"""`vidbench leaderboard show`: ranks within groups, five formats, and a paper's row next to ours."""
 
 from __future__ import annotations
 
