@@ -67,7 +67,7 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
     with process_group() as ranks:
         progress = progress if ranks.is_main else Progress(enabled=False)
         device = choose_device(options.device, ranks)
-        # The train split may lack a class that the evaluation split has, so the names are those of the whole data set.
+        # The train split may lack a class that the evaluation split has, so the names are those of the whole dataset.
         names = open_split(task, task.data.train_split, options.data, 1).class_names
         shown = _StepProgress(progress)
         request = TrainRequest(

@@ -117,7 +117,7 @@ class Draws:
         return noise.derive_seed(self._seed, 1, step, turn, use)
 
     def _micro_batch(self, step: int, turn: int, batch: Batch, rows: np.ndarray) -> MicroBatch:
-        sides = (1,) if turn == self._settings.d_steps else (1, 2)  # the generator step has no real side
+        sides = (1,) if turn == self._settings.d_steps else (1, 2)  # the generator step has no real clips
         latents = (self._settings.batch_size, self._settings.latent_dim)
         z = noise.normal_variates(self._stream(step, turn, 0), *latents)[rows]
         drawn = (draw(step, turn, sides, rows) for draw in (self._frames, self._corners, self._transformations))

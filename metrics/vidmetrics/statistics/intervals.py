@@ -64,7 +64,7 @@ def variance_interval(value: float, variance: float, degrees: float, level: floa
 
 
 def halves_interval(value: float, first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the 95 % interval of the share of fixed rows covered by random balls, from halves of the samples.
+    """Return the 95 % confidence interval of the share of fixed rows covered by random balls, from halves of the samples.
 
     Two disjoint halves of the samples are independent, so half of the squared difference of their shares is an
     unbiased estimate of the variance V at half the number of samples, however far the statistic is from a sum over
@@ -89,7 +89,7 @@ def halves_interval(value: float, first: npt.NDArray[np.bool_], second: npt.NDAr
 def holders_interval(
     value: float, ones: npt.NDArray[np.int64], twos: npt.NDArray[np.int64], count: int, samples: int
 ) -> tuple[float, float]:
-    """Return the 95 % interval of the share of fixed balls that contain a sample.
+    """Return the 95 % confidence interval of the share of fixed balls that contain a sample.
 
     Let n_S be the number of balls that contain exactly the samples S. If samples arrive as a Poisson process, the variance
     of the number of non-empty balls is the expectation of J1 - J2 + J3 - ..., where Jk is the sum of n_S^2 over sets
