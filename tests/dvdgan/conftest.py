@@ -17,7 +17,7 @@ TINY = {
 
 
 class ColourClips:
-    """Clips of one colour each, the label tells which, with a little noise; counts its draws."""
+    """Clips of one colour each, by label, with a little noise; records its draws."""
 
     num_videos = 50
 
@@ -36,13 +36,13 @@ class ColourClips:
 
 @pytest.fixture(autouse=True)
 def _same_draws():
-    """Weights and inputs that a test draws from torch's own generator do not depend on which tests ran before it."""
+    """Make draws from torch's global generator independent of the tests that ran before."""
     torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Networks this small run faster on one thread, and the sums are in one order everywhere."""
+    """Use one thread: faster for networks this small, and sums have the same order everywhere."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -61,7 +61,7 @@ def tiny_settings() -> dict[str, str]:
 
 @pytest.fixture
 def request_for(task, tiny_settings):
-    """A function that makes a training request; keyword arguments are settings."""
+    """A function that creates a training request; keyword arguments are settings."""
 
     def make(
         output: Path, steps: int, seed: int = 3, clips=None, on: ModelTask = task, **settings: str

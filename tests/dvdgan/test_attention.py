@@ -1,4 +1,4 @@
-"""The v1 generator: attention against slow loops in numpy, and where it stands in the network."""
+"""The v1 generator: attention against slow loops in numpy, and its place in the network."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def ready(network, gamma=0.7, seed=0):
 
 
 def slow_attention(x: np.ndarray, layer: SelfAttention, sees) -> np.ndarray:
-    """Every position of [T, C, H, W] by itself; `sees(here, there)` says which positions it sees."""
+    """Attend from every position of [T, C, H, W] in turn to the positions for which `sees(here, there)` holds."""
     maps = [
         (conv.weight.numpy()[:, :, 0, 0], conv.bias.numpy())
         for conv in (layer.query, layer.key, layer.value, layer.output)
@@ -57,7 +57,7 @@ def test_full_attention_sees_every_position_of_its_own_clip():
 
 def test_separable_attention_is_height_then_width_then_time():
     layer = ready(SeparableAttention(6, settings_from_text({})))
-    x = torch.randn(2, 3, 6, 4, 5)  # no two sizes alike
+    x = torch.randn(2, 3, 6, 4, 5)  # all sizes differ
     got = layer(x).numpy()
     same = [lambda a, b: (a[0], a[2]) == (b[0], b[2]), lambda a, b: a[:2] == b[:2], lambda a, b: a[1:] == b[1:]]
     for clip, row in zip(x.numpy(), got, strict=True):
@@ -103,7 +103,7 @@ def test_v1_carries_nothing_from_frame_to_frame_but_by_recurrence_and_attention(
     z, labels = torch.randn(3, 8), torch.zeros(3, dtype=torch.int64)
 
     def change_of_the_last_state() -> torch.Tensor:
-        """By how much each frame follows a change of the last frame's state after the ConvGRU."""
+        """How much each frame changes with the last frame's state after the ConvGRU."""
 
         def add(module, inputs, states):
             states = states.unflatten(0, (3, 4)).clone()
@@ -116,7 +116,7 @@ def test_v1_carries_nothing_from_frame_to_frame_but_by_recurrence_and_attention(
         handle.remove()
         return (after - before).abs().amax((0, 2, 3, 4))
 
-    # gamma is 0 at the start: attention is shut, and BatchNorm must not carry anything.
+    # gamma starts at 0: attention is the identity, and BatchNorm must not carry anything.
     alone = change_of_the_last_state()
     assert alone[:3].max() == 0
     assert alone[3] > 1e-3
@@ -125,7 +125,7 @@ def test_v1_carries_nothing_from_frame_to_frame_but_by_recurrence_and_attention(
 
 
 @pytest.mark.parametrize("steps", [1, 2])
-def test_v1_trains_samples_and_is_told_apart_from_v2(tmp_path, request_for, task, steps):
+def test_v1_trains_samples_and_is_distinguished_from_v2(tmp_path, request_for, task, steps):
     request = request_for(tmp_path, 2, gru_steps=str(steps), latent_dim="8", embedding_dim="8")
     path = DVDGANv1.train(request)
     weights = load_file(path)

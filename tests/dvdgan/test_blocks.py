@@ -13,7 +13,7 @@ FORMATS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 def block_of(axes: int, inputs: int, outputs: int, dtype: torch.dtype = torch.float64, **how: bool):
-    """A block with random weights, whose `u` are their top left singular vectors already."""
+    """A block with random weights, with `u` at their top left singular vectors."""
     block = DiscriminatorBlock(inputs, outputs, axes, **how).to(dtype)
     for layer in spectral_layers(block):
         torch.nn.init.normal_(layer.weight)
@@ -23,7 +23,7 @@ def block_of(axes: int, inputs: int, outputs: int, dtype: torch.dtype = torch.fl
 
 
 def slow_pool(x: Tensor, pool_time: bool) -> Tensor:
-    """Means of [B, C, (T,) H, W] over 2x2 pixels, and over frames 2t and 2t + 1 as far as there are such."""
+    """Means of [B, C, (T,) H, W] over 2x2 pixels, and over frames 2t and 2t + 1 if both exist."""
     if x.dim() == 4:
         return functional.avg_pool2d(x, 2)
     frames = [functional.avg_pool2d(frame, 2) for frame in x.unbind(2)]
@@ -33,7 +33,7 @@ def slow_pool(x: Tensor, pool_time: bool) -> Tensor:
 
 
 def slow_block(x: Tensor, block: DiscriminatorBlock, first: bool, pool: bool, pool_time: bool) -> Tensor:
-    """The figure, with every weight divided by its largest singular value as LAPACK finds it."""
+    """The paper's figure, with every weight divided by its largest singular value by LAPACK."""
 
     def conv(name: str, h: Tensor) -> Tensor:
         weight, bias = block.get_parameter(f"{name}.weight"), block.get_parameter(f"{name}.bias")
@@ -47,7 +47,7 @@ def slow_block(x: Tensor, block: DiscriminatorBlock, first: bool, pool: bool, po
     return pooled(h) + pooled(conv("shortcut", x) if pool or x.shape[1] != h.shape[1] else x)
 
 
-# The last of five frames is pooled alone; of seven rows the last is left out, as by avg_pool2d.
+# The last of five frames is pooled alone; of seven rows the last is dropped, as in avg_pool2d.
 @pytest.mark.parametrize("shape", [(8, 8), (2, 4), (7, 5), (4, 8, 4), (5, 4, 6), (1, 2, 2)])
 @pytest.mark.parametrize("outputs", [3, 4])
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_block_and_its_gradients_are_those_of_the_figure(shape, outputs, fir
 
 
 def test_the_pooled_convolution_is_right_at_every_place_of_a_kernel():
-    # A kernel of a single 1 copies the image, shifted: what is left to see is the pooling of it, at the edges too.
+    # A kernel of a single 1 shifts the image, so that only the pooling remains to be seen, also at the edges.
     conv = PooledConv(1, 1, 3)
     image = torch.arange(36.0).view(1, 1, 6, 6) ** 2
     around = functional.pad(image, (1, 1, 1, 1))
@@ -87,7 +87,7 @@ def test_the_pooled_convolution_is_right_at_every_place_of_a_kernel():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(8, 8), (4, 8, 8), (5, 8, 8), (6, 2, 2)])
 def test_channels_stay_last_from_block_to_block(shape, dtype):
-    # Where a tensor has the other layout, a GPU copies it before and after every convolution.
+    # A GPU copies a tensor of the other layout before and after every convolution.
     block, layout = block_of(len(shape), 8, 16, torch.float32), FORMATS[len(shape) + 2]
     normalise_weights(block, dtype, 1e-4)
     given = torch.randn(2, 8, *shape, dtype=dtype).contiguous(memory_format=layout).requires_grad_()

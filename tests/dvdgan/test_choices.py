@@ -1,4 +1,4 @@
-"""Settings that choose: phi, k, which discriminators, truncation; and what files older than a setting mean."""
+"""Settings that select variants (phi, k, discriminators, truncation), and files older than a setting."""
 
 import dataclasses
 import json
@@ -38,9 +38,9 @@ def test_the_factor_on_class_embeddings_is_what_it_says(task, tiny_settings):
             return network(torch.ones(2, 6), torch.tensor([0, 1]))
 
     default, none = frames(), frames(embedding_scale="0")
-    assert torch.equal(default, frames(embedding_scale=str(5**0.5)))  # of embeddings of length 5
+    assert torch.equal(default, frames(embedding_scale=str(5**0.5)))  # embeddings have length 5
     apart = [(clips[0] - clips[1]).abs().mean() for clips in (none, frames(embedding_scale="0.5"), default)]
-    assert apart[0] < 1e-6  # the order of sums
+    assert apart[0] < 1e-6  # order of sums
     assert 1e-3 < 2 * apart[1] < apart[2]
 
 
@@ -73,7 +73,7 @@ def test_corners_cover_every_place_each_clip_its_own():
     assert counts == pytest.approx(np.full((5, 5), 160), rel=0.35)
 
 
-def test_a_training_with_crops_is_reproducible_and_real_and_fake_clips_have_their_own(task, tiny_settings):
+def test_a_run_with_crops_is_reproducible_and_real_and_fake_clips_have_their_own(task, tiny_settings):
     settings = settings_from_text({**tiny_settings, "phi": "crop", "batch_size": "16"})
     batch = torch.randint(0, 256, (16, 5, 8, 8, 3), dtype=torch.uint8), torch.arange(16) % 3
     runs = []
@@ -146,7 +146,7 @@ def test_truncation_scales_the_latents_and_nothing_else(tmp_path, request_for, t
 
 
 def read_shipped(name):
-    """Generator, settings, task and number of steps of a checkpoint of this repository, from what the file says."""
+    """Read generator, settings, task and number of steps from a checkpoint of this repository."""
     path = SHIPPED / f"{name}.safetensors"
     metadata = checkpoint.read_metadata(path, "dvdgan-generator-1")
     task = ModelTask(**(metadata["task"] | {"class_names": tuple(metadata["task"]["class_names"])}))
@@ -166,7 +166,7 @@ def test_the_shipped_checkpoint_keeps_its_meaning_and_its_samples():
     assert sum(p.numel() for p in generator.parameters()) == 5_492_403
     request = SampleRequest(np.arange(2), np.array([1, 2**40], np.uint64), np.array([0, 7]), None, 12)
     made = DVDGAN(generator, settings, task, CPU, "").sample(request)
-    # Means of thirds of the first clip's frames and of the whole second clip, by these lines on the day it was committed
+    # Means of thirds of the first clip's frames and of the second clip, recorded by these lines when it was committed
     # (torch 2.13.0, CPU).
     got = [*made[0].reshape(3, -1).mean(1), made[1].mean()]
     assert got == pytest.approx([47.3562, 47.7127, 47.8245, 78.9683], abs=0.01)
@@ -177,14 +177,14 @@ def test_the_shipped_checkpoint_for_prediction_keeps_its_meaning_and_its_samples
     assert (settings.architecture, settings.phi, settings.discriminators) == ("v2", "2x2", "both")
     assert (settings.reconstruction, settings.lr_decay_end, steps) == (300, 11_500, 11_500)
     assert sum(p.numel() for p in generator.parameters()) == 5_356_795
-    # Two bright squares that move to the right, two pixels a frame.
+    # Two bright squares that move to the right, two pixels per frame.
     given = np.full((2, 5, 32, 32, 3), 40, np.uint8)
     for frame in range(5):
         given[:, frame, 12:20, 4 + 2 * frame : 12 + 2 * frame] = 200
     request = SampleRequest(np.arange(2), np.array([1, 2**40], np.uint64), None, given, 11)
     made = DVDGANFP(generator, settings, task, CPU, "").sample(request)
     got = [made[0, 0].mean(), made[0, 5].mean(), made[0, 10].mean(), made[1].mean()]
-    # By these lines on the day it was committed (torch 2.13.0, CPU).
+    # Recorded by these lines when it was committed (torch 2.13.0, CPU).
     assert got == pytest.approx([49.3314, 47.9899, 44.9098, 47.7813], abs=0.01)
     # On a clip unlike its training clips: the square keeps moving, the background stays.
     for frame in range(5):

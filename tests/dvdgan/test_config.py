@@ -105,10 +105,10 @@ def test_files_that_name_a_mode_that_is_gone_are_refused_in_one_sentence(tmp_pat
         )
 
 
-def test_going_on_keeps_what_decides_weights_and_takes_the_rest_from_the_call():
+def test_a_resumed_run_keeps_what_decides_weights_and_takes_the_rest_from_the_call():
     stored = settings_from_text({"ch": "16", "max_minutes": "3"})
-    going_on = resume_settings({"ch": "16", "log_every": "7"}, stored)
-    assert going_on == dataclasses.replace(stored, log_every=7, max_minutes=None)
+    resumed = resume_settings({"ch": "16", "log_every": "7"}, stored)
+    assert resumed == dataclasses.replace(stored, log_every=7, max_minutes=None)
     with pytest.raises(InputError, match="ch=16 and cannot be resumed with ch=8"):
         resume_settings({"ch": "8"}, stored)
 

@@ -81,7 +81,7 @@ def test_conv_gru_never_looks_ahead():
 
 
 def slow_batch_norm(x: np.ndarray, code: np.ndarray, norm: ConditionalBatchNorm, eps: float) -> np.ndarray:
-    """Per time step and channel, by loops, of [N, T, C, H, W]."""
+    """Statistics per time step and channel of [N, T, C, H, W], by loops."""
     affine = lambda layer: code @ layer.weight.detach().numpy().T + layer.bias.detach().numpy()  # noqa: E731
     scale, shift = 1 + affine(norm.scale), affine(norm.shift)
     out = np.empty_like(x)
@@ -138,13 +138,13 @@ def channels_last_clips(x: torch.Tensor) -> torch.Tensor:
 )
 def test_norm_relu_and_its_gradients_follow_float64(dtype, mean, tolerance, layout):
     scale, shift = torch.rand(6, 5) * 2 - 0.5, torch.randn(6, 5)
-    # Means and deviations of their own for each time step and channel.
+    # Different means and deviations for each time step and channel.
     x = torch.randn(6, 4, 5, 8, 8) * (1 + torch.rand(4, 5, 1, 1)) + mean * (1 + torch.rand(4, 5, 1, 1))
     x, weight = layout(x.to(dtype)), torch.randn(6, 4, 5, 8, 8)
     given = [tensor.clone().requires_grad_() for tensor in (x, scale, shift)]
     exact = [tensor.double().requires_grad_() for tensor in (x, scale, shift)]
     before, expected = double_norm_relu(*exact)
-    # Where the ReLU bends, a rounding switches the whole gradient: such values do not count.
+    # Near the kink of the ReLU a rounding switches the whole gradient, so such values are excluded.
     weight = (weight * (before.abs() > 0.05)).to(dtype)
     expected.backward(weight.double())
     got, means, variances = norm_relu(*given, 1e-5, None)
@@ -170,7 +170,7 @@ def test_a_channel_that_does_not_vary_becomes_its_shift(dtype):
 
 
 class Layouts(TorchDispatchMode):
-    """Collects the operations that read or write maps of some number of rows in another layout than channels last."""
+    """Collects operations that read or write maps with a given number of rows in a layout other than channels last."""
 
     def __init__(self, rows: int) -> None:
         super().__init__()
@@ -188,7 +188,7 @@ class Layouts(TorchDispatchMode):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_maps_stay_in_channels_last_memory_from_the_state_on_and_back(dtype):
-    # On a GPU every change of layout is a pass over the memory, and the upsampling of the other one is slow.
+    # On a GPU every change of layout is a pass over memory, and upsampling in the other layout is slow.
     gru, clips, frames = ready(ConvGRU(6, 4)), 3, 5
     blocks = [
         ready(GeneratorBlock(4, 6, 6, frames, 1e-5, None)),

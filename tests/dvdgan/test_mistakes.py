@@ -1,9 +1,9 @@
-"""Mistakes that other implementations of DVD-GAN made, each of which fails a test, here or in the test it names.
+"""Mistakes of other implementations of DVD-GAN; each fails a test, here or in the named file.
 
-Conditioning rows out of order: here and test_dvdgan_networks. Scale of the conditional BatchNorm: here. Another
-recurrence (tanh, u on the new value): test_dvdgan_layers. Hinge per frame: test_dvdgan_networks. One set of frame
+Conditioning rows out of order: here and test_networks. Scale of the conditional BatchNorm: here. Another
+recurrence (tanh, u on the new value): test_layers. Hinge per frame: test_networks. One set of frame
 numbers for a batch, one D step, fakes used twice, BatchNorm pooled over time, no BatchNorm before the image: here.
-Swapped learning rates, other betas: test_dvdgan_choices. No averaging, another loss: test_dvdgan_training, _networks.
+Swapped learning rates, other betas: test_choices. No averaging, another loss: training/test_loop, test_networks.
 """
 
 import dataclasses
@@ -136,7 +136,7 @@ def test_each_clip_of_a_batch_shows_its_own_frames(tiny_settings):
     networks, seen = Networks(task, settings, 0, torch.device("cpu")), []
     spatial = networks.discriminators["spatial"]
     spatial.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
-    # The level of every real frame is its number, so the first half of a D step tells which frames were drawn.
+    # The level of every real frame is its number, so the first half of a D step shows which frames were drawn.
     levels = torch.arange(12, dtype=torch.uint8).view(1, 12, 1, 1, 1).expand(16, 12, 8, 8, 3).contiguous()
     networks.update(0, lambda draw: (levels, torch.zeros(16, dtype=torch.int64)))
     drawn = ((seen[0][:16, :, 0, 0, 0] + 1) * 127.5).round().int().numpy()

@@ -1,4 +1,4 @@
-"""The plug: loading, sampling, and refusing what does not fit."""
+"""The registered model: loading, sampling, and refused requests."""
 
 import dataclasses
 

@@ -65,7 +65,7 @@ def test_conditioning_rows_follow_their_own_sample(task, tiny_settings):
             generator(z[order], labels[order]), generator(z, labels)[order], rtol=1e-3, atol=1e-4
         )
         changed, before = generator(torch.cat([z[:3], z[3:] + 1]), labels), generator(z, labels)
-    # The others change a little, through the statistics of the batch.
+    # The others change slightly, through the statistics of the batch.
     assert (changed[3] - before[3]).abs().mean() > 2 * (changed[:3] - before[:3]).abs().mean()
 
 

@@ -1,4 +1,4 @@
-"""Several processes make the training that one makes; accumulation is what its setting says."""
+"""Several processes compute the updates of one; accumulation does what its setting says."""
 
 import copy
 import json
@@ -85,7 +85,7 @@ def test_two_processes_train_as_one(tmp_path, request_for, tiny_settings):
     one, two = (load_file(checkpoint.state_path(tmp_path / name, 2)) for name in ("one", "two"))
     assert set(one) == set(two)
     # With beta1 = 0 the first moment is the gradient. Adam takes only its sign in the first steps, so weights whose
-    # gradient is nothing but rounding (a bias before a BatchNorm) go either way, and are left out of their comparison.
+    # gradient is nothing but rounding (a bias before a BatchNorm) go either way, and are not compared.
     compared = 0
     for name in one:
         if "/exp_avg/" in name:
@@ -103,7 +103,7 @@ def test_two_processes_train_as_one(tmp_path, request_for, tiny_settings):
     for step in (1, 2):
         for key in ("loss_spatial", "loss_temporal", "loss_generator", "fake_spatial"):
             assert losses[1][step][key] == pytest.approx(losses[0][step][key], rel=1e-3, abs=1e-4)
-    # The first process alone writes: each line once.
+    # Only the first process writes: each line once.
     assert [line.get("event") for line in logs[1]] == ["start", None, "stop", "resume", None, "stop"]
     assert logs[1][0]["processes"] == 2
 
@@ -155,7 +155,7 @@ def gradients(networks):
 
 
 def test_accumulation_is_one_big_batch_but_for_batchnorm(task, tiny_settings):
-    # By stored statistics clips do not see each other, and parts of a batch are a batch.
+    # With stored statistics clips do not affect each other, and parts of a batch add up to the batch.
     settings = {**tiny_settings, "batch_size": "8"}
     whole, values = first_update(task, settings, "standing")
     parts, again = first_update(task, {**settings, "accumulate": "4"}, "standing")
@@ -166,7 +166,7 @@ def test_accumulation_is_one_big_batch_but_for_batchnorm(task, tiny_settings):
     assert len(one) > 20
     for name, tensor in one.items():
         torch.testing.assert_close(several[name], tensor, rtol=1e-3, atol=1e-4, msg=lambda text, n=name: f"{n}: {text}")
-    # By the statistics of the batch they do.
+    # With the statistics of the batch they do.
     whole, values = first_update(task, settings)
     parts, again = first_update(task, {**settings, "accumulate": "4"})
     assert (again - values).abs().max() > 1e-3

@@ -89,7 +89,7 @@ def test_the_states_of_the_tower_start_the_conv_grus_of_their_resolution(task, t
 
 
 @pytest.mark.parametrize("classes", [(), ("red", "blue", "green")])
-def test_d_t_sees_given_and_generated_frames_and_d_s_generated_ones_only(task, tiny_settings, classes):
+def test_d_t_sees_context_and_generated_frames_and_d_s_generated_ones_only(task, tiny_settings, classes):
     task = dataclasses.replace(task, class_names=classes)
     settings = settings_from_text({**tiny_settings, "phi": "identity", "spatial_frames": "4"})
     networks = Networks(task, settings, 0, torch.device("cpu"))
@@ -107,7 +107,7 @@ def test_d_t_sees_given_and_generated_frames_and_d_s_generated_ones_only(task, t
         fake = torch.cat([real[:, :2], made], dim=1)
         whole = torch.cat([real, fake]) if turn < 2 else fake
         assert torch.equal(seen["temporal"][turn][0][0], whole)
-        # k = 4 of the 4 frames that are not given: all of them, in some order.
+        # k = 4 of the 4 predicted frames: all of them, in some order.
         frames = seen["spatial"][turn][0][0]
         torch.testing.assert_close(frames.sum(1), whole[:, 2:].sum(1), rtol=1e-4, atol=1e-4)
         assert all(
@@ -126,12 +126,12 @@ def test_both_networks_and_the_tower_learn_from_a_step(task, tiny_settings):
     assert all(not torch.equal(before[name], dict(networks.generator.named_parameters())[name]) for name in tower)
 
 
-def test_frame_draws_leave_room_for_the_given_frames(task, tiny_settings):
+def test_frame_draws_exclude_the_context_frames(task, tiny_settings):
     with pytest.raises(InputError, match=r"'spatial_frames' is 5 .* 4 frames to generate"):
         Networks(task, settings_from_text({**tiny_settings, "spatial_frames": "5"}), 0, torch.device("cpu"))
 
 
-def test_standing_statistics_come_from_real_given_frames(task, tiny_settings):
+def test_standing_statistics_come_from_real_context_frames(task, tiny_settings):
     settings, device = settings_from_text(tiny_settings), torch.device("cpu")
     networks, asked = Networks(task, settings, 1, device), []
 
@@ -151,7 +151,7 @@ def test_standing_statistics_come_from_real_given_frames(task, tiny_settings):
 
 @pytest.fixture
 def folder(tmp_path, request_for, task):
-    # Codes of 16 numbers: with odd ones some matrix products sum a row in an order that depends on its place.
+    # Codes of 16 numbers: with odd lengths some matrix products sum a row in an order that depends on its position.
     DVDGANFP.train(request_for(tmp_path / "run", 2, **CODES))
     return tmp_path / "run"
 
@@ -170,16 +170,16 @@ def test_a_prediction_depends_on_its_own_seed_and_frames_alone(folder, task):
     assert (model.sample(ask(task, seeds[::-1], given)) != together).mean() > 0.1
 
 
-def test_labels_that_the_task_does_not_hand_out_are_left_alone(tmp_path, request_for, task):
+def test_labels_that_the_task_does_not_use_are_ignored(tmp_path, request_for, task):
     request = request_for(tmp_path / "run", 1)
     zeros = np.zeros(3, np.int64)
     request.clips.draw = lambda step, count: (np.zeros((count, 6, 16, 16, 3), np.uint8), np.resize(zeros + 23, count))
     assert DVDGANFP.train(request).is_file()
 
 
-def test_a_stopped_and_resumed_prediction_training_equals_an_unbroken_one(folder, tmp_path, request_for, task):
+def test_a_resumed_prediction_run_equals_an_unbroken_one(folder, tmp_path, request_for, task):
     with Image.open(folder / "samples-00000002.png") as sheet:
-        assert sheet.size == (6 * 18, 8 * 18)  # given and predicted frames of 8 clips
+        assert sheet.size == (6 * 18, 8 * 18)  # context and predicted frames of 8 clips
     whole = tmp_path / "whole"
     path = DVDGANFP.train(request_for(whole, 4, **CODES))
     again = DVDGANFP.train(request_for(folder, 4, **CODES))
@@ -212,7 +212,7 @@ def test_requests_and_tasks_that_do_not_fit_are_refused(folder, task, request_fo
     assert not (tmp_path / "no").exists()
 
 
-def test_what_is_given_can_be_carried_into_what_is_predicted(tiny_settings):
+def test_context_can_be_carried_into_the_prediction(tiny_settings):
     """Plain regression to clips of one colour each: only the context frame shows which colour."""
     task = ModelTask("t", 4, 1, 8, 8, ())
     generator = Generator(task, settings_from_text({**tiny_settings, "tower_ch": "8"}))

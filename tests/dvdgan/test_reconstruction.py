@@ -1,4 +1,4 @@
-"""The reconstruction term of prediction: its value, its gradient, and that nothing moves without it."""
+"""The reconstruction term of prediction: its value, its gradient, and that nothing changes without it."""
 
 import dataclasses
 import json
@@ -24,13 +24,13 @@ def task() -> ModelTask:
 
 
 def first_update(task, settings, **more):
-    """One update of a batch of 4: networks, logged values by name, and of the generator's turn what it made and the
-    gradient at that."""
+    """Make one update of a batch of 4; returns networks, logged values by name, and the frames of the generator step with
+    their gradient."""
     networks = Networks(task, settings_from_text({**settings, "batch_size": "4", **more}), 0, torch.device("cpu"))
     made, slopes = [], []
 
     def keep(module, inputs, out):
-        if out.requires_grad:  # the discriminators' turns have no graph
+        if out.requires_grad:  # the discriminator steps have no graph
             made.append(out.detach())
             out.register_hook(slopes.append)
 
@@ -50,13 +50,13 @@ def test_value_and_gradient_are_those_of_the_definition_on_predicted_frames_alon
     weight = 20.0
     _, plain, made, slopes = first_update(task, tiny_settings, accumulate=parts)
     _, held, same, steeper = first_update(task, tiny_settings, accumulate=parts, reconstruction=str(weight))
-    assert torch.equal(made, same)  # the generator's first turn comes before its first step
+    assert torch.equal(made, same)  # the first fakes precede the first optimiser step
     future = clips_of(task).numpy()[:, 2:].transpose(0, 1, 4, 2, 3).astype(np.float64) / 127.5 - 1
     apart = made.numpy().astype(np.float64) - future
     assert held["loss_reconstruction"] == pytest.approx(np.abs(apart).mean(), rel=1e-5)
-    # Each clip has an equal share in the mean, in however many parts the batch is computed.
+    # Each clip has an equal weight in the mean, for any number of micro-batches.
     np.testing.assert_allclose((steeper - slopes).numpy(), weight * np.sign(apart) / apart.size, rtol=1e-3, atol=1e-7)
-    # What the discriminators say stays apart, and they themselves learn nothing from it.
+    # The adversarial loss is logged separately, and the discriminators do not learn from the term.
     assert {name: value for name, value in held.items() if name != "loss_reconstruction"} == plain
 
 
@@ -67,7 +67,7 @@ def test_the_mean_is_taken_in_float32():
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(0.625, rel=1e-4)  # the mean of |0.5 - x| over [-1, 1]
     assert generator_objective(torch.tensor(-3.0), loss, 20.0).item() == pytest.approx(9.5, rel=1e-4)
-    # Tensors without memory: reading a value, for which a recorded update would have to wait, fails on them.
+    # On meta tensors, reading a value, which a recorded update cannot do, fails.
     meta = torch.empty(1, 2, 3, 4, 4, device="meta")
     assert generator_objective(meta.sum(), reconstruction_loss(meta, meta), 20.0).shape == ()
 
@@ -105,7 +105,7 @@ def test_it_pulls_predictions_towards_the_future(task, tiny_settings):
     assert held[-1] < 0.75 * held[0] < held[0] < without[-1]
 
 
-def test_it_is_logged_and_a_training_goes_on_with_it_alone(tmp_path, request_for, task):
+def test_it_is_logged_and_a_resumed_run_must_keep_it(tmp_path, request_for, task):
     with_it, whole = ({"reconstruction": "20"}, tmp_path / "whole")
     DVDGANFP.train(request_for(tmp_path / "a", 2, **with_it))
     lines = [json.loads(line) for line in (tmp_path / "a" / "train.jsonl").read_text().splitlines()]

@@ -69,7 +69,7 @@ def changed(settings: Settings, name: str) -> Settings:
 
 
 def output(network, weights, task, name):
-    """What a network computes with given weights, None where it cannot have them; on inputs that are always the same."""
+    """Output of a network with given weights on fixed inputs; None if they do not fit."""
     shapes = {key: tensor.shape for key, tensor in network.state_dict().items()}
     if shapes != {key: tensor.shape for key, tensor in weights.items()}:
         return None
@@ -87,7 +87,7 @@ def output(network, weights, task, name):
 
 
 def same_function(build, task, base, settings) -> bool:
-    """Whether networks of two settings compute the same with the same weights."""
+    """Whether networks of two settings compute the same function with the same weights."""
     ours, theirs = build(task, base), build(task, settings)
     if set(ours) != set(theirs):
         return False
@@ -114,7 +114,7 @@ def discriminators_of(task, settings):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_setting_decides_the_networks_that_it_is_said_to_decide(name):
+def test_a_setting_decides_the_networks_that_it_declares(name):
     decides = facts_of(Settings)[name].decides
     found = set()
     if not all(
@@ -152,9 +152,9 @@ def unchanged():
     }
 
 
-# What decides networks is held above. `start` is read by the loop around the updates, see training/test_starting.py.
+# Settings that decide networks are tested above. `start` is read by the loop around the updates, see training/test_starting.py.
 @pytest.mark.parametrize("name", [name for name in settings_that_decide("updates", "nothing") if name != "start"])
-def test_a_setting_decides_updates_unless_it_is_said_to_decide_nothing(name, unchanged):
+def test_a_setting_decides_updates_unless_it_is_declared_to_decide_nothing(name, unchanged):
     model, task = ("dvdgan-fp", PREDICTION) if name == "reconstruction" else ("dvdgan", GENERATION)
     after = state_after_two_updates(task, changed(small(model), name))
     assert equal(after, unchanged[model]) == (facts_of(Settings)[name].decides == ("nothing",))
@@ -179,7 +179,7 @@ def test_a_setting_that_decides_nothing_leaves_a_run_as_it_is(name, tmp_path, re
 
 @pytest.fixture
 def declare(monkeypatch):
-    """A function that changes facts of a setting for the time of a test."""
+    """A function that changes facts of a setting for the duration of a test."""
 
     def change(name, **facts):
         field = Settings.__dataclass_fields__[name]
@@ -189,7 +189,7 @@ def declare(monkeypatch):
 
 
 def refused(function, *arguments) -> str:
-    """The sentence with which it is refused, empty where it is not."""
+    """Message of the refusal; empty if the call is not refused."""
     try:
         function(*arguments)
     except InputError as error:
@@ -198,7 +198,7 @@ def refused(function, *arguments) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_resumed_run_may_change_what_is_said_to_decide_nothing(name, declare):
+def test_a_resumed_run_may_change_what_is_declared_to_decide_nothing(name, declare):
     stored = small()
     given = {name: value_as_text(getattr(changed(stored, name), name))}
     for decides in (("nothing",), ("updates",), ("generator", "discriminators")):
@@ -217,7 +217,7 @@ def test_a_resumed_run_may_change_what_is_said_to_decide_nothing(name, declare):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Of a short run for generation and one for prediction: its output folder, and its networks."""
+    """Output folder and networks of a run for generation and of one for prediction."""
     runs = {}
     for task in (GENERATION, PREDICTION):
         folder, settings = tmp_path_factory.mktemp(task.name), small()

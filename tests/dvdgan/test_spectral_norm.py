@@ -1,4 +1,4 @@
-"""Spectral normalisation of all weights at once against one layer after the other."""
+"""Spectral normalisation of all weights at once against a layer-by-layer version."""
 
 from collections import Counter
 
@@ -21,7 +21,7 @@ FORMATS = {2: torch.contiguous_format, 4: torch.channels_last, 5: torch.channels
 
 
 def network(dtype: torch.dtype) -> nn.ModuleList:
-    """Layers whose batches are padded, too high for one another, of one matrix, and of one shape from several kinds."""
+    """Layers whose batches are padded, too different in height to share, of a single matrix, and of one shape from several kinds."""
     layers = nn.ModuleList([
         Conv(3, 8, 3), Linear(6, 40), Conv(3, 5, 3), Linear(6, 2), Conv(6, 4, 1), Conv(2, 4, 3, axes=3), Linear(6, 1),
         Conv(6, 9, 1, axes=3), Embedding(7, 6), Conv(3, 8, 3), Linear(4, 3), Conv(54, 5, 1), Conv(6, 3, 3), Conv(3, 2, 3),
@@ -39,7 +39,7 @@ def network(dtype: torch.dtype) -> nn.ModuleList:
 
 @pytest.fixture
 def nans_in_fresh_memory():
-    """What is allocated and never written shows."""
+    """Fill allocations with NaN, so that memory never written shows."""
     torch.use_deterministic_algorithms(True)
     yield
     torch.use_deterministic_algorithms(False)
@@ -63,7 +63,7 @@ def gradients_like(layers: nn.Module) -> list[Tensor]:
 
 
 def go_back(layers: nn.Module, grads: list[Tensor], keep: bool = False) -> list[Tensor]:
-    """Gradients of the weights, which are cleared."""
+    """Take the gradients of the weights, and clear them."""
     torch.autograd.backward([layer.effective for layer in spectral_layers(layers)], grads, retain_graph=keep)
     found = [layer.weight.grad for layer in spectral_layers(layers)]
     layers.zero_grad()
@@ -75,7 +75,7 @@ def go_back(layers: nn.Module, grads: list[Tensor], keep: bool = False) -> list[
 def test_values_vectors_and_gradients_are_those_of_one_layer_after_the_other(layout):
     layers = network(torch.float64)
     before = [layer.u.clone() for layer in spectral_layers(layers)]
-    for _ in range(3):  # each from the vectors that the last one left
+    for _ in range(3):  # each from the vectors of the one before
         wanted = [slow_normalised(layer, layer.weight) for layer in spectral_layers(layers)]
         normalise_weights(layers, torch.float64, EPS)
         grads = gradients_like(layers)
@@ -133,7 +133,7 @@ def test_parts_of_a_batch_go_back_through_one_normalisation():
     again = go_back(layers, grads)
     for one, copy, other in zip(first, kept, again, strict=True):
         assert torch.equal(copy, other)
-        assert torch.equal(copy, one)  # nor does a later part write into gradients that came before
+        assert torch.equal(copy, one)  # nor does a later part write into earlier gradients
 
 
 @pytest.mark.usefixtures("nans_in_fresh_memory")
@@ -165,7 +165,7 @@ class Kernels(TorchDispatchMode):
 
 
 def kernels(layers: nn.Module) -> tuple[int, int]:
-    """Of one normalisation in bfloat16, and of its gradient."""
+    """Count the operations of one normalisation in bfloat16, and of its gradient."""
     with Kernels() as forward:
         normalise_weights(layers, torch.bfloat16, EPS)
     effective = [layer.effective for layer in spectral_layers(layers)]
@@ -216,7 +216,7 @@ def test_the_gradient_is_that_of_finite_differences():
     weight, towards, direction = (torch.randn(3, 2, 3, 3, dtype=torch.float64, generator=rng) for _ in range(3))
     with torch.no_grad():
         layer.weight.copy_(weight)
-    # At the fixed point of the iteration the vectors' own change does not count: sigma is stationary in them.
+    # At the fixed point of the iteration sigma is stationary in the vectors, so their change does not matter.
     for _ in range(300):
         normalise_weights(layer, torch.float64, EPS)
     (layer.effective * towards).sum().backward()

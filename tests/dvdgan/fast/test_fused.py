@@ -32,12 +32,12 @@ def channels_last(x: Tensor) -> Tensor:
 
 
 def clear_of_zero(x: Tensor) -> Tensor:
-    """Where a ReLU bends, a rounding would switch the whole gradient."""
+    """Keep away from the kink of the ReLU, where a rounding would switch the whole gradient."""
     return x + x.sign() * 0.1
 
 
 def assert_same(mine, exact, inputs: list[Tensor], dtype: torch.dtype) -> None:
-    """Both functions and their gradients in all inputs; maps, which have more than two axes, in `dtype`."""
+    """Compare both functions and their gradients in all inputs; maps, with more than two axes, are in `dtype`."""
     given = [x.to(dtype if x.dim() > 2 else torch.float32).clone().requires_grad_() for x in inputs]
     wide = [x.detach().double().requires_grad_() for x in given]
     got, wanted = mine(*given), exact(*wide)
@@ -191,7 +191,7 @@ def test_a_fused_update_is_the_plain_one(given, more):
 
 
 class OnGPU:
-    """Stands in for a tensor that lies there."""
+    """Replaces a tensor on a GPU."""
 
     is_cuda = True
 
@@ -254,7 +254,7 @@ def test_fusing_holds_within_its_block_and_its_thread():
     assert [*seen, fused.is_on()] == [False, True, False, False]
 
 
-def test_fused_is_asked_for_and_means_a_recording():
+def test_fused_must_be_set_and_is_recorded():
     gpu, cpu = torch.device("cuda"), torch.device("cpu")
     assert choose_mode("fused", gpu, alone=True) == "fused"
     for device, alone in ((cpu, True), (gpu, False)):

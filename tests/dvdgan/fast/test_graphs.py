@@ -19,7 +19,7 @@ from vidbench.models import InputError, ModelTask
 
 
 class Recorder:
-    """Stands in for CUDA: a recording is the function's last call, replayed on the memory that it saw."""
+    """Replaces a CUDA graph: a recording is the function's last call, replayed on the same memory."""
 
     def __init__(self) -> None:
         self.replay_of = None
@@ -129,7 +129,7 @@ SMALL_STEPS = {"g_lr": "1e-5", "d_lr": "1e-5"}
 @pytest.mark.parametrize(
     ("given", "more"), [(0, {}), (2, {"reconstruction": "20"}), (0, {"augment": "colour+translation+cutout"})]
 )
-def test_a_recorded_training_is_the_training(given, more, recorded):
+def test_a_recorded_run_is_the_run(given, more, recorded):
     task = ModelTask("gpu", 6, given, 16, 16, ("a", "b", "c"))
     rng = torch.Generator().manual_seed(0)
     clips = [torch.randint(0, 256, (8, 6, 16, 16, 3), dtype=torch.uint8, generator=rng).cuda() for _ in range(2)]
@@ -147,7 +147,7 @@ def test_a_recorded_training_is_the_training(given, more, recorded):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="recording needs a GPU")
-def test_recorded_trainings_side_by_side_are_the_trainings_alone():
+def test_recorded_runs_side_by_side_are_the_runs_alone():
     task = ModelTask("gpu", 6, 0, 16, 16, ("a", "b", "c"))
     rng = torch.Generator().manual_seed(0)
     clips = torch.randint(0, 256, (8, 6, 16, 16, 3), dtype=torch.uint8, generator=rng).cuda()

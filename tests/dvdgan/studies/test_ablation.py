@@ -1,4 +1,4 @@
-"""The ablation: the right runs, none twice, and sentences that follow from the numbers."""
+"""The ablation: the correct runs, none repeated, and conclusions that follow from the numbers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def rows() -> list[AblationScore]:
     ]
 
 
-def test_default_stands_in_both_groups(rows: list[AblationScore]) -> None:
+def test_the_default_is_in_both_groups(rows: list[AblationScore]) -> None:
     assert select(rows, "k", "8") == select(rows, "phi", "2x2") == rows[:3]
 
 
@@ -91,9 +91,7 @@ def test_runner_makes_each_run_once_and_names_a_failure(tmp_path: Path, monkeypa
     assert len(calls) == again
 
 
-def test_trainings_share_processes_and_the_finished_are_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_runs_share_processes_and_finished_ones_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[list[str]] = []
 
     def fake(arguments: list[str], **_: Any) -> SimpleNamespace:

@@ -21,7 +21,7 @@ from vidbench.models import ModelTask
 
 README = Path(__file__).parents[3] / "baselines/dvdgan/README.md"
 
-# Written by `python -m dvdgan.studies.cost` of the first version with presets; a change means another network.
+# From `python -m dvdgan.studies.cost` when presets were added; a change means another network.
 PARAMETERS = {
     "dvdgan k600-12x64": (69_870_243, 11_455_249, 3_257_521),
     "dvdgan-v1 k600-12x64": (37_518_183, 5_195_105, 1_500_449),

@@ -36,7 +36,7 @@ def test_the_command_draws_a_panel_for_each_metric(tmp_path, capsys):
     assert sizes[1][0] > sizes[0][0]
 
 
-def test_logs_of_trainings_that_followed_each_other_count_on(tmp_path):
+def test_logs_of_runs_that_followed_each_other_are_joined(tmp_path):
     paths = [tmp_path / name for name in ("one.jsonl", "two.jsonl", "three.jsonl")]
     for path, scale in zip(paths, (1, 10, 100), strict=True):
         path.write_text(f'{{"step": 2, "loss_spatial": {scale}}}\n{{"step": 5, "loss_spatial": {2 * scale}}}\n')

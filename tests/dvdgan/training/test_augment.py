@@ -1,4 +1,4 @@
-"""Differentiable augmentation: each transformation by hand, whose it is, and that gradients pass through it."""
+"""Differentiable augmentation: each transformation against a slow version, its draws, and its gradients."""
 
 import dataclasses
 
@@ -21,11 +21,11 @@ CPU = torch.device("cpu")
 ALL = "colour+translation+cutout"
 
 STILL = [0.0, 1.0, 1.0, 0, 0]
-"""Brightness, saturation, contrast and shift that change nothing."""
+"""Brightness, saturation, contrast and shift of the identity."""
 
 
 def by_hand(clip_TCHW: np.ndarray, row: np.ndarray, kinds: str) -> np.ndarray:
-    """One clip, pixel by pixel, from the words of the definition."""
+    """Transform one clip, pixel by pixel, as defined."""
     brightness, saturation, contrast, down, right, top, left = (float(number) for number in row)
     clip = clip_TCHW.astype(np.float64)
     frames, _, side, _ = clip.shape
@@ -55,7 +55,7 @@ def by_hand(clip_TCHW: np.ndarray, row: np.ndarray, kinds: str) -> np.ndarray:
 
 
 def some_clips(count=6, frames=3, side=16, dtype=torch.float32) -> torch.Tensor:
-    """Clips as the networks have them: pixels together in memory."""
+    """Clips as in the networks, with channels last in memory."""
     return (torch.rand(count, frames, side, side, 3, dtype=dtype) * 2 - 1).permute(0, 1, 4, 2, 3)
 
 
@@ -99,7 +99,7 @@ def test_draws_fill_their_ranges_and_are_a_function_of_the_seed():
         values, counts = np.unique(column, return_counts=True)
         assert values.tolist() == list(range(low, high + 1))
         assert counts / 4000 == pytest.approx(np.full(len(values), 1 / len(values)), rel=0.35)
-    # No number of a clip tells another, and no clip tells the next.
+    # The draws of a clip are independent of each other, and of the next clip's.
     related = np.corrcoef(np.concatenate([draws, np.roll(draws, 1, axis=0)], axis=1).T) - np.eye(14)
     assert np.abs(related).max() < 0.06
 
@@ -112,7 +112,7 @@ def test_frames_of_a_clip_share_one_transformation_and_clips_have_their_own():
 
 
 def test_contrast_is_about_the_mean_of_the_whole_clip():
-    # Frame by frame, a clip that grows brighter would lose that.
+    # Frame by frame, a clip would lose a change of brightness.
     levels = torch.tensor([-0.6, 0.0, 0.6]).view(1, 3, 1, 1, 1).expand(1, 3, 3, 8, 8)
     made = augment(levels, torch.tensor([[0.0, 1.0, 0.5, 0, 0, 0, 0]]), "colour")
     torch.testing.assert_close(made, levels / 2)
@@ -143,7 +143,7 @@ def batches_of(task, count, number=2):
 
 
 def draws_of(networks, task, step=0, count=8):
-    """The draws [sides, N, 7] of the three turns of a step, the parts of the accumulation one after the other."""
+    """The draws [sides, N, 7] of the three steps of an update, one micro-batch after the other."""
     turns = networks._draws.inputs(step, batches_of(task, count))
     return [
         torch.cat([part.augment_M7.unflatten(0, (sides, -1)) for part in turn], dim=1)
@@ -171,7 +171,7 @@ def test_both_discriminators_see_real_and_fake_clips_transformed_alike(task, tin
         assert torch.equal(seen["spatial"][turn][0][0], pick_frames(seen_whole, part.frames_MK))
 
 
-def test_clips_sides_turns_and_steps_have_draws_of_their_own_beside_the_other_draws(task, tiny_settings):
+def test_clips_sides_and_steps_have_independent_draws_that_change_no_other_draws(task, tiny_settings):
     settings = {**tiny_settings, "batch_size": "8", "phi": "crop"}
     networks, plain = networks_for(task, settings, augment="cutout"), networks_for(task, settings)
     rows = torch.cat([draws.flatten(0, 1) for step in (0, 1) for draws in draws_of(networks, task, step)])
@@ -191,7 +191,7 @@ def test_no_two_draws_of_an_update_share_a_stream(task, tiny_settings, monkeypat
         draw = getattr(owner, name)
         monkeypatch.setattr(owner, name, lambda seed, *rest, draw=draw: seeds.append(seed) or draw(seed, *rest))
     networks._draws.inputs(0, batches_of(task, 3))
-    assert len(seeds) == len(set(seeds)) == 3 + 3 * 5  # latents of three turns; five sides
+    assert len(seeds) == len(set(seeds)) == 3 + 3 * 5  # latents of three steps; five sides
 
 
 def test_draws_are_those_of_the_global_batch_in_any_number_of_parts_and_processes(task, tiny_settings):
@@ -208,7 +208,7 @@ def test_draws_are_those_of_the_global_batch_in_any_number_of_parts_and_processe
 
 
 def test_an_update_whose_transformations_change_nothing_is_the_one_without(task, tiny_settings, monkeypatch):
-    still = np.array([*STILL, 8, 8], np.float32)  # the square lies beyond the frame
+    still = np.array([*STILL, 8, 8], np.float32)  # the square is outside the frame
     monkeypatch.setattr(inputs_module, "augment_draws", lambda seed, count, side: np.tile(still, (count, 1)))
     made = [networks_for(task, tiny_settings, augment=kinds) for kinds in ("none", "translation+cutout")]
     real_batch = batches_of(task, 3)
@@ -236,7 +236,7 @@ def test_the_generator_learns_through_the_transformation(task, tiny_settings):
     assert (grad[~cut] != 0).float().mean() > 0.9
 
 
-def test_the_setting_is_none_at_first_and_in_older_files_and_holds_for_a_whole_training(tmp_path, request_for):
+def test_the_setting_is_none_by_default_and_in_older_files_and_holds_for_a_whole_run(tmp_path, request_for):
     assert settings_from_text({}).augment == "none"
     values = settings_from_text({"augment": "colour+cutout"}).to_values()
     assert settings_from_values(values, "f").augment == "colour+cutout"

@@ -1,4 +1,4 @@
-"""A recorded loss curve, held on every run; and what a fixed batch must do to the losses."""
+"""A recorded loss curve that every run must follow, and the losses on a fixed batch."""
 
 import json
 from pathlib import Path
@@ -28,8 +28,8 @@ def test_the_losses_of_50_steps_are_those_recorded(tmp_path, request_for):
 
 @pytest.mark.parametrize("sides", ["both", "spatial", "temporal"])
 def test_on_one_fixed_batch_the_discriminators_win_and_their_losses_go_to_zero(task, tiny_settings, sides):
-    # With a generator that stands still, real and fake are two fixed kinds of clips: dark fakes of an untrained
-    # generator and bright ones. A hinge is exactly 0 once every clip is beyond its margin.
+    # With a fixed generator, real and fake are two fixed kinds of clips: bright ones, and dark fakes of an untrained
+    # generator. A hinge is exactly 0 once every clip is beyond its margin.
     settings = settings_from_text(
         {**tiny_settings, "batch_size": "6", "g_lr": "0", "d_lr": "2e-3", "d_steps": "4", "discriminators": sides}
     )
@@ -45,6 +45,6 @@ def test_on_one_fixed_batch_the_discriminators_win_and_their_losses_go_to_zero(t
     values = dict(zip(networks.loss_names, curve[-1].tolist(), strict=True))
     for name in networks.discriminators:
         assert values[f"real_{name}"] > 1 > -1 > values[f"fake_{name}"]
-    # And the generator, which is judged by them, is far from where it would have to be.
+    # And the generator, which does not learn, has a high loss.
     assert values["loss_generator"] > 1
     assert all(torch.equal(p, before[name]) for name, p in networks.generator.named_parameters())

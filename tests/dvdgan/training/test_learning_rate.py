@@ -1,4 +1,4 @@
-"""Warm-up and decay of the learning rates: how far weights move, also across a stop, and where updates are recorded."""
+"""Warm-up and decay of the learning rates: how far weights move, also in resumed runs and recorded updates."""
 
 import json
 
@@ -25,7 +25,7 @@ def weights(network: torch.nn.Module) -> torch.Tensor:
 
 
 def moved(networks: Networks, name: str, step: int) -> torch.Tensor:
-    """How far the weights of one side went in one update."""
+    """How far the weights of one side move in one update."""
     before = weights(getattr(networks, name))
     networks.update(step, lambda draw: BATCH)
     return weights(getattr(networks, name)) - before
@@ -35,7 +35,7 @@ DECAY = {"lr_decay_start": "2", "lr_decay_end": "6"}
 WARMUP = {"lr_warmup": "4"}
 
 
-# Adam's first update from fresh moments is proportional to its rate. The other side stands still (rate 0), so that both
+# Adam's first update from fresh moments is proportional to its rate. The other side does not move (rate 0), so that both
 # runs have the same gradients.
 @pytest.mark.parametrize("name", ["generator", "discriminators"])
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_an_update_is_as_long_as_warm_up_and_decay_say(task, tiny_settings, name
         assert torch.equal(changed, factor * constant)
 
 
-def test_a_training_resumed_in_the_decay_equals_an_unbroken_one_and_stands_still_after_it(tmp_path, request_for, task):
+def test_a_run_resumed_in_the_decay_equals_an_unbroken_one_and_does_not_move_after_it(tmp_path, request_for, task):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     decay = {"lr_decay_start": "1", "lr_decay_end": "4", "log_every": "1"}
     path = DVDGAN.train(request_for(whole, 6, **decay))
@@ -86,7 +86,7 @@ def _looks(folder):
     return [line for line in lines if "event" not in line]
 
 
-def test_a_training_resumed_in_the_warm_up_equals_an_unbroken_one(tmp_path, request_for):
+def test_a_run_resumed_in_the_warm_up_equals_an_unbroken_one(tmp_path, request_for):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     path = DVDGAN.train(request_for(whole, 4, lr_warmup="3", log_every="1"))
     DVDGAN.train(request_for(parts, 1, lr_warmup="3", log_every="1"))
@@ -130,9 +130,7 @@ def test_the_settings_in_text_and_in_files_older_than_they_are():
 
 
 class Recorded:
-    """Stands in for a recording: the function is handed over once, its inputs always lie in the same memory, and every
-    call is one of it.
-    """
+    """Replaces a recording: the function is passed once, its inputs are always in the same memory, and every call calls it."""
 
     def __init__(self, function):
         self.function, self.inputs = function, None
@@ -158,12 +156,12 @@ class Unrecordable(Recorded):
 
 @pytest.fixture
 def fused_on_cpu(monkeypatch):
-    """torch's fused Adam on the CPU, as on a GPU: it takes a rate that is a tensor."""
+    """torch's fused Adam on the CPU, as on a GPU: it accepts a tensor as rate."""
     adam = torch.optim.Adam
     monkeypatch.setattr(torch.optim, "Adam", lambda *args, **how: adam(*args, **(how | {"fused": True})))
 
 
-# Rates and factors that are powers of two or their small multiples, so that float32 holds them exactly.
+# Rates and factors are small multiples of powers of two, which float32 represents exactly.
 @pytest.mark.parametrize(("stand_in", "mode"), [(Recorded, "graphs"), (Unrecordable, "none")])
 @pytest.mark.parametrize(
     ("change", "factors"),
@@ -215,7 +213,7 @@ def test_recorded_updates_with_a_decay_are_those_without_recording():
     rng = torch.Generator().manual_seed(0)
     clips = torch.randint(0, 256, (8, 6, 16, 16, 3), dtype=torch.uint8, generator=rng).cuda()
     labels = torch.randint(0, 3, (8,), generator=rng).cuda()
-    # The recording is made at the full rate, in update 3; updates from 12 on must change nothing.
+    # The update is recorded at the full rate, in update 3; updates from 12 on must change nothing.
     end = WARM_UP + 9
     decay = {"lr_decay_start": str(WARM_UP), "lr_decay_end": str(end)}
     common = {"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", "precision": "float32"}

@@ -1,4 +1,4 @@
-"""Training: exact resume, what is written, what is refused, and that it learns."""
+"""The training loop: exact resume, output files, refused requests, and that it learns."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ from dvdgan.training.update import Networks
 from vidbench.models import InputError, SampleRequest, file_sha256
 
 
-def test_a_stopped_and_resumed_training_equals_an_unbroken_one(tmp_path, request_for):
+def test_a_resumed_run_equals_an_unbroken_one(tmp_path, request_for):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     path = DVDGAN.train(request_for(whole, 4))
     DVDGAN.train(request_for(parts, 2))
@@ -37,7 +37,7 @@ def test_a_stopped_and_resumed_training_equals_an_unbroken_one(tmp_path, request
     assert float(tensors["adam_d/step/spatial.head.linear.weight"]) == 8
 
 
-def test_what_a_training_writes(tmp_path, request_for):
+def test_the_output_files_of_a_run(tmp_path, request_for):
     seen, sampled = [], {}
 
     def progress(done, total, text):
@@ -75,7 +75,7 @@ def test_real_clips_are_fresh_in_every_discriminator_step(tmp_path, request_for,
     assert sorted(request.clips.drawn) == list(range(6))
 
 
-def test_the_time_limit_stops_cleanly_and_the_next_call_goes_on(tmp_path, request_for, task):
+def test_the_time_limit_stops_cleanly_and_the_next_call_resumes(tmp_path, request_for, task):
     path = DVDGAN.train(request_for(tmp_path, 4, max_minutes="0"))
     assert [step for step, _ in checkpoint.list_states(tmp_path)] == [1]
     assert DVDGAN.load(path, task, "cpu").num_parameters > 0
@@ -169,7 +169,7 @@ def test_where_recording_fails_the_log_says_so_and_the_run_is_the_one_without(
     tmp_path, request_for, monkeypatch, failing_call
 ):
     class Broken:
-        """Stands in for a recording that fails in its first or second call."""
+        """Replaces a recording; fails in its first or second call."""
 
         def __init__(self, function):
             self.function, self.inputs, self.calls = function, None, 0
@@ -196,7 +196,7 @@ def test_where_recording_fails_the_log_says_so_and_the_run_is_the_one_without(
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-def test_losses_beyond_the_bound_for_some_looks_stop_the_training(tmp_path, request_for):
+def test_losses_beyond_the_bound_for_some_log_lines_stop_the_run(tmp_path, request_for):
     with pytest.raises(
         InputError,
         match=r"divergence_bound=0\.001, in 3 log lines in a row, from step 1 to 6 .*; no earlier state is left",
@@ -207,7 +207,7 @@ def test_losses_beyond_the_bound_for_some_looks_stop_the_training(tmp_path, requ
         DVDGAN.train(request_for(tmp_path / "b", 8, divergence_bound="0.001", divergence_looks="2"))
 
 
-def test_the_batch_that_auto_stands_for_is_said_and_recorded(tmp_path, request_for):
+def test_the_batch_that_auto_selects_is_shown_and_recorded(tmp_path, request_for):
     said = []
     request = dataclasses.replace(request_for(tmp_path, 1, batch_size="auto"), say=said.append)
     DVDGAN.train(request)
@@ -218,7 +218,7 @@ def test_the_batch_that_auto_stands_for_is_said_and_recorded(tmp_path, request_f
     assert checkpoint.find_training(tmp_path, request.task).settings.batch_size == 8
 
 
-def test_metrics_are_asked_for_at_their_steps_and_of_the_averaged_generator(tmp_path, request_for, task):
+def test_metrics_are_measured_at_their_steps_and_on_the_averaged_generator(tmp_path, request_for, task):
     asked = []
 
     def measure(model):

@@ -36,7 +36,7 @@ def test_the_first_update_computes_what_the_checkpoint_does(finished, task, tiny
     sampler, _ = checkpoint.read_sampler(finished, task, CPU)
     normalise_weights(generator, torch.float32, 1e-4)
     pairs = list(zip(spectral_layers(generator), spectral_layers(sampler), strict=True))
-    for mine, theirs in pairs:  # in the type that the sampler's are kept in
+    for mine, theirs in pairs:  # up to the sampler's float16
         torch.testing.assert_close(mine.effective, theirs.effective, rtol=2e-3, atol=1e-4)
     for network in (generator, sampler):
         for norm in (module for module in network.modules() if hasattr(module, "mode")):
@@ -46,7 +46,7 @@ def test_the_first_update_computes_what_the_checkpoint_does(finished, task, tiny
     assert any(layer.bias is not None and layer.bias.abs().max() > 0 for layer, _ in pairs)
 
 
-def test_the_average_begins_there_too_and_the_discriminators_anew(finished, task, tiny_settings):
+def test_the_average_starts_there_too_and_the_discriminators_are_new(finished, task, tiny_settings):
     networks = networks_from(finished, task, tiny_settings)
     weights = dict(checkpoint.read_sampler(finished, task, CPU)[0].named_parameters())
     assert all(torch.equal(mean, weights[name]) for name, mean in networks.average.items())
@@ -67,9 +67,7 @@ def test_a_state_gives_everything_but_the_rates(of, finished, task, tiny_setting
     assert [adam.param_groups[0]["lr"] for adam in (networks._adam_g, networks._adam_d)] == [3e-5, 4e-5]
 
 
-def test_the_next_update_from_a_state_is_the_one_of_the_training_that_goes_on(
-    tmp_path, request_for, task, tiny_settings
-):
+def test_the_next_update_from_a_state_is_that_of_the_resumed_run(tmp_path, request_for, task, tiny_settings):
     request = request_for(tmp_path / "first", 2)
     DVDGAN.train(request)
     settings = settings_from_text({**tiny_settings, "start": str(tmp_path / "first")})
@@ -77,9 +75,9 @@ def test_the_next_update_from_a_state_is_the_one_of_the_training_that_goes_on(
     start_from(networks, settings, task)
     networks.update(2, lambda draw: tuple(map(torch.from_numpy, request.clips.draw(draw, 3))))
     DVDGAN.train(request_for(tmp_path / "first", 3))
-    went_on, mine = load_file(checkpoint.state_path(tmp_path / "first", 3)), networks.tensors()
-    assert set(mine) == set(went_on)
-    assert all(torch.equal(mine[name], tensor) for name, tensor in went_on.items())
+    resumed, mine = load_file(checkpoint.state_path(tmp_path / "first", 3)), networks.tensors()
+    assert set(mine) == set(resumed)
+    assert all(torch.equal(mine[name], tensor) for name, tensor in resumed.items())
 
 
 def test_the_discriminators_learn_alone_until_the_generator_starts(
@@ -105,7 +103,7 @@ def test_the_generators_rate_is_0_before_its_start_and_as_decayed_after_it(task,
     assert rates == [pytest.approx((g * 1e-4, d * 5e-4)) for g, d in ((0, 1), (0, 1), (1, 1), (0.75, 0.75), (0.5, 0.5))]
 
 
-def test_the_log_names_the_checkpoint_and_a_stopped_training_goes_on_without_it(tmp_path, request_for, finished):
+def test_the_log_names_the_checkpoint_and_a_resumed_run_does_not_need_it(tmp_path, request_for, finished):
     whole = DVDGAN.train(request_for(tmp_path / "whole", 4, start=str(finished), g_start="1"))
     header = json.loads((tmp_path / "whole" / "train.jsonl").read_text().splitlines()[0])
     assert header["start_sha256"] == file_sha256(finished)
