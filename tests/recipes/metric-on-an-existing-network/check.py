@@ -40,9 +40,8 @@ assert stub["STUB"].read_text() == stub["stub_text"](), "run `make schema`"
 # From the command line.
 np.save("real.npy", real)
 np.save("samples.npy", samples)
-metric = json.loads(printed("measure", "real.npy", "samples.npy", "--metric", ID, "--num-frames", "12", "--json"))[
-    "metrics"
-][ID]
+words = ("measure", "real.npy", "samples.npy", "--metric", ID, "--num-frames", "12", "--device", "cpu", "--json")
+metric = json.loads(printed(*words))["metrics"][ID]
 assert np.isclose(metric["value"], expected, rtol=1e-9)
 assert metric["higher_is_better"] is False
 
