@@ -41,10 +41,25 @@ class DatedResult:
     note: str = ""
 
 
+def _machine_name(text: str) -> str:
+    """Refuse a name that `record` could not use, before anything is measured."""
+    path = _path_of_today(text)
+    if not NAME.fullmatch(path.name):
+        raise argparse.ArgumentTypeError(f"'{text}' has other characters than lower-case letters, digits, dots, dashes")
+    if path.exists():
+        raise argparse.ArgumentTypeError(f"{path.name} exists already")
+    return text
+
+
+def _path_of_today(name: str) -> Path:
+    return RESULTS / f"{datetime.now(UTC).date().isoformat()}-{Path(sys.argv[0]).stem}-{name}.md"
+
+
 def add_record_option(parser: argparse.ArgumentParser) -> None:
     """Add ``--record MACHINE`` to a benchmark's options."""
     parser.add_argument(
         "--record",
+        type=_machine_name,
         metavar="MACHINE",
         help="also write benchmarks/results/DATE-BENCHMARK-MACHINE.md; MACHINE is a short name such as h100",
     )
@@ -66,12 +81,11 @@ def record(name: str, rows: Iterable[Mapping[str, Any]], device: str = "", note:
         FileExistsError: this benchmark has a result of today for a machine of this name.
         ValueError: the name of the machine has other characters.
     """
-    today = datetime.now(UTC).date().isoformat()
-    path = RESULTS / f"{today}-{Path(sys.argv[0]).stem}-{name}.md"
+    path = _path_of_today(name)
     if not NAME.fullmatch(path.name):
         raise ValueError(f"'{name}' cannot be part of a file name; use lower-case letters, digits, dots and dashes.")
     result = DatedResult(
-        date=today,
+        date=path.name[: len("2026-01-31")],
         machine=", ".join(filter(None, (device, processor(), f"{os.cpu_count()} cores", platform.machine()))),
         versions=", ".join([f"python {platform.python_version()}", *_versions()]),
         commit=_commit(),

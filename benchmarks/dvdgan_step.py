@@ -79,7 +79,7 @@ def main() -> None:
     print(json.dumps(report, indent=2))
     if args.record:
         rows = [{column: row.get(column, "") for column in COLUMNS} for row in report["measurements"]]
-        print(record(args.record, rows, device=report["device_name"]), file=sys.stderr)
+        print(record(args.record, rows, device=report["device_name"] if args.device != "cpu" else ""), file=sys.stderr)
 
 
 def _all(args: argparse.Namespace) -> dict[str, Any]:

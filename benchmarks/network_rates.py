@@ -84,7 +84,7 @@ def main() -> None:
     }
     print(json.dumps(document, indent=2))
     if arguments.record:
-        print(record(arguments.record, rates, device=document["device"]), file=sys.stderr)
+        print(record(arguments.record, rates, device=document["device"] if cuda else ""), file=sys.stderr)
 
 
 if __name__ == "__main__":

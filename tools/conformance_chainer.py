@@ -1,6 +1,6 @@
 """Compute the C3D answers to the conformance vectors with Chainer, assembling the network as TGANv2's code does.
 
-    pip install "setuptools<70" wheel numpy==1.23.5 && pip install --no-build-isolation chainer==7.8.1
+    pip install "setuptools<70" wheel numpy==1.23.5 lazy_loader && pip install --no-build-isolation chainer==7.8.1
     PYTHONPATH=metrics:tests/oracles python tools/conformance_chainer.py --output build/conformance_chainer.npz
 
 The network comes from tests/oracles/c3d_chainer.py, which accepts weights of any width.

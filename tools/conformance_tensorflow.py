@@ -1,6 +1,6 @@
 """Compute TensorFlow's answers to the conformance vectors that involve a resize or I3D.
 
-Requires tensorflow-cpu and tensorflow-hub, not torch. Conventions with batch norm eps 1e-5 run in the same graph with
+Requires tensorflow-cpu, tensorflow-hub and lazy_loader, not torch. Conventions with batch norm eps 1e-5 run in the same graph with
 variances shifted by 1e-5 - 1e-3; their half-pixel resize is ``tf.image.resize``, which equals torch's.
 
     PYTHONPATH=metrics python tools/conformance_tensorflow.py --shared ../shared --output build/conformance_tensorflow.npz

@@ -1,6 +1,6 @@
 """Compute the answers of torch-fidelity's Inception and cd-fvd's float32 distance to the conformance vectors.
 
-    pip install torch==2.13.0 numpy scipy pillow tqdm einops requests
+    pip install torch==2.13.0 numpy scipy pillow tqdm einops requests lazy_loader
     pip install --no-deps torchvision==0.28.0 torch-fidelity==0.4.0 cd-fvd==0.1.1
     PYTHONPATH=metrics:examples/conformance python tools/conformance_torch_fidelity.py \
         --tensorflow build/conformance_tensorflow.npz --output build/conformance_torch_fidelity.npz

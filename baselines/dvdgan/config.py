@@ -21,6 +21,7 @@ from dvdgan.setting import (
     Counts,
     Decay,
     Decides,
+    Flag,
     Share,
     Step,
     check_value,
@@ -111,7 +112,7 @@ class Settings:
         "random crop of half the side, the same for all frames of a clip.",
         decides="discriminators", former={1: "identity", 2: "2x2", 4: "4x4"},
     )  # fmt: skip
-    time_pooling: bool = setting(
+    time_pooling: Flag = setting(
         True, "Whether each 3-D block of the temporal discriminator also halves time; it does in DGMR, the paper is "
         "silent.", decides="discriminators", absent=True,
     )  # fmt: skip
@@ -194,7 +195,7 @@ class Settings:
     )
     checkpoint_every: Count = setting(1000, "Steps between training states; the last two are kept.", decides="nothing")
     sample_every: Count = setting(1000, "Steps between sample sheets.", decides="nothing")
-    autotune: bool = setting(
+    autotune: Flag = setting(
         True, "Let cuDNN time its algorithms in the first steps; some seconds at the start of a run.", decides="nothing"
     )
     loader_threads: Count = setting(4, "Threads that draw real clips ahead of the updates.", decides="nothing")
@@ -213,8 +214,10 @@ class Settings:
         "operations between convolutions, none does neither; auto is graphs for one process on a GPU with accumulate=1 and "
         "none elsewhere. If recording or compiling fails, the log says so and training continues without it.",
         decides="nothing",
+        # Modes of earlier versions; no weight depends on them.
+        former={"default": "none", "reduce-overhead": "none"},
     )
-    tensorboard: bool = setting(
+    tensorboard: Flag = setting(
         False, "Write losses and metrics for TensorBoard too; needs vidbench[tensorboard].", decides="nothing"
     )
     divergence_bound: Amount = setting(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
 from vidbench.models import InputError
 
@@ -61,8 +63,23 @@ def _split(value: Any) -> Any:
     return tuple(part for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-Count = Annotated[int, Field(ge=1)]
-Step = Annotated[int, Field(ge=0)]
+def _whole(value: Any) -> Any:
+    """Refuse text such as 16.0, which pydantic takes for a whole number."""
+    if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]+", value.strip()):
+        raise PydanticCustomError("int_parsing", "not a whole number")
+    return value
+
+
+def _true_or_false(value: Any) -> Any:
+    """Refuse text such as yes, on or 1, which pydantic takes for true."""
+    if isinstance(value, str) and value.strip().lower() not in ("true", "false"):
+        raise PydanticCustomError("bool_parsing", "neither true nor false")
+    return value
+
+
+Flag = Annotated[bool, BeforeValidator(_true_or_false)]
+Count = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
+Step = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0.001, allow_inf_nan=False)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -86,7 +103,7 @@ def check_value(settings: type, name: str, value: Any) -> None:
     Raises:
         InputError: another type, out of range, or not among its choices.
     """
-    if value == AUTO and facts_of(settings)[name].auto is not None:
+    if type(value) is int and value == AUTO and facts_of(settings)[name].auto is not None:
         return
     try:
         _adapter(settings, name).validate_python(value, strict=True)

@@ -272,6 +272,26 @@ def test_an_interrupted_export_is_resumed_and_gives_the_same(task, monkeypatch, 
         export(task)
 
 
+def test_labels_that_the_data_does_not_have_are_refused_before_a_clip_is_read(tmp_path, monkeypatch, task):
+    from vidbench.data.shapes.dataset import ShapesDataset
+    from vidbench.jobs import export as job
+
+    def without_labels(*arguments):
+        clips = clips_to_answer(*arguments)
+        clips.labels, clips.class_names = None, ()
+        return clips
+
+    clips_to_answer = job.clips_to_answer
+    monkeypatch.setattr(job, "clips_to_answer", without_labels)
+    monkeypatch.setattr(ShapesDataset, "read", lambda self, indices: pytest.fail("a clip was read"))
+    labelled = tmp_path / "labelled.toml"
+    labelled.write_text(PREDICTION.replace('labels = "none"', 'labels = "evaluation"'))
+    with pytest.raises(InputError, match="its data has no labels"):
+        export(str(labelled))
+    assert not Path("export").exists()
+    assert not Path(".export.partial").exists()
+
+
 def test_what_was_left_by_another_export_is_not_used(task, monkeypatch):
     from vidbench.data.shapes.dataset import ShapesDataset
 

@@ -88,7 +88,7 @@ def run_command(arguments: list[str]) -> int:
     except click.ClickException as error:
         code = _refuse(f"Error: {error.format_message()}")
     except (KeyboardInterrupt, click.Abort):
-        print("Interrupted: the same command resumes here.", file=sys.stderr)  # noqa: T201
+        print("Interrupted: run the same command again to resume.", file=sys.stderr)  # noqa: T201
         code = 130
     except BrokenPipeError:
         # The reader of our output has closed it (`| head`); redirect stdout so that the flush at exit is silent.

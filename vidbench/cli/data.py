@@ -103,7 +103,7 @@ def data_scan(
 def data_export(task: str, **chosen: Any) -> None:
     """Write what an external sampler needs: context frames, labels, seeds, and the ids to pass on to `vidbench score`.
 
-    If it is interrupted, the same command resumes it.
+    The same command resumes an interrupted export.
     """
     from vidbench.jobs.export import ExportOptions, export_task
     from vidbench.progress import Progress

@@ -18,7 +18,7 @@ from vidbench.scoring.run_options import RunOptions
 def command(model: str, task: str, as_json: bool, **chosen: Any) -> None:
     """Sample from a model, score the samples on a task, and write result.json and report.html.
 
-    If it is interrupted, the same command resumes it. Runs under torchrun without changes.
+    The same command resumes an interrupted run. Runs under torchrun without changes.
     """
     from vidbench.cli.table import print_result
     from vidbench.jobs.evaluate import evaluate_model

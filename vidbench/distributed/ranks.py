@@ -45,7 +45,7 @@ class Ranks:
 
     @property
     def is_main(self) -> bool:
-        """Whether this is rank 0, which computes, prints and writes the result."""
+        """Whether this is rank 0, which reduces the features to scores, prints and writes the result."""
         return self.rank == 0
 
     def mine(self, num_items: int) -> range:

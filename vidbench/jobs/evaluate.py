@@ -26,7 +26,7 @@ from vidbench.scoring.run import Run, open_run
 from vidbench.scoring.run_features import bound_features, reference_features, sample_features
 from vidbench.scoring.run_options import RunOptions
 from vidbench.scoring.truncation import truncated_sources
-from vidbench.tasks import Task, load_task
+from vidbench.tasks import load_task
 from vidmetrics.home import home
 
 CHECKED_CLIPS = 4
@@ -81,8 +81,8 @@ def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple
         )
     if got[0] != expected[0]:
         raise InputError(
-            f"There are {got[0]} samples in {path}, and exactly {expected[0]} are required{_runs(task)}: write that many, or "
-            "set --num-samples for an unofficial result."
+            f"There are {got[0]} samples in {path}, and exactly {expected[0]} are required{_runs(run)}: write that many, or "
+            "set --num-samples, the number per run, for an unofficial result."
         )
     reasons = []
     if samples.lossy:
@@ -110,8 +110,9 @@ def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple
     return source, record, tuple(reasons)
 
 
-def _runs(task: Task) -> str:
-    return f" ({task.evaluation.repeats} runs)" if task.evaluation.repeats > 1 else ""
+def _runs(run: Run) -> str:
+    repeats = run.task.evaluation.repeats
+    return f" ({repeats} runs of {run.num_samples})" if repeats > 1 else ""
 
 
 def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequence[str], started: float) -> Result:

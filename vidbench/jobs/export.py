@@ -51,7 +51,7 @@ class ExportOptions:
 
 
 def export_task(task_name: str, options: ExportOptions, progress: Progress) -> None:
-    """Write an export; see `vidbench.exports` for its contents.
+    """Write an export; see `vidbench.samples.export_folder` for its contents.
 
     An interrupted export is resumed: finished files are kept next to the output, in a hidden folder that is valid only for
     the same task, clips and format.
@@ -72,6 +72,7 @@ def export_task(task_name: str, options: ExportOptions, progress: Progress) -> N
     if options.targets and not task.clips.context_frames:
         raise InputError(f"The task '{task.name}' has no context frames, so there are no targets: remove --targets.")
     evaluation = clips_to_answer(task, options.data, per_run)
+    labels = sample_labels(task, np.arange(count), evaluation)
     export = _Export(
         task=task,
         evaluation=evaluation,
@@ -82,7 +83,6 @@ def export_task(task_name: str, options: ExportOptions, progress: Progress) -> N
     )
     _prepare(export)
     shards, context_sha256 = _write_clips(export, progress)
-    labels = sample_labels(task, np.arange(count), evaluation)
     answers = task_answers(task, evaluation, count, task.evaluation.seed, context_sha256 if export.parts else None)
     for part, entries in shards.items():
         _write_manifest(export, part, entries, answers)
@@ -137,12 +137,20 @@ def _prepare(export: _Export) -> None:
     evaluation, working = export.evaluation, export.working
     identity = [export.task.fingerprint, evaluation.identity_sha256, export.count, export.kind, sorted(export.parts)]
     plan = {"sha256": digest(identity), "content": "an unfinished export; the same command resumes it"}
-    text = json.dumps(plan, indent=1) + "\n"
-    if not (working / _PLAN_NAME).is_file() or (working / _PLAN_NAME).read_text(encoding="utf-8") != text:
+    if _planned_sha256(working / _PLAN_NAME) != plan["sha256"]:
         shutil.rmtree(working, ignore_errors=True)
-        write_text(working / _PLAN_NAME, text)
+        write_text(working / _PLAN_NAME, json.dumps(plan, indent=1) + "\n")
     for leftover in working.glob("*/.*"):
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+
+def _planned_sha256(path: Path) -> str | None:
+    """Return the digest in the plan of an interrupted export, None if there is no readable one."""
+    try:
+        plan = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return plan.get("sha256") if isinstance(plan, dict) else None
 
 
 def _write_clips(export: _Export, progress: Progress) -> tuple[dict[str, list[Shard]], list[str]]:

@@ -191,7 +191,9 @@ def _why_not(name: str, path: Path) -> str:
 def _verify_path(target: str) -> Verdict:
     path = Path(target)
     if not path.exists() and not path.parent.joinpath(f"{path.name}.index").is_file():
-        raise InputError(f"'{target}' is neither a network ({', '.join(all_networks())}) nor an existing path.")
+        raise InputError(
+            f"'{target}' is neither a network ({', '.join(all_networks())}) nor an existing path; give one of these."
+        )
     tensors = read_weights([path])
     network = network_of(tensors)
     proof = prove(tensors)

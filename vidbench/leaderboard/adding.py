@@ -75,7 +75,9 @@ def add_result(path: Path, folder: Path, submission: Submission) -> list[BoardRo
         taken = {row.id for row in found.rows}
         there = next((row for row in found.rows if row.result_sha256 == sha256), None)
         if there:
-            raise InputError(f"The result {path} is on the board already, as '{there.id}' in {board}; add another one.")
+            raise InputError(
+                f"The result {path} is on the board already, as '{there.id}' in {board}; nothing is left to add."
+            )
     rows = [
         _unless_taken(row, taken) for row in result_rows(result, load_task(result.task.name).task, sha256, submission)
     ]

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from vidbench.rendering.numbers import counted
 from vidmetrics.catalog.definitions import METRICS
 from vidmetrics.catalog.facts import statistic_facts
 from vidmetrics.catalog.published_names import PUBLISHED_NAMES
@@ -67,7 +68,7 @@ class BoardRow(BaseModel):
     samples: _Count = Field(description="Generated clips of one run.")
     training: Literal["", "train", "train+test"] = Field(description="Which splits the model was trained on.")
     extra_data: Literal["", "none", "pre-training", "features"] = Field(
-        description="Training data beyond these splits."
+        description="Training data beyond the splits in `training`."
     )
     sampling: Literal["", "untruncated", "truncated-for-best-is"] = Field(description="Truncation of the latent.")
     protocol: str = Field(pattern=r"^[a-z0-9.-]*$", description="Evaluation recipe or task; empty if not stated.")
@@ -178,7 +179,7 @@ def problems(row: BoardRow) -> list[tuple[str, str]]:
             )
         )
     if row.frames is not None and row.context_frames >= row.frames:
-        found.append(("context_frames", f"{row.context_frames} context frames in a clip of {row.frames}"))
+        found.append(("context_frames", f"{counted(row.context_frames, 'context frame')} in a clip of {row.frames}"))
     if (row.spread is None) != (row.spread_kind == ""):
         found.append(("spread_kind", "a spread needs a kind, and a kind a spread"))
     if row.spread is not None and row.spread < 0:

@@ -18,3 +18,8 @@ def score_text(value: float) -> str:
         return f"{value:.1e}"
     digits = 3 if abs(value) < 1 else 2 if abs(value) < 100 else 1
     return f"{value:.{digits}f}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural unless it is 1."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

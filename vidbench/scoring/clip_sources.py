@@ -119,7 +119,7 @@ class ModelSource:
             "clips": self.task.clips.identity(),
             "labels": self.task.evaluation.labels,
             "classes": list(self.evaluation.class_names),
-            # With balanced labels, only the model `real` reads the held-out clips.
+            # With balanced labels, only the models `real` and `static` read the held-out clips.
             "evaluation": self.evaluation.identity_sha256,
         }
 

@@ -151,9 +151,15 @@ def wait_for_shards(stores: Sequence[FeatureStore]) -> None:
     Raises:
         InputError: some are still missing after `vidbench.distributed.shared_folder.VISIBLE_SECONDS`.
     """
-    if not wait_until_visible(lambda: not missing_shards(stores), poll_seconds=0.2):
+    missing: list[int] = []
+
+    def complete() -> bool:
+        missing[:] = missing_shards(stores)
+        return not missing
+
+    if not wait_until_visible(complete, poll_seconds=0.2):
         raise InputError(
-            f"{len(missing_shards(stores))} finished feature shards are not visible in {stores[0].folder}: put the folder "
+            f"{len(missing)} finished feature shards are not visible in {stores[0].folder}: put the folder "
             "on a file system that all ranks share, and run the same command again."
         )
 

@@ -29,12 +29,15 @@ class RunOptions:
     ] = None
     output: Annotated[
         Path | None,
-        Help("Folder for result.json and report.html; default: runs/TASK/MODEL. A run found there is resumed.", "DIR"),
+        Help(
+            "Folder for result.json and report.html; default: runs/TASK/MODEL, or runs/TASK/samples-NAME for clips on disk. A run found there is resumed.",
+            "DIR",
+        ),
     ] = None
     num_samples: Annotated[
         int | None, Help("Samples per run; any other number than the task's makes the result unofficial.", "N")
     ] = None
-    batch_size: Annotated[int, Help("Clips per call of the model and the networks; does not affect the score.")] = 32
+    batch_size: Annotated[int, Help("Clips per call; does not affect any number.")] = 32
     device: Annotated[str | None, Help("cpu, cuda or cuda:N; default: a GPU if there is one.", "DEVICE")] = None
     precision: Annotated[
         Literal["exact", "fast"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from vidbench.rendering.numbers import counted
 from vidbench.tasks.datasets import DATASETS
 from vidbench.tasks.schema import ClipSpec, Task
 from vidmetrics.catalog.definitions import get_metric
@@ -44,7 +45,7 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
     wanted = task.reference.num_clips
     reference = "all clips" if wanted == "all" else f"the first {wanted:,} clips"
     context = (
-        f"{clips.context_frames} context frame{'s' * (clips.context_frames > 1)}, {task.predicted_frames} predicted; the "
+        f"{counted(clips.context_frames, 'context frame')}, {task.predicted_frames} predicted; the "
         "scored clip contains both"
         if clips.context_frames
         else "no context frames"

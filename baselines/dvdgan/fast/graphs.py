@@ -72,7 +72,7 @@ class Replayed:
         graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize()
         try:
-            # Other threads pin batches meanwhile, which a capture of any other mode forbids to the whole process.
+            # Other threads pin batches meanwhile, which a capture in the default mode (global) forbids to the whole process.
             with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
                 output = self._function(self._inputs)
         except torch.cuda.OutOfMemoryError:

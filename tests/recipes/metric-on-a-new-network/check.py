@@ -3,14 +3,10 @@
 import contextlib
 import io
 import json
-import os
 import runpy
-import tempfile
 
 import numpy as np
 from safetensors.numpy import save_file
-
-os.environ["VIDBENCH_HOME"] = tempfile.mkdtemp()
 
 import vidmetrics
 from vidbench.cli import run_command

@@ -85,11 +85,6 @@ def comparable(result):
     return document
 
 
-def metadata_of(path):
-    with safe_open(path, framework="numpy") as file:
-        return file.metadata()
-
-
 def rewritten(path, change_tensors=None, change_provenance=None, seal=True):
     """Write a changed copy of the file; ``seal`` updates its digest, as a forger would."""
     with safe_open(path, framework="numpy") as file:

@@ -228,5 +228,5 @@ def test_counts_that_do_not_fit_are_refused(own):
     with pytest.raises(InputError, match=r"--num-samples 40 is not a multiple of 3"):
         vidbench.evaluate("copy", str(own), output="out", num_samples=40, device="cpu")
     np.save(own.parent / "few.npy", np.zeros((72, 8, 32, 32, 3), np.uint8))
-    with pytest.raises(InputError, match=r"There are 72 samples .* exactly 216 are required \(3 runs\)"):
+    with pytest.raises(InputError, match=r"There are 72 samples .* exactly 216 are required \(3 runs of 72\)"):
         vidbench.score(str(own), "few.npy", output="out", device="cpu")

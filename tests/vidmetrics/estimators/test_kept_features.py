@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 
 from vidmetrics import InputError, Moments, polynomial_mmd
+from vidmetrics.catalog.facts import STATISTICS
+from vidmetrics.estimators.base import KeptFeatures
 from vidmetrics.estimators.extrapolation import FrechetInfinityEstimator
 from vidmetrics.estimators.kernel import KernelEstimator, KernelSubsetsEstimator
-from vidmetrics.estimators.manifold import CoverageEstimator, DensityEstimator, PrecisionEstimator, RecallEstimator
+from vidmetrics.estimators.manifold import DensityEstimator
 
+
+def _estimator(name: str) -> type:
+    file, _, cls = STATISTICS[name].estimator.partition(":")
+    return getattr(importlib.import_module(f"vidmetrics.estimators.{file}"), cls)
+
+
+# Every statistic that keeps features, so that a new one is tested by being in the catalog.
 KEPT = {
-    "coverage": CoverageEstimator,
-    "density": DensityEstimator,
-    "frechet-inf": FrechetInfinityEstimator,
-    "kernel": KernelEstimator,
-    "kernel-subsets": KernelSubsetsEstimator,
-    "precision": PrecisionEstimator,
-    "recall": RecallEstimator,
+    name: _estimator(name)
+    for name, facts in STATISTICS.items()
+    if facts.estimator and issubclass(_estimator(name), KeptFeatures)
 }
 RNG = np.random.default_rng(0)
 REAL = RNG.normal(size=(60, 3)).astype(np.float32)

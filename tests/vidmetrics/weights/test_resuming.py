@@ -17,10 +17,11 @@ from vidmetrics.weights.fetch import _CHUNK
 # The file that the server of conftest.py serves.
 CONTENT = np.random.default_rng(0).integers(0, 256, 3_000_000, dtype=np.uint8).tobytes()
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-BROKEN, LATER = 15 * _CHUNK, 38 * _CHUNK  # where transfers break: bytes reach the disk in chunks
+BROKEN, LATER = 15 * 2**16, 38 * 2**16  # where transfers break: bytes reach the disk in chunks
 
 
 def test_a_dead_connection_is_resumed(server, rude, fetching):
+    assert _CHUNK == 2**16
     server.script = [rude.die_after(BROKEN), rude.hang_up, rude.die_after(LATER - BROKEN)]
     fetching(f"{server.url}/w")
     fetching.assert_good()

@@ -29,7 +29,7 @@ def find_ucf101(root: Path, split: str) -> Listing:
     """Read the lists of a split and find its videos, with any video suffix.
 
     Args:
-        root: the folder that contains the lists and the class folders, at any of its upper levels.
+        root: the folder that contains the lists and the class folders, directly or in sub-folders.
         split: one of `SPLITS`.
 
     Raises:

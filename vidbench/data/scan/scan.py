@@ -20,7 +20,7 @@ from vidbench.files import digest
 from vidbench.progress import Progress
 from vidbench.tasks.schema import Task
 
-# Raised when the content or meaning of a finding changes, so that older journals are not read.
+# Raise this number when the content or meaning of a finding changes, so that older journals are not read.
 _JOURNAL_FORMAT = 1
 
 

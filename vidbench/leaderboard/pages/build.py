@@ -18,6 +18,7 @@ from vidbench.leaderboard.ranking import RankedGroup, rank_groups
 from vidbench.leaderboard.rows import KNOWN_ERRORS, BoardRow, group_parts
 from vidbench.leaderboard.tables import origin, score_cell
 from vidbench.leaderboard.years_chart import ReferenceLine, years_chart
+from vidbench.rendering.numbers import counted
 from vidbench.rendering.templates import html_templates
 from vidbench.results.schema import read_result
 from vidbench.tasks import load_task, task_names
@@ -125,7 +126,7 @@ def group_words(row: BoardRow) -> tuple[str, ...]:
     spoken = {
         "metric": row.metric,
         "frames": f"{row.frames} frames",
-        "context frames": f"{row.context_frames} context frames" if row.context_frames else "",
+        "context frames": counted(row.context_frames, "context frame") if row.context_frames else "",
         "resolution": row.resolution.replace("x", "×"),
         "conditioning": {
             "class": "class-conditional",

@@ -43,7 +43,7 @@ def root(content, tmp_path) -> Path:
 
 
 def frame(record: int, camera: str, number: int) -> np.ndarray:
-    """The records written by tests/oracles/bair_tensorflow.py."""
+    """Return a frame as tests/oracles/bair_tensorflow.py wrote it, uint8 ``[64, 64, 3]``."""
     bands = np.arange(64)[:, None, None] // 8
     value = 80 * record + 40 * (camera == "image_aux1") + number + 11 * bands + 3 * np.arange(3)
     return np.broadcast_to(value, (64, 64, 3)).astype(np.uint8)
