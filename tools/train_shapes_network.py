@@ -213,7 +213,7 @@ def train(output: Path, seed: int, epochs: int, device: str, command: str) -> No
 
     tensors = model.eval().fold()
     content = save(tensors)
-    network = ShapesNetwork.from_tensors(tensors)
+    network = ShapesNetwork.from_tensors({name: tensor.numpy() for name, tensor in tensors.items()})
     log(
         test_accuracy={f"{t} frames": round(accuracy(network, t, 4096), 4) for t in LENGTHS},
         test_clips=4096,

@@ -21,7 +21,9 @@ __all__ = sorted([*_listed, *function_ids()])
 
 
 def __getattr__(name: str) -> Any:
-    if name not in function_ids():
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _listed:
         return _getattr(name)
     from vidmetrics import one_call
 

@@ -65,7 +65,7 @@ def counting_message(rows: int, num_samples: int, rows_per_sample: int) -> str:
     """Return the message for a number of samples other than expected."""
     if rows_per_sample == 1:
         return f"Expected {num_samples} samples but got {rows}; score exactly {num_samples}."
-    return f"Expected {num_samples} clips of {rows_per_sample} frames but got {rows} frames; score exactly that many."
+    return f"Expected {num_samples} clips of {rows_per_sample} frames but got {rows} frames; score exactly {num_samples} clips."
 
 
 def num_groups(groups: int, num_samples: int) -> int:

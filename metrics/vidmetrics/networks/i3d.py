@@ -187,7 +187,7 @@ class I3D(nn.Module):
         network = cls(num_classes, **settings)
         targets = _variables(network)
         shapes = {name: _tensorflow_shape(tuple(target.shape)) for name, target in targets.items()}
-        remedy = "give the variables of DeepMind's checkpoint by their TensorFlow names"
+        remedy = f"give the variables of DeepMind's checkpoint for {num_classes} classes by their TensorFlow names"
         with torch.no_grad():
             for name, value in checked_tensors(network_variables(tensors), shapes, "I3D", remedy).items():
                 value = value.transpose(4, 3, 0, 1, 2) if value.ndim == 5 else value

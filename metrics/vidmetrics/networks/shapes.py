@@ -115,19 +115,18 @@ class ShapesNetwork(nn.Module):
         return {"logits": self.classifier(pool), "pool": pool}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any] | Tensor]) -> ShapesNetwork:
+    def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any]]) -> ShapesNetwork:
         """Build the network from its weights, ready for inference.
 
         Args:
-            tensors: float32 arrays or tensors, named as in `torch.nn.Module.state_dict`.
+            tensors: float32 arrays, named as in `torch.nn.Module.state_dict`.
 
         Raises:
             InputError: a tensor is missing, unknown, not finite, or has a wrong shape or dtype.
         """
         network = cls()
-        arrays = {name: np.asarray(value) for name, value in tensors.items()}
         shapes = {name: value.shape for name, value in network.state_dict().items()}
-        weights = checked_tensors(arrays, shapes, "the shapes network", "use the file that ships with vidmetrics")
+        weights = checked_tensors(tensors, shapes, "the shapes network", "use the file that ships with vidmetrics")
         network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
         network.requires_grad_(False)
         return network.eval()

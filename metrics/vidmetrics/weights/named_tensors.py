@@ -41,7 +41,5 @@ def checked_tensors(
                 f"needed; {remedy}."
             )
         if not np.isfinite(value).all():
-            raise InputError(
-                f"The tensor '{name}' of {network} contains NaN or infinity; fetch or import the weights again."
-            )
+            raise InputError(f"The tensor '{name}' of {network} contains NaN or infinity; {remedy}.")
     return arrays
