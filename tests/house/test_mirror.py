@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
 PACKAGES = {"vidbench": "vidbench", "vidmetrics": "metrics/vidmetrics", "dvdgan": "baselines/dvdgan"}
-# Tests of several modules together, of the repository, of the documents, and of the recipes in CONTRIBUTING.
-BESIDE_THE_MIRROR = {"end_to_end", "house", "docs", "recipes"}
+# Malformed input, tests of several modules together, of the repository, of the documents, and of the recipes in CONTRIBUTING.
+BESIDE_THE_MIRROR = {"abuse", "end_to_end", "house", "docs", "recipes"}
 # Recorded answers, and the programs that recorded them.
 NO_TESTS = {"golden", "oracles"}
 
