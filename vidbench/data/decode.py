@@ -19,8 +19,15 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from vidbench.data.damage import Message, first_damage, is_cut_off, listening
 from vidbench.errors import InputError
 
+# Containers that hold their frames themselves; others, such as playlists, name files or addresses to be read.
+_CONTAINERS = (
+    "3g2", "3gp", "apng", "asf", "avi", "dv", "flv", "gif", "h264", "hevc", "ivf", "m4a", "m4v", "matroska", "mj2", "mov",
+    "mp4", "mpeg", "mpegts", "mpegvideo", "mxf", "nut", "obu", "ogg", "rm", "webm", "webp_anim", "webp_pipe", "yuv4mpegpipe",
+)  # fmt: skip
+_FILES_ONLY = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS)}
 # Codecs that reproduce RGB pixels exactly; an H.264 header does not say whether it does.
 _LOSSLESS_CODECS = frozenset({"ffv1", "png", "qtrle", "rawvideo"})
 
@@ -104,7 +111,7 @@ def is_lossless(path: Path) -> bool:
     Raises:
         InputError: the file is missing, unreadable or has no video; names the file.
     """
-    with _open(path) as (_, stream):
+    with _open(path) as (_, stream, _):
         context = stream.codec_context
         planes = context.format
         is_rgb = planes is not None and planes.is_rgb and not planes.has_palette
@@ -112,27 +119,47 @@ def is_lossless(path: Path) -> bool:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Open a file and its first video stream that is no cover picture; FFmpeg's errors become one sentence."""
+def _open(path: Path) -> Iterator[tuple[Any, Any, list[Message]]]:
+    """Open a file and the video stream that a player shows, and return what FFmpeg said on opening.
+
+    FFmpeg's errors, then and later, become one sentence.
+    """
     import av
 
     if not path.is_file():
         raise UnusableVideoError("unreadable", f"The video '{path}' does not exist or is not a file; check the path.")
     try:
-        # Tags that are not UTF-8 do not affect the frames.
-        with av.open(str(path), metadata_errors="ignore") as container:
-            attached = av.stream.Disposition.attached_pic
-            streams = [stream for stream in container.streams.video if not stream.disposition & attached]
-            if not streams or streams[0].codec_context is None:
+        # An absolute path has no place for a protocol: 'concat:a.mp4' and '12:30.mp4' are names of files. Nor may a file
+        # name others to be read, as playlists do. Tags that are not UTF-8 do not affect the frames.
+        with listening() as messages:
+            container = av.open(str(path.absolute()), options=_FILES_ONLY, metadata_errors="ignore")
+        with container:
+            stream = _shown_stream(container)
+            if stream is None or stream.codec_context is None:
                 raise UnusableVideoError(
                     "no video stream",
                     f"The file '{path}' has no video stream that can be decoded; replace or remove it.",
                 )
-            yield container, streams[0]
+            yield container, stream, messages
     except av.error.FFmpegError as error:
         raise UnusableVideoError(
             "unreadable", f"The video '{path}' cannot be decoded ({_reason(error)}); replace or remove it."
         ) from error
+
+
+def _shown_stream(container: Any) -> Any | None:
+    """Return the stream that players choose: of those marked as default, or of all if none is, the largest picture."""
+    import av
+
+    flags = av.stream.Disposition
+    streams = [stream for stream in container.streams.video if not stream.disposition & flags.attached_pic]
+    marked = [stream for stream in streams if stream.disposition & flags.default]
+    return max(marked or streams, key=_area, default=None)
+
+
+def _area(stream: Any) -> int:
+    context = stream.codec_context
+    return int(context.width * context.height) if context is not None else 0
 
 
 @contextmanager
@@ -144,26 +171,42 @@ def decoding(path: Path) -> Iterator[Decoding]:
     """
     import av
 
-    with _open(path) as (container, stream):
+    with _open(path) as (container, stream, opening):
         context = stream.codec_context
-        # One thread, so that frame order and the frame at which damage shows do not depend on the number of cores.
+        # One thread, so that frame order and the frame at which damage shows do not depend on the number of cores, and
+        # messages arrive in the thread that listens.
         context.thread_type = "NONE"
         context.thread_count = 1
         context.flags |= av.codec.context.Flags.bitexact
-        # Without this, H.264 and MPEG-4 silently conceal damaged parts.
-        context.options = {"err_detect": "explode"}
-        yield Decoding(container, stream, _checked_frames(path, container, stream))
+        yield Decoding(container, stream, _checked_frames(path, container, stream, is_cut_off(opening)))
 
 
-def _checked_frames(path: Path, container: Any, stream: Any) -> Iterator[Any]:
+def _checked_frames(path: Path, container: Any, stream: Any, cut_off: bool) -> Iterator[Any]:
+    """Yield frames until the first sign of damage; ``cut_off`` says that opening has found the end of the file missing."""
+    decoder = stream.codec_context.name
     size: tuple[int, int] | None = None
     number = 0
-    for packet in container.demux(stream):
+    packets = container.demux(stream)
+    while True:
+        frames = []
+        with listening() as messages:
+            packet = next(packets, None)
+            if packet is not None and not packet.is_corrupt:
+                frames = packet.decode()
+        if packet is None:
+            break
         if packet.is_corrupt:
             raise UnusableVideoError(
                 "truncated", f"The video '{path}' is cut off or damaged after frame {number}; replace or remove it."
             )
-        for frame in packet.decode():
+        damage = first_damage(messages, decoder)
+        if damage is not None:
+            raise UnusableVideoError(
+                "unreadable", f"The video '{path}' is damaged after frame {number} ({damage}); replace or remove it."
+            )
+        if is_cut_off(messages):
+            raise _cut_off(path, number)
+        for frame in frames:
             if frame.is_corrupt:
                 raise UnusableVideoError(
                     "unreadable", f"The video '{path}' is damaged at frame {number}; replace or remove it."
@@ -178,10 +221,17 @@ def _checked_frames(path: Path, container: Any, stream: Any) -> Iterator[Any]:
                 )
             number += 1
             yield frame
+    if cut_off:
+        raise _cut_off(path, number)
     if number == 0:
         raise UnusableVideoError(
             "unreadable", f"The video '{path}' has no frame that can be decoded; replace or remove it."
         )
+
+
+def _cut_off(path: Path, number: int) -> UnusableVideoError:
+    sentence = f"The video '{path}' is cut off after frame {number}: it is truncated, so fetch it again or remove it."
+    return UnusableVideoError("truncated", sentence)
 
 
 def to_rgb(frame: Any, path: Path) -> np.ndarray:

@@ -105,13 +105,20 @@ def refuse_truncated(path: Path, facts: VideoFacts) -> None:
 
 
 def _promised_seconds(container: Any, stream: Any) -> float | None:
-    """Return the length of the video stream itself (a tag in Matroska); the file's length may be that of its sound."""
+    """Return the length of the video stream itself; the file's length may be that of its sound.
+
+    Matroska has it in a tag, which FFmpeg fills with the time at which the stream ends, counted from 0 and not from its
+    first frame, and mkvmerge, which marks its tags, with the length.
+    """
     if stream.duration:
         return float(stream.duration * stream.time_base)
     tagged = _TAGGED_DURATION.match(stream.metadata.get("DURATION", ""))
     if tagged:
         hours, minutes, seconds = tagged.groups()
-        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+        tagged_seconds = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+        if "_STATISTICS_WRITING_APP" in stream.metadata or stream.start_time is None:
+            return tagged_seconds
+        return tagged_seconds - float(stream.start_time * stream.time_base)
     if container.duration and len(container.streams) == 1:
         return float(container.duration) / 1e6
     return None

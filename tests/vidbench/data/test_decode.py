@@ -149,16 +149,22 @@ def test_files_that_are_no_videos_are_refused_by_name(tmp_path):
     assert "not a file" in refusal(decode_frames, tmp_path, name=tmp_path.name)
 
 
-def test_a_truncated_mkv_gives_fewer_frames_and_is_refused_when_they_are_needed(tmp_path):
+def test_a_truncated_mkv_is_read_up_to_the_cut_and_refused_there(tmp_path):
     frames = numbered(16)
     write_video(tmp_path / "whole.mkv", frames)
     data = (tmp_path / "whole.mkv").read_bytes()
     (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
-    left = count_frames(tmp_path / "cut.mkv")
+    readable = []
+    message = refusal(lambda path: readable.extend(iterate_frames(path)), tmp_path / "cut.mkv", name="cut.mkv")
+    left = len(readable)
     assert 0 < left < 16
-    np.testing.assert_array_equal(decode_frames(tmp_path / "cut.mkv"), frames[:left])
+    assert f"cut off after frame {left}" in message
+    np.testing.assert_array_equal(np.stack(readable), frames[:left])
     np.testing.assert_array_equal(decode_frames(tmp_path / "cut.mkv", np.array([left - 1])), frames[left - 1 : left])
     message = refusal(decode_frames, tmp_path / "cut.mkv", np.array([0, 15]), name="cut.mkv")
+    assert f"after frame {left}" in message
+    write_video(tmp_path / "short.mkv", frames[:left])
+    message = refusal(decode_frames, tmp_path / "short.mkv", np.array([0, 15]), name="short.mkv")
     assert f"after {left} frames" in message
 
 
@@ -200,6 +206,57 @@ def test_damage_is_refused_instead_of_painted_over(tmp_path):
     with av.open(str(tmp_path / "bad.mkv")) as container:
         assert sum(1 for _ in container.decode(video=0)) > 30  # a plain reader accepts them, concealed
     refusal(decode_frames, tmp_path / "bad.mkv", name="bad.mkv")
+
+
+def write_streams(path: Path, sizes: list[tuple[int, int]], default: int | None) -> None:
+    """Write streams of 4 frames whose brightness is 50 times their number."""
+    flag = av.stream.Disposition.default
+    with av.open(str(path), "w", options={"default_mode": "passthrough"}) as container:
+        streams = [container.add_stream("ffv1", rate=25) for _ in sizes]
+        for number, (stream, (height, width)) in enumerate(zip(streams, sizes, strict=True)):
+            stream.height, stream.width, stream.pix_fmt = height, width, "bgr0"
+            stream.disposition = flag if number == default else av.stream.Disposition(0)
+        for _ in range(4):
+            for number, (stream, size) in enumerate(zip(streams, sizes, strict=True)):
+                image = np.full((*size, 3), 50 * number, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+
+
+def test_of_several_streams_the_default_or_the_largest_is_read(tmp_path):
+    sizes = [(12, 16), (48, 64), (24, 32)]
+    for default, expected in ((0, 0), (2, 2), (None, 1)):
+        path = tmp_path / f"{default}.mkv"
+        write_streams(path, sizes, default)
+        frames = decode_frames(path)
+        assert frames.shape == (4, *sizes[expected], 3)
+        assert (frames == 50 * expected).all()
+
+
+@needs_shared
+def test_a_preview_in_front_of_the_video_is_not_read():
+    path = SHARED / "cases" / "videos" / "preview_stream_first.mp4"
+    assert decode_frames(path).shape == (50, 48, 64, 3)
+
+
+@pytest.mark.parametrize("name", ["file:a.mkv", "concat:a.mkv", "12:30.mkv", "http:a.mkv", "a%02d.mkv", "a*.mkv"])
+def test_a_path_is_a_file_and_never_an_address(tmp_path, monkeypatch, name):
+    """FFmpeg reads other files under these names."""
+    monkeypatch.chdir(tmp_path)
+    write_video(Path("a.mkv"), numbered(4))
+    write_video(tmp_path / "b.mkv", numbered(6)[2:])
+    (tmp_path / "b.mkv").rename(tmp_path / name)
+    np.testing.assert_array_equal(decode_frames(Path(name)), numbered(6)[2:])
+    assert is_lossless(Path(name))
+
+
+def test_a_file_may_not_name_others_to_be_read(tmp_path):
+    write_video(tmp_path / "a.mkv", numbered(4))
+    (tmp_path / "list.mp4").write_text(f"ffconcat version 1.0\nfile {tmp_path / 'a.mkv'}\n")
+    (tmp_path / "playlist.mp4").write_text(
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{tmp_path / 'a.mkv'}\n#EXT-X-ENDLIST\n"
+    )
+    for name in ("list.mp4", "playlist.mp4"):
+        assert "cannot be decoded" in refusal(decode_frames, tmp_path / name, name=name)
 
 
 def test_a_change_of_frame_size_is_refused(tmp_path):
