@@ -106,7 +106,7 @@ def test_two_processes_give_the_same_result_file(small_task, plugin):
         del document["metrics"]
     assert a == b
     # stdout has exactly one document, from the main rank.
-    assert json.loads(two.stdout)["schema_version"] == 2
+    assert json.loads(two.stdout)["schema_version"] == 3
 
 
 def test_a_run_killed_again_and_again_gives_the_same_result_file(small_task, plugin):

@@ -89,6 +89,10 @@ def _claims(result: Result, loaded: LoadedTask) -> list[str]:
             "its reference statistics come from a file without the score of real clips, so nobody can tell whether it is "
             "better than real clips"
         )
+    if result.pixels.convention != "exact":
+        found.append(
+            f"its frames were converted to RGB by '{result.pixels.convention}', and official results use 'exact'"
+        )
     if not _is_date(result.execution.finished):
         found.append(f"execution.finished is '{result.execution.finished}', which is not a date")
     for name, metric in result.metrics.items():

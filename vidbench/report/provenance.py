@@ -29,6 +29,7 @@ def provenance(result: Result) -> list[tuple[str, str]]:
             ("statistics", f"from a file written by vidbench {made.vidbench} on {made.platform}, {made.device}")
         )
         rows.append(("statistics file", data.imported.sha256))
+    rows.append(("pixels", result.pixels.convention))
     for name, network in result.networks.items():
         proof = "proven" if network.proven else "not proven"
         rows.append((name, f"weights {proof}, {network.preprocessing}, precision {network.precision}"))

@@ -92,6 +92,11 @@ def _difference(name: str, a: MetricRecord, b: MetricRecord) -> Difference:
 
 def _obstacles(a: Result, b: Result, shared: list[str]) -> list[str]:
     found = _task_obstacles(a, b)
+    if a.pixels.convention != b.pixels.convention:
+        found.append(
+            f"The pixel conventions differ: frames were converted to RGB by '{a.pixels.convention}' in A and by "
+            f"'{b.pixels.convention}' in B."
+        )
     for name in sorted(set(a.metrics) ^ set(b.metrics)):
         found.append(f"Only {'A' if name in a.metrics else 'B'} has the metric {name}.")
     for name in shared:

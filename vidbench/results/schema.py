@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vidbench.errors import InputError, first_problem
 from vidbench.files import write_text
+from vidbench.tasks.schema import PixelConvention
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _OLDEST_READ = 1
 
 
@@ -143,6 +144,16 @@ class DataRecord(_Record):
     )
 
 
+class PixelsRecord(_Record):
+    """How decoded frames became RGB."""
+
+    convention: PixelConvention = Field(
+        default="exact",
+        description="'exact': FFmpeg's bit-exact conversion from YUV, the same bytes on every machine. 'ffmpeg-default': its "
+        "default conversion, 1.1 to 1.2 levels darker; always unofficial. See docs/footguns.md.",
+    )
+
+
 class NetworkRecord(_Record):
     """One feature extractor."""
 
@@ -169,6 +180,10 @@ class Result(_Record):
     model: ModelRecord
     metrics: dict[str, MetricRecord]
     data: DataRecord
+    pixels: PixelsRecord = Field(
+        default=PixelsRecord(),
+        description="Pixel convention of every decoded video; since schema version 3 (before, all were 'exact').",
+    )
     networks: dict[str, NetworkRecord]
     bounds: dict[str, BoundRecord] = Field(
         default_factory=dict, description="By bounding model; since schema version 2."

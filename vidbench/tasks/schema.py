@@ -70,6 +70,7 @@ class DataSpec(_Frozen):
 Starts = Literal["uniform", "first", "even", "all"]
 Crop = Literal["none", "center", "three"]
 Draw = Literal["once", "replacement"]
+PixelConvention = Literal["exact", "ffmpeg-default"]
 
 
 class ClipSpec(_Frozen):

@@ -109,6 +109,7 @@ def _change(document, path, value):
         ("metrics/fvd-shapes/interval", [0.0, 1.0], "outside its own interval"),
         ("metrics/is-shapes/interval", [30.0, 40.0], "outside its own interval"),
         ("execution/finished", "yesterday", "not a date"),
+        ("pixels", {"convention": "ffmpeg-default"}, "converted to RGB by 'ffmpeg-default'"),
     ],
 )
 def test_what_may_not_enter_is_refused_by_its_reason(tmp_path, result_document, path, value, word):

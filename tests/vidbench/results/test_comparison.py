@@ -90,6 +90,7 @@ def test_equal_protocols_are_comparable_and_the_sign_follows_the_order(result_do
         ("data/evaluation/sha256", "0" * 64, "evaluation clips differ"),
         ("data/evaluation/coverage", 0.5, "100.00% of the evaluation clips were available in A and 50.00% in B"),
         ("official", False, "Only B is unofficial"),
+        ("pixels", {"convention": "ffmpeg-default"}, "converted to RGB by 'exact' in A and by 'ffmpeg-default' in B"),
     ],
 )
 def test_each_obstacle_is_named_and_is_the_only_one(result_document, path, value, word):
