@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import datetime
-import os
 from collections.abc import Iterable
 
 import numpy as np
@@ -22,10 +21,15 @@ from vidbench.models import InputError
 class World:
     """The processes of one training run: those that torchrun started, or this one alone."""
 
-    def __init__(self, device: torch.device) -> None:
-        """Join the group, by NCCL between GPUs and gloo between CPUs. Every process of the run must call this."""
-        self.size = int(os.environ.get("WORLD_SIZE", "1"))
-        self.rank = int(os.environ.get("RANK", "0")) if self.size > 1 else 0
+    def __init__(self, device: torch.device, rank: int = 0, size: int = 1) -> None:
+        """Join the group, by NCCL between GPUs and gloo between CPUs. Every process of the run must call this.
+
+        Args:
+            device: where this process computes.
+            rank: its rank.
+            size: number of processes.
+        """
+        self.size, self.rank = size, rank
         self._device = device
         self._group: distributed.ProcessGroup | None = None  # the default group
         if self.size > 1:
@@ -35,7 +39,7 @@ class World:
             limit = datetime.timedelta(hours=12)
             backend = "nccl" if device.type == "cuda" else "gloo"
             if not distributed.is_initialized():
-                distributed.init_process_group(backend, timeout=limit)
+                distributed.init_process_group(backend, timeout=limit, rank=rank, world_size=size)
                 # At exit, not at the end of a run: a process that joins again would read keys of the first time.
                 atexit.register(distributed.destroy_process_group)
             if distributed.get_backend() != backend:

@@ -39,11 +39,14 @@ task = ModelTask("tiny", 5, 0, 8, 8, ("red", "blue", "green"))
 pred = ModelTask("tiny-pred", 5, 2, 8, 8, ())
 with process_group() as ranks:
     output = Path(sys.argv[2])
+    here = {"rank": ranks.rank, "world_size": ranks.world_size}
     for steps in (1, 2):  # the second call resumes from what the first process wrote
-        DVDGAN.train(TrainRequest(task, fixtures.ColourClips(task), output, steps, 3, "cpu", json.loads(sys.argv[3])))
+        DVDGAN.train(TrainRequest(
+            task, fixtures.ColourClips(task), output, steps, 3, "cpu", json.loads(sys.argv[3]), **here
+        ))
     held = json.loads(sys.argv[3]) | {"reconstruction": "20"}
-    DVDGANFP.train(TrainRequest(pred, fixtures.ColourClips(pred), output / "pred", 1, 3, "cpu", held))
-    world = World(torch.device("cpu"))
+    DVDGANFP.train(TrainRequest(pred, fixtures.ColourClips(pred), output / "pred", 1, 3, "cpu", held, **here))
+    world = World(torch.device("cpu"), ranks.rank, ranks.world_size)
     rng = torch.Generator().manual_seed(0)
     mine = slice(2 * ranks.rank, 2 * ranks.rank + 2)
     # Far from 0, and further in the second process.

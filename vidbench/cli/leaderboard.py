@@ -95,11 +95,13 @@ def leaderboard_add(result: Path, leaderboards: Path | None, **said: Any) -> Non
     Refused: a task or fingerprint that is not shipped, unofficial results, unproven weights, missing data, and implausibly
     good or bad scores.
     """
+    from vidbench.distributed.launcher import require_single_process
     from vidbench.errors import InputError
     from vidbench.leaderboard.adding import Submission, add_result
     from vidbench.leaderboard.boards import packaged_folder
     from vidbench.leaderboard.tables import score_cell
 
+    require_single_process("leaderboard add")
     folder, is_checkout = packaged_folder()
     if leaderboards is None and not is_checkout:
         raise InputError(
@@ -115,8 +117,10 @@ def leaderboard_add(result: Path, leaderboards: Path | None, **said: Any) -> Non
 @_folder
 def leaderboard_build(output: Path, leaderboards: Path | None) -> None:
     """Write the leaderboards as a static site that makes no external requests."""
+    from vidbench.distributed.launcher import require_single_process
     from vidbench.leaderboard.boards import leaderboards_folder
     from vidbench.leaderboard.pages.build import build_site
 
+    require_single_process("leaderboard build")
     for page in build_site(leaderboards_folder(leaderboards), output):
         click.echo(page)

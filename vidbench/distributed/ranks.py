@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vidbench.distributed.coordination import Meeting
+from vidbench.distributed.launcher import LaunchVariables, launch_variables
 from vidbench.errors import InputError
 
 Value = TypeVar("Value")
@@ -80,13 +81,16 @@ class Ranks:
 
 
 def ranks_from_environment() -> Ranks:
-    """Read the variables that torchrun sets; a single process if they are not set."""
-    return Ranks(
-        rank=int(os.environ.get("RANK", "0")),
-        world_size=int(os.environ.get("WORLD_SIZE", "1")),
-        local_rank=int(os.environ.get("LOCAL_RANK", "0")),
-        local_world_size=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
-    )
+    """Read the variables that torchrun sets; a single process if they are not set.
+
+    Raises:
+        InputError: the variables do not fit together; see `vidbench.distributed.launcher.launch_variables`.
+    """
+    return _ranks(launch_variables())
+
+
+def _ranks(launch: LaunchVariables) -> Ranks:
+    return Ranks(launch.rank, launch.world_size, launch.local_rank, launch.local_world_size)
 
 
 @contextmanager
@@ -94,14 +98,15 @@ def process_group() -> Iterator[Ranks]:
     """Join the other processes under torchrun, and leave at the end; a no-op for a single process.
 
     Raises:
-        InputError: the others cannot be reached.
+        InputError: the others cannot be reached, or the variables of the launcher do not fit together.
         RankLostError: another rank failed before the end.
     """
-    ranks = ranks_from_environment()
+    launch = launch_variables()
+    ranks = _ranks(launch)
     if ranks.world_size == 1:
         yield ranks
         return
-    meeting = _meet(ranks)
+    meeting = _meet(launch)
     try:
         yield replace(ranks, meeting=meeting)
     except BaseException as error:
@@ -110,28 +115,23 @@ def process_group() -> Iterator[Ranks]:
     meeting.leave()
 
 
-def _meet(ranks: Ranks) -> Meeting:
+def _meet(launch: LaunchVariables) -> Meeting:
     from torch.distributed import PrefixStore, TCPStore
 
-    place = (os.environ.get("MASTER_ADDR"), os.environ.get("MASTER_PORT"))
-    if None in place:
-        raise InputError(
-            f"WORLD_SIZE is {ranks.world_size}, but MASTER_ADDR or MASTER_PORT is not set: start the ranks with torchrun."
-        )
-    host, port = str(place[0]), int(str(place[1]))
+    host, port = launch.host, launch.port
     # torchrun's agent hosts the store; with other launchers the main rank does.
-    hosts_store = ranks.is_main and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    hosts_store = launch.rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     timeout = datetime.timedelta(seconds=_JOIN_SECONDS)
     try:
         store = TCPStore(host, port, is_master=hosts_store, timeout=timeout, wait_for_workers=False)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"Rank {ranks.rank} cannot reach the others at {host}:{port} ({reason}): check MASTER_ADDR and the network."
+            f"Rank {launch.rank} cannot reach the others at {host}:{port} ({reason}): check MASTER_ADDR and the network."
         ) from None
     # The store outlives a restart by torchrun and a second call from Python; old messages must not be read again.
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    return Meeting(PrefixStore(f"vidbench/{attempt}/{next(_MEETINGS)}", store), ranks.rank, ranks.world_size)
+    return Meeting(PrefixStore(f"vidbench/{attempt}/{next(_MEETINGS)}", store), launch.rank, launch.world_size)
 
 
 def choose_device(device: str | None, ranks: Ranks) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from vidbench.data.clip_dataset import ClipDataset
+from vidbench.distributed.launcher import require_single_process
 from vidbench.errors import InputError
 from vidbench.files import digest, file_sha256, write_text
 from vidbench.jobs.sample import clips_to_answer, write_png
@@ -64,6 +65,7 @@ def export_task(task_name: str, options: ExportOptions, progress: Progress) -> N
     Raises:
         InputError: bad input, the folder exists, or targets of a task without context frames.
     """
+    require_single_process("data export")
     task, output = load_task(task_name).task, options.output
     per_run = task.evaluation.num_samples if options.num_samples is None else options.num_samples
     count = per_run * task.evaluation.repeats

@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 
 from vidbench.data import ClipDataset, open_evaluation
-from vidbench.distributed.ranks import choose_device, ranks_from_environment
+from vidbench.distributed.launcher import require_single_process
+from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
 from vidbench.models.choice import choose_model
 from vidbench.progress import Advance, Progress
@@ -61,6 +62,7 @@ def sample_model(model: str, task_name: str, options: SampleOptions, progress: P
     Raises:
         InputError: bad input, or the output folder exists.
     """
+    require_single_process("sample")
     choice = choose_model(model)
     task = load_task(task_name).task
     per_run = task.evaluation.num_samples if options.num_samples is None else options.num_samples
@@ -76,7 +78,7 @@ def sample_model(model: str, task_name: str, options: SampleOptions, progress: P
         evaluation,
         seed=task.evaluation.seed if options.seed is None else options.seed,
         num_samples=count,
-        device=choose_device(options.device, ranks_from_environment()),
+        device=choose_device(options.device, Ranks()),
     )
     with _appears_whole(options.output) as folder, progress.stage(f"Samples of {choice.name}", count) as advance:
         batches = _batches(count, options.batch_size)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from vidbench.data import open_split, open_training
-from vidbench.distributed.ranks import choose_device, process_group
+from vidbench.distributed.ranks import Ranks, choose_device, process_group
+from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
 from vidbench.jobs.training_curve import CurveOptions, TrainingCurve
-from vidbench.models.choice import choose_model, offers_training
+from vidbench.models.choice import ModelChoice, choose_model, offers_training
 from vidbench.models.interface import TrainRequest, VideoModel
 from vidbench.progress import Advance, Progress
 from vidbench.scoring.clip_sources import model_task
-from vidbench.tasks import load_task
+from vidbench.tasks import Task, load_task
+from vidbench.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,18 +71,27 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
         progress = progress if ranks.is_main else Progress(enabled=False)
         device = choose_device(options.device, ranks)
         # The train split may lack a class that the evaluation split has, so the names are those of the whole dataset.
-        names = open_split(task, task.data.train_split, options.data, 1).class_names
+        split = open_split(task, task.data.train_split, options.data, 1)
+        output = options.output or Path("runs") / task.name / f"{choice.folder_name}-training"
+        _compare_ranks(ranks, choice, task, options, device)
+        ranks.agree("the training data", split.identity_sha256)
+        ranks.check_shared(output)
         shown = _StepProgress(progress)
         request = TrainRequest(
-            task=model_task(task, names),
+            task=model_task(task, split.class_names),
             clips=open_training(task, options.data, options.seed),
-            output=options.output or Path("runs") / task.name / f"{choice.folder_name}-training",
+            output=output,
             steps=options.steps,
             seed=options.seed,
             device=device,
             settings=options.settings,
             progress=shown,
             say=progress.say,
+            rank=ranks.rank,
+            world_size=ranks.world_size,
+            agree=ranks.agree,
+            visible=wait_until_visible,
+            data_sha256=split.identity_sha256,
         )
         if options.curve is not None:
             request = replace(request, measure_every=options.curve.every)
@@ -93,6 +105,27 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
         finally:
             shown.close()
     return checkpoint
+
+
+def _compare_ranks(ranks: Ranks, choice: ModelChoice, task: Task, options: TrainOptions, device: str) -> None:
+    """Check, before anything is trained, that all ranks got the same command and run the same code.
+
+    Raises:
+        InputError: they differ; raised on every rank.
+    """
+    import numpy as np
+    import torch
+
+    ranks.agree(
+        "the versions", [__version__, choice.code_sha256, platform.python_version(), torch.__version__, np.__version__]
+    )
+    ranks.agree("the task", task.fingerprint)
+    ranks.agree("the seed", options.seed)
+    ranks.agree("the settings", dict(options.settings))
+    ranks.agree("the number of steps", options.steps)
+    ranks.agree("the metrics to measure", None if options.curve is None else asdict(options.curve))
+    # Gradients are exchanged by one library for all ranks.
+    ranks.agree("the kind of device", torch.device(device).type)
 
 
 class _Shown:

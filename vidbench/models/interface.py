@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -106,6 +106,13 @@ class TrainRequest:
         progress: call as ``progress(done, total, text)`` once per step; prints nothing to stdout.
         say: call with a sentence for the user, e.g. the value chosen for an automatic setting.
         measure_every: steps between measurements; None for no measurements.
+        rank: rank of this process, 0 to ``world_size - 1``.
+        world_size: processes of this run; the launcher's variables were checked, so read these and not the environment.
+        agree: call as ``agree(what, value)`` with a JSON-able value that must be the same on all ranks, e.g. the step that
+            was found in ``output``; raises `InputError` on every rank if it is not.
+        visible: call with a function that returns whether something that another rank wrote is there; waits as long as a
+            network file system may take to show it, and returns False if it does not.
+        data_sha256: digest of the training data, to store with a training state; empty if it is unknown.
         measure: call with a model in its current state; returns the task's metrics by id, computed on few samples: points
             of a training curve, not results.
 
@@ -122,6 +129,11 @@ class TrainRequest:
     settings: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[int, int, str], None] = lambda done, total, text: None
     say: Callable[[str], None] = lambda text: None
+    rank: int = 0
+    world_size: int = 1
+    agree: Callable[[str, Any], None] = lambda what, value: None
+    visible: Callable[[Callable[[], bool]], bool] = lambda is_there: is_there()
+    data_sha256: str = ""
     measure_every: int | None = None
     measure: Callable[[VideoModel], Mapping[str, float]] = lambda model: {}
 

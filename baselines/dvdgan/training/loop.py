@@ -48,7 +48,7 @@ def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, 
             has diverged (the message names the step and the last good state).
     """
     started, device = time.monotonic(), torch.device(request.device)
-    world = World(device)
+    world = World(device, request.rank, request.world_size)
     total = DEFAULT_STEPS if request.steps is None else request.steps
     settings, networks, first, start_sha256 = _begin(request, base, world, total)
     deadline = math.inf if settings.max_minutes is None else started + 60 * settings.max_minutes
