@@ -6,6 +6,7 @@ The parent has imported everything, so a command takes a few hundredths of a sec
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import functools
 import gc
 import importlib
@@ -24,7 +25,7 @@ from tests.abuse.case import Case
 
 _IMPORTED = (
     "av", "numpy", "pandas", "PIL.Image", "pydantic", "rich.console", "rich.table", "safetensors.numpy", "scipy.linalg", "torch",
-    "dvdgan.model", "vidbench", "vidbench.cli", "vidmetrics.conformance.suite",
+    "torch._inductor.config", "dvdgan.training.launch", "dvdgan.training.loop", "dvdgan.sampler", "dvdgan.model", "vidbench", "vidbench.cli", "vidmetrics.conformance.suite",
     *(f"vidbench.cli.{name}" for name in (
         "compare", "conformance", "data", "doctor", "evaluate", "leaderboard", "measure", "models", "sample", "score",
         "statistics", "table", "tasks", "train", "weights",
@@ -108,6 +109,7 @@ def _run_and_exit(
     code = 70
     try:
         os.setsid()
+        faulthandler.disable()  # pytest's would write to pytest's output
         null = os.open(os.devnull, os.O_RDONLY)
         for target, source in ((0, null), (1, out), (2, err)):
             os.dup2(source, target)
@@ -118,6 +120,8 @@ def _run_and_exit(
         for name in _LAUNCHER:
             os.environ.pop(name, None)
         os.environ.update({"VIDBENCH_HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")})
+        # torch creates this folder as soon as it is imported.
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "home" / "inductor")
         for name, value in environment.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -184,7 +188,7 @@ def _wait(pid: int, deadline: float) -> int | None:
             return os.waitstatus_to_exitcode(status)
         time.sleep(pause)
         pause = min(2 * pause, 0.02)
-    os.killpg(pid, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)  # before it has a session of its own, its group is that of the caller
     os.waitpid(pid, 0)
     return None
 

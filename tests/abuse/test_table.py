@@ -6,11 +6,49 @@ import pytest
 
 from tests.abuse.case import all_cases
 from tests.abuse.runner import judge
+from vidbench.leaderboard.boards import packaged_folder
 
 CASES = all_cases()
+# A guard, what replaces it, the command it belongs to, and what its cases say.
+_GUARDS = {
+    "vidbench.jobs.measure.choose_metrics": (
+        lambda patterns: {"fvd-shapes": True},
+        "measure",
+        lambda case: case.word in ("nothing*", "did you mean 'fvd-shapes'?"),
+    ),
+    "vidbench.cli.measure._by_network": (
+        lambda weights: {},
+        "measure",
+        lambda case: "--weights" in case.name and "without a value" not in case.name,
+    ),
+    "vidbench.leaderboard.boards.leaderboards_folder": (
+        lambda folder: packaged_folder()[0],
+        "leaderboard",
+        lambda case: case.word == "nowhere",
+    ),
+}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", CASES, ids=list(CASES))
 def test_a_malformed_input_is_refused_in_one_sentence(name, tmp_path):
     faults = judge(CASES[name], tmp_path)
     assert not faults, "\n".join(faults)
+
+
+def test_the_table_is_large():
+    assert len(CASES) >= 400
+
+
+@pytest.mark.parametrize("guard", _GUARDS)
+def test_exactly_the_cases_of_a_broken_guard_fail(guard, tmp_path, monkeypatch):
+    replacement, command, is_guarded = _GUARDS[guard]
+    cases = {name: case for name, case in CASES.items() if name.startswith(f"commands:{command} ")}
+    guarded = {name for name, case in cases.items() if is_guarded(case)}
+    monkeypatch.setattr(guard, replacement)
+    failed = set()
+    for number, (name, case) in enumerate(cases.items()):
+        (tmp_path / str(number)).mkdir()
+        if judge(case, tmp_path / str(number)):
+            failed.add(name)
+    assert failed == guarded
+    assert len(guarded) >= 2

@@ -81,6 +81,8 @@ def _by_network(weights: tuple[str, ...]) -> dict[str, Path]:
             raise InputError(
                 f"--weights '{entry}' is not of the form NETWORK=FILE, e.g. i3d-kinetics-400=i3d.safetensors."
             )
+        if network in files:
+            raise InputError(f"--weights names {network} twice: keep one of the files.")
         files[network] = Path(file)
     return files
 

@@ -23,9 +23,8 @@ def of_run(name: str, help_text: str | None = None, required: bool = False) -> D
     return click.option(
         f"--{dashed}/--no-{dashed}" if default is True else f"--{dashed}",
         type=_click_type(annotation, shown.bounds),
-        is_flag=isinstance(default, bool),
-        default=default,
-        required=required,
+        # click takes a default of None for a value, so a required option gets no default.
+        **({"required": True} if required else {"default": default, "is_flag": isinstance(default, bool)}),
         show_default=default is not None,
         metavar=shown.metavar,
         help=help_text or shown.text,
