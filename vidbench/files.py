@@ -6,9 +6,9 @@ import hashlib
 import json
 from typing import Any
 
-from vidmetrics.files import arrays_sha256, file_sha256, temporary_name, write_text, written_whole
+from vidmetrics.files import arrays_sha256, failures_named, file_sha256, temporary_name, write_text, written_whole
 
-__all__ = ["arrays_sha256", "digest", "file_sha256", "temporary_name", "write_text", "written_whole"]
+__all__ = ["arrays_sha256", "digest", "failures_named", "file_sha256", "temporary_name", "write_text", "written_whole"]
 
 
 def digest(value: Any) -> str:

@@ -67,7 +67,9 @@ def _bar(title: str, total: int, unit: str) -> Iterator[Advance]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with RichProgress(*columns, console=Console(stderr=True)) as bars:
+    # The command line escapes what is printed on stderr, except through this attribute.
+    console = Console(file=getattr(sys.stderr, "coloured", sys.stderr))
+    with RichProgress(*columns, console=console) as bars:
         bar = bars.add_task(title, total=total, note="")
 
         def advance(count: int, note: str = "") -> None:

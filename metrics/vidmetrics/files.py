@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +29,63 @@ def written_whole(path: Path) -> Iterator[Path]:
     Missing parent folders are created. The file gets the mode of any new file, 0666 less the umask, even where the
     library that writes it chooses another. Its bytes are on disk before it gets its name.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_name(path)
+    with failures_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_name(path)
+        try:
+            with temporary.open("xb") as file:
+                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            yield temporary
+            # safetensors replaces this file with a private one.
+            temporary.chmod(mode)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            # A folder that has vanished, or a disk that has failed, takes the file with it.
+            with suppress(OSError):
+                temporary.unlink()
+
+
+@contextmanager
+def failures_named(path: Path) -> Iterator[None]:
+    """Raise what the system refuses within as `OSError` with ``path``, whichever library wrote.
+
+    Python names no path once a file is open, safetensors and FFmpeg raise errors of their own, and numpy counts items; none of
+    them would tell a user which folder is full. Errors that name another file than ``path`` and its temporaries pass.
+    """
     try:
-        with temporary.open("xb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        yield temporary
-        # safetensors replaces this file with a private one.
-        temporary.chmod(mode)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        named = error.filename
+        if isinstance(named, str | bytes | os.PathLike) and Path(os.fsdecode(named)).parent != path.parent:
+            raise
+        raise _named(error.errno or _system_number(error) or errno.EIO, path) from error
+    except Exception as error:
+        number = _system_number(error)
+        if number is None:
+            raise
+        raise _named(number, path) from error
+
+
+def _named(number: int, path: Path) -> OSError:
+    return OSError(number, os.strerror(number), str(path))
+
+
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
+_RUST_ERROR = re.compile(r"\bOs \{ code: (\d+)|\(os error (\d+)\)")
+
+
+def _system_number(error: Exception) -> int | None:
+    """Return the errno in an error of a library: an attribute in FFmpeg's, words in those of Rust and numpy."""
+    number = getattr(error, "errno", None)
+    if isinstance(number, int) and number in errno.errorcode:
+        return number
+    found = _RUST_ERROR.search(str(error))
+    if found:
+        return int(found[1] or found[2])
+    # numpy does not say why; short writes are those of a full disk.
+    return errno.ENOSPC if _SHORT_WRITE.search(str(error)) else None
 
 
 def write_text(path: Path, text: str) -> None:

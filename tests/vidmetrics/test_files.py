@@ -118,3 +118,79 @@ def test_arrays_sha256_is_that_of_the_bytes_written_out():
 )
 def test_arrays_sha256_depends_on_more_than_values(changed):
     assert arrays_sha256(changed) != arrays_sha256({"a": np.arange(4.0)})
+
+
+class FFmpegError(Exception):
+    errno = 28
+
+
+def spoilt(path, spoil):
+    """Write a file and call ``spoil`` on its temporary; returns the error."""
+
+    def write():
+        with written_whole(path) as temporary:
+            temporary.write_bytes(b"half")
+            spoil(temporary)
+
+    with pytest.raises(OSError) as refused:  # noqa: PT011 - its number is compared
+        write()
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        OSError("2000 requested and 0 written"),
+        FFmpegError("avcodec"),
+        RuntimeError('Error while serializing: I/O error: Os { code: 28, kind: StorageFull, message: "No space" }'),
+        RuntimeError("I/O error: No space left on device (os error 28)"),
+    ],
+    ids=["python", "numpy", "ffmpeg", "rust", "rust-short"],
+)
+def test_a_full_disk_is_named_whoever_writes(tmp_path, error):
+    def fails(temporary):
+        raise error
+
+    path = tmp_path / "folder" / "a.bin"
+    refused = spoilt(path, fails)
+    assert (refused.errno, refused.filename) == (28, str(path))
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_folder_that_vanishes_is_named(tmp_path):
+    def vanishes(temporary):
+        temporary.unlink()
+        temporary.parent.rmdir()
+
+    path = tmp_path / "folder" / "a.bin"
+    refused = spoilt(path, vanishes)
+    assert (type(refused), refused.filename) == (FileNotFoundError, str(path))
+
+
+def test_a_real_full_device_is_named(tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+
+    def fills(temporary):
+        temporary.unlink()
+        temporary.symlink_to("/dev/full")
+        np.save(temporary, np.ones(100_000))
+
+    refused = spoilt(tmp_path / "a.npy", fills)
+    assert (refused.errno, refused.filename) == (28, str(tmp_path / "a.npy"))
+
+
+def test_other_errors_stay_what_they_are(tmp_path):
+    with pytest.raises(KeyError), written_whole(tmp_path / "a"):
+        raise KeyError
+    with pytest.raises(FileNotFoundError, match="elsewhere"), written_whole(tmp_path / "a"):
+        (tmp_path / "folder" / "elsewhere").read_bytes()
+
+
+def test_a_link_at_the_end_of_a_path_is_replaced_not_followed(tmp_path):
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "link").symlink_to("target")
+    write_text(tmp_path / "link", "new")
+    assert (tmp_path / "target").read_text() == "old"
+    assert not (tmp_path / "link").is_symlink()

@@ -1,16 +1,21 @@
 """The command line. Each file parses one group of commands, calls the job behind it and prints the outcome.
 
-Results go to stdout and nothing else does. Exit codes: 0 fine, 1 a check said no, 2 bad input or usage, 130 interrupted.
+Results go to stdout and nothing else does. Exit codes: 0 fine, 1 a check said no, 2 bad input or usage, or results that could
+not be written, 130 interrupted, 141 the reader of stdout hung up.
 """
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
 
 import click
 
+from vidbench.cli.streams import HUNG_UP, ReaderHungUp, guarded_streams, reserve_descriptors
+from vidbench.errors import InputError
+from vidbench.rendering.printable import printable_line
 from vidbench.version import __version__
 from vidmetrics.errors import unknown_name
 
@@ -36,6 +41,19 @@ _COMMANDS = {
     ),
     "leaderboard": ("vidbench.cli.leaderboard", "Published and measured scores: show, check, add, build."),
     "doctor": ("vidbench.cli.doctor", "Show what is installed, and what can run here."),
+}
+
+
+_FULL = "free some space or choose another folder, and run the same command again"
+_ADVICE = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: "the file system or `ulimit -f` allows no larger file; choose another folder",
+    errno.EROFS: "choose a folder that can be written",
+    errno.EIO: "the disk or the network behind it has failed; run the same command again once it is back",
+    errno.ENOENT: "the file or its folder is missing, or vanished during the run; check the path",
+    errno.EMFILE: "raise the number of open files, `ulimit -n`",
+    errno.ENOMEM: "free some memory and run the same command again",
 }
 
 
@@ -66,8 +84,16 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    code = run_command(sys.argv[1:])
-    sys.stdout.flush()
+    reserve_descriptors()
+    code = 0
+    try:
+        with guarded_streams():
+            code = run_command(sys.argv[1:])
+    except ReaderHungUp:
+        code = HUNG_UP
+    except InputError as error:
+        # After the command: its results could not be printed.
+        code = _refuse(error)
     sys.exit(code)
 
 
@@ -77,40 +103,39 @@ def run_command(arguments: list[str]) -> int:
     Args:
         arguments: the command line without ``vidbench``.
     """
-    from vidbench.errors import InputError
-
     try:
         code = cli.main(arguments, prog_name="vidbench", standalone_mode=False)
     except InputError as error:
-        code = _refuse(f"Error: {error}")
+        code = _refuse(error)
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.ClickException as error:
-        code = _refuse(f"Error: {error.format_message()}")
+        code = _refuse(error.format_message())
     except (KeyboardInterrupt, click.Abort):
         print("Interrupted: run the same command again to resume.", file=sys.stderr)  # noqa: T201
         code = 130
-    except BrokenPipeError:
-        # The reader of our output has closed it (`| head`); redirect stdout so that the flush at exit is silent.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except OSError as error:
         # A full disk or a folder without permission needs no traceback.
-        if error.filename is None:
+        if error.errno is None:
             raise
-        code = _refuse(
-            f"Error: {error.filename} cannot be used ({error.strerror}): check the path and its permissions."
-        )
+        code = _refuse(system_refusal(error))
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":
             raise
         code = _refuse(
-            "Error: The GPU is out of memory: use a smaller --batch-size, or for training --set batch_size or "
-            "--set accumulate."
+            "The GPU is out of memory: use a smaller --batch-size, or for training --set batch_size or --set accumulate."
         )
     return code if isinstance(code, int) else 0
 
 
-def _refuse(sentence: str) -> int:
-    print(sentence, file=sys.stderr)  # noqa: T201
+def system_refusal(error: OSError) -> str:
+    """Return the sentence for what the operating system refused: the path, the reason, and what to do."""
+    advice = _ADVICE.get(error.errno or 0, "check the path and its permissions")
+    what = "A system call failed" if error.filename is None else f"{os.fsdecode(error.filename)} cannot be used"
+    return f"{what} ({error.strerror}): {advice}."
+
+
+def _refuse(sentence: object) -> int:
+    if sys.stderr is not None:
+        print(printable_line(f"Error: {sentence}"), file=sys.stderr)  # noqa: T201
     return 2

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidbench.cli import options
+from vidbench.cli.streams import echo_line
 
 if TYPE_CHECKING:
     from vidbench.results.comparison import Difference
@@ -37,7 +38,7 @@ def command(a: Path, b: Path, as_json: bool) -> None:
     names = ("A", "B")
     for name, path, result in zip(names, (a, b), (first, second), strict=True):
         status = "official" if result.official else "unofficial"
-        click.echo(f"{name}  {result.model.name} on {result.task.name} v{result.task.version}, {status}: {path}")
+        echo_line(f"{name}  {result.model.name} on {result.task.name} v{result.task.version}, {status}: {path}")
     click.echo("")
     for each in found.differences:
         line = f"{each.metric:<14} A {score_text(each.a)}  B {score_text(each.b)}  B - A {_signed(each.difference)}"
@@ -47,9 +48,9 @@ def command(a: Path, b: Path, as_json: bool) -> None:
     click.echo("")
     click.echo("comparable" if found.comparable else "not comparable:")
     for sentence in found.obstacles:
-        click.echo(f"  - {sentence}")
+        echo_line(f"  - {sentence}")
     for sentence in found.remarks:
-        click.echo(f"note: {sentence}")
+        echo_line(f"note: {sentence}")
 
 
 def _signed(value: float) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidbench.cli import options
+from vidbench.cli.streams import echo_line, table_console
+from vidbench.rendering.printable import printable_line
 
 if TYPE_CHECKING:
     from vidmetrics.conformance.suite import Outcome
@@ -92,24 +94,20 @@ def _counts(outcomes: list[Outcome]) -> dict[str, int]:
 
 
 def _print(target: str, outcomes: list[Outcome]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from vidmetrics.conformance.vectors import VERSION
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=132)
-    table = Table(title=f"{target} on the known answers {VERSION}", title_justify="left")
+    table = Table(title=printable_line(f"{target} on the known answers {VERSION}"), title_justify="left")
     for name in ("vector", "expected", "got", "error", "tolerance", "verdict"):
         table.add_column(name, justify="left" if name in ("vector", "verdict") else "right")
     for o in outcomes:
         error = "-" if o.deviation is None else f"{o.deviation:.1e}"
         got = "-" if o.got is None else _words(o.got)
         table.add_row(o.vector.name, _words(o.vector.expected), got, error, f"{o.vector.tolerance:.0e}", o.verdict)
-    console.print(table)
+    table_console(width=132).print(table)
     for line in _diagnosis(outcomes):
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+        echo_line(line)
 
 
 def _words(answer: Any) -> str:

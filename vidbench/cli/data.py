@@ -10,6 +10,7 @@ import click
 
 from vidbench.cli import options
 from vidbench.cli.statistics import command as statistics
+from vidbench.cli.streams import echo_line
 
 if TYPE_CHECKING:
     from vidbench.data.scan.scan import Scan
@@ -109,7 +110,7 @@ def data_export(task: str, **chosen: Any) -> None:
     from vidbench.progress import Progress
 
     export_task(task, ExportOptions(**chosen), Progress())
-    click.echo(chosen["output"])
+    echo_line(chosen["output"])
 
 
 def _document(outcome: Scan) -> dict[str, object]:
@@ -130,23 +131,23 @@ def _print(outcome: Scan, with_videos: bool) -> None:
     if with_videos:
         _print_videos(outcome)
     for split in outcome.splits:
-        click.echo(
+        echo_line(
             f"split {split.split}: {split.usable:,} usable of {split.found:,} found of {split.official:,} official "
             f"({split.coverage:.2%}), {split.list}"
         )
     for remark in outcome.remarks:
-        click.echo(f"note: {remark}")
+        echo_line(f"note: {remark}")
     for problem in outcome.problems[:_ROWS_SHOWN]:
-        click.echo(f"{problem.problem}: {problem.reason}")
+        echo_line(f"{problem.problem}: {problem.reason}")
     if len(outcome.problems) > _ROWS_SHOWN:
-        click.echo(f"… and {len(outcome.problems) - _ROWS_SHOWN:,} more")
+        echo_line(f"… and {len(outcome.problems) - _ROWS_SHOWN:,} more")
     for path in outcome.changed[:_ROWS_SHOWN]:
-        click.echo(f"changed: The content of '{path}' differs from the last scan, at the same size and date.")
+        echo_line(f"changed: The content of '{path}' differs from the last scan, at the same size and date.")
     counts = ", ".join(f"{count:,} {problem}" for problem, count in count_problems(outcome).items())
-    click.echo(f"unusable   {counts or 'none'} ({outcome.output / 'problems.csv'})")
-    click.echo(f"missing    {outcome.num_missing:,} ({outcome.output / 'missing.csv'})")
-    click.echo(f"manifest   {outcome.output / 'manifest.json'}")
-    click.echo(f"sha256     {outcome.manifest_sha256}")
+    echo_line(f"unusable   {counts or 'none'} ({outcome.output / 'problems.csv'})")
+    echo_line(f"missing    {outcome.num_missing:,} ({outcome.output / 'missing.csv'})")
+    echo_line(f"manifest   {outcome.output / 'manifest.json'}")
+    echo_line(f"sha256     {outcome.manifest_sha256}")
 
 
 def _print_videos(outcome: Scan) -> None:
@@ -157,4 +158,4 @@ def _print_videos(outcome: Scan) -> None:
         size = f"{finding.width}x{finding.height}"
         length = "" if finding.seconds is None else f"{finding.seconds:8.2f} s"
         turned = {"0": "", "mirrored": "  mirrored"}.get(finding.rotation or "0", f"  turned by {finding.rotation}")
-        click.echo(f"{finding.key[1]:<{width}}  {finding.frames:>6} frames  {rate:>9}  {size:>9}{length}{turned}")
+        echo_line(f"{finding.key[1]:<{width}}  {finding.frames:>6} frames  {rate:>9}  {size:>9}{length}{turned}")

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from vidbench.cli import options
+from vidbench.cli.streams import echo_line
 
 _folder = click.option(
     "--leaderboards",
@@ -60,10 +61,10 @@ def leaderboard_check(folder: Path | None, as_json: bool) -> None:
         click.echo(json.dumps({"rows": rows, "findings": [vars(each) for each in findings]}, indent=2))
     else:
         for finding in findings:
-            click.echo(finding)
+            echo_line(finding)
         counts = ", ".join(f"{board.name} {len(board.rows)}" for board in boards)
         verdict = f"{len(findings)} findings" if findings else "no findings"
-        click.echo(f"{sum(len(board.rows) for board in boards)} rows ({counts}): {verdict}")
+        echo_line(f"{sum(len(board.rows) for board in boards)} rows ({counts}): {verdict}")
     if findings:
         sys.exit(1)
 
@@ -109,7 +110,7 @@ def leaderboard_add(result: Path, leaderboards: Path | None, **said: Any) -> Non
         )
     rows = add_result(result, leaderboards or folder, Submission(**{name: text or "" for name, text in said.items()}))
     for row in rows:
-        click.echo(f"{row.metric:<12} {score_cell(row):>18}  {row.status}  {row.group}")
+        echo_line(f"{row.metric:<12} {score_cell(row):>18}  {row.status}  {row.group}")
 
 
 @command.command("build")
@@ -123,4 +124,4 @@ def leaderboard_build(output: Path, leaderboards: Path | None) -> None:
 
     require_single_process("leaderboard build")
     for page in build_site(leaderboards_folder(leaderboards), output):
-        click.echo(page)
+        echo_line(page)

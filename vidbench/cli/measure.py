@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidbench.cli import options
+from vidbench.cli.streams import echo_line, table_console
 from vidbench.distributed.ranks import ranks_from_environment
 from vidbench.errors import InputError
 from vidbench.progress import Progress
@@ -91,7 +92,6 @@ def _print(result: Measurement, as_json: bool) -> None:
     if as_json:
         click.echo(result.to_json())
         return
-    from rich.console import Console
     from rich.table import Table
 
     from vidbench.rendering.numbers import score_text
@@ -106,12 +106,8 @@ def _print(result: Measurement, as_json: bool) -> None:
         real = "-" if metric.num_reference is None else f"{metric.num_reference:,}"
         better = "higher" if metric.higher_is_better else "lower"
         table.add_row(id, better, score_text(metric.value), interval, f"{metric.num_samples:,}", real)
-    console = Console()
-    if not console.is_terminal:
-        # A pipe has no width; a wrapped number would break parsers.
-        console = Console(width=120)
     size = f"{result.num_frames} frames of {result.width}x{result.height}"
-    console.print(f"{result.samples.path} against {result.real.path}, {size}", highlight=False, soft_wrap=True)
-    console.print(table)
+    echo_line(f"{result.samples.path} against {result.real.path}, {size}")
+    table_console(width=120).print(table)
     for line in ("unofficial, because:", *(f"  - {reason}" for reason in result.reasons)):
-        console.print(line, highlight=False, soft_wrap=True)
+        echo_line(line)

@@ -8,6 +8,7 @@ import json
 import click
 
 from vidbench.cli import options
+from vidbench.cli.streams import echo_line
 from vidbench.models.choice import choose_model, model_names, offers_training
 
 
@@ -30,4 +31,4 @@ def models_list(as_json: bool) -> None:
         return
     width = max(len(str(row["name"])) for row in rows)
     for row in rows:
-        click.echo(f"{row['name']:<{width}}  {'trains' if row['trains'] else '      '}  {row['title']}")
+        echo_line(f"{row['name']:<{width}}  {'trains' if row['trains'] else '      '}  {row['title']}")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from vidbench.cli import options
+from vidbench.cli.streams import echo_line
 from vidbench.progress import Progress
 
 
@@ -34,4 +35,4 @@ def command(model: str, task: str, **chosen: Any) -> None:
     from vidbench.jobs.sample import SampleOptions, sample_model
 
     sample_model(model, task, SampleOptions(**chosen), Progress())
-    click.echo(chosen["output"])
+    echo_line(chosen["output"])

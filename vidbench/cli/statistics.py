@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from vidbench.cli import options
+from vidbench.cli.streams import echo_line
 from vidbench.scoring.run_options import RunOptions
 
 
@@ -44,7 +45,7 @@ def command(task: str, output: Path, bounds: bool, as_json: bool, **chosen: Any)
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     real = provenance.reference
-    click.echo(f"statistics {output}")
-    click.echo(f"sha256     {sha256}")
-    click.echo(f"task       {provenance.task.name} v{provenance.task.version}, {provenance.task.fingerprint[:12]}")
-    click.echo(f"reference  {real.num_clips:,} clips of split {real.split}, {real.coverage:.2%} of the official ones")
+    echo_line(f"statistics {output}")
+    echo_line(f"sha256     {sha256}")
+    echo_line(f"task       {provenance.task.name} v{provenance.task.version}, {provenance.task.fingerprint[:12]}")
+    echo_line(f"reference  {real.num_clips:,} clips of split {real.split}, {real.coverage:.2%} of the official ones")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from vidbench.cli.result_lines import result_lines
+from vidbench.cli.streams import echo_line, table_console
 from vidbench.rendering.numbers import score_text
+from vidbench.rendering.printable import printable_line
 from vidbench.results.schema import MetricRecord, Result
 from vidbench.tasks import Task, load_task
 
@@ -22,15 +23,9 @@ def print_result(result: Result, task_name: str, output: Path, as_json: bool) ->
         click.echo(result.to_json())
         return
     task = load_task(task_name).task
-    console = Console()
-    if not console.is_terminal:
-        # A pipe has no width; a wrapped number would break parsers.
-        console = Console(width=120)
-    console.print(_table(result, task))
-    for line in result_lines(result):
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
-    for line in _status(result, output):
-        console.print(line, highlight=False, soft_wrap=True)
+    table_console(width=120).print(_table(result, task))
+    for line in (*result_lines(result), *_status(result, output)):
+        echo_line(line)
     click.echo("\n".join(["", *placement_lines(result, task)]))
 
 
@@ -38,7 +33,7 @@ def _table(result: Result, task: Task) -> Table:
     first = next(iter(result.metrics.values()))
     runs = f" x {len(first.runs)} runs" if first.runs else ""
     title = f"{result.model.name} on {result.task.name} v{result.task.version}: {first.num_samples:,} samples{runs}"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=printable_line(title), title_justify="left")
     table.add_column("metric")
     table.add_column("better")
     table.add_column("value", justify="right", style="bold")

@@ -7,6 +7,7 @@ import json
 import click
 
 from vidbench.cli import options
+from vidbench.cli.streams import echo_line
 from vidbench.tasks import load_task, task_names
 from vidbench.tasks.words import protocol_text
 
@@ -27,7 +28,7 @@ def tasks_list(as_json: bool) -> None:
         return
     width = max(len(task.name) for task in tasks)
     for task in tasks:
-        click.echo(f"{task.name:<{width}}  v{task.version}  {task.title}")
+        echo_line(f"{task.name:<{width}}  v{task.version}  {task.title}")
 
 
 @command.command("show")

@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from vidbench.cli import run_command
+from vidbench.cli.streams import HUNG_UP, ReaderHungUp, guarded_streams
 from vidbench.distributed.ranks import choose_device, ranks_from_environment
 from vidbench.errors import InputError
 
@@ -77,6 +78,8 @@ def _run_aside(command: list[str]) -> int:
         # By default all threads of a process share one stream.
         with torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(device)):
             return run_command(command)
+    except ReaderHungUp:
+        return HUNG_UP
     except Exception:
         traceback.print_exc()
         return 1
@@ -104,7 +107,8 @@ def main(file: Path, jobs: int) -> None:
     except InputError as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(2) from None
-    codes = run_together(commands, jobs)
+    with guarded_streams():
+        codes = run_together(commands, jobs)
     failed = [shlex.join(["vidbench", *command]) for command, code in zip(commands, codes, strict=True) if code]
     for line in failed:
         click.echo(f"failed: {line}", err=True)

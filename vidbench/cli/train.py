@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from vidbench.cli import options
+from vidbench.cli.streams import echo_line
 from vidbench.distributed.ranks import ranks_from_environment
 from vidbench.errors import InputError
 from vidbench.progress import Progress
@@ -62,7 +63,7 @@ def command(
     train_options = TrainOptions(**chosen, settings=parse_settings(settings), seed=seed or 0, curve=curve)
     checkpoint = train_model(model, task, train_options, Progress())
     if ranks_from_environment().is_main:
-        click.echo(checkpoint)
+        echo_line(checkpoint)
 
 
 def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from vidbench.cli import options
+from vidbench.cli.streams import echo_line
 from vidbench.progress import Progress
 
 
@@ -30,8 +31,8 @@ def weights_list(as_json: bool) -> None:
     for row in rows:
         here = "here  " if row["here"] else "absent"
         size = _megabytes([file["bytes"] for file in row["files"]])
-        click.echo(f"{row['network']:<{width}}  {row['source']:<11}  {here}  {size:>9}  {row['licence']}")
-        click.echo(f"{'':<{width}}  {row['origin']}")
+        echo_line(f"{row['network']:<{width}}  {row['source']:<11}  {here}  {size:>9}  {row['licence']}")
+        echo_line(f"{'':<{width}}  {row['origin']}")
 
 
 def _megabytes(sizes: list[int | None]) -> str:
@@ -52,7 +53,7 @@ def weights_fetch(networks: tuple[str, ...], via: str | None, offline: bool) -> 
     from vidbench.jobs import weights
 
     for network in networks:
-        click.echo(weights.fetch_weights(network, via, offline, Progress()))
+        echo_line(weights.fetch_weights(network, via, offline, Progress()))
 
 
 @command.command("import")
@@ -71,7 +72,7 @@ def weights_import(paths: tuple[Path, ...], network: str | None) -> None:
     from vidmetrics.weights.importing import import_weights
 
     name, path = import_weights(paths, network)
-    click.echo(path)
+    echo_line(path)
     Progress().say(
         f"imported {name}; run `vidbench weights verify {name}` to check that these are the published weights"
     )
@@ -94,7 +95,7 @@ def weights_verify(ctx: click.Context, targets: tuple[str, ...], as_json: bool) 
     else:
         width = max(len(verdict.name) for verdict in verdicts)
         for verdict in verdicts:
-            click.echo(f"{verdict.name:<{width}}  {verdict.verdict}")
+            echo_line(f"{verdict.name:<{width}}  {verdict.verdict}")
     if any(not verdict.ok and (targets or verdict.state != "absent") for verdict in verdicts):
         ctx.exit(1)
 
@@ -111,8 +112,8 @@ def weights_where(networks: tuple[str, ...], as_json: bool) -> None:
         rows = [{"network": name, "path": str(path), "here": path.is_file()} for name, path in paths.items()]
         click.echo(json.dumps(rows, indent=2))
     elif len(networks) == 1:
-        click.echo(next(iter(paths.values())))
+        echo_line(next(iter(paths.values())))
     else:
         width = max(map(len, paths))
         for name, path in paths.items():
-            click.echo(f"{name:<{width}}  {'here  ' if path.is_file() else 'absent'}  {path}")
+            echo_line(f"{name:<{width}}  {'here  ' if path.is_file() else 'absent'}  {path}")

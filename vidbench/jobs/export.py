@@ -14,7 +14,7 @@ import numpy as np
 from vidbench.data.clip_dataset import ClipDataset
 from vidbench.distributed.launcher import require_single_process
 from vidbench.errors import InputError
-from vidbench.files import digest, file_sha256, write_text
+from vidbench.files import digest, failures_named, file_sha256, write_text
 from vidbench.jobs.sample import clips_to_answer, write_png
 from vidbench.progress import Progress
 from vidbench.samples.exchange import shard_name, shard_size, write_shard
@@ -201,8 +201,9 @@ def _write(folder: Path, kind: Kind, number: int, indices: np.ndarray, clips_NTH
     for index, clip_THWC in zip(indices, clips_NTHWC, strict=True):
         path = folder / f"{index:06d}"
         if not path.exists():
-            write_png(path.with_name(f".{path.name}"), clip_THWC)
-            path.with_name(f".{path.name}").replace(path)
+            with failures_named(path):
+                write_png(path.with_name(f".{path.name}"), clip_THWC)
+                path.with_name(f".{path.name}").replace(path)
 
 
 def _read_back(files: list[Path], kind: Kind) -> np.ndarray:

@@ -15,6 +15,7 @@ from vidbench.data import ClipDataset, open_evaluation
 from vidbench.distributed.launcher import require_single_process
 from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
+from vidbench.files import failures_named
 from vidbench.models.choice import choose_model
 from vidbench.progress import Advance, Progress
 from vidbench.samples.exchange import SampleWriter
@@ -111,7 +112,9 @@ def _write_files(
     for indices in batches:
         samples_NTHWC = source.read(indices)[:, source.task.clips.context_frames :]
         for index, sample_THWC in zip(indices, samples_NTHWC, strict=True):
-            write(folder / f"{index:06d}", sample_THWC)
+            stem = folder / f"{index:06d}"
+            with failures_named(stem):
+                write(stem, sample_THWC)
         advance(len(indices))
 
 

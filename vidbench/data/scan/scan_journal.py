@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from vidbench.data.scan.examination import Finding, FindingKey
 from vidbench.distributed.ranks import Ranks
-from vidbench.files import written_whole
+from vidbench.files import failures_named, written_whole
 
 
 def read_journal(path: Path) -> dict[FindingKey, Finding]:
@@ -35,7 +35,7 @@ def read_journal(path: Path) -> dict[FindingKey, Finding]:
 def appending(path: Path) -> Iterator[TextIO]:
     """Open a journal for appending, starting on a new line even if the last one was cut off."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
+    with failures_named(path), path.open("a", encoding="utf-8") as file:
         if file.tell():
             file.write("\n")
         yield file
