@@ -79,12 +79,15 @@ Stores = dict[str, FeatureStore]
 
 def network_identity(network: Network | FrameComparison) -> dict[str, object]:
     """Return everything that determines the features of a network or a frame comparison."""
-    return {
+    identity: dict[str, object] = {
         "name": network.name,
         "weights_sha256": network.weights_sha256,
         "preprocessing": network.preprocessing,
         "precision": network.precision,
     }
+    implementation = getattr(network, "implementation", "plain")
+    # Features of the plain networks keep the keys that they had before there were others.
+    return identity if implementation == "plain" else {**identity, "implementation": implementation}
 
 
 def feature_key(source: ClipSource, network: Network | FrameComparison) -> str:

@@ -49,7 +49,7 @@ def load_network(
             `vidmetrics.catalog.conventions`), which uses the same weights file.
         weights: a ``.safetensors`` or ``.npz`` file; None for the default location.
         device: a torch device string.
-        precision: ``"exact"`` for float32 products and deterministic kernels, ``"fast"`` to allow TF32.
+        precision: ``"exact"`` is within 1e-5 of float64 and deterministic, ``"fast"`` within 1e-3 (docs/precision.md).
 
     Raises:
         InputError: unknown name or precision, missing or unreadable weights, weights of another network, or an
@@ -68,6 +68,7 @@ def load_network(
 
     import torch
 
+    from vidmetrics.networks.fast import accelerated
     from vidmetrics.networks.network import Network
 
     body = build_body(name, tensors).eval().requires_grad_(False)
@@ -76,6 +77,7 @@ def load_network(
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"The device '{device}' cannot be used ({reason}); choose another one.") from error
+    body = accelerated(body, torch.device(device), precision)
     sha256 = file_sha256(path)
     proven = _proven(base, sha256) or is_proven(base, tensors, path, sha256)
     return Network(name, body, device=device, precision=precision, weights_sha256=sha256, proven=proven)

@@ -124,7 +124,7 @@ class I3D(nn.Module):
         self, num_classes: int, pixels: Preprocessing = PREPROCESSING, batch_norm_eps: float = BATCH_NORM_EPS
     ) -> None:
         super().__init__()
-        self._pixels = pixels
+        self.pixels = pixels
         # The weights do not contain the eps, so it is part of the id recorded with them.
         self._suffix = "" if batch_norm_eps == BATCH_NORM_EPS else f"-batch-norm-eps-{batch_norm_eps:g}"
         self.preprocessing = pixels.id + self._suffix
@@ -143,13 +143,13 @@ class I3D(nn.Module):
 
     def preprocessing_at(self, height: int, width: int) -> str:
         """Return the id of the preprocessing for frames of a given size; equal for variants that treat such frames alike."""
-        return self._pixels.id_at(height, width) + self._suffix
+        return self.pixels.id_at(height, width) + self._suffix
 
     def forward(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:
         """Map uint8 clips ``[N, T, H, W, 3]`` to float32 ``logits`` and ``pool``."""
         # One clip at a time on CPUs: as fast, less memory, and a clip's features cannot depend on its neighbours.
         batches = torch.split(clips_NTHWC, 1 if clips_NTHWC.device.type == "cpu" else len(clips_NTHWC))
-        results = [self._features(self._pixels(batch)) for batch in batches]
+        results = [self._features(self.pixels(batch)) for batch in batches]
         return {name: torch.cat([result[name] for result in results]) for name in self.outputs}
 
     def _features(self, x: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -16,8 +16,9 @@ from vidmetrics.networks.precision import Precision, computing
 class Body(Protocol):
     """The interface of the ``torch.nn.Module`` in a network file; its ``forward`` includes the preprocessing.
 
-    Two attributes are optional: ``per_frame = True`` for a network of frames rather than clips, which returns ``N*T``
-    rows in clip-major order, and ``max_frames``, the longest clip that it accepts.
+    Four attributes are optional: ``per_frame = True`` for a network of frames rather than clips, which returns ``N*T``
+    rows in clip-major order; ``max_frames``, the longest clip that it accepts; ``uploads = True`` if it accepts clips in host
+    memory; ``implementation``, the name of its arithmetic.
 
     Attributes:
         outputs: size of each output by name.
@@ -46,6 +47,7 @@ class Network:
         per_frame: whether there is one row of features per frame instead of one per clip.
         preprocessing: id of all processing between uint8 and the first layer.
         precision: ``"exact"`` or ``"fast"``.
+        implementation: ``"plain"``, or the name of the arithmetic in its place (`vidmetrics.networks.fast`).
         weights_sha256: digest of the weights file.
         proven: whether the weights are known to be those of the metrics' definitions.
     """
@@ -59,6 +61,7 @@ class Network:
         self.max_frames: int | None = getattr(body, "max_frames", None)
         self.per_frame: bool = getattr(body, "per_frame", False)
         self.preprocessing = body.preprocessing
+        self.implementation: str = getattr(body, "implementation", "plain")
         self.precision = precision
         self.weights_sha256 = weights_sha256
         self.proven = proven
@@ -90,7 +93,9 @@ class Network:
         self._check(clips_NTHWC)
         if len(clips_NTHWC) == 0:
             return {output: np.zeros((0, size), np.float32) for output, size in self.outputs.items()}
-        clips = torch.from_numpy(np.ascontiguousarray(clips_NTHWC)).to(self._device)
+        clips = torch.from_numpy(np.ascontiguousarray(clips_NTHWC))
+        if not getattr(self._body, "uploads", False):
+            clips = clips.to(self._device)
         with torch.inference_mode(), computing(self.precision):
             features = self._body(clips)
             return {output: features[output].float().cpu().numpy() for output in self.outputs}

@@ -48,13 +48,16 @@ class Preprocessing:
     def __call__(self, clips_NTHWC: torch.Tensor) -> torch.Tensor:
         """Map uint8 clips ``[N, T, H, W, 3]`` to float32 ``[N, 3, T, side, side]`` in [-1, 1]."""
         N, T, H, W, C = clips_NTHWC.shape
-        frames_NHWC = clips_NTHWC.reshape(N * T, H, W, C).float()
-        for step in self._steps(H, W):
+        scaled = self.resized(clips_NTHWC.reshape(N * T, H, W, C).float()) / 127.5 - 1.0
+        return scaled.reshape(N, T, *scaled.shape[1:]).permute(0, 4, 1, 2, 3).contiguous()
+
+    def resized(self, frames_NHWC: torch.Tensor) -> torch.Tensor:
+        """Resize and crop float32 frames ``[N, H, W, C]`` to ``[N, side, side, C]``, in the range of the input."""
+        for step in self._steps(*frames_NHWC.shape[1:3]):
             frames_NHWC = RESIZERS[step.name](frames_NHWC, step.height, step.width)
             if step.crop:
                 frames_NHWC = center_crop(frames_NHWC, step.crop)
-        scaled = frames_NHWC / 127.5 - 1.0
-        return scaled.reshape(N, T, *scaled.shape[1:]).permute(0, 4, 1, 2, 3).contiguous()
+        return frames_NHWC
 
     def _steps(self, height: int, width: int) -> list[_Step]:
         """Return the resizes that change frames of this size; resizing to the same size is the identity for every resizer."""

@@ -1,0 +1,51 @@
+"""Faster implementations of the feature extractors for particular hardware; the plain ones are in `vidmetrics.networks`.
+
+`accelerated` alone decides which implementation runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from vidmetrics.networks.precision import Precision
+
+OLDEST_TRITON = (3, 6)
+"""Older compilers were not tried."""
+
+
+def accelerated(body: Any, device: torch.device, precision: Precision) -> Any:
+    """Return a faster body with the same outputs, or ``body`` itself.
+
+    There is one for the I3D on NVIDIA GPUs of compute capability 9 (Hopper) with Triton 3.6 or newer, which comes with torch's CUDA
+    builds for Linux; its kernels were measured there. It is used only if two clips of noise give the plain network's
+    features to within half the bound of the precision.
+
+    Args:
+        body: the plain network, on the device.
+        device: the device of the body.
+        precision: as in `vidmetrics.load_network`.
+    """
+    from vidmetrics.networks.i3d import I3D
+
+    if not isinstance(body, I3D) or device.type != "cuda" or not _supported(device):
+        return body
+    from vidmetrics.networks.fast.running import FastBody
+    from vidmetrics.networks.fast.triton_operators import TritonOperators
+
+    fast = FastBody(body, TritonOperators(), precision, device)
+    return fast if fast.agrees() else body
+
+
+def _supported(device: torch.device) -> bool:
+    import torch
+
+    if torch.cuda.get_device_capability(device)[0] != 9:
+        return False
+    try:
+        import triton
+    except ImportError:
+        return False
+    return tuple(int(part) for part in triton.__version__.split(".")[:2]) >= OLDEST_TRITON
