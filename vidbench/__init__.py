@@ -47,7 +47,7 @@ def evaluate(
         num_samples: samples per run; any other number than the task's makes the result unofficial.
         batch_size: clips per call of the model and the networks; does not affect the score.
         device: torch device; by default a GPU if there is one.
-        precision: ``"exact"`` (float32, TF32 off) or ``"fast"``.
+        precision: ``"exact"`` (within 1e-5 of float64) or ``"fast"`` (within 1e-3).
         seed: seed of the samples; any other than the task's makes the result unofficial.
         reference: file of reference statistics from `vidbench data statistics`, instead of the reference clips.
 

@@ -33,7 +33,7 @@ class MeasureOptions:
         shape: how clips are cut from videos.
         weights: weights files by network; other networks use their default.
         device: torch device; None for a GPU if there is one.
-        precision: ``"exact"`` (float32, TF32 off) or ``"fast"``.
+        precision: ``"exact"`` (within 1e-5 of float64) or ``"fast"`` (within 1e-3).
         batch_size: clips per call of the networks; does not affect the scores.
     """
 
