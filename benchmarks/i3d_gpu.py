@@ -1,4 +1,4 @@
-"""I3D on a GPU beside the module that cd-fvd and VideoGPT share: clips per second and error, in one run.
+"""I3D on a GPU and the module that cd-fvd and VideoGPT share: clips per second and error, in one run.
 
     python benchmarks/i3d_gpu.py --peer-python ENV/bin/python [--json FILE]
 
@@ -133,7 +133,7 @@ def measure(size: int, arguments: argparse.Namespace, device: torch.device) -> d
 
 
 def add_peers(rows: dict[str, Any], runs: list[dict[str, Any]]) -> None:
-    """Add the better of the peer's runs, and ratios to its quicker TF32 variant, to the rows of one size."""
+    """Add the better of the peer's runs, and ratios to its quicker TF32 variant, to the rows of a frame size."""
     for name in runs[0]:
         rows[f"peer {name}"] = max((run[name] for run in runs), key=lambda row: float(row["clips_per_second"]))
     default = max(row["clips_per_second"] for name, row in rows.items() if name.startswith("peer tf32"))

@@ -80,7 +80,7 @@ class SpatialAxis:
 
 @dataclass(frozen=True)
 class Geometry:
-    """The first layer's windows for frames of one size.
+    """The first layer's windows for frames of equal size.
 
     Attributes:
         rows: the vertical axis.
@@ -180,7 +180,7 @@ def geometry(tables: tuple[Table, Table], side: int) -> Geometry | None:
 
 
 def pack_first_layer(weight: torch.Tensor, bias: torch.Tensor, shape: Geometry, planes: int) -> Packed:
-    """Pack the first convolution for frames of one size.
+    """Pack the first convolution for frames of equal size.
 
     Args:
         weight: folded weights ``[64, 3, 7, 7, 7]``, float64, for pixels in [-1, 1].

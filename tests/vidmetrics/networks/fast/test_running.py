@@ -63,7 +63,7 @@ def test_the_whole_network_keeps_its_bound(weights, precision):
 
 
 class Counting:
-    """Stands in the place of the network's layers: a clip's feature is its first value, and 255 overflows."""
+    """Replaces the network's layers: a clip's feature is its first value, and 255 overflows."""
 
     def __init__(self, *_):
         self.starts, self.ends = [], []
