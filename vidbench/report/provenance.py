@@ -32,7 +32,8 @@ def provenance(result: Result) -> list[tuple[str, str]]:
     rows.append(("pixels", result.pixels.convention))
     for name, network in result.networks.items():
         proof = "proven" if network.proven else "not proven"
-        rows.append((name, f"weights {proof}, {network.preprocessing}, precision {network.precision}"))
+        arithmetic = f"{network.precision}, {network.implementation} arithmetic"
+        rows.append((name, f"weights {proof}, {network.preprocessing}, precision {arithmetic}"))
         rows.append((f"{name} weights", network.weights_sha256))
     environment = result.environment
     rows.append(

@@ -174,6 +174,12 @@ def _remarks(a: Result, b: Result) -> list[str]:
         found.append(f"The samples have different seeds: {a.seed} and {b.seed}.")
     if a.model == b.model:
         found.append("Both have the same model, code and weights.")
+    for name in sorted(a.networks.keys() & b.networks.keys()):
+        ours, theirs = a.networks[name].implementation, b.networks[name].implementation
+        if ours != theirs:
+            found.append(
+                f"{name} ran with {ours} arithmetic in A and {theirs} in B, both within the bound of their precision."
+            )
     for name in type(a.environment).model_fields:
         ours, theirs = getattr(a.environment, name), getattr(b.environment, name)
         if ours != theirs:

@@ -161,6 +161,11 @@ class NetworkRecord(_Record):
     proven: bool = Field(description="Whether the weights are known to be the published ones.")
     preprocessing: str
     precision: str
+    implementation: str = Field(
+        default="plain",
+        description="The arithmetic: 'plain' is torch in float32 (or TF32 if fast), other names are kernels for particular GPUs within "
+        "the same bound of float64; see docs/precision.md. Since schema version 3.",
+    )
 
 
 class ExecutionRecord(_Record):

@@ -12,7 +12,8 @@ import vidbench
 from vidbench.distributed.ranks import Ranks
 from vidbench.errors import InputError
 from vidbench.progress import Progress
-from vidbench.scoring.features import SHARD_SIZE, FeatureStore, extract, fill_stores
+from vidbench.scoring.assemble import network_record
+from vidbench.scoring.features import SHARD_SIZE, FeatureStore, extract, feature_key, fill_stores
 
 ALONE = {"ranks": Ranks(0, 1), "advance": lambda *_: None}
 
@@ -150,3 +151,20 @@ def test_a_damaged_shard_of_the_reference_names_the_clip(small_task, plugin, mon
         moments.unlink()
     with pytest.raises(InputError, match="sample 131 contain NaN or infinity"):
         vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
+
+
+def test_key_and_record_name_another_implementation_and_the_plain_one_keeps_its_key():
+    class Network:
+        name, weights_sha256, preprocessing, precision, proven = "i3d", "0" * 64, "p", "exact", False
+
+    class Quicker(Network):
+        implementation = "fp16x2-1"
+
+    class Source:
+        identity: ClassVar = {"clips": 1}
+
+    plain, quicker = Network(), Quicker()
+    assert feature_key(Source(), plain) != feature_key(Source(), quicker)
+    assert (network_record(plain).implementation, network_record(quicker).implementation) == ("plain", "fp16x2-1")
+    plain.implementation = "plain"
+    assert feature_key(Source(), plain) == feature_key(Source(), Network())
