@@ -11,6 +11,11 @@ from typing import Protocol
 PLAIN_INTERVAL_SECONDS = 30.0
 
 
+def warn(text: str) -> None:
+    """Write a warning that is shown even where progress is not: something is repaired, ignored or not reused."""
+    print(f"Warning: {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
 class Advance(Protocol):
     """Report ``count`` more finished units, with an optional short note."""
 

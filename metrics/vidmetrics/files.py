@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and digests of files and arrays."""
+"""Files that appear whole or not at all, files that change in use, and digests of files and arrays."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from vidmetrics.errors import InputError
 
 
 def temporary_name(path: Path) -> Path:
@@ -27,7 +30,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary file to write; on success it replaces ``path``, on failure it is removed.
 
     Missing parent folders are created. The file gets the mode of any new file, 0666 less the umask, even where the
-    library that writes it chooses another. Its bytes are on disk before it gets its name.
+    library that writes it chooses another. Its bytes are on disk before it gets its name, and the name before this returns.
     """
     with failures_named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,6 +44,7 @@ def written_whole(path: Path) -> Iterator[Path]:
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
             temporary.replace(path)
+            sync_folder(path.parent)
         finally:
             # A folder that has vanished, or a disk that has failed, takes the file with it.
             with suppress(OSError):
@@ -88,6 +92,21 @@ def _system_number(error: Exception) -> int | None:
     return errno.ENOSPC if _SHORT_WRITE.search(str(error)) else None
 
 
+def sync_folder(folder: Path) -> None:
+    """Write the names in a folder to disk; a no-op where folders cannot be synced, as on Windows and some network disks."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES):
+            raise
+    finally:
+        os.close(handle)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole, in UTF-8."""
     with written_whole(path) as temporary:
@@ -98,6 +117,64 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class HashedFile:
+    """A file as it was when it was hashed, for a reader who comes later.
+
+    Attributes:
+        path: the file.
+        state: its size, date in nanoseconds, and inode.
+        sha256: digest of its bytes.
+    """
+
+    path: Path
+    state: tuple[int, int, int]
+    sha256: str
+
+    def check(self, content: bool = True) -> None:
+        """Refuse a file that is no longer the one that was hashed; call after reading it, before the result is stored.
+
+        Args:
+            content: hash the file again; False compares size, date and inode only.
+
+        Raises:
+            InputError: it has changed, or is gone.
+        """
+        if file_state(self.path) != self.state or (content and file_sha256(self.path) != self.sha256):
+            raise file_changed(self.path)
+
+
+def hash_file(path: Path) -> HashedFile:
+    """Hash a file for a reader who comes later.
+
+    Raises:
+        InputError: it changes while it is hashed.
+    """
+    hashed = HashedFile(path, file_state(path), file_sha256(path))
+    hashed.check(content=False)
+    return hashed
+
+
+def file_state(path: Path) -> tuple[int, int, int]:
+    """Return size, date in nanoseconds and inode of a file.
+
+    Raises:
+        InputError: it is gone.
+    """
+    try:
+        state = path.stat()
+    except OSError:
+        raise file_changed(path) from None
+    return state.st_size, state.st_mtime_ns, state.st_ino
+
+
+def file_changed(path: Path) -> InputError:
+    """Return the error for a file that changed between two looks at it."""
+    return InputError(
+        f"The file '{path}' changed while it was in use: let no other program write to it, and run the same command again."
+    )
 
 
 def arrays_sha256(arrays: Mapping[str, npt.NDArray[Any]]) -> str:

@@ -42,7 +42,7 @@ FLOORS = {
         ("weights",),
         ("catalog",),
         ("statistics",),
-        ("files",),
+        ("files", "sealed"),
         ("home",),
         ("errors",),
     ),

@@ -77,10 +77,15 @@ def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path):
 
 def test_the_bytes_are_on_disk_before_the_name_is(tmp_path, monkeypatch):
     path, done = tmp_path / "a.bin", []
-    monkeypatch.setattr(os, "fsync", lambda handle: done.append((os.fstat(handle).st_size, path.exists())))
+
+    def fsync(handle):
+        state = os.fstat(handle)
+        done.append(("folder" if stat.S_ISDIR(state.st_mode) else state.st_size, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
     with written_whole(path) as temporary:
         temporary.write_bytes(b"12345")
-    assert done == [(5, False)]
+    assert done == [(5, False), ("folder", True)]
 
 
 def test_many_writers_of_one_file_leave_one_of_theirs(tmp_path):

@@ -6,7 +6,6 @@ the home folder by content.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ from typing import Any
 from vidbench.data import open_split
 from vidbench.data.clip_dataset import ClipDataset
 from vidbench.errors import InputError
-from vidbench.files import digest, write_text
+from vidbench.files import digest, write_bytes
 from vidbench.models.choice import ModelChoice, choose_model
 from vidbench.models.trivial import CopyModel, NoiseModel, StaticModel
+from vidbench.progress import warn
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, open_model
 from vidbench.scoring.features import FeatureStore, Stores
 from vidbench.scoring.frame_comparison import FRAMES
@@ -28,6 +28,7 @@ from vidbench.scoring.reference import RealSide, estimate
 from vidbench.scoring.run import Run
 from vidbench.version import __version__
 from vidmetrics.catalog.definitions import MetricDefinition
+from vidmetrics.sealed import DamagedFileError, read_content, sealed_json, unsealed_json
 
 _TRIVIAL: dict[str, tuple[Any, str]] = {
     "copy": (CopyModel, "the last context frame, repeated"),
@@ -155,10 +156,21 @@ def _cached_value(
 ) -> float:
     # The name of a feature folder is the content key of clips and network.
     sides = [[store.folder.name, store.num_clips], real.identity]
-    key = digest({"format": "vidbench-bound-1", "vidbench": __version__, "metric": metric.id, "sides": sides})
-    path = cache / "bounds" / f"{key[:24]}.json"
+    origin = {"format": "vidbench-bound-2", "vidbench": __version__, "metric": metric.id, "sides": sides}
+    path = cache / "bounds" / f"{digest(origin)[:24]}.json"
     if path.is_file():
-        return float(json.loads(path.read_text(encoding="utf-8"))["value"])
+        try:
+            return _stored_value(path, origin)
+        except DamagedFileError as error:
+            warn(f"The score of a bound in {path} is damaged ({error}) and will be computed again.")
     value = estimate(metric, store, real).value
-    write_text(path, json.dumps({"metric": metric.id, "sides": sides, "value": value}) + "\n")
+    if math.isfinite(value):
+        write_bytes(path, sealed_json({**origin, "value": value}))
     return value
+
+
+def _stored_value(path: Path, origin: Mapping[str, Any]) -> float:
+    fields = unsealed_json(read_content(path))
+    if {name: field for name, field in fields.items() if name != "value"} != origin:
+        raise DamagedFileError("it is of another metric or of other clips")
+    return float(fields["value"])

@@ -2,7 +2,8 @@
 
 A shard holds the outputs of one network for a fixed range of indices. Its path depends on the identity of the clips and
 of the network, never on the batch size or the number of ranks, and it is written atomically. A killed run therefore
-resumes where it stopped, and any number of ranks produces the same files.
+resumes where it stopped, and any number of ranks produces the same files. A shard carries a digest of all that it holds: one
+that is damaged is computed again, with a warning.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ import numpy as np
 from vidbench.distributed.ranks import Ranks
 from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
-from vidbench.files import digest, written_whole
-from vidbench.progress import Advance, Progress
+from vidbench.files import digest, write_bytes
+from vidbench.progress import Advance, Progress, warn
 from vidbench.scoring.clip_sources import ClipSource
 from vidbench.scoring.frame_comparison import FrameComparison
 from vidmetrics.networks.finite import check_finite
 from vidmetrics.networks.network import Network
+from vidmetrics.sealed import DamagedFileError, read_content, sealed_tensors, unsealed_tensors
 
-FORMAT = "vidbench-features-1"
+FORMAT = "vidbench-features-2"
 SHARD_SIZE = 64
 
 
@@ -49,28 +51,54 @@ class FeatureStore:
         return self.folder / f"features-{first:08d}+{count:03d}.safetensors"
 
     def missing(self, shards: Sequence[int]) -> list[int]:
-        """Shards that have no file yet."""
-        return [shard for shard in shards if not self.path(shard).is_file()]
+        """Shards that have no file yet, or a damaged one."""
+        return [shard for shard in shards if not self.path(shard).is_file() or self.damage(shard) is not None]
+
+    def damage(self, shard: int) -> str | None:
+        """Return what is wrong with the file of a shard, or None."""
+        try:
+            self._tensors(shard)
+        except DamagedFileError as error:
+            return str(error)
+        return None
 
     def write(self, shard: int, outputs: Mapping[str, np.ndarray]) -> None:
         """Write the network outputs of one shard, float32 ``[n, D]``, atomically."""
-        from safetensors.numpy import save_file
-
-        with written_whole(self.path(shard)) as temporary:
-            save_file({name: np.ascontiguousarray(value) for name, value in outputs.items()}, temporary)
+        write_bytes(self.path(shard), sealed_tensors(outputs, self._fields(shard)))
 
     def read(self, output: str, clips: range | None = None) -> Iterator[np.ndarray]:
-        """Yield one output shard by shard, ``[n, D]`` in index order, for all clips or for a range of them."""
-        from safetensors import safe_open
+        """Yield one output shard by shard, ``[n, D]`` in index order, for all clips or for a range of them.
 
+        Raises:
+            InputError: a shard was damaged after the run had found or written it.
+        """
         wanted = range(self.num_clips) if clips is None else clips
         for shard in range(wanted.start // SHARD_SIZE, -(-wanted.stop // SHARD_SIZE)):
-            with safe_open(self.path(shard), framework="numpy") as tensors:
-                rows = tensors.get_tensor(output)
+            try:
+                rows = self._tensors(shard)[output]
+            except (DamagedFileError, KeyError) as error:
+                reason = "an output is missing" if isinstance(error, KeyError) else str(error)
+                raise InputError(
+                    f"The feature shard {self.path(shard)} was damaged during this run: {reason}; run the same command again."
+                ) from None
             indices = self.indices(shard)
             per_clip = len(rows) // len(indices)
             first, last = max(wanted.start, indices[0]) - indices[0], min(wanted.stop, indices[-1] + 1) - indices[0]
             yield rows[first * per_clip : last * per_clip]
+
+    def _fields(self, shard: int) -> dict[str, object]:
+        return {
+            "format": FORMAT,
+            "store": self.folder.name,
+            "first": shard * SHARD_SIZE,
+            "count": len(self.indices(shard)),
+        }
+
+    def _tensors(self, shard: int) -> dict[str, np.ndarray]:
+        tensors, fields = unsealed_tensors(read_content(self.path(shard)))
+        if fields != self._fields(shard):
+            raise DamagedFileError("it is a shard of other clips or of another network")
+        return tensors
 
 
 Stores = dict[str, FeatureStore]
@@ -131,7 +159,7 @@ def fill_stores(
     stores = [feature_store(root, source, network, num_clips) for network in networks]
     ranks.agree("the features to compute", [store.folder.name for store in stores])
     # The main rank looks for all: ranks with different views of the folder would split different lists.
-    shards = ranks.from_main(lambda: missing_shards(stores))
+    shards = ranks.from_main(lambda: missing_shards(stores, title))
     if shards:
         todo = sum(len(stores[0].indices(shards[i])) for i in ranks.mine(len(shards)))
         with progress.stage(title, todo) as advance:
@@ -139,25 +167,44 @@ def fill_stores(
     else:
         progress.say(f"{title}: {num_clips} clips were measured before")
     ranks.barrier()
-    wait_for_shards(stores)
+    wait_for_shards(stores, shards)
     return {network.name: store for network, store in zip(networks, stores, strict=True)}
 
 
-def missing_shards(stores: Sequence[FeatureStore]) -> list[int]:
-    """Return the shards that at least one of the stores lacks; all stores must cover the same indices."""
-    return sorted({shard for store in stores for shard in store.missing(range(store.num_shards))})
+def missing_shards(stores: Sequence[FeatureStore], title: str) -> list[int]:
+    """Return the shards that at least one of the stores lacks, and warn of damaged ones; all stores must cover the same indices.
+
+    Args:
+        stores: the stores.
+        title: what the clips are, for the warning, e.g. "Samples".
+    """
+    missing = sorted({shard for store in stores for shard in store.missing(range(store.num_shards))})
+    damaged = [
+        (store.path(shard), reason)
+        for store in stores
+        for shard in missing
+        if store.path(shard).is_file() and (reason := store.damage(shard)) is not None
+    ]
+    if damaged:
+        count = f"{len(damaged)} feature shards are damaged" if len(damaged) > 1 else "A feature shard is damaged"
+        warn(f"{title}: {count}, first {damaged[0][0]} ({damaged[0][1]}), and will be computed again.")
+    return missing
 
 
-def wait_for_shards(stores: Sequence[FeatureStore]) -> None:
+def wait_for_shards(stores: Sequence[FeatureStore], shards: Sequence[int]) -> None:
     """Wait until the shards written by other ranks are visible on this node.
+
+    Args:
+        stores: the stores.
+        shards: the shards that were missing at the start.
 
     Raises:
         InputError: some are still missing after `vidbench.distributed.shared_folder.VISIBLE_SECONDS`.
     """
-    missing: list[int] = []
+    missing = list(shards)
 
     def complete() -> bool:
-        missing[:] = missing_shards(stores)
+        missing[:] = sorted({shard for store in stores for shard in store.missing(missing)})
         return not missing
 
     if not wait_until_visible(complete, poll_seconds=0.2):

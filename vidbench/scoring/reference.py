@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidbench.files import digest, written_whole
+from vidbench.errors import InputError
+from vidbench.files import digest, write_bytes
+from vidbench.progress import warn
 from vidbench.scoring.features import FeatureStore
 from vidbench.scoring.imported_reference import ImportedRealSide
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Estimate, Reference
 from vidmetrics.estimators.registry import make_estimator
 from vidmetrics.networks.network import Network
+from vidmetrics.sealed import DamagedFileError, read_content, sealed_tensors, unsealed_tensors
 from vidmetrics.statistics.moments import Moments
+
+FORMAT = "vidbench-moments-2"
 
 
 def reference_moments(root: Path, store: FeatureStore, network: Network, output: str, num_frames: int) -> Moments:
@@ -25,20 +31,28 @@ def reference_moments(root: Path, store: FeatureStore, network: Network, output:
         output: name of a network output, e.g. ``"logits"``.
         num_frames: frames per clip.
     """
-    from safetensors.numpy import load_file, save_file
-
     # The folder name of the store is the content key of clips and network.
-    key = digest({"features": store.folder.name, "num_clips": store.num_clips, "output": output})
-    path = root / "reference" / f"{key[:24]}.safetensors"
+    origin = {"format": FORMAT, "features": store.folder.name, "num_clips": store.num_clips, "output": output}
+    path = root / "reference" / f"{digest(origin)[:24]}.safetensors"
     if path.is_file():
-        return Moments.from_tensors(load_file(path))
+        try:
+            return _stored_moments(path, origin)
+        except InputError as error:
+            reason = str(error).removesuffix(".")
+            warn(f"The reference statistics in {path} are damaged ({reason}) and will be computed again.")
     moments = Moments(network.outputs[output])
     features_per_clip = network.rows_per_clip(num_frames)
     for features in store.read(output):
         moments.update(features, "reference features", features_per_clip)
-    with written_whole(path) as temporary:
-        save_file(moments.to_tensors(), temporary, metadata={"features": store.folder.name, "output": output})
+    write_bytes(path, sealed_tensors(moments.to_tensors(), origin))
     return moments
+
+
+def _stored_moments(path: Path, origin: Mapping[str, object]) -> Moments:
+    tensors, fields = unsealed_tensors(read_content(path))
+    if fields != origin:
+        raise DamagedFileError("they are of other features")
+    return Moments.from_tensors(tensors)
 
 
 @dataclass(frozen=True)

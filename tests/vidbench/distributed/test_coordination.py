@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 from torch.distributed import HashStore, PrefixStore
 
@@ -136,12 +137,13 @@ def test_a_slow_rank_that_beats_is_waited_for():
 
 def test_shards_that_show_late_are_waited_for(tmp_path, monkeypatch):
     store = FeatureStore(tmp_path, 1)
-    threading.Timer(0.5, store.path(0).touch).start()
-    wait_for_shards([store])
-    assert store.path(0).is_file()
+    threading.Timer(0.1, store.path(0).touch).start()  # not all of its bytes are visible yet
+    threading.Timer(0.5, lambda: store.write(0, {"logits": np.ones((1, 2), np.float32)})).start()
+    wait_for_shards([store], [0])
+    assert store.missing([0]) == []
     monkeypatch.setattr("vidbench.distributed.shared_folder.VISIBLE_SECONDS", 0.3)
     with pytest.raises(InputError, match="1 finished feature shards are not visible"):
-        wait_for_shards([FeatureStore(tmp_path / "other", 1)])
+        wait_for_shards([FeatureStore(tmp_path / "other", 1)], [0])
 
 
 def test_together_the_ranks_do_each_item_once_and_pad_nothing():

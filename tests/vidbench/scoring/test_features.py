@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
 
 import vidbench
 from vidbench.distributed.ranks import Ranks
@@ -14,6 +13,7 @@ from vidbench.errors import InputError
 from vidbench.progress import Progress
 from vidbench.scoring.assemble import network_record
 from vidbench.scoring.features import SHARD_SIZE, FeatureStore, extract, feature_key, fill_stores
+from vidmetrics.sealed import sealed_tensors, unsealed_tensors
 
 ALONE = {"ranks": Ranks(0, 1), "advance": lambda *_: None}
 
@@ -111,6 +111,28 @@ def test_filling_computes_each_missing_shard_once_for_all_networks(tmp_path, cap
     assert "Clips: 150 clips were measured before" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("damage", ["bit", "cut", "empty", "other"])
+def test_a_damaged_shard_is_computed_again_aloud(tmp_path, capsys, damage):
+    network = Counting("one", 1)
+    (store,) = fill(tmp_path, [network], 150).values()
+    path = store.path(1)
+    content = path.read_bytes()
+    changed = {
+        "bit": content[:-1] + bytes([content[-1] ^ 64]),
+        "cut": content[:-4],
+        "empty": b"",
+        "other": store.path(0).read_bytes(),
+    }[damage]
+    path.write_bytes(changed)
+    with pytest.raises(InputError, match="damaged during this run"):
+        list(store.read("logits"))
+    capsys.readouterr()
+    fill(tmp_path, [network], 150)
+    assert "Warning: Clips: A feature shard is damaged" in capsys.readouterr().err
+    assert sum(network.batches) == 150 + SHARD_SIZE
+    assert path.read_bytes() == content
+
+
 def test_ranks_that_fill_one_store_divide_its_shards(tmp_path, monkeypatch):
     monkeypatch.setattr("vidbench.distributed.shared_folder.VISIBLE_SECONDS", 0.0)
     first = Counting("one", 1)
@@ -125,9 +147,11 @@ def test_ranks_that_fill_one_store_divide_its_shards(tmp_path, monkeypatch):
 
 
 def spoil(path, output, row, value):
-    tensors = load_file(path)
-    tensors[output][row, 2] = value
-    save_file(tensors, path)
+    """Change a value in a shard, and seal it again."""
+    tensors, fields = unsealed_tensors(path.read_bytes())
+    changed = {name: tensor.copy() for name, tensor in tensors.items()}
+    changed[output][row, 2] = value
+    path.write_bytes(sealed_tensors(changed, fields))
 
 
 def only(paths):

@@ -63,7 +63,7 @@ def _wait_for_others(findings: dict[FindingKey, Finding], expected: Sequence[Sub
     missing: list[Subject] = []
 
     def complete() -> bool:
-        known.update(journals.read())
+        known.update(journals.read(quiet=True))
         missing[:] = [subject for subject in expected if subject.key not in known]
         return not missing
 

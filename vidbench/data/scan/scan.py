@@ -21,7 +21,7 @@ from vidbench.progress import Progress
 from vidbench.tasks.schema import Task
 
 # Raise this number when the content or meaning of a finding changes, so that older journals are not read.
-_JOURNAL_FORMAT = 1
+_JOURNAL_FORMAT = 2
 
 
 class UnusableVideo(NamedTuple):

@@ -1,49 +1,59 @@
-"""The journals of a scan: one line per finished video, so that an interrupted scan can be resumed."""
+"""The journals of a scan: one sealed line per finished video, so that an interrupted scan can be resumed."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 from pydantic import ValidationError
 
 from vidbench.data.scan.examination import Finding, FindingKey
 from vidbench.distributed.ranks import Ranks
 from vidbench.files import failures_named, written_whole
+from vidbench.progress import warn
+from vidmetrics.sealed import DamagedFileError, sealed_json, unsealed_json
 
 
-def read_journal(path: Path) -> dict[FindingKey, Finding]:
-    """Return findings by key, the last for each; lines cut off when a scan was killed are skipped."""
+def read_journal(path: Path, quiet: bool) -> dict[FindingKey, Finding]:
+    """Return findings by key, the last for each; a line that is not as it was written is skipped.
+
+    Args:
+        path: the journal.
+        quiet: do not warn of skipped lines, because another rank is writing them.
+    """
     if not path.is_file():
         return {}
-    findings = {}
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                finding = Finding.model_validate_json(line)
-            except ValidationError:
-                continue
-            findings[finding.key] = finding
+    findings, damaged = {}, 0
+    for line in path.read_bytes().splitlines(keepends=True):
+        try:
+            fields = unsealed_json(line.removesuffix(b"\n"))
+            finding = Finding.model_validate(fields)
+        except (DamagedFileError, ValidationError):
+            damaged += 1
+            continue
+        findings[finding.key] = finding
+    if damaged and not quiet:
+        warn(f"Damaged or cut-off lines in the scan journal {path}: {damaged}; their videos are examined again.")
     return findings
 
 
 @contextmanager
-def appending(path: Path) -> Iterator[TextIO]:
-    """Open a journal for appending, starting on a new line even if the last one was cut off."""
+def appending(path: Path) -> Iterator[BinaryIO]:
+    """Open a journal for appending; a last line that was cut off is removed first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with failures_named(path), path.open("a", encoding="utf-8") as file:
-        if file.tell():
-            file.write("\n")
+    with failures_named(path), path.open("a+b") as file:
+        file.seek(0)
+        whole = sum(len(line) for line in file if line.endswith(b"\n"))
+        file.truncate(whole)
         yield file
 
 
-def append_finding(file: TextIO, finding: Finding) -> None:
+def append_finding(file: BinaryIO, finding: Finding) -> None:
     """Append one finding and flush it, so that a killed process loses at most the current video."""
-    file.write(json.dumps(finding.model_dump(mode="json"), ensure_ascii=True) + "\n")
+    file.write(sealed_json(finding.model_dump(mode="json")) + b"\n")
     file.flush()
 
 
@@ -65,11 +75,11 @@ class ScanJournals:
         """The journals of all ranks, from this scan or earlier ones."""
         return sorted(self.output.glob(f"{self.name}*.jsonl"))
 
-    def read(self) -> dict[FindingKey, Finding]:
-        """Return the findings of all ranks, from this scan or earlier ones."""
+    def read(self, quiet: bool = False) -> dict[FindingKey, Finding]:
+        """Return the findings of all ranks, from this scan or earlier ones; see `read_journal`."""
         findings: dict[FindingKey, Finding] = {}
         for path in self.all:
-            findings |= read_journal(path)
+            findings |= read_journal(path, quiet)
         return findings
 
     def replace_journals(self, others: ScanJournals) -> None:

@@ -8,21 +8,25 @@ files, and reuses the digests instead of reading every file again.
 from __future__ import annotations
 
 import csv
-import json
+import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from vidbench.data.layouts.listing import FrameSource
 from vidbench.data.scan.scan_manifest import write_rows
 from vidbench.errors import InputError
-from vidbench.files import digest, file_sha256, write_text
+from vidbench.files import digest, file_sha256, write_bytes
+from vidbench.progress import warn
 from vidbench.tasks.schema import Task
 from vidmetrics.home import home
+from vidmetrics.sealed import DamagedFileError, read_content, sealed_json, unsealed_json
 
 FILES_NAME = "files.csv"
+FORMAT = "vidbench-scan-note-2"
 
 
 class ScannedFile(NamedTuple):
@@ -53,11 +57,13 @@ class LastScan:
         root: the data folder.
         output: folder of its manifest.
         manifest_sha256: hash of its manifest.
+        files: the files it saw.
     """
 
     root: Path
     output: Path
     manifest_sha256: str
+    files: tuple[ScannedFile, ...]
 
     def unchanged(self, split: str, sources: Mapping[str, FrameSource]) -> dict[str, str]:
         """Check that the files of a split still have the sizes and dates that the scan saw.
@@ -72,7 +78,7 @@ class LastScan:
         Raises:
             InputError: files changed, are new or are gone; names the first one and how many there are.
         """
-        scanned = {file.id: file for file in _read_files(self.output / FILES_NAME) if file.split == split}
+        scanned = {file.id: file for file in self.files if file.split == split}
         differing = [f"'{scanned[name].path}' is gone" for name in sorted(set(scanned) - set(sources))]
         for name, source in sources.items():
             file = scanned.get(name)
@@ -92,25 +98,35 @@ def remember_scan(root: Path, task: Task, output: Path, manifest_sha256: str, fi
     """Write ``files.csv``, then the note under the home folder, which holds the digest of that file."""
     write_rows(output / FILES_NAME, ScannedFile._fields, list(files))
     note = {
+        "format": FORMAT,
         "root": str(root.resolve()),
         "task": {"name": task.name, "version": task.version, "fingerprint": task.fingerprint},
         "output": str(output.resolve()),
         "manifest_sha256": manifest_sha256,
         "files_sha256": file_sha256(output / FILES_NAME),
     }
-    write_text(_note(root, task), json.dumps(note, indent=1) + "\n")
+    write_bytes(_note(root, task), sealed_json(note))
 
 
 def last_scan(root: Path, task: Task) -> LastScan | None:
-    """Find the last scan of a folder for a task; None if there is none or its ``files.csv`` was changed since."""
-    try:
-        note = json.loads(_note(root, task).read_text(encoding="utf-8"))
-        output = Path(note["output"])
-        if file_sha256(output / FILES_NAME) != note["files_sha256"]:
-            return None
-        return LastScan(root, output, note["manifest_sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+    """Find the last scan of a folder for a task; None if there is none.
+
+    A scan whose note or ``files.csv`` is not as it was written is not used either, with a warning.
+    """
+    path = _note(root, task)
+    if not path.is_file():
         return None
+    try:
+        note = unsealed_json(read_content(path))
+        files = Path(note["output"]) / FILES_NAME
+        content = read_content(files)
+    except DamagedFileError as error:
+        warn(f"The last scan of '{root}', noted in {path}, is not used: {error}; run `vidbench data scan` again.")
+        return None
+    if sha256(content).hexdigest() != note["files_sha256"]:
+        warn(f"The last scan of '{root}' is not used: {files} was changed since; run `vidbench data scan` again.")
+        return None
+    return LastScan(root, files.parent, note["manifest_sha256"], _read_files(content))
 
 
 def scanned_file(
@@ -129,10 +145,9 @@ def _difference(file: ScannedFile, source: FrameSource, root: Path) -> str | Non
     return "was written again" if state.st_mtime_ns != file.mtime_ns else None
 
 
-def _read_files(path: Path) -> list[ScannedFile]:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows: Sequence[Sequence[str]] = list(csv.reader(file))
-    return [ScannedFile(a, b, c, int(size), int(date), sha256) for a, b, c, size, date, sha256 in rows[1:]]
+def _read_files(content: bytes) -> tuple[ScannedFile, ...]:
+    rows: Sequence[Sequence[str]] = list(csv.reader(io.StringIO(content.decode(), newline="")))
+    return tuple(ScannedFile(a, b, c, int(size), int(date), sha256) for a, b, c, size, date, sha256 in rows[1:])
 
 
 def _below(path: Path, root: Path) -> str:
@@ -140,5 +155,5 @@ def _below(path: Path, root: Path) -> str:
 
 
 def _note(root: Path, task: Task) -> Path:
-    key = digest({"root": str(root.resolve()), "task": task.fingerprint})
+    key = digest({"format": FORMAT, "root": str(root.resolve()), "task": task.fingerprint})
     return home() / "scans" / f"{key[:24]}.json"
