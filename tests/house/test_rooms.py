@@ -30,7 +30,7 @@ FLOORS = {
         ("distributed",),
         ("models", "tasks"),
         ("progress", "rendering"),
-        ("files",),
+        ("files", "json_models"),
         ("errors", "version"),
     ),
     "vidmetrics": (
@@ -42,6 +42,7 @@ FLOORS = {
         ("weights",),
         ("catalog",),
         ("statistics",),
+        ("formats",),
         ("files", "sealed"),
         ("home",),
         ("errors",),

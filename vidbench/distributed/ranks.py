@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from vidbench.distributed.coordination import Meeting
 from vidbench.distributed.launcher import LaunchVariables, launch_variables
 from vidbench.errors import InputError
+from vidmetrics.networks.devices import usable_device
 
 Value = TypeVar("Value")
 
@@ -144,12 +145,7 @@ def choose_device(device: str | None, ranks: Ranks) -> str:
 
     if device is None:
         return f"cuda:{ranks.local_rank % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
-    try:
-        parsed = torch.device(device)
-    except RuntimeError:
-        raise InputError(f"'{device}' is not a torch device: use --device cpu or --device cuda.") from None
-    if parsed.type == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"--device {device} is not available, because torch sees no GPU: use --device cpu.")
+    parsed = usable_device(device)
     if parsed.type == "cuda" and parsed.index is None:
         return f"cuda:{ranks.local_rank % torch.cuda.device_count()}"
     return device

@@ -25,8 +25,10 @@ from vidbench.samples.manifest import MANIFEST_NAME, Answers, SamplesManifest, S
 from vidbench.samples.media import FrameFolderSamples
 from vidbench.samples.pairing import context_digests, task_answers, task_stamp
 from vidbench.scoring.clip_sources import sample_labels
+from vidbench.scoring.run import refuse_large_batch
 from vidbench.scoring.seeds import sample_seeds
 from vidbench.tasks import Task, load_task
+from vidbench.tasks.limits import check_total_samples
 
 Kind = Literal["npy", "png"]
 _PLAN_NAME = "plan.json"
@@ -69,6 +71,8 @@ def export_task(task_name: str, options: ExportOptions, progress: Progress) -> N
     task, output = load_task(task_name).task, options.output
     per_run = task.evaluation.num_samples if options.num_samples is None else options.num_samples
     count = per_run * task.evaluation.repeats
+    check_total_samples(per_run, task.evaluation.repeats)
+    refuse_large_batch(task, 1)
     if output.exists():
         raise InputError(f"The output folder {output} already exists: choose a new one.")
     if options.targets and not task.clips.context_frames:

@@ -17,8 +17,10 @@ from vidbench.samples.clip_folder import ClipFiles, ClipShape, open_clips
 from vidbench.scoring.assemble import environment_record, network_record
 from vidbench.scoring.features import FeatureStore, fill_stores
 from vidbench.scoring.reference import RealSide, estimate
+from vidbench.tasks.limits import MOST_BATCH, MOST_FRAMES, MOST_PIXELS, MOST_STRIDE, check_option
 from vidmetrics.catalog.definitions import METRICS, MetricDefinition, get_metric
 from vidmetrics.estimators.base import Estimate
+from vidmetrics.formats.memory import refuse_more_than_memory
 from vidmetrics.home import home
 from vidmetrics.networks import base_network, default_weights, load_network
 from vidmetrics.networks.network import Network
@@ -138,15 +140,16 @@ def choose_metrics(patterns: Sequence[str]) -> dict[str, bool]:
 
 def _check(options: MeasureOptions) -> None:
     shape = options.shape
-    numbers = {
-        "--num-frames": shape.num_frames,
-        "--stride": shape.stride,
-        "--resolution": 1 if shape.resolution is None else shape.resolution,
-        "--batch-size": options.batch_size,
-    }
-    for name, number in numbers.items():
-        if number < 1:
-            raise InputError(f"{name} {number} is too small: give 1 or more.")
+    side = 1 if shape.resolution is None else shape.resolution
+    check_option("--num-frames", shape.num_frames, MOST_FRAMES)
+    check_option("--stride", shape.stride, MOST_STRIDE)
+    check_option("--resolution", side, MOST_PIXELS)
+    check_option("--batch-size", options.batch_size, MOST_BATCH)
+    refuse_more_than_memory(
+        shape.num_frames * side * side * 3,
+        f"A clip of {shape.num_frames:,} frames of {side}x{side} pixels",
+        "lower --resolution or --num-frames",
+    )
     for name, path in options.weights.items():
         default_weights(name)  # refuses an unknown network
         if not path.is_file():

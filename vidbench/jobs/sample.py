@@ -21,7 +21,9 @@ from vidbench.progress import Advance, Progress
 from vidbench.samples.exchange import SampleWriter
 from vidbench.samples.pairing import context_digests, names_clips, task_answers, task_stamp
 from vidbench.scoring.clip_sources import ModelSource, open_model, sample_labels
+from vidbench.scoring.run import refuse_large_batch
 from vidbench.tasks import Task, load_task
+from vidbench.tasks.limits import MOST_BATCH, MOST_SEED, check_option, check_total_samples
 
 _FRAMES_PER_SECOND = 8
 
@@ -68,8 +70,11 @@ def sample_model(model: str, task_name: str, options: SampleOptions, progress: P
     task = load_task(task_name).task
     per_run = task.evaluation.num_samples if options.num_samples is None else options.num_samples
     count = per_run * task.evaluation.repeats
-    if options.batch_size < 1:
-        raise InputError(f"--batch-size {options.batch_size} is not a number of clips: give 1 or more.")
+    check_option("--batch-size", options.batch_size, MOST_BATCH)
+    if options.seed is not None:
+        check_option("--seed", options.seed, MOST_SEED, least=0)
+    check_total_samples(per_run, task.evaluation.repeats)
+    refuse_large_batch(task, min(options.batch_size, count))
     if options.output.exists():
         raise InputError(f"The output folder {options.output} already exists: choose a new one.")
     evaluation = clips_to_answer(task, options.data, per_run)

@@ -15,6 +15,7 @@ from typing import Any
 from vidbench.errors import InputError
 from vidbench.models.interface import ModelTask, VideoModel
 from vidmetrics.errors import unknown_name
+from vidmetrics.formats.faults import reason
 
 GROUP = "vidbench.models"
 
@@ -42,6 +43,7 @@ class ModelChoice:
     def load(self, task: ModelTask, device: str) -> Any:
         """Load the model; the returned object has at least ``sample(request)``."""
         load: Callable[..., Any] = self.factory.load if _is_model_class(self.factory) else self.factory
+        _refuse_other_arguments(self.name, load, (self.checkpoint, task, device))
         model = load(self.checkpoint, task, device)
         if not callable(getattr(model, "sample", None)):
             raise InputError(
@@ -83,14 +85,35 @@ def choose_model(text: str) -> ModelChoice:
     name, _, rest = text.partition(":")
     entries = {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
     if name in entries:
-        return ModelChoice(name, entries[name].load(), Path(rest) if rest else None)
+        return ModelChoice(name, _load(entries[name]), Path(rest) if rest else None)
     if rest and _looks_like_module(name):
         return ModelChoice(text, _import(name, rest, known=list(entries)), None)
     raise InputError(unknown_name("model", name, entries))
 
 
+def choose_registered(name: str) -> ModelChoice:
+    """Resolve a registered name alone: what a task file may name, since it cannot name code or files.
+
+    Raises:
+        InputError: no model of that name is registered.
+    """
+    if name not in model_names():
+        raise InputError(unknown_name("registered model", name, model_names()))
+    return choose_model(name)
+
+
 def _looks_like_module(name: str) -> bool:
     return all(part.isidentifier() for part in name.split("."))
+
+
+def _load(entry: metadata.EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"The model '{entry.name}' is registered as {entry.value}, which cannot be imported ({reason(error)}): install its "
+            "package again."
+        ) from error
 
 
 def _import(module_name: str, attribute: str, known: list[str]) -> Callable[..., Any]:
@@ -112,6 +135,18 @@ def _import(module_name: str, attribute: str, known: list[str]) -> Callable[...,
             f"The module '{module_name}' has no callable '{attribute}': give the name of one after the colon."
         )
     return found
+
+
+def _refuse_other_arguments(name: str, load: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """Refuse a callable that is none of a model's, such as os:system, before it is called."""
+    try:
+        inspect.signature(load).bind(*arguments)
+    except ValueError:  # a built-in without a signature
+        return
+    except TypeError as error:
+        raise InputError(
+            f"'{name}' cannot be called with (checkpoint, task, device), as a model is ({reason(error)}): name a model."
+        ) from None
 
 
 def _is_model_class(factory: Any) -> bool:

@@ -16,7 +16,7 @@ from vidbench.data import open_split
 from vidbench.data.clip_dataset import ClipDataset
 from vidbench.errors import InputError
 from vidbench.files import digest, write_bytes
-from vidbench.models.choice import ModelChoice, choose_model
+from vidbench.models.choice import ModelChoice, choose_registered
 from vidbench.models.trivial import CopyModel, NoiseModel, StaticModel
 from vidbench.progress import warn
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, open_model
@@ -108,7 +108,7 @@ def _real(run: Run) -> Bound:
 
 def _model(run: Run, name: str) -> Bound:
     factory, what = _TRIVIAL.get(name, (None, f"the model '{name}'"))
-    choice = choose_model(name) if factory is None else ModelChoice(name, factory, None)
+    choice = choose_registered(name) if factory is None else ModelChoice(name, factory, None)
     split = run.task.data.evaluation_split
     if name == "static" and not run.has_evaluation_clips:
         return Bound(name, what, None, f"The clips of the split '{split}' are not available.")

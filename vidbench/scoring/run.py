@@ -9,6 +9,7 @@ from pathlib import Path
 from vidbench.data import ClipDataset, open_evaluation, open_reference
 from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
+from vidbench.models.choice import choose_registered
 from vidbench.progress import Progress
 from vidbench.results.schema import BoundRecord
 from vidbench.scoring.frame_comparison import FrameComparison, compare_frames
@@ -22,7 +23,9 @@ from vidbench.scoring.imported_reference import (
 )
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import LoadedTask, Task
+from vidbench.tasks.limits import MOST_BATCH, MOST_SEED, check_option, check_total_samples
 from vidmetrics.catalog.definitions import MetricDefinition, get_metric
+from vidmetrics.formats.memory import refuse_more_than_memory
 from vidmetrics.networks import load_network
 from vidmetrics.networks.network import Network
 
@@ -74,6 +77,20 @@ class Run:
         return self.statistics.bounds(self.num_samples, self.evaluation.identity_sha256)
 
 
+def refuse_large_batch(task: Task, batch_size: int) -> None:
+    """Refuse a batch of a task's clips that alone does not fit into memory.
+
+    Raises:
+        InputError: names what the batch needs and what the machine has.
+    """
+    clips = task.clips
+    refuse_more_than_memory(
+        batch_size * clips.num_bytes,
+        f"A batch of {batch_size:,} clips of {clips.num_frames:,} frames of {clips.width}x{clips.height} pixels",
+        "lower --batch-size, or the size of the task's clips",
+    )
+
+
 def open_run(loaded: LoadedTask, options: RunOptions, *, ranks: Ranks, progress: Progress, default_name: str) -> Run:
     """Open data and networks of a run and check that they fit together.
 
@@ -88,11 +105,16 @@ def open_run(loaded: LoadedTask, options: RunOptions, *, ranks: Ranks, progress:
         InputError: anything that would stop the run later; see the messages.
     """
     task = loaded.task
-    if options.batch_size < 1:
-        raise InputError(f"--batch-size {options.batch_size} is not a number of clips: give 1 or more.")
+    check_option("--batch-size", options.batch_size, MOST_BATCH)
+    if options.seed is not None:
+        check_option("--seed", options.seed, MOST_SEED, least=0)
     num_samples = options.num_samples if options.num_samples is not None else task.evaluation.num_samples
     if num_samples < 2:
         raise InputError(f"--num-samples {num_samples} is too few for a covariance: give 2 or more.")
+    check_total_samples(num_samples, task.evaluation.repeats)
+    refuse_large_batch(task, min(options.batch_size, num_samples))
+    for name in (task.evaluation.floor, task.evaluation.ceiling):
+        choose_registered(name)
     device = choose_device(options.device, ranks)
     metrics = tuple(get_metric(name) for name in task.evaluation.metrics)
     per_context = task.evaluation.samples_per_context

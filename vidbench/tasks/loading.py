@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
+import json
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 from vidbench.errors import InputError
 from vidbench.tasks.schema import Task
 from vidmetrics.errors import unknown_name
+from vidmetrics.formats.documents import TOML_LIMIT, parse_toml
+from vidmetrics.formats.faults import UnreadableError, kind_of_bytes
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,9 @@ def load_task(name_or_path: str) -> LoadedTask:
         path = Path(name_or_path)
         if not path.is_file():
             raise InputError(f"The task file {path} does not exist: give the path of a TOML file, or a name.")
-        return LoadedTask(_parse(path.read_bytes(), str(path)), shipped=False, origin=str(path))
+        with path.open("rb") as opened:
+            content = opened.read(TOML_LIMIT + 1)
+        return LoadedTask(_parse(content, str(path)), shipped=False, origin=str(path))
     if name_or_path not in task_names():
         raise InputError(unknown_name("task", name_or_path, task_names()))
     file = resources.files("vidbench.tasks") / f"{name_or_path}.toml"
@@ -56,34 +60,43 @@ def load_task(name_or_path: str) -> LoadedTask:
 
 def _parse(content: bytes, origin: str) -> Task:
     try:
-        fields = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"The task file {origin} is not valid TOML: {error}.") from None
+        fields = parse_toml(content)
+    except UnreadableError as error:
+        kind = kind_of_bytes(content[:512])
+        clause = error.clause if kind is None else f"it is {kind}"
+        raise InputError(f"The task file {origin} is not valid TOML: {clause}.") from None
     try:
         # Through JSON, because strict validation of Python values would refuse a list where a tuple is meant.
-        return Task.model_validate_json(_as_json(fields))
+        return Task.model_validate_json(json.dumps(fields, default=_no_date))
     except ValidationError as error:
         raise InputError(f"The task file {origin} {_first_problem(error)}.") from None
+    except _DateError as error:
+        raise InputError(
+            f"The task file {origin} has the date {error} where no date can be; put it in quotes."
+        ) from None
 
 
-def _as_json(fields: dict[str, Any]) -> str:
-    import json
+class _DateError(Exception):
+    """A date or time of TOML, which no key of a task has."""
 
-    return json.dumps(fields, default=str)
+
+def _no_date(value: Any) -> str:
+    raise _DateError(str(value))
 
 
 def _first_problem(error: ValidationError) -> str:
     # A mistyped key causes two errors, one for an unknown and one for a missing key; report the unknown one.
     problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     problem = problems[0]
-    place = ".".join(str(part) for part in problem["loc"])
+    # pydantic adds the alternative that it tried, such as "int" for a number or 'all'.
+    place = ".".join(str(part) for part in problem["loc"] if part not in ("int", "literal['all']"))
     if problem["type"] == "extra_forbidden":
         known = _known_keys(tuple(str(part) for part in problem["loc"][:-1]))
         sentence = unknown_name("key", place, known)
         return "has an " + sentence[0].lower() + sentence[1:].rstrip(".?")
     if problem["type"] == "missing":
         return f"lacks the key '{place}'"
-    message = problem["msg"].removeprefix("Value error, ")
+    message = " ".join(problem["msg"].removeprefix("Value error, ").split())
     return f"has a bad value for '{place}': {message}" if place else f"is not consistent: {message}"
 
 

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vidbench.tasks.datasets import DATASETS
+from vidbench.tasks.limits import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    MOST_CLIPS_PER_VIDEO,
+    MOST_FRAMES,
+    MOST_METRICS,
+    MOST_NOTES,
+    MOST_PIXELS,
+    MOST_REPEATS,
+    MOST_SAMPLES,
+    MOST_SEED,
+    MOST_STRIDE,
+    MOST_VERSION,
+)
 from vidmetrics.errors import unknown_name
 
 
@@ -39,6 +53,12 @@ class _Frozen(BaseModel):
         return fields
 
 
+# A folder name without a path in it: a task cannot lead out of the data folder.
+_Split = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=LONGEST_NAME)]
+_Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+_Pixels = Annotated[int, Field(ge=1, le=MOST_PIXELS)]
+
+
 class DataSpec(_Frozen):
     """The real videos, and the role of each split."""
 
@@ -47,9 +67,9 @@ class DataSpec(_Frozen):
     dataset: str = Field(
         description="Dataset: 'shapes' is the embedded moving-shapes generator; the others read a folder (docs/data.md)."
     )
-    train_split: str = Field(description="Split that models train on.")
-    reference_split: str = Field(description="Split of the reference set.")
-    evaluation_split: str = Field(description="Held-out split: context frames, labels of samples, and the floor.")
+    train_split: _Split = Field(description="Split that models train on.")
+    reference_split: _Split = Field(description="Split of the reference set.")
+    evaluation_split: _Split = Field(description="Held-out split: context frames, labels of samples, and the floor.")
     min_coverage: float = Field(
         default=1.0, ge=0, le=1, description="Share of the official clips required for an official result."
     )
@@ -78,11 +98,11 @@ class ClipSpec(_Frozen):
 
     _always_hashed = frozenset(["context_frames", "stride", "clips_per_video", "seed"])
 
-    num_frames: int = Field(ge=1, description="Length of a clip in frames, context frames included.")
-    context_frames: int = Field(default=0, ge=0, description="Context frames; 0 for generation.")
-    stride: int = Field(default=1, ge=1, description="Take every stride-th frame of the video.")
-    height: int = Field(ge=1, description="Frame height in pixels.")
-    width: int = Field(ge=1, description="Frame width in pixels.")
+    num_frames: int = Field(ge=1, le=MOST_FRAMES, description="Length of a clip in frames, context frames included.")
+    context_frames: int = Field(default=0, ge=0, le=MOST_FRAMES, description="Context frames; 0 for generation.")
+    stride: int = Field(default=1, ge=1, le=MOST_STRIDE, description="Take every stride-th frame of the video.")
+    height: int = Field(ge=1, le=MOST_PIXELS, description="Frame height in pixels.")
+    width: int = Field(ge=1, le=MOST_PIXELS, description="Frame width in pixels.")
     resize: Literal["none", "pil-bilinear", "pil-bicubic", "pil-lanczos", "pil-box"] = Field(
         description="Antialiased kernel for resizing to the task's size; 'none' refuses videos of other sizes."
     )
@@ -90,8 +110,10 @@ class ClipSpec(_Frozen):
         description="'center' crops to the largest central window with the task's aspect ratio before the resize; 'three' "
         "crops to that window at the start, the centre and the end of the longer side, giving three clips."
     )
-    clips_per_video: int = Field(default=1, ge=1, description="Clips per video; clip 0 of every video comes first.")
-    seed: int = Field(default=0, ge=0, description="Seed of the clip plan.")
+    clips_per_video: int = Field(
+        default=1, ge=1, le=MOST_CLIPS_PER_VIDEO, description="Clips per video; clip 0 of every video comes first."
+    )
+    seed: int = Field(default=0, ge=0, le=MOST_SEED, description="Seed of the clip plan.")
     starts: Starts = Field(
         default="uniform",
         description="First frames of a video's clips: 'uniform' draws each from the seed; 'first' is frame 0; 'even' spreads "
@@ -107,9 +129,14 @@ class ClipSpec(_Frozen):
         description="'next': the clips of missing videos are replaced by the next ones past the requested number, so that "
         "the number is exact; no other clip moves. 'none': they are not replaced.",
     )
-    via: tuple[int, int] | None = Field(
+    via: tuple[_Pixels, _Pixels] | None = Field(
         default=None, description="Intermediate height and width, resized to first with the same kernel."
     )
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of one clip, uint8 RGB."""
+        return self.num_frames * self.height * self.width * 3
 
     @property
     def starts_per_video(self) -> int:
@@ -134,12 +161,14 @@ class ClipSpec(_Frozen):
 class PlanSpec(_Frozen):
     """How the clip plan of the reference set differs from `clips`; omitted keys are taken from there."""
 
-    clips_per_video: int | None = Field(default=None, ge=1, description="As clips.clips_per_video.")
-    seed: int | None = Field(default=None, ge=0, description="As clips.seed.")
+    clips_per_video: int | None = Field(
+        default=None, ge=1, le=MOST_CLIPS_PER_VIDEO, description="As clips.clips_per_video."
+    )
+    seed: int | None = Field(default=None, ge=0, le=MOST_SEED, description="As clips.seed.")
     starts: Starts | None = Field(default=None, description="As clips.starts.")
     draw: Draw | None = Field(default=None, description="As clips.draw.")
     crop: Crop | None = Field(default=None, description="As clips.crop.")
-    via: tuple[int, int] | None = Field(default=None, description="As clips.via.")
+    via: tuple[_Pixels, _Pixels] | None = Field(default=None, description="As clips.via.")
 
 
 class ReferenceSpec(_Frozen):
@@ -148,56 +177,82 @@ class ReferenceSpec(_Frozen):
     num_clips: int | Literal["all"] = Field(description="Number of real clips from the start of the plan, or 'all'.")
     clips: PlanSpec = Field(default=PlanSpec(), description="How the clip plan differs from `clips`.")
 
+    @field_validator("num_clips")
+    @classmethod
+    def _enough(cls, num_clips: int | str) -> int | str:
+        if isinstance(num_clips, int) and not 2 <= num_clips <= MOST_SAMPLES:
+            raise ValueError(f"{num_clips} is not a number of clips; give 2 to {MOST_SAMPLES:,}, or 'all'")
+        return num_clips
+
 
 class EvaluationSpec(_Frozen):
     """The samples and how they are scored."""
 
     _always_hashed = frozenset(["seed", "precision", "floor", "ceiling"])
 
-    num_samples: int = Field(ge=2, description="Number of samples, each scored once.")
+    num_samples: int = Field(ge=2, le=MOST_SAMPLES, description="Number of samples, each scored once.")
     samples_per_context: int = Field(
-        default=1, ge=1, description="Samples for the context frames of each evaluation clip, in consecutive order."
+        default=1,
+        ge=1,
+        le=MOST_SAMPLES,
+        description="Samples for the context frames of each evaluation clip, in consecutive order.",
     )
     repeats: int = Field(
-        default=1, ge=1, description="Independent runs of num_samples each; the score is their mean, with its spread."
+        default=1,
+        ge=1,
+        le=MOST_REPEATS,
+        description="Independent runs of num_samples each; the score is their mean, with its spread.",
     )
-    seed: int = Field(default=0, ge=0, description="Seed of the samples.")
+    seed: int = Field(default=0, ge=0, le=MOST_SEED, description="Seed of the samples.")
     labels: Literal["balanced", "evaluation", "none"] = Field(
         description="'balanced': class i mod C for sample i; 'evaluation': label of the i-th evaluation clip."
     )
-    metrics: tuple[str, ...] = Field(min_length=1, description="Metric ids, in the order of the table.")
-    precision: tuple[Literal["exact", "fast"], ...] = Field(
-        default=("exact",), description="Precisions of the feature extractors that count as official."
+    metrics: tuple[_Name, ...] = Field(
+        min_length=1, max_length=MOST_METRICS, description="Metric ids, in the order of the table."
     )
-    floor: str = Field(default="real", description="Model whose scores are those of real data.")
-    ceiling: str = Field(default="noise", description="Model whose scores every method should beat.")
+    precision: tuple[Literal["exact", "fast"], ...] = Field(
+        default=("exact",), max_length=2, description="Precisions of the feature extractors that count as official."
+    )
+    floor: _Name = Field(default="real", description="Registered model whose scores are those of real data.")
+    ceiling: _Name = Field(default="noise", description="Registered model whose scores every method should beat.")
     truncation_sweep: tuple[float, ...] = Field(
         default=(),
+        max_length=MOST_METRICS,
         description="Standard deviations of truncated latents, 0 < sigma <= 1, at which models that support truncation are "
         "also measured; the score itself is the one without truncation.",
     )
+
+    @field_validator("floor", "ceiling")
+    @classmethod
+    def _no_code(cls, name: str) -> str:
+        # A task is data: it cannot name Python code or a file, which its fingerprint would not cover.
+        if ":" in name or "/" in name:
+            raise ValueError(f"'{name}' is not the name of a registered model; a task cannot name code or a checkpoint")
+        return name
 
 
 class Note(_Frozen):
     """Where a choice of the protocol comes from."""
 
-    what: str = Field(description="The choice, in words.")
+    what: str = Field(max_length=LONGEST_TEXT, description="The choice, in words.")
     origin: Literal["published", "ours"] = Field(description="Fixed by a paper, or chosen by vidbench.")
-    source: str = Field(default="", description="Paper, table or file; for our own choices the reason.")
+    source: str = Field(
+        default="", max_length=LONGEST_TEXT, description="Paper, table or file; for our own choices the reason."
+    )
 
 
 class Task(_Frozen):
     """A protocol as data. Tasks with the same fingerprint give the same scores."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", description="Name users type.")
-    version: int = Field(ge=1, description="Raised whenever the protocol changes.")
-    title: str = Field(description="One line for listings.")
-    description: str = Field(default="", description="The protocol in words.")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=LONGEST_NAME, description="Name users type.")
+    version: int = Field(ge=1, le=MOST_VERSION, description="Raised whenever the protocol changes.")
+    title: str = Field(max_length=LONGEST_TEXT, description="One line for listings.")
+    description: str = Field(default="", max_length=LONGEST_TEXT, description="The protocol in words.")
     data: DataSpec
     clips: ClipSpec
     reference: ReferenceSpec
     evaluation: EvaluationSpec
-    notes: tuple[Note, ...] = ()
+    notes: tuple[Note, ...] = Field(default=(), max_length=MOST_NOTES)
 
     @property
     def kind(self) -> Literal["generation", "prediction"]:
@@ -233,6 +288,8 @@ class Task(_Frozen):
             raise ValueError("evaluation.ceiling 'copy' repeats a context frame, so it needs clips.context_frames > 0")
         if self.evaluation.samples_per_context > 1 and self.kind != "prediction":
             raise ValueError("evaluation.samples_per_context above 1 needs clips.context_frames > 0")
+        if self.evaluation.num_samples * self.evaluation.repeats > MOST_SAMPLES:
+            raise ValueError(f"evaluation.num_samples times evaluation.repeats must be at most {MOST_SAMPLES:,}")
         if self.evaluation.num_samples % self.evaluation.samples_per_context:
             raise ValueError("evaluation.num_samples must be a multiple of evaluation.samples_per_context")
         if self.data.embedded and self._has_own_plan:

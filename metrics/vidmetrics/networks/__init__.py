@@ -16,6 +16,7 @@ from vidmetrics.catalog.network_cards import NETWORKS, VARIANTS, base_network, n
 from vidmetrics.errors import InputError
 from vidmetrics.files import file_sha256
 from vidmetrics.home import home
+from vidmetrics.networks.devices import usable_device
 from vidmetrics.weights.proof import is_proven
 from vidmetrics.weights.tensor_files import read_tensors
 
@@ -64,20 +65,19 @@ def load_network(
             f"The weights of '{base}' ({card.weights}) are not at {path}; run `vidbench weights fetch {base}`, "
             "or `vidbench weights import PATH` if you have them."
         )
+    on = usable_device(device)
     tensors = read_tensors(path)
-
-    import torch
 
     from vidmetrics.networks.fast import accelerated
     from vidmetrics.networks.network import Network
 
     body = build_body(name, tensors).eval().requires_grad_(False)
     try:
-        body = body.to(torch.device(device))
+        body = body.to(on)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"The device '{device}' cannot be used ({reason}); choose another one.") from error
-    body = accelerated(body, torch.device(device), precision)
+    body = accelerated(body, on, precision)
     sha256 = file_sha256(path)
     proven = _proven(base, sha256) or is_proven(base, tensors, path, sha256)
     return Network(name, body, device=device, precision=precision, weights_sha256=sha256, proven=proven)

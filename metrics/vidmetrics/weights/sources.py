@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vidmetrics.errors import InputError, unknown_name
+from vidmetrics.formats.documents import parse_toml
 from vidmetrics.home import home
 
 
@@ -88,8 +88,8 @@ class Source:
 @functools.cache
 def sources() -> tuple[Source, ...]:
     """Return all sources, in the order of the file."""
-    with Path(__file__).with_name("sources.toml").open("rb") as file:
-        return tuple(_source(table) for table in tomllib.load(file)["source"])
+    tables = parse_toml(Path(__file__).with_name("sources.toml").read_bytes())["source"]
+    return tuple(_source(table) for table in tables)
 
 
 def _source(table: dict[str, Any]) -> Source:
