@@ -26,7 +26,7 @@ def usable_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except (RuntimeError, ValueError, TypeError):
-        raise InputError(f"'{name}' is not a torch device: use --device cpu or --device cuda.") from None
+        raise InputError(f"There is no torch device '{name}': use --device cpu or --device cuda.") from None
     if device.type == "cpu":
         if device.index:
             raise InputError(f"There is no device '{name}', because all processors are one device: use --device cpu.")
