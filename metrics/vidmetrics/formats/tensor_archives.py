@@ -44,7 +44,7 @@ def open_safetensors(path: Path, framework: str = "numpy", where: str | None = N
         raise unreadable(path, reason(error), where) from error
 
 
-def safetensors_metadata(path: Path, where: str | None = None) -> dict[str, str]:
+def read_safetensors_metadata(path: Path, where: str | None = None) -> dict[str, str]:
     """Return the metadata of a safetensors file, text by key; empty if it has none.
 
     Raises:
