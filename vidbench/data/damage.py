@@ -11,16 +11,16 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-# Errors that cost no pixel: a reference before the cut is released although it was never read; user data (SEI) states more
-# bytes than it has.
-_HARMLESS = (
-    re.compile(r"mmco: unref short failure"),
-    re.compile(r"SEI type \d+ size \d+ truncated at \d+"),
-)
+# An error that costs no pixel: user data (SEI) states more bytes than it has.
+_HARMLESS = re.compile(r"SEI type \d+ size \d+ truncated at \d+")
+# A reference is released that was never read. At a cut it lies before the first frame; later it is a lost frame.
+_BEFORE_THE_CUT = re.compile(r"mmco: unref short failure")
 # Other messages of a container may be about sound, subtitles or tags.
-_CUT_OFF = (re.compile(r"File ended prematurely"), re.compile(r".*partial file"))
+_CUT_OFF = re.compile(r"File ended prematurely|.*partial file")
+# Matroska names the byte from which on it skips what it cannot read.
+_BROKEN_AT = re.compile(r"\bat (?:pos\.? (\d+)|(0x[0-9a-f]+))\b", re.IGNORECASE)
 _ERROR = 16
 
 
@@ -61,23 +61,51 @@ def listening() -> Iterator[list[Message]]:
             messages.extend(Message(level, source, text.strip()) for level, source, text in log)
 
 
-def first_damage(messages: Sequence[Message], decoder: str) -> str | None:
-    """Return the first message that means lost pixels, or None.
+class Damage:
+    """What the messages of one file say while its packets are decoded, in order.
 
-    Args:
-        messages: what FFmpeg logged.
-        decoder: FFmpeg's name of the decoder of the video stream.
+    Attributes:
+        found: the first message that means lost pixels, or None.
+        cut_off: whether the container said that the file ends before its data do.
+        found_on_opening, cut_off_on_opening: the same, of frames that may be far behind the first packet.
     """
-    for message in messages:
-        if message.level <= _ERROR and message.source == decoder and not _matches(_HARMLESS, message.text):
-            return message.text
-    return None
 
+    def __init__(self, decoder: str, opening: Sequence[Message]) -> None:
+        """Start with what was logged on opening, when FFmpeg decodes the first frames to learn their size.
 
-def is_cut_off(messages: Sequence[Message]) -> bool:
-    """Return whether the container said that the file ends before its data do."""
-    return any(_matches(_CUT_OFF, message.text) for message in messages)
+        Args:
+            decoder: FFmpeg's name of the decoder of the video stream.
+            opening: what was logged.
+        """
+        self.found: str | None = None
+        self.cut_off = False
+        self._decoder = decoder
+        self._key_frames = 0
+        self._broken: dict[int, str] = {}
+        self._add(opening)
+        self.found_on_opening, self.cut_off_on_opening = self.found, self.cut_off
+        self.found, self.cut_off = None, False
 
+    def after(self, packet: Any, messages: Sequence[Message]) -> None:
+        """Take the messages that were logged until a packet was decoded."""
+        self._key_frames += bool(packet.is_keyframe)
+        self._add(messages)
+        passed = [text for byte, text in self._broken.items() if packet.pos is not None and packet.pos > byte]
+        # What follows the last picture, such as an index, may be broken.
+        self.found = self.found or next(iter(passed), None)
 
-def _matches(patterns: Sequence[re.Pattern[str]], text: str) -> bool:
-    return any(pattern.fullmatch(text) for pattern in patterns)
+    def _add(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if message.level > _ERROR:
+                continue
+            if _CUT_OFF.fullmatch(message.text):
+                self.cut_off = True
+            elif message.source == self._decoder and not self._is_harmless(message.text):
+                self.found = self.found or message.text
+            elif message.source == "matroska,webm" and (place := _BROKEN_AT.search(message.text)):
+                self._broken.setdefault(int(place[1]) if place[1] else int(place[2], 16), message.text)
+
+    def _is_harmless(self, text: str) -> bool:
+        if _BEFORE_THE_CUT.fullmatch(text):
+            return self._key_frames < 2
+        return bool(_HARMLESS.fullmatch(text))

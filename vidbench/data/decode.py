@@ -19,7 +19,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from vidbench.data.damage import Message, first_damage, is_cut_off, listening
+from vidbench.data.damage import Damage, Message, listening
+from vidbench.data.extent import ends_early
 from vidbench.errors import InputError
 
 # Containers that hold their frames themselves; others, such as playlists, name files or addresses to be read.
@@ -178,12 +179,12 @@ def decoding(path: Path) -> Iterator[Decoding]:
         context.thread_type = "NONE"
         context.thread_count = 1
         context.flags |= av.codec.context.Flags.bitexact
-        yield Decoding(container, stream, _checked_frames(path, container, stream, is_cut_off(opening)))
+        yield Decoding(container, stream, _checked_frames(path, container, stream, opening))
 
 
-def _checked_frames(path: Path, container: Any, stream: Any, cut_off: bool) -> Iterator[Any]:
-    """Yield frames until the first sign of damage; ``cut_off`` says that opening has found the end of the file missing."""
-    decoder = stream.codec_context.name
+def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Message]) -> Iterator[Any]:
+    """Yield frames until the first sign of damage."""
+    damage = Damage(stream.codec_context.name, opening)
     size: tuple[int, int] | None = None
     number = 0
     packets = container.demux(stream)
@@ -199,12 +200,13 @@ def _checked_frames(path: Path, container: Any, stream: Any, cut_off: bool) -> I
             raise UnusableVideoError(
                 "truncated", f"The video '{path}' is cut off or damaged after frame {number}; replace or remove it."
             )
-        damage = first_damage(messages, decoder)
-        if damage is not None:
+        damage.after(packet, messages)
+        if damage.found:
             raise UnusableVideoError(
-                "unreadable", f"The video '{path}' is damaged after frame {number} ({damage}); replace or remove it."
+                "unreadable",
+                f"The video '{path}' is damaged after frame {number} ({damage.found}); replace or remove it.",
             )
-        if is_cut_off(messages):
+        if damage.cut_off:
             raise _cut_off(path, number)
         for frame in frames:
             if frame.is_corrupt:
@@ -221,7 +223,11 @@ def _checked_frames(path: Path, container: Any, stream: Any, cut_off: bool) -> I
                 )
             number += 1
             yield frame
-    if cut_off:
+    if damage.found_on_opening:
+        raise UnusableVideoError(
+            "unreadable", f"The video '{path}' is damaged ({damage.found_on_opening}); replace or remove it."
+        )
+    if damage.cut_off_on_opening or ends_early(path):
         raise _cut_off(path, number)
     if number == 0:
         raise UnusableVideoError(

@@ -75,7 +75,7 @@ def examine_video(path: Path, each: Callable[[np.ndarray], None] | None = None) 
                 length = float(frame.duration * frame.time_base) if frame.duration else (1 / fps if fps else 0.0)
                 first = start if first is None else min(first, start)
                 last_end = start + length if last_end is None else max(last_end, start + length)
-        promised = _promised_seconds(video.container, video.stream)
+        promised = _promised_seconds(video.container, video.stream, first or 0.0)
     signs = (1, 0, 0, 1) if matrix is None else tuple(np.sign(matrix[:2, :2]).ravel().tolist())
     if signs[0] == 0:
         width, height = height, width
@@ -104,21 +104,19 @@ def refuse_truncated(path: Path, facts: VideoFacts) -> None:
         )
 
 
-def _promised_seconds(container: Any, stream: Any) -> float | None:
+def _promised_seconds(container: Any, stream: Any, first: float) -> float | None:
     """Return the length of the video stream itself; the file's length may be that of its sound.
 
     Matroska has it in a tag, which FFmpeg fills with the time at which the stream ends, counted from 0 and not from its
-    first frame, and mkvmerge, which marks its tags, with the length.
+    ``first`` frame, and mkvmerge, which marks its tags, with the length. AVI counts from 0, too.
     """
     if stream.duration:
-        return float(stream.duration * stream.time_base)
+        return float(stream.duration * stream.time_base) - (first if container.format.name == "avi" else 0.0)
     tagged = _TAGGED_DURATION.match(stream.metadata.get("DURATION", ""))
     if tagged:
         hours, minutes, seconds = tagged.groups()
         tagged_seconds = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
-        if "_STATISTICS_WRITING_APP" in stream.metadata or stream.start_time is None:
-            return tagged_seconds
-        return tagged_seconds - float(stream.start_time * stream.time_base)
+        return tagged_seconds - (0.0 if "_STATISTICS_WRITING_APP" in stream.metadata else first)
     if container.duration and len(container.streams) == 1:
         return float(container.duration) / 1e6
     return None

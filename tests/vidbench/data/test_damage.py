@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
 import pytest
 
-from vidbench.data.damage import Message, first_damage, is_cut_off, listening
+from vidbench.data.damage import Damage, Message, listening
 from vidbench.data.decode import decoding, iterate_frames
 from vidbench.errors import InputError
 
@@ -38,24 +40,62 @@ def read(path: Path) -> int | str:
         return str(error)
 
 
+class Packet(NamedTuple):
+    is_keyframe: bool = False
+    pos: int | None = None
+
+
+def said(*messages: Message, decoder: str = "h264", before: Sequence[Packet] = (Packet(True),)) -> Damage:
+    damage = Damage(decoder, [])
+    for packet in before:
+        damage.after(packet, [])
+    damage.after(Packet(), messages)
+    return damage
+
+
+FATAL = Message(16, "h264", "concealing 16 DC, 16 AC, 16 MV errors in P frame")
+RELEASED = Message(16, "h264", "mmco: unref short failure")
+
+
 def test_messages_that_cost_no_pixel_are_ignored():
-    harmless = [
-        Message(16, "h264", "mmco: unref short failure"),
-        Message(16, "h264", "SEI type 5 size 2048 truncated at 64"),
-    ]
-    assert first_damage(harmless, "h264") is None
-    fatal = Message(16, "h264", "concealing 16 DC, 16 AC, 16 MV errors in P frame")
-    assert first_damage([*harmless, fatal], "h264") == fatal.text
-    assert first_damage([fatal], "hevc") is None  # of another stream
-    assert first_damage([fatal._replace(level=24)], "h264") is None  # a warning
-    longer = Message(16, "h264", "mmco: unref short failure, and worse")
-    assert first_damage([longer], "h264") == longer.text
+    comment = Message(16, "h264", "SEI type 5 size 2048 truncated at 64")
+    assert said(comment, RELEASED).found is None
+    assert said(comment, RELEASED, FATAL).found == FATAL.text
+    assert said(FATAL, decoder="hevc").found is None  # of another stream
+    assert said(FATAL._replace(level=24)).found is None  # a warning
+    assert said(RELEASED._replace(text="mmco: unref short failure, and worse")).found is not None
+
+
+def test_a_missing_reference_is_harmless_at_the_start_alone():
+    """After the second key frame nothing from before the cut is referred to: a frame was lost."""
+    assert said(RELEASED, before=[Packet(True), *[Packet()] * 30]).found is None
+    assert said(RELEASED, before=[Packet(True), Packet(), Packet(True)]).found == RELEASED.text
 
 
 def test_containers_that_end_early_are_cut_off():
-    assert is_cut_off([Message(16, "matroska,webm", "File ended prematurely")])
-    assert is_cut_off([Message(16, "mov,mp4,m4a,3gp,3g2,mj2", "stream 0, offset 0x1f00: partial file")])
-    assert not is_cut_off([Message(16, "matroska,webm", "Unknown entry 0x80")])
+    assert said(Message(16, "matroska,webm", "File ended prematurely")).cut_off
+    assert said(Message(16, "mov,mp4,m4a,3gp,3g2,mj2", "stream 0, offset 0x1f00: partial file")).cut_off
+    assert not said(Message(16, "matroska,webm", "Unknown entry 0x80")).cut_off
+
+
+def test_a_container_broken_before_the_last_picture_is_damaged():
+    for broken in (
+        Message(16, "matroska,webm", "0x00 at pos 500 (0x1f4) invalid as first byte of an EBML number"),
+        Message(
+            16, "matroska,webm", "Element at 0x1f4 ending at 0x9f4 exceeds containing master element ending at 0x8f4"
+        ),
+    ):
+        damage = Damage("vp9", [broken])
+        damage.after(Packet(True, 400), [])
+        assert damage.found is None
+        damage.after(Packet(False, 600), [])
+        assert damage.found == broken.text
+
+
+def test_what_opening_said_is_kept_apart():
+    damage = Damage("h264", [FATAL, Message(16, "matroska,webm", "File ended prematurely")])
+    assert (damage.found, damage.cut_off) == (None, False)
+    assert (damage.found_on_opening, damage.cut_off_on_opening) == (FATAL.text, True)
 
 
 def test_a_cut_without_re_encoding_keeps_every_frame(cases):

@@ -1,0 +1,80 @@
+"""Files that are shorter than their container states, byte by byte."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from tests.abuse.videos.encodings import ENCODINGS, write
+from vidbench.data.extent import ends_early
+
+
+def cut(path: Path, size: int) -> Path:
+    shorter = path.with_name(f"cut-{path.name}")
+    shorter.write_bytes(path.read_bytes()[:size])
+    return shorter
+
+
+@pytest.fixture(params=["mp4", "fmp4", "avi", "ts", "mkv", "h264"])
+def sound(request, tmp_path) -> Path:
+    path = tmp_path / f"sound.{request.param}"
+    write(path, ENCODINGS["h264"], request.param)
+    return path
+
+
+def test_sound_files_end_where_they_should(sound):
+    assert not ends_early(sound)
+    with sound.open("ab") as file:
+        file.write(bytes(188))
+    assert not ends_early(sound)  # padding
+
+
+def test_an_avi_lacks_frames_as_soon_as_the_list_of_frames_is_cut(tmp_path):
+    path = tmp_path / "sound.avi"
+    write(path, ENCODINGS["mpeg4"], "avi")
+    data = path.read_bytes()
+    at = data.index(b"movi") - 8
+    end = at + 8 + struct.unpack_from("<I", data, at + 4)[0]
+    assert data[end : end + 4] == b"idx1"
+    assert not ends_early(cut(path, end + 4))  # only the index is cut
+    assert not ends_early(cut(path, end))
+    assert ends_early(cut(path, end - 1))
+    assert ends_early(cut(path, at + 100))
+    live = bytearray(data[: end - 1])
+    struct.pack_into("<I", live, at + 4, 0)  # written before the size is known
+    path.write_bytes(live)
+    assert not ends_early(path)
+
+
+def test_a_transport_stream_is_whole_packets(tmp_path):
+    path = tmp_path / "sound.ts"
+    write(path, ENCODINGS["mpeg2"], "ts")
+    size = path.stat().st_size
+    assert [ends_early(cut(path, size - less)) for less in (0, 1, 94, 187, 188)] == [False, True, True, True, False]
+    packets = [path.read_bytes()[at : at + 188] for at in range(0, size, 188)]
+    blu_ray = tmp_path / "sound.m2ts"
+    blu_ray.write_bytes(b"".join(bytes(4) + packet for packet in packets))
+    assert not ends_early(blu_ray)
+    assert ends_early(cut(blu_ray, 192 * 20 + 188))
+
+
+def test_a_fragment_is_there_with_its_header_and_its_data(tmp_path):
+    path = tmp_path / "sound.fmp4"
+    write(path, ENCODINGS["h264"], "fmp4")
+    data = path.read_bytes()
+    last = data.rindex(b"moof") - 4
+    index = data.rindex(b"mfra") - 4
+    assert not ends_early(cut(path, last))  # cannot be told
+    assert ends_early(cut(path, last + 16))
+    assert ends_early(cut(path, index - 1))
+    assert not ends_early(cut(path, index))
+    assert not ends_early(cut(path, 300))  # FFmpeg refuses a file without the movie header
+
+
+def test_files_of_any_content_are_answered(tmp_path):
+    path = tmp_path / "file"
+    for content in (b"", b"RIFF", b"RIFF\0\0\0\0AVI LIST", b"\0\0\0\0ftyp", b"\0\0\0\1ftyp" + bytes(40), bytes(3000)):
+        path.write_bytes(content)
+        assert not ends_early(path)

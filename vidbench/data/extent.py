@@ -1,0 +1,66 @@
+"""Whether a file is as long as its container states, for containers whose readers do not say so."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+# Transport packets alone, behind a time code (Blu-ray), and before parity bytes; each begins with 0x47.
+_TRANSPORT_PACKETS = ((188, 0), (192, 4), (204, 0))
+# Sizes that recorders write before they know better.
+_UNKNOWN = (0, 0xFFFFFFFF)
+
+
+def ends_early(path: Path) -> bool:
+    """Return whether an AVI, MPEG-TS or fragmented MP4 file lacks bytes at its end; False for other files.
+
+    FFmpeg reads an AVI file without its last frames, a last transport packet in part, and a movie fragment with a header in
+    part, and reports none of them.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(5 * max(length for length, _ in _TRANSPORT_PACKETS))
+        if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+            return _avi_ends_early(file, size)
+        if head[4:8] == b"ftyp":
+            return _fragment_ends_early(file, size)
+        for length, offset in _TRANSPORT_PACKETS:
+            if len(head) >= 3 * length and all(head[at] == 0x47 for at in range(offset, len(head), length)):
+                return size % length != 0
+    return False
+
+
+def _avi_ends_early(file: BinaryIO, size: int) -> bool:
+    """Return whether the list of frames (movi) continues past the end; files above 1 GB have several."""
+    at = 0
+    while header := _header(file, at, "<4sI4s"):
+        kind, length, form = header
+        if kind == b"RIFF":
+            at += 12
+            continue
+        if kind == b"LIST" and form == b"movi" and length not in _UNKNOWN and at + 8 + length > size:
+            return True
+        at += 8 + length + length % 2
+    return False
+
+
+def _fragment_ends_early(file: BinaryIO, size: int) -> bool:
+    """Return whether a movie fragment (moof) or the data after it continue past the end."""
+    at, fragmented = 0, False
+    while header := _header(file, at, ">I4sQ"):
+        length, kind, long = header
+        fragmented = fragmented or kind == b"moof"
+        length = long if length == 1 else length
+        if length < 8:
+            return False
+        if fragmented and kind in (b"moof", b"mdat") and at + length > size:
+            return True
+        at += length
+    return False
+
+
+def _header(file: BinaryIO, at: int, form: str) -> tuple[int, ...] | None:
+    file.seek(at)
+    data = file.read(struct.calcsize(form))
+    return struct.unpack(form, data) if len(data) == struct.calcsize(form) else None
