@@ -29,6 +29,7 @@ def evaluate(
     task: str,
     *,
     data: str | Path | None = None,
+    ignore: tuple[str, ...] = (),
     output: str | Path | None = None,
     num_samples: int | None = None,
     batch_size: int = 32,
@@ -43,6 +44,7 @@ def evaluate(
         model: a registered name, ``NAME:CHECKPOINT``, or ``package.module:callable``.
         task: a task name, or the path of a task file.
         data: data folder, for tasks that read videos.
+        ignore: patterns of entries of folders to leave out, such as ``"*.txt"``.
         output: folder for ``result.json`` and ``report.html``; default ``runs/TASK/MODEL``. A run found there is resumed.
         num_samples: samples per run; any other number than the task's makes the result unofficial.
         batch_size: clips per call of the model and the networks; does not affect the score.
@@ -63,6 +65,7 @@ def evaluate(
 
     options = RunOptions(
         data=_path(data),
+        ignore=tuple(ignore),
         reference=_path(reference),
         output=_path(output),
         num_samples=num_samples,
@@ -79,6 +82,7 @@ def score(
     samples: str | Path,
     *,
     data: str | Path | None = None,
+    ignore: tuple[str, ...] = (),
     output: str | Path | None = None,
     num_samples: int | None = None,
     batch_size: int = 32,
@@ -92,6 +96,7 @@ def score(
         task: a task name, or the path of a task file.
         samples: exchange folder, ``.npy``/``.npz`` file (uint8 ``[N, T, H, W, 3]``), folder of videos or of frame folders.
         data: data folder, for tasks that read videos.
+        ignore: patterns of entries of folders to leave out, such as ``"*.txt"``.
         output: folder for ``result.json`` and ``report.html``.
         num_samples: samples per run; any other number than the task's makes the result unofficial.
         batch_size: clips per call of the networks.
@@ -105,6 +110,7 @@ def score(
 
     options = RunOptions(
         data=_path(data),
+        ignore=tuple(ignore),
         reference=_path(reference),
         output=_path(output),
         num_samples=num_samples,

@@ -199,7 +199,7 @@ def test_the_order_of_files_on_disk_changes_nothing(weizmann, monkeypatch, datas
         order = Shuffled(patch)
         assert [entry.name for entry in os.scandir(copy.parent)] != [entry.name for entry in os.scandir(copy.parent)]
         order.calls = 0
-        assert len(find_videos(Path("copy/test"))) == 16
+        assert len(find_videos(Path("copy/test")).files) == 16
         patch.setenv("VIDBENCH_HOME", str(Path("home-shuffled").resolve()))
         vidbench.evaluate("copy", "task.toml", data="copy", output="shuffled", device="cpu")
         assert order.calls > 5, "no folder was listed, so no order was shuffled"

@@ -39,6 +39,7 @@ command.add_command(statistics)
 @click.option(
     "--full", is_flag=True, help="Also decode files that an earlier scan saw with the same size and date, and compare."
 )
+@options.ignore
 @options.output("Folder for the manifest and the problems; default: runs/scan-DIR. A scan found there is resumed.")
 @options.as_json
 @click.pass_context
@@ -49,6 +50,7 @@ def data_scan(
     splits: tuple[str, ...],
     workers: int | None,
     full: bool,
+    ignore: tuple[str, ...],
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -74,6 +76,7 @@ def data_scan(
             workers=workers,
             progress=Progress(enabled=ranks.is_main),
             full=full,
+            ignore=ignore,
             ranks=ranks,
         )
     if outcome is None:
@@ -88,6 +91,7 @@ def data_scan(
 @command.command("export")
 @options.task
 @options.data
+@options.ignore
 @options.output("Folder to write; it must not exist.", required=True)
 @click.option("--targets", is_flag=True, help="Also write the frames that follow the context frames.")
 @click.option(
@@ -122,6 +126,7 @@ def _document(outcome: Scan) -> dict[str, object]:
         "problems": [problem._asdict() for problem in outcome.problems],
         "changed": list(outcome.changed),
         "remarks": list(outcome.remarks),
+        "unused": outcome.unused,
     }
 
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "--weights", multiple=True, metavar="NETWORK=FILE", help="Weights of a network, .safetensors or .npz; repeatable."
 )
+@options.ignore
 @options.device
 @options.precision
 @options.batch_size

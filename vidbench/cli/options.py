@@ -25,7 +25,8 @@ def of_run(name: str, help_text: str | None = None, required: bool = False) -> D
         type=_click_type(annotation, shown.bounds),
         # click takes a default of None for a value, so a required option gets no default.
         **({"required": True} if required else {"default": default, "is_flag": isinstance(default, bool)}),
-        show_default=default is not None,
+        multiple=default == (),
+        show_default=default not in (None, ()),
         metavar=shown.metavar,
         help=help_text or shown.text,
     )
@@ -35,7 +36,7 @@ def _click_type(annotation: Any, bounds: tuple[int, int] | None) -> Any:
     """Translate a type such as ``Path | None``."""
     if get_origin(annotation) is Literal:
         return click.Choice(get_args(annotation))
-    (kind,) = {*get_args(annotation)} - {NoneType} or {annotation}
+    (kind,) = {*get_args(annotation)} - {NoneType, Ellipsis} or {annotation}
     if kind is Path:
         return click.Path(path_type=Path)
     return kind if bounds is None else click.IntRange(*bounds)
@@ -47,6 +48,7 @@ model = click.option(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document on stdout.")
 data = of_run("data")
+ignore = of_run("ignore")
 device = of_run("device")
 batch_size = of_run("batch_size")
 precision = of_run("precision")

@@ -15,6 +15,7 @@ from vidbench.progress import Progress
 @options.model
 @options.task
 @options.data
+@options.ignore
 @click.option(
     "--num-samples", type=click.IntRange(min=1), metavar="N", help="Samples per run; default: the task's number."
 )

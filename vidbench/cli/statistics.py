@@ -16,6 +16,7 @@ from vidbench.scoring.run_options import RunOptions
 @click.command("statistics")
 @options.task
 @options.data
+@options.ignore
 @click.option(
     "--output",
     required=True,

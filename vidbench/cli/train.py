@@ -17,6 +17,7 @@ from vidbench.progress import Progress
 @options.model
 @options.task
 @options.data
+@options.ignore
 @options.output(
     "Folder for checkpoints, log and sample sheets; default: runs/TASK/MODEL-training. A run found there is resumed."
 )

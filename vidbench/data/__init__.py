@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,41 +18,48 @@ if TYPE_CHECKING:
 __all__ = ["ClipDataset", "open_evaluation", "open_reference", "open_split", "open_training"]
 
 
-def open_reference(task: Task, data: Path | None) -> ClipDataset:
+def open_reference(task: Task, data: Path | None, ignore: Sequence[str] = ()) -> ClipDataset:
     """Open the reference set of a task, under its own clip plan.
 
     Args:
         task: the protocol.
         data: the data folder; None for embedded data.
+        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.is_ignored`.
 
     Raises:
-        InputError: the folder is required and missing, empty, or not in the task's layout.
+        InputError: the folder is required and missing, empty, or not in the task's layout, or an entry of it should be
+            read and cannot be.
     """
     wanted = task.reference.num_clips
     limit = None if wanted == "all" else wanted
-    return _open_clips(task, task.data.reference_split, data, limit, task.reference_clips)
+    return _open_clips(task, task.data.reference_split, data, limit, task.reference_clips, ignore)
 
 
-def open_evaluation(task: Task, data: Path | None, num_samples: int | None = None) -> ClipDataset:
+def open_evaluation(
+    task: Task, data: Path | None, num_samples: int | None = None, ignore: Sequence[str] = ()
+) -> ClipDataset:
     """Open the held-out clips of a task, one entry per sample.
 
     Args:
         task: the protocol.
         data: the data folder; None for embedded data.
         num_samples: samples of one run; None for the task's number. Missing videos may leave fewer entries.
+        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.is_ignored`.
 
     Raises:
         InputError: as `open_reference`.
     """
     count = task.evaluation.num_samples if num_samples is None else num_samples
     per_context, repeats = task.evaluation.samples_per_context, task.evaluation.repeats
-    clips = open_split(task, task.data.evaluation_split, data, -(-count // per_context))
+    clips = open_split(task, task.data.evaluation_split, data, -(-count // per_context), ignore)
     if per_context == repeats == 1:
         return clips
     return SampleContexts(clips, count, per_context, repeats)
 
 
-def open_split(task: Task, split: str, data: Path | None, num_clips: int | None = None) -> ClipDataset:
+def open_split(
+    task: Task, split: str, data: Path | None, num_clips: int | None = None, ignore: Sequence[str] = ()
+) -> ClipDataset:
     """Open any split of a task's data under the clip plan of `clips`, each clip once.
 
     Args:
@@ -60,15 +68,16 @@ def open_split(task: Task, split: str, data: Path | None, num_clips: int | None 
         data: the data folder; None for embedded data.
         num_clips: how many clips to take from the start of the plan; None for all. Missing videos leave fewer: later
             clips of the plan do not replace theirs.
+        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.is_ignored`.
 
     Raises:
         InputError: the folder is required and missing, empty, or not in the task's layout, or its files changed since
             it was scanned.
     """
-    return _open_clips(task, split, data, num_clips, task.clips)
+    return _open_clips(task, split, data, num_clips, task.clips, ignore)
 
 
-def open_training(task: Task, data: Path | None, seed: int) -> TrainingClips:
+def open_training(task: Task, data: Path | None, seed: int, ignore: Sequence[str] = ()) -> TrainingClips:
     """Open the training clips of a task; see `open_reference` for errors."""
     clips = task.clips
     if task.data.embedded:
@@ -81,25 +90,29 @@ def open_training(task: Task, data: Path | None, seed: int) -> TrainingClips:
     from vidbench.data.video_training import VideoTrainingClips
 
     # Training uses whole videos of the split, not its clip plan.
-    return VideoTrainingClips(_open_videos(task, task.data.train_split, data, 1, clips), seed)
+    return VideoTrainingClips(_open_videos(task, task.data.train_split, data, 1, clips, ignore), seed)
 
 
-def _open_clips(task: Task, split: str, data: Path | None, num_clips: int | None, clips: ClipSpec) -> ClipDataset:
+def _open_clips(
+    task: Task, split: str, data: Path | None, num_clips: int | None, clips: ClipSpec, ignore: Sequence[str]
+) -> ClipDataset:
     if not task.data.embedded:
-        return _open_videos(task, split, data, num_clips, clips)
+        return _open_videos(task, split, data, num_clips, clips, ignore)
     from vidbench.data.shapes.dataset import ShapesDataset
 
     _refuse_folder(task, data)
     return ShapesDataset(split, num_clips or task.evaluation.num_samples, clips.num_frames, clips.height, clips.width)
 
 
-def _open_videos(task: Task, split: str, data: Path | None, num_clips: int | None, clips: ClipSpec) -> VideoDataset:
+def _open_videos(
+    task: Task, split: str, data: Path | None, num_clips: int | None, clips: ClipSpec, ignore: Sequence[str]
+) -> VideoDataset:
     from vidbench.data.layouts import find_listing
     from vidbench.data.scan.scanned import last_scan
     from vidbench.data.videos import VideoDataset
 
     root = _need_folder(task, data)
-    listing = find_listing(task.data.dataset, root, split)
+    listing = find_listing(task.data.dataset, root, split, ignore)
     dataset = VideoDataset(listing, clips, num_clips)
     dataset.advise(f"like every other that `vidbench data scan {root} --task TASK` lists in problems.csv")
     scan = last_scan(root, task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -18,12 +19,14 @@ class ClipDataset(Protocol):
         identity_sha256: digest of everything that determines the bytes of the clips: names and bytes of the files in
             use (or the generator's version), the clip plan, the resize.
         scan_sha256: manifest hash of the scan that covers the files, or None without a scan.
+        unused: number of entries of the folder that are not in use, by reason.
     """
 
     num_clips: int
     class_names: tuple[str, ...]
     coverage: float
     scan_sha256: str | None
+    unused: Mapping[str, int]
 
     @property
     def labels(self) -> np.ndarray | None:

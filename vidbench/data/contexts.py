@@ -33,6 +33,7 @@ class SampleContexts:
         self.class_names = clips.class_names
         self.coverage = clips.coverage
         self.scan_sha256 = clips.scan_sha256
+        self.unused = clips.unused
 
     @property
     def labels(self) -> np.ndarray | None:

@@ -64,6 +64,7 @@ class VideoDataset:
         missing: listed names without a file, sorted.
         videos: the videos on disk, in the order of the list.
         scan_sha256: manifest hash of the scan that covers these files, or None.
+        unused: number of entries of the split's folder that are not in use, by reason.
     """
 
     scan_sha256: str | None = None
@@ -90,6 +91,7 @@ class VideoDataset:
         self.class_names = listing.class_names
         self.coverage = listing.coverage
         self.missing = listing.missing
+        self.unused = listing.unused
         official = list(listing.labels)
         self.videos = tuple(
             Video(name, listing.labels[name], listing.sources[name]) for name in official if name in listing.sources

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from vidbench.data.contexts import SampleContexts
+from vidbench.data.folders.inventory import NOTHING, unused_sentence
 from vidbench.distributed.ranks import process_group
 from vidbench.errors import InputError
 from vidbench.files import write_text
@@ -54,8 +55,8 @@ def score_samples(samples: Path, task: str, options: RunOptions, progress: Progr
     loaded = load_task(task)
     with process_group() as ranks:
         run = open_run(loaded, options, ranks=ranks, progress=progress, default_name=f"samples-{samples.stem}")
-        source, record, reasons = _files_source(run, samples)
-        return _measure(run, source, record, reasons, started), run.output
+        source, record, reasons, unused = _files_source(run, samples)
+        return _measure(run, source, record, reasons, started, unused), run.output
 
 
 def _apart(run: Run) -> tuple[Run, ClipSource]:
@@ -70,8 +71,10 @@ def _apart(run: Run) -> tuple[Run, ClipSource]:
     return replace(run, frames=frames), DatasetSource(clips)
 
 
-def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple[str, ...]]:
-    samples, task = open_samples(path), run.task
+def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple[str, ...], Mapping[str, int]]:
+    samples, task = open_samples(path, run.options.ignore), run.task
+    if samples.unused:
+        run.progress.say(unused_sentence(f"'{path}'", samples.unused))
     expected = (run.total_samples, task.predicted_frames, task.clips.height, task.clips.width)
     got = (samples.num_samples, samples.num_frames, samples.height, samples.width)
     if got[1:] != expected[1:]:
@@ -107,7 +110,7 @@ def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple
         num_parameters=None,
         samples_sha256=samples.identity_sha256,
     )
-    return source, record, tuple(reasons)
+    return source, record, tuple(reasons), samples.unused
 
 
 def _runs(run: Run) -> str:
@@ -115,7 +118,14 @@ def _runs(run: Run) -> str:
     return f" ({repeats} runs of {run.num_samples})" if repeats > 1 else ""
 
 
-def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequence[str], started: float) -> Result:
+def _measure(
+    run: Run,
+    source: ClipSource,
+    record: ModelRecord,
+    reasons: Sequence[str],
+    started: float,
+    unused: Mapping[str, int] = NOTHING,
+) -> Result:
     cache = home()
     title = "Samples of " + record.name
     for folder in (run.output, cache):
@@ -133,6 +143,7 @@ def _measure(run: Run, source: ClipSource, record: ModelRecord, reasons: Sequenc
         },
         cache=cache,
         started=started,
+        samples_unused=unused,
     )
     result = None
     if run.ranks.is_main:

@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 
 from vidbench.data.clip_dataset import ClipDataset
+from vidbench.data.folders.inventory import take_inventory
+from vidbench.data.folders.suffixes import IMAGE_SUFFIXES
 from vidbench.distributed.launcher import require_single_process
 from vidbench.errors import InputError
 from vidbench.files import digest, failures_named, file_sha256, write_text
@@ -41,6 +43,7 @@ class ExportOptions:
     Attributes:
         output: folder to write; it must not exist, and it appears only when complete.
         data: data folder, for tasks that read one.
+        ignore: patterns of entries of the folder to leave out.
         num_samples: samples per run of the task; None for the task's number.
         targets: also write the frames that follow the context frames.
         kind: the exchange format, or a folder of PNG files per clip; both are lossless.
@@ -48,6 +51,7 @@ class ExportOptions:
 
     output: Path
     data: Path | None = None
+    ignore: tuple[str, ...] = ()
     num_samples: int | None = None
     targets: bool = False
     kind: Kind = "npy"
@@ -77,7 +81,7 @@ def export_task(task_name: str, options: ExportOptions, progress: Progress) -> N
         raise InputError(f"The output folder {output} already exists: choose a new one.")
     if options.targets and not task.clips.context_frames:
         raise InputError(f"The task '{task.name}' has no context frames, so there are no targets: remove --targets.")
-    evaluation = clips_to_answer(task, options.data, per_run)
+    evaluation = clips_to_answer(task, options.data, per_run, options.ignore, progress)
     labels = sample_labels(task, np.arange(count), evaluation)
     export = _Export(
         task=task,
@@ -215,7 +219,8 @@ def _read_back(files: list[Path], kind: Kind) -> np.ndarray:
     if kind == "npy":
         clips_NTHWC: np.ndarray = np.load(files[0], mmap_mode="r", allow_pickle=False)
         return clips_NTHWC
-    return FrameFolderSamples(files).read(np.arange(len(files)))
+    images = {folder: take_inventory(folder, IMAGE_SUFFIXES).files for folder in files}
+    return FrameFolderSamples(images).read(np.arange(len(files)))
 
 
 def _write_manifest(export: _Export, part: str, shards: list[Shard], answers: Answers) -> None:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
+from vidbench.data.folders.inventory import unused_sentence
 from vidbench.distributed.ranks import choose_device, process_group
 from vidbench.errors import InputError
 from vidbench.progress import Progress
@@ -33,6 +34,7 @@ class MeasureOptions:
     Attributes:
         metrics: metric ids, or patterns such as ``"fvd*"``.
         shape: how clips are cut from videos.
+        ignore: patterns of entries of folders to leave out.
         weights: weights files by network; other networks use their default.
         device: torch device; None for a GPU if there is one.
         precision: ``"exact"`` (within 1e-5 of float64) or ``"fast"`` (within 1e-3).
@@ -41,6 +43,7 @@ class MeasureOptions:
 
     metrics: tuple[str, ...]
     shape: ClipShape = field(default_factory=ClipShape)
+    ignore: tuple[str, ...] = ()
     weights: Mapping[str, Path] = field(default_factory=dict)
     device: str | None = None
     precision: Literal["exact", "fast"] = "exact"
@@ -61,7 +64,11 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
         ranks.check_shared(home())
         progress = progress if ranks.is_main else Progress(enabled=False)
         device = choose_device(options.device, ranks)
-        sides = {"Real clips": open_clips(real, options.shape), "Samples": open_clips(samples, options.shape)}
+        paths = {"Real clips": real, "Samples": samples}
+        sides = {title: open_clips(path, options.shape, options.ignore) for title, path in paths.items()}
+        for clips in sides.values():
+            if clips.unused:
+                progress.say(unused_sentence(f"'{clips.path}'", clips.unused))
         real_clips, sample_clips = sides["Real clips"], sides["Samples"]
         _check_sizes(real_clips, sample_clips)
         networks, not_measured = _load_networks(chosen, options, device)
@@ -108,6 +115,7 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
         not_measured=not_measured,
         real=_clips_record(real_clips),
         samples=_clips_record(sample_clips),
+        ignored=options.ignore,
         num_frames=options.shape.num_frames,
         stride=options.shape.stride,
         height=real_clips.height,
@@ -217,7 +225,11 @@ def _estimate(
 
 def _clips_record(clips: ClipFiles) -> MeasuredClips:
     return MeasuredClips(
-        path=str(clips.path), num_clips=clips.num_clips, sha256=clips.identity["sha256"], lossy=clips.lossy
+        path=str(clips.path),
+        num_clips=clips.num_clips,
+        sha256=clips.identity["sha256"],
+        lossy=clips.lossy,
+        unused=dict(clips.unused),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from vidbench.data import ClipDataset, open_evaluation
+from vidbench.data.folders.inventory import unused_sentence
 from vidbench.distributed.launcher import require_single_process
 from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
@@ -37,6 +38,7 @@ class SampleOptions:
     Attributes:
         output: folder to write; it must not exist, and it appears only when complete.
         data: data folder, for tasks that read one.
+        ignore: patterns of entries of the folder to leave out.
         num_samples: samples per run of the task; None for the task's number.
         kind: ``"npy"`` (the exchange format), ``"png"``, ``"mp4"`` or ``"gif"``.
         batch_size: clips per call of the model.
@@ -46,6 +48,7 @@ class SampleOptions:
 
     output: Path
     data: Path | None = None
+    ignore: tuple[str, ...] = ()
     num_samples: int | None = None
     kind: Literal["npy", "png", "mp4", "gif"] = "npy"
     batch_size: int = 32
@@ -77,7 +80,7 @@ def sample_model(model: str, task_name: str, options: SampleOptions, progress: P
     refuse_large_batch(task, min(options.batch_size, count))
     if options.output.exists():
         raise InputError(f"The output folder {options.output} already exists: choose a new one.")
-    evaluation = clips_to_answer(task, options.data, per_run)
+    evaluation = clips_to_answer(task, options.data, per_run, options.ignore, progress)
     source, _ = open_model(
         choice,
         task,
@@ -123,13 +126,17 @@ def _write_files(
         advance(len(indices))
 
 
-def clips_to_answer(task: Task, data: Path | None, num_samples: int) -> ClipDataset:
+def clips_to_answer(
+    task: Task, data: Path | None, num_samples: int, ignore: Sequence[str], progress: Progress
+) -> ClipDataset:
     """Open the evaluation clips of a task and check that there are enough for ``num_samples`` samples per run.
 
     Raises:
         InputError: the data cannot be opened, or each sample belongs to one clip and there are too few clips.
     """
-    evaluation = open_evaluation(task, data, num_samples)
+    evaluation = open_evaluation(task, data, num_samples, ignore)
+    if evaluation.unused:
+        progress.say(unused_sentence(f"split '{task.data.evaluation_split}' of '{data}'", evaluation.unused))
     count = num_samples * task.evaluation.repeats
     if names_clips(task) and evaluation.num_clips < count:
         raise InputError(

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from vidbench.data import open_split, open_training
+from vidbench.data.folders.inventory import unused_sentence
 from vidbench.distributed.ranks import Ranks, choose_device, process_group
 from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
@@ -27,6 +28,7 @@ class TrainOptions:
 
     Attributes:
         data: data folder, for tasks that read one.
+        ignore: patterns of entries of the folder to leave out.
         output: folder of the run; None for ``runs/TASK/MODEL-training``.
         steps: total number of steps to reach; None for the model's default.
         settings: the model's own settings, as text.
@@ -36,6 +38,7 @@ class TrainOptions:
     """
 
     data: Path | None = None
+    ignore: tuple[str, ...] = ()
     output: Path | None = None
     steps: int | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -71,7 +74,9 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
         progress = progress if ranks.is_main else Progress(enabled=False)
         device = choose_device(options.device, ranks)
         # The train split may lack a class that the evaluation split has, so the names are those of the whole dataset.
-        split = open_split(task, task.data.train_split, options.data, 1)
+        split = open_split(task, task.data.train_split, options.data, 1, options.ignore)
+        if split.unused:
+            progress.say(unused_sentence(f"split '{task.data.train_split}' of '{options.data}'", split.unused))
         output = options.output or Path("runs") / task.name / f"{choice.folder_name}-training"
         _compare_ranks(ranks, choice, task, options, device)
         ranks.agree("the training data", split.identity_sha256)
@@ -79,7 +84,7 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
         shown = _StepProgress(progress)
         request = TrainRequest(
             task=model_task(task, split.class_names),
-            clips=open_training(task, options.data, options.seed),
+            clips=open_training(task, options.data, options.seed, options.ignore),
             output=output,
             steps=options.steps,
             seed=options.seed,
@@ -98,7 +103,9 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
         if options.curve is not None and ranks.is_main:
             # Silent, because a stage of progress cannot open inside the one of the training.
             silent = Progress(enabled=False)
-            points = TrainingCurve(loaded, options.curve, data=options.data, device=device, progress=silent)
+            points = TrainingCurve(
+                loaded, options.curve, data=options.data, ignore=options.ignore, device=device, progress=silent
+            )
             request = replace(request, measure=_Shown(points, progress))
         try:
             checkpoint: Path = choice.factory.train(request)

@@ -52,7 +52,14 @@ class TrainingCurve:
     """
 
     def __init__(
-        self, loaded: LoadedTask, options: CurveOptions, *, data: Path | None, device: str, progress: Progress
+        self,
+        loaded: LoadedTask,
+        options: CurveOptions,
+        *,
+        data: Path | None,
+        ignore: tuple[str, ...] = (),
+        device: str,
+        progress: Progress,
     ) -> None:
         """Open data and networks. The reference set is measured at the first point, unless its features are cached.
 
@@ -60,6 +67,7 @@ class TrainingCurve:
             loaded: the task.
             options: what to measure.
             data: data folder, for tasks that read one.
+            ignore: patterns of entries of the folder to leave out.
             device: torch device of the networks.
             progress: where progress on the reference set is shown.
 
@@ -75,7 +83,7 @@ class TrainingCurve:
                 "which `vidbench evaluate` does: name other metrics for the curve with --metric."
             )
         task = task.model_copy(update={"evaluation": task.evaluation.model_copy(update={"metrics": tuple(usable)})})
-        run_options = RunOptions(data=data, num_samples=options.num_samples, device=device)
+        run_options = RunOptions(data=data, ignore=ignore, num_samples=options.num_samples, device=device)
         self._run = open_run(
             replace(loaded, task=task), run_options, ranks=Ranks(), progress=progress, default_name="curve"
         )

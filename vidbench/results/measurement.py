@@ -32,6 +32,9 @@ class MeasuredClips(_Record):
     num_clips: int
     sha256: str = Field(description="Digest of the names and bytes of the files used.")
     lossy: bool
+    unused: dict[str, int] = Field(
+        default_factory=dict, description="Number of entries of the folder that are not clips, by reason."
+    )
 
 
 class Measurement(_Record):
@@ -43,6 +46,7 @@ class Measurement(_Record):
     )
     real: MeasuredClips
     samples: MeasuredClips
+    ignored: tuple[str, ...] = Field(default=(), description="Patterns of --ignore.")
     num_frames: int
     stride: int
     height: int

@@ -168,6 +168,16 @@ class NetworkRecord(_Record):
     )
 
 
+class EntriesRecord(_Record):
+    """Entries of the folders of clips that are not clips of this result."""
+
+    ignored: tuple[str, ...] = Field(default=(), description="Patterns of --ignore.")
+    unused: dict[str, dict[str, int]] = Field(
+        default_factory=dict,
+        description="Number of entries by reason, for each split and for 'samples'; docs/data.md lists the reasons.",
+    )
+
+
 class ExecutionRecord(_Record):
     """How it ran; does not affect the scores."""
 
@@ -198,6 +208,10 @@ class Result(_Record):
     )
     against_count: dict[str, GrowthRecord] = Field(
         default_factory=dict, description="Score against the number of samples, by metric id; since schema version 2."
+    )
+    entries: EntriesRecord = Field(
+        default_factory=EntriesRecord,
+        description="What else the folders of clips hold; since schema version 3.",
     )
     environment: EnvironmentRecord
     seed: int

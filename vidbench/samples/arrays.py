@@ -6,11 +6,13 @@ import shutil
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
+from vidbench.data.folders.inventory import NOTHING
 from vidbench.errors import InputError
 from vidbench.files import digest, file_sha256
 from vidbench.samples.manifest import MANIFEST_NAME, SamplesManifest, read_manifest
@@ -27,6 +29,7 @@ class ShardedSamples:
     """
 
     lossy = False
+    unused: Mapping[str, int] = NOTHING
 
     def __init__(self, folder: Path) -> None:
         """Open and verify a folder.
@@ -57,6 +60,7 @@ class ArraySamples:
     """One array in a ``.npy`` or ``.npz`` file; see `vidbench.samples.SampleSource` for the attributes."""
 
     lossy = False
+    unused: Mapping[str, int] = NOTHING
     manifest: SamplesManifest | None = None
 
     def __init__(self, path: Path) -> None:

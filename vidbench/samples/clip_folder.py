@@ -7,9 +7,8 @@ at the given stride. A video that is too short is refused, never looped or padde
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,15 @@ import numpy as np
 
 from vidbench.data.clips import clip_frames, clip_span
 from vidbench.data.decode import decode_frames, is_lossless
+from vidbench.data.folders.frame_names import ordered_frames
+from vidbench.data.folders.inventory import Inventory, entry_name, refuse_unprintable, take_inventory
+from vidbench.data.folders.suffixes import IMAGE_SUFFIXES, LOSSY_IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix_of
 from vidbench.data.images import fit_frames
 from vidbench.errors import InputError
 from vidbench.files import digest, file_sha256
 from vidbench.samples.exchange import open_samples
 from vidbench.samples.manifest import MANIFEST_NAME
-from vidbench.samples.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_key, read_image
+from vidbench.samples.media import read_image
 
 _ACCEPTED = (
     "an exchange folder, a .npy or .npz file, or a folder of videos or of frame folders, with sub-folders or without"
@@ -57,6 +59,7 @@ class ClipFiles:
         width: frame width in pixels.
         lossy: whether pixels may differ from the ones originally written.
         identity: everything that determines the bytes of the clips.
+        unused: number of entries of the folder that are not in use, by reason.
     """
 
     path: Path
@@ -66,6 +69,7 @@ class ClipFiles:
     lossy: bool
     identity: dict[str, Any]
     _read_one: Callable[[int], np.ndarray] = field(repr=False)
+    unused: Mapping[str, int] = field(default_factory=dict)
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return clips uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
@@ -76,34 +80,43 @@ class ClipFiles:
         return np.stack([self._read_one(int(index)) for index in indices])
 
 
-def open_clips(path: Path, shape: ClipShape) -> ClipFiles:
+def open_clips(path: Path, shape: ClipShape, ignore: Sequence[str] = ()) -> ClipFiles:
     """Open clips without reading them into memory; only the first one is decoded, for its size.
 
     Clips in a folder are ordered by a hash of their names, so that consecutive clips are not of one class: intervals are
     computed from contiguous groups.
 
+    Args:
+        path: a folder or a file.
+        shape: which frames make a clip.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
+
     Raises:
-        InputError: nothing is there, the form is not accepted, there are fewer than two clips, or the first is too short.
+        InputError: nothing is there, the form is not accepted, there are fewer than two clips, the first is too short, or
+            an entry of a folder should be read and cannot be.
     """
+    refuse_unprintable(path)
     if not path.exists():
         raise InputError(f"There are no clips at '{path}'; give {_ACCEPTED}.")
-    if path.is_file() or (path / MANIFEST_NAME).exists():
-        return _from_samples(path, shape)
-    videos, folders = _media(path)
+    if not path.is_dir() or (path / MANIFEST_NAME).exists():
+        return _from_samples(path, shape, ignore)
+    found = take_inventory(path, VIDEO_SUFFIXES | IMAGE_SUFFIXES, ignore=ignore)
+    videos, folders = _media(found)
     if videos and folders:
         raise InputError(
             f"The folder '{path}' has both videos ('{videos[0]}') and frames ('{folders[0]}'), so the clips are unclear; "
-            "separate them."
+            f"separate them, or leave one kind out, such as --ignore '*{videos[0].suffix}'."
         )
     if not videos and not folders:
-        return _from_samples(path, shape)  # refuses with the reason
-    if folders and folders[0] == path:
+        return _from_samples(path, shape, ignore)  # refuses with the reason
+    if folders == [path]:
         raise InputError(f"The folder '{path}' has loose images; put the frames of each clip into a separate folder.")
-    return _from_videos(path, videos, shape) if videos else _from_frames(path, folders, shape)
+    opened = _from_videos(path, videos, shape) if videos else _from_frames(found, folders, shape)
+    return replace(opened, unused=found.unused)
 
 
-def _from_samples(path: Path, shape: ClipShape) -> ClipFiles:
-    samples = open_samples(path)
+def _from_samples(path: Path, shape: ClipShape, ignore: Sequence[str]) -> ClipFiles:
+    samples = open_samples(path, ignore)
     if samples.num_frames < clip_span(shape.num_frames, shape.stride):
         raise InputError(
             f"The clips in '{path}' have {samples.num_frames} frames, but {_needed(shape)} are needed; use longer clips "
@@ -115,7 +128,8 @@ def _from_samples(path: Path, shape: ClipShape) -> ClipFiles:
         clip_THWC: np.ndarray = samples.read(np.array([index]))[0][frames]
         return clip_THWC
 
-    return _opened(path, samples.num_samples, samples.lossy, samples.identity_sha256, read_one, shape, str)
+    opened = _opened(path, samples.num_samples, samples.lossy, samples.identity_sha256, read_one, shape, str)
+    return replace(opened, unused=samples.unused)
 
 
 def _from_videos(path: Path, videos: list[Path], shape: ClipShape) -> ClipFiles:
@@ -126,22 +140,27 @@ def _from_videos(path: Path, videos: list[Path], shape: ClipShape) -> ClipFiles:
 
     # Open every header, so that a file that is not a video is found now and not half-way.
     kept_exactly = [is_lossless(video) for video in videos]
-    identity = digest([[_name(video, path), file_sha256(video)] for video in videos])
+    identity = digest([[entry_name(video, path), file_sha256(video)] for video in videos])
     return _opened(
         path, len(videos), not all(kept_exactly), identity, read_one, shape, lambda index: str(videos[index])
     )
 
 
-def _from_frames(path: Path, folders: list[Path], shape: ClipShape) -> ClipFiles:
-    images = [sorted(_images(folder), key=natural_key) for folder in folders]
+def _from_frames(found: Inventory, folders: list[Path], shape: ClipShape) -> ClipFiles:
+    path = found.root
+    _refuse_nested(folders)
+    images_in: dict[Path, list[Path]] = {folder: [] for folder in folders}
+    for image in found.files:
+        images_in[image.parent].append(image)
+    images = [ordered_frames(folder, images_in[folder]) for folder in folders]
     span = clip_span(shape.num_frames, shape.stride)
-    for folder, found in zip(folders, images, strict=True):
-        if len(found) < span:
+    for folder, frames in zip(folders, images, strict=True):
+        if len(frames) < span:
             raise InputError(
-                f"The clip '{folder}' has {len(found)} frames, but {_needed(shape)} are needed; remove it or use a "
+                f"The clip '{folder}' has {len(frames)} frames, but {_needed(shape)} are needed; remove it or use a "
                 "smaller --num-frames."
             )
-    used = [[found[frame] for frame in _frames(shape)] for found in images]
+    used = [[frames[frame] for frame in _frames(shape)] for frames in images]
 
     def read_one(index: int) -> np.ndarray:
         frames_HWC = [read_image(image) for image in used[index]]
@@ -150,8 +169,8 @@ def _from_frames(path: Path, folders: list[Path], shape: ClipShape) -> ClipFiles
                 raise InputError(f"The frame '{image}' differs in size from '{used[index][0]}'; all must be equal.")
         return np.stack(frames_HWC)
 
-    lossy = any(image.suffix.lower() in (".jpg", ".jpeg") for clip in used for image in clip)
-    identity = digest([[_name(image, path), file_sha256(image)] for clip in used for image in clip])
+    lossy = any(suffix_of(image.name) in LOSSY_IMAGE_SUFFIXES for clip in used for image in clip)
+    identity = digest([[entry_name(image, path), file_sha256(image)] for clip in used for image in clip])
     return _opened(path, len(folders), lossy, identity, read_one, shape, lambda index: str(folders[index]))
 
 
@@ -203,37 +222,24 @@ def _needed(shape: ClipShape) -> str:
     return f"{span}" if shape.stride == 1 else f"{span} ({shape.num_frames} at stride {shape.stride})"
 
 
-def _media(root: Path) -> tuple[list[Path], list[Path]]:
+def _media(found: Inventory) -> tuple[list[Path], list[Path]]:
     """Return all videos and all folders with images, ordered by a hash of their names."""
-    videos, folders = [], []
-    for folder in _walk(root):
-        files = [entry for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith(".")]
-        videos += [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
-        if any(file.suffix.lower() in IMAGE_SUFFIXES for file in files):
-            folders.append(folder)
 
     def key(path: Path) -> bytes:
-        return blake2b(_name(path, root).encode(), digest_size=8).digest()
+        return blake2b(entry_name(path, found.root).encode(), digest_size=8).digest()
 
+    videos = [file for file in found.files if suffix_of(file.name) in VIDEO_SUFFIXES]
+    folders = {file.parent for file in found.files if suffix_of(file.name) in IMAGE_SUFFIXES}
     return sorted(videos, key=key), sorted(folders, key=key)
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    """Yield the folder and all folders below it; links are followed, none is entered twice."""
-    entered: set[str] = set()
-    for name, below, _ in os.walk(root, followlinks=True):
-        real = os.path.realpath(name)
-        if real in entered:
-            below.clear()
-            continue
-        entered.add(real)
-        below[:] = sorted(folder for folder in below if not folder.startswith("."))
-        yield Path(name)
-
-
-def _images(folder: Path) -> list[Path]:
-    return [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
-
-
-def _name(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
+def _refuse_nested(folders: Sequence[Path]) -> None:
+    """Refuse loose images above folders of frames: they would count as a clip."""
+    outer = set(folders)
+    for inner in folders:
+        for folder in inner.parents:
+            if folder in outer:
+                raise InputError(
+                    f"The folder '{folder}' has loose images next to the frame folder '{inner}', so the clips are unclear; "
+                    "move or remove them, or leave them out with --ignore."
+                )

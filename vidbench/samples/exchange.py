@@ -7,12 +7,15 @@ frames only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
 import numpy as np
 
+from vidbench.data.folders.inventory import Inventory, refuse_unprintable, take_inventory
+from vidbench.data.folders.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix_of
 from vidbench.errors import InputError
 from vidbench.files import file_sha256, write_text, written_whole
 from vidbench.samples.arrays import ArraySamples, ShardedSamples
@@ -25,7 +28,7 @@ from vidbench.samples.manifest import (
     Shard,
     TaskStamp,
 )
-from vidbench.samples.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES, FrameFolderSamples, VideoSamples
+from vidbench.samples.media import FrameFolderSamples, VideoSamples
 
 __all__ = ["Answers", "SampleSource", "SampleWriter", "SamplesManifest", "TaskStamp", "open_samples", "write_shard"]
 
@@ -45,6 +48,7 @@ class SampleSource(Protocol):
         lossy: whether pixels may differ from the ones that the model generated.
         identity_sha256: digest of names and bytes of all files in use, independent of their folder.
         manifest: the manifest of the exchange format; None for all other forms.
+        unused: number of entries of the folder that are not in use, by reason.
     """
 
     num_samples: int
@@ -55,6 +59,7 @@ class SampleSource(Protocol):
     lossy: bool
     identity_sha256: str
     manifest: SamplesManifest | None
+    unused: Mapping[str, int]
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
@@ -65,39 +70,73 @@ class SampleSource(Protocol):
         ...
 
 
-def open_samples(path: Path) -> SampleSource:
+def open_samples(path: Path, ignore: Sequence[str] = ()) -> SampleSource:
     """Open generated clips in any accepted form, without reading them into memory.
 
     Args:
         path: the exchange folder, a ``.npy`` or ``.npz`` file (one array, or arrays ``samples`` and ``labels``), a folder
             of videos, or a folder with one folder of images per sample. Files and folders are taken in natural order.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
 
     Raises:
-        InputError: nothing is there, the form is not accepted, or the content is inconsistent.
+        InputError: nothing is there, the form is not accepted, the content is inconsistent, or an entry should be read
+            and cannot be.
     """
+    refuse_unprintable(path)
     if not path.exists():
         raise InputError(f"There are no samples at '{path}'; use {_ACCEPTED}.")
     if path.is_file():
         if path.suffix.lower() in (".npy", ".npz"):
             return ArraySamples(path)
         raise InputError(f"The file '{path}' is not in an accepted form; use {_ACCEPTED}.")
+    if not path.is_dir():
+        raise InputError(f"'{path}' is neither a file nor a folder; use {_ACCEPTED}.")
+    source: ShardedSamples | VideoSamples | FrameFolderSamples
     if (path / MANIFEST_NAME).exists():
-        return ShardedSamples(path)
-    entries = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-    videos = [entry for entry in entries if entry.is_file() and entry.suffix.lower() in VIDEO_SUFFIXES]
-    folders = [entry for entry in entries if entry.is_dir()]
+        source = ShardedSamples(path)
+        shards = () if source.manifest is None else source.manifest.shards
+        found = take_inventory(path, (), ignore=ignore, known={MANIFEST_NAME, *(shard.file for shard in shards)})
+    else:
+        found = take_inventory(path, VIDEO_SUFFIXES | IMAGE_SUFFIXES, ignore=ignore)
+        source = _media_samples(path, found)
+    source.unused = found.unused
+    return source
+
+
+def _media_samples(path: Path, found: Inventory) -> VideoSamples | FrameFolderSamples:
+    loose = found.files_in(path)
+    videos = [file for file in loose if suffix_of(file.name) in VIDEO_SUFFIXES]
+    folders = [folder for folder in found.folders if folder.parent == path]
     if videos and folders:
-        raise InputError(f"The folder '{path}' mixes videos and folders, so the samples are unclear; separate them.")
+        raise InputError(
+            f"The folder '{path}' mixes videos and folders, so the samples are unclear; separate them, or leave some out "
+            "with --ignore."
+        )
+    if len(loose) > len(videos) and (videos or folders):
+        image = next(file for file in loose if file not in videos)
+        what = "videos" if videos else "folders of frames"
+        raise InputError(
+            f"The folder '{path}' has the loose image '{image.name}' next to {what}, so the samples are unclear; move or "
+            f"remove it, or leave it out with --ignore '{image.name}'."
+        )
     if videos:
         return VideoSamples(videos)
     if folders:
-        return FrameFolderSamples(folders)
-    if any(entry.suffix.lower() == ".npy" for entry in entries):
+        images: dict[Path, list[Path]] = {folder: [] for folder in folders}
+        for file in found.files:
+            if file.parent not in images or suffix_of(file.name) in VIDEO_SUFFIXES:
+                raise InputError(
+                    f"'{file}' is not a frame of a sample: samples are folders of images directly in '{path}'; move or "
+                    f"remove it, or leave it out with --ignore '{file.name}'."
+                )
+            images[file.parent].append(file)
+        return FrameFolderSamples(images)
+    if any(file.suffix.lower() == ".npy" for file in path.iterdir()):
         raise InputError(
             f"The folder '{path}' has .npy files but no {MANIFEST_NAME}, so it is incomplete or not in the exchange "
             "format; give the path of one .npy file or write the folder again."
         )
-    if any(entry.suffix.lower() in IMAGE_SUFFIXES for entry in entries):
+    if loose:
         raise InputError(f"The folder '{path}' has loose images; put the frames of each sample into a separate folder.")
     raise InputError(f"The folder '{path}' contains no samples; use {_ACCEPTED}.")
 

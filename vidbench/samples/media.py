@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from vidbench.data.decode import decode_frames, is_lossless
+from vidbench.data.folders.frame_names import natural_key, ordered_frames
+from vidbench.data.folders.inventory import NOTHING, composed
+from vidbench.data.folders.suffixes import LOSSY_IMAGE_SUFFIXES
 from vidbench.errors import InputError
 from vidbench.files import digest, file_sha256
 from vidbench.samples.arrays import check_indices
 from vidbench.samples.manifest import SamplesManifest
-
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".avi", ".webm", ".mov", ".gif"})
-IMAGE_SUFFIXES = frozenset({".png", ".bmp", ".jpg", ".jpeg"})
-_LOSSY_IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg"})
-
-
-def natural_key(path: Path) -> tuple[list[str | int], str]:
-    """Return a sort key that puts ``frame_2`` before ``frame_10``; ties are broken by the name itself."""
-    parts = re.split(r"([0-9]+)", path.name)
-    return [int(part) if place % 2 else part for place, part in enumerate(parts)], path.name
 
 
 class VideoSamples:
@@ -32,6 +25,7 @@ class VideoSamples:
 
     labels: np.ndarray | None = None
     manifest: SamplesManifest | None = None
+    unused: Mapping[str, int] = NOTHING
 
     def __init__(self, paths: list[Path]) -> None:
         """Open the videos: the first one defines the shape, the headers of all tell whether pixels are exact.
@@ -45,7 +39,7 @@ class VideoSamples:
         kept_exactly = [is_lossless(path) for path in self._paths]
         self.lossy = not all(kept_exactly)
         self.num_frames, self.height, self.width = decode_frames(self._paths[0]).shape[:3]
-        self.identity_sha256 = digest([[path.name, file_sha256(path)] for path in self._paths])
+        self.identity_sha256 = digest([[composed(path.name), file_sha256(path)] for path in self._paths])
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
@@ -71,15 +65,19 @@ class FrameFolderSamples:
 
     labels: np.ndarray | None = None
     manifest: SamplesManifest | None = None
+    unused: Mapping[str, int] = NOTHING
 
-    def __init__(self, folders: list[Path]) -> None:
-        """List the frames; the first one defines the size.
+    def __init__(self, images: Mapping[Path, Sequence[Path]]) -> None:
+        """Order the frames; the first one defines the size.
+
+        Args:
+            images: the images in each sample's folder.
 
         Raises:
-            InputError: a folder has no frames, or not as many as the first one.
+            InputError: a folder has no frames, or not as many as the first one; a frame is missing or there twice.
         """
-        self._folders = sorted(folders, key=natural_key)
-        self._frames = [_frames(folder) for folder in self._folders]
+        self._folders = sorted(images, key=natural_key)
+        self._frames = [ordered_frames(folder, images[folder]) for folder in self._folders]
         self.num_samples, self.num_frames = len(self._folders), len(self._frames[0])
         for folder, frames in zip(self._folders, self._frames, strict=True):
             if len(frames) != self.num_frames:
@@ -89,8 +87,10 @@ class FrameFolderSamples:
                 )
         self.height, self.width = read_image(self._frames[0][0]).shape[:2]
         paths = [path for frames in self._frames for path in frames]
-        self.lossy = any(path.suffix.lower() in _LOSSY_IMAGE_SUFFIXES for path in paths)
-        self.identity_sha256 = digest([[path.parent.name, path.name, file_sha256(path)] for path in paths])
+        self.lossy = any(path.suffix.lower() in LOSSY_IMAGE_SUFFIXES for path in paths)
+        self.identity_sha256 = digest(
+            [[composed(path.parent.name), composed(path.name), file_sha256(path)] for path in paths]
+        )
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
@@ -128,15 +128,6 @@ def read_image(path: Path) -> np.ndarray:
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"The image '{path}' cannot be read ({reason}); write it again.") from error
-
-
-def _frames(folder: Path) -> list[Path]:
-    images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."]
-    if not images:
-        raise InputError(
-            f"The sample '{folder}' has no frames ({', '.join(sorted(IMAGE_SUFFIXES))}); remove or fill it."
-        )
-    return sorted(images, key=natural_key)
 
 
 def _refuse_shape(path: Path, shape: tuple[int, ...], first: Path, expected: tuple[int, ...]) -> None:

@@ -6,7 +6,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from vidbench.files import digest
 from vidbench.results.schema import (
     BoundRecord,
     DataRecord,
+    EntriesRecord,
     EnvironmentRecord,
     ExecutionRecord,
     GrowthRecord,
@@ -61,6 +62,7 @@ class Measured:
         bounds: the bounds of the task with their features, None for an absent one; empty if their scores were imported.
         sweep: features of truncated samples, by sigma.
         cache: folder of the reference statistics and of the scores of the bounds.
+        samples_unused: entries of the samples' folder that are not samples, by reason.
         started: `time.monotonic` at the start of the run.
     """
 
@@ -73,6 +75,7 @@ class Measured:
     sweep: Mapping[float, Stores]
     cache: Path
     started: float
+    samples_unused: Mapping[str, int] = field(default_factory=dict)
 
 
 def assemble(measured: Measured) -> Result:
@@ -113,6 +116,7 @@ def assemble(measured: Measured) -> Result:
         bounds=dict(limits),
         truncation=tuple(_truncation_record(run, sigma, of_sigma, real) for sigma, of_sigma in measured.sweep.items()),
         against_count=_against_count(run, stores, real),
+        entries=_entries_record(measured),
         environment=environment_record(run.device),
         seed=run.seed,
         official=not why,
@@ -215,6 +219,17 @@ def split_records(run: Run) -> tuple[SplitRecord, SplitRecord]:
         sha256=run.evaluation.identity_sha256,
     )
     return reference, evaluation
+
+
+def _entries_record(measured: Measured) -> EntriesRecord:
+    run, data = measured.run, measured.run.task.data
+    by_place = {
+        f"split '{data.reference_split}'": run.reference.unused,
+        f"split '{data.evaluation_split}'": run.evaluation.unused,
+        "samples": measured.samples_unused,
+    }
+    unused = {place: dict(counts) for place, counts in by_place.items() if counts}
+    return EntriesRecord(ignored=run.options.ignore, unused=unused)
 
 
 def _data_record(run: Run) -> DataRecord:

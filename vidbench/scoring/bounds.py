@@ -77,7 +77,7 @@ def disjoint_real(run: Run) -> tuple[ClipDataset, str]:
     for split in dict.fromkeys((task.data.evaluation_split, task.data.train_split)):
         try:
             same = split == task.data.evaluation_split
-            dataset = run.evaluation if same else open_split(task, split, run.options.data, count)
+            dataset = run.evaluation if same else open_split(task, split, run.options.data, count, run.options.ignore)
         except InputError as error:
             problems.append(str(error).rstrip("."))
             continue

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vidbench.data.folders.inventory import NOTHING
 from vidbench.errors import InputError
 from vidbench.files import file_sha256
 from vidbench.results.schema import BoundRecord, SplitRecord, StatisticsRecord
@@ -28,6 +29,7 @@ class AbsentClips:
         self.coverage = split.coverage
         self.identity_sha256 = split.sha256
         self.scan_sha256 = provenance.scan_sha256
+        self.unused: Mapping[str, int] = NOTHING
         self.class_names = provenance.class_names
         self.labels = None if labels is None else np.array(labels, np.int64)
         self._ids = None if labels is None else provenance.evaluation_ids

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidbench.data import ClipDataset, open_evaluation, open_reference
+from vidbench.data.folders.inventory import unused_sentence
 from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
 from vidbench.models.choice import choose_registered
@@ -124,12 +125,19 @@ def open_run(loaded: LoadedTask, options: RunOptions, *, ranks: Ranks, progress:
             f"of the task '{task.name}': give one that is."
         )
     provenance = None if options.reference is None else open_provenance(options.reference, task)
-    reference = open_reference(task, options.data) if provenance is None else absent_reference(provenance)
+    reference = (
+        open_reference(task, options.data, options.ignore) if provenance is None else absent_reference(provenance)
+    )
     evaluation: ClipDataset
     if provenance is not None and options.data is None and not task.data.embedded:
         evaluation = absent_evaluation(provenance, task)
     else:
-        evaluation = open_evaluation(task, options.data, num_samples)
+        evaluation = open_evaluation(task, options.data, num_samples, options.ignore)
+    progress = progress if ranks.is_main else Progress(enabled=False)
+    splits = {task.data.reference_split: reference.unused, task.data.evaluation_split: evaluation.unused}
+    for split, unused in splits.items():
+        if unused:
+            progress.say(unused_sentence(f"split '{split}' of '{options.data}'", unused))
     wanted = task.reference.num_clips
     if wanted != "all" and reference.coverage == 1 and reference.num_clips < wanted:
         raise InputError(
@@ -157,7 +165,7 @@ def open_run(loaded: LoadedTask, options: RunOptions, *, ranks: Ranks, progress:
         seed=task.evaluation.seed if options.seed is None else options.seed,
         device=device,
         ranks=ranks,
-        progress=Progress(enabled=False) if not ranks.is_main else progress,
+        progress=progress,
         metrics=metrics,
         networks=networks,
         reference=reference,

@@ -23,6 +23,13 @@ class RunOptions:
     """
 
     data: Annotated[Path | None, Help("Data folder, for tasks that read videos.", "DIR")] = None
+    ignore: Annotated[
+        tuple[str, ...],
+        Help(
+            "Leave out entries of folders with this name, such as '*.txt'; with a slash, this path; repeatable.",
+            "PATTERN",
+        ),
+    ] = ()
     reference: Annotated[
         Path | None,
         Help("Reference statistics from `vidbench data statistics`, instead of the reference clips.", "FILE"),

@@ -20,6 +20,7 @@ FIELDS = {field.name: field.default for field in dataclasses.fields(RunOptions)}
 # For each option a value other than its default, as text and as in `RunOptions`.
 CHOSEN = {
     "data": ("videos", Path("videos")),
+    "ignore": ("*.txt", ("*.txt",)),
     "reference": ("real.safetensors", Path("real.safetensors")),
     "output": ("out", Path("out")),
     "num_samples": ("7", 7),

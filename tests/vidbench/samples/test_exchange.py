@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vidbench.data.folders.frame_names import natural_key
 from vidbench.errors import InputError
 from vidbench.samples.exchange import SamplesManifest, SampleWriter, TaskStamp, open_samples
-from vidbench.samples.media import natural_key
 
 SAMPLES = np.random.default_rng(0).integers(0, 256, (11, 3, 8, 12, 3), dtype=np.uint8)
 LABELS = np.arange(11) % 4

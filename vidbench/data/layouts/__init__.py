@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from vidbench.data.layouts.bair import find_bair
 from vidbench.data.layouts.folder import find_folder
@@ -13,7 +14,16 @@ from vidbench.data.layouts.kinetics600 import find_kinetics600
 from vidbench.data.layouts.listing import Listing
 from vidbench.data.layouts.ucf101 import find_ucf101
 
-READERS: dict[str, Callable[[Path, str], Listing]] = {
+
+class Reader(Protocol):
+    """Lists one split of a data folder."""
+
+    def __call__(self, root: Path, split: str, *, ignore: Sequence[str] = ()) -> Listing:
+        """List a split, without the entries that match a pattern of ``ignore``; see `find_listing`."""
+        ...
+
+
+READERS: dict[str, Reader] = {
     "bair-image-aux1": partial(find_bair, camera="image_aux1"),
     "bair-image-main": partial(find_bair, camera="image_main"),
     "folder": find_folder,
@@ -21,18 +31,20 @@ READERS: dict[str, Callable[[Path, str], Listing]] = {
     "kinetics-600": find_kinetics600,
     "ucf101": find_ucf101,
 }
-"""A reader takes a data folder and a split, by the names of `vidbench.tasks.datasets.DATASETS`."""
+"""The readers, by the names of `vidbench.tasks.datasets.DATASETS`."""
 
 
-def find_listing(dataset: str, root: Path, split: str) -> Listing:
+def find_listing(dataset: str, root: Path, split: str, ignore: Sequence[str] = ()) -> Listing:
     """List one split of a data folder.
 
     Args:
         dataset: ``data.dataset`` of a task, one that reads a folder.
         root: the data folder.
         split: name of the split.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
 
     Raises:
-        InputError: the folder is not in the layout of the dataset, or holds none of its videos.
+        InputError: the folder is not in the layout of the dataset, holds none of its videos, or has an entry that should be
+            read and cannot be.
     """
-    return READERS[dataset](root, split)
+    return READERS[dataset](root, split, ignore=ignore)

@@ -13,14 +13,15 @@ list: file names say which trajectories are present, and the published counts ho
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
-from vidbench.data.layouts.listing import FrameSource, Listing, split_folder, visible
+from vidbench.data.folders.inventory import take_inventory
+from vidbench.data.layouts.listing import FrameSource, Listing, split_folder
 from vidbench.data.layouts.tfrecord import bytes_features, read_record, record_index
 from vidbench.errors import InputError
 from vidmetrics.weights.wire import DamagedError
@@ -29,6 +30,7 @@ NUM_FRAMES = 30
 SIZE = 64
 # Trajectories in the published dataset.
 OFFICIAL_COUNTS = {"train": 43264, "test": 256}
+_SUFFIXES = (".tfrecord", ".tfrecords")
 _NAME = re.compile(r"traj_(?P<first>\d{1,9})_to_(?P<last>\d{1,9})\.tfrecords?")
 
 
@@ -58,25 +60,30 @@ class Trajectory:
         return sha256(_frames(self.path, self.record, self.camera).tobytes()).hexdigest()
 
 
-def find_bair(root: Path, split: str, camera: str) -> Listing:
+def find_bair(root: Path, split: str, camera: str, ignore: Sequence[str] = ()) -> Listing:
     """Find the trajectories of a split.
 
     Args:
         root: the folder that contains ``softmotion30_44k``, or that folder itself.
         split: ``"train"`` or ``"test"``.
         camera: ``"image_aux1"`` or ``"image_main"``.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
 
     Raises:
         InputError: the folder is missing or has no such files, a file is cut off or has another number of records
-            than its name says, or two files contain the same trajectory.
+            than its name says, a TFRecord file has another name, or two files contain the same trajectory.
     """
     inner = root / "softmotion30_44k"
     folder = split_folder(inner if inner.is_dir() else root, split)
     sources: dict[str, FrameSource] = {}
-    for path in visible(folder):
+    found_files = take_inventory(folder, _SUFFIXES, depth=0, ignore=ignore)
+    for path in found_files.files:
         named = _NAME.fullmatch(path.name)
         if named is None:
-            continue
+            raise InputError(
+                f"The file '{path}' is not named like 'traj_0_to_255.tfrecords', so its trajectories are unknown; fetch it "
+                f"under its published name, or leave it out with --ignore '{path.name}'."
+            )
         first, last = int(named["first"]), int(named["last"])
         found = len(record_index(path))
         if found != last - first + 1:
@@ -102,6 +109,7 @@ def find_bair(root: Path, split: str, camera: str) -> Listing:
         sources,
         f"file names in '{folder}' (published: {official or 'unknown'} trajectories)",
         num_official=official,
+        unused=found_files.unused,
     )
 
 

@@ -7,22 +7,24 @@
     root/SPLIT/ID_SSSSSS_EEEEEE.mp4                 all in one folder (the CVDF mirror)
 
 ``SSSSSS`` and ``EEEEEE`` are the first and last second in six digits. If there is a list, it alone decides which videos
-are official and how they are labelled: unlisted files are not used, and videos missing on disk lower the coverage and are
+are official and how they are labelled: unlisted files are counted and not used, and videos missing on disk lower the coverage and are
 not replaced. Without a list the class folders are the list, and the coverage is 1 by definition.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vidbench.data.folders.inventory import Inventory, composed
 from vidbench.data.layouts.listing import (
     Listing,
     as_sources,
     by_name,
     find_videos,
+    not_listed,
     quoted,
     split_folder,
     videos_below,
@@ -38,24 +40,25 @@ _TIMES = re.compile(r"_(?P<start>\d{6})_(?P<end>\d{6})$")
 _COLUMNS = ("label", "youtube_id", "time_start", "time_end")
 
 
-def find_kinetics(root: Path, split: str) -> Listing:
+def find_kinetics(root: Path, split: str, ignore: Sequence[str] = ()) -> Listing:
     """Read the list of a split (or use the class folders as the list) and find its files.
 
     Args:
         root: the folder that contains ``annotations`` and the splits.
         split: name of the split.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
 
     Raises:
         InputError: the folder, the split, its list or a required column is missing, a video is listed or found twice,
-            or no listed video is on disk.
+            no listed video is on disk, or an entry should be read and cannot be.
     """
     folder = split_folder(root, split)
-    videos = videos_below(folder)
-    lists = sorted(path for path in visible(root / "annotations") if path.suffix == ".csv")
-    return _from_lists(lists, split, folder, videos) if lists else _from_folders(root, split, folder, videos)
+    videos = videos_below(folder, ignore=ignore)
+    lists = sorted(path for path in visible(root / "annotations") if path.suffix.lower() == ".csv")
+    return _from_lists(lists, split, folder, videos) if lists else _from_folders(root, folder, videos, ignore)
 
 
-def _from_lists(lists: list[Path], split: str, folder: Path, videos: list[Path]) -> Listing:
+def _from_lists(lists: list[Path], split: str, folder: Path, videos: Inventory) -> Listing:
     tables = {path.stem: read_csv_list(path) for path in lists}
     annotations = lists[0].parent
     if split not in tables:
@@ -63,14 +66,14 @@ def _from_lists(lists: list[Path], split: str, folder: Path, videos: list[Path])
             f"The folder '{annotations}' has no list '{split}.csv' (found: {quoted(path.name for path in lists)}); "
             "add it or use the name of a list as split."
         )
-    source = annotations / f"{split}.csv"
+    source = next(path for path in lists if path.stem == split)
     table = tables[split]
     for column in _COLUMNS:
         if column not in table.columns:
             raise InputError(f"The list '{source}' has no column '{column}'; it requires {', '.join(_COLUMNS)}.")
     # Published test lists have no labels; classes come from the others.
     labelled = [other["label"] for other in tables.values() if "label" in other.columns]
-    class_names = tuple(sorted({str(label) for column in labelled for label in column}))
+    class_names = tuple(sorted({composed(str(label)) for column in labelled for label in column}))
     number_of = {name: number for number, name in enumerate(class_names)}
     labels: dict[str, int | None] = {}
     rows = zip(*(table[column] for column in _COLUMNS), strict=True)
@@ -80,10 +83,11 @@ def _from_lists(lists: list[Path], split: str, folder: Path, videos: list[Path])
         name = official_name(youtube_id, start, end, source, line)
         if name in labels:
             raise InputError(f"The list '{source}' names the video '{name}' twice, again in line {line}; keep one.")
-        labels[name] = number_of[label]
+        labels[name] = number_of[composed(label)]
     if not labels:
         raise InputError(f"The list '{source}' names no video; replace it with the official list.")
-    files, duplicates = by_name((path.stem, path) for path in videos if path.stem in labels)
+    named = [(composed(path.stem), path) for path in videos.files]
+    files, duplicates = by_name((name, path) for name, path in named if name in labels)
     if not files:
         raise InputError(
             f"None of the {len(labels)} videos listed in '{source}' is in '{folder}'; files must be named like "
@@ -97,26 +101,41 @@ def _from_lists(lists: list[Path], split: str, folder: Path, videos: list[Path])
         f"list '{source}'",
         seconds=lengths(labels),
         duplicates=duplicates,
+        unused=not_listed(videos, sum(name not in labels for name, _ in named)),
     )
 
 
-def _from_folders(root: Path, split: str, folder: Path, videos: list[Path]) -> Listing:
-    for path in videos:
+def _from_folders(root: Path, folder: Path, videos: Inventory, ignore: Sequence[str]) -> Listing:
+    for path in videos.files:
         if path.parent == folder:
             raise InputError(
-                f"The video '{path}' is not in a class folder and there is no list '{root / 'annotations'}/{split}.csv', "
+                f"The video '{path}' is not in a class folder and there is no list '{root / 'annotations'}/{folder.name}.csv', "
                 "so its class is unknown; add the list or put videos into one folder per class."
             )
     splits = [path for path in visible(root) if path.is_dir() and path.name != "annotations"]
     class_names = tuple(
-        sorted({path.parent.name for other in splits for path in find_videos(other) if path.parent != other})
+        sorted(
+            {
+                composed(path.parent.name)
+                for other in splits
+                for path in (videos.files if other == folder else find_videos(other, ignore=ignore).files)
+                if path.parent != other
+            }
+        )
     )
     number_of = {name: number for number, name in enumerate(class_names)}
-    files, duplicates = by_name((path.stem, path) for path in videos)
-    labels: dict[str, int | None] = {name: number_of[files[name].parent.name] for name in sorted(files)}
+    files, duplicates = by_name((composed(path.stem), path) for path in videos.files)
+    labels: dict[str, int | None] = {name: number_of[composed(files[name].parent.name)] for name in sorted(files)}
     origin = f"class folders of '{folder}'"
     return Listing(
-        DATASET, class_names, labels, as_sources(files), origin, seconds=lengths(labels), duplicates=duplicates
+        DATASET,
+        class_names,
+        labels,
+        as_sources(files),
+        origin,
+        seconds=lengths(labels),
+        duplicates=duplicates,
+        unused=videos.unused,
     )
 
 

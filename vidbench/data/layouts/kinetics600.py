@@ -17,13 +17,15 @@ classes that happen to be present would shift every class after the gap.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from vidbench.data.folders.inventory import Inventory, composed
 from vidbench.data.layouts.kinetics import lengths
 from vidbench.data.layouts.kinetics600_lists import ListedVideo, read_list
-from vidbench.data.layouts.listing import Listing, as_sources, by_name, split_folder, videos_below, visible
+from vidbench.data.layouts.listing import Listing, as_sources, by_name, not_listed, split_folder, videos_below
 from vidbench.errors import InputError
 
 SPLITS = ("train", "val", "test")
@@ -60,21 +62,22 @@ def _plain(label: str) -> str:
     return " ".join(_DROPPED.sub("", label.replace("_", " ")).casefold().split())
 
 
-def find_kinetics600(root: Path, split: str) -> Listing:
+def find_kinetics600(root: Path, split: str, ignore: Sequence[str] = ()) -> Listing:
     """Read the list of a split, or use the class folders as the list, and find its files.
 
     Args:
         root: the folder that contains the splits.
         split: ``"train"``, ``"val"`` or ``"test"``; test excludes the held-out videos if their list is present.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
 
     Raises:
-        InputError: the folder has no such split, its list is unreadable, incomplete or lacks a class, or none of its
-            videos is on disk.
+        InputError: the folder has no such split, its list is unreadable, incomplete or lacks a class, none of its
+            videos is on disk, or an entry should be read and cannot be.
     """
     if split not in SPLITS:
         raise InputError(f"Kinetics-600 has no split '{split}': use one of {', '.join(SPLITS)}.")
     folder = split_folder(root, split)
-    videos = videos_below(folder)
+    videos = videos_below(folder, ignore=ignore)
     path = _choose_list(root, split)
     return _from_folders(root, folder, videos) if path is None else _from_list(path, split, folder, videos)
 
@@ -96,7 +99,7 @@ def _choose_list(root: Path, split: str) -> Path | None:
     return None
 
 
-def _from_list(path: Path, split: str, folder: Path, videos: list[Path]) -> Listing:
+def _from_list(path: Path, split: str, folder: Path, videos: Inventory) -> Listing:
     remarks = []
     entries: dict[str, ListedVideo] = {}
     again = 0
@@ -118,16 +121,16 @@ def _from_list(path: Path, split: str, folder: Path, videos: list[Path]) -> List
         )
     if not unlabelled:
         _refuse_missing_class(labels, f"The list '{path}'")
-    files, duplicates = by_name((video.stem, video) for video in videos if video.stem in labels)
+    files, duplicates = by_name((video.stem, video) for video in videos.files if video.stem in labels)
     if not files:
         raise InputError(
             f"None of the {len(labels)} videos listed in '{path}' is in '{folder}'; files must be named like "
             f"'{next(iter(labels), 'ID_SSSSSS_EEEEEE')}.mp4', so check --data."
         )
-    unlisted = sum(video.stem not in entries and video.stem not in held_out for video in videos)
-    if unlisted > _UNLISTED_SHARE * len(videos):
+    unlisted = sum(video.stem not in entries and video.stem not in held_out for video in videos.files)
+    if unlisted > _UNLISTED_SHARE * len(videos.files):
         raise InputError(
-            f"The list '{path}' is incomplete: it lacks {unlisted} of the {len(videos)} videos in '{folder}' (as the "
+            f"The list '{path}' is incomplete: it lacks {unlisted} of the {len(videos.files)} videos in '{folder}' (as the "
             f"mirror's .csv lists do); put the complete '{split}.txt' next to it."
         )
     return Listing(
@@ -139,25 +142,24 @@ def _from_list(path: Path, split: str, folder: Path, videos: list[Path]) -> List
         seconds=lengths(labels),
         duplicates=duplicates,
         remarks=tuple(remarks),
+        unused=not_listed(videos, sum(video.stem not in labels for video in videos.files)),
     )
 
 
-def _from_folders(root: Path, folder: Path, videos: list[Path]) -> Listing:
+def _from_folders(root: Path, folder: Path, videos: Inventory) -> Listing:
     number_of: dict[Path, int] = {}
-    for sub in visible(folder):
-        if not sub.is_dir():
-            continue
-        number = class_number(sub.name)
+    for sub in (path for path in videos.folders if path.parent == folder):
+        number = class_number(composed(sub.name))
         if number is None:
             raise InputError(f"The folder '{sub}' is not named after a class of Kinetics-600; rename or remove it.")
         number_of[sub] = number
-    for video in videos:
+    for video in videos.files:
         if video.parent == folder:
             raise InputError(
                 f"The video '{video}' is not in a class folder and there is no list '{root}/annotations/{folder.name}.txt', "
                 "so its class is unknown; add the list or put videos into one folder per class."
             )
-    files, duplicates = by_name((video.stem, video) for video in videos)
+    files, duplicates = by_name((video.stem, video) for video in videos.files)
     labels: dict[str, int | None] = {name: number_of[files[name].parent] for name in sorted(files)}
     _refuse_missing_class(labels, f"There is no list, and the folder '{folder}'")
     remark = f"There is no list for '{folder}': the files present count as the whole split, so coverage means nothing."
@@ -170,6 +172,7 @@ def _from_folders(root: Path, folder: Path, videos: list[Path]) -> Listing:
         seconds=lengths(labels),
         duplicates=duplicates,
         remarks=(remark,),
+        unused=videos.unused,
     )
 
 

@@ -1,7 +1,7 @@
 """Lists of Kinetics-600: CSV tables, and text files of paths.
 
 A text file contains the rows of a table, with or without the header, or one path per line, with or without folders and
-suffix; the folder above the file is then the class. A number after the path is refused: lists that lack a class number
+suffix, with slashes or Windows' backslashes; the folder above the file is then the class. A number after the path is refused: lists that lack a class number
 all later ones wrongly, without showing it.
 """
 
@@ -11,8 +11,8 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from vidbench.data.folders.suffixes import VIDEO_SUFFIXES
 from vidbench.data.layouts.kinetics import official_name, read_csv_list
-from vidbench.data.layouts.listing import VIDEO_SUFFIXES
 from vidbench.errors import InputError
 
 _TIMES = ("youtube_id", "time_start", "time_end")
@@ -91,7 +91,7 @@ def _from_rows(path: Path, lines: list[str]) -> list[ListedVideo]:
 def _from_paths(path: Path, lines: list[str]) -> list[ListedVideo]:
     entries = []
     for line, text in enumerate(lines, start=1):
-        place = PurePosixPath(text.strip())
+        place = PurePosixPath(text.strip().replace("\\", "/"))
         if not text.strip():
             continue
         if place.name.endswith((".tar.gz", ".tgz", ".tar", ".zip")):

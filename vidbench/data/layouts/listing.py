@@ -5,20 +5,19 @@ The reader of each layout returns a `Listing`; `vidbench.data.videos.VideoDatase
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from vidbench.data.decode import iterate_frames
+from vidbench.data.folders.inventory import NOT_ON_THE_LIST, Inventory, merged, take_inventory
+from vidbench.data.folders.suffixes import VIDEO_SUFFIXES
 from vidbench.data.probe import examine_video, refuse_truncated
 from vidbench.errors import InputError
 from vidbench.files import file_sha256
-
-VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
 
 
 class FrameSource(Protocol):
@@ -90,6 +89,7 @@ class Listing:
         seconds: official video name to its length in seconds, if the name states it.
         duplicates: videos found twice; the clips of such a split cannot be used.
         remarks: what a person should know about the list, one sentence each.
+        unused: number of entries of the split's folder that are not in use, by reason.
     """
 
     dataset: str
@@ -101,6 +101,7 @@ class Listing:
     seconds: Mapping[str, float] | None = None
     duplicates: tuple[Duplicate, ...] = ()
     remarks: tuple[str, ...] = ()
+    unused: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def coverage(self) -> float:
@@ -133,36 +134,33 @@ def split_folder(root: Path, split: str) -> Path:
     return folder
 
 
-def videos_below(folder: Path, depth: int = 1) -> list[Path]:
-    """Return the video files in a folder and ``depth`` levels of sub-folders, sorted, without hidden ones (macOS ``._``).
+def videos_below(
+    folder: Path, depth: int | None = 1, ignore: Sequence[str] = (), known: Collection[str] = ()
+) -> Inventory:
+    """Take the inventory of the videos in a folder and ``depth`` levels of sub-folders; see `take_inventory`.
 
     Raises:
-        InputError: there are none; names the folder.
+        InputError: there are none, or an entry should be read and cannot be; names it.
     """
-    videos = find_videos(folder, depth)
-    if not videos:
+    found = find_videos(folder, depth, ignore, known)
+    if not found.files:
         suffixes = ", ".join(sorted(VIDEO_SUFFIXES))
         raise InputError(
             f"The split folder '{folder}' contains no videos ({suffixes}); check --data or fetch the data."
         )
-    return videos
+    return found
 
 
-def find_videos(folder: Path, depth: int = 1) -> list[Path]:
-    """Return the same as `videos_below`, but an empty list if there are none."""
-    # Directory entries carry their type; half a million files would each need another system call.
-    with os.scandir(folder) as entries:
-        shown = [entry for entry in entries if not entry.name.startswith(".")]
-    found = [Path(entry.path) for entry in shown if _is_video(entry.name) and entry.is_file()]
-    if depth:
-        for entry in shown:
-            if not _is_video(entry.name) and entry.is_dir():
-                found += find_videos(Path(entry.path), depth - 1)
-    return sorted(found)
+def find_videos(
+    folder: Path, depth: int | None = 1, ignore: Sequence[str] = (), known: Collection[str] = ()
+) -> Inventory:
+    """Return the same as `videos_below`, also if there are no videos."""
+    return take_inventory(folder, VIDEO_SUFFIXES, depth=depth, ignore=ignore, known=known)
 
 
-def _is_video(name: str) -> bool:
-    return Path(name).suffix.lower() in VIDEO_SUFFIXES
+def not_listed(found: Inventory, count: int) -> dict[str, int]:
+    """Return the unused entries of a folder, with the ``count`` videos in it that are not on the list."""
+    return merged(found.unused, {NOT_ON_THE_LIST: count})
 
 
 def by_name(names_and_paths: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path], tuple[Duplicate, ...]]:

@@ -14,26 +14,33 @@ class is the folder in the list: some file names spell their class with other ca
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from vidbench.data.layouts.listing import Listing, as_sources, by_name, find_videos, quoted, visible
+from vidbench.data.folders.inventory import composed
+from vidbench.data.layouts.listing import Listing, as_sources, by_name, find_videos, not_listed, quoted, visible
 from vidbench.errors import InputError
 
 NUM_CLASSES = 101
 SPLITS = ("all", *(f"{part}{number:02d}" for part in ("train", "test") for number in (1, 2, 3)))
 _ENTRY = re.compile(r"(?P<label>[^/\\\s]+)[/\\](?P<name>v_[^/\\\s]+_g\d+_c\d+)\.\w+(\s+(?P<number>\d+))?")
 _DEPTH = 3
+_LISTS = frozenset(
+    {"classInd.txt", *(f"{part}list{number:02d}.txt" for part in ("train", "test") for number in (1, 2, 3))}
+)
 
 
-def find_ucf101(root: Path, split: str) -> Listing:
+def find_ucf101(root: Path, split: str, ignore: Sequence[str] = ()) -> Listing:
     """Read the lists of a split and find its videos, with any video suffix.
 
     Args:
         root: the folder that contains the lists and the class folders, directly or in sub-folders.
         split: one of `SPLITS`.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
 
     Raises:
-        InputError: there is no such split, a list is missing or contradicts another, or none of its videos is on disk.
+        InputError: there is no such split, a list is missing or contradicts another, none of its videos is on disk, or an entry
+            should be read and cannot be.
     """
     if split not in SPLITS:
         raise InputError(f"UCF-101 has no split '{split}': use one of {', '.join(SPLITS)}.")
@@ -54,7 +61,8 @@ def find_ucf101(root: Path, split: str) -> Listing:
             labels[name] = label
     # Some copies of the dataset and the lists differ in capitals ("HandStandPushups").
     official = {name.casefold(): name for name in labels}
-    videos = ((official.get(path.stem.casefold()), path) for path in find_videos(root, _DEPTH))
+    found = find_videos(root, _DEPTH, ignore, known=_LISTS)
+    videos = [(official.get(composed(path.stem).casefold()), path) for path in found.files]
     files, duplicates = by_name((name, path) for name, path in videos if name is not None)
     origin = " and ".join(f"'{lists / stem}.txt'" for stem in stems)
     if not files:
@@ -62,7 +70,10 @@ def find_ucf101(root: Path, split: str) -> Listing:
             f"None of the {len(labels)} videos of {origin} is below '{root}'; files must be named like "
             f"'{next(iter(labels))}.avi', so check --data."
         )
-    return Listing("ucf101", class_names, labels, as_sources(files), f"list {origin}", duplicates=duplicates)
+    unused = not_listed(found, sum(name is None for name, _ in videos))
+    return Listing(
+        "ucf101", class_names, labels, as_sources(files), f"list {origin}", duplicates=duplicates, unused=unused
+    )
 
 
 def _folder_of_lists(root: Path) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vidbench.data.folders.inventory import unused_sentence
 from vidbench.data.layouts.listing import Listing
 from vidbench.data.scan.division import examine_all
 from vidbench.data.scan.examination import Finding, FindingKey, Subject
@@ -47,6 +48,7 @@ class Scan:
         num_missing: listed videos that are not on disk, over all splits.
         remarks: what a person should know about the lists.
         findings: what was found for each video, by split and name.
+        unused: number of entries of each split's folder that are not in use, by reason.
         changed: files whose content differs from the last scan at the same size and date; only a full scan sees them.
     """
 
@@ -57,6 +59,7 @@ class Scan:
     num_missing: int
     remarks: tuple[str, ...]
     findings: tuple[Finding, ...]
+    unused: Mapping[str, Mapping[str, int]]
     changed: tuple[str, ...] = ()
 
 
@@ -69,6 +72,7 @@ def scan_folder(
     workers: int | None = None,
     progress: Progress,
     full: bool = False,
+    ignore: Sequence[str] = (),
     ranks: Ranks | None = None,
 ) -> Scan | None:
     """Decode every official video of a folder once, and write what was found.
@@ -82,6 +86,7 @@ def scan_folder(
         output: folder for the manifest, the problems and the journal. A scan found there is resumed.
         workers: number of processes of this rank; None for one per core, divided among the ranks of a node.
         progress: where to show it.
+        ignore: patterns of entries to leave out; see `vidbench.data.folders.inventory.is_ignored`.
         full: decode even what an earlier scan saw at the same size and date, and report what differs.
         ranks: the ranks of this run; None for a single process.
 
@@ -92,7 +97,10 @@ def scan_folder(
         InputError: the folder is not in the layout of the task, or the task reads no folder.
     """
     ranks = ranks or Ranks()
-    listings = listings_of(root, task, splits)
+    listings = listings_of(root, task, splits, ignore)
+    for split, listing in listings.items():
+        if listing.unused:
+            progress.say(unused_sentence(f"split '{split}' of '{root}'", listing.unused))
     subjects = [subject for split, listing in listings.items() for subject in subjects_of(split, listing, task)]
     ranks.check_shared(output)
     ranks.agree("the list of videos", [subject.key for subject in subjects])
@@ -114,8 +122,9 @@ def scan_folder(
     missing = [(split, name) for split, listing in listings.items() for name in listing.missing]
     write_rows(output / "problems.csv", UnusableVideo._fields, problems)
     write_rows(output / "missing.csv", ("split", "id"), missing)
+    unused = {split: dict(listing.unused) for split, listing in listings.items()}
     named = None if task is None else {"name": task.name, "version": task.version, "fingerprint": task.fingerprint}
-    manifest_sha256 = write_manifest(output, named, coverage, videos)
+    manifest_sha256 = write_manifest(output, named, coverage, videos, {"ignored": list(ignore), "unused": unused})
     if task is not None and set(task_splits(task)) <= set(listings):
         files = (
             scanned_file(
@@ -137,6 +146,7 @@ def scan_folder(
         num_missing=len(missing),
         remarks=tuple(remark for listing in listings.values() for remark in listing.remarks),
         findings=tuple(findings[subject.key] for subject in subjects),
+        unused=unused,
         changed=changed,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,7 +59,11 @@ def manifest_sha256(task: dict[str, Any] | None, videos: Sequence[ManifestVideo]
 
 
 def write_manifest(
-    folder: Path, task: dict[str, Any] | None, splits: Sequence[SplitCoverage], videos: Sequence[ManifestVideo]
+    folder: Path,
+    task: dict[str, Any] | None,
+    splits: Sequence[SplitCoverage],
+    videos: Sequence[ManifestVideo],
+    entries: Mapping[str, Any],
 ) -> str:
     """Write ``manifest.json`` and ``manifest.csv``, and return the manifest's hash.
 
@@ -68,12 +72,14 @@ def write_manifest(
         task: name, version and fingerprint of the task, or None.
         splits: the coverage of each split.
         videos: the usable videos.
+        entries: what else the folder holds, for the document alone; it does not enter the hash.
     """
     sha256 = manifest_sha256(task, videos)
     document = {
         "format": FORMAT,
         "sha256": sha256,
         "task": task,
+        **entries,
         "splits": [{**split._asdict(), "coverage": split.coverage} for split in splits],
         "videos": [video._asdict() for video in videos],
     }

@@ -18,22 +18,24 @@ def task_splits(task: Task) -> tuple[str, ...]:
     return tuple(dict.fromkeys((data.train_split, data.reference_split, data.evaluation_split)))
 
 
-def listings_of(root: Path, task: Task | None, splits: Sequence[str]) -> dict[str, Listing]:
+def listings_of(root: Path, task: Task | None, splits: Sequence[str], ignore: Sequence[str] = ()) -> dict[str, Listing]:
     """List the splits of a data folder: the given ones, or all that the task uses.
 
     Args:
         root: the data folder.
         task: decides the layout; None for any folder of videos.
         splits: names of splits, or none.
+        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.is_ignored`.
 
     Raises:
-        InputError: the folder is not in the layout of the task, or the task reads no folder.
+        InputError: the folder is not in the layout of the task, the task reads no folder, or an entry should be read and
+            cannot be.
     """
     if task is None:
-        return {split: find_listing("folder", root, split) for split in splits or ("all",)}
+        return {split: find_listing("folder", root, split, ignore) for split in splits or ("all",)}
     if task.data.embedded:
         raise InputError(f"The task '{task.name}' uses embedded data: there is no folder to scan.")
-    return {split: find_listing(task.data.dataset, root, split) for split in splits or task_splits(task)}
+    return {split: find_listing(task.data.dataset, root, split, ignore) for split in splits or task_splits(task)}
 
 
 def subjects_of(split: str, listing: Listing, task: Task | None) -> list[Subject]:

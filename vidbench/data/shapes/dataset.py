@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import threading
 import weakref
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
+from vidbench.data.folders.inventory import NOTHING
 from vidbench.data.shapes.render import draw_batch
 from vidbench.data.shapes.script import (
     CLASS_NAMES,
@@ -92,6 +94,7 @@ class ShapesDataset:
         self.class_names = CLASS_NAMES
         self.coverage = 1.0
         self.scan_sha256: str | None = None
+        self.unused: Mapping[str, int] = NOTHING
         identity = f"{GENERATOR_VERSION}/{split}/{num_clips}/{num_frames}x{height}x{width}"
         self.identity_sha256 = hashlib.sha256(identity.encode()).hexdigest()
 

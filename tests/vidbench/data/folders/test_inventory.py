@@ -1,0 +1,203 @@
+"""The inventory of a folder: every entry is read, counted by reason, or refused by name."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from vidbench.data.folders.inventory import is_ignored, merged, take_inventory, unused_sentence
+from vidbench.data.folders.suffixes import IMAGE_SUFFIXES, MEDIA_SUFFIXES, VIDEO_SUFFIXES, suffix_of
+from vidbench.errors import InputError
+
+NFC, NFD = "caf\u00e9", "cafe\u0301"
+
+
+def touch(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"content")
+    return root
+
+
+def refused(root: Path, *words: str, reads=VIDEO_SUFFIXES, **options) -> None:
+    with pytest.raises(InputError) as caught:
+        take_inventory(root, reads, **options)
+    message = str(caught.value)
+    assert all(word in message for word in words), message
+    assert message.isprintable(), "one line, without bytes that are not UTF-8"
+
+
+def names(found) -> list[str]:
+    return [path.relative_to(found.root).as_posix() for path in found.files]
+
+
+def test_files_are_read_and_every_other_entry_is_counted(tmp_path):
+    touch(
+        tmp_path, "b.mp4", "A.MKV", "in/deep/c.avi", "notes.txt", "README", "part.mp4.part", ".DS_Store", "in/._c.avi"
+    )
+    (tmp_path / "in" / "nothing").mkdir()
+    (tmp_path / ".cache").mkdir()
+    touch(tmp_path / ".cache", "hidden.mp4")
+    os.mkfifo(tmp_path / "pipe")
+    found = take_inventory(tmp_path, VIDEO_SUFFIXES)
+    assert names(found) == ["A.MKV", "b.mp4", "in/deep/c.avi"]
+    assert [folder.name for folder in found.folders] == ["in", "deep", "nothing"]
+    assert found.unused == {"empty folder": 1, "hidden": 3, "other file": 3, "special file": 1}
+    assert (
+        unused_sentence("'D'", found.unused)
+        == "Not used in 'D': 1 empty folder, 3 hidden, 3 other file, 1 special file."
+    )
+    assert unused_sentence("'D'", {}) == ""
+    assert merged(found.unused, {"hidden": 2, "ignored": 0}) == {**found.unused, "hidden": 5}
+
+
+def test_a_folder_with_the_name_of_a_video_is_a_folder(tmp_path):
+    touch(tmp_path, "clip.mp4/inner.mp4")
+    assert names(take_inventory(tmp_path, VIDEO_SUFFIXES)) == ["clip.mp4/inner.mp4"]
+
+
+@pytest.mark.parametrize(
+    "suffix", ["mpg", "mpeg", "m2ts", "wmv", "flv", "3gp", "ogv", "webp", "tiff", "heic", "y4m", "MPG", "h264"]
+)
+def test_media_of_another_kind_is_refused_by_name(tmp_path, suffix):
+    touch(tmp_path, "a.mp4", f"in/b.{suffix}", f"in/c.{suffix}", "in/notes.txt")
+    refused(tmp_path, f"in/b.{suffix}' is a media file", ".mp4", "1 other entry", f"--ignore '*.{suffix.lower()}'")
+    with_case = take_inventory(tmp_path, VIDEO_SUFFIXES, ignore=[f"*.{suffix}"])
+    assert (names(with_case), with_case.unused) == (["a.mp4"], {"ignored": 2, "other file": 1})
+
+
+def test_what_is_read_depends_on_the_caller_and_is_never_passed_over(tmp_path):
+    touch(tmp_path, "a.mp4", "poster.jpg")
+    refused(tmp_path, "poster.jpg' is a media file, but only", ".gif")
+    refused(tmp_path, "a.mp4' is a media file", reads=IMAGE_SUFFIXES)
+    assert names(take_inventory(tmp_path, VIDEO_SUFFIXES | IMAGE_SUFFIXES)) == ["a.mp4", "poster.jpg"]
+
+
+def test_the_suffixes_are_one_list_in_lower_case():
+    assert VIDEO_SUFFIXES | IMAGE_SUFFIXES < MEDIA_SUFFIXES
+    assert not VIDEO_SUFFIXES & IMAGE_SUFFIXES
+    assert all(suffix_of("x" + suffix.upper()) == suffix for suffix in MEDIA_SUFFIXES)
+    for suffix in [".m4v", ".gif", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp", ".ogv", ".webp", ".mov", ".mkv"]:
+        assert suffix in MEDIA_SUFFIXES
+    assert [suffix_of(name) for name in (".mp4", "a.tar.GZ", "README", "a.")] == ["", ".gz", "", "."]
+
+
+def test_links_that_lead_nowhere_are_refused(tmp_path):
+    touch(tmp_path, "a.mp4")
+    for name in ("gone.mp4", "class"):
+        link = tmp_path / name
+        link.symlink_to(tmp_path / "missing")
+        refused(tmp_path, f"{name}' is a link that leads nowhere (No such file", f"--ignore '{name}'")
+        assert take_inventory(tmp_path, VIDEO_SUFFIXES, ignore=[name]).unused == {"ignored": 1}
+        link.unlink()
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    refused(tmp_path, "loop.mp4' is a link that leads nowhere", "symbolic links")
+
+
+def test_linked_folders_are_read_once_under_their_own_name(tmp_path):
+    root = touch(tmp_path / "root", "z/b.mp4")
+    touch(tmp_path / "elsewhere", "c.mp4")
+    (root / "a").symlink_to(root / "z")
+    (root / "far").symlink_to(tmp_path / "elsewhere")
+    (root / "far again").symlink_to(tmp_path / "elsewhere")
+    (root / "z" / "up").symlink_to(root)
+    (root / "z" / "out").symlink_to(tmp_path)
+    found = take_inventory(root, VIDEO_SUFFIXES)
+    assert names(found) == ["far/c.mp4", "z/b.mp4"]
+    assert found.unused == {"link to a folder above": 2, "link to a folder that is read anyway": 2}
+
+
+def test_pipes_and_sockets_with_the_name_of_a_video_are_refused_and_never_opened(tmp_path):
+    touch(tmp_path, "a.mp4")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    refused(tmp_path, "pipe.mp4' is a socket, a pipe or a device")
+    (tmp_path / "pipe.mp4").unlink()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(tmp_path / "s.mp4"))
+        refused(tmp_path, "s.mp4' is a socket")
+
+
+def test_folders_that_cannot_be_looked_into_are_refused(tmp_path, monkeypatch):
+    touch(tmp_path, "a.mp4", "locked/b.mp4")
+    real = os.scandir
+
+    def scandir(path):
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    refused(tmp_path, "locked' cannot be looked into (Permission denied)", "--ignore 'locked'")
+    assert take_inventory(tmp_path, VIDEO_SUFFIXES, ignore=["locked"]).unused == {"ignored": 1}
+
+
+def test_a_real_process_without_permission_is_refused(tmp_path):
+    if os.getuid() != 0:
+        pytest.skip("only root can give up its permissions")
+    touch(tmp_path, "a.mp4", "locked/b.mp4")
+    tmp_path.chmod(0o755)
+    (tmp_path / "locked").chmod(0)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            # Below the current folder, because parents of the temporary folder are closed to others.
+            os.chdir(tmp_path)
+            os.setuid(65534)
+            take_inventory(Path(), VIDEO_SUFFIXES)
+        except InputError as error:
+            os.write(writer, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader, encoding="utf-8") as file:
+        assert "locked' cannot be looked into (Permission denied)" in file.read()
+
+
+def test_names_that_are_not_utf_8_or_not_on_one_line_are_refused(tmp_path):
+    folder = touch(tmp_path, "a.mp4")
+    bad = folder / os.fsdecode(b"caf\xe9.mp4")
+    bad.write_bytes(b"content")
+    refused(folder, "caf\\xe9.mp4' has a name that is not UTF-8")
+    assert names(take_inventory(folder, VIDEO_SUFFIXES, ignore=["caf?.mp4"])) == ["a.mp4"]
+    bad.unlink()
+    inner = folder / os.fsdecode(b"dir\xff")
+    touch(inner, "b.mp4")
+    refused(folder, "dir\\xff/b.mp4' has a name that is not UTF-8")
+    refused(inner, "The path", "dir\\xff' has a name that is not UTF-8")
+    touch(folder, "two\nlines.mp4", "ideographic\u3000space.mp4")
+    refused(folder, "two\\nlines.mp4' has a control character", ignore=["dir*"])
+    assert len(take_inventory(folder, VIDEO_SUFFIXES, ignore=["dir*", "two*"]).files) == 2
+
+
+def test_one_name_in_two_unicode_forms_is_refused(tmp_path):
+    touch(tmp_path, f"{NFC}.mp4")
+    assert len(take_inventory(tmp_path, VIDEO_SUFFIXES).files) == 1
+    touch(tmp_path, f"{NFD}.mp4")
+    refused(tmp_path, "has the same name as another entry, in another Unicode form")
+
+
+def test_files_deeper_than_a_layout_reads_are_refused(tmp_path):
+    touch(tmp_path, "a/b.mp4")
+    assert names(take_inventory(tmp_path, VIDEO_SUFFIXES, depth=1)) == ["a/b.mp4"]
+    touch(tmp_path, "a/c/d.mp4", "a/c/notes.txt")
+    refused(tmp_path, "a/c/d.mp4' is deeper", depth=1)
+    assert names(take_inventory(tmp_path, VIDEO_SUFFIXES, depth=1, ignore=["a/c"])) == ["a/b.mp4"]
+
+
+def test_patterns_are_compared_with_names_or_with_paths(tmp_path):
+    path = tmp_path / "class" / f"{NFD}.mp4"
+    for pattern in ("*.mp4", f"{NFC}.*", f"{NFD}*", "class/*", f"class/{NFC}.mp4"):
+        assert is_ignored(path, tmp_path, ["no", pattern]), pattern
+    for pattern in ("class", "*.MP4", "caf.mp4", "/class/*", "other/*"):
+        assert not is_ignored(path, tmp_path, [pattern]), pattern
+
+
+def test_known_files_are_not_counted(tmp_path):
+    touch(tmp_path, "a.mp4", "lists/list.txt", "lists/readme.txt")
+    assert take_inventory(tmp_path, VIDEO_SUFFIXES, known={"list.txt"}).unused == {"other file": 1}

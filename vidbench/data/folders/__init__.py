@@ -1,0 +1,1 @@
+"""What a folder holds: which entries are clips, which are something else, which cannot be used; one answer for all commands."""
