@@ -10,6 +10,7 @@ from typing import Any
 from vidmetrics.files import (
     HashedFile,
     arrays_sha256,
+    check_writable,
     failures_named,
     file_changed,
     file_sha256,
@@ -24,6 +25,7 @@ from vidmetrics.files import (
 __all__ = [
     "HashedFile",
     "arrays_sha256",
+    "check_writable",
     "digest",
     "failures_named",
     "file_changed",

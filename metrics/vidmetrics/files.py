@@ -107,6 +107,29 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def check_writable(folder: Path) -> None:
+    """Check that files can be written in a folder, before hours of work that would end there; nothing is left of the check.
+
+    Raises:
+        OSError: the folder cannot be created or written; names it.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        with failures_named(folder / "any"):
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = temporary_name(folder / "writable")
+            try:
+                probe.write_bytes(b"x")
+            finally:
+                probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise _named(error.errno or errno.EIO, folder) from None
+    finally:
+        for each in missing:
+            with suppress(OSError):
+                each.rmdir()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole, in UTF-8."""
     with written_whole(path) as temporary:

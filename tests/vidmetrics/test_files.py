@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from vidmetrics.files import arrays_sha256, file_sha256, temporary_name, write_text, written_whole
+from vidmetrics.files import arrays_sha256, check_writable, file_sha256, temporary_name, write_text, written_whole
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -199,3 +199,14 @@ def test_a_link_at_the_end_of_a_path_is_replaced_not_followed(tmp_path):
     write_text(tmp_path / "link", "new")
     assert (tmp_path / "target").read_text() == "old"
     assert not (tmp_path / "link").is_symlink()
+
+
+def test_a_folder_is_checked_before_the_work_and_left_as_it_was(tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file" / "below", Path("/proc/none")):
+        with pytest.raises(OSError) as refused:  # noqa: PT011 - its path is compared
+            check_writable(folder)
+        assert refused.value.filename == str(folder)
+    check_writable(tmp_path / "a" / "b")
+    check_writable(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

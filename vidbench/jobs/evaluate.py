@@ -13,7 +13,7 @@ from vidbench.data.contexts import SampleContexts
 from vidbench.data.folders.inventory import NOTHING, unused_sentence
 from vidbench.distributed.ranks import process_group
 from vidbench.errors import InputError
-from vidbench.files import write_text
+from vidbench.files import check_writable, write_text
 from vidbench.models.choice import choose_model
 from vidbench.models.trivial import RealModel
 from vidbench.progress import Progress
@@ -129,6 +129,8 @@ def _measure(
     cache = home()
     title = "Samples of " + record.name
     for folder in (run.output, cache):
+        if run.ranks.is_main:
+            check_writable(folder)
         run.ranks.check_shared(folder)
     measured = Measured(
         run=run,

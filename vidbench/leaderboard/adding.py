@@ -14,6 +14,7 @@ from vidbench.errors import InputError
 from vidbench.files import written_whole
 from vidbench.leaderboard.admission import require_admissible
 from vidbench.leaderboard.boards import RESULTS, append_rows, board_names, board_of_task, examine_board
+from vidbench.leaderboard.copies import repeated_result
 from vidbench.leaderboard.rows import BoardRow, Status, group_of
 from vidbench.results.schema import MetricRecord, Result, read_result
 from vidbench.tasks import load_task
@@ -68,11 +69,13 @@ def add_result(path: Path, folder: Path, submission: Submission) -> list[BoardRo
     sha256 = hashlib.sha256(content).hexdigest()
     board = folder / f"{board_of_task(result.task.name, board_names(folder))}.csv"
     taken: set[str] = set()
+    there_rows: tuple[BoardRow, ...] = ()
     if board.is_file():
         found, findings = examine_board(board)
         if findings:
             raise InputError(f"{findings[0]} (`vidbench leaderboard check` lists every fault).")
-        taken = {row.id for row in found.rows}
+        there_rows = found.rows
+        taken = {row.id for row in there_rows}
         there = next((row for row in found.rows if row.result_sha256 == sha256), None)
         if there:
             raise InputError(
@@ -81,6 +84,11 @@ def add_result(path: Path, folder: Path, submission: Submission) -> list[BoardRo
     rows = [
         _unless_taken(row, taken) for row in result_rows(result, load_task(result.task.name).task, sha256, submission)
     ]
+    same = repeated_result(rows, there_rows)
+    if same:
+        raise InputError(
+            f"The result {path} repeats every score of '{same.id}' in {board}: one run is on a board once, whatever its name."
+        )
     stored = folder / RESULTS / f"{sha256}.json"
     with written_whole(stored) as temporary:
         temporary.write_bytes(content)
@@ -139,7 +147,8 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
     except ValidationError as error:
         problem = error.errors()[0]
         raise InputError(
-            f"The {problem['loc'][0]} '{problem['input']}' cannot be used in a leaderboard: {problem['msg']}."
+            f"The {problem['loc'][0]} '{problem['input']}' cannot be used in a leaderboard: "
+            f"{problem['msg'].removeprefix('Value error, ')}."
         ) from None
     return row.model_copy(update={"group": group_of(row)})
 

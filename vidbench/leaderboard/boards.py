@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from pydantic import ValidationError
 
 from vidbench import version
 from vidbench.errors import InputError
-from vidbench.files import write_text
+from vidbench.files import written_whole
 from vidbench.leaderboard.rows import COLUMNS, BoardRow, problems
 from vidmetrics.errors import unknown_name
 
@@ -79,6 +81,19 @@ def board_names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.csv"))
 
 
+def stray_boards(folder: Path, tasks: Iterable[str]) -> list[BoardFault]:
+    """Return the files that look like boards and are none: copies, backups, and names that are no task's."""
+    known = list(tasks)
+    found = []
+    for path in sorted(folder.iterdir()):
+        if ".csv" not in path.name.lower() or path.is_dir():
+            continue
+        of_a_task = any(task == path.stem or task.startswith(f"{path.stem}-") for task in known)
+        if path.suffix != ".csv" or not of_a_task:
+            found.append(BoardFault(str(path), 0, "", "is not the board of a shipped task: rename or remove it"))
+    return found
+
+
 def board_of_task(task: str, names: list[str]) -> str:
     """Return the board for a task's scores: its own, that of the task it is a variant of, or a new one of its name."""
     fitting = [name for name in names if task == name or task.startswith(f"{name}-")]
@@ -92,7 +107,7 @@ def examine_board(path: Path) -> tuple[Board, list[BoardFault]]:
     findings: list[BoardFault] = []
     seen: dict[str, int] = {}
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         return Board(path.stem, path, (), ()), [BoardFault(str(path), 0, "", "is not UTF-8")]
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -100,8 +115,10 @@ def examine_board(path: Path) -> tuple[Board, list[BoardFault]]:
         header = next(reader, [])
         if tuple(header) != COLUMNS:
             return Board(path.stem, path, (), ()), [BoardFault(str(path), 1, *_header_fault(header))]
+        end = reader.line_num
         for cells in reader:
-            line = reader.line_num
+            # A cell with a newline takes several lines; its row is named by the first.
+            line, end = end + 1, reader.line_num
             row, faults = _parse(cells)
             findings += [BoardFault(str(path), line, column, message) for column, message in faults]
             if row is None:
@@ -133,7 +150,8 @@ def _parse(cells: list[str]) -> tuple[BoardRow | None, list[tuple[str, str]]]:
         row = BoardRow.model_validate(dict(zip(COLUMNS, cells, strict=True)))
     except ValidationError as error:
         return None, [
-            (str(problem["loc"][0]), f"{problem['msg']} (it is '{problem['input']}')") for problem in error.errors()
+            (str(problem["loc"][0]), f"{problem['msg'].removeprefix('Value error, ')} (it is '{problem['input']}')")
+            for problem in error.errors()
         ]
     return row, problems(row)
 
@@ -155,11 +173,18 @@ def read_board(folder: Path, name: str) -> Board:
 
 
 def append_rows(path: Path, rows: list[BoardRow]) -> None:
-    """Append rows to a board, creating it if needed; existing bytes do not change."""
-    text = path.read_text(encoding="utf-8") if path.is_file() else _line(COLUMNS)
-    if not text.endswith("\n"):
-        text += "\n"
-    write_text(path, text + "".join(_line(cells_of(row)) for row in rows))
+    """Append rows to a board, creating it if needed; every byte of the file stays, and new lines end like its first."""
+    content = path.read_bytes() if path.is_file() else _line(COLUMNS, "\n")
+    ending = _first_ending(content)
+    if not content.endswith((b"\n", b"\r")):
+        content += ending.encode()
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content + b"".join(_line(cells_of(row), ending) for row in rows))
+
+
+def _first_ending(content: bytes) -> str:
+    found = re.search(rb"\r\n|\n|\r", content)
+    return found[0].decode() if found else "\n"
 
 
 def cells_of(row: BoardRow) -> tuple[str, ...]:
@@ -167,7 +192,7 @@ def cells_of(row: BoardRow) -> tuple[str, ...]:
     return tuple("" if value is None else str(value) for value in row.model_dump(mode="json").values())
 
 
-def _line(cells: tuple[str, ...]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(cells)
-    return buffer.getvalue()
+def _line(cells: tuple[str, ...], ending: str) -> bytes:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, lineterminator=ending).writerow(cells)
+    return buffer.getvalue().encode()

@@ -8,10 +8,11 @@ from vidbench.errors import InputError
 from vidbench.files import file_sha256
 from vidbench.leaderboard.adding import Submission, result_rows
 from vidbench.leaderboard.admission import objections
-from vidbench.leaderboard.boards import RESULTS, Board, BoardFault, examine_board
+from vidbench.leaderboard.boards import RESULTS, Board, BoardFault, examine_board, stray_boards
+from vidbench.leaderboard.copies import copied_rows
 from vidbench.leaderboard.rows import BoardRow
 from vidbench.results.schema import read_result
-from vidbench.tasks import load_task
+from vidbench.tasks import load_task, task_names
 
 # Columns that a measured row copies from its result file; whoever adds the row provides the others.
 _FROM_RESULT = (
@@ -56,7 +57,8 @@ def check_folder(folder: Path) -> tuple[list[Board], list[BoardFault]]:
             findings += _board_faults(board, row, line)
             if row.status != "reported" and row.result_sha256:
                 findings += _result_faults(folder, board.path, row, line)
-    return boards, findings + _orphans(folder, boards)
+    findings += stray_boards(folder, task_names())
+    return boards, findings + copied_rows(boards) + _orphans(folder, boards)
 
 
 def _board_faults(board: Board, row: BoardRow, line: int) -> list[BoardFault]:

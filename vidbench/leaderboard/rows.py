@@ -5,12 +5,14 @@ A row is a line of ``leaderboards/BOARD.csv``. An empty cell in a comparability 
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from vidbench.rendering.numbers import counted
+from vidbench.rendering.printable import hidden_characters, is_formula
 from vidmetrics.catalog.definitions import METRICS
 from vidmetrics.catalog.facts import statistic_facts
 from vidmetrics.catalog.published_names import PUBLISHED_NAMES
@@ -30,12 +32,31 @@ _REQUIRED_OF_PAPERS = ("setting", "paper", "source", "confidence")
 _REQUIRED_OF_RESULTS = ("task", "task_version", "fingerprint", "result_sha256")
 
 
-def _empty_is_none(value: object) -> object:
-    return None if value == "" else value
+# What Python reads beyond this (1_000, full-width digits, infinity) other readers of the file do not.
+_PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_LARGEST_COUNT = 10**9
+# Nothing in a row is a link of its own; the site links arXiv and stored results only.
+_SCRIPT = re.compile(r"(java|vb)script\s*:|data:\w+/\w+|<\s*script", re.IGNORECASE)
 
 
-_Number = Annotated[float | None, BeforeValidator(_empty_is_none)]
-_Count = Annotated[int | None, BeforeValidator(_empty_is_none)]
+def _plain_number(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not _PLAIN_NUMBER.fullmatch(value):
+        raise ValueError("is not a plain number, e.g. 69.15 or 1e-3")
+    if float(value) == 0 and re.search("[1-9]", value.lower().partition("e")[0]):
+        raise ValueError("is too small for float64")
+    return value
+
+
+def _none_or_number(value: object) -> object:
+    return None if value == "" else _plain_number(value)
+
+
+_Value = Annotated[float, BeforeValidator(_plain_number)]
+_Whole = Annotated[int, BeforeValidator(_plain_number)]
+_Number = Annotated[float | None, BeforeValidator(_none_or_number)]
+_Count = Annotated[int | None, Field(ge=1, le=_LARGEST_COUNT), BeforeValidator(_none_or_number)]
 
 
 class BoardRow(BaseModel):
@@ -50,16 +71,18 @@ class BoardRow(BaseModel):
     role: Literal["method", "real-data"] = Field(description="real-data rows are bounds: shown, never ranked.")
     model: str = Field(min_length=1, description="Its name in the paper.")
     metric: str = Field(description="Its name in the paper; a metric id for rows measured here.")
-    value: float
+    value: _Value
     spread: _Number = Field(description="The number after ±, in the unit of `value`.")
     spread_kind: Literal["", "as-printed", "interval-95"] = Field(
         description="Papers rarely say what their ± is; interval-95 is half the width of our interval."
     )
     runs: _Count = Field(description="Number of repeats, if stated.")
-    year: int = Field(ge=2010, le=2100, description="Year in which this number was first published.")
+    year: _Whole = Field(ge=2010, le=2100, description="Year in which this number was first published.")
     frames: _Count = Field(description="Frames of a scored clip, context frames included.")
-    context_frames: int = Field(ge=0, description="Context frames.")
-    resolution: str = Field(pattern=r"^(\d+x\d+)?$", description="Height x width of the scored clips.")
+    context_frames: _Whole = Field(ge=0, le=_LARGEST_COUNT, description="Context frames.")
+    resolution: str = Field(
+        pattern=r"^([1-9][0-9]{0,4}x[1-9][0-9]{0,4})?$", description="Height x width of the scored clips."
+    )
     conditioning: Literal["", "class", "none", "frames", "text-zero-shot", "frames-mean-of-8-tasks"] = Field(
         description="What the model is conditioned on."
     )
@@ -77,7 +100,8 @@ class BoardRow(BaseModel):
     setting: str = Field(description="The setting in words.")
     paper: str
     arxiv: str = Field(
-        pattern=r"^((0[7-9]|1[0-4])\d\d\.\d{4}|(1[5-9]|[2-9]\d)\d\d\.\d{5})?$", description="Five digits from 2015 on."
+        pattern=r"^((0[7-9]|1[0-4])[0-9]{2}\.[0-9]{4}|(1[5-9]|[2-9][0-9])[0-9]{2}\.[0-9]{5})?$",
+        description="Five digits from 2015 on.",
     )
     table: str = Field(description="The table that prints it, in this or a later paper.")
     source: str = Field(description="Where the number was read.")
@@ -91,6 +115,21 @@ class BoardRow(BaseModel):
     result_sha256: str = Field(
         pattern=r"^([0-9a-f]{64})?$", description="SHA-256 of the stored result file, leaderboards/results/SHA256.json."
     )
+
+    @field_validator("*")
+    @classmethod
+    def _shows_what_it_is(cls, value: object) -> object:
+        """Refuse text that would take effect where it is shown: in a terminal, a spreadsheet or a page."""
+        if not isinstance(value, str):
+            return value
+        hidden = hidden_characters(value)
+        if hidden:
+            raise ValueError(f"has control or invisible characters ({', '.join(hidden)})")
+        if is_formula(value):
+            raise ValueError(f"begins with '{value[0]}', which a spreadsheet runs as a formula")
+        if _SCRIPT.search(value):
+            raise ValueError("has a link that runs code")
+        return value
 
     @property
     def higher_is_better(self) -> bool:
@@ -184,8 +223,7 @@ def problems(row: BoardRow) -> list[tuple[str, str]]:
         found.append(("spread_kind", "a spread needs a kind, and a kind a spread"))
     if row.spread is not None and row.spread < 0:
         found.append(("spread", "a spread is not negative"))
-    if row.value < 0 and row.status == "reported":
-        found.append(("value", "no published metric is negative"))
+    found += [("value", reason) for reason in _impossible(row)]
     if row.arxiv and row.year < 2000 + int(row.arxiv[:2]):
         found.append(("year", f"{row.year} is before arXiv {row.arxiv} existed"))
     if row.group != group_of(row):
@@ -200,6 +238,32 @@ def problems(row: BoardRow) -> list[tuple[str, str]]:
     if (row.camera == "image-main") != ("image-main" in row.errors):
         found.append(("known_error", "'image-main' marks the rows measured on that camera"))
     return found + _provenance_problems(row)
+
+
+def _impossible(row: BoardRow) -> list[str]:
+    if direction(row.metric) is None:
+        return []
+    if row.value == 0:
+        return ["no score is exactly 0"]
+    lowest, highest = attainable(row.metric)
+    if lowest <= row.value <= highest:
+        return []
+    classes = " (the number of classes)" if math.isfinite(highest) else ""
+    return [f"{row.value:g} is outside the attainable range, {lowest:g} to {highest:g}{classes}"]
+
+
+def attainable(metric: str) -> tuple[float, float]:
+    """Return the lowest and highest attainable value of a metric id or a printed name."""
+    if metric in METRICS:
+        return METRICS[metric].attainable_range
+    statistic = statistic_facts(PUBLISHED_NAMES[metric])
+    # Of a name that several ids share or none has, the widest range.
+    same = [each for each in METRICS.values() if each.facts == statistic]
+    ranges = [each.attainable_range for each in same if each.printed_as == metric] or [
+        each.attainable_range for each in same
+    ]
+    # A paper prints no negative distance, though some ids can be estimated below 0.
+    return max(statistic.lowest, min(low for low, _ in ranges)), max(high for _, high in ranges)
 
 
 def _provenance_problems(row: BoardRow) -> list[tuple[str, str]]:

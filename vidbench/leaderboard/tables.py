@@ -11,6 +11,7 @@ from typing import Any
 from vidbench.leaderboard.ranking import RankedGroup, RankedRow
 from vidbench.leaderboard.rows import KNOWN_ERRORS, BoardRow
 from vidbench.rendering.latex import latex_escaped
+from vidbench.rendering.printable import csv_cell, markdown_text, printable_line
 
 _HEADER = ("rank", "model", "value", "year", "status", "source")
 
@@ -66,14 +67,14 @@ def as_table(groups: Sequence[RankedGroup]) -> str:
     """Return aligned columns, for a terminal or a file; nothing is truncated."""
     blocks = []
     for group in groups:
-        rows = [_HEADER, *(_cells(entry) for entry in group.entries)]
+        rows = [_HEADER, *(tuple(map(printable_line, _cells(entry))) for entry in group.entries)]
         widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
         lines = [group.name]
         for row in rows:
             # Numbers right-aligned, words left-aligned.
             cells = [cell.rjust(width) if i in (0, 2) else cell.ljust(width) for i, (cell, width) in _zip(row, widths)]
             lines.append("  " + "  ".join(cells).rstrip())
-        blocks.append("\n".join([*lines, *(f"  {line}" for line in caveats(group))]))
+        blocks.append("\n".join([*lines, *(f"  {printable_line(line)}" for line in caveats(group))]))
     return "\n\n".join(blocks)
 
 
@@ -90,7 +91,8 @@ def as_csv(groups: Sequence[RankedGroup]) -> str:
     for group in groups:
         for entry in group.entries:
             fields = entry.row.model_dump(mode="json")
-            writer.writerow([group.name, entry.rank, *(fields[name] for name in names)])
+            cells = [group.name, entry.rank, *(fields[name] for name in names)]
+            writer.writerow([csv_cell(cell) if isinstance(cell, str) else cell for cell in cells])
     return buffer.getvalue().rstrip("\n")
 
 
@@ -114,13 +116,19 @@ def as_markdown(groups: Sequence[RankedGroup]) -> str:
     """Return a heading and a table for each group."""
 
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(map(markdown_text, cells)) + " |"
 
     blocks = []
     for group in groups:
         rows = [line(_cells(entry)) for entry in group.entries]
-        notes = [f"- {text.removeprefix('* ')}" for text in caveats(group)]
-        table = [f"### `{group.name}`", "", line(_HEADER), "|---:|---|---:|---|---|---|", *rows]
+        notes = [f"- {markdown_text(text.removeprefix('* '))}" for text in caveats(group)]
+        table = [
+            f"### `{printable_line(group.name).replace('`', ' ')}`",
+            "",
+            line(_HEADER),
+            "|---:|---|---:|---|---|---|",
+            *rows,
+        ]
         blocks.append("\n".join([*table, *(["", *notes] if notes else [])]))
     return "\n\n".join(blocks)
 

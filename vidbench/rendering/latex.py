@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from vidbench.rendering.printable import printable_line
+
 _ESCAPES = str.maketrans(
     {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {character: "\\" + character for character in "&%$#_{}"}
@@ -11,8 +13,8 @@ _ESCAPES = str.maketrans(
 
 
 def latex_escaped(text: str) -> str:
-    """Return text with LaTeX's special characters escaped."""
-    return text.translate(_ESCAPES)
+    """Return one line of text with LaTeX's special characters escaped and hidden ones shown."""
+    return printable_line(text).translate(_ESCAPES)
 
 
 def bibtex_entry(key: str, fields: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from html import escape
 
 from vidbench.rendering.axes import Axis
 from vidbench.rendering.numbers import tick_text
+from vidbench.rendering.printable import printable_line
 
 _LETTER, _BOLD_LETTER = 0.535, 0.635
 """Width of an average letter of a sans-serif font, as a share of the font size, rounded up."""
@@ -33,7 +34,7 @@ def text_at(x: float, y: float, text: str, kind: str, anchor: str = "start") -> 
         anchor: ``"start"``, ``"middle"`` or ``"end"``.
     """
     anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}"{anchored}>{escape(text)}</text>'
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}"{anchored}>{escape(printable_line(text))}</text>'
 
 
 def line_between(start: tuple[float, float], end: tuple[float, float], kind: str) -> str:
@@ -58,7 +59,7 @@ def picture(width: float, height: float, parts: Iterable[str], label: str, role:
         role: ``"img"``, or ``"group"`` for a chart that holds links.
     """
     body = "".join(parts)
-    return f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="{role}" aria-label="{escape(label)}">{body}</svg>'
+    return f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="{role}" aria-label="{escape(printable_line(label))}">{body}</svg>'
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from vidbench.rendering.latex import bibtex_entry, latex_escaped
 from vidbench.rendering.numbers import score_text
+from vidbench.rendering.printable import printable_line
 from vidbench.results.schema import Result
 
 
@@ -16,14 +19,14 @@ def latex_row(result: Result) -> str:
         ends = "" if metric.interval is None else ", ".join(map(score_text, metric.interval))
         cells.append(score_text(metric.value) + (rf"\,{{\scriptsize[{ends}]}}" if ends else ""))
     header = " & ".join(["model", *columns])
-    return f"% {_protocol(result)}\n% {header} \\\\\n{' & '.join(cells)} \\\\"
+    return f"% {printable_line(_protocol(result))}\n% {header} \\\\\n{' & '.join(cells)} \\\\"
 
 
 def result_bibtex(result: Result) -> str:
     """Return an entry for the result itself."""
     digest = result.model.checkpoint_sha256 or result.model.samples_sha256
     return bibtex_entry(
-        f"vidbench-{result.task.name}-{result.model.name}".replace(":", "-").replace(".", "-"),
+        re.sub(r"[^A-Za-z0-9_-]+", "-", f"vidbench-{result.task.name}-{result.model.name}"),
         {
             "title": f"{result.model.name} on {result.task.name} v{result.task.version}",
             "howpublished": f"vidbench {result.environment.vidbench}",

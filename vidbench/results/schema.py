@@ -18,10 +18,17 @@ from vidbench.tasks.schema import PixelConvention
 
 SCHEMA_VERSION = 3
 _OLDEST_READ = 1
+_LARGEST_BYTES = 64 << 20
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class _Version(BaseModel):
+    """The only key that every version has; a later one may have any others."""
+
+    schema_version: int = 0
 
 
 class TaskRecord(_Record):
@@ -232,15 +239,40 @@ def read_result(path: Path) -> Result:
     """Read a result file.
 
     Raises:
-        InputError: the file is missing, not JSON, or does not match the schema; names the file and the key.
+        InputError: the file is missing, not JSON, of a later version, or does not match the schema; names the file and the key.
     """
     if not path.is_file():
         raise InputError(f"The result file {path} does not exist: give the path of a result.json.")
+    if path.stat().st_size > _LARGEST_BYTES:
+        raise InputError(
+            f"The result file {path} has more than {_LARGEST_BYTES >> 20} MiB, so it is none: give the path of a result.json."
+        )
+    content = path.read_bytes()
+    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise InputError(
+            f"The result file {path} begins with a byte-order mark, so it was saved again by an editor: give the file as it "
+            "was written."
+        )
+    version = _version_of(content)
+    if version > SCHEMA_VERSION:
+        raise InputError(
+            f"The result file {path} has schema version {version}, and this vidbench reads versions {_OLDEST_READ} to "
+            f"{SCHEMA_VERSION}: read it with the later vidbench that wrote it."
+        )
     try:
-        return Result.model_validate_json(path.read_bytes())
+        return Result.model_validate_json(content)
     except ValidationError as error:
         place, what = first_problem(error)
         raise InputError(f"The result file {path} is not valid at '{place}': {what}.") from None
+
+
+def _version_of(content: bytes) -> int:
+    """Return the schema version that a document states, 0 if it states none."""
+    try:
+        version = _Version.model_validate_json(content).schema_version
+    except ValidationError:
+        return 0
+    return version
 
 
 def json_schema() -> dict[str, Any]:

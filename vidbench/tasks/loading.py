@@ -59,6 +59,8 @@ def load_task(name_or_path: str) -> LoadedTask:
 
 
 def _parse(content: bytes, origin: str) -> Task:
+    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise InputError(f"The task file {origin} begins with a byte-order mark: save it as UTF-8 without one.")
     try:
         fields = parse_toml(content)
     except UnreadableError as error:

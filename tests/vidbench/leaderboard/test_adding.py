@@ -251,3 +251,35 @@ def test_an_installed_package_shows_its_boards_and_takes_none(tmp_path, result_d
     with (ROOT / "pyproject.toml").open("rb") as file:
         wheel = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel["force-include"]["leaderboards"] == "vidbench/leaderboards"
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_every_byte_of_a_board_stays_and_new_lines_end_like_its_first(tmp_path, result_document, ending, last, mark):
+    folder = tmp_path / "boards"
+    add_result(_write(tmp_path / "a.json", result_document), folder, Submission(model="First, with a comma ±"))
+    board = folder / "shapes-gen.csv"
+    text = mark + board.read_text().replace("\n", ending)
+    before = (text if last else text.removesuffix(ending)).encode()
+    board.write_bytes(before)
+    result_document["metrics"]["fvd-shapes"] |= {"value": 40.0, "interval": [36.0, 44.0]}
+    rows = add_result(_write(tmp_path / "b.json", result_document), folder, Submission(model="Second"))
+    after = board.read_bytes()
+    assert after.startswith(before)
+    added = after[len(before) :].decode()
+    assert added.startswith("" if last else ending)
+    assert added.count("\n") == len(rows) + (not last)
+    assert added.count("\r") == (added.count("\n") if ending == "\r\n" else 0)
+    assert len(read_board(folder, "shapes-gen").rows) == 2 * len(rows)
+    assert check_folder(folder)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("model", "a\x1b[2Jb"), ("note", "a\u202eb"), ("model", "=1+1"), ("paper", "javascript:alert(1)")],
+)
+def test_text_that_would_take_effect_where_it_is_shown_may_not_enter(tmp_path, result_document, field, text):
+    with pytest.raises(InputError, match="cannot be used in a leaderboard"):
+        add_result(_write(tmp_path / "r.json", result_document), tmp_path / "boards", Submission(**{field: text}))
+    assert not (tmp_path / "boards").exists()

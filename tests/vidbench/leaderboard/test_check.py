@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -167,3 +168,72 @@ def test_a_forged_result_with_a_matching_hash_is_still_held_against_its_task(mea
     board = folder / "shapes-gen.csv"
     board.write_text(board.read_text().replace(stored.stem, forged).replace("56.0", "0.1"))
     assert any("impossible" in f.message for f in check_folder(folder)[1])
+
+
+@pytest.mark.parametrize("value", ["0", "-0.0", "1e-400", "1_000", "６２", "+62", "0x3e", "inf", "62,0"])
+def test_a_value_that_cannot_be_is_named(folder, value):
+    edit(folder / "bair-pred.csv", 4, value=value)
+    assert places(folder) == [("bair-pred.csv", 4, "value")]
+
+
+@pytest.mark.parametrize(("metric", "classes"), [("IS(C3D)", 101), ("IS(I3D-K600)", 600), ("IS", 1008)])
+def test_an_inception_score_is_at_most_the_number_of_classes(metric, classes):
+    from vidbench.leaderboard.rows import attainable
+
+    assert attainable(metric) == (1.0, classes)
+
+
+def test_copied_rows_are_found_in_one_board_and_in_two(folder):
+    board = folder / "bair-pred.csv"
+    lines = board.read_text().splitlines(keepends=True)
+    assert lines[1].startswith("magvit-l-fp-fvd,reported,method,MAGVIT-L-FP,")
+    again = lines[1].replace("magvit-l-fp-fvd", "again", 1)
+    renamed = again.replace("MAGVIT-L-FP", "Mine", 1)
+    for copy in (again, renamed):
+        board.write_text("".join([*lines, copy]))
+        (finding,) = check_folder(folder)[1]
+        assert (finding.row, finding.column) == (len(lines) + 1, "value")
+        assert "'magvit-l-fp-fvd', row 2 of" in finding.message
+    board.write_text("".join(lines))
+    (folder / "bair-pred-debiased.csv").write_text("".join([lines[0], renamed]))
+    assert [Path(f.file).name for f in check_folder(folder)[1]] == ["bair-pred.csv"]
+
+
+def test_two_results_with_the_same_scores_are_one(measured, tmp_path, result_document):
+    from vidbench.errors import InputError
+    from vidbench.leaderboard.adding import result_rows
+    from vidbench.leaderboard.boards import append_rows
+    from vidbench.results.schema import Result
+    from vidbench.tasks import load_task
+
+    folder, _ = measured
+    result_document["execution"]["seconds"] = 2.0
+    path = tmp_path / "again.json"
+    path.write_text(json.dumps(result_document))
+    before = (folder / "shapes-gen.csv").read_bytes()
+    with pytest.raises(InputError, match="repeats every score of 'third-party"):
+        add_result(path, folder, Submission(model="Another"))
+    assert (folder / "shapes-gen.csv").read_bytes() == before
+    # Whoever edits the file instead of using `add` is found by `check`.
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "results" / f"{digest}.json").write_bytes(path.read_bytes())
+    result = Result.model_validate(result_document)
+    rows = result_rows(result, load_task("shapes-gen").task, digest, Submission(model="Another"))
+    append_rows(folder / "shapes-gen.csv", rows)
+    (finding,) = check_folder(folder)[1]
+    assert "repeats every score of the result" in finding.message
+
+
+@pytest.mark.parametrize(
+    "name", ["bair-pred (1).csv", "BAIR-pred.csv", "bair-pred.CSV", "bair-pred.csv.bak", ".bair-pred.csv.swp", "x.csv"]
+)
+def test_a_file_that_looks_like_a_board_is_found(folder, name):
+    (folder / name).write_text((folder / "bair-pred.csv").read_text())
+    assert (name, 0, "") in places(folder)
+
+
+@pytest.mark.parametrize("text", ["a\x1b[31m", "a\nb", "a\u202eb", "a\u200bb", "=1+1", "@x", "javascript:alert(1)"])
+@pytest.mark.parametrize("column", ["model", "setting", "paper", "source", "table", "correction"])
+def test_text_that_would_take_effect_where_it_is_shown_is_named(folder, column, text):
+    edit(folder / "bair-pred.csv", 4, **{column: text})
+    assert ("bair-pred.csv", 4, column) in places(folder)

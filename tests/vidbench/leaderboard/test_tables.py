@@ -178,3 +178,24 @@ def test_neighbours_without_a_group_name_the_nearest_paper_or_say_there_is_none(
     )
     (line,) = placement._of_metric(ours.model_copy(update={"resolution": "32x32"}), rows)
     assert "no published one with the same frames, size and metric" in line
+
+
+def test_text_from_data_takes_no_effect_in_any_format(rows):
+    from vidbench.leaderboard.tables import FORMATS
+
+    # A board with such a row is refused; the formats do not rely on it.
+    evil = '=HYPERLINK("http://x")|`*[a](javascript:1)<b>\x1b[2J\u202e\nFVD'
+    groups = rank_groups([rows[0].model_copy(update={"model": evil, "setting": "@SUM(A1)"})])
+    shown = {name: write(groups) for name, write in FORMATS.items()}
+    for name in ("table", "csv", "markdown", "latex"):
+        assert "\x1b" not in shown[name], name
+        assert "\u202e" not in shown[name], name
+        assert "\\u001b" in shown[name].replace(r"\textbackslash{}", "\\"), name
+    assert len(shown["table"].splitlines()) == 4
+    (line,) = csv.DictReader(io.StringIO(shown["csv"]))
+    assert (line["model"][0], line["setting"]) == ("'", "'@SUM(A1)")
+    assert json.loads(shown["json"])[0]["rows"][0]["model"] == evil
+    (cells,) = [line for line in shown["markdown"].splitlines() if "HYPERLINK" in line]
+    assert cells.count("|") - cells.count("\\|") == 7
+    assert "[a]" not in cells
+    assert "<b>" not in cells

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from vidbench.errors import InputError
 from vidbench.results.schema import SCHEMA_VERSION, Result, read_result
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
@@ -36,3 +37,29 @@ def test_results_of_earlier_schemas_are_still_read_with_the_only_pixel_conventio
 def test_a_new_result_states_its_pixel_convention(result_document):
     written = json.loads(Result.model_validate(result_document).to_json())
     assert (written["schema_version"], written["pixels"]) == (3, {"convention": "exact"})
+
+
+def _refused(path, content):
+    path.write_bytes(content)
+    with pytest.raises(InputError) as refused:
+        read_result(path)
+    return str(refused.value)
+
+
+def test_a_result_of_a_later_schema_says_so(tmp_path, result_document):
+    later = {**result_document, "schema_version": SCHEMA_VERSION + 1, "metrics": ["in another form"]}
+    said = _refused(tmp_path / "r.json", json.dumps(later).encode())
+    assert f"schema version {SCHEMA_VERSION + 1}" in said
+    assert "later vidbench" in said
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"])
+def test_a_byte_order_mark_is_named(tmp_path, result_document, mark):
+    assert "byte-order mark" in _refused(tmp_path / "r.json", mark + json.dumps(result_document).encode())
+
+
+def test_a_file_that_is_too_large_for_a_result_is_not_read(tmp_path):
+    with (tmp_path / "r.json").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(InputError, match="more than 64 MiB"):
+        read_result(tmp_path / "r.json")
