@@ -6,7 +6,6 @@ import errno
 import hashlib
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.errors import InputError
+from vidmetrics.locks import owner_mark, remove_leftovers
 
 
 def temporary_name(path: Path) -> Path:
     """Return an unused hidden name in the folder of ``path``, with its suffix."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(8)}{path.suffix}")
+    return path.with_name(f".{path.name}.{owner_mark()}{path.suffix}")
 
 
 @contextmanager
@@ -31,9 +31,11 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     Missing parent folders are created. The file gets the mode of any new file, 0666 less the umask, even where the
     library that writes it chooses another. Its bytes are on disk before it gets its name, and the name before this returns.
+    What killed processes left in the folder is removed.
     """
     with failures_named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path.parent)
         temporary = temporary_name(path)
         try:
             with temporary.open("xb") as file:

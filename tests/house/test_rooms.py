@@ -44,6 +44,7 @@ FLOORS = {
         ("statistics",),
         ("formats",),
         ("files", "sealed"),
+        ("locks",),
         ("home",),
         ("errors",),
     ),

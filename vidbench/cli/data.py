@@ -67,7 +67,7 @@ def data_scan(
     task = load_task(task_name).task if task_name else None
     name = f"scan-{folder.resolve().name}" + (f"-{task.name}" if task else "")
     output = output or Path("runs") / name
-    with process_group() as ranks:
+    with process_group() as ranks, ranks.sole_writer(output):
         outcome = scan_folder(
             folder,
             task,

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from vidbench.distributed.coordination import Meeting
 from vidbench.distributed.launcher import LaunchVariables, launch_variables
 from vidbench.errors import InputError
+from vidmetrics.locks import sole_writer
 from vidmetrics.networks.devices import usable_device
 
 Value = TypeVar("Value")
@@ -74,6 +75,26 @@ class Ranks:
         """Check that a JSON-able value is the same on all ranks; see `vidbench.distributed.coordination.Meeting.agree`."""
         if self.meeting is not None:
             self.meeting.agree(what, value)
+
+    @contextmanager
+    def sole_writer(self, output: Path, *, inside: bool = True) -> Iterator[None]:
+        """Exclude other runs that would write the same output; the main rank holds the lock for all.
+
+        Args:
+            output: the folder or file to write.
+            inside: as for `vidmetrics.locks.sole_writer`.
+
+        Raises:
+            InputError: another run is writing it.
+        """
+        if self.is_main:
+            with sole_writer(output, inside=inside):
+                yield
+                # The others may still write.
+                self.barrier()
+        else:
+            yield
+            self.barrier()
 
     def check_shared(self, folder: Path) -> None:
         """Check that all ranks see the same folder; see `vidbench.distributed.coordination.Meeting.check_shared`."""

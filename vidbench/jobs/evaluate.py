@@ -126,6 +126,18 @@ def _measure(
     started: float,
     unused: Mapping[str, int] = NOTHING,
 ) -> Result:
+    with run.ranks.sole_writer(run.output):
+        return _measure_alone(run, source, record, reasons, started, unused)
+
+
+def _measure_alone(
+    run: Run,
+    source: ClipSource,
+    record: ModelRecord,
+    reasons: Sequence[str],
+    started: float,
+    unused: Mapping[str, int],
+) -> Result:
     cache = home()
     title = "Samples of " + record.name
     for folder in (run.output, cache):

@@ -17,7 +17,7 @@ from vidbench.data.folders.suffixes import IMAGE_SUFFIXES
 from vidbench.distributed.launcher import require_single_process
 from vidbench.errors import InputError
 from vidbench.files import digest, failures_named, file_sha256, write_text
-from vidbench.jobs.sample import clips_to_answer, write_png
+from vidbench.jobs.sample import clips_to_answer, refuse_existing, write_png
 from vidbench.progress import Progress
 from vidbench.samples.exchange import shard_name, shard_size, write_shard
 from vidbench.samples.export_folder import CONTEXT, EXPORT_NAME, FORMAT_NAME, FORMAT_VERSION, TARGETS, ExportManifest
@@ -31,6 +31,7 @@ from vidbench.scoring.run import refuse_large_batch
 from vidbench.scoring.seeds import sample_seeds
 from vidbench.tasks import Task, load_task
 from vidbench.tasks.limits import check_total_samples
+from vidmetrics.locks import sole_writer
 
 Kind = Literal["npy", "png"]
 _PLAN_NAME = "plan.json"
@@ -77,11 +78,17 @@ def export_task(task_name: str, options: ExportOptions, progress: Progress) -> N
     count = per_run * task.evaluation.repeats
     check_total_samples(per_run, task.evaluation.repeats)
     refuse_large_batch(task, 1)
-    if output.exists():
-        raise InputError(f"The output folder {output} already exists: choose a new one.")
+    refuse_existing(output)
     if options.targets and not task.clips.context_frames:
         raise InputError(f"The task '{task.name}' has no context frames, so there are no targets: remove --targets.")
     evaluation = clips_to_answer(task, options.data, per_run, options.ignore, progress)
+    with sole_writer(output):
+        refuse_existing(output)  # the process before may have finished it
+        _write_export(task, evaluation, count, options, progress)
+
+
+def _write_export(task: Task, evaluation: ClipDataset, count: int, options: ExportOptions, progress: Progress) -> None:
+    output = options.output
     labels = sample_labels(task, np.arange(count), evaluation)
     export = _Export(
         task=task,

@@ -25,6 +25,7 @@ from vidbench.scoring.clip_sources import ModelSource, open_model, sample_labels
 from vidbench.scoring.run import refuse_large_batch
 from vidbench.tasks import Task, load_task
 from vidbench.tasks.limits import MOST_BATCH, MOST_SEED, check_option, check_total_samples
+from vidmetrics.locks import sole_writer
 
 _FRAMES_PER_SECOND = 8
 
@@ -78,8 +79,7 @@ def sample_model(model: str, task_name: str, options: SampleOptions, progress: P
         check_option("--seed", options.seed, MOST_SEED, least=0)
     check_total_samples(per_run, task.evaluation.repeats)
     refuse_large_batch(task, min(options.batch_size, count))
-    if options.output.exists():
-        raise InputError(f"The output folder {options.output} already exists: choose a new one.")
+    refuse_existing(options.output)
     evaluation = clips_to_answer(task, options.data, per_run, options.ignore, progress)
     source, _ = open_model(
         choice,
@@ -155,13 +155,25 @@ def _batches(count: int, batch_size: int) -> Iterator[np.ndarray]:
 def _appears_whole(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder next to ``folder``; it is renamed on success and removed on failure."""
     working = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(working, ignore_errors=True)
-    working.mkdir(parents=True)
-    try:
-        yield working
-        working.replace(folder)
-    finally:
+    with sole_writer(folder):
+        refuse_existing(folder)  # the process before may have finished it
         shutil.rmtree(working, ignore_errors=True)
+        working.mkdir(parents=True)
+        try:
+            yield working
+            working.replace(folder)
+        finally:
+            shutil.rmtree(working, ignore_errors=True)
+
+
+def refuse_existing(output: Path) -> None:
+    """Refuse to write into a folder or file that is there.
+
+    Raises:
+        InputError: there is something, or a link that leads nowhere.
+    """
+    if output.exists() or output.is_symlink():
+        raise InputError(f"The output folder {output} already exists: choose a new one.")
 
 
 def write_png(stem: Path, frames_THWC: np.ndarray) -> None:

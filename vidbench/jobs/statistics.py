@@ -57,8 +57,7 @@ def export_statistics(
     Raises:
         InputError: bad input, a metric that needs more than moments, or the file exists.
     """
-    if path.exists():
-        raise InputError(f"The file {path} already exists: choose a new name.")
+    _refuse_existing(path)
     loaded = load_task(task_name)
     metrics = [get_metric(name) for name in loaded.task.evaluation.metrics]
     needed = outputs_needed(metrics)
@@ -73,11 +72,18 @@ def export_statistics(
         if ranks.is_main:
             # Fail now rather than after hours of work.
             path.parent.mkdir(parents=True, exist_ok=True)
-        stores = reference_features(run, cache)
-        bounds = bound_features(run, cache) if with_bounds else None
-        written = _write(run, path, needed, stores, bounds, cache) if ranks.is_main else None
-        ranks.barrier()
+        with ranks.sole_writer(path, inside=False):
+            if ranks.is_main:
+                _refuse_existing(path)  # the process before may have finished it
+            stores = reference_features(run, cache)
+            bounds = bound_features(run, cache) if with_bounds else None
+            written = _write(run, path, needed, stores, bounds, cache) if ranks.is_main else None
     return written
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists():
+        raise InputError(f"The file {path} already exists: choose a new name.")
 
 
 def _write(

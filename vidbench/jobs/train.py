@@ -108,7 +108,8 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
             )
             request = replace(request, measure=_Shown(points, progress))
         try:
-            checkpoint: Path = choice.factory.train(request)
+            with ranks.sole_writer(output):
+                checkpoint: Path = choice.factory.train(request)
         finally:
             shown.close()
     return checkpoint

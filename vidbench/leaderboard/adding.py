@@ -19,6 +19,7 @@ from vidbench.leaderboard.rows import BoardRow, Status, group_of
 from vidbench.results.schema import MetricRecord, Result, read_result
 from vidbench.tasks import load_task
 from vidbench.tasks.schema import Task
+from vidmetrics.locks import sole_writer
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,12 @@ def add_result(path: Path, folder: Path, submission: Submission) -> list[BoardRo
         InputError: the file is not a result, is not admissible (every objection is named) or was added before, or the
             board has faults.
     """
+    # Two at once would each write the board without the rows of the other.
+    with sole_writer(folder, inside=True, wait=True):
+        return _add(path, folder, submission)
+
+
+def _add(path: Path, folder: Path, submission: Submission) -> list[BoardRow]:
     content = _read(path)
     result = read_result(path)
     require_admissible(result, str(path))

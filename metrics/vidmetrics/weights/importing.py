@@ -14,6 +14,7 @@ from vidmetrics.catalog.network_cards import NETWORKS
 from vidmetrics.errors import InputError, unknown_name
 from vidmetrics.files import file_sha256, written_whole
 from vidmetrics.home import home
+from vidmetrics.locks import sole_writer
 from vidmetrics.weights.i3d_variables import SCOPE, crc_table, network_variables, variable_shapes
 from vidmetrics.weights.named_tensors import checked_tensors
 from vidmetrics.weights.proof import import_record_path, prove
@@ -68,7 +69,8 @@ def import_weights(paths: Sequence[Path], network: str | None = None) -> tuple[s
     read = [{"name": file.name, "bytes": file.stat().st_size, "sha256": file_sha256(file)} for file in files]
     target = imported_weights(found)
     try:
-        _write(found, tensors, read, target)
+        with sole_writer(target, wait=True):
+            _write(found, tensors, read, target)
     except OSError as error:
         raise InputError(f"{target} cannot be written ({error}); make room or choose another VIDBENCH_HOME.") from error
     return found, target

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.process
+import os
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -48,7 +51,7 @@ def _map_until_crash(
     waiting = list(reversed(items))
     running: dict[Future[Answer], Item] = {}
     context = multiprocessing.get_context(_START_METHOD)
-    pool = ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_begin_work)
     try:
         while waiting or running:
             while waiting and len(running) < _QUEUED_PER_WORKER * workers:
@@ -67,6 +70,17 @@ def _map_until_crash(
     return [], []
 
 
-def _ignore_interrupts() -> None:
-    """Ignore Ctrl-C, which reaches every process of the terminal: the parent alone ends the work."""
+def _begin_work() -> None:
+    """Ignore Ctrl-C, which reaches every process of the terminal: the parent alone ends the work. End with the parent.
+
+    A worker waits for items on a pipe that its siblings hold open too, so it would not notice a killed parent by itself.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True, name="vidbench-parent").start()
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

@@ -23,6 +23,7 @@ from vidbench.rendering.templates import html_templates
 from vidbench.results.schema import read_result
 from vidbench.tasks import load_task, task_names
 from vidbench.version import __version__
+from vidmetrics.locks import remove_leftovers, sole_writer
 
 _FOLDER = resources.files("vidbench.leaderboard.pages")
 _MARK = ".vidbench-site"
@@ -63,17 +64,18 @@ def build_site(folder: Path, output: Path) -> list[Path]:
             f"The folder {output} contains something other than a leaderboard site: give another --output."
         )
     output.parent.mkdir(parents=True, exist_ok=True)
-    made = temporary_name(output)
-    made.mkdir()
-    try:
-        names = _write(folder, boards, made)
-        old = made.with_name(f"{made.name}.old")
-        if output.is_dir():
-            output.replace(old)
-        made.replace(output)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    with sole_writer(output):
+        remove_leftovers(output.parent)
+        made, old = temporary_name(output), temporary_name(output)
+        made.mkdir()
+        try:
+            names = _write(folder, boards, made)
+            if output.is_dir():
+                output.replace(old)
+            made.replace(output)
+        finally:
+            for left in (made, old):
+                shutil.rmtree(left, ignore_errors=True)
     return [output / name for name in names]
 
 
