@@ -74,7 +74,7 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
 
 
 def test_writers_that_wait_come_one_after_the_other(tmp_path):
-    """Each lock file is removed and created anew, so a waiting one must notice that it locked a removed file."""
+    """Each lock file is removed and created again, so a waiting one must notice that it locked a removed file."""
     (tmp_path / "count").write_text("0")
 
     def add_some():
