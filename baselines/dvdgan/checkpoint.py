@@ -1,28 +1,36 @@
-"""Sampling checkpoints and training states: safetensors with JSON metadata, written whole or not at all."""
+"""Sampling checkpoints and training states: sealed safetensors with JSON metadata, written whole or not at all.
+
+The files of version 1 carry no digest; they are read as they are.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from dvdgan.config import Settings
 from dvdgan.generator import Generator
 from dvdgan.layers import SpectralLayer, batch_norms, use_plain_weights
 from dvdgan.settings_text import settings_from_values
-from vidbench.models import InputError, ModelTask, written_whole
+from vidbench.models import UNSEALED, InputError, ModelTask, check_seal, sealed, written_whole
 
 SAMPLER_FILE = "generator.safetensors"
-_SAMPLER, _STATE = "dvdgan-generator-1", "dvdgan-training-1"
+SAMPLER, STATE = "dvdgan-generator", "dvdgan-training"
 _METADATA, _KEEP_STATES = "dvdgan", 2
+
+
+class DamagedCheckpointError(InputError):
+    """A checkpoint or a state is not what was written."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -32,44 +40,77 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def read_metadata(path: Path, kind: str) -> dict[str, Any]:
-    """Read the metadata of a file of a given format.
+    """Read the metadata of a file of a given kind, `SAMPLER` or `STATE`.
 
     Raises:
-        InputError: no such file, not safetensors, or another format.
+        InputError: no such file, damaged, or another format.
     """
-    metadata = _metadata(path)
-    if metadata.get("format") != kind:
-        raise InputError(
-            f"{path} is of format '{metadata.get('format', 'unknown')}', not '{kind}'; "
-            "give a checkpoint that `vidbench train --model dvdgan` wrote."
-        )
-    return metadata
+    return _metadata(path, _content(path), kind)
 
 
 def is_state(path: Path) -> bool:
     """Whether a file is a training state.
 
     Raises:
-        InputError: no such file, or not safetensors.
+        InputError: no such file, or damaged.
     """
-    return _metadata(path).get("format") == _STATE
+    return _metadata(path, _content(path)).get("format") in _formats(STATE)
 
 
-def _metadata(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(f"There is no checkpoint {path}; give a file that `vidbench train --model dvdgan` wrote.")
+def _formats(kind: str) -> tuple[str, str]:
+    return f"{kind}-1", f"{kind}-2"
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file, read once: what is hashed and what is loaded must be the same."""
     try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(_METADATA, "{}")
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is not a complete safetensors file ({error}); copy or train it again.") from None
-    metadata: dict[str, Any] = json.loads(text)
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(
+            f"There is no checkpoint {path}; give a file that `vidbench train --model dvdgan` wrote."
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check it.") from None
+
+
+def _metadata(path: Path, content: bytes, kind: str | None = None) -> dict[str, Any]:
+    """The metadata, checked: the format's name, and the seal of all files but those of version 1."""
+    header = content[8 : 8 + int.from_bytes(content[:8], "little")]
+    try:
+        text = json.loads(header).get("__metadata__", {}).get(_METADATA, "{}")
+        metadata: dict[str, Any] = json.loads(text)
+        name = metadata.get("format")
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        raise _damaged(path, "it has no readable header") from None
+    if name not in (f"{SAMPLER}-1", f"{STATE}-1"):
+        try:
+            check_seal(content)
+        except InputError as error:
+            if name in (f"{SAMPLER}-2", f"{STATE}-2"):
+                raise _damaged(path, error) from None
+    if kind is not None and name not in _formats(kind):
+        raise InputError(
+            f"{path} is of format '{name or 'unknown'}', not '{kind}-2'; "
+            "give a checkpoint that `vidbench train --model dvdgan` wrote."
+        )
+    metadata.pop("seal", None)
     return metadata
 
 
+def _tensors(path: Path, content: bytes) -> dict[str, Tensor]:
+    try:
+        return load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, reason: object) -> DamagedCheckpointError:
+    return DamagedCheckpointError(f"{path} is not a complete safetensors file ({reason}); copy or train it again.")
+
+
 def to_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> bytes:
-    """Serialise to safetensors. All metadata is under one key, since the order of keys varies and files are hashed."""
-    return save(dict(tensors), {_METADATA: json.dumps(dict(metadata), sort_keys=True)})
+    """Serialise to sealed safetensors. All metadata is under one key, since the order of keys varies and files are hashed."""
+    return sealed(save(dict(tensors), {_METADATA: json.dumps({**metadata, "seal": UNSEALED}, sort_keys=True)}))
 
 
 def check_task(path: Path, metadata: Mapping[str, Any], task: ModelTask) -> None:
@@ -116,7 +157,7 @@ def write_sampler(
         if not name.endswith(".u")
     }
     metadata = {
-        "format": _SAMPLER,
+        "format": f"{SAMPLER}-2",
         "task": dataclasses.asdict(task),
         "settings": settings.to_values(),
         "origin": dict(origin),
@@ -130,12 +171,27 @@ def read_sampler(path: Path, task: ModelTask, device: torch.device) -> tuple[Gen
     Raises:
         InputError: the file is missing, damaged, of another model, or for clips of another shape.
     """
-    metadata = read_metadata(path, _SAMPLER)
+    return sampler_from(path, _content(path), task, device)
+
+
+def read_hashed_sampler(path: Path, task: ModelTask, device: torch.device) -> tuple[Generator, Settings, str]:
+    """Read a generator as `read_sampler`, and the SHA-256 of the bytes that it was made of.
+
+    Raises:
+        InputError: as for `read_sampler`.
+    """
+    content = _content(path)
+    return *sampler_from(path, content, task, device), sha256(content).hexdigest()
+
+
+def sampler_from(path: Path, content: bytes, task: ModelTask, device: torch.device) -> tuple[Generator, Settings]:
+    """Return what `read_sampler` reads, from the content of the file."""
+    metadata = _metadata(path, content, SAMPLER)
     check_task(path, metadata, task)
     settings = settings_from_values(metadata["settings"], str(path))
     sampler = Generator(task, settings)
     expected = {name: tensor for name, tensor in sampler.state_dict().items() if not name.endswith(".u")}
-    tensors = load_file(path)
+    tensors = _tensors(path, content)
     if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in expected.items()}:
         raise InputError(f"The tensors of {path} do not match its settings; train it again.")
     sampler.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=False)
@@ -179,7 +235,7 @@ def write_state(
         seed: seed of the run.
     """
     metadata = {
-        "format": _STATE,
+        "format": f"{STATE}-2",
         "step": step,
         "seed": seed,
         "task": dataclasses.asdict(task),
@@ -204,17 +260,37 @@ class StoredTraining:
 
     def tensors(self) -> dict[str, Tensor]:
         """Read the tensors, on the CPU."""
-        return load_file(self.path)
+        content = _content(self.path)
+        _metadata(self.path, content, STATE)
+        return _tensors(self.path, content)
 
 
-def find_training(output: Path, task: ModelTask) -> StoredTraining | None:
-    """Find the newest training state in a folder; None for a new run.
+def find_training(
+    output: Path, task: ModelTask, say: Callable[[str], None] = lambda text: None
+) -> StoredTraining | None:
+    """Find the newest undamaged training state in a folder; None for a new run.
+
+    Args:
+        output: output folder of the run.
+        task: task that is learned.
+        say: called with a sentence for each damaged state that an older one replaces.
 
     Raises:
-        InputError: the state is damaged, of another model, or of another task.
+        InputError: all states are damaged, or the state is of another model or of another task.
     """
-    states = list_states(output)
-    return read_state(states[-1][1], task) if states else None
+    damaged: list[DamagedCheckpointError] = []
+    for _, path in reversed(list_states(output)):
+        try:
+            stored = read_state(path, task)
+        except DamagedCheckpointError as error:
+            damaged.append(error)
+            continue
+        for lost in damaged:
+            say(f"Warning: {str(lost).partition(';')[0]}; the run resumes from {path}.")
+        return stored
+    if damaged:
+        raise damaged[0]
+    return None
 
 
 def read_state(path: Path, task: ModelTask) -> StoredTraining:
@@ -223,7 +299,7 @@ def read_state(path: Path, task: ModelTask) -> StoredTraining:
     Raises:
         InputError: it is missing, damaged, of another model, or of another task.
     """
-    metadata = read_metadata(path, _STATE)
+    metadata = read_metadata(path, STATE)
     check_task(path, metadata, task)
     return StoredTraining(
         path, metadata["step"], metadata["seed"], settings_from_values(metadata["settings"], str(path))

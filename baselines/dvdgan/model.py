@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from vidbench.models import InputError, ModelTask, SampleRequest, TrainRequest, VideoModel, file_sha256
+from vidbench.models import InputError, ModelTask, SampleRequest, TrainRequest, VideoModel
 
 if TYPE_CHECKING:
     import torch
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from dvdgan.generator import Generator
 
 SHIPPED = Path(__file__).parent / "checkpoints"
+SHIPPED_SHA256 = {
+    "shapes-gen": "ebca3381f6e185e55eed310b27b33215d93ba307d2f6e157dca4aabcd46072ca",
+    "shapes-pred": "3ee24e13060f593610d5091aa9dd4482d326cdf0cdbe5cb25111734a1e48c4fb",
+}
 _CHUNK = 8
 
 
@@ -62,7 +66,7 @@ class DVDGAN(VideoModel):
         """
         import torch
 
-        from dvdgan.checkpoint import find_sampler, read_sampler
+        from dvdgan.checkpoint import find_sampler, read_hashed_sampler
         from dvdgan.config import MODELS
         from dvdgan.widths import resolution_groups
 
@@ -75,14 +79,16 @@ class DVDGAN(VideoModel):
                 f"--model {cls.name}` and name it with `--model {cls.name}:CHECKPOINT`."
             )
         on = torch.device(device)
-        generator, settings = read_sampler(path, task, on)
+        generator, settings, sha256 = read_hashed_sampler(path, task, on)
+        if checkpoint is None and sha256 != SHIPPED_SHA256.get(task.name):
+            raise InputError(f"{path} is not the checkpoint that ships for task '{task.name}'; install vidbench again.")
         if settings.architecture != MODELS[cls.name].architecture:
             raise InputError(
                 f"{path} holds a generator of architecture {settings.architecture} and {cls.name} has "
                 f"{MODELS[cls.name].architecture}; name it with `--model "
                 f"{'dvdgan-v1' if settings.architecture == 'v1' else 'dvdgan'}:CHECKPOINT`."
             )
-        return cls(generator, settings, task, on, file_sha256(path))
+        return cls(generator, settings, task, on, sha256)
 
     def sample(self, request: SampleRequest) -> np.ndarray:
         """Generate samples uint8 ``[N, T, H, W, 3]``, each from its own seed, label and context frames.

@@ -148,7 +148,7 @@ def test_truncation_scales_the_latents_and_nothing_else(tmp_path, request_for, t
 def read_shipped(name):
     """Read generator, settings, task and number of steps from a checkpoint of this repository."""
     path = SHIPPED / f"{name}.safetensors"
-    metadata = checkpoint.read_metadata(path, "dvdgan-generator-1")
+    metadata = checkpoint.read_metadata(path, checkpoint.SAMPLER)
     task = ModelTask(**(metadata["task"] | {"class_names": tuple(metadata["task"]["class_names"])}))
     return *checkpoint.read_sampler(path, task, CPU), task, metadata["origin"]["steps"]
 

@@ -102,7 +102,7 @@ def test_a_checkpoint_of_another_model_is_refused(folder, task, tmp_path):
     for path, words in (
         (foreign, "unknown"),
         (broken, "not a complete safetensors file"),
-        (state, "dvdgan-training-1"),
+        (state, "dvdgan-training-2"),
         (missing, "no checkpoint"),
     ):
         with pytest.raises(InputError, match=words) as caught:

@@ -11,14 +11,18 @@ from vidbench.models.interface import (
     TrainRequest,
     VideoModel,
 )
+from vidmetrics.sealed import UNSEALED, check_seal, sealed
 
 __all__ = [
+    "UNSEALED",
     "InputError",
     "ModelTask",
     "SampleRequest",
     "TrainRequest",
     "TrainingClips",
     "VideoModel",
+    "check_seal",
     "file_sha256",
+    "sealed",
     "written_whole",
 ]

@@ -10,10 +10,16 @@ import numpy as np
 
 from vidbench.data.folders.inventory import NOTHING
 from vidbench.errors import InputError
-from vidbench.files import file_sha256
 from vidbench.results.schema import BoundRecord, SplitRecord, StatisticsRecord
 from vidbench.scoring.features import network_identity
-from vidbench.scoring.reference_file import Outputs, Provenance, outputs_needed, read_moments, read_provenance
+from vidbench.scoring.reference_file import (
+    Outputs,
+    Provenance,
+    StatisticsFile,
+    outputs_needed,
+    read_moments,
+    read_statistics,
+)
 from vidbench.tasks.schema import Task
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Reference
@@ -71,21 +77,21 @@ class AbsentClips:
         )
 
 
-def open_provenance(path: Path, task: Task) -> Provenance:
-    """Read the provenance of a statistics file and check that it belongs to the task.
+def open_statistics(path: Path, task: Task) -> StatisticsFile:
+    """Read a statistics file and check that it belongs to the task.
 
     Raises:
         InputError: the file does not exist, is not a statistics file, or belongs to another protocol.
     """
-    provenance = read_provenance(path)
-    theirs = provenance.task
+    file = read_statistics(path)
+    theirs = file.provenance.task
     if theirs.fingerprint != task.fingerprint:
         raise InputError(
             f"The statistics in {path} belong to the task '{theirs.name}' v{theirs.version} with fingerprint "
             f"{theirs.fingerprint[:12]}, and this is '{task.name}' v{task.version} with {task.fingerprint[:12]}: use "
             "statistics of this task."
         )
-    return provenance
+    return file
 
 
 def absent_reference(provenance: Provenance) -> AbsentClips:
@@ -139,17 +145,15 @@ class ImportedStatistics:
 
 
 def import_statistics(
-    path: Path,
-    provenance: Provenance,
+    file: StatisticsFile,
     metrics: Sequence[MetricDefinition],
     networks: Mapping[str, Network],
     num_frames: int,
 ) -> ImportedStatistics:
-    """Read a statistics file and check it against the networks of a run.
+    """Check a statistics file against the networks of a run.
 
     Args:
-        path: the file.
-        provenance: its provenance.
+        file: the file.
         metrics: metrics of the task.
         networks: networks of the run, by name.
         num_frames: frames per clip.
@@ -157,16 +161,16 @@ def import_statistics(
     Raises:
         InputError: the networks differ, a metric needs more than moments, or the file is damaged.
     """
-    needed = outputs_needed(metrics)
+    needed, provenance = outputs_needed(metrics), file.provenance
     for name, network in networks.items():
-        _refuse_other_network(path, provenance, name, network)
+        _refuse_other_network(file.path, provenance, name, network)
     num_clips = provenance.reference.num_clips
     expected = {
         (name, output): (networks[name].outputs[output], num_clips * networks[name].rows_per_clip(num_frames))
         for name, output in needed
     }
-    moments = read_moments(path, provenance.tensors_sha256, expected)
-    return ImportedStatistics(file_sha256(path), provenance, moments)
+    moments = read_moments(file, expected)
+    return ImportedStatistics(file.sha256, provenance, moments)
 
 
 def _refuse_other_network(path: Path, provenance: Provenance, name: str, network: Network) -> None:

@@ -3,7 +3,8 @@
 A safetensors file with three tensors for each network output that a Fréchet distance of the task uses,
 ``NETWORK/OUTPUT/count`` (int64 ``[]``), ``.../mean`` (float64 ``[D]``) and ``.../scatter`` (float64 ``[D, D]``, the sum of
 outer products of centred features; the unbiased covariance is ``scatter / (count - 1)``), and one metadata entry,
-``vidbench``, which is a `Provenance` as JSON. The scatter is stored rather than the covariance because it is what is
+``vidbench``, which is a `Provenance` as JSON and, since version 2, contains the digest of the whole file (`vidmetrics.sealed`). The
+scatter is stored rather than the covariance because it is what is
 accumulated: a score from the file is bitwise equal to one from the clips.
 
 A file comes from somebody else: it is parsed without unpickling, and everything in it is checked before use.
@@ -12,16 +13,20 @@ A file comes from somebody else: it is parsed without unpickling, and everything
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vidbench.errors import InputError, first_problem
-from vidbench.files import arrays_sha256, file_sha256, written_whole
+from vidbench.files import arrays_sha256, write_bytes
+from vidbench.progress import warn
 from vidbench.results.schema import BoundRecord, EnvironmentRecord, NetworkRecord, SplitRecord, TaskRecord
 from vidmetrics.catalog.definitions import MetricDefinition
+from vidmetrics.sealed import UNSEALED, DamagedFileError, check_seal, read_content, safetensors_metadata, sealed
 from vidmetrics.statistics.moments import Moments
 
 _KEY = "vidbench"
@@ -49,7 +54,12 @@ class Provenance(_Frozen):
     """Where the statistics come from, and what a run needs to know about the missing data."""
 
     format: Literal["vidbench-statistics"] = Field(default="vidbench-statistics", description="Name of the format.")
-    version: Literal[1] = Field(default=1, description="Version of the format.")
+    version: Literal[1, 2] = Field(default=2, description="Version of the format; files of version 1 have no `seal`.")
+    seal: str = Field(
+        default=UNSEALED,
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of the file with 64 zeros in its place; absent in files of version 1.",
+    )
     task: TaskRecord = Field(description="The protocol.")
     reference: SplitRecord = Field(description="The reference set.")
     evaluation: SplitRecord = Field(description="The held-out clips, used for the floor.")
@@ -94,60 +104,96 @@ def statistics_tensors(moments: Outputs) -> dict[str, np.ndarray]:
 
 def write_statistics(path: Path, tensors: Mapping[str, np.ndarray], provenance: Provenance) -> str:
     """Write a file whole; returns its sha256. The same statistics give the same bytes."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
-    with written_whole(path) as temporary:
-        save_file(dict(tensors), temporary, metadata={_KEY: provenance.model_dump_json()})
-    return file_sha256(path)
+    content = sealed(save(dict(tensors), metadata={_KEY: provenance.model_dump_json()}))
+    write_bytes(path, content)
+    return sha256(content).hexdigest()
 
 
-def read_provenance(path: Path) -> Provenance:
-    """Read the provenance of a statistics file, without its tensors.
+@dataclass(frozen=True)
+class StatisticsFile:
+    """A statistics file, read once.
+
+    Attributes:
+        path: where it is.
+        sha256: digest of the file.
+        provenance: what it says about itself.
+        tensors: its arrays, of any shape and content.
+    """
+
+    path: Path
+    sha256: str
+    provenance: Provenance
+    tensors: Mapping[str, np.ndarray]
+
+
+def read_statistics(path: Path) -> StatisticsFile:
+    """Read a statistics file and its provenance.
 
     Raises:
-        InputError: the file does not exist, is not safetensors, or is not a statistics file.
+        InputError: the file does not exist, is not safetensors, is not a statistics file, or was changed after it was
+            written.
     """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
     if not path.is_file():
         raise InputError(f"The statistics file {path} does not exist: give the path of a .safetensors file.")
-    with _opened(path) as file:
-        metadata = file.metadata() or {}
+    try:
+        content = read_content(path)
+        metadata = safetensors_metadata(content)
+        # Arrays over bytes that are already read: a tensor cannot be larger than the file.
+        tensors = load(content)
+    except (DamagedFileError, SafetensorError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"The file {path} is not readable as safetensors ({reason}): {_AGAIN}.") from None
     if _KEY not in metadata:
         raise InputError(
             f"The file {path} is safetensors, but not a statistics file: create one with `vidbench data statistics`."
         )
     try:
-        return Provenance.model_validate_json(metadata[_KEY])
+        provenance = Provenance.model_validate_json(metadata[_KEY])
     except ValidationError as error:
         place, what = first_problem(error)
         raise InputError(f"The statistics file {path} is not valid at '{place}' ({what}): {_AGAIN}.") from None
+    if provenance.version == 1:
+        # It has a digest of its tensors alone.
+        warn(
+            f"The statistics file {path} has version 1, in which nothing protects the metadata: make it again with "
+            "`vidbench data statistics` of this version."
+        )
+    else:
+        try:
+            check_seal(content)
+        except DamagedFileError:
+            raise InputError(f"The statistics file {path} was changed after it was written: {_AGAIN}.") from None
+    return StatisticsFile(path, sha256(content).hexdigest(), provenance, tensors)
 
 
-def read_moments(path: Path, sha256: str, expected: Mapping[tuple[str, str], tuple[int, int]]) -> Outputs:
-    """Read and check the moments of a file.
+def read_moments(file: StatisticsFile, expected: Mapping[tuple[str, str], tuple[int, int]]) -> Outputs:
+    """Check the moments of a file.
 
     Args:
-        path: the file.
-        sha256: `Provenance.tensors_sha256`.
+        file: the file.
         expected: number of features and number of rows, by network and output.
 
     Raises:
         InputError: a tensor is missing, unexpected, of the wrong shape or type, not finite, not a scatter matrix, from the
             wrong number of rows, or changed after it was written.
     """
+    path, tensors = file.path, file.tensors
     shapes: dict[str, list[int]] = {}
     for (network, output), (dim, _) in expected.items():
         shapes |= dict(zip((f"{network}/{output}/{part}" for part in _PARTS), ([], [dim], [dim, dim]), strict=True))
-    with _opened(path) as file:
-        if set(file.keys()) != set(shapes):
-            odd = sorted(set(file.keys()) ^ set(shapes))[0]
-            raise InputError(f"The tensor '{odd}' is missing or unexpected in the statistics file {path}: {_AGAIN}.")
-        for name, shape in shapes.items():
-            # Checked before anything is read: an oversized tensor could fill the memory.
-            if list(file.get_slice(name).get_shape()) != shape:
-                got = list(file.get_slice(name).get_shape())
-                raise InputError(f"The tensor '{name}' in {path} has shape {got} where {shape} is required: {_AGAIN}.")
-        tensors = {name: file.get_tensor(name) for name in shapes}
-    if arrays_sha256(tensors) != sha256:
+    if set(tensors) != set(shapes):
+        odd = sorted(set(tensors) ^ set(shapes))[0]
+        raise InputError(f"The tensor '{odd}' is missing or unexpected in the statistics file {path}: {_AGAIN}.")
+    for name, shape in shapes.items():
+        got = list(tensors[name].shape)
+        if got != shape:
+            raise InputError(f"The tensor '{name}' in {path} has shape {got} where {shape} is required: {_AGAIN}.")
+    if arrays_sha256(tensors) != file.provenance.tensors_sha256:
         raise InputError(f"The statistics file {path} was changed after it was written: {_AGAIN}.")
     return {
         (network, output): _checked(tensors, f"{network}/{output}", rows, path)
@@ -170,13 +216,3 @@ def _checked(tensors: Mapping[str, np.ndarray], prefix: str, rows: int, path: Pa
     if not symmetric or float(np.linalg.eigvalsh(scatter)[0]) < -_ROUNDING * scale:
         raise InputError(f"The scatter of '{prefix}' in {path} is not a scatter matrix: {_AGAIN}.")
     return moments
-
-
-def _opened(path: Path) -> Any:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        return safe_open(path, framework="numpy")
-    except (SafetensorError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"The file {path} is not readable as safetensors ({reason}): {_AGAIN}.") from None

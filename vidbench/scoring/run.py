@@ -20,7 +20,7 @@ from vidbench.scoring.imported_reference import (
     absent_evaluation,
     absent_reference,
     import_statistics,
-    open_provenance,
+    open_statistics,
 )
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import LoadedTask, Task
@@ -124,7 +124,8 @@ def open_run(loaded: LoadedTask, options: RunOptions, *, ranks: Ranks, progress:
             f"--num-samples {num_samples} is not a multiple of {per_context}, the number of samples per evaluation clip "
             f"of the task '{task.name}': give one that is."
         )
-    provenance = None if options.reference is None else open_provenance(options.reference, task)
+    imported = None if options.reference is None else open_statistics(options.reference, task)
+    provenance = None if imported is None else imported.provenance
     reference = (
         open_reference(task, options.data, options.ignore) if provenance is None else absent_reference(provenance)
     )
@@ -155,8 +156,8 @@ def open_run(loaded: LoadedTask, options: RunOptions, *, ranks: Ranks, progress:
         if problem := network.length_problem(task.clips.num_frames):
             raise InputError(f"{problem} as the task '{task.name}' has: choose other metrics or another clip length.")
     statistics = None
-    if options.reference is not None and provenance is not None:
-        statistics = import_statistics(options.reference, provenance, metrics, networks, task.clips.num_frames)
+    if imported is not None:
+        statistics = import_statistics(imported, metrics, networks, task.clips.num_frames)
     return Run(
         loaded=loaded,
         options=options,

@@ -81,7 +81,7 @@ def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, 
 def _begin(request: TrainRequest, base: Settings, world: World, total: int) -> tuple[Settings, Networks, int, str]:
     """Settings, networks, steps already made, and the SHA-256 of the file that the run starts from, if any."""
     device = torch.device(request.device)
-    stored = checkpoint.find_training(request.output, request.task)
+    stored = checkpoint.find_training(request.output, request.task, request.say)
     first = stored.step if stored else 0
     if not world.all_agree(first):
         raise InputError(

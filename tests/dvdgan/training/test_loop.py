@@ -43,7 +43,7 @@ def test_the_output_files_of_a_run(tmp_path, request_for):
     def progress(done, total, text):
         seen.append((done, total, text))
         if (path := tmp_path / "generator.safetensors").exists():
-            sampled[done] = checkpoint.read_metadata(path, "dvdgan-generator-1")["origin"]["steps"]
+            sampled[done] = checkpoint.read_metadata(path, checkpoint.SAMPLER)["origin"]["steps"]
 
     request = dataclasses.replace(request_for(tmp_path, 5, checkpoint_every="1", sample_every="4"), progress=progress)
     DVDGAN.train(request)
@@ -95,11 +95,31 @@ def test_other_settings_or_another_seed_are_refused_on_resume(tmp_path, request_
         DVDGAN.train(request_for(tmp_path, 1))
 
 
+@pytest.mark.parametrize("damage", ["bit of metadata", "bit of a weight", "cut", "empty"])
+def test_a_damaged_state_gives_way_to_the_one_before_it(tmp_path, request_for, damage):
+    DVDGAN.train(request_for(tmp_path, 3))
+    newest = checkpoint.state_path(tmp_path, 3)
+    content = newest.read_bytes()
+    place = content.index(b"seed") + 9 if damage == "bit of metadata" else len(content) - 6
+    flipped = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+    newest.write_bytes({"cut": content[:-9], "empty": b""}.get(damage, flipped))
+    said = []
+    task = request_for(tmp_path, 3).task
+    found = checkpoint.find_training(tmp_path, task, said.append)
+    assert found.step == 2
+    assert len(said) == 1
+    assert "state-00000003" in said[0]
+    assert "resumes from" in said[0]
+    checkpoint.state_path(tmp_path, 2).write_bytes(b"")
+    with pytest.raises(InputError, match=r"state-00000003.*not a complete"):
+        checkpoint.find_training(tmp_path, task)
+
+
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_last_good_state(tmp_path, request_for):
     DVDGAN.train(request_for(tmp_path, 2))
     tensors = load_file(checkpoint.state_path(tmp_path, 2))
     tensors["discriminators/spatial.head.linear.bias"].fill_(float("nan"))
-    metadata = checkpoint.read_metadata(checkpoint.state_path(tmp_path, 2), "dvdgan-training-1")
+    metadata = checkpoint.read_metadata(checkpoint.state_path(tmp_path, 2), checkpoint.STATE)
     checkpoint.write_atomically(checkpoint.state_path(tmp_path, 2), checkpoint.to_bytes(tensors, metadata))
     before = sorted(path.name for path in tmp_path.iterdir())
     with pytest.raises(InputError, match=r"not finite at step 3 .*state-00000002\.safetensors"):

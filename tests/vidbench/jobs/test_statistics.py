@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save, save_file
 
 import vidbench
 import vidmetrics
@@ -26,6 +26,7 @@ from vidbench.scoring.reference_file import Provenance
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import load_task
 from vidmetrics.home import home
+from vidmetrics.sealed import UNSEALED, sealed
 
 QUIET = Progress(enabled=False)
 CLASSES = ("bend", "wave")
@@ -94,10 +95,12 @@ def rewritten(path, change_tensors=None, change_provenance=None, seal=True):
         change_tensors(tensors)
     if seal:
         document["tensors_sha256"] = arrays_sha256(tensors)
+        document["seal"] = UNSEALED
     if change_provenance:
         change_provenance(document)
     other = path.with_name("other.safetensors")
-    save_file(tensors, other, metadata={"vidbench": json.dumps(document)})
+    content = save(tensors, metadata={"vidbench": json.dumps(document)})
+    other.write_bytes(sealed(content) if seal and "seal" in document else content)
     return other
 
 
@@ -295,6 +298,36 @@ def test_a_tampered_file_is_refused(task, statistics, change, seal, match):
     assert "\n" not in str(error.value)
 
 
+def test_a_file_of_version_1_is_read_with_a_warning(task, statistics, capsys):
+    def old(document):
+        document["version"] = 1
+        del document["seal"]
+
+    new = vidbench.evaluate("noise", str(task), reference=statistics, output="new")
+    assert "version 1" not in capsys.readouterr().err
+    result = vidbench.evaluate("noise", str(task), reference=rewritten(statistics, None, old), output="old")
+    assert result.metrics == new.metrics
+    assert "other.safetensors has version 1, in which nothing protects the metadata" in capsys.readouterr().err
+
+
+def test_any_bit_of_a_file_counts(task, statistics):
+    content = statistics.read_bytes()
+    damaged = statistics.with_name("damaged.safetensors")
+    for place in (
+        0,
+        5,
+        8,
+        40,
+        content.index(b"num_samples") + 20,
+        content.index(b"seal") + 9,
+        len(content) // 2,
+        len(content) - 1,
+    ):
+        damaged.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(InputError, match="get the file again from its source"):
+            vidbench.evaluate("noise", str(task), reference=damaged, output="no")
+
+
 def test_what_is_no_file_of_statistics_is_refused(task, statistics, plugin):
     def refused(match, path):
         with pytest.raises(InputError, match=match) as error:
@@ -309,5 +342,5 @@ def test_what_is_no_file_of_statistics_is_refused(task, statistics, plugin):
     save_file({"x": np.zeros(3)}, plugin / "weights.safetensors")
     refused("not a statistics file", plugin / "weights.safetensors")
     refused("not valid at 'surprise'", rewritten(statistics, None, lambda d: d.update(surprise=1)))
-    refused("not valid at 'version'", rewritten(statistics, None, lambda d: d.update(version=2)))
+    refused("not valid at 'version'", rewritten(statistics, None, lambda d: d.update(version=3)))
     refused("not valid at", rewritten(statistics, None, lambda d: d["bounds"].update(num_samples="many")))
