@@ -72,15 +72,15 @@ def _apart(run: Run) -> tuple[Run, ClipSource]:
 
 
 def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple[str, ...], Mapping[str, int]]:
-    samples, task = open_samples(path, run.options.ignore), run.task
+    samples, task = open_samples(path, run.options.ignore, run.task.predicted_frames), run.task
     if samples.unused:
         run.progress.say(unused_sentence(f"'{path}'", samples.unused))
     expected = (run.total_samples, task.predicted_frames, task.clips.height, task.clips.width)
     got = (samples.num_samples, samples.num_frames, samples.height, samples.width)
     if got[1:] != expected[1:]:
         raise InputError(
-            f"The samples in {path} have {got[1]} frames of {got[2]}x{got[3]} pixels, and the task '{task.name}' requires "
-            f"{expected[1]} frames of {expected[2]}x{expected[3]}: write them again in that shape."
+            f"The samples in {path} have {got[1]} frames of {got[3]}x{got[2]} pixels, and the task '{task.name}' requires "
+            f"{expected[1]} frames of {expected[3]}x{expected[2]}: write them again in that shape."
         )
     if got[0] != expected[0]:
         raise InputError(

@@ -126,7 +126,7 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
         "year": int(result.execution.finished[:4]),
         "frames": task.clips.num_frames,
         "context_frames": task.clips.context_frames,
-        "resolution": f"{task.clips.height}x{task.clips.width}",
+        "resolution": f"{task.clips.width}x{task.clips.height}",
         "conditioning": conditioning(task),
         "reference": _reference(task, metric),
         "camera": task.data.dataset.removeprefix("bair-") if task.data.dataset.startswith("bair-") else "",

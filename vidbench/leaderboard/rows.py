@@ -81,7 +81,7 @@ class BoardRow(BaseModel):
     frames: _Count = Field(description="Frames of a scored clip, context frames included.")
     context_frames: _Whole = Field(ge=0, le=_LARGEST_COUNT, description="Context frames.")
     resolution: str = Field(
-        pattern=r"^([1-9][0-9]{0,4}x[1-9][0-9]{0,4})?$", description="Height x width of the scored clips."
+        pattern=r"^([1-9][0-9]{0,4}x[1-9][0-9]{0,4})?$", description="Width x height of the scored clips."
     )
     conditioning: Literal["", "class", "none", "frames", "text-zero-shot", "frames-mean-of-8-tasks"] = Field(
         description="What the model is conditioned on."

@@ -70,13 +70,14 @@ class SampleSource(Protocol):
         ...
 
 
-def open_samples(path: Path, ignore: Sequence[str] = ()) -> SampleSource:
+def open_samples(path: Path, ignore: Sequence[str] = (), needed_frames: int | None = None) -> SampleSource:
     """Open generated clips in any accepted form, without reading them into memory.
 
     Args:
         path: the exchange folder, a ``.npy`` or ``.npz`` file (one array, or arrays ``samples`` and ``labels``), a folder
             of videos, or a folder with one folder of images per sample. Files and folders are taken in natural order.
         ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
+        needed_frames: refuse longer videos without decoding them to their end; None accepts any length.
 
     Raises:
         InputError: nothing is there, the form is not accepted, the content is inconsistent, or an entry should be read
@@ -98,12 +99,12 @@ def open_samples(path: Path, ignore: Sequence[str] = ()) -> SampleSource:
         found = take_inventory(path, (), ignore=ignore, known={MANIFEST_NAME, *(shard.file for shard in shards)})
     else:
         found = take_inventory(path, VIDEO_SUFFIXES | IMAGE_SUFFIXES, ignore=ignore)
-        source = _media_samples(path, found)
+        source = _media_samples(path, found, needed_frames)
     source.unused = found.unused
     return source
 
 
-def _media_samples(path: Path, found: Inventory) -> VideoSamples | FrameFolderSamples:
+def _media_samples(path: Path, found: Inventory, needed_frames: int | None) -> VideoSamples | FrameFolderSamples:
     loose = found.files_in(path)
     videos = [file for file in loose if suffix_of(file.name) in VIDEO_SUFFIXES]
     folders = [folder for folder in found.folders if folder.parent == path]
@@ -120,7 +121,7 @@ def _media_samples(path: Path, found: Inventory) -> VideoSamples | FrameFolderSa
             f"remove it, or leave it out with --ignore '{image.name}'."
         )
     if videos:
-        return VideoSamples(videos)
+        return VideoSamples(videos, needed_frames)
     if folders:
         images: dict[Path, list[Path]] = {folder: [] for folder in folders}
         for file in found.files:

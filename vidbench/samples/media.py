@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vidbench.data.decode import decode_frames, is_lossless
+from vidbench.data.decode import decoding, is_lossless, iterate_frames, to_rgb
 from vidbench.data.folders.frame_names import natural_key, ordered_frames
 from vidbench.data.folders.inventory import NOTHING, composed
 from vidbench.data.folders.suffixes import LOSSY_IMAGE_SUFFIXES
@@ -27,18 +27,22 @@ class VideoSamples:
     manifest: SamplesManifest | None = None
     unused: Mapping[str, int] = NOTHING
 
-    def __init__(self, paths: list[Path]) -> None:
+    def __init__(self, paths: list[Path], needed_frames: int | None = None) -> None:
         """Open the videos: the first one defines the shape, the headers of all tell whether pixels are exact.
 
+        Args:
+            paths: the files.
+            needed_frames: refuse a first video that is longer, without decoding it to its end; None accepts any length.
+
         Raises:
-            InputError: a file cannot be opened.
+            InputError: a file cannot be opened, or the first video is too long.
         """
         self._paths = sorted(paths, key=natural_key)
         self.num_samples = len(self._paths)
         # Open every header, so that a file that is not a video is found now and not half-way.
         kept_exactly = [is_lossless(path) for path in self._paths]
         self.lossy = not all(kept_exactly)
-        self.num_frames, self.height, self.width = decode_frames(self._paths[0]).shape[:3]
+        self.num_frames, self.height, self.width = _video_shape(self._paths[0], needed_frames)
         self.identity_sha256 = digest([[composed(path.name), file_sha256(path)] for path in self._paths])
 
     def read(self, indices: np.ndarray) -> np.ndarray:
@@ -50,11 +54,37 @@ class VideoSamples:
         check_indices(indices, self.num_samples)
         samples_NTHWC = np.empty((len(indices), self.num_frames, self.height, self.width, 3), np.uint8)
         for row, index in enumerate(indices.tolist()):
-            frames_THWC = decode_frames(self._paths[index])
-            if frames_THWC.shape != samples_NTHWC.shape[1:]:
-                _refuse_shape(self._paths[index], frames_THWC.shape, self._paths[0], samples_NTHWC.shape[1:])
-            samples_NTHWC[row] = frames_THWC
+            path, found = self._paths[index], 0
+            for frame_HWC in iterate_frames(path):
+                if found == self.num_frames:
+                    raise InputError(
+                        f"'{path}' has more than {self.num_frames} frame(s), the length of '{self._paths[0]}'; all samples "
+                        "must have the same length and size."
+                    )
+                if frame_HWC.shape != samples_NTHWC.shape[2:]:
+                    shape, first = (1, *frame_HWC.shape), (1, *samples_NTHWC.shape[2:])
+                    _refuse_shape(path, shape, self._paths[0], first)
+                samples_NTHWC[row, found] = frame_HWC
+                found += 1
+            if found < self.num_frames:
+                _refuse_shape(path, (found, *samples_NTHWC.shape[2:]), self._paths[0], samples_NTHWC.shape[1:])
         return samples_NTHWC
+
+
+def _video_shape(path: Path, needed_frames: int | None) -> tuple[int, int, int]:
+    """Return the number of frames, height and width, with one frame in memory at a time."""
+    frames = height = width = 0
+    with decoding(path) as video:
+        for frame in video.frames:
+            if frames == 0:
+                height, width = to_rgb(frame, path).shape[:2]
+            frames += 1
+            if frames - 1 == needed_frames:
+                raise InputError(
+                    f"The video '{path}' has more than the {needed_frames} frames of {width}x{height} pixels that the task "
+                    "requires of a sample: write videos of that length."
+                )
+    return frames, height, width
 
 
 class FrameFolderSamples:

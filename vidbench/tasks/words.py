@@ -41,7 +41,7 @@ def _wrapped(text: str, first: str, others: str) -> list[str]:
 def _sentences(task: Task) -> list[tuple[str, str]]:
     data, clips, evaluation = task.data, task.clips, task.evaluation
     source = DATASETS[data.dataset].title + ("" if data.embedded else " (--data DIR)")
-    size = f"{clips.num_frames} frames, {clips.height}x{clips.width} pixels, {_ordinal(clips.stride)} frame"
+    size = f"{clips.num_frames} frames, {clips.width}x{clips.height} pixels, {_ordinal(clips.stride)} frame"
     wanted = task.reference.num_clips
     reference = "all clips" if wanted == "all" else f"the first {wanted:,} clips"
     context = (
@@ -85,7 +85,7 @@ def _fitting(clips: ClipSpec) -> str:
         "center": "the largest central window",
         "three": "the largest windows at the start, the centre and the end of the longer side",
     }[clips.crop]
-    via = f"to {clips.via[0]}x{clips.via[1]} and then " if clips.via else ""
+    via = f"to {clips.via[1]}x{clips.via[0]} and then " if clips.via else ""
     return f"{window}, " + ("not resized" if clips.resize == "none" else f"resized {via}by {clips.resize}")
 
 

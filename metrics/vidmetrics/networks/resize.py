@@ -147,4 +147,4 @@ def _check(frames_NHWC: torch.Tensor, height: int, width: int) -> None:
             f"The resize expects float32 [N, H, W, C], not {frames_NHWC.dtype} {list(frames_NHWC.shape)}; convert first."
         )
     if height < 1 or width < 1:
-        raise InputError(f"Frames cannot be resized to {height}x{width}; both sides must be at least 1.")
+        raise InputError(f"Frames cannot be resized to {width}x{height}; both sides must be at least 1.")

@@ -65,7 +65,7 @@ def ssim_frames(true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any])
     height, width = true.shape[2:4]
     if min(height, width) < WINDOW:
         raise InputError(
-            f"SSIM slides an {WINDOW}x{WINDOW} window over a frame, and these are {height}x{width} pixels; "
+            f"SSIM slides an {WINDOW}x{WINDOW} window over a frame, and these are {width}x{height} pixels; "
             "give larger frames."
         )
     rows, columns = _sliding(height), _sliding(width)

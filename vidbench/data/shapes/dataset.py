@@ -56,7 +56,7 @@ def render(split: str, indices: np.ndarray, num_frames: int, height: int, width:
     """
     if min(num_frames, height, width) < 1:
         raise InputError(
-            f"Moving-shapes clips of {num_frames} frames at {height}x{width} are empty; use at least 1 of each."
+            f"Moving-shapes clips of {num_frames} frames at {width}x{height} are empty; use at least 1 of each."
         )
     indices = np.asarray(indices)
     if indices.ndim != 1 or (indices.size and (indices.dtype.kind not in "iu" or indices.min() < 0)):
@@ -84,7 +84,7 @@ class ShapesDataset:
         """
         if min(num_clips, num_frames, height, width) < 1:
             raise InputError(
-                f"A moving-shapes split of {num_clips} clips of {num_frames} frames at {height}x{width} is empty; "
+                f"A moving-shapes split of {num_clips} clips of {num_frames} frames at {width}x{height} is empty; "
                 "use at least 1 of each."
             )
         self.split = split
@@ -204,7 +204,7 @@ class ShapesTrainingClips:
             num_videos = max(1, min(MOST_TRAINING_CLIPS, MAX_TRAINING_BYTES // max(1, clip_bytes)))
         if num_videos * clip_bytes > MAX_TRAINING_BYTES:
             raise InputError(
-                f"{num_videos} moving-shapes clips of {num_frames} frames at {height}x{width} need more than "
+                f"{num_videos} moving-shapes clips of {num_frames} frames at {width}x{height} need more than "
                 f"{MAX_TRAINING_BYTES >> 30} GiB of memory; use fewer, shorter or smaller clips."
             )
         self._data = ShapesDataset(split, num_videos, num_frames, height, width)
