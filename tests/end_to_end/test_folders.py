@@ -6,12 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from tests.abuse.rows.folders import _TASK, _frames, _video
 from tests.vidbench.cli.test_command_line import assert_refused, run
 from vidbench.data.decode import decode_frames
+from vidbench.data.folders.suffixes import VIDEO_SUFFIXES
 from vidbench.samples.clip_folder import ClipShape, open_clips
 from vidbench.samples.exchange import open_samples
 
@@ -162,3 +164,36 @@ def test_a_name_of_macos_is_the_same_name(tmp_path):
     videos = [open_samples(tmp_path / form / name) for form, name in (("nfc", "caf\u00e9"), ("nfd", "cafe\u0301"))]
     for first, second in (frames, videos):
         assert first.identity_sha256 == second.identity_sha256
+
+
+def test_every_suffix_is_read_by_all_commands_alike(tmp_path):
+    kinds = {
+        ".gif": ("gif", "gif", "rgb8"),
+        ".ts": ("mpegts", "mpeg2video", "yuv420p"),
+        ".webm": ("webm", "libvpx", "yuv420p"),
+    }
+    for number, suffix in enumerate(sorted(VIDEO_SUFFIXES)):
+        for side in ("data", "samples"):
+            kind = kinds.get(suffix, (None, "mpeg4", "yuv420p"))
+            _encoded(tmp_path / side / f"v{number}{suffix.upper()}", *kind)
+    scan = run("data", "scan", "data", "--workers", "1", "--output", "out", "--json", cwd=tmp_path)
+    assert json.loads(scan.stdout)["problems"] == []
+    assert json.loads(scan.stdout)["splits"][0]["usable"] == len(VIDEO_SUFFIXES)
+    samples = open_samples(tmp_path / "samples")
+    assert (samples.num_samples, samples.num_frames) == (len(VIDEO_SUFFIXES), 12)
+    clips = open_clips(tmp_path / "samples", ClipShape(num_frames=12))
+    assert clips.num_clips == len(VIDEO_SUFFIXES)
+    assert clips.read(np.arange(clips.num_clips)).shape[1:] == (12, 32, 32, 3)
+
+
+def _encoded(path, container_format, codec, pixels):
+    """Write 12 grey frames that brighten."""
+    path.parent.mkdir(exist_ok=True)
+    with av.open(str(path), "w", format=container_format) as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width = stream.height = 32
+        stream.pix_fmt = pixels
+        for number in range(12):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 20 * number, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame.reformat(format=pixels)))
+        container.mux(stream.encode(None))

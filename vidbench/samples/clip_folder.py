@@ -18,7 +18,7 @@ import numpy as np
 from vidbench.data.clips import clip_frames, clip_span
 from vidbench.data.decode import decode_frames, is_lossless
 from vidbench.data.folders.frame_names import ordered_frames
-from vidbench.data.folders.inventory import Inventory, entry_name, refuse_unprintable, take_inventory
+from vidbench.data.folders.inventory import Inventory, entry_name, is_present, refuse_unprintable, take_inventory
 from vidbench.data.folders.suffixes import IMAGE_SUFFIXES, LOSSY_IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix_of
 from vidbench.data.images import fit_frames
 from vidbench.errors import InputError
@@ -98,7 +98,7 @@ def open_clips(path: Path, shape: ClipShape, ignore: Sequence[str] = ()) -> Clip
     refuse_unprintable(path)
     if not path.exists():
         raise InputError(f"There are no clips at '{path}'; give {_ACCEPTED}.")
-    if not path.is_dir() or (path / MANIFEST_NAME).exists():
+    if not path.is_dir() or is_present(path / MANIFEST_NAME):
         return _from_samples(path, shape, ignore)
     found = take_inventory(path, VIDEO_SUFFIXES | IMAGE_SUFFIXES, ignore=ignore)
     videos, folders = _media(found)

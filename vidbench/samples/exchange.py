@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from vidbench.data.folders.inventory import Inventory, refuse_unprintable, take_inventory
+from vidbench.data.folders.inventory import Inventory, is_present, refuse_unprintable, take_inventory
 from vidbench.data.folders.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix_of
 from vidbench.errors import InputError
 from vidbench.files import file_sha256, write_text, written_whole
@@ -93,7 +93,7 @@ def open_samples(path: Path, ignore: Sequence[str] = (), needed_frames: int | No
     if not path.is_dir():
         raise InputError(f"'{path}' is neither a file nor a folder; use {_ACCEPTED}.")
     source: ShardedSamples | VideoSamples | FrameFolderSamples
-    if (path / MANIFEST_NAME).exists():
+    if is_present(path / MANIFEST_NAME):
         source = ShardedSamples(path)
         shards = () if source.manifest is None else source.manifest.shards
         found = take_inventory(path, (), ignore=ignore, known={MANIFEST_NAME, *(shard.file for shard in shards)})

@@ -170,4 +170,47 @@ _LAYOUTS = (
     Case("bair: another name", _layout("bair-image-main", "first.tfrecords"), "not named like 'traj_0_to_255.tfrecords'"),
 )  # fmt: skip
 
-CASES = (*_video_rows(), *_frame_rows(), *_LAYOUTS)
+
+def _lists(dataset: str, spoil: Callable[[Path], object]) -> Callable[[Path], list[str]]:
+    """Return a maker of a data folder with a sound split, whose lists are spoilt."""
+
+    def make(folder: Path) -> list[str]:
+        arguments = _layout(dataset, "zumba/a_000000_000001.mkv")(folder)
+        (folder / "data" / "annotations").mkdir()
+        spoil(folder / "data" / "annotations")
+        return arguments
+
+    return make
+
+
+def _samples_root(folder: Path) -> list[str]:
+    name = os.fsdecode(b"caf\xe9")
+    _video(folder / name / "a.mkv")
+    return ["measure", name, name, "--metric", "fvd-shapes"]
+
+
+def _pipe_as_samples(folder: Path) -> list[str]:
+    os.mkfifo(folder / "samples")
+    return ["measure", "samples", "samples", "--metric", "fvd-shapes"]
+
+
+_LISTS = (
+    Case("kinetics-600: a list that is a pipe", _lists("kinetics-600", lambda f: os.mkfifo(f / "train.txt")), "train.txt' is not a file"),
+    Case("kinetics-600: a list that leads nowhere", _lists("kinetics-600", lambda f: (f / "train.txt").symlink_to("x")), "train.txt' is a link"),
+    Case("kinetics: a list that is a pipe", _lists("kinetics", lambda f: os.mkfifo(f / "train.csv")), "train.csv' is not a file"),
+    Case("kinetics: a list that leads nowhere", _lists("kinetics", lambda f: (f / "train.csv").symlink_to("x")), "train.csv' is a link"),
+    Case("kinetics: lists that lead nowhere", _lists("kinetics", lambda f: f.rmdir() or f.symlink_to("x")), "annotations' is a link"),
+    Case("measure: a folder whose name is not UTF-8", _samples_root, "caf\\xe9' has a name that is not UTF-8"),
+    Case("measure: a pipe as folder", _pipe_as_samples, "neither a file nor a folder"),
+    *(
+        Case(f"{command}: a manifest that {what}", _with(_videos, lambda f, spoil=spoil: spoil(f / "samples" / "manifest.json"), arguments), word)
+        for command, arguments in (("measure", _MEASURE), ("score", _SCORE))
+        for what, spoil, word in (
+            ("is a pipe", os.mkfifo, "manifest.json' is not a file"),
+            ("leads nowhere", lambda path: path.symlink_to("x"), "manifest.json' is a link that leads nowhere"),
+            ("is a folder", Path.mkdir, "manifest.json' is not a file"),
+        )
+    ),
+)  # fmt: skip
+
+CASES = (*_video_rows(), *_frame_rows(), *_LAYOUTS, *_LISTS)

@@ -12,8 +12,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from heapq import heappop, heappush
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from vidbench.data.folders.suffixes import MEDIA_SUFFIXES, suffix_of
 from vidbench.errors import InputError
@@ -77,13 +79,16 @@ def take_inventory(
     """
     refuse_unprintable(root)
     search = _Search(root, frozenset(reads), depth, tuple(ignore), frozenset(known))
-    search.look_into(root, 0, None)
+    search.folders.append(_Folder(root, os.path.realpath(root), 0, None))
     # Links last: a folder that is inside the root keeps its own name.
-    while search.links:
-        search.follow(*search.links.pop(0))
+    while search.folders or search.links:
+        if search.folders:
+            search.look_into(search.folders.pop())
+        else:
+            search.follow(heappop(search.links))
     search.refuse_unread()
     unused = {reason: search.unused[reason] for reason in sorted(search.unused)}
-    return Inventory(root, tuple(sorted(search.files)), tuple(sorted(search.folders)), unused)
+    return Inventory(root, tuple(sorted(search.files)), tuple(sorted(search.found)), unused)
 
 
 def is_ignored(path: Path, root: Path, patterns: Sequence[str]) -> bool:
@@ -133,6 +138,39 @@ def merged(*counts: Mapping[str, int]) -> dict[str, int]:
     return {reason: total[reason] for reason in sorted(total)}
 
 
+def is_present(path: Path) -> bool:
+    """Return whether there is a file of this name, such as a list or a manifest.
+
+    Raises:
+        InputError: there is something else: a link that leads nowhere, a folder, or a pipe, which would be waited for.
+    """
+    try:
+        if path.is_file():
+            return True
+        if not os.path.lexists(path):
+            return False
+        reason = "is not a file" if path.exists() else "is a link that leads nowhere"
+    except OSError as error:
+        reason = f"cannot be used ({error.strerror})"
+    raise InputError(f"'{path}' {reason}; repair or remove it.")
+
+
+class _Folder(NamedTuple):
+    """A folder to look into.
+
+    Attributes:
+        path: the root, or a folder below it.
+        real: its path without links.
+        level: how many levels below the root.
+        fault: why nothing in it can be read, None for a sound name.
+    """
+
+    path: Path
+    real: str
+    level: int
+    fault: str | None
+
+
 @dataclass
 class _Search:
     """The state of one `take_inventory`."""
@@ -143,38 +181,33 @@ class _Search:
     ignore: tuple[str, ...]
     known: frozenset[str]
     files: list[Path] = field(default_factory=list)
-    folders: list[Path] = field(default_factory=list)
-    links: list[tuple[Path, int, str | None]] = field(default_factory=list)
+    found: list[Path] = field(default_factory=list)
+    folders: list[_Folder] = field(default_factory=list)
+    links: list[_Folder] = field(default_factory=list)
     unused: Counter[str] = field(default_factory=Counter)
     unread: list[tuple[Path, str]] = field(default_factory=list)
     entered: set[str] = field(default_factory=set)
 
-    def look_into(self, folder: Path, level: int, fault: str | None) -> None:
-        """Sort the entries of a folder, and those of its sub-folders that are not links.
-
-        Args:
-            folder: the root, or a folder below it.
-            level: how many levels below.
-            fault: why nothing in it can be read, None for a sound name.
-        """
-        self.entered.add(os.path.realpath(folder))
-        if folder != self.root:
-            self.folders.append(folder)
+    def look_into(self, folder: _Folder) -> None:
+        """Sort the entries of a folder; its sub-folders are to be looked into later."""
+        self.entered.add(folder.real)
+        if folder.level:
+            self.found.append(folder.path)
         try:
             # Directory entries carry their type; half a million files would each need another system call.
-            with os.scandir(folder) as found:
+            with os.scandir(folder.path) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
             fault = f"cannot be looked into ({error.strerror})"
-            if folder == self.root:
-                raise InputError(f"The folder '{folder}' {fault}; check its permissions.") from error
-            self.unread.append((folder, fault))
+            if not folder.level:
+                raise InputError(f"The folder '{folder.path}' {fault}; check its permissions.") from error
+            self.unread.append((folder.path, fault))
             return
-        if not entries and folder != self.root:
+        if not entries and folder.level:
             self.unused[EMPTY_FOLDER] += 1
         names: dict[str, str] = {}
         for entry in entries:
-            path = folder / entry.name
+            path = folder.path / entry.name
             if is_ignored(path, self.root, self.ignore):
                 self.unused[IGNORED] += 1
                 continue
@@ -184,9 +217,9 @@ class _Search:
             elif entry.name.startswith("."):
                 self.unused[HIDDEN] += 1
             else:
-                self._sort(entry, path, level, fault or _fault_of_name(entry.name))
+                self._sort(entry, path, folder)
 
-    def _sort(self, entry: os.DirEntry[str], path: Path, level: int, fault: str | None) -> None:
+    def _sort(self, entry: os.DirEntry[str], path: Path, folder: _Folder) -> None:
         try:
             linked = entry.is_symlink()
             if linked:
@@ -195,12 +228,13 @@ class _Search:
         except OSError as error:
             self.unread.append((path, f"is a link that leads nowhere ({error.strerror})"))
             return
+        fault = folder.fault or _fault_of_name(entry.name)
         if not is_folder:
-            self._sort_file(path, is_file, level, fault)
+            self._sort_file(path, is_file, folder.level, fault)
         elif linked:
-            self.links.append((path, level + 1, fault))
+            heappush(self.links, _Folder(path, os.path.realpath(path), folder.level + 1, fault))
         else:
-            self.look_into(path, level + 1, fault)
+            self.folders.append(_Folder(path, f"{folder.real}/{entry.name}", folder.level + 1, fault))
 
     def _sort_file(self, path: Path, is_file: bool, level: int, fault: str | None) -> None:
         suffix = suffix_of(path.name)
@@ -221,15 +255,14 @@ class _Search:
         else:
             self.unread.append((path, fault))
 
-    def follow(self, link: Path, level: int, fault: str | None) -> None:
+    def follow(self, link: _Folder) -> None:
         """Look into a linked folder unless it is read anyway or contains the root."""
-        target, root = os.path.realpath(link), os.path.realpath(self.root)
-        if os.path.commonpath([target, root]) == target:
+        if os.path.commonpath([link.real, os.path.realpath(self.root)]) == link.real:
             self.unused[LINK_ABOVE] += 1
-        elif target in self.entered:
+        elif link.real in self.entered:
             self.unused[LINKED_AGAIN] += 1
         else:
-            self.look_into(link, level, fault)
+            self.look_into(link)
 
     def refuse_unread(self) -> None:
         if not self.unread:

@@ -13,12 +13,13 @@ not replaced. Without a list the class folders are the list, and the coverage is
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidbench.data.folders.inventory import Inventory, composed
+from vidbench.data.folders.inventory import Inventory, composed, is_present
 from vidbench.data.layouts.listing import (
     Listing,
     as_sources,
@@ -54,7 +55,10 @@ def find_kinetics(root: Path, split: str, ignore: Sequence[str] = ()) -> Listing
     """
     folder = split_folder(root, split)
     videos = videos_below(folder, ignore=ignore)
-    lists = sorted(path for path in visible(root / "annotations") if path.suffix.lower() == ".csv")
+    annotations = root / "annotations"
+    if not annotations.is_dir() and os.path.lexists(annotations):
+        raise InputError(f"'{annotations}' is a link that leads nowhere or a file; make it the folder of the lists.")
+    lists = sorted(path for path in visible(annotations) if path.suffix.lower() == ".csv" and is_present(path))
     return _from_lists(lists, split, folder, videos) if lists else _from_folders(root, folder, videos, ignore)
 
 
@@ -161,7 +165,7 @@ def official_name(youtube_id: str, start: str, end: str, source: Path, line: int
     Raises:
         InputError: a time is not a number of whole seconds; names the list and the line.
     """
-    return f"{youtube_id}_{_seconds(start, source, line)}_{_seconds(end, source, line)}"
+    return f"{composed(youtube_id)}_{_seconds(start, source, line)}_{_seconds(end, source, line)}"
 
 
 def lengths(names: Iterable[str]) -> dict[str, float]:

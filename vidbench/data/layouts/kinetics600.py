@@ -22,7 +22,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from vidbench.data.folders.inventory import Inventory, composed
+from vidbench.data.folders.inventory import Inventory, composed, is_present
 from vidbench.data.layouts.kinetics import lengths
 from vidbench.data.layouts.kinetics600_lists import ListedVideo, read_list
 from vidbench.data.layouts.listing import Listing, as_sources, by_name, not_listed, split_folder, videos_below
@@ -94,7 +94,7 @@ def _choose_list(root: Path, split: str) -> Path | None:
     ]
     for name in names:
         for folder in _FOLDERS:
-            if (root / folder / name).is_file():
+            if is_present(root / folder / name):
                 return root / folder / name
     return None
 
@@ -110,7 +110,7 @@ def _from_list(path: Path, split: str, folder: Path, videos: Inventory) -> Listi
         remarks.append(f"The list '{path}' repeats videos in {again} lines; the first line of each counts.")
     held_out: set[str] = set()
     holdout = path.parent / HOLDOUT
-    if split == "test" and holdout.is_file():
+    if split == "test" and is_present(holdout):
         held_out = {entry.name for entry in read_list(holdout)}
         remarks.append(f"{len(held_out & set(entries))} videos of '{path}' are held out by '{holdout}' and excluded.")
     labels = {name: _label_of(entry, path) for name, entry in entries.items() if name not in held_out}

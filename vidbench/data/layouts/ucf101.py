@@ -17,7 +17,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from vidbench.data.folders.inventory import composed
+from vidbench.data.folders.inventory import composed, is_present
 from vidbench.data.layouts.listing import Listing, as_sources, by_name, find_videos, not_listed, quoted, visible
 from vidbench.errors import InputError
 
@@ -80,7 +80,7 @@ def _folder_of_lists(root: Path) -> Path:
     level = [root, *(path for path in visible(root) if path.is_dir())]
     deeper = [path for folder in level[1:] for path in visible(folder) if path.is_dir()]
     for folder in (*level, *deeper):
-        if (folder / "classInd.txt").is_file():
+        if is_present(folder / "classInd.txt"):
             return folder
     raise InputError(
         f"There is no 'classInd.txt' in '{root}' or below; put the official lists "
@@ -109,7 +109,7 @@ def _read_classes(path: Path) -> tuple[str, ...]:
 
 def _read_list(path: Path, class_names: tuple[str, ...]) -> dict[str, int]:
     """Return official names to labels, counted from 0."""
-    if not path.is_file():
+    if not is_present(path):
         present = quoted(other.name for other in visible(path.parent) if other.suffix == ".txt")
         raise InputError(f"There is no list '{path}' (found: {present}); put the official lists there.")
     number_of = {name: number for number, name in enumerate(class_names)}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vidbench.data.folders.inventory import is_ignored, merged, take_inventory, unused_sentence
+from vidbench.data.folders.inventory import is_ignored, is_present, merged, take_inventory, unused_sentence
 from vidbench.data.folders.suffixes import IMAGE_SUFFIXES, MEDIA_SUFFIXES, VIDEO_SUFFIXES, suffix_of
 from vidbench.errors import InputError
 
@@ -109,6 +109,50 @@ def test_linked_folders_are_read_once_under_their_own_name(tmp_path):
     found = take_inventory(root, VIDEO_SUFFIXES)
     assert names(found) == ["far/c.mp4", "z/b.mp4"]
     assert found.unused == {"link to a folder above": 2, "link to a folder that is read anyway": 2}
+
+
+def test_of_two_links_to_one_folder_the_first_by_name_counts(tmp_path):
+    touch(tmp_path / "elsewhere", "x/c.mp4")
+    for link in ("b/z", "a/deep/y", "c"):
+        (tmp_path / "root" / link).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "root" / link).symlink_to(tmp_path / "elsewhere")
+    found = take_inventory(tmp_path / "root", VIDEO_SUFFIXES)
+    assert names(found) == ["a/deep/y/x/c.mp4"]
+    assert found.unused == {"link to a folder that is read anyway": 2}
+
+
+def test_a_very_deep_folder_is_read_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    levels = [Path(*["d"] * depth) for depth in range(1, 1200)]
+    for level in levels:
+        level.mkdir()
+    deepest = levels[-1] / "a.mp4"
+    deepest.touch()
+    try:
+        assert take_inventory(Path(), VIDEO_SUFFIXES).files == (deepest,)
+        refused(Path(), "a.mp4' is deeper", depth=3)
+    finally:
+        deepest.unlink()
+        for level in reversed(levels):  # which shutil.rmtree would do by recursion
+            level.rmdir()
+
+
+def test_lists_and_manifests_are_files_or_absent(tmp_path):
+    touch(tmp_path, "list.txt")
+    (tmp_path / "link.txt").symlink_to("list.txt")
+    assert [is_present(tmp_path / name) for name in ("list.txt", "link.txt", "none.txt")] == [True, True, False]
+    (tmp_path / "folder.txt").mkdir()
+    os.mkfifo(tmp_path / "pipe.txt")
+    for name, target in (("dangling.txt", "none.txt"), ("loop.txt", "loop.txt")):
+        (tmp_path / name).symlink_to(target)
+    for name, words in {
+        "folder.txt": "is not a file",
+        "pipe.txt": "is not a file",
+        "dangling.txt": "is a link that leads nowhere",
+        "loop.txt": "loop.txt'",
+    }.items():
+        with pytest.raises(InputError, match=words):
+            is_present(tmp_path / name)
 
 
 def test_pipes_and_sockets_with_the_name_of_a_video_are_refused_and_never_opened(tmp_path):

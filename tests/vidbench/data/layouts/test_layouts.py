@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import unicodedata
 from pathlib import Path
 
 import av
@@ -13,6 +15,7 @@ from pydantic import ValidationError
 from vidbench.data import open_evaluation, open_reference, open_training
 from vidbench.data.layouts import READERS
 from vidbench.data.layouts.folder import find_folder
+from vidbench.data.layouts.kinetics import find_kinetics
 from vidbench.data.layouts.kinetics600 import class_names, class_number, find_kinetics600
 from vidbench.data.layouts.kinetics600_lists import read_list
 from vidbench.data.layouts.ucf101 import find_ucf101
@@ -326,6 +329,58 @@ def test_a_plain_folder(tmp_path):
     dataset = VideoDataset(listing, CLIPS)
     assert sorted(dataset.read(np.arange(3))[:, 0, 0, 0, 0].tolist()) == [1, 2, 3]
     refusal(lambda: find_folder(tmp_path, "val"), "'val'", "'deep'")
+
+
+def test_every_layout_counts_what_it_does_not_use(k600, ucf, tmp_path):
+    write(k600, "val.txt", csv(official()))
+    (k600 / "val" / "notes.txt").touch()
+    (k600 / "val" / "._mountain").touch()
+    assert find_kinetics600(k600, "val").unused == {"hidden": 1, "other file": 1}
+    listing = find_ucf101(ucf, "train01", ignore=("val",))
+    assert listing.unused == {"ignored": 1, "not on the list": 2, "other file": 1}  # the other file is val.txt
+    folder = tmp_path / "UCF-101"
+    (folder / "poster.webp").touch()
+    refusal(lambda: find_ucf101(ucf, "train01", ignore=("val",)), "poster.webp' is a media file")
+    refusal(lambda: find_folder(tmp_path, "UCF-101"), "poster.webp' is a media file")
+    assert find_folder(tmp_path, "UCF-101", ignore=("*.webp",)).unused == {"ignored": 1}
+
+
+def test_lists_of_kinetics600_may_have_backslashes(k600):
+    write(k600, "val.txt", PATH_FORMS["slashes"](official()).replace("/", "\\"))
+    check_two_videos(k600)
+
+
+def test_lists_that_are_no_files_are_refused(k600):
+    write(k600, "val.csv", csv(official()))
+    (k600 / "annotations" / "val.txt").symlink_to("missing.txt")
+    refusal(lambda: find_kinetics600(k600, "val"), "val.txt' is a link that leads nowhere")
+    (k600 / "annotations" / "val.txt").unlink()
+    os.mkfifo(k600 / "annotations" / "val.txt")
+    refusal(lambda: find_kinetics600(k600, "val"), "val.txt' is not a file")
+    (k600 / "annotations" / "val.txt").unlink()
+    assert find_kinetics(k600, "val").unused == {}
+    (k600 / "annotations" / "val.csv").unlink()
+    os.mkfifo(k600 / "annotations" / "val.csv")
+    refusal(lambda: find_kinetics(k600, "val"), "val.csv' is not a file")
+    shutil.rmtree(k600 / "annotations")
+    (k600 / "annotations").symlink_to("missing")
+    refusal(lambda: find_kinetics(k600, "val"), "annotations' is a link that leads nowhere")
+
+
+def test_labels_and_names_are_the_same_in_both_unicode_forms(tmp_path):
+    for form in ("NFC", "NFD"):
+        label, name = (unicodedata.normalize(form, text) for text in ("caf\u00e9", "na\u00efve"))
+        other = unicodedata.normalize("NFD" if form == "NFC" else "NFC", "caf\u00e9")
+        root = tmp_path / form
+        write_video(root / "val" / label / f"{name}_000000_000001.mp4", 1)
+        (root / "annotations").mkdir()
+        listing = find_kinetics(root, "val")
+        assert listing.class_names == ("caf\u00e9",)
+        assert set(listing.sources) == {"na\u00efve_000000_000001"}
+        header = "label,youtube_id,time_start,time_end"
+        write(root, "val.csv", f"{header}\n{label},na\u00efve,0,1\n{other},x,0,1\n")
+        listing = find_kinetics(root, "val")
+        assert (listing.class_names, listing.coverage) == (("caf\u00e9",), 0.5)
 
 
 def own_task(dataset: str, split: str) -> Task:
