@@ -27,8 +27,15 @@ def ends_early(path: Path) -> bool:
             return _fragment_ends_early(file, size)
         for length, offset in _TRANSPORT_PACKETS:
             if len(head) >= 3 * length and all(head[at] == 0x47 for at in range(offset, len(head), length)):
-                return size % length != 0
+                return _packet_ends_early(file, size, length, offset)
     return False
+
+
+def _packet_ends_early(file: BinaryIO, size: int, length: int, offset: int) -> bool:
+    """Return whether the last transport packet is there in part; padding after the last one is no packet."""
+    rest = size % length
+    file.seek(size - rest + min(offset, rest))
+    return file.read(1) == b"\x47"
 
 
 def _avi_ends_early(file: BinaryIO, size: int) -> bool:

@@ -108,9 +108,11 @@ def _promised_seconds(container: Any, stream: Any, first: float) -> float | None
     """Return the length of the video stream itself; the file's length may be that of its sound.
 
     Matroska has it in a tag, which FFmpeg fills with the time at which the stream ends, counted from 0 and not from its
-    ``first`` frame, and mkvmerge, which marks its tags, with the length. AVI counts from 0, too.
+    ``first`` frame, and mkvmerge, which marks its tags, with the length. The length of the file, and of an AVI stream,
+    counts from 0, too.
     """
-    if stream.duration:
+    in_matroska = container.format.name.startswith("matroska")
+    if stream.duration and not in_matroska:
         return float(stream.duration * stream.time_base) - (first if container.format.name == "avi" else 0.0)
     tagged = _TAGGED_DURATION.match(stream.metadata.get("DURATION", ""))
     if tagged:
@@ -118,5 +120,5 @@ def _promised_seconds(container: Any, stream: Any, first: float) -> float | None
         tagged_seconds = 3600 * int(hours) + 60 * int(minutes) + float(seconds)
         return tagged_seconds - (0.0 if "_STATISTICS_WRITING_APP" in stream.metadata else first)
     if container.duration and len(container.streams) == 1:
-        return float(container.duration) / 1e6
+        return float(container.duration) / 1e6 - (first if in_matroska else 0.0)
     return None

@@ -35,7 +35,7 @@ def _packets(path: Path) -> list[av.Packet]:
         return [packet for packet in container.demux(video=0) if packet.size]
 
 
-def _copy(
+def copy_packets(
     source: Path,
     path: Path,
     container: str,
@@ -69,17 +69,17 @@ def _as_written(source: Path, path: Path, encoding: Encoding, container: str) ->
 def _from_second_key_frame(source: Path, path: Path, encoding: Encoding, container: str) -> None:
     keys = [number for number, packet in enumerate(_packets(source)) if packet.is_keyframe]
     first = keys[1] if len(keys) > 1 else 0
-    _copy(source, path, container, lambda number: number >= first)
+    copy_packets(source, path, container, lambda number: number >= first)
 
 
 def _five_seconds_late(source: Path, path: Path, encoding: Encoding, container: str) -> None:
-    _copy(source, path, container, lambda _: True, lambda time: time + 5.0)
+    copy_packets(source, path, container, lambda _: True, lambda time: time + 5.0)
 
 
 def _variable_rate(source: Path, path: Path, encoding: Encoding, container: str) -> None:
     """Frames last 20, 40, 60 or 250 ms."""
     times = np.cumsum(np.random.default_rng(3).choice([0.02, 0.04, 0.06, 0.25], 3 * FRAMES))
-    _copy(
+    copy_packets(
         source,
         path,
         container,
@@ -114,6 +114,10 @@ def _with_longer_sound(source: Path, path: Path, encoding: Encoding, container: 
             frame.rate, frame.pts = 44100, 1152 * number
             output.mux(sound.encode(frame))
         output.mux(sound.encode(None))
+
+
+def _padded(source: Path, path: Path, encoding: Encoding, container: str) -> None:
+    path.write_bytes(source.read_bytes() + bytes(1000))
 
 
 # --- lost pictures ----------------------------------------------------------------------------------------------------
@@ -167,7 +171,7 @@ def _bit_of_a_picture(source: Path, path: Path, encoding: Encoding, container: s
 
 def _without_packet(number: int) -> Callable[[Path, Path, Encoding, str], None]:
     def make(source: Path, path: Path, encoding: Encoding, container: str) -> None:
-        _copy(source, path, container, lambda each: each != number)
+        copy_packets(source, path, container, lambda each: each != number)
 
     return make
 
@@ -192,6 +196,7 @@ SOUND = {
     "starts at 5 s": Change(_five_seconds_late, _timed, True),
     "variable rate": Change(_variable_rate, lambda container: container not in (*BARE, "avi"), True),
     "edit list that hides 12 frames": Change(_edit_list, lambda container: container in MP4, True),
+    "1,000 zeros after the end": Change(_padded, _timed, True),
     "sound longer than the video": Change(
         _with_longer_sound, lambda container: container in ("mp4", "mkv", "avi"), True
     ),

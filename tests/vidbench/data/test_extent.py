@@ -24,10 +24,11 @@ def sound(request, tmp_path) -> Path:
     return path
 
 
-def test_sound_files_end_where_they_should(sound):
+@pytest.mark.parametrize("padding", [188, 1000])
+def test_sound_files_end_where_they_should(sound, padding):
     assert not ends_early(sound)
     with sound.open("ab") as file:
-        file.write(bytes(188))
+        file.write(bytes(padding))
     assert not ends_early(sound)  # padding
 
 
