@@ -15,6 +15,7 @@ from vidbench.progress import Progress
 
 if TYPE_CHECKING:
     from vidbench.results.measurement import Measurement
+    from vidbench.tasks.schema import PixelConvention
 
 
 @click.command("measure")
@@ -39,6 +40,13 @@ if TYPE_CHECKING:
     help="Crop the central square and resize it to SIDE (Pillow's bicubic); default: frames unchanged.",
 )
 @click.option(
+    "--pixels",
+    type=click.Choice(["exact", "ffmpeg-default"]),
+    default="exact",
+    show_default=True,
+    help="How videos become RGB: the same on every machine, or as most published numbers were computed.",
+)
+@click.option(
     "--weights", multiple=True, metavar="NETWORK=FILE", help="Weights of a network, .safetensors or .npz; repeatable."
 )
 @options.ignore
@@ -52,6 +60,7 @@ def command(
     num_frames: int,
     stride: int,
     resolution: int | None,
+    pixels: PixelConvention,
     weights: tuple[str, ...],
     as_json: bool,
     **chosen: Any,
@@ -65,7 +74,7 @@ def command(
     from vidbench.jobs.measure import MeasureOptions, measure_clips
     from vidbench.samples.clip_folder import ClipShape
 
-    shape = ClipShape(num_frames, stride, resolution)
+    shape = ClipShape(num_frames, stride, resolution, pixels)
     progress = Progress()
     result = measure_clips(real, samples, MeasureOptions(shape=shape, weights=_by_network(weights), **chosen), progress)
     if ranks_from_environment().is_main:

@@ -108,11 +108,12 @@ def _open_videos(
     task: Task, split: str, data: Path | None, num_clips: int | None, clips: ClipSpec, ignore: Sequence[str]
 ) -> VideoDataset:
     from vidbench.data.layouts import find_listing
+    from vidbench.data.layouts.listing import with_pixels
     from vidbench.data.scan.scanned import last_scan
     from vidbench.data.videos import VideoDataset
 
     root = _need_folder(task, data)
-    listing = find_listing(task.data.dataset, root, split, ignore)
+    listing = with_pixels(find_listing(task.data.dataset, root, split, ignore), clips.pixels)
     dataset = VideoDataset(listing, clips, num_clips)
     dataset.advise(f"like every other that `vidbench data scan {root} --task TASK` lists in problems.csv")
     scan = last_scan(root, task)

@@ -4,8 +4,7 @@ Frames are counted as the decoder returns them, from the first one on: no seekin
 the container's own count. Pixels are used as stored (no correction for non-square pixels, no deinterlacing) and rotated
 upright by the container's display matrix.
 
-YUV is converted to RGB by FFmpeg's bit-exact code: the default selects SIMD code by CPU, which changes pixels from
-machine to machine and is off by up to three levels.
+Frames become RGB by one of two conventions, see `vidbench.data.pixels`; HDR and transparent frames are refused.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -21,7 +21,9 @@ import numpy as np
 
 from vidbench.data.damage import Damage, Message, listening
 from vidbench.data.extent import ends_early
+from vidbench.data.pixels import colour_problem, has_alpha, is_transparent, rgb_pixels, upright
 from vidbench.errors import InputError
+from vidbench.tasks.schema import PixelConvention
 
 # Containers that hold their frames themselves; others, such as playlists, name files or addresses to be read.
 _CONTAINERS = (
@@ -29,8 +31,14 @@ _CONTAINERS = (
     "mp4", "mpeg", "mpegts", "mpegvideo", "mxf", "nut", "obu", "ogg", "rm", "webm", "webp_anim", "webp_pipe", "yuv4mpegpipe",
 )  # fmt: skip
 _FILES_ONLY = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS)}
+# Animated pictures: a still one is stored once and held, so that frames as stored would be a jump in time. Delays differ by
+# a hundredth of a second where a frame rate such as 30 does not divide one.
+_HOLDING_CONTAINERS = frozenset({"apng", "gif", "webp_anim"})
+_ROUNDED_DELAY = Fraction(11, 1000)
 # Codecs that reproduce RGB pixels exactly; an H.264 header does not say whether it does.
 _LOSSLESS_CODECS = frozenset({"ffv1", "png", "qtrle", "rawvideo"})
+
+VideoProblem = Literal["unreadable", "truncated", "no video stream", "unsupported"]
 
 
 class UnusableVideoError(InputError):
@@ -40,9 +48,9 @@ class UnusableVideoError(InputError):
         problem: the kind of problem.
     """
 
-    def __init__(self, problem: Literal["unreadable", "truncated", "no video stream"], sentence: str) -> None:
+    def __init__(self, problem: VideoProblem, sentence: str) -> None:
         super().__init__(sentence)
-        self.problem: Literal["unreadable", "truncated", "no video stream"] = problem
+        self.problem: VideoProblem = problem
 
 
 class Decoding(NamedTuple):
@@ -53,29 +61,33 @@ class Decoding(NamedTuple):
     frames: Iterator[Any]
 
 
-def decode_frames(path: Path, frame_indices: np.ndarray | None = None) -> np.ndarray:
+def decode_frames(path: Path, frame_indices: np.ndarray | None = None, pixels: PixelConvention = "exact") -> np.ndarray:
     """Decode some or all frames of a video.
 
     Args:
         path: a video file in any container and codec that FFmpeg reads.
         frame_indices: int ``[T]`` in ascending order, 0 being the first decoded frame; None for all frames.
+        pixels: how frames become RGB, see `vidbench.data.pixels`.
 
     Returns:
         uint8 RGB ``[T, H, W, 3]``, upright.
 
     Raises:
-        InputError: the file is missing, unreadable, damaged, has no video, changes its frame size, or ends before the
-            last index; names the file.
+        InputError: the file is missing, unreadable, damaged, has no video, changes its frame size, is HDR or transparent,
+            or ends before the last index; names the file.
     """
-    return np.stack(list(iterate_frames(path, frame_indices)))
+    return np.stack(list(iterate_frames(path, frame_indices, pixels)))
 
 
-def iterate_frames(path: Path, frame_indices: np.ndarray | None = None) -> Iterator[np.ndarray]:
+def iterate_frames(
+    path: Path, frame_indices: np.ndarray | None = None, pixels: PixelConvention = "exact"
+) -> Iterator[np.ndarray]:
     """Yield some or all frames of a video as uint8 RGB ``[H, W, 3]``, upright, one in memory at a time.
 
     Args:
         path: as for `decode_frames`.
         frame_indices: as for `decode_frames`; decoding stops after the last one.
+        pixels: as for `decode_frames`.
 
     Raises:
         InputError: as `decode_frames`.
@@ -83,7 +95,7 @@ def iterate_frames(path: Path, frame_indices: np.ndarray | None = None) -> Itera
     if frame_indices is None:
         with decoding(path) as video:
             for frame in video.frames:
-                yield to_rgb(frame, path)
+                yield to_rgb(frame, path, pixels)
         return
     wanted = [int(index) for index in frame_indices]
     if not wanted or wanted[0] < 0 or wanted != sorted(wanted):
@@ -93,7 +105,7 @@ def iterate_frames(path: Path, frame_indices: np.ndarray | None = None) -> Itera
     with decoding(path) as video:
         for decoded, frame in enumerate(islice(video.frames, wanted[-1] + 1), start=1):
             if decoded - 1 in times_wanted:
-                rgb_HWC = to_rgb(frame, path)
+                rgb_HWC = to_rgb(frame, path, pixels)
                 for _ in range(times_wanted[decoded - 1]):
                     yield rgb_HWC
     if decoded <= wanted[-1]:
@@ -187,6 +199,7 @@ def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Messa
     damage = Damage(stream.codec_context.name, opening)
     size: tuple[int, int] | None = None
     number = 0
+    holding, first_delay = container.format.name in _HOLDING_CONTAINERS, None
     packets = container.demux(stream)
     while True:
         frames = []
@@ -208,6 +221,11 @@ def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Messa
             )
         if damage.cut_off:
             raise _cut_off(path, number)
+        if holding and packet.duration:
+            delay = packet.duration * packet.time_base
+            first_delay = first_delay or delay
+            if abs(delay - first_delay) > _ROUNDED_DELAY:
+                raise _held(path, number, first_delay, delay)
         for frame in frames:
             if frame.is_corrupt:
                 raise UnusableVideoError(
@@ -220,6 +238,13 @@ def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Messa
                     "unreadable",
                     f"The video '{path}' changes its frame size from {size[0]}x{size[1]} to "
                     f"{frame.width}x{frame.height} at frame {number}; replace or remove it.",
+                )
+            if (problem := colour_problem(frame)) is not None:
+                raise _unsupported(path, problem)
+            # FFmpeg's decoders of VP8 and VP9 leave out the alpha channel that Matroska stores with the picture.
+            if stream.metadata.get("alpha_mode") == "1" and not has_alpha(frame):
+                raise _unsupported(
+                    path, "has an alpha channel that is not decoded; re-encode it without one or remove it"
                 )
             number += 1
             yield frame
@@ -240,13 +265,36 @@ def _cut_off(path: Path, number: int) -> UnusableVideoError:
     return UnusableVideoError("truncated", sentence)
 
 
-def to_rgb(frame: Any, path: Path) -> np.ndarray:
-    """Convert a PyAV frame to upright uint8 RGB ``[H, W, 3]``, by its own colour matrix and range."""
-    from av.video.reformatter import Interpolation
+def _held(path: Path, number: int, first: Fraction, delay: Fraction) -> UnusableVideoError:
+    return _unsupported(
+        path,
+        f"shows frame {number} for {float(delay):g} s and frame 0 for {float(first):g} s, so equal frames may have been stored "
+        "once; store every frame, as a video or as images",
+    )
 
-    flags = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
-    rgb_HWC: np.ndarray = frame.to_ndarray(format="rgb24", interpolation=int(flags), threads=1)
-    return _upright(rgb_HWC, display_matrix(frame), path)
+
+def to_rgb(frame: Any, path: Path, pixels: PixelConvention = "exact") -> np.ndarray:
+    """Convert a PyAV frame to upright uint8 RGB ``[H, W, 3]``, by its own colour matrix and range.
+
+    Raises:
+        UnusableVideoError: a pixel is transparent, or the frame is rotated by an angle other than a right one.
+    """
+    if is_transparent(frame):
+        raise _unsupported(
+            path, "has transparent pixels, and what shows through them is not stored; flatten it or remove it"
+        )
+    rgb_HWC = rgb_pixels(frame, pixels)
+    matrix = display_matrix(frame)
+    if matrix is None:
+        return rgb_HWC
+    shown_HWC = upright(rgb_HWC, matrix)
+    if shown_HWC is None:
+        raise _unsupported(
+            path,
+            "is rotated by an angle that is not a multiple of 90 degrees, which is not supported; re-encode it upright or "
+            "remove it",
+        )
+    return shown_HWC
 
 
 def display_matrix(frame: Any) -> np.ndarray | None:
@@ -257,27 +305,8 @@ def display_matrix(frame: Any) -> np.ndarray | None:
     return None
 
 
-def _upright(rgb_HWC: np.ndarray, matrix: np.ndarray | None, path: Path) -> np.ndarray:
-    """Apply a display matrix that rotates by right angles or mirrors.
-
-    ISO/IEC 14496-12 (tkhd): a stored pixel (x, y) is shown at (a x + c y, b x + d y), up to a shift, where a, b and c, d
-    begin the first and second row.
-    """
-    if matrix is None:
-        return rgb_HWC
-    (a, b), (c, d) = np.sign(matrix[:2, :2]).tolist()
-    if b == c == 0 and a and d:
-        flip_x, flip_y = a < 0, d < 0
-    elif a == d == 0 and b and c:
-        rgb_HWC = rgb_HWC.transpose(1, 0, 2)
-        flip_x, flip_y = c < 0, b < 0
-    else:
-        raise UnusableVideoError(
-            "unreadable",
-            f"The video '{path}' is rotated by an angle that is not a multiple of 90 degrees, which is not supported; "
-            "re-encode it upright or remove it.",
-        )
-    return np.ascontiguousarray(rgb_HWC[:: -1 if flip_y else 1, :: -1 if flip_x else 1])
+def _unsupported(path: Path, what: str) -> UnusableVideoError:
+    return UnusableVideoError("unsupported", f"The video '{path}' {what}.")
 
 
 def _reason(error: Exception) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vidbench.data.decode import UnusableVideoError, decoding, display_matrix, to_rgb
+from vidbench.tasks.schema import PixelConvention
 
 _TAGGED_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 # By the signs of a, b, c, d in the display matrix (see `vidbench.data.decode`); clockwise, as players rotate.
@@ -48,12 +49,15 @@ class VideoFacts:
         return lost if lost > max(0.25, 0.02 * self.promised_seconds) else 0.0
 
 
-def examine_video(path: Path, each: Callable[[np.ndarray], None] | None = None) -> VideoFacts:
+def examine_video(
+    path: Path, each: Callable[[np.ndarray], None] | None = None, pixels: PixelConvention = "exact"
+) -> VideoFacts:
     """Decode a whole video.
 
     Args:
         path: the file.
         each: called with every frame, uint8 RGB ``[H, W, 3]``, upright; None skips the conversion to pixels.
+        pixels: how frames become RGB, see `vidbench.data.pixels`.
 
     Raises:
         UnusableVideoError: as `vidbench.data.decode.decode_frames`.
@@ -68,7 +72,7 @@ def examine_video(path: Path, each: Callable[[np.ndarray], None] | None = None) 
             if count == 0:
                 width, height, matrix = frame.width, frame.height, display_matrix(frame)
             if each is not None:
-                each(to_rgb(frame, path))
+                each(to_rgb(frame, path, pixels))
             count += 1
             if frame.pts is not None and frame.time_base:
                 start = float(frame.pts * frame.time_base)

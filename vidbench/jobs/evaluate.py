@@ -72,7 +72,8 @@ def _apart(run: Run) -> tuple[Run, ClipSource]:
 
 
 def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple[str, ...], Mapping[str, int]]:
-    samples, task = open_samples(path, run.options.ignore, run.task.predicted_frames), run.task
+    task = run.task
+    samples = open_samples(path, run.options.ignore, task.predicted_frames, task.clips.pixels)
     if samples.unused:
         run.progress.say(unused_sentence(f"'{path}'", samples.unused))
     expected = (run.total_samples, task.predicted_frames, task.clips.height, task.clips.width)

@@ -13,7 +13,7 @@ from vidbench.distributed.ranks import choose_device, process_group
 from vidbench.errors import InputError
 from vidbench.progress import Progress
 from vidbench.results.measurement import MeasuredClips, MeasuredMetric, Measurement
-from vidbench.results.schema import NetworkRecord
+from vidbench.results.schema import NetworkRecord, PixelsRecord
 from vidbench.samples.clip_folder import ClipFiles, ClipShape, open_clips
 from vidbench.scoring.assemble import environment_record, network_record
 from vidbench.scoring.features import FeatureStore, fill_stores
@@ -120,10 +120,11 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
         stride=options.shape.stride,
         height=real_clips.height,
         width=real_clips.width,
+        pixels=PixelsRecord(convention=options.shape.pixels),
         networks=records,
         network_passes=len(set(share.values())),
         environment=environment_record(device),
-        reasons=_reasons(records, sides, options.precision),
+        reasons=_reasons(records, sides, options),
     )
 
 
@@ -233,13 +234,17 @@ def _clips_record(clips: ClipFiles) -> MeasuredClips:
     )
 
 
-def _reasons(networks: Mapping[str, NetworkRecord], sides: Mapping[str, ClipFiles], precision: str) -> tuple[str, ...]:
+def _reasons(
+    networks: Mapping[str, NetworkRecord], sides: Mapping[str, ClipFiles], options: MeasureOptions
+) -> tuple[str, ...]:
     unproven: Iterable[str] = dict.fromkeys(
         base_network(name) for name, record in networks.items() if not record.proven
     )
     reasons = ["Clips from arbitrary folders were measured, without a task."]
     reasons += [f"The weights of '{name}' are not proven to be the published ones." for name in unproven]
     reasons += [f"{title} were stored with a lossy codec." for title, clips in sides.items() if clips.lossy]
-    if precision != "exact":
-        reasons.append(f"The networks ran with precision '{precision}'.")
+    if options.shape.pixels != "exact":
+        reasons.append(f"Frames of videos were converted to RGB by '{options.shape.pixels}'.")
+    if options.precision != "exact":
+        reasons.append(f"The networks ran with precision '{options.precision}'.")
     return tuple(reasons)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vidbench.results.schema import EnvironmentRecord, NetworkRecord
+from vidbench.results.schema import EnvironmentRecord, NetworkRecord, PixelsRecord
 
 
 class _Record(BaseModel):
@@ -51,6 +51,7 @@ class Measurement(_Record):
     stride: int
     height: int
     width: int
+    pixels: PixelsRecord = Field(description="How the frames of videos became RGB.")
     networks: dict[str, NetworkRecord]
     network_passes: int = Field(
         description="Network passes over each side; networks that compute the same features of these clips share one."

@@ -20,12 +20,13 @@ from vidbench.data.decode import decode_frames, is_lossless
 from vidbench.data.folders.frame_names import ordered_frames
 from vidbench.data.folders.inventory import Inventory, entry_name, is_present, refuse_unprintable, take_inventory
 from vidbench.data.folders.suffixes import IMAGE_SUFFIXES, LOSSY_IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix_of
+from vidbench.data.image_files import read_image
 from vidbench.data.images import fit_frames
 from vidbench.errors import InputError
 from vidbench.files import digest, file_sha256
 from vidbench.samples.exchange import open_samples
 from vidbench.samples.manifest import MANIFEST_NAME
-from vidbench.samples.media import read_image
+from vidbench.tasks.schema import PixelConvention
 
 _ACCEPTED = (
     "an exchange folder, a .npy or .npz file, or a folder of videos or of frame folders, with sub-folders or without"
@@ -41,11 +42,13 @@ class ClipShape:
         stride: take every ``stride``-th frame, from the first one on.
         resolution: crop frames to the largest central square and resize them to this side with Pillow's bicubic kernel;
             None leaves them unchanged.
+        pixels: how the frames of videos become RGB, see `vidbench.data.pixels`.
     """
 
     num_frames: int = 16
     stride: int = 1
     resolution: int | None = None
+    pixels: PixelConvention = "exact"
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def open_clips(path: Path, shape: ClipShape, ignore: Sequence[str] = ()) -> Clip
 
 
 def _from_samples(path: Path, shape: ClipShape, ignore: Sequence[str]) -> ClipFiles:
-    samples = open_samples(path, ignore)
+    samples = open_samples(path, ignore, pixels=shape.pixels)
     if samples.num_frames < clip_span(shape.num_frames, shape.stride):
         raise InputError(
             f"The clips in '{path}' have {samples.num_frames} frames, but {_needed(shape)} are needed; use longer clips "
@@ -136,7 +139,7 @@ def _from_videos(path: Path, videos: list[Path], shape: ClipShape) -> ClipFiles:
     frames = _frames(shape)
 
     def read_one(index: int) -> np.ndarray:
-        return decode_frames(videos[index], frames)
+        return decode_frames(videos[index], frames, shape.pixels)
 
     # Open every header, so that a file that is not a video is found now and not half-way.
     kept_exactly = [is_lossless(video) for video in videos]
@@ -203,13 +206,15 @@ def _opened(
             )
         return clip_THWC
 
-    identity = {
+    identity: dict[str, Any] = {
         "source": "clip-files",
         "sha256": sha256,
         "num_frames": shape.num_frames,
         "stride": shape.stride,
         "resolution": shape.resolution,
     }
+    if shape.pixels != "exact":
+        identity["pixels"] = shape.pixels
     return ClipFiles(path, num_clips, height, width, lossy, identity, read_one)
 
 

@@ -29,6 +29,7 @@ from vidbench.samples.manifest import (
     TaskStamp,
 )
 from vidbench.samples.media import FrameFolderSamples, VideoSamples
+from vidbench.tasks.schema import PixelConvention
 
 __all__ = ["Answers", "SampleSource", "SampleWriter", "SamplesManifest", "TaskStamp", "open_samples", "write_shard"]
 
@@ -70,7 +71,9 @@ class SampleSource(Protocol):
         ...
 
 
-def open_samples(path: Path, ignore: Sequence[str] = (), needed_frames: int | None = None) -> SampleSource:
+def open_samples(
+    path: Path, ignore: Sequence[str] = (), needed_frames: int | None = None, pixels: PixelConvention = "exact"
+) -> SampleSource:
     """Open generated clips in any accepted form, without reading them into memory.
 
     Args:
@@ -78,6 +81,7 @@ def open_samples(path: Path, ignore: Sequence[str] = (), needed_frames: int | No
             of videos, or a folder with one folder of images per sample. Files and folders are taken in natural order.
         ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
         needed_frames: refuse longer videos without decoding them to their end; None accepts any length.
+        pixels: how the frames of videos become RGB, see `vidbench.data.pixels`.
 
     Raises:
         InputError: nothing is there, the form is not accepted, the content is inconsistent, or an entry should be read
@@ -99,12 +103,14 @@ def open_samples(path: Path, ignore: Sequence[str] = (), needed_frames: int | No
         found = take_inventory(path, (), ignore=ignore, known={MANIFEST_NAME, *(shard.file for shard in shards)})
     else:
         found = take_inventory(path, VIDEO_SUFFIXES | IMAGE_SUFFIXES, ignore=ignore)
-        source = _media_samples(path, found, needed_frames)
+        source = _media_samples(path, found, needed_frames, pixels)
     source.unused = found.unused
     return source
 
 
-def _media_samples(path: Path, found: Inventory, needed_frames: int | None) -> VideoSamples | FrameFolderSamples:
+def _media_samples(
+    path: Path, found: Inventory, needed_frames: int | None, pixels: PixelConvention
+) -> VideoSamples | FrameFolderSamples:
     loose = found.files_in(path)
     videos = [file for file in loose if suffix_of(file.name) in VIDEO_SUFFIXES]
     folders = [folder for folder in found.folders if folder.parent == path]
@@ -121,7 +127,7 @@ def _media_samples(path: Path, found: Inventory, needed_frames: int | None) -> V
             f"remove it, or leave it out with --ignore '{image.name}'."
         )
     if videos:
-        return VideoSamples(videos, needed_frames)
+        return VideoSamples(videos, needed_frames, pixels)
     if folders:
         images: dict[Path, list[Path]] = {folder: [] for folder in folders}
         for file in found.files:

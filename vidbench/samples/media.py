@@ -11,10 +11,12 @@ from vidbench.data.decode import decoding, is_lossless, iterate_frames, to_rgb
 from vidbench.data.folders.frame_names import natural_key, ordered_frames
 from vidbench.data.folders.inventory import NOTHING, composed
 from vidbench.data.folders.suffixes import LOSSY_IMAGE_SUFFIXES
+from vidbench.data.image_files import read_image
 from vidbench.errors import InputError
 from vidbench.files import digest, file_sha256
 from vidbench.samples.arrays import check_indices
 from vidbench.samples.manifest import SamplesManifest
+from vidbench.tasks.schema import PixelConvention
 
 
 class VideoSamples:
@@ -27,23 +29,26 @@ class VideoSamples:
     manifest: SamplesManifest | None = None
     unused: Mapping[str, int] = NOTHING
 
-    def __init__(self, paths: list[Path], needed_frames: int | None = None) -> None:
+    def __init__(self, paths: list[Path], needed_frames: int | None = None, pixels: PixelConvention = "exact") -> None:
         """Open the videos: the first one defines the shape, the headers of all tell whether pixels are exact.
 
         Args:
             paths: the files.
             needed_frames: refuse a first video that is longer, without decoding it to its end; None accepts any length.
+            pixels: how frames become RGB; any other convention than the default changes the identity.
 
         Raises:
             InputError: a file cannot be opened, or the first video is too long.
         """
         self._paths = sorted(paths, key=natural_key)
+        self._pixels = pixels
         self.num_samples = len(self._paths)
         # Open every header, so that a file that is not a video is found now and not half-way.
         kept_exactly = [is_lossless(path) for path in self._paths]
         self.lossy = not all(kept_exactly)
         self.num_frames, self.height, self.width = _video_shape(self._paths[0], needed_frames)
-        self.identity_sha256 = digest([[composed(path.name), file_sha256(path)] for path in self._paths])
+        files = [[composed(path.name), file_sha256(path)] for path in self._paths]
+        self.identity_sha256 = digest(files if pixels == "exact" else {"pixels": pixels, "files": files})
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
@@ -55,7 +60,7 @@ class VideoSamples:
         samples_NTHWC = np.empty((len(indices), self.num_frames, self.height, self.width, 3), np.uint8)
         for row, index in enumerate(indices.tolist()):
             path, found = self._paths[index], 0
-            for frame_HWC in iterate_frames(path):
+            for frame_HWC in iterate_frames(path, None, self._pixels):
                 if found == self.num_frames:
                     raise InputError(
                         f"'{path}' has more than {self.num_frames} frame(s), the length of '{self._paths[0]}'; all samples "
@@ -138,26 +143,6 @@ class FrameFolderSamples:
                     _refuse_shape(path, shape, self._frames[0][0], first)
                 samples_NTHWC[row, time] = frame_HWC
         return samples_NTHWC
-
-
-def read_image(path: Path) -> np.ndarray:
-    """Read an image file as uint8 RGB ``[H, W, 3]``; grey and palette images become RGB without loss.
-
-    Raises:
-        InputError: the file is damaged, or has an alpha channel or more than 8 bits, which would be lost.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("RGB", "L", "P", "1") or "transparency" in image.info:
-                raise InputError(
-                    f"The image '{path}' has mode '{image.mode}', which is not plain 8-bit colour or grey; store RGB."
-                )
-            return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"The image '{path}' cannot be read ({reason}); write it again.") from error
 
 
 def _refuse_shape(path: Path, shape: tuple[int, ...], first: Path, expected: tuple[int, ...]) -> None:

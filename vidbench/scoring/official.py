@@ -34,6 +34,11 @@ def unofficial_reasons(
     reasons: list[str] = []
     if not loaded.shipped:
         reasons.append(f"The task comes from a file of the user's own ({task.name}), not from vidbench.")
+    if task.clips.pixels != "exact":
+        reasons.append(
+            f"Frames were converted to RGB by '{task.clips.pixels}', which depends on the processor and serves comparison "
+            "with published numbers only."
+        )
     if num_samples != task.evaluation.num_samples:
         reasons.append(f"{num_samples} samples were scored where the task requires {task.evaluation.num_samples}.")
     if seed != task.evaluation.seed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from vidbench.tasks.schema import Task
 from vidmetrics.errors import unknown_name
 from vidmetrics.formats.documents import TOML_LIMIT, parse_toml
 from vidmetrics.formats.faults import UnreadableError, kind_of_bytes
+
+_DEFAULT_PIXELS = "+ffmpeg-default"
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,15 @@ def task_names() -> list[str]:
 def load_task(name_or_path: str) -> LoadedTask:
     """Read a task by name, or from a TOML file if the argument ends in ``.toml`` or contains a path separator.
 
+    ``+ffmpeg-default`` after either gives a task of that name whose videos become RGB by FFmpeg's default conversion: its
+    fingerprint is another, and its results are unofficial.
+
     Raises:
         InputError: there is no such task, or the file is unreadable or has an unknown key or a bad value; names the file
             and the key.
     """
+    if name_or_path.endswith(_DEFAULT_PIXELS):
+        return _on_default_pixels(load_task(name_or_path.removesuffix(_DEFAULT_PIXELS)))
     if name_or_path.endswith(".toml") or "/" in name_or_path:
         path = Path(name_or_path)
         if not path.is_file():
@@ -56,6 +63,16 @@ def load_task(name_or_path: str) -> LoadedTask:
         raise InputError(unknown_name("task", name_or_path, task_names()))
     file = resources.files("vidbench.tasks") / f"{name_or_path}.toml"
     return LoadedTask(_parse(file.read_bytes(), str(file)), shipped=True, origin=str(file))
+
+
+def _on_default_pixels(loaded: LoadedTask) -> LoadedTask:
+    task = loaded.task
+    if task.data.embedded:
+        raise InputError(
+            f"The clips of the task '{task.name}' are embedded and not decoded: omit '{_DEFAULT_PIXELS}' after its name."
+        )
+    clips = task.clips.model_copy(update={"pixels": "ffmpeg-default"})
+    return replace(loaded, task=task.model_copy(update={"name": task.name + _DEFAULT_PIXELS, "clips": clips}))
 
 
 def _parse(content: bytes, origin: str) -> Task:

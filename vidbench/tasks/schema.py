@@ -132,6 +132,11 @@ class ClipSpec(_Frozen):
     via: tuple[_Pixels, _Pixels] | None = Field(
         default=None, description="Intermediate height and width, resized to first with the same kernel."
     )
+    pixels: PixelConvention = Field(
+        default="exact",
+        description="How decoded video becomes RGB: 'exact' is the same on every machine; 'ffmpeg-default' is FFmpeg's default, "
+        "for comparison with published numbers, and never official.",
+    )
 
     @property
     def num_bytes(self) -> int:
@@ -292,6 +297,8 @@ class Task(_Frozen):
             raise ValueError(f"evaluation.num_samples times evaluation.repeats must be at most {MOST_SAMPLES:,}")
         if self.evaluation.num_samples % self.evaluation.samples_per_context:
             raise ValueError("evaluation.num_samples must be a multiple of evaluation.samples_per_context")
+        if self.data.embedded and self.clips.pixels != "exact":
+            raise ValueError(f"the embedded {self.data.dataset} are not decoded, so clips.pixels must be 'exact'")
         if self.data.embedded and self._has_own_plan:
             raise ValueError(
                 f"the embedded {self.data.dataset} have no videos to plan clips from: omit the keys of the clip plan"

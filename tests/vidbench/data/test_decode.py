@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from vidbench.data.decode import decode_frames, decoding, is_lossless, iterate_frames
+from vidbench.data.decode import decode_frames, decoding, is_lossless, iterate_frames, to_rgb
 from vidbench.data.images import crop_window, fit_frames
 from vidbench.errors import InputError
 
@@ -268,13 +268,32 @@ def test_a_change_of_frame_size_is_refused(tmp_path):
     assert "frame size from 48x32 to 32x48" in refusal(decode_frames, tmp_path / "joined.h264", name="joined.h264")
 
 
-def test_a_gif_has_as_many_frames_as_are_stored(tmp_path):
-    """Durations must not multiply frames."""
+@pytest.mark.parametrize("duration", [20, 1000, [30, 40, 30, 30]])
+def test_a_gif_has_as_many_frames_as_are_stored(tmp_path, duration):
+    """Durations must not multiply frames; 30 frames per second are delays of 3 and 4 hundredths."""
     from PIL import Image
 
     images = [Image.fromarray(np.full((16, 16, 3), 60 * i, np.uint8)) for i in range(4)]
-    images[0].save(tmp_path / "slow.gif", save_all=True, append_images=images[1:], duration=[20, 500, 1000, 40])
+    images[0].save(tmp_path / "slow.gif", save_all=True, append_images=images[1:], duration=duration)
     np.testing.assert_array_equal(decode_frames(tmp_path / "slow.gif")[:, 8, 8, 0], [0, 60, 120, 180])
+
+
+@pytest.mark.parametrize("form", ["gif", "png"])
+def test_an_animation_that_holds_a_frame_is_refused_and_not_read_with_a_jump_in_time(tmp_path, form):
+    from PIL import Image
+
+    images = [Image.fromarray(np.full((16, 16, 3), 60 * i, np.uint8)) for i in (0, 1, 1, 1, 2, 3)]
+    # Pillow stores equal pictures once and adds up their delays, as other writers do.
+    images[0].save(tmp_path / f"a.{form}", save_all=True, append_images=images[1:], duration=40)
+    message = refusal(decode_frames, tmp_path / f"a.{form}", name=f"a.{form}")
+    assert "shows frame 1 for 0.12 s and frame 0 for 0.04 s" in message
+    np.testing.assert_array_equal(decode_frames(tmp_path / f"a.{form}", np.array([0]))[:, 8, 8, 0], [0])
+
+
+@needs_shared
+def test_the_gif_with_a_held_frame_is_refused():
+    path = SHARED / "cases" / "videos" / "held_frames.gif"
+    assert "shows frame 2 for 0.2 s and frame 0 for 0.04 s" in refusal(decode_frames, path, name="held_frames.gif")
 
 
 @pytest.mark.parametrize("wanted", [[], [-1, 2], [3, 1]])
@@ -319,8 +338,8 @@ def test_the_corrupt_file_is_refused_and_its_good_start_is_not():
     assert decode_frames(path, np.array([0, 5])).shape == (2, 720, 1280, 3)
 
 
-def test_display_matrices_turn_and_mirror():
-    from vidbench.data.decode import _upright
+def test_display_matrices_turn_and_mirror(monkeypatch):
+    from vidbench.data.pixels import upright
 
     image = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
     one = 1 << 16
@@ -335,9 +354,12 @@ def test_display_matrices_turn_and_mirror():
     }
     for (a, b, c, d), expected in cases.items():
         matrix = np.array([[a, b, 0], [c, d, 0], [0, 0, 1 << 30]], np.int32)
-        np.testing.assert_array_equal(_upright(image, matrix, Path("x")), expected)
+        np.testing.assert_array_equal(upright(image, matrix), expected)
     skewed = np.array([[one, one, 0], [-one, one, 0], [0, 0, 1 << 30]], np.int32)
-    refusal(_upright, image, skewed, Path("tilted.mov"), name="tilted.mov")
+    assert upright(image, skewed) is None
+    monkeypatch.setattr("vidbench.data.decode.display_matrix", lambda frame: skewed)
+    frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+    assert "multiple of 90" in refusal(to_rgb, frame, Path("tilted.mov"), name="tilted.mov")
 
 
 def slow_box(frame: np.ndarray, factor: int) -> np.ndarray:

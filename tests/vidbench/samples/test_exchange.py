@@ -268,13 +268,16 @@ def test_lossy_codecs_are_flagged(tmp_path):
         assert open_samples(folder).lossy, codec
 
 
-def test_gifs_keep_their_number_of_frames_whatever_they_last(tmp_path):
-    for name, durations in (("a", [40, 2000, 30]), ("b", [100, 100, 100])):
+def test_gifs_keep_their_number_of_frames_however_long_all_of_them_last(tmp_path):
+    for name, durations in (("a", [2000, 2000, 2000]), ("b", [100, 100, 100])):
         frames = [Image.fromarray(np.full((8, 12, 3), 80 * time, np.uint8)) for time in range(3)]
         frames[0].save(tmp_path / f"{name}.gif", save_all=True, append_images=frames[1:], duration=durations)
     source = open_samples(tmp_path)
     assert (source.num_samples, source.num_frames, source.lossy) == (2, 3, True)
     np.testing.assert_array_equal(source.read(np.array([0, 1]))[:, :, 4, 4, 1], [[0, 80, 160], [0, 80, 160]])
+    # A frame that is held may stand for several equal ones.
+    frames[0].save(tmp_path / "b.gif", save_all=True, append_images=frames[1:], duration=[40, 2000, 30])
+    refusal(tmp_path, "b.gif", "frame 1 for 2 s and frame 0 for 0.04 s")
 
 
 def test_videos_of_different_shape_or_damage_are_refused(tmp_path):

@@ -6,7 +6,7 @@ The reader of each layout returns a `Listing`; `vidbench.data.videos.VideoDatase
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -18,6 +18,7 @@ from vidbench.data.folders.suffixes import VIDEO_SUFFIXES
 from vidbench.data.probe import examine_video, refuse_truncated
 from vidbench.errors import InputError
 from vidbench.files import file_sha256
+from vidbench.tasks.schema import PixelConvention
 
 
 class FrameSource(Protocol):
@@ -43,9 +44,15 @@ class FrameSource(Protocol):
 
 @dataclass(frozen=True)
 class VideoFile:
-    """A file that FFmpeg decodes; a `FrameSource`."""
+    """A file that FFmpeg decodes; a `FrameSource`.
+
+    Attributes:
+        path: the file.
+        pixels: how its frames become RGB.
+    """
 
     path: Path
+    pixels: PixelConvention = "exact"
 
     def count(self) -> int:
         """Return the number of frames, by decoding all of them.
@@ -60,7 +67,7 @@ class VideoFile:
 
     def frames(self, frame_indices: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """See `vidbench.data.decode.iterate_frames`."""
-        return iterate_frames(self.path, frame_indices)
+        return iterate_frames(self.path, frame_indices, self.pixels)
 
     def sha256(self) -> str:
         """Return the digest of the file."""
@@ -177,6 +184,15 @@ def by_name(names_and_paths: Iterable[tuple[str, Path]]) -> tuple[dict[str, Path
 def as_sources(files: Mapping[str, Path]) -> dict[str, FrameSource]:
     """Wrap files as frame sources."""
     return {name: VideoFile(path) for name, path in files.items()}
+
+
+def with_pixels(listing: Listing, pixels: PixelConvention) -> Listing:
+    """Return a listing whose videos become RGB by a convention; frames that are stored as RGB do not change."""
+    sources = {
+        name: replace(source, pixels=pixels) if isinstance(source, VideoFile) else source
+        for name, source in listing.sources.items()
+    }
+    return replace(listing, sources=sources)
 
 
 def visible(folder: Path) -> list[Path]:

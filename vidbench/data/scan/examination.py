@@ -20,7 +20,14 @@ from vidbench.errors import InputError
 from vidbench.tasks.schema import ClipSpec
 
 Problem = Literal[
-    "unreadable", "truncated", "no video stream", "too short", "wrong duration", "wrong size", "duplicated"
+    "unreadable",
+    "truncated",
+    "no video stream",
+    "unsupported",
+    "too short",
+    "wrong duration",
+    "wrong size",
+    "duplicated",
 ]
 FindingKey: TypeAlias = tuple[str, str, str, int, int]
 """Split, official name, file, its size, its date in nanoseconds: a finding holds as long as none of them changes."""
@@ -154,7 +161,7 @@ def _facts(source: FrameSource, pixels: Any) -> VideoFacts:
         pixels.update(np.ascontiguousarray(frame_HWC))
 
     if isinstance(source, VideoFile):
-        return examine_video(source.path, feed if pixels else None)
+        return examine_video(source.path, feed if pixels else None, source.pixels)
     count, height, width = 0, 0, 0
     for frame_HWC in source.frames():
         if pixels:

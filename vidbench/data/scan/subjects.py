@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vidbench.data.layouts import find_listing
-from vidbench.data.layouts.listing import Listing
+from vidbench.data.layouts.listing import Listing, with_pixels
 from vidbench.data.scan.examination import Subject
 from vidbench.errors import InputError
 from vidbench.tasks.schema import ClipSpec, Task
@@ -35,7 +35,10 @@ def listings_of(root: Path, task: Task | None, splits: Sequence[str], ignore: Se
         return {split: find_listing("folder", root, split, ignore) for split in splits or ("all",)}
     if task.data.embedded:
         raise InputError(f"The task '{task.name}' uses embedded data: there is no folder to scan.")
-    return {split: find_listing(task.data.dataset, root, split, ignore) for split in splits or task_splits(task)}
+    return {
+        split: with_pixels(find_listing(task.data.dataset, root, split, ignore), task.clips.pixels)
+        for split in splits or task_splits(task)
+    }
 
 
 def subjects_of(split: str, listing: Listing, task: Task | None) -> list[Subject]:

@@ -1,0 +1,179 @@
+"""From decoded frames to RGB: compared with the equations of ITU-R BT.601 and BT.709 in float64; HDR and alpha."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from vidbench.data.decode import decode_frames, decoding
+from vidbench.data.pixels import rgb_pixels
+from vidbench.errors import InputError
+
+# Weights of red and blue by code point of ISO/IEC 23091-2; 2 is untagged and read as BT.601.
+WEIGHTS = {1: (0.2126, 0.0722), 2: (0.299, 0.114), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
+
+
+def samples_of(plane) -> np.ndarray:
+    return np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width].astype(float)
+
+
+def enlarged(chroma: np.ndarray, height: int, width: int, left: bool) -> np.ndarray:
+    """Interpolate chroma of 4:2:0 linearly.
+
+    Its samples are between two rows, and at every second column (``left``, as H.264 and MPEG-4 decoders state) or between two
+    (as nobody states).
+    """
+    for axis, size, offset in ((0, height, -0.25), (1, width, 0.0 if left else -0.25)):
+        places = np.clip(np.arange(size) / 2 + offset, 0, chroma.shape[axis] - 1)
+        below = np.floor(places).astype(int)
+        above = np.minimum(below + 1, chroma.shape[axis] - 1)
+        share = (places - below).reshape((-1, 1) if axis == 0 else (1, -1))
+        chroma = chroma.take(below, axis) * (1 - share) + chroma.take(above, axis) * share
+    return chroma
+
+
+def by_the_equations(frame, left: bool) -> np.ndarray:
+    """RGB of a yuv420p frame in float64, 0 to 255, not rounded."""
+    y, u, v = map(samples_of, frame.planes[:3])
+    u, v = (enlarged(plane, *y.shape, left) for plane in (u, v))
+    full = int(frame.color_range) == 2 or frame.format.name == "yuvj420p"
+    red, blue = WEIGHTS[int(frame.colorspace)]
+    y = y / 255 if full else (y - 16) / 219
+    u, v = ((plane - 128) / (255 if full else 224) for plane in (u, v))
+    r, b = y + 2 * (1 - red) * v, y + 2 * (1 - blue) * u
+    g = (y - red * r - blue * b) / (1 - red - blue)
+    return np.clip(np.stack([r, g, b], -1) * 255, 0, 255)
+
+
+def smooth_frame(matrix: int, full_range: bool, height: int = 64, width: int = 96) -> av.VideoFrame:
+    """Return a frame of waves, all of it in gamut."""
+    frame = av.VideoFrame(width, height, "yuv420p")
+    rng = np.random.default_rng(5)
+    for plane in frame.planes:
+        y, x = np.mgrid[: plane.height, : plane.width]
+        values = 120 + 30 * np.sin(x / 9 + rng.uniform(0, 6)) * np.cos(y / 7 + rng.uniform(0, 6))
+        padded = np.zeros((plane.height, plane.line_size), np.uint8)
+        padded[:, : plane.width] = np.round(values)
+        plane.update(padded.tobytes())
+    frame.colorspace, frame.color_range = matrix, 2 if full_range else 1
+    return frame
+
+
+@pytest.mark.parametrize("matrix", WEIGHTS)
+@pytest.mark.parametrize("full_range", [False, True])
+def test_exact_pixels_are_the_standards_equations_but_for_rounding(matrix, full_range):
+    frame = smooth_frame(matrix, full_range)
+    difference = rgb_pixels(frame, "exact") - by_the_equations(frame, left=False)
+    assert abs(difference.mean()) < 0.03
+    assert np.abs(difference).max() < 0.52
+
+
+def test_the_default_of_ffmpeg_is_about_a_level_darker():
+    frame = smooth_frame(2, False)
+    exact, default = rgb_pixels(frame, "exact").astype(int), rgb_pixels(frame, "ffmpeg-default").astype(int)
+    assert -1.4 < (default - by_the_equations(frame, left=False)).mean() < -0.8
+    assert 0.6 < (default != exact).mean() < 0.95
+
+
+@pytest.mark.parametrize(
+    ("name", "darker"),
+    [("kinetics_flipping_a_pancake.mkv", 1.18), ("mmaction_test.mp4", 1.07), ("rotated_90.mov", 1.19)],
+)
+def test_real_videos_under_both_conventions(shared, name, darker):
+    with decoding(shared / "data" / "clips" / name) as video:
+        frame = next(iter(video.frames))
+    truth = by_the_equations(frame, left=True)
+    exact, default = rgb_pixels(frame, "exact").astype(int), rgb_pixels(frame, "ffmpeg-default").astype(int)
+    assert abs((exact - truth).mean()) < 0.06
+    assert np.abs(exact - truth).max() < 0.52
+    assert (default - truth).mean() == pytest.approx(-darker, abs=0.12)
+    assert (default != exact).mean() > 0.7
+
+
+def write(
+    path: Path, codec: str, pix_fmt: str, trc: int = 2, primaries: int = 2, matrix: int = 2, alpha: int = 255
+) -> Path:
+    """Write five grey frames in a codec, tagged with code points of ISO/IEC 23091-2."""
+    rgba = np.full((48, 64, 4), 120, np.uint8)
+    rgba[..., 3] = alpha
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(
+            codec, rate=25, options={"x265-params": "log-level=none"} if "265" in codec else {}
+        )
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
+        context = stream.codec_context
+        context.color_trc, context.color_primaries, context.colorspace = trc, primaries, matrix
+        for number in range(5):
+            frame = av.VideoFrame.from_ndarray(rgba, format="rgba").reformat(format=pix_fmt)
+            frame.color_trc, frame.color_primaries, frame.colorspace, frame.pts = trc, primaries, matrix, number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        decode_frames(path)
+    assert caught.value.problem == "unsupported"
+    message = str(caught.value)
+    assert message.startswith(f"The video '{path}' ")
+    assert message.count(".") - str(path).count(".") <= message.count("BT.709") + 1
+    return message
+
+
+@pytest.mark.parametrize(("trc", "name"), [(16, "PQ"), (18, "HLG")])
+@pytest.mark.parametrize(("codec", "file"), [("libx265", "a.mp4"), ("libx265", "a.mkv"), ("libx264", "a.mp4"), ("prores_ks", "a.mov")])  # fmt: skip
+def test_hdr_is_refused(tmp_path, trc, name, codec, file):
+    pix_fmt = "yuv422p10le" if codec == "prores_ks" else "yuv420p10le"
+    path = write(tmp_path / file, codec, pix_fmt, trc, 9, 9)
+    assert f"is HDR (transfer {name})" in refusal(path)
+
+
+@pytest.mark.parametrize(("trc", "primaries", "matrix"), [(2, 2, 2), (1, 1, 1), (14, 9, 9)])
+def test_sdr_of_10_bits_is_accepted(tmp_path, trc, primaries, matrix):
+    path = write(tmp_path / "a.mp4", "libx265", "yuv420p10le", trc, primaries, matrix)
+    frames = decode_frames(path)
+    assert frames.shape == (5, 48, 64, 3)
+    assert np.abs(frames.astype(int) - 120).max() <= 1
+
+
+def test_a_matrix_without_a_conversion_is_named(tmp_path):
+    assert "colour matrix YCgCo" in refusal(write(tmp_path / "a.mp4", "libx264", "yuv444p", 1, 1, 8))
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "file"),
+    [
+        ("qtrle", "argb", "a.mov"),
+        ("png", "rgba", "a.mov"),
+        ("ffv1", "yuva420p", "a.mkv"),
+        ("prores_ks", "yuva444p10le", "b.mov"),
+    ],
+)
+def test_opaque_alpha_is_dropped_and_transparent_pixels_are_refused(tmp_path, codec, pix_fmt, file):
+    frames = decode_frames(write(tmp_path / file, codec, pix_fmt))
+    assert np.abs(frames.astype(int) - 120).max() <= 1
+    assert "transparent pixels" in refusal(write(tmp_path / file, codec, pix_fmt, alpha=200))
+
+
+def test_alpha_that_ffmpeg_leaves_out_is_refused(tmp_path):
+    # Its decoder of VP9 returns the picture alone, so whether the channel is opaque is unknown.
+    assert "alpha channel that is not decoded" in refusal(write(tmp_path / "a.webm", "libvpx-vp9", "yuva420p"))
+    assert len(decode_frames(write(tmp_path / "b.webm", "libvpx-vp9", "yuv420p"))) == 5
+
+
+def test_the_transparent_video_among_the_cases_is_refused(shared):
+    assert "transparent pixels" in refusal(shared / "data" / "cases" / "videos" / "alpha_qtrle.mov")
+
+
+@pytest.mark.parametrize("color_range", [0, 1, 2])
+@pytest.mark.parametrize("pix_fmt", ["gray", "gray10le"])
+def test_grey_is_full_range_whatever_its_tag(pix_fmt, color_range):
+    frame = av.VideoFrame(64, 48, pix_fmt)
+    value = bytes([100]) if pix_fmt == "gray" else (400).to_bytes(2, "little")
+    frame.planes[0].update(value * (frame.planes[0].buffer_size // len(value)))
+    frame.color_range = color_range
+    assert (rgb_pixels(frame, "exact") == 100).all()

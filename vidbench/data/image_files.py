@@ -1,0 +1,139 @@
+"""Reading image files, each of which is one frame of a clip.
+
+The rules are those of videos: shown upright, refused if a pixel is transparent, if it is HDR or if it holds more than 8
+bits, which RGB of 8 bits would lose. Colour profiles (ICC) and gamma chunks are not applied, to either.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidbench.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# By content and not by whatever Pillow recognises: some of its formats run other programs.
+_FORMATS = {".png": "PNG", ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG"}
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MOST_BYTES = 1 << 28
+# Code points of ISO/IEC 23091-2 for PQ and HLG in a chunk that Pillow ignores.
+_HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+_ORIENTATION = 0x0112
+# What Pillow's parsers throw at files that are not what they claim to be.
+_FAULTS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read an image file as uint8 RGB ``[H, W, 3]``, upright; grey and palette images become RGB without loss.
+
+    Raises:
+        InputError: the file is damaged or enormous, is not in the format of its suffix, holds several pictures, has a
+            transparent pixel or more than 8 bits, or is CMYK or HDR; names the file.
+    """
+    from PIL import Image
+
+    format = _FORMATS.get(path.suffix.lower())
+    if format is None:
+        raise InputError(
+            f"The image '{path}' has none of the suffixes {', '.join(_FORMATS)}; store it as one of these."
+        )
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise InputError(f"The image '{path}' has more than {_MOST_BYTES >> 20} MiB; make it smaller or remove it.")
+        content = path.read_bytes()
+        with warnings.catch_warnings():
+            # Pillow only warns before it decompresses more than 89 million pixels, and of metadata that it cannot read.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("error", UserWarning)
+            with Image.open(io.BytesIO(content)) as image:
+                return _pixels(path, image, format, content)
+    except InputError:
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        limit = f"{Image.MAX_IMAGE_PIXELS:,}"
+        raise InputError(f"The image '{path}' has more than {limit} pixels; make it smaller or remove it.") from None
+    except (*_FAULTS, UserWarning) as error:
+        reason = _reason(error)
+        raise InputError(f"The image '{path}' cannot be read ({reason}); write it again.") from error
+
+
+def _reason(error: Exception) -> str:
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return "it is not an image"
+    return " ".join(str(getattr(error, "strerror", None) or error).split()).rstrip(".")
+
+
+def _pixels(path: Path, image: Image.Image, format: str, content: bytes) -> np.ndarray:
+    if image.format != format and not (format == "JPEG" and image.format == "MPO"):
+        raise InputError(f"The image '{path}' is {image.format}, not {format}; give it the suffix of its format.")
+    if getattr(image, "n_frames", 1) > 1:
+        raise InputError(
+            f"The image '{path}' holds {getattr(image, 'n_frames', 1)} pictures, and a frame is one; store each in a file of "
+            "its own."
+        )
+    if format == "PNG":
+        _check_png(path, content)
+    alpha = "A" in image.getbands() or "transparency" in image.info
+    if image.mode not in ("RGB", "L", "P", "1") and not alpha:
+        raise InputError(f"The image '{path}' has mode '{image.mode}', which is not 8-bit colour or grey; store RGB.")
+    if not alpha:
+        rgb_HWC = np.asarray(image.convert("RGB"))
+    else:
+        rgba_HWC = np.asarray(image.convert("RGBA"))
+        if (rgba_HWC[..., 3] < 255).any():
+            raise InputError(
+                f"The image '{path}' (mode '{image.mode}') has transparent pixels, and what shows through them is not stored; "
+                "flatten it."
+            )
+        rgb_HWC = rgba_HWC[..., :3]
+    return _turned(rgb_HWC, int(image.getexif().get(_ORIENTATION, 1)))
+
+
+def _turned(stored_HWC: np.ndarray, orientation: int) -> np.ndarray:
+    """Apply the orientation of EXIF 2.32 (tag 274, 1 to 8); any other number means upright, as to viewers."""
+    if orientation in (5, 6, 7, 8):
+        stored_HWC = stored_HWC.transpose(1, 0, 2)
+    flip_y, flip_x = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
+    return np.ascontiguousarray(stored_HWC[:: -1 if flip_y else 1, :: -1 if flip_x else 1])
+
+
+def _check_png(path: Path, content: bytes) -> None:
+    """Check what Pillow does not: every checksum, bits that it drops, and a transfer that it ignores."""
+    position, kind = len(_PNG_SIGNATURE), b""
+    while position < len(content) and kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", content, position)
+        data = content[position + 8 : position + 8 + length]
+        (checksum,) = struct.unpack_from(">I", content, position + 8 + length)
+        if zlib.crc32(kind + data) != checksum:
+            raise InputError(f"The image '{path}' is damaged (a checksum does not match); write it again.")
+        if kind == b"IHDR" and data[8] > 8:
+            raise InputError(f"The image '{path}' has {data[8]} bits per channel, and frames have 8; store 8 bits.")
+        if kind == b"cICP" and data[1] in _HDR_TRANSFERS:
+            raise InputError(
+                f"The image '{path}' is HDR (transfer {_HDR_TRANSFERS[data[1]]}), and a conversion to SDR is a choice of its own; "
+                "convert it or remove it."
+            )
+        position += 12 + length
+    if kind != b"IEND":
+        raise InputError(f"The image '{path}' is cut off; write it again.")
