@@ -39,6 +39,9 @@ def _saved(name: str, mode: str = "RGB", **options: object) -> bytes:
     rgba = np.dstack([_RGB, np.full((32, 32), 128, np.uint8)])
     image = Image.fromarray(rgba) if mode in ("RGBA", "LA") else Image.fromarray(_RGB)
     image = image if image.mode == mode else image.convert(mode)
+    if "transparency" in options:
+        # An entry that no pixel uses would hide nothing.
+        options["transparency"] = image.getpixel((0, 0))
     more = [Image.fromarray(np.roll(_RGB, 1, 0)).convert(mode)] if options.get("save_all") else []
     image.save(file, name, **options, **({"append_images": more} if more else {}))
     return file.getvalue()
@@ -57,37 +60,37 @@ def _with_frame(name: str, content: Callable[[], bytes]) -> Callable[[Path], Non
     return write
 
 
-_LAST = "99.png"
+_LAST = "11.png"
 # What the file is, its name, how it is written, and what the message must contain.
 _IMAGES = (
     ("RGBA", _LAST, lambda: _saved("PNG", "RGBA"), "transparent pixels"),
     ("grey with alpha", _LAST, lambda: _saved("PNG", "LA"), "transparent pixels"),
     ("tRNS", _LAST, lambda: _png((b"tRNS", struct.pack(">HHH", *_RGB[3, 3].tolist()))), "transparent pixels"),
-    ("palette with tRNS", _LAST, lambda: _saved("PNG", "P", transparency=3), "transparent pixels"),
+    ("palette with tRNS", _LAST, lambda: _saved("PNG", "P", transparency=0), "transparent pixels"),
     ("16 bits", _LAST, lambda: _png(bits=16), "16 bits"),
     ("16-bit grey", _LAST, lambda: _saved("PNG", "I;16"), "16 bits"),
     ("PQ", _LAST, lambda: _png((b"cICP", bytes([9, 16, 0, 1]))), "HDR (transfer PQ)"),
     ("HLG", _LAST, lambda: _png((b"cICP", bytes([9, 18, 0, 1]))), "HDR (transfer HLG)"),
     ("animated PNG", _LAST, lambda: _saved("PNG", save_all=True), "holds 2 pictures"),
-    ("CMYK", "99.jpg", lambda: _saved("JPEG", "CMYK"), "mode 'CMYK'"),
+    ("CMYK", "11.jpg", lambda: _saved("JPEG", "CMYK"), "mode 'CMYK'"),
     ("JPEG named PNG", _LAST, lambda: _saved("JPEG"), "is JPEG, not PNG"),
     ("TIFF named PNG", _LAST, lambda: _saved("TIFF"), "is TIFF, not PNG"),
     ("PostScript named PNG", _LAST, lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n", "not PNG"),
-    ("cut after 60 bytes", _LAST, lambda: _png(cut=60), "99.png"),
-    ("cut before the end", _LAST, lambda: _png(cut=-5), "99.png"),
-    ("cut JPEG", "99.jpg", lambda: _saved("JPEG")[:400], "99.jpg"),
+    ("cut after 60 bytes", _LAST, lambda: _png(cut=60), "11.png"),
+    ("cut before the end", _LAST, lambda: _png(cut=-5), "11.png"),
+    ("cut JPEG", "11.jpg", lambda: _saved("JPEG")[:400], "11.jpg"),
     ("no image", _LAST, lambda: b"<html>404</html>", "not an image"),
     ("empty", _LAST, lambda: b"", "not an image"),
-    ("flipped bit", _LAST, lambda: _png()[:200] + b"\xff" + _png()[201:], "99.png"),
+    ("flipped bit", _LAST, lambda: _png()[:200] + b"\xff" + _png()[201:], "11.png"),
     ("400 million pixels", _LAST, lambda: _png(side=20000), "pixels"),
-    ("4 billion pixels", _LAST, lambda: _png(side=2**31 - 1), "99.png"),
-    ("text of 200 MB", _LAST, lambda: _png((b"zTXt", b"a\0\0" + zlib.compress(bytes(200 << 20), 9))), "99.png"),
-    ("profile of 200 MB", _LAST, lambda: _png((b"iCCP", b"a\0\0" + zlib.compress(bytes(200 << 20), 9))), "99.png"),
+    ("4 billion pixels", _LAST, lambda: _png(side=2**31 - 1), "11.png"),
+    ("text of 200 MB", _LAST, lambda: _png((b"zTXt", b"a\0\0" + zlib.compress(bytes(200 << 20), 9))), "11.png"),
+    ("profile of 200 MB", _LAST, lambda: _png((b"iCCP", b"a\0\0" + zlib.compress(bytes(200 << 20), 9))), "11.png"),
 )
 
 
 def _with_video(name: str, codec: str, pix_fmt: str, **tags: int) -> Callable[[Path], None]:
-    """Write one clip as a video, beside nothing else; tags are attributes of its frames."""
+    """Write one clip as a video, twice; tags are attributes of its frames."""
 
     def write(folder: Path) -> None:
         import av
