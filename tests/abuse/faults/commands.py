@@ -1,0 +1,137 @@
+"""Every command that writes files, on the smallest inputs, with what its outcome is compared by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tests.abuse.rows._inputs import clips, result_document
+
+_TASK = """
+name = "tiny-{kind}"
+version = 1
+title = "A few moving shapes"
+[data]
+dataset = "shapes"
+train_split = "train"
+reference_split = "train"
+evaluation_split = "test"
+[clips]
+num_frames = {frames}
+{context}height = 32
+width = 32
+resize = "none"
+crop = "none"
+[reference]
+num_clips = 12
+[evaluation]
+num_samples = 6
+labels = "{labels}"
+metrics = ["fvd-shapes"]
+ceiling = "{ceiling}"
+"""
+# Keys and files that differ between two runs of the same command.
+_VOLATILE = {"execution", "seconds", "finished", "time", "duration", "clips_per_second", "steps_per_second"}
+_NOT_COMPARED = (".html", ".jsonl", "command.txt")
+
+
+class Command(NamedTuple):
+    """A command and its inputs.
+
+    Args:
+        name: unique.
+        line: arguments of ``vidbench``.
+        prepare: writes the inputs into an empty folder.
+        seconds: what a run costs, roughly; commands are sampled in CI by it.
+    """
+
+    name: str
+    line: str
+    prepare: Callable[[Path], None]
+    seconds: float = 0.1
+
+
+def _tasks(folder: Path) -> None:
+    generation = _TASK.format(kind="gen", frames=12, context="", labels="balanced", ceiling="noise")
+    prediction = _TASK.format(kind="pred", frames=16, context="context_frames = 5\n", labels="none", ceiling="copy")
+    (folder / "gen.toml").write_text(generation, encoding="utf-8")
+    (folder / "pred.toml").write_text(prediction, encoding="utf-8")
+
+
+def _samples(folder: Path) -> None:
+    _tasks(folder)
+    clips(folder / "clips.npy", number=6)
+
+
+def _videos(folder: Path) -> None:
+    from tests.end_to_end.miniatures import write_video
+
+    for number in range(2):
+        write_video(folder / "data" / "train" / "walking" / f"clip{number}_000000_000002.mp4", number, count=8)
+
+
+def _result(folder: Path) -> None:
+    (folder / "result.json").write_text(json.dumps(result_document()), encoding="utf-8")
+
+
+def _board(folder: Path) -> None:
+    from vidbench.leaderboard.adding import Submission, add_result
+
+    document = result_document()
+    document["metrics"]["fvd-shapes"]["value"] = 57.0
+    (folder / "first.json").write_text(json.dumps(document), encoding="utf-8")
+    add_result(folder / "first.json", folder / "boards", Submission(model="First"))
+    _result(folder)
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("evaluate", "evaluate --model noise --task gen.toml --output out --batch-size 3 --device cpu", _tasks, 1.0),
+    Command("score", "score --samples clips.npy --task gen.toml --output out --device cpu", _samples, 1.0),
+    Command("sample npy", "sample --model noise --task gen.toml --output out --num-samples 3 --batch-size 2", _tasks),
+    Command("sample png", "sample --model noise --task gen.toml --output out --num-samples 2 --format png", _tasks),
+    Command("sample gif", "sample --model noise --task gen.toml --output out --num-samples 2 --format gif", _tasks),
+    Command("sample mp4", "sample --model noise --task gen.toml --output out --num-samples 2 --format mp4", _tasks),
+    Command("train", "train --model dvdgan --task gen.toml --output out --steps 2 --set batch_size=2 --set ch=4 --set d_ch=4 --device cpu", _tasks, 2.0),
+    Command("data scan", "data scan data --output out --workers 1", _videos, 0.3),
+    Command("data export npy", "data export --task pred.toml --output out", _tasks),
+    Command("data export png", "data export --task pred.toml --output out --num-samples 2 --targets --format png", _tasks),
+    Command("data statistics", "data statistics --task gen.toml --output out/s.safetensors --device cpu", _tasks, 1.0),
+    Command("leaderboard add", "leaderboard add result.json --leaderboards boards --name Second", _board),
+    Command("leaderboard add to none", "leaderboard add result.json --leaderboards boards", _result),
+    Command("leaderboard build", "leaderboard build --leaderboards boards --output out/site", _board, 0.3),
+)  # fmt: skip
+
+
+def outcome(folder: Path) -> dict[str, str]:
+    """Return a digest of every file that a command left and that is the same in every run, hidden ones included."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if not path.is_file() or name.startswith("tmp/") or name.endswith(_NOT_COMPARED):
+            continue
+        if path.suffix == ".json":
+            content = json.dumps(_steady(json.loads(path.read_bytes())), sort_keys=True).encode()
+        elif path.suffix == ".npz":
+            with np.load(path) as arrays:
+                content = b"".join(arrays[key].tobytes() for key in sorted(arrays))
+        else:
+            content = path.read_bytes()
+        found[name] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+def _steady(document: object) -> object:
+    if isinstance(document, dict):
+        return {key: _steady(value) for key, value in document.items() if key not in _VOLATILE}
+    return [_steady(value) for value in document] if isinstance(document, list) else document
+
+
+def copy_inputs(template: Path, folder: Path) -> None:
+    """Copy the inputs of a command."""
+    shutil.copytree(template, folder)
