@@ -109,6 +109,14 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def sync_tree(folder: Path) -> None:
+    """Write every file below a folder to disk, before the folder gets the name under which it is trusted."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with failures_named(path), path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
 def check_writable(folder: Path) -> None:
     """Check that files can be written in a folder, before hours of work that would end there; nothing is left of the check.
 

@@ -16,7 +16,7 @@ from vidbench.data.folders.inventory import take_inventory
 from vidbench.data.folders.suffixes import IMAGE_SUFFIXES
 from vidbench.distributed.launcher import require_single_process
 from vidbench.errors import InputError
-from vidbench.files import digest, failures_named, file_sha256, write_text
+from vidbench.files import digest, failures_named, file_sha256, sync_tree, write_text
 from vidbench.jobs.sample import clips_to_answer, refuse_existing, write_png
 from vidbench.progress import Progress
 from vidbench.samples.exchange import shard_name, shard_size, write_shard
@@ -118,7 +118,9 @@ def _write_export(task: Task, evaluation: ClipDataset, count: int, options: Expo
     )
     write_text(export.working / EXPORT_NAME, manifest.model_dump_json(indent=1) + "\n")
     (export.working / _PLAN_NAME).unlink()
-    export.working.replace(output)
+    with failures_named(output):
+        sync_tree(export.working)
+        export.working.replace(output)
 
 
 @dataclass(frozen=True, kw_only=True)

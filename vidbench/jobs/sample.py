@@ -16,7 +16,7 @@ from vidbench.data.folders.inventory import unused_sentence
 from vidbench.distributed.launcher import require_single_process
 from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
-from vidbench.files import failures_named
+from vidbench.files import failures_named, sync_tree
 from vidbench.models.choice import choose_model
 from vidbench.progress import Advance, Progress
 from vidbench.samples.exchange import SampleWriter
@@ -161,7 +161,9 @@ def _appears_whole(folder: Path) -> Iterator[Path]:
         working.mkdir(parents=True)
         try:
             yield working
-            working.replace(folder)
+            with failures_named(folder):
+                sync_tree(working)
+                working.replace(folder)
         finally:
             shutil.rmtree(working, ignore_errors=True)
 

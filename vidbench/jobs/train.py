@@ -13,6 +13,7 @@ from vidbench.data.folders.inventory import unused_sentence
 from vidbench.distributed.ranks import Ranks, choose_device, process_group
 from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
+from vidbench.files import failures_named
 from vidbench.jobs.training_curve import CurveOptions, TrainingCurve
 from vidbench.models.choice import ModelChoice, choose_model, offers_training
 from vidbench.models.interface import TrainRequest, VideoModel
@@ -108,7 +109,7 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
             )
             request = replace(request, measure=_Shown(points, progress))
         try:
-            with ranks.sole_writer(output):
+            with ranks.sole_writer(output), failures_named(output):
                 checkpoint: Path = choice.factory.train(request)
         finally:
             shown.close()

@@ -38,7 +38,7 @@ ceiling = "{ceiling}"
 """
 # Keys and files that differ between two runs of the same command.
 _VOLATILE = {"execution", "seconds", "finished", "time", "duration", "clips_per_second", "steps_per_second"}
-_NOT_COMPARED = (".html", ".jsonl", "command.txt")
+_NOT_COMPARED = (".html", ".jsonl", ".lock")
 
 
 class Command(NamedTuple):

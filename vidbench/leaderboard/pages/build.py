@@ -10,7 +10,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from vidbench.errors import InputError
-from vidbench.files import temporary_name
+from vidbench.files import failures_named, temporary_name
 from vidbench.leaderboard.bibtex import row_bibtex
 from vidbench.leaderboard.boards import RESULTS, Board
 from vidbench.leaderboard.check import check_folder
@@ -67,13 +67,16 @@ def build_site(folder: Path, output: Path) -> list[Path]:
     with sole_writer(output):
         remove_leftovers(output.parent)
         made, old = temporary_name(output), temporary_name(output)
-        made.mkdir()
         try:
-            names = _write(folder, boards, made)
-            if output.is_dir():
-                output.replace(old)
-            made.replace(output)
+            with failures_named(output):
+                made.mkdir()
+                names = _write(folder, boards, made)
+                if output.is_dir():
+                    output.replace(old)
+                made.replace(output)
         finally:
+            if old.is_dir() and not output.exists():
+                old.replace(output)
             for left in (made, old):
                 shutil.rmtree(left, ignore_errors=True)
     return [output / name for name in names]
