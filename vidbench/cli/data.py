@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,8 @@ def data_scan(
     from vidbench.tasks import load_task
 
     task = load_task(task_name).task if task_name else None
-    name = f"scan-{folder.resolve().name}" + (f"-{task.name}" if task else "")
+    # `Path.resolve` raises for a link to itself.
+    name = f"scan-{Path(os.path.realpath(folder)).name}" + (f"-{task.name}" if task else "")
     output = output or Path("runs") / name
     with process_group() as ranks, ranks.sole_writer(output):
         outcome = scan_folder(
