@@ -63,6 +63,8 @@ def _formats(kind: str) -> tuple[str, str]:
 
 def _content(path: Path) -> bytes:
     """The bytes of a file, read once: what is hashed and what is loaded must be the same."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a file; give a checkpoint that `vidbench train --model dvdgan` wrote.")
     try:
         return path.read_bytes()
     except FileNotFoundError:
