@@ -70,6 +70,9 @@ def test_a_result_records_what_it_does_not_use(folder):
         "ignored": ["poster.*", "nothing"],
         "unused": {"split 'train'": COUNTS, "samples": {"other file": 1}},
     }
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert SAID.removesuffix(".") in page
+    assert "poster.*, nothing" in page
 
 
 def test_a_measurement_says_and_records_what_it_does_not_use(folder):

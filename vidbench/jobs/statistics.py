@@ -14,6 +14,7 @@ from vidbench.progress import Progress
 from vidbench.results.schema import TaskRecord
 from vidbench.scoring.assemble import (
     bound_records,
+    entries_record,
     environment_record,
     network_record,
     real_sides,
@@ -119,6 +120,7 @@ def _write(
         networks={name: network_record(network) for name, network in run.networks.items()},
         bounds=scores,
         environment=environment_record(run.device),
+        entries=entries_record(run),
         tensors_sha256=arrays_sha256(tensors),
     )
     return write_statistics(path, tensors, provenance), provenance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vidbench.data.folders.inventory import unused_in_words
 from vidbench.results.schema import Result
 
 
@@ -30,6 +31,10 @@ def provenance(result: Result) -> list[tuple[str, str]]:
         )
         rows.append(("statistics file", data.imported.sha256))
     rows.append(("pixels", result.pixels.convention))
+    for place, counts in result.entries.unused.items():
+        rows.append((f"not used in {place}", unused_in_words(counts)))
+    if result.entries.ignored:
+        rows.append(("--ignore", ", ".join(result.entries.ignored)))
     for name, network in result.networks.items():
         proof = "proven" if network.proven else "not proven"
         arithmetic = f"{network.precision}, {network.implementation} arithmetic"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from vidbench.data.folders.inventory import NOTHING
 from vidbench.files import digest
 from vidbench.results.schema import (
     BoundRecord,
@@ -118,7 +119,7 @@ def assemble(measured: Measured) -> Result:
         bounds=dict(limits),
         truncation=tuple(_truncation_record(run, sigma, of_sigma, real) for sigma, of_sigma in measured.sweep.items()),
         against_count=_against_count(run, stores, real),
-        entries=_entries_record(measured),
+        entries=entries_record(run, measured.samples_unused),
         environment=environment_record(run.device),
         seed=run.seed,
         official=not why,
@@ -223,12 +224,13 @@ def split_records(run: Run) -> tuple[SplitRecord, SplitRecord]:
     return reference, evaluation
 
 
-def _entries_record(measured: Measured) -> EntriesRecord:
-    run, data = measured.run, measured.run.task.data
+def entries_record(run: Run, samples_unused: Mapping[str, int] = NOTHING) -> EntriesRecord:
+    """Return the record of what else the folders of both splits, and of the samples, hold."""
+    data = run.task.data
     by_place = {
         f"split '{data.reference_split}'": run.reference.unused,
         f"split '{data.evaluation_split}'": run.evaluation.unused,
-        "samples": measured.samples_unused,
+        "samples": samples_unused,
     }
     unused = {place: dict(counts) for place, counts in by_place.items() if counts}
     return EntriesRecord(ignored=run.options.ignore, unused=unused)

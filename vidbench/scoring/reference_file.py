@@ -24,7 +24,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vidbench.errors import InputError, first_problem
 from vidbench.files import arrays_sha256, write_bytes
 from vidbench.progress import warn
-from vidbench.results.schema import BoundRecord, EnvironmentRecord, NetworkRecord, SplitRecord, TaskRecord
+from vidbench.results.schema import (
+    BoundRecord,
+    EntriesRecord,
+    EnvironmentRecord,
+    NetworkRecord,
+    SplitRecord,
+    TaskRecord,
+)
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.sealed import UNSEALED, DamagedFileError, check_seal, read_content, safetensors_metadata, sealed
 from vidmetrics.statistics.moments import Moments
@@ -72,6 +79,9 @@ class Provenance(_Frozen):
     networks: dict[str, NetworkRecord] = Field(description="The networks.")
     bounds: BoundsRecord | None = Field(description="Scores of the bounds; null if they were not computed.")
     environment: EnvironmentRecord = Field(description="Where it was computed.")
+    entries: EntriesRecord = Field(
+        default_factory=EntriesRecord, description="What else the data folder held; absent in files of version 1."
+    )
     tensors_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Digest of names, types, shapes and values.")
 
 

@@ -183,6 +183,11 @@ def _lists(dataset: str, spoil: Callable[[Path], object]) -> Callable[[Path], li
     return make
 
 
+def _ignore_without_a_pattern(folder: Path) -> list[str]:
+    _videos(folder)
+    return [*_SCAN, "--ignore"]
+
+
 def _samples_root(folder: Path) -> list[str]:
     name = os.fsdecode(b"caf\xe9")
     _video(folder / name / "a.mkv")
@@ -200,6 +205,7 @@ _LISTS = (
     Case("kinetics: a list that is a pipe", _lists("kinetics", lambda f: os.mkfifo(f / "train.csv")), "train.csv' is not a file"),
     Case("kinetics: a list that leads nowhere", _lists("kinetics", lambda f: (f / "train.csv").symlink_to("x")), "train.csv' is a link"),
     Case("kinetics: lists that lead nowhere", _lists("kinetics", lambda f: f.rmdir() or f.symlink_to("x")), "annotations' is a link"),
+    Case("scan: --ignore without a pattern", _ignore_without_a_pattern, "requires an argument"),
     Case("measure: a folder whose name is not UTF-8", _samples_root, "caf\\xe9' has a name that is not UTF-8"),
     Case("measure: a pipe as folder", _pipe_as_samples, "neither a file nor a folder"),
     *(

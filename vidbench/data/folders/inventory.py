@@ -28,6 +28,13 @@ EMPTY_FOLDER = "empty folder"
 LINK_ABOVE = "link to a folder above"
 LINKED_AGAIN = "link to a folder that is read anyway"
 NOT_ON_THE_LIST = "not on the list"
+_MANY = {
+    OTHER_FILE: "other files",
+    SPECIAL_FILE: "special files",
+    EMPTY_FOLDER: "empty folders",
+    LINK_ABOVE: "links to a folder above",
+    LINKED_AGAIN: "links to a folder that is read anyway",
+}
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
 """The unused entries of a source that is not a folder."""
@@ -127,7 +134,14 @@ def unused_sentence(place: object, unused: Mapping[str, int]) -> str:
     """Return a line that counts the unused entries of a folder; empty if there are none."""
     if not unused:
         return ""
-    return f"Not used in {place}: {', '.join(f'{count:,} {reason}' for reason, count in unused.items())}."
+    return f"Not used in {place}: {unused_in_words(unused)}."
+
+
+def unused_in_words(unused: Mapping[str, int]) -> str:
+    """Return counts of unused entries in words, such as "1 hidden, 3 other files"."""
+    return ", ".join(
+        f"{count:,} {reason if count == 1 else _MANY.get(reason, reason)}" for reason, count in unused.items()
+    )
 
 
 def merged(*counts: Mapping[str, int]) -> dict[str, int]:
@@ -274,8 +288,7 @@ class _Search:
             if others
             else ""
         )
-        suffix = suffix_of(path.name)
-        pattern = f"*{suffix}" if fault.startswith("is a media file") else _shown(Path(path.name))
+        pattern = f"*{path.suffix}" if fault.startswith("is a media file") else _pattern_of(path.name)
         raise InputError(
             f"'{_shown(path)}' {fault}{also}; repair, convert, move or remove it, or leave it out with --ignore '{pattern}'."
         )
@@ -288,6 +301,11 @@ def _fault_of_name(name: str) -> str | None:
     if not kinds:
         return None
     return "has a name that is not UTF-8" if "Cs" in kinds else "has a control character or a line break in its name"
+
+
+def _pattern_of(name: str) -> str:
+    """Return a pattern that can be typed and matches the name."""
+    return "".join("?" if unicodedata.category(c) in _UNPRINTABLE or c in "[]*?'" else c for c in name)
 
 
 def _shown(path: Path) -> str:

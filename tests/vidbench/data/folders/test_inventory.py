@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def test_files_are_read_and_every_other_entry_is_counted(tmp_path):
     assert found.unused == {"empty folder": 1, "hidden": 3, "other file": 3, "special file": 1}
     assert (
         unused_sentence("'D'", found.unused)
-        == "Not used in 'D': 1 empty folder, 3 hidden, 3 other file, 1 special file."
+        == "Not used in 'D': 1 empty folder, 3 hidden, 3 other files, 1 special file."
     )
     assert unused_sentence("'D'", {}) == ""
     assert merged(found.unused, {"hidden": 2, "ignored": 0}) == {**found.unused, "hidden": 5}
@@ -65,7 +66,7 @@ def test_a_folder_with_the_name_of_a_video_is_a_folder(tmp_path):
 )
 def test_media_of_another_kind_is_refused_by_name(tmp_path, suffix):
     touch(tmp_path, "a.mp4", f"in/b.{suffix}", f"in/c.{suffix}", "in/notes.txt")
-    refused(tmp_path, f"in/b.{suffix}' is a media file", ".mp4", "1 other entry", f"--ignore '*.{suffix.lower()}'")
+    refused(tmp_path, f"in/b.{suffix}' is a media file", ".mp4", "1 other entry", f"--ignore '*.{suffix}'")
     with_case = take_inventory(tmp_path, VIDEO_SUFFIXES, ignore=[f"*.{suffix}"])
     assert (names(with_case), with_case.unused) == (["a.mp4"], {"ignored": 2, "other file": 1})
 
@@ -240,6 +241,20 @@ def test_patterns_are_compared_with_names_or_with_paths(tmp_path):
         assert is_ignored(path, tmp_path, ["no", pattern]), pattern
     for pattern in ("class", "*.MP4", "caf.mp4", "/class/*", "other/*"):
         assert not is_ignored(path, tmp_path, [pattern]), pattern
+
+
+@pytest.mark.parametrize("name", ["a.mpg", "b[1].MPG", "caf\udce9.mp4", "two\nlines.mp4", "what's *this?.mp4", "class"])
+def test_the_pattern_that_a_refusal_names_leaves_the_entry_out(tmp_path, name):
+    touch(tmp_path, "sound.mp4", "in/sound.mkv")
+    if name.endswith("?.mp4") or name == "class":
+        (tmp_path / name).symlink_to("missing")
+    else:
+        touch(tmp_path, name)
+    with pytest.raises(InputError) as caught:
+        take_inventory(tmp_path, VIDEO_SUFFIXES)
+    (pattern,) = re.findall("--ignore '(.*)'\\.", str(caught.value))
+    found = take_inventory(tmp_path, VIDEO_SUFFIXES, ignore=[pattern])
+    assert (names(found), found.unused) == (["in/sound.mkv", "sound.mp4"], {"ignored": 1})
 
 
 def test_known_files_are_not_counted(tmp_path):
