@@ -138,3 +138,17 @@ def test_metrics_without_a_curve_and_wrong_counts():
     for rows in (A[:650], np.concatenate([A, A[:3]])):
         with pytest.raises(InputError, match="Expected 700 samples"):
             score_against_count(get_metric("fvd"), _batches(rows, 64), 6, 700, 1, _moments(B))
+
+
+@pytest.mark.parametrize(
+    ("width", "count", "rows", "fitted"), [(20, 200, 1, 4), (21, 210, 1, 4), (20, 400, 1, 6), (40, 100, 4, 4)]
+)
+def test_the_line_is_fitted_to_sizes_of_half_the_rows_that_it_needs(width, count, rows, fitted):
+    features = np.random.default_rng(width).normal(size=(count * rows, width))
+    found = score_against_count(get_metric("fvd"), _batches(features, 64), width, count, rows, _moments(features + 0.1))
+    # Sizes from N/10 to N in seven steps; those with 5 rows per feature or more count.
+    sizes = [count * (10 + 90 * step / 7) / 100 for step in range(8)]
+    assert sum(size * rows >= 5 * width for size in sizes) == fitted
+    assert found.num_fitted == fitted
+    x, y = 1 / np.array(found.counts[-fitted:]), found.values[-fitted:]
+    assert found.at_infinity == pytest.approx(np.polyfit(x, y, 1)[1], rel=1e-8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vidmetrics import inception_score, jackknife_interval
+from vidmetrics import InputError, inception_score, jackknife_interval
 from vidmetrics.estimators.inception_score import InceptionScoreEstimator
 
 
@@ -39,3 +39,33 @@ def test_inception_score_interval_of_several_splits_is_the_interval_of_their_mea
     folds = [np.delete(scores, i).mean() for i in range(10)]
     estimate = feed(InceptionScoreEstimator(6, 95, 10), logits).result()
     assert estimate.interval == pytest.approx(jackknife_interval(np.mean(scores), folds), rel=1e-10)
+
+
+@pytest.mark.parametrize("splits", [1, 2, 3, 10])
+def test_as_many_splits_as_samples(splits):
+    # The marginal of a single sample is the sample, so its divergence is 0.
+    logits = np.random.default_rng(1).normal(0, 2, (splits, 6))
+    estimate = feed(InceptionScoreEstimator(6, splits, splits), logits).result()
+    assert estimate.value == pytest.approx(1, abs=1e-12)
+    assert estimate.interval == (None if splits < 3 else pytest.approx((1, 1), abs=1e-12))
+    with pytest.raises(InputError, match=f"{splits} samples cannot be divided into {splits + 1} splits"):
+        InceptionScoreEstimator(6, splits, splits + 1)
+    with pytest.raises(InputError, match="into 0 splits"):
+        InceptionScoreEstimator(6, splits, 0)
+
+
+def test_inception_score_interval_of_two_splits():
+    logits = np.random.default_rng(0).normal(0, 2, (95, 6))
+    # Ten groups in each split; a fold removes one of them from its split.
+    bounds = [g * 95 // 20 for g in range(21)]
+    folds = []
+    for gone in range(20):
+        halves = [
+            np.concatenate([logits[bounds[g] : bounds[g + 1]] for g in range(first, first + 10) if g != gone])
+            for first in (0, 10)
+        ]
+        folds.append(np.mean([inception_score(half, 1)[0] for half in halves]))
+    estimate = feed(InceptionScoreEstimator(6, 95, 2), logits).result()
+    value = np.mean([inception_score(logits[: bounds[10]], 1)[0], inception_score(logits[bounds[10] :], 1)[0]])
+    assert estimate.value == pytest.approx(value, rel=1e-12)
+    assert estimate.interval == pytest.approx(jackknife_interval(value, folds), rel=1e-10)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vidmetrics import density_coverage, precision_recall
+from vidmetrics import InputError, density_coverage, precision_recall
 from vidmetrics.estimators.manifold import CoverageEstimator, DensityEstimator, PrecisionEstimator, RecallEstimator
 from vidmetrics.statistics.intervals import share_interval
 
@@ -20,15 +20,18 @@ def feed(estimator, rows, *cuts):
     return estimator
 
 
-@pytest.mark.parametrize("rows_per_sample", [1, 2])
-def test_recall_and_the_spread_of_its_halves(rows_per_sample):
-    clips = 82 // rows_per_sample
-    estimate = feed(RecallEstimator(3, clips, rows_per_sample), ROWS, 1, 30).result(iter(np.split(REAL, [7, 50])))
-    assert estimate.value == precision_recall(REAL, ROWS)[1]
+# 30 rows and fewer are all searched for the nearest of a half; of 8, each half has a fourth row, the smallest ball there is.
+@pytest.mark.parametrize(
+    ("clips", "rows_per_sample"), [(82, 1), (41, 2), (31, 1), (30, 1), (29, 1), (9, 1), (8, 1), (4, 2)]
+)
+def test_recall_and_the_spread_of_its_halves(clips, rows_per_sample):
+    rows = ROWS[: clips * rows_per_sample]
+    estimate = feed(RecallEstimator(3, clips, rows_per_sample), rows, 1, 5).result(iter(np.split(REAL, [7, 50])))
+    assert estimate.value == precision_recall(REAL, rows)[1]
     random, variances, disagreements = np.random.default_rng(0), [], []
     for _ in range(20):
         side = np.repeat(random.permutation(clips) < clips // 2, rows_per_sample)
-        hits = [_in_manifold(ROWS[half].astype(np.float64)) for half in (side, ~side)]
+        hits = [_in_manifold(rows[half].astype(np.float64)) for half in (side, ~side)]
         variances.append((hits[0].mean() - hits[1].mean()) ** 2 / 2)
         disagreements.append((hits[0] != hits[1]).mean() / 2 / 60)
     # 2.228 is Student's quantile for 10 degrees of freedom.
@@ -76,3 +79,13 @@ def test_precision_and_density(rows_per_sample):
     scores = [density_coverage(REAL, np.repeat(rows, 6, 0))[0] for rows in np.split(ROWS, clips)]
     half = (density.interval[1] - density.interval[0]) / 2
     assert half == pytest.approx(np.std(scores, ddof=1) / np.sqrt(clips) * (1.99 if clips == 82 else 2.021), rel=1e-3)
+
+
+def test_intervals_of_few_samples():
+    # A half of 6 or 7 clips has 3 rows, of which none has a third neighbour.
+    for clips in (5, 6, 7):
+        assert feed(RecallEstimator(3, clips), ROWS[:clips]).result([REAL]).interval is None
+    # Balls of few samples: fewer than 3 groups of 2.
+    assert feed(CoverageEstimator(3, 6), ROWS[:6]).result([REAL]).interval is not None
+    with pytest.raises(InputError, match="more than 5 rows, but the generated features are 5"):
+        feed(CoverageEstimator(3, 5), ROWS[:5]).result([REAL])

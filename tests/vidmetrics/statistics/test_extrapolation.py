@@ -42,10 +42,10 @@ def test_value_and_folds_against_numpy():
     reference = gaussian(np.zeros(3), np.eye(3))
     groups = np.arange(clips) % 4
 
-    def by_hand(gone):
+    def by_hand(gone, seed=5):
         counts, values = [], []
         for place, size in enumerate(subset_sizes(clips, 3, 2)):
-            chosen = [i for i in subset_rows(clips, int(size), 5, place) if groups[i] != gone]
+            chosen = [i for i in subset_rows(clips, int(size), seed, place) if groups[i] != gone]
             part = rows.reshape(clips, 2, 3)[chosen].reshape(-1, 3)
             counts.append(len(part))
             values.append(frechet_distance(part.mean(0), np.cov(part.T), np.zeros(3), np.eye(3)))
@@ -54,6 +54,14 @@ def test_value_and_folds_against_numpy():
     value, folds = frechet_at_infinity(rows, reference, groups, 4, rows_per_sample=2, seed=5)
     assert value == pytest.approx(by_hand(None), rel=1e-8)
     assert folds == pytest.approx([by_hand(g) for g in range(4)], rel=1e-6)
+    # The default seed decides the printed number.
+    value, folds = frechet_at_infinity(rows, reference, groups, 4, rows_per_sample=2)
+    assert value == pytest.approx(by_hand(None, seed=0), rel=1e-8)
+    assert folds == pytest.approx([by_hand(g, seed=0) for g in range(4)], rel=1e-6)
+    assert abs(value - by_hand(None)) > 1e-3 * abs(value)
+    # Without groups there are no folds.
+    alone, none = frechet_at_infinity(rows, reference, np.zeros(clips, np.int64), 1, rows_per_sample=2)
+    assert (alone, len(none)) == (pytest.approx(value, rel=1e-9), 0)
 
 
 def test_removes_the_bias():

@@ -72,3 +72,9 @@ def test_bad_logits_are_refused_and_named():
     broken[9] = -np.inf
     with pytest.raises(InputError, match="sample 9 contain"):
         inception_score(broken, 4)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_as_many_splits_as_samples(count):
+    # The marginal of a single sample is the sample, so its divergence is 0.
+    assert inception_score(np.random.default_rng(0).normal(0, 3, (count, 4)), count) == pytest.approx((1, 0), abs=1e-12)

@@ -81,7 +81,11 @@ def test_halves_are_the_values_of_each_half():
     rng = np.random.default_rng(3)
     real, generated = rng.normal(size=(50, 2)), rng.normal(0.5, 1, (61, 2))
     in_first = rng.random((4, 61)) < 0.5
-    in_first[3] = np.arange(61) < 4  # so few that they are not among everybody's nearest rows
+    # So few and far apart that they are not among each other's 30 nearest rows, which are searched first.
+    apart = np.argsort(generated[:, 0])[[0, 20, 40, 60]]
+    ranks = np.argsort(np.argsort(((generated[:, None] - generated) ** 2).sum(axis=2), axis=1), axis=1)
+    assert (ranks[np.ix_(apart, apart)].max(axis=1) > 30).any()
+    in_first[3] = np.isin(np.arange(61), apart)
     first, second = recall_halves(real, generated, in_first, 3)
     assert recall_hits(real, generated, 3).mean() == precision_recall(real, generated)[1]
     for split, side in enumerate(in_first):
@@ -123,3 +127,15 @@ def test_bad_input_is_refused():
     rows[4, 0] = np.nan
     with pytest.raises(InputError, match="real features of sample 4"):
         density_coverage(rows, rows)
+
+
+@pytest.mark.parametrize("count", [8, 9, 29, 30, 31, 32])
+@pytest.mark.parametrize("nearest", [1, 3])
+def test_halves_of_few_rows_are_the_values_of_each_half(count, nearest):
+    rng = np.random.default_rng(count)
+    real, generated = rng.normal(size=(40, 2)), rng.normal(0.5, 1, (count, 2))
+    in_first = np.stack([rng.permutation(count) < count // 2 for _ in range(5)])
+    halves = recall_halves(real, generated, in_first, nearest)
+    for split, side in enumerate(in_first):
+        for half, rows in zip(halves, (generated[side], generated[~side]), strict=True):
+            assert half[split].mean() == precision_recall(real, rows, nearest=nearest)[1]
