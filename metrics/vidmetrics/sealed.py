@@ -92,7 +92,7 @@ def sealed_tensors(tensors: Mapping[str, npt.NDArray[Any]], fields: Mapping[str,
 
     # One metadata entry, because safetensors writes several in any order.
     text = json.dumps({**fields, "seal": UNSEALED}, sort_keys=True, allow_nan=False)
-    return sealed(save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, {_METADATA: text}))
+    return sealed(save({name: np.asarray(array, order="C") for name, array in tensors.items()}, {_METADATA: text}))
 
 
 def unsealed_tensors(content: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:

@@ -38,6 +38,10 @@ def test_sealed_tensors_are_safetensors_of_the_same_bytes_each_time():
     assert content == sealed_tensors(dict(reversed(TENSORS.items())), dict(reversed(FIELDS.items())))
     np.testing.assert_array_equal(load(content)["a"], TENSORS["a"])
     tensors, fields = unsealed_tensors(content)
+    assert {name: (each.shape, each.dtype) for name, each in tensors.items()} == {
+        "a": ((2, 3), np.float32),
+        "b": ((), np.int64),
+    }
     assert fields == FIELDS
     assert tensors.keys() == TENSORS.keys()
     for name, tensor in tensors.items():
