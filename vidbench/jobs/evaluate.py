@@ -16,7 +16,7 @@ from vidbench.errors import InputError
 from vidbench.files import check_writable, write_text
 from vidbench.models.choice import choose_model
 from vidbench.models.trivial import RealModel
-from vidbench.progress import Progress
+from vidbench.progress import Progress, warn
 from vidbench.results.schema import ModelRecord, Result
 from vidbench.samples.exchange import open_samples
 from vidbench.samples.pairing import check_answers
@@ -145,11 +145,15 @@ def _measure_alone(
         if run.ranks.is_main:
             check_writable(folder)
         run.ranks.check_shared(folder)
+    stores = sample_features(run, source, title)
+    doubt = next((doubt for store in stores.values() if (doubt := store.doubt())), None)
+    if doubt is not None and run.ranks.is_main:
+        warn(f"Later runs do not reuse the features of the model '{record.name}', because {doubt}.")
     measured = Measured(
         run=run,
-        model=record,
+        model=record.model_copy(update={"not_reused": doubt}),
         reasons=reasons,
-        stores=sample_features(run, source, title),
+        stores=stores,
         real_stores=reference_features(run, cache),
         bounds=bound_features(run, cache),
         sweep={

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import inspect
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vidbench.errors import InputError
+from vidbench.models.evidence import code_sha256
 from vidbench.models.interface import ModelTask, VideoModel
 from vidmetrics.errors import unknown_name
 from vidmetrics.formats.faults import reason
@@ -52,22 +52,9 @@ class ModelChoice:
         return model
 
     @property
-    def code_sha256(self) -> str:
-        """Digest of the Python files in the package that defines the factory.
-
-        Later runs reuse a model's features only if this is unchanged: a model without a checkpoint is identified by its
-        code alone.
-        """
-        try:
-            file = Path(inspect.getfile(self.factory))
-        except TypeError:
-            file = Path(inspect.getfile(type(self.factory)))
-        in_package = "." in self.factory.__module__ or file.name == "__init__.py"
-        files = sorted(file.parent.rglob("*.py")) if in_package else [file]
-        code = hashlib.sha256()
-        for each in files:
-            code.update(str(each.relative_to(file.parent)).encode() + b"\0" + each.read_bytes() + b"\0")
-        return code.hexdigest()
+    def code_sha256(self) -> str | None:
+        """Digest of the model's source files, with the modules that they import; None if they are not known."""
+        return code_sha256(self.factory)
 
 
 def model_names() -> list[str]:

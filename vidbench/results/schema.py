@@ -44,9 +44,21 @@ class ModelRecord(_Record):
 
     name: str = Field(description="As passed to --model, without the checkpoint; 'samples' for scored files.")
     checkpoint_sha256: str | None = Field(description="Digest of the weights; null for a model without weights.")
-    code_sha256: str | None = Field(description="Digest of the Python files of the model's package.")
+    code_sha256: str | None = Field(
+        description="Digest of the Python files of the model's package, or of its module and the modules that it imports."
+    )
     num_parameters: int | None
     samples_sha256: str | None = Field(default=None, description="Digest of the scored files; null for a model.")
+    files_sha256: str | None = Field(
+        default=None,
+        description="Digest of the other files that the model read when it was loaded; null if there were none, and before "
+        "schema version 3.",
+    )
+    not_reused: str | None = Field(
+        default=None,
+        description="Why later runs do not reuse the features of the model: what decides its clips cannot be known; null if "
+        "it can. Since schema version 3.",
+    )
 
 
 class MetricRecord(_Record):

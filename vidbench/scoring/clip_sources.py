@@ -6,7 +6,7 @@ are reused only for the same identity.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from vidbench.data.clip_dataset import ClipDataset
 from vidbench.errors import InputError
 from vidbench.files import digest
 from vidbench.models.choice import ModelChoice
+from vidbench.models.evidence import FileWatch, ModelEvidence, gather_evidence, watched
 from vidbench.models.interface import ModelTask, SampleRequest
 from vidbench.models.trivial import HeldOutModel
 from vidbench.results.schema import ModelRecord
@@ -98,6 +99,8 @@ class ModelSource:
         evaluation: the held-out clips that provide context frames and labels.
         seed: seed of the run.
         truncation: standard deviation of the latents; None for the model's own distribution.
+        evidence: what decides its clips; None for a model that is not kept.
+        sampling: the files opened while it was sampled.
     """
 
     model: Any
@@ -106,6 +109,20 @@ class ModelSource:
     evaluation: ClipDataset
     seed: int
     truncation: float | None = None
+    evidence: ModelEvidence | None = None
+    sampling: FileWatch = field(default_factory=FileWatch)
+
+    def doubt(self) -> str | None:
+        """Check that no file of the model has changed; return why its features cannot be reused by later runs, or None.
+
+        Raises:
+            InputError: a file that the model read has changed since.
+        """
+        if self.evidence is None:
+            return None
+        self.evidence.check()
+        # The clips that these models show are in the identity.
+        return None if isinstance(self.model, HeldOutModel) else self.evidence.doubt(self.sampling)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -138,7 +155,8 @@ class ModelSource:
             num_frames=self.task.predicted_frames,
             truncation=self.truncation,
         )
-        samples = self.model.sample(request)
+        with watched(self.sampling):
+            samples = self.model.sample(request)
         clips = self.task.clips
         expected = (len(indices), self.task.predicted_frames, clips.height, clips.width, 3)
         if not isinstance(samples, np.ndarray) or samples.dtype != np.uint8 or samples.shape != expected:
@@ -170,7 +188,9 @@ def open_model(
     Raises:
         InputError: the model cannot be loaded, or it shows held-out clips and there are fewer clips than samples.
     """
-    model = choice.load(model_task(task, evaluation.class_names), device)
+    loading = FileWatch()
+    with watched(loading):
+        model = choice.load(model_task(task, evaluation.class_names), device)
     if isinstance(model, HeldOutModel):
         if evaluation.num_clips < num_samples:
             raise InputError(
@@ -178,14 +198,17 @@ def open_model(
                 "samples: lower --num-samples or complete the data folder."
             )
         model.bind(evaluation.read)
+    checkpoint_sha256 = getattr(model, "checkpoint_sha256", None)
+    evidence = gather_evidence(choice.factory, loading, choice.checkpoint, declared=checkpoint_sha256 is not None)
     record = ModelRecord(
         name=choice.name,
-        checkpoint_sha256=getattr(model, "checkpoint_sha256", None),
-        code_sha256=choice.code_sha256,
+        checkpoint_sha256=checkpoint_sha256,
+        code_sha256=evidence.code_sha256,
         num_parameters=getattr(model, "num_parameters", None),
+        files_sha256=evidence.files_sha256,
     )
-    identity = record.model_dump(mode="json", include={"name", "checkpoint_sha256", "code_sha256"})
-    return ModelSource(model, identity, task, evaluation, seed), record
+    identity = record.model_dump(mode="json", include={"name", "checkpoint_sha256", "code_sha256", "files_sha256"})
+    return ModelSource(model, identity, task, evaluation, seed, evidence=evidence), record
 
 
 @dataclass(frozen=True)

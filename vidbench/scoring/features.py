@@ -17,9 +17,9 @@ import numpy as np
 from vidbench.distributed.ranks import Ranks
 from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
-from vidbench.files import digest, write_bytes
+from vidbench.files import digest, write_bytes, write_text
 from vidbench.progress import Advance, Progress, warn
-from vidbench.scoring.clip_sources import ClipSource
+from vidbench.scoring.clip_sources import ClipSource, ModelSource
 from vidbench.scoring.frame_comparison import FrameComparison
 from vidmetrics.networks.finite import check_finite
 from vidmetrics.networks.network import Network
@@ -85,6 +85,25 @@ class FeatureStore:
             per_clip = len(rows) // len(indices)
             first, last = max(wanted.start, indices[0]) - indices[0], min(wanted.stop, indices[-1] + 1) - indices[0]
             yield rows[first * per_clip : last * per_clip]
+
+    @property
+    def _doubt_path(self) -> Path:
+        return self.folder / "not-reused.txt"
+
+    def doubt(self) -> str | None:
+        """Return why the features cannot be reused by later runs, or None."""
+        path = self._doubt_path
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+
+    def mark(self, doubt: str) -> None:
+        """Record that the features cannot be reused, and why; call before the shard that is in doubt is written."""
+        write_text(self._doubt_path, doubt)
+
+    def clear(self) -> None:
+        """Remove all shards."""
+        for path in self.folder.glob("features-*.safetensors"):
+            path.unlink(missing_ok=True)
+        self._doubt_path.unlink(missing_ok=True)
 
     def _fields(self, shard: int) -> dict[str, object]:
         return {
@@ -178,6 +197,12 @@ def missing_shards(stores: Sequence[FeatureStore], title: str) -> list[int]:
         stores: the stores.
         title: what the clips are, for the warning, e.g. "Samples".
     """
+    for store in stores:
+        if doubt := store.doubt():
+            warn(
+                f"{title}: the features in {store.folder} are not reused, because {doubt}; they will be computed again."
+            )
+            store.clear()
     missing = sorted({shard for store in stores for shard in store.missing(range(store.num_shards))})
     damaged = [
         (store.path(shard), reason)
@@ -238,7 +263,7 @@ def extract(
         title: what the clips are, for messages, e.g. "Samples".
 
     Raises:
-        InputError: a feature is NaN or infinite; names the first such clip of the shard.
+        InputError: a feature is NaN or infinite; names the first such clip of the shard. Or a file of the model has changed.
     """
     for position in ranks.mine(len(shards)):
         shard = shards[position]
@@ -253,7 +278,10 @@ def extract(
                 else:
                     collected.append(network(clips))
             advance(len(batch))
+        doubt = source.doubt() if isinstance(source, ModelSource) else None
         for network, store, collected in zip(networks, stores, parts, strict=True):
+            if doubt is not None:
+                store.mark(doubt)
             outputs = {name: np.concatenate([part[name] for part in collected]) for name in collected[0]}
             if not isinstance(network, FrameComparison):
                 check_finite(outputs, network.name, indices, title.lower())

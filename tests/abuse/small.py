@@ -1,0 +1,61 @@
+"""The smallest task whose score reads every kind of stored file, and a model for it that takes no time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.abuse.runner import Outcome, run_limited
+
+TASK = """
+name = "smallest"
+version = 1
+title = "A few shapes, for tests that run commands many times"
+[data]
+dataset = "shapes"
+train_split = "train"
+reference_split = "train"
+evaluation_split = "test"
+[clips]
+num_frames = 12
+height = 32
+width = 32
+resize = "none"
+crop = "none"
+[reference]
+num_clips = 24
+[evaluation]
+num_samples = 16
+labels = "balanced"
+metrics = ["fid-shapes", "is-shapes"]
+"""
+
+MODEL = """
+import numpy as np
+
+class Model:
+    def __init__(self, scale):
+        self.scale = scale
+    def sample(self, request):
+        shape = (request.num_frames, 8, 8, 3)
+        rng = [np.random.Generator(np.random.Philox(int(seed))) for seed in request.seeds]
+        noise = np.stack([each.integers(0, 100, shape) for each in rng]).repeat(4, axis=2).repeat(4, axis=3)
+        return (noise * self.scale).astype(np.uint8)
+
+def load(checkpoint, task, device):
+    return Model(1)
+"""
+
+
+def score(folder: Path, *arguments: str) -> float:
+    """Run a command that prints a result as JSON, and return the FID."""
+    ended = run(folder, *arguments, "--json")
+    assert ended.code == 0, ended.stderr
+    value: float = json.loads(ended.stdout)["metrics"]["fid-shapes"]["value"]
+    return value
+
+
+def run(folder: Path, *arguments: str) -> Outcome:
+    """Run a command in a folder that has the task as ``task.toml``."""
+    (folder / "task.toml").write_text(TASK, encoding="utf-8")
+    return run_limited([*arguments, "--task", "task.toml"], folder)
