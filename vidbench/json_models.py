@@ -13,6 +13,19 @@ from vidmetrics.formats.faults import UnreadableError
 Model = TypeVar("Model", bound=BaseModel)
 
 
+class InvalidDocumentError(UnreadableError):
+    """A document that is not JSON or violates a schema.
+
+    Attributes:
+        place: the first wrong field, e.g. ``"metrics.fvd.value"``, or ``"the document"``.
+        problem: what is wrong there, without a full stop.
+    """
+
+    def __init__(self, place: str, problem: str, where: str) -> None:
+        super().__init__(f"{place}: {problem}", where)
+        self.place, self.problem = place, problem
+
+
 def model_from_json(model: type[Model], data: bytes, where: str = "The document") -> Model:
     """Return the model that a JSON document describes.
 
@@ -22,13 +35,14 @@ def model_from_json(model: type[Model], data: bytes, where: str = "The document"
         where: subject of the sentence in messages.
 
     Raises:
-        UnreadableError: it is not JSON (see `vidmetrics.formats.documents.parse_json`), or violates the schema; names the
+        InvalidDocumentError: it is not JSON (see `vidmetrics.formats.documents.parse_json`), or violates the schema; names the
             first wrong field.
     """
-    parse_json(data, where)
     try:
+        parse_json(data, where)
         # From the text, because strict validation of Python values would refuse a list where a tuple is meant.
         return model.model_validate_json(data)
     except ValidationError as error:
-        place, what = first_problem(error)
-        raise UnreadableError(f"{place}: {what}", where) from None
+        raise InvalidDocumentError(*first_problem(error), where) from None
+    except UnreadableError as error:
+        raise InvalidDocumentError("the document", error.clause, where) from None

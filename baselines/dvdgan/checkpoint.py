@@ -14,15 +14,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from dvdgan.checkpoint_record import RECORDS
 from dvdgan.config import Settings
 from dvdgan.generator import Generator
 from dvdgan.layers import SpectralLayer, batch_norms, use_plain_weights
 from dvdgan.settings_text import settings_from_values
-from vidbench.models import UNSEALED, InputError, ModelTask, check_seal, sealed, written_whole
+from vidbench.models import (
+    UNSEALED,
+    InputError,
+    ModelTask,
+    check_seal,
+    parse_json,
+    refuse_more_than_memory,
+    sealed,
+    what_bytes_are,
+    written_whole,
+)
 
 SAMPLER_FILE = "generator.safetensors"
 SAMPLER, STATE = "dvdgan-generator", "dvdgan-training"
@@ -79,11 +91,15 @@ def _metadata(path: Path, content: bytes, kind: str | None = None) -> dict[str, 
     """The metadata, checked: the format's name, and the seal of all files but those of version 1."""
     header = content[8 : 8 + int.from_bytes(content[:8], "little")]
     try:
-        text = json.loads(header).get("__metadata__", {}).get(_METADATA, "{}")
-        metadata: dict[str, Any] = json.loads(text)
+        text = parse_json(header).get("__metadata__", {}).get(_METADATA, "{}")
+        metadata: dict[str, Any] = parse_json(text.encode())
         name = metadata.get("format")
-    except (ValueError, AttributeError, TypeError, RecursionError):
-        raise _damaged(path, "it has no readable header") from None
+    except (ValueError, AttributeError, TypeError):  # an InputError is a ValueError
+        kind_of_file = what_bytes_are(content[:512])
+        reason = f"it is {kind_of_file}" if kind_of_file else "it has no readable header"
+        raise _damaged(path, reason) from None
+    if name is not None and not isinstance(name, str):
+        raise _damaged(path, "its format has no name")
     if name not in (f"{SAMPLER}-1", f"{STATE}-1"):
         try:
             check_seal(content)
@@ -96,13 +112,20 @@ def _metadata(path: Path, content: bytes, kind: str | None = None) -> dict[str, 
             "give a checkpoint that `vidbench train --model dvdgan` wrote."
         )
     metadata.pop("seal", None)
+    if kind is not None:
+        try:
+            RECORDS[kind].model_validate_json(json.dumps(metadata))
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join(map(str, problem["loc"]))
+            raise _damaged(path, f"its metadata is not that of a checkpoint: {place}: {problem['msg']}") from None
     return metadata
 
 
 def _tensors(path: Path, content: bytes) -> dict[str, Tensor]:
     try:
         return load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError) as error:
         raise _damaged(path, error) from None
 
 
@@ -191,11 +214,18 @@ def sampler_from(path: Path, content: bytes, task: ModelTask, device: torch.devi
     metadata = _metadata(path, content, SAMPLER)
     check_task(path, metadata, task)
     settings = settings_from_values(metadata["settings"], str(path))
+    with torch.device("meta"):
+        weights = sum(parameter.numel() for parameter in Generator(task, settings).parameters())
+    refuse_more_than_memory(4 * weights, f"The generator of {path} with {weights:,} weights", "give another checkpoint")
     sampler = Generator(task, settings)
     expected = {name: tensor for name, tensor in sampler.state_dict().items() if not name.endswith(".u")}
     tensors = _tensors(path, content)
     if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in expected.items()}:
         raise InputError(f"The tensors of {path} do not match its settings; train it again.")
+    for name, tensor in tensors.items():
+        # Black clips would get a score.
+        if not bool(tensor.isfinite().all()):
+            raise InputError(f"The tensor '{name}' of {path} contains NaN or infinity; copy or train it again.")
     sampler.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=False)
     sampler.requires_grad_(False).to(device)
     use_plain_weights(sampler)

@@ -18,12 +18,14 @@ from dvdgan.setting import (
     AUTO,
     Amount,
     Count,
-    Counts,
     Decay,
     Decides,
     Flag,
     Share,
+    Size,
+    Sizes,
     Step,
+    Threads,
     check_value,
     facts_of,
     setting,
@@ -54,11 +56,11 @@ class Settings:
         "v2", "Version of the paper that the generator follows; set by the model: dvdgan-v1 has v1, the others v2.",
         decides="generator", absent="v2",
     )  # fmt: skip
-    ch: Count = setting(
+    ch: Size = setting(
         32, "Channels at full resolution; not in the paper; chosen so that two CPU cores sample in time.",
         decides="generator",
     )  # fmt: skip
-    g_multipliers: Counts = setting(
+    g_multipliers: Sizes = setting(
         (1, 2, 4, 6),
         "Generator widths in units of ch, from the image back to 4x4, the last repeated; halving as in BigGAN.",
         decides="generator",
@@ -66,7 +68,7 @@ class Settings:
     state_fraction: Annotated[Share, Field(ge=0.01)] = setting(
         0.5, "ConvGRU state width over block width; one half in DGMR, not in the paper.", decides="generator"
     )
-    gru_steps: Count = setting(
+    gru_steps: Size = setting(
         1, "ConvGRU steps per frame; not in the paper, one in DGMR.", decides="generator", absent=1
     )
     attention_keys: Share = setting(
@@ -77,12 +79,12 @@ class Settings:
         0.5, "v1: width of attention's values over that of its input; 1/2 in BigGAN, not in the paper.",
         decides="generator", absent=0.5,
     )  # fmt: skip
-    tower_ch: Count = setting(
+    tower_ch: Size = setting(
         32, "Prediction: channels after the first block of the tower over context frames, then as in d_multipliers; "
         "not in the paper.", decides="tower", absent=32,
     )  # fmt: skip
-    latent_dim: Count = setting(120, "Length of z (paper).", decides="generator")
-    embedding_dim: Count = setting(120, "Length of the class embedding (paper).", decides="generator")
+    latent_dim: Size = setting(120, "Length of z (paper).", decides="generator")
+    embedding_dim: Size = setting(120, "Length of the class embedding (paper).", decides="generator")
     embedding_scale: Amount | None = setting(
         None,
         "Factor on class embeddings, whose rows have length 1 at most; none is sqrt(embedding_dim), the length of a typical "
@@ -93,10 +95,10 @@ class Settings:
     upsampling: Literal["bilinear", "nearest"] = setting(
         "bilinear", "Kernel of the x2 upsampling; the paper's figure says bilinear, DGMR nearest.", decides="generator"
     )
-    d_ch: Count = setting(
+    d_ch: Size = setting(
         48, "Channels after the first block of each discriminator; not in the paper.", decides="discriminators"
     )
-    d_multipliers: Counts = setting(
+    d_multipliers: Sizes = setting(
         (1, 2, 4, 8),
         "Discriminator widths in units of d_ch, from the image down, the last repeated (BigGAN); prediction: also those of "
         "the tower over context frames.",
@@ -106,7 +108,7 @@ class Settings:
         "both", "Which discriminators train the generator (paper: both; one alone for an ablation).",
         decides="discriminators", absent="both",
     )  # fmt: skip
-    spatial_frames: Count = setting(8, "k, the random frames that the spatial discriminator sees (paper).")
+    spatial_frames: Size = setting(8, "k, the random frames that the spatial discriminator sees (paper).")
     phi: Literal["identity", "2x2", "4x4", "crop"] = setting(
         "2x2", "Input of the temporal discriminator: means over 2x2 pixels (paper) or 4x4, whole frames (identity), or a "
         "random crop of half the side, the same for all frames of a clip.",
@@ -116,14 +118,14 @@ class Settings:
         True, "Whether each 3-D block of the temporal discriminator also halves time; it does in DGMR, the paper is "
         "silent.", decides="discriminators", absent=True,
     )  # fmt: skip
-    batch_size: Annotated[int, Field(ge=2)] = setting(
+    batch_size: Annotated[int, Field(ge=2, le=65_536)] = setting(
         AUTO,
         "Clips per step over all processes; the paper uses 512 on a TPU pod; auto is 64 on a GPU, which one holds, and "
         "8 on a CPU, where 20 steps of shapes then take about 50 seconds on two cores.",
         auto={"cuda": 64, "cpu": 8},
         paper=512,
     )
-    d_steps: Count = setting(2, "Discriminator steps per generator step (paper).")
+    d_steps: Size = setting(2, "Discriminator steps per generator step (paper).")
     g_lr: Amount = setting(1e-4, "Adam learning rate of the generator (paper v2).")
     d_lr: Amount = setting(5e-4, "Adam learning rate of the discriminators (paper v2).")
     lr_warmup: Step = setting(
@@ -184,7 +186,7 @@ class Settings:
         "auto",
         "Type of convolutions in training: auto is bfloat16 on a GPU and float32 elsewhere; statistics stay float32.",
     )
-    standing_batches: Count = setting(
+    standing_batches: Size = setting(
         32,
         "Batches averaged into the standing BatchNorm statistics (BigGAN's remedy); more reduce their noise: shapes-gen is "
         "shipped with 256.",
@@ -198,11 +200,11 @@ class Settings:
     autotune: Flag = setting(
         True, "Let cuDNN time its algorithms in the first steps; some seconds at the start of a run.", decides="nothing"
     )
-    loader_threads: Count = setting(4, "Threads that draw real clips ahead of the updates.", decides="nothing")
+    loader_threads: Threads = setting(4, "Threads that draw real clips ahead of the updates.", decides="nothing")
     max_minutes: Amount | None = setting(
         None, "Stop cleanly after this many minutes; writing the checkpoints comes on top.", decides="nothing"
     )
-    accumulate: Count = setting(
+    accumulate: Size = setting(
         1,
         "Parts of a batch computed one after the other, gradients averaged, to fit in memory. Not the same as one big "
         "batch: BatchNorm sees the clips of a part. Spectral norm iterates once per update, as for one big batch.",

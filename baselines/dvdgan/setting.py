@@ -78,12 +78,16 @@ def _true_or_false(value: Any) -> Any:
 
 
 Flag = Annotated[bool, BeforeValidator(_true_or_false)]
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
-Step = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0.001, allow_inf_nan=False)]
+# A run of a thousand million steps takes decades; sizes of networks and batches beyond 65,536 need terabytes; more threads
+# than 256 only wait for each other. What still needs more memory than the machine has is refused with the figure.
+Count = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=10**9)]
+Size = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=65_536)]
+Threads = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=256)]
+Step = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=10**9)]
+Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0.001, le=1000, allow_inf_nan=False)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=1), BeforeValidator(_split)]
+Sizes = Annotated[tuple[Size, ...], Field(min_length=1, max_length=32), BeforeValidator(_split)]
 
 
 @cache
@@ -155,10 +159,14 @@ def _sentence(settings: type, name: str, value: Any, error: ValidationError) -> 
         wanted = f"choose one of {', '.join(get_args(kind))}"
     elif what == "greater_than_equal":
         shown, wanted = text, f"give a number of at least {limits['ge']:g}"
+    elif what == "less_than_equal":
+        shown, wanted = text, f"give a number of at most {limits['le']:,}"
     elif what == "finite_number":
         wanted = f"give a finite number of at least {_least(kind):g}"
     elif what == "less_than":
         shown, wanted = text, f"give a number below {limits['lt']:g}"
+    elif what == "too_long":
+        wanted = f"give at most {limits['max_length']} {_COUNTS}"
     elif what == "too_short":
         shown, wanted = "empty", f"give {_COUNTS}"
     else:

@@ -69,9 +69,11 @@ def settings_from_values(values: Mapping[str, Any], where: str) -> Settings:
     if odd := sorted(needed | (set(values) - set(facts))):
         raise InputError(f"{where} was written by another version of dvdgan (setting '{odd[0]}'); train it again.")
     kept = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    kept = {name: facts[name].former.get(value, value) for name, value in kept.items()}
     try:
+        kept = {name: facts[name].former.get(value, value) for name, value in kept.items()}
         return Settings(**(absent | kept))
+    except TypeError:  # an unhashable value: a table, or a list of lists
+        raise InputError(f"{where} has a setting that is neither a number nor a text; train it again.") from None
     except InputError as error:
         reason = str(error).removesuffix(".")
         raise InputError(

@@ -11,6 +11,9 @@ from vidbench.models.interface import (
     TrainRequest,
     VideoModel,
 )
+from vidmetrics.formats.documents import parse_json
+from vidmetrics.formats.faults import what_bytes_are
+from vidmetrics.formats.memory import refuse_more_than_memory
 from vidmetrics.sealed import UNSEALED, check_seal, sealed
 
 __all__ = [
@@ -23,6 +26,9 @@ __all__ = [
     "VideoModel",
     "check_seal",
     "file_sha256",
+    "parse_json",
+    "refuse_more_than_memory",
     "sealed",
+    "what_bytes_are",
     "written_whole",
 ]

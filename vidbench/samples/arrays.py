@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
@@ -15,11 +12,13 @@ import numpy as np
 from vidbench.data.folders.inventory import NOTHING
 from vidbench.errors import InputError
 from vidbench.files import digest, file_sha256
+from vidbench.progress import warn
 from vidbench.samples.manifest import MANIFEST_NAME, SamplesManifest, read_manifest
+from vidbench.tasks.limits import MOST_LABEL
+from vidmetrics.formats.faults import UnreadableError
+from vidmetrics.formats.npy_files import map_npy, npz_headers, unpack_npy
 
 _WANTED = "samples are uint8 RGB [N, T, H, W, 3] with values 0 to 255"
-# RuntimeError: the archive is encrypted; NotImplementedError: an unsupported compression method.
-_UNPACK_ERRORS = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError)
 
 
 class ShardedSamples:
@@ -125,13 +124,9 @@ def _verified_shard(folder: Path, manifest: SamplesManifest, number: int) -> np.
 
 def _map(path: Path, source: str) -> np.ndarray:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"The file '{source}' is not a readable numpy array ({reason}); {_WANTED}.") from error
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"The file '{source}' is not a single numpy array; {_WANTED}.")
-    return array
+        return map_npy(path)
+    except UnreadableError as error:
+        raise InputError(f"The file '{source}' is not a readable numpy array ({error.clause}); {_WANTED}.") from error
 
 
 def _refuse_other_than_clips(array: np.ndarray, path: Path) -> None:
@@ -149,33 +144,38 @@ def _refuse_other_than_clips(array: np.ndarray, path: Path) -> None:
         raise InputError(f"The file '{path}' contains an empty array of shape {shape}; store at least one sample.")
 
 
-def _npz_members(path: Path) -> dict[str, zipfile.ZipInfo]:
-    """Find the samples, and the labels if any, among the arrays of a file."""
+def _npz_members(path: Path) -> dict[str, str]:
+    """Find the samples, and the labels if any, among the arrays of a file; return the array of each."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-    except (OSError, zipfile.BadZipFile) as error:
+        headers = npz_headers(path)
+    except UnreadableError as error:
         raise InputError(
-            f"The file '{path}' is not a readable .npz file ({error}); write it with numpy.savez."
+            f"The file '{path}' is not a readable .npz file ({error.clause}); write it with numpy.savez."
         ) from error
+    members: dict[str, str] = {name: name for name in ("samples", "labels") if name in headers}
     if "samples" not in members:
-        if len(members) != 1:
-            names = ", ".join(f"'{name}'" for name in sorted(members)) or "none"
+        if len(headers) != 1:
+            names = ", ".join(f"'{name}'" for name in sorted(headers)) or "none"
             raise InputError(f"The file '{path}' contains several arrays ({names}); name the one to score 'samples'.")
-        members["samples"] = members.popitem()[1]
+        members = {"samples": next(iter(headers))}
+    if len(members) < len(headers):
+        others = ", ".join(f"'{name}'" for name in sorted(set(headers) - set(members)))
+        warn(f"The file '{path}' also contains {others}, which are neither samples nor labels and are not read.")
     return members
 
 
-def _unpack(path: Path, member: zipfile.ZipInfo) -> IO[bytes]:
+def _unpack(path: Path, name: str) -> IO[bytes]:
     # Not closed here: it must live as long as the memory map on it.
     file = tempfile.NamedTemporaryFile(suffix=".npy")  # noqa: SIM115
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(member) as packed:
-            shutil.copyfileobj(packed, file, 1 << 20)
-    except _UNPACK_ERRORS as error:
+        unpack_npy(path, name, file)
+        file.flush()
+    except UnreadableError as error:
+        file.close()
+        raise InputError(f"The file '{path}' cannot be unpacked ({error.clause}); write it again.") from error
+    except OSError as error:
         file.close()
         raise InputError(f"The file '{path}' cannot be unpacked ({error}); check the file and the disk.") from error
-    file.flush()
     return file
 
 
@@ -183,5 +183,9 @@ def _labels(labels: np.ndarray, path: Path) -> np.ndarray:
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise InputError(
             f"The labels in '{path}' are {labels.dtype} of shape {list(labels.shape)}; store one integer per sample."
+        )
+    if labels.size and not (int(labels.min()) >= 0 and int(labels.max()) <= MOST_LABEL):
+        raise InputError(
+            f"The labels in '{path}' go from {int(labels.min())} to {int(labels.max())}; a label is a class number from 0."
         )
     return np.array(labels, dtype=np.int64)

@@ -12,16 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vidbench.errors import InputError, first_problem
+from vidbench.errors import InputError
+from vidbench.json_models import model_from_json
 from vidbench.models.interface import SampleRequest
 from vidbench.samples.exchange import SampleSource, SampleWriter, open_samples
 from vidbench.samples.manifest import Answers, TaskStamp
 from vidbench.samples.pairing import context_digests
+from vidbench.tasks.limits import MOST_FRAMES, MOST_LABEL, MOST_PIXELS, MOST_SAMPLES
+from vidmetrics.formats.faults import UnreadableError
 
 EXPORT_NAME = "export.json"
 CONTEXT, TARGETS = "context", "targets"
@@ -37,13 +40,17 @@ class ExportManifest(BaseModel):
     format: Literal["vidbench-export"] = Field(description="Name of the format.")
     version: Literal[1] = Field(description="Version of the format.")
     task: TaskStamp = Field(description="The task.")
-    num_samples: int = Field(ge=1, description="Number of samples to generate.")
-    num_frames: int = Field(ge=1, description="Frames per sample, without context frames.")
-    context_frames: int = Field(ge=0, description="Context frames per sample.")
-    height: int = Field(ge=1, description="Frame height in pixels.")
-    width: int = Field(ge=1, description="Frame width in pixels.")
-    seeds: tuple[int, ...] = Field(description="One 64-bit seed per sample, for samplers that use one.")
-    labels: tuple[int, ...] | None = Field(description="Class of each sample, if the task has labels.")
+    num_samples: int = Field(ge=1, le=MOST_SAMPLES, description="Number of samples to generate.")
+    num_frames: int = Field(ge=1, le=MOST_FRAMES, description="Frames per sample, without context frames.")
+    context_frames: int = Field(ge=0, le=MOST_FRAMES, description="Context frames per sample.")
+    height: int = Field(ge=1, le=MOST_PIXELS, description="Frame height in pixels.")
+    width: int = Field(ge=1, le=MOST_PIXELS, description="Frame width in pixels.")
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**64)], ...] = Field(
+        description="One 64-bit seed per sample, for samplers that use one."
+    )
+    labels: tuple[Annotated[int, Field(ge=0, le=MOST_LABEL)], ...] | None = Field(
+        description="Class of each sample, if the task has labels."
+    )
     answers: Answers = Field(description="The clips that the samples belong to.")
 
     @model_validator(mode="after")
@@ -142,13 +149,12 @@ def open_export(folder: str | Path) -> Export:
 
 def _read(path: Path) -> ExportManifest:
     try:
-        return ExportManifest.model_validate_json(path.read_bytes())
+        return model_from_json(ExportManifest, path.read_bytes())
     except OSError as error:
         raise InputError(
             f"There is no export at '{path.parent}' ({error.strerror}: '{path.name}'); give the folder of one."
         ) from error
-    except ValidationError as error:
-        place, what = first_problem(error)
+    except UnreadableError as error:
         raise InputError(
-            f"The file '{path}' is not valid {FORMAT_NAME} version {FORMAT_VERSION} ({place}: {what}); export again."
+            f"The file '{path}' is not valid {FORMAT_NAME} version {FORMAT_VERSION} ({error.clause}); export again."
         ) from error

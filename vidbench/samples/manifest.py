@@ -5,9 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vidbench.errors import InputError, first_problem
+from vidbench.errors import InputError
+from vidbench.json_models import model_from_json
+from vidbench.tasks.limits import (
+    LONGEST_NAME,
+    MOST_FRAMES,
+    MOST_LABEL,
+    MOST_PIXELS,
+    MOST_SAMPLES,
+    MOST_SEED,
+    MOST_VERSION,
+)
+from vidmetrics.formats.faults import UnreadableError
 
 MANIFEST_NAME = "manifest.json"
 FORMAT_NAME: Final = "vidbench-samples"
@@ -26,15 +37,15 @@ class Shard(_Frozen):
     """One ``.npy`` file of consecutive samples."""
 
     file: str = Field(pattern=_PLAIN_NPY, description="Plain file name, in the folder of the manifest.")
-    num_samples: int = Field(ge=1, description="Samples in the file.")
+    num_samples: int = Field(ge=1, le=MOST_SAMPLES, description="Samples in the file.")
     sha256: str = Field(pattern=_SHA256, description="Digest of the file's bytes.")
 
 
 class TaskStamp(_Frozen):
     """The task that the samples were generated for."""
 
-    name: str = Field(description="Name of the task.")
-    version: int | None = Field(default=None, ge=1, description="Version of the task, if known.")
+    name: str = Field(max_length=LONGEST_NAME, description="Name of the task.")
+    version: int | None = Field(default=None, ge=1, le=MOST_VERSION, description="Version of the task, if known.")
     fingerprint: str = Field(pattern=_SHA256, description="Fingerprint of the task file.")
 
 
@@ -60,7 +71,7 @@ class Answers(_Frozen):
         default=None, description="Classes in label order, if there are labels."
     )
     seed: int | None = Field(
-        default=None, ge=0, description="Seed that the seeds of the samples are derived from, if known."
+        default=None, ge=0, le=MOST_SEED, description="Seed that the seeds of the samples are derived from, if known."
     )
 
 
@@ -69,12 +80,16 @@ class SamplesManifest(_Frozen):
 
     format: Literal["vidbench-samples"] = Field(description="Name of the format.")
     version: Literal[1] = Field(description="Version of the format.")
-    num_samples: int = Field(ge=1, description="Samples in all shards together.")
-    num_frames: int = Field(ge=1, description="Frames per sample; for prediction the predicted ones only.")
-    height: int = Field(ge=1, description="Frame height in pixels.")
-    width: int = Field(ge=1, description="Frame width in pixels.")
+    num_samples: int = Field(ge=1, le=MOST_SAMPLES, description="Samples in all shards together.")
+    num_frames: int = Field(
+        ge=1, le=MOST_FRAMES, description="Frames per sample; for prediction the predicted ones only."
+    )
+    height: int = Field(ge=1, le=MOST_PIXELS, description="Frame height in pixels.")
+    width: int = Field(ge=1, le=MOST_PIXELS, description="Frame width in pixels.")
     dtype: Literal["uint8"] = Field(description="Type of the values.")
-    labels: tuple[int, ...] | None = Field(default=None, description="Class of each sample, in order, if known.")
+    labels: tuple[Annotated[int, Field(ge=0, le=MOST_LABEL)], ...] | None = Field(
+        default=None, description="Class of each sample, in order, if known."
+    )
     task: TaskStamp | None = Field(default=None, description="Task that the samples were generated for, if known.")
     answers: Answers | None = Field(default=None, description="Clips that the samples belong to, if known.")
     shards: tuple[Shard, ...] = Field(min_length=1, description="The files, in the order of the samples.")
@@ -103,12 +118,11 @@ def read_manifest(path: Path) -> SamplesManifest:
         InputError: the file is unreadable or violates the schema; names the file and the first wrong field.
     """
     try:
-        return SamplesManifest.model_validate_json(path.read_bytes())
+        return model_from_json(SamplesManifest, path.read_bytes())
     except OSError as error:
         raise InputError(f"The manifest '{path}' cannot be read ({error.strerror}); check the folder.") from error
-    except ValidationError as error:
-        place, what = first_problem(error)
+    except UnreadableError as error:
         raise InputError(
-            f"The manifest '{path}' is not valid {FORMAT_NAME} version {FORMAT_VERSION} ({place}: {what}); write the samples "
+            f"The manifest '{path}' is not valid {FORMAT_NAME} version {FORMAT_VERSION} ({error.clause}); write the samples "
             "again or correct it."
         ) from error

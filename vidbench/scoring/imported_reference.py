@@ -21,7 +21,7 @@ from vidbench.scoring.reference_file import (
     read_statistics,
 )
 from vidbench.tasks.schema import Task
-from vidmetrics.catalog.definitions import MetricDefinition
+from vidmetrics.catalog.definitions import MetricDefinition, get_metric
 from vidmetrics.estimators.base import Reference
 from vidmetrics.networks.network import Network
 
@@ -91,7 +91,27 @@ def open_statistics(path: Path, task: Task) -> StatisticsFile:
             f"{theirs.fingerprint[:12]}, and this is '{task.name}' v{task.version} with {task.fingerprint[:12]}: use "
             "statistics of this task."
         )
+    _refuse_foreign_bounds(path, file.provenance, task)
     return file
+
+
+def _refuse_foreign_bounds(path: Path, provenance: Provenance, task: Task) -> None:
+    """Refuse scores of bounds that the task does not have: they would be printed beside those of a run."""
+    bounds = {} if provenance.bounds is None else provenance.bounds.bounds
+    evaluation = task.evaluation
+    if odd := sorted(set(bounds) - {"real", "copy", "static", "noise", evaluation.floor, evaluation.ceiling}):
+        raise InputError(f"The statistics in {path} have the bound '{odd[0]}', which the task '{task.name}' lacks.")
+    for name, record in bounds.items():
+        if odd := sorted(set(record.values) - set(evaluation.metrics)):
+            raise InputError(
+                f"The statistics in {path} have a score of '{name}' on '{odd[0]}', which is no metric of the task '{task.name}'."
+            )
+        for id, value in record.values.items():
+            least, most = get_metric(id).attainable_range
+            if not least <= value <= most:
+                raise InputError(
+                    f"The statistics in {path} have the score {value:g} of '{name}' on '{id}', which no clips can have."
+                )
 
 
 def absent_reference(provenance: Provenance) -> AbsentClips:

@@ -16,13 +16,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vidbench.errors import InputError, first_problem
+from vidbench.errors import InputError
 from vidbench.files import arrays_sha256, write_bytes
+from vidbench.json_models import InvalidDocumentError, model_from_json
 from vidbench.progress import warn
 from vidbench.results.schema import (
     BoundRecord,
@@ -32,7 +33,9 @@ from vidbench.results.schema import (
     SplitRecord,
     TaskRecord,
 )
+from vidbench.tasks.limits import MOST_LABEL, MOST_SAMPLES
 from vidmetrics.catalog.definitions import MetricDefinition
+from vidmetrics.formats.faults import real_kind
 from vidmetrics.sealed import UNSEALED, DamagedFileError, check_seal, read_content, safetensors_metadata, sealed
 from vidmetrics.statistics.moments import Moments
 
@@ -53,7 +56,7 @@ class _Frozen(BaseModel):
 class BoundsRecord(_Frozen):
     """Scores of the task's bounds against these statistics."""
 
-    num_samples: int = Field(ge=2, description="Number of samples behind each score.")
+    num_samples: int = Field(ge=2, le=MOST_SAMPLES, description="Number of samples behind each score.")
     bounds: dict[str, BoundRecord] = Field(description="By model, as `bounds` in a result.")
 
 
@@ -71,7 +74,7 @@ class Provenance(_Frozen):
     reference: SplitRecord = Field(description="The reference set.")
     evaluation: SplitRecord = Field(description="The held-out clips, used for the floor.")
     class_names: tuple[str, ...] = Field(description="Class names in label order; empty if the data has none.")
-    evaluation_labels: tuple[int, ...] | None = Field(
+    evaluation_labels: tuple[Annotated[int, Field(ge=0, le=MOST_LABEL)], ...] | None = Field(
         description="Label of each held-out clip, if samples get these labels."
     )
     evaluation_ids: tuple[str, ...] | None = Field(description="Name of each of these clips.")
@@ -83,6 +86,22 @@ class Provenance(_Frozen):
         default_factory=EntriesRecord, description="What else the data folder held; absent in files of version 1."
     )
     tensors_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Digest of names, types, shapes and values.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Provenance:
+        for name, split in (("reference", self.reference), ("evaluation", self.evaluation)):
+            if not 0 <= split.num_clips <= MOST_SAMPLES or not 0 <= split.coverage <= 1:
+                raise ValueError(
+                    f"{name} has {split.num_clips} clips and the coverage {split.coverage:g}, which cannot be"
+                )
+        labels, ids = self.evaluation_labels, self.evaluation_ids
+        if (labels is None) != (ids is None) or (labels is not None and ids is not None and len(labels) != len(ids)):
+            raise ValueError("evaluation_labels and evaluation_ids are not of the same clips")
+        if labels and max(labels) >= len(self.class_names):
+            raise ValueError(
+                f"evaluation_labels has the class {max(labels)}, and there are {len(self.class_names)} classes"
+            )
+        return self
 
 
 def outputs_needed(metrics: Iterable[MetricDefinition]) -> tuple[tuple[str, str], ...]:
@@ -155,18 +174,19 @@ def read_statistics(path: Path) -> StatisticsFile:
         metadata = safetensors_metadata(content)
         # Arrays over bytes that are already read: a tensor cannot be larger than the file.
         tensors = load(content)
-    except (DamagedFileError, SafetensorError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
+    except (DamagedFileError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        kind = real_kind(path)
+        reason = f"it is {kind}" if kind else " ".join(str(error).split())
         raise InputError(f"The file {path} is not readable as safetensors ({reason}): {_AGAIN}.") from None
     if _KEY not in metadata:
         raise InputError(
             f"The file {path} is safetensors, but not a statistics file: create one with `vidbench data statistics`."
         )
     try:
-        provenance = Provenance.model_validate_json(metadata[_KEY])
-    except ValidationError as error:
-        place, what = first_problem(error)
-        raise InputError(f"The statistics file {path} is not valid at '{place}' ({what}): {_AGAIN}.") from None
+        provenance = model_from_json(Provenance, metadata[_KEY].encode())
+    except InvalidDocumentError as error:
+        sentence = f"The statistics file {path} is not valid at '{error.place}' ({error.problem}): {_AGAIN}."
+        raise InputError(sentence) from None
     if provenance.version == 1:
         # It has a digest of its tensors alone.
         warn(

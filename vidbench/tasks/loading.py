@@ -14,7 +14,7 @@ from vidbench.errors import InputError
 from vidbench.tasks.schema import Task
 from vidmetrics.errors import unknown_name
 from vidmetrics.formats.documents import TOML_LIMIT, parse_toml
-from vidmetrics.formats.faults import UnreadableError, kind_of_bytes
+from vidmetrics.formats.faults import UnreadableError, what_bytes_are
 
 _DEFAULT_PIXELS = "+ffmpeg-default"
 
@@ -81,7 +81,7 @@ def _parse(content: bytes, origin: str) -> Task:
     try:
         fields = parse_toml(content)
     except UnreadableError as error:
-        kind = kind_of_bytes(content[:512])
+        kind = what_bytes_are(content[:512])
         clause = error.clause if kind is None else f"it is {kind}"
         raise InputError(f"The task file {origin} is not valid TOML: {clause}.") from None
     try:

@@ -21,6 +21,7 @@ from dvdgan.parallel import World
 from dvdgan.setting import AUTO
 from dvdgan.settings_text import resume_settings, settings_from_text
 from dvdgan.training.loss_log import LossLog
+from dvdgan.training.memory_need import refuse_large_run
 from dvdgan.training.outputs import Outputs
 from dvdgan.training.prefetch import Prefetch
 from dvdgan.training.starting import start_from
@@ -98,6 +99,7 @@ def _begin(request: TrainRequest, base: Settings, world: World, total: int) -> t
         )
     if total < 1 or first > total:
         raise InputError(f"{total} steps were requested and this run has made {first}; request more steps.")
+    refuse_large_run(request.task, settings)
     networks = Networks(request.task, settings, request.seed, device, world)
     start_sha256 = ""
     if stored:

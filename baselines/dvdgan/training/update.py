@@ -216,7 +216,12 @@ class Networks:
         return found
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Load a state that `tensors` returned."""
+        """Load a state that `tensors` returned.
+
+        Raises:
+            InputError: a tensor is missing, unknown or of another shape than these networks have.
+        """
+        self._refuse_other_tensors(tensors)
         parts: dict[str, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             owner, rest = name.split("/", 1)
@@ -231,6 +236,22 @@ class Networks:
             for index, (name, _) in enumerate(network.named_parameters() if owner in parts else ()):
                 state[index] = {key: parts[owner][f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
             adam.load_state_dict({"state": state, "param_groups": adam.state_dict()["param_groups"]})
+
+    def _refuse_other_tensors(self, tensors: dict[str, Tensor]) -> None:
+        shapes = {f"generator/{name}": t.shape for name, t in self.generator.state_dict().items()}
+        shapes |= {f"discriminators/{name}": t.shape for name, t in self.discriminators.state_dict().items()}
+        shapes |= {f"average/{name}": t.shape for name, t in self.average.items()}
+        for owner, network, _ in self._optimisers():
+            if any(name.startswith(f"{owner}/") for name in tensors):
+                for name, parameter in network.named_parameters():
+                    shapes |= {f"{owner}/{key}/{name}": parameter.shape for key in ("exp_avg", "exp_avg_sq")}
+                    shapes[f"{owner}/step/{name}"] = torch.Size([])
+        given = {name: tensor.shape for name, tensor in tensors.items()}
+        if odd := sorted(name for name in {*shapes, *given} if shapes.get(name) != given.get(name)):
+            raise InputError(
+                f"The tensor '{odd[0]}' of the training state is missing, unknown or of another shape than its settings give; "
+                "resume from another state, or train again."
+            )
 
     def _optimisers(self) -> tuple[tuple[str, nn.Module, torch.optim.Optimizer], ...]:
         return (("adam_g", self.generator, self._adam_g), ("adam_d", self.discriminators, self._adam_d))

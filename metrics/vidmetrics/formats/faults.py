@@ -67,10 +67,10 @@ def real_kind(path: Path) -> str | None:
             head = file.read(_HEAD_BYTES)
     except OSError:
         return None
-    return kind_of_bytes(head)
+    return what_bytes_are(head)
 
 
-def kind_of_bytes(head: bytes) -> str | None:
+def what_bytes_are(head: bytes) -> str | None:
     """Return what the first bytes of a file show it to be, as `real_kind` does.
 
     Args:

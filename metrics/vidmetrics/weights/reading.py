@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.errors import InputError
+from vidmetrics.formats.faults import real_kind
+from vidmetrics.formats.memory import refuse_more_than_memory
 from vidmetrics.weights.i3d_names import is_torch_i3d, to_tensorflow
 from vidmetrics.weights.i3d_variables import is_network_variable
 from vidmetrics.weights.tensor_files import read_tensors
@@ -81,6 +83,7 @@ def _read_one(path: Path) -> dict[str, npt.NDArray[Any]]:
     if first.suffix == ".index":
         checkpoint = open_checkpoint(first)
         wanted = [name for name, entry in checkpoint.entries.items() if is_network_variable(name) and not entry.is_text]
+        checkpoint.refuse_more_than_memory(wanted)
         return {name: checkpoint.read(name) for name in wanted}
     if first.suffix in _TORCH_SUFFIXES:
         return _read_torch(first)
@@ -94,12 +97,16 @@ def _read_torch(path: Path) -> dict[str, npt.NDArray[Any]]:
             f"{path} is a TorchScript program, which is not executed; the known ones of I3D have batch norm folded in and could "
             "not be proven, so use `vidbench weights fetch`, or give i3d_pretrained_400.pt or DeepMind's checkpoint."
         )
+    _refuse_unpacking(path)
     import torch
 
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged archives raise various exceptions of zipfile, pickle and torch
-        reason = str(error).strip().split("\n", 1)[0].split(". ", 1)[0]
+        kind = real_kind(path)
+        # A state dict is a ZIP archive itself.
+        known = kind is not None and not kind.startswith("a ZIP")
+        reason = f"it is {kind}" if known else str(error).strip().split("\n", 1)[0].split(". ", 1)[0]
         raise InputError(f"{path} cannot be read as tensors only ({reason}); get it again.") from error
     if (
         not isinstance(loaded, dict)
@@ -107,12 +114,25 @@ def _read_torch(path: Path) -> dict[str, npt.NDArray[Any]]:
         or not all(isinstance(value, torch.Tensor) for value in loaded.values())
     ):
         raise InputError(f"{path} does not contain named tensors; give a state dict.")
+    # A tensor may repeat a few stored bytes along its axes.
+    needed = sum(value.numel() * value.element_size() for value in loaded.values())
+    refuse_more_than_memory(needed, f"Reading {path}", "give the file that was published")
     try:
         return {str(name): np.ascontiguousarray(value.detach().numpy()) for name, value in loaded.items()}
     except (TypeError, RuntimeError) as error:
         raise InputError(
             f"{path} contains a tensor that numpy does not support ({error}); give float32 weights."
         ) from error
+
+
+def _refuse_unpacking(path: Path) -> None:
+    """Refuse an archive whose members, unpacked, do not fit into memory."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            needed = sum(member.file_size for member in archive.infolist())
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile):  # as below
+        return
+    refuse_more_than_memory(needed, f"Unpacking {path}", "give the file that was published")
 
 
 def _is_torchscript(path: Path) -> bool:

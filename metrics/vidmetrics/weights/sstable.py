@@ -12,8 +12,11 @@ from vidmetrics.weights.snappy import decompress
 from vidmetrics.weights.wire import DamagedError, varint
 
 MAGIC = 0xDB4775248B80FB57
-LIMIT = 64 * 2**20
-"""Maximum size of a table, and of its contents, in bytes; the largest published index has 20 kB."""
+LIMIT = 8 * 2**20
+"""Maximum size of a table, of its contents, and of its keys written out, in bytes; the largest published index has 20 kB."""
+
+MOST_ENTRIES = 100_000
+"""Maximum number of entries of a table; the largest published index has 300."""
 
 _FOOTER = 48
 _TRAILER = 5
@@ -39,11 +42,12 @@ def read_table(data: bytes) -> dict[bytes, bytes]:
     table: dict[bytes, bytes] = {}
     last: bytes | None = None
     left = LIMIT
-    for _, pointer in _entries(_block(data, index, left)):
+    budget = _Budget()
+    for _, pointer in _entries(_block(data, index, left), budget):
         handle, _ = _handle(pointer, 0, len(pointer))
         block = _block(data, handle, left)
         left -= len(block)
-        for key, value in _entries(block):
+        for key, value in _entries(block, budget):
             if last is not None and key <= last:
                 raise DamagedError("its keys are not sorted")
             table[key] = value
@@ -76,7 +80,22 @@ def _block(data: bytes, handle: tuple[int, int], limit: int) -> bytes:
     return contents
 
 
-def _entries(block: bytes) -> list[tuple[bytes, bytes]]:
+class _Budget:
+    """What the entries of a table may still take: a key of one shared byte in the file can be as long as the key before it."""
+
+    def __init__(self) -> None:
+        self._entries, self._key_bytes = MOST_ENTRIES, LIMIT
+
+    def spend(self, key: bytes) -> None:
+        self._entries -= 1
+        self._key_bytes -= len(key)
+        if self._entries < 0:
+            raise DamagedError(f"it has more than {MOST_ENTRIES:,} entries, which no index has")
+        if self._key_bytes < 0:
+            raise DamagedError(f"its keys have more than {LIMIT:,} bytes, which no index has")
+
+
+def _entries(block: bytes, budget: _Budget) -> list[tuple[bytes, bytes]]:
     """Return the keys and values of a block."""
     if len(block) < 4:
         raise DamagedError("a block ends early")
@@ -94,6 +113,7 @@ def _entries(block: bytes) -> list[tuple[bytes, bytes]]:
             raise DamagedError("an entry does not fit in its block")
         key = key[:shared] + block[at : at + unshared]
         at += unshared
+        budget.spend(key)
         found.append((key, block[at : at + size]))
         at += size
     return found

@@ -9,7 +9,8 @@ checksum of its bytes: ``BundleHeaderProto`` under the empty name, ``BundleEntry
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.errors import InputError
+from vidmetrics.formats.faults import real_kind
+from vidmetrics.formats.memory import refuse_more_than_memory
 from vidmetrics.weights.crc32c import masked_crc32c
 from vidmetrics.weights.sstable import LIMIT, read_table
 from vidmetrics.weights.wire import DamagedError, as_bytes, as_int, fields
@@ -110,18 +113,32 @@ class Checkpoint:
         path = self.data_file(entry.shard)
         try:
             with path.open("rb") as file:
-                file.seek(entry.offset)
-                raw = file.read(entry.size)
-        except (OSError, OverflowError) as error:
+                # Before the read, which takes the memory that it is asked for.
+                held = os.fstat(file.fileno()).st_size
+                raw = b""
+                if entry.offset + entry.size <= held:
+                    file.seek(entry.offset)
+                    raw = file.read(entry.size)
+        except OSError as error:
             raise InputError(f"The data of the checkpoint cannot be read ({error}); put {path} there.") from error
         if len(raw) != entry.size:
             raise InputError(
-                f"{path} is cut short: tensor {name!r} needs bytes {entry.offset} to {entry.offset + entry.size}; get it again."
+                f"{path} is cut short: tensor {name!r} needs bytes {entry.offset} to {entry.offset + entry.size}{_instead(path)}; "
+                "get it again."
             )
         if masked_crc32c(raw) != entry.crc32c:
             raise InputError(f"Tensor {name!r} in {path} does not have the checksum of the index; get it again.")
         values = np.frombuffer(raw, dtype=np.dtype(_DTYPES[entry.dtype])) if raw else np.empty(0, _DTYPES[entry.dtype])
         return values.reshape(entry.shape).copy()
+
+    def refuse_more_than_memory(self, names: Iterable[str]) -> None:
+        """Refuse tensors that do not fit into memory together; entries may claim the same bytes many times.
+
+        Raises:
+            InputError: names what they need and what the machine has.
+        """
+        needed = sum(self.entries[name].size for name in names)
+        refuse_more_than_memory(needed, f"Reading {self.prefix}", "give the checkpoint that was published")
 
     def read_all(self) -> dict[str, npt.NDArray[Any]]:
         """Return every numeric tensor by name; strings, TensorFlow's own metadata, are omitted.
@@ -129,7 +146,15 @@ class Checkpoint:
         Raises:
             InputError: as for `read`.
         """
-        return {name: self.read(name) for name, entry in self.entries.items() if not entry.is_text}
+        wanted = [name for name, entry in self.entries.items() if not entry.is_text]
+        self.refuse_more_than_memory(wanted)
+        return {name: self.read(name) for name in wanted}
+
+
+def _instead(path: Path) -> str:
+    """Return what a data file is if its first bytes are those of another format, as a clause."""
+    kind = real_kind(path)
+    return "" if kind is None else f" (it is {kind})"
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
@@ -157,7 +182,9 @@ def parse_index(index: Path) -> tuple[int, dict[str, Entry]]:
     try:
         return _parse(data)
     except DamagedError as error:
-        raise InputError(f"{index} is not a complete TensorFlow checkpoint index ({error}); get it again.") from error
+        kind = real_kind(index)
+        reason = str(error) if kind is None else f"it is {kind}"
+        raise InputError(f"{index} is not a complete TensorFlow checkpoint index ({reason}); get it again.") from error
 
 
 def _parse(data: bytes) -> tuple[int, dict[str, Entry]]:
@@ -214,10 +241,12 @@ def _entry(name: str, message: bytes, num_shards: int) -> Entry:
 
 
 def _shape(message: bytes) -> tuple[int, ...]:
-    sizes = []
+    sizes: list[int] = []
     for number, value in fields(message):
         if number == 3 and as_int(value) != 0:
             raise DamagedError("a shape is not known")
+        if len(sizes) > 8:
+            raise DamagedError("a shape makes no sense")
         if number == 2:
             size = next((as_int(v) for n, v in fields(as_bytes(value)) if n == 1), 0)
             if not 0 <= size < 2**32:
