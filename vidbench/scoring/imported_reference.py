@@ -96,7 +96,7 @@ def open_statistics(path: Path, task: Task) -> StatisticsFile:
 
 
 def _refuse_foreign_bounds(path: Path, provenance: Provenance, task: Task) -> None:
-    """Refuse scores of bounds that the task does not have: they would be printed beside those of a run."""
+    """Refuse scores of bounds that the task does not have: they would appear in a result."""
     bounds = {} if provenance.bounds is None else provenance.bounds.bounds
     evaluation = task.evaluation
     if odd := sorted(set(bounds) - {"real", "copy", "static", "noise", evaluation.floor, evaluation.ceiling}):
