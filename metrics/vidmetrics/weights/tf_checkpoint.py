@@ -113,7 +113,7 @@ class Checkpoint:
         path = self.data_file(entry.shard)
         try:
             with path.open("rb") as file:
-                # Before the read, which takes the memory that it is asked for.
+                # Before the read, which allocates its size at once.
                 held = os.fstat(file.fileno()).st_size
                 raw = b""
                 if entry.offset + entry.size <= held:
