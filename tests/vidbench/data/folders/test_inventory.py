@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import socket
 from pathlib import Path
@@ -47,6 +48,8 @@ def test_files_are_read_and_every_other_entry_is_counted(tmp_path):
     found = take_inventory(tmp_path, VIDEO_SUFFIXES)
     assert names(found) == ["A.MKV", "b.mp4", "in/deep/c.avi"]
     assert [folder.name for folder in found.folders] == ["in", "deep", "nothing"]
+    assert found.files_in(tmp_path) == [tmp_path / "A.MKV", tmp_path / "b.mp4"]
+    assert found.files_in(tmp_path / "in") == []
     assert found.unused == {"empty folder": 1, "hidden": 3, "other file": 3, "special file": 1}
     assert (
         unused_sentence("'D'", found.unused)
@@ -178,6 +181,8 @@ def test_folders_that_cannot_be_looked_into_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", scandir)
     refused(tmp_path, "locked' cannot be looked into (Permission denied)", "--ignore 'locked'")
     assert take_inventory(tmp_path, VIDEO_SUFFIXES, ignore=["locked"]).unused == {"ignored": 1}
+    with pytest.raises(InputError, match=r"The folder '.*locked' cannot be looked into \(Permission denied\); check"):
+        take_inventory(tmp_path / "locked", VIDEO_SUFFIXES)
 
 
 def test_a_real_process_without_permission_is_refused(tmp_path):
@@ -233,6 +238,9 @@ def test_files_deeper_than_a_layout_reads_are_refused(tmp_path):
     touch(tmp_path, "a/c/d.mp4", "a/c/notes.txt")
     refused(tmp_path, "a/c/d.mp4' is deeper", depth=1)
     assert names(take_inventory(tmp_path, VIDEO_SUFFIXES, depth=1, ignore=["a/c"])) == ["a/b.mp4"]
+    (tmp_path / "linked").symlink_to(touch(tmp_path.with_name("elsewhere"), "e.mp4"))
+    assert names(take_inventory(tmp_path, VIDEO_SUFFIXES, depth=1, ignore=["a"])) == ["linked/e.mp4"]
+    refused(tmp_path, "linked/e.mp4' is deeper", depth=0, ignore=["a"])
 
 
 def test_patterns_are_compared_with_names_or_with_paths(tmp_path):
@@ -260,3 +268,44 @@ def test_the_pattern_that_a_refusal_names_leaves_the_entry_out(tmp_path, name):
 def test_known_files_are_not_counted(tmp_path):
     touch(tmp_path, "a.mp4", "lists/list.txt", "lists/readme.txt")
     assert take_inventory(tmp_path, VIDEO_SUFFIXES, known={"list.txt"}).unused == {"other file": 1}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_entry_of_a_random_tree_is_accounted_for(tmp_path, seed):
+    rng = random.Random(seed)
+    suffixes = (".mp4", ".MKV", ".txt", "", ".part", ".jpg")
+
+    def fill(folder: Path, level: int) -> None:
+        for number in range(rng.randrange(6)):
+            path = folder / f"{rng.choice(('', '', '.', 'x '))}{number}{rng.choice(suffixes)}"
+            kind = rng.choice(("file", "file", "folder", "pipe", "up"))
+            if kind == "folder" and level < 4:
+                path.mkdir()
+                fill(path, level + 1)
+            elif kind == "pipe" and suffix_of(path.name) not in MEDIA_SUFFIXES:
+                os.mkfifo(path)
+            elif kind == "up":
+                path.symlink_to(tmp_path)
+            else:
+                path.touch()
+
+    fill(tmp_path, 0)
+    found = take_inventory(tmp_path, VIDEO_SUFFIXES, ignore=["*.jpg"])
+    seen, entered = 0, {tmp_path}
+    for name, below, files in os.walk(tmp_path):
+        seen += len(below) + len(files)
+        below[:] = [folder for folder in below if not (Path(name) / folder).is_symlink()]
+        below[:] = [folder for folder in below if folder[0] != "." and not folder.endswith(".jpg")]
+        entered |= {Path(name) / folder for folder in below}
+    empty = found.unused.get("empty folder", 0)
+    assert {tmp_path, *found.folders} == entered
+    assert len(found.files) + len(found.folders) + sum(found.unused.values()) - empty == seen
+    assert empty == sum(folder != tmp_path and not any(folder.iterdir()) for folder in entered)
+    assert set(found.unused) <= {
+        "hidden",
+        "ignored",
+        "other file",
+        "special file",
+        "empty folder",
+        "link to a folder above",
+    }
