@@ -115,12 +115,14 @@ def _with_video(name: str, codec: str, pix_fmt: str, **tags: int) -> Callable[[P
     return write
 
 
-def _animation(name: str, **options: object) -> Callable[[Path], None]:
+def _animation(name: str, mode: str = "RGB", **options: object) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         from PIL import Image
 
         (folder / "clips").mkdir()
-        pictures = [Image.fromarray(np.roll(_RGB, shift, 0)) for shift in range(_FRAMES)]
+        clear = np.zeros((32, 32, 1), np.uint8) + np.arange(32, dtype=np.uint8)[:, np.newaxis] * 8
+        rgba = np.dstack([_RGB, clear])
+        pictures = [Image.fromarray(np.roll(rgba, shift, 0)).convert(mode) for shift in range(_FRAMES)]
         for number in "ab":
             pictures[0].save(
                 folder / "clips" / f"{number}.{name}", save_all=True, append_images=pictures[1:], **options
@@ -143,6 +145,7 @@ _VIDEOS = (
     ("alpha of ProRes", _with_video("a.mov", "prores_ks", "yuva444p10le"), "transparent pixels"),
     ("alpha of FFV1", _with_video("a.mkv", "ffv1", "yuva420p"), "transparent pixels"),
     ("alpha of VP9", _with_video("a.webm", "libvpx-vp9", "yuva420p"), "alpha channel that is not decoded"),
+    ("transparent GIF", _animation("gif", "RGBA", duration=40, disposal=2), "transparent pixels"),
     ("held GIF frame", _animation("gif", duration=[40] * 5 + [400] + [40] * 6), "shows frame 5 for 0.4 s"),
 )
 

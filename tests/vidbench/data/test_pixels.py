@@ -94,9 +94,16 @@ def test_real_videos_under_both_conventions(shared, name, darker):
 
 
 def write(
-    path: Path, codec: str, pix_fmt: str, trc: int = 2, primaries: int = 2, matrix: int = 2, alpha: int = 255
+    path: Path,
+    codec: str,
+    pix_fmt: str,
+    trc: int = 2,
+    primaries: int = 2,
+    matrix: int = 2,
+    alpha: int = 255,
+    count: int = 5,
 ) -> Path:
-    """Write five grey frames in a codec, tagged with code points of ISO/IEC 23091-2."""
+    """Write grey frames in a codec, tagged with code points of ISO/IEC 23091-2."""
     rgba = np.full((48, 64, 4), 120, np.uint8)
     rgba[..., 3] = alpha
     with av.open(str(path), "w") as container:
@@ -106,7 +113,7 @@ def write(
         stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
         context = stream.codec_context
         context.color_trc, context.color_primaries, context.colorspace = trc, primaries, matrix
-        for number in range(5):
+        for number in range(count):
             frame = av.VideoFrame.from_ndarray(rgba, format="rgba").reformat(format=pix_fmt)
             frame.color_trc, frame.color_primaries, frame.colorspace, frame.pts = trc, primaries, matrix, number
             container.mux(stream.encode(frame))

@@ -19,6 +19,7 @@ import av
 import numpy as np
 import pytest
 
+from tests.vidbench.data.test_pixels import write as write_grey
 from vidbench.data.decode import decode_frames
 from vidbench.data.layouts.kinetics import find_kinetics
 from vidbench.data.layouts.listing import VideoFile
@@ -203,6 +204,19 @@ def test_every_kind_of_unusable_file_is_named_once(root):
     assert [row["id"] for row in rows(outcome.output / "manifest.csv")] == [name_of(3)]
     assert [(split.found, split.usable) for split in outcome.splits] == [(4, 0), (7, 1)]
     assert all(problem.id in problem.reason for problem in outcome.problems)
+
+
+@pytest.mark.parametrize("task", [None, "own"])
+def test_pixels_that_rgb_cannot_hold_are_a_problem_of_their_own(root, task):
+    (root / "train" / f"{name_of(0)}.mp4").unlink()
+    (root / "train" / f"{name_of(1)}.mp4").unlink()
+    hdr = write_grey(root / "train" / f"{name_of(0)}.mp4", "libx264", "yuv420p10le", trc=16, count=50)
+    transparent = write_grey(root / "train" / f"{name_of(1)}.mkv", "ffv1", "yuva420p", alpha=9, count=50)
+    outcome = scan(root, own_task() if task else None)
+    assert problems_of(outcome) == {hdr.name: "unsupported", transparent.name: "unsupported"}
+    reasons = {Path(problem.path).name: problem.reason for problem in outcome.problems}
+    assert "HDR (transfer PQ)" in reasons[hdr.name]
+    assert "transparent pixels" in reasons[transparent.name]
 
 
 def test_a_scan_goes_on_where_it_stopped_and_forgets_changed_files(root, monkeypatch):
