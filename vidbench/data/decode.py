@@ -35,6 +35,8 @@ _FILES_ONLY = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTA
 # a hundredth of a second where a frame rate such as 30 does not divide one.
 _HOLDING_CONTAINERS = frozenset({"apng", "gif", "webp_anim"})
 _ROUNDED_DELAY = Fraction(11, 1000)
+# 8192x8192, four times 4K; a few bytes can state frames that fill the memory.
+MOST_PIXELS = 1 << 26
 # Codecs that reproduce RGB pixels exactly; an H.264 header does not say whether it does.
 _LOSSLESS_CODECS = frozenset({"ffv1", "png", "qtrle", "rawvideo"})
 
@@ -153,6 +155,13 @@ def _open(path: Path) -> Iterator[tuple[Any, Any, list[Message]]]:
                     "no video stream",
                     f"The file '{path}' has no video stream that can be decoded; replace or remove it.",
                 )
+            width, height = stream.codec_context.width, stream.codec_context.height
+            if width * height > MOST_PIXELS:
+                raise UnusableVideoError(
+                    "unreadable",
+                    f"The video '{path}' has frames of {width}x{height} pixels, and frames of at most {MOST_PIXELS:,} pixels "
+                    "are decoded; resize or remove it.",
+                )
             yield container, stream, messages
     except av.error.FFmpegError as error:
         raise UnusableVideoError(
@@ -191,6 +200,7 @@ def decoding(path: Path) -> Iterator[Decoding]:
         context.thread_type = "NONE"
         context.thread_count = 1
         context.flags |= av.codec.context.Flags.bitexact
+        context.options = {"max_pixels": str(MOST_PIXELS)}
         yield Decoding(container, stream, _checked_frames(path, container, stream, opening))
 
 
@@ -198,8 +208,10 @@ def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Messa
     """Yield frames until the first sign of damage."""
     damage = Damage(stream.codec_context.name, opening)
     size: tuple[int, int] | None = None
-    number = 0
     holding, first_delay = container.format.name in _HOLDING_CONTAINERS, None
+    number = read = 0
+    # In AVI, a frame whose chunk has lost its header is passed over without a message; the index still lists it.
+    indexed = sum(1 for entry in stream.index_entries if entry.size) if container.format.name == "avi" else 0
     packets = container.demux(stream)
     while True:
         frames = []
@@ -213,6 +225,7 @@ def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Messa
             raise UnusableVideoError(
                 "truncated", f"The video '{path}' is cut off or damaged after frame {number}; replace or remove it."
             )
+        read += packet.size > 0
         damage.after(packet, messages)
         if damage.found:
             raise UnusableVideoError(
@@ -251,6 +264,12 @@ def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Messa
     if damage.found_on_opening:
         raise UnusableVideoError(
             "unreadable", f"The video '{path}' is damaged ({damage.found_on_opening}); replace or remove it."
+        )
+    if read < indexed:
+        raise UnusableVideoError(
+            "unreadable",
+            f"The video '{path}' is damaged ({indexed - read} of the {indexed} frames in its index are not where it lists "
+            "them); replace or remove it.",
         )
     if damage.cut_off_on_opening or ends_early(path):
         raise _cut_off(path, number)

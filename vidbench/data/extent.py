@@ -16,7 +16,7 @@ def ends_early(path: Path) -> bool:
     """Return whether an AVI, MPEG-TS or fragmented MP4 file lacks bytes at its end; False for other files.
 
     FFmpeg reads an AVI file without its last frames, a last transport packet in part, and a movie fragment with a header in
-    part, and reports none of them.
+    part, and reports none of them; nor does it report that a broken fragment hides all that follow.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -53,17 +53,28 @@ def _avi_ends_early(file: BinaryIO, size: int) -> bool:
 
 
 def _fragment_ends_early(file: BinaryIO, size: int) -> bool:
-    """Return whether a movie fragment (moof) or the data after it continue past the end."""
+    """Return whether a movie fragment (moof) or the data after it continue past the end, or fragments cannot be reached."""
     at, fragmented = 0, False
     while header := _header(file, at, ">I4sQ"):
         length, kind, long = header
         fragmented = fragmented or kind == b"moof"
         length = long if length == 1 else length
-        if length < 8:
-            return False
-        if fragmented and kind in (b"moof", b"mdat") and at + length > size:
-            return True
+        if length == 0 and kind == b"mdat":
+            return False  # up to the end, wherever it is
+        if length < 8 or at + length > size:
+            # What is no box may be padding, unless fragments follow that readers no longer find.
+            return fragmented and (kind in (b"moof", b"mdat") or _contains(file, at, b"moof"))
         at += length
+    return False
+
+
+def _contains(file: BinaryIO, at: int, wanted: bytes) -> bool:
+    file.seek(at)
+    before = b""
+    while block := file.read(1 << 20):
+        if wanted in before + block:
+            return True
+        before = block[1 - len(wanted) :]
     return False
 
 

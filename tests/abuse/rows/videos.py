@@ -73,6 +73,13 @@ def long_video(path: Path, frames: int, height: int, width: int) -> None:
             container.mux(packet)
 
 
+def _huge_gif(folder: Path) -> bytes:
+    """Return a GIF of 16000x16000 pixels, of which one is stored."""
+    screen = b"GIF89a" + (16000).to_bytes(2, "little") * 2 + b"\x80\0\0" + bytes(3) + b"\xff" * 3
+    frame = b"\x2c" + bytes(4) + b"\1\0\1\0" + b"\0" + b"\2\2\x44\1\0"
+    return screen + 4 * frame + b"\x3b"
+
+
 _FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "H.264 that FFmpeg paints over": (_changed("h264", "mp4", "200 bytes of zeros"), "damaged"),
     "HEVC that FFmpeg paints over": (
@@ -82,7 +89,7 @@ _FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "AV1 with flipped bits": (_changed("av1", "webm", "three bits flipped"), "a.webm"),
     "MPEG-4 with flipped bits": (_changed("mpeg4", "avi", "three bits flipped"), "damaged"),
     "MPEG-2 with noise": (_changed("mpeg2", "ts", "300 bytes of noise"), "damaged"),
-    "a lost H.264 reference": (_changed("h264, four slices", "mp4", "packet 18 dropped"), "mmco"),
+    "a lost H.264 reference": (_changed("h264, open GOP, B-pyramid", "mp4", "packet 18 dropped"), "mmco"),
     "a Matroska file broken in the middle": (
         _changed("hevc, closed GOP", "mkv", "200 bytes of zeros"),
         "damaged",
@@ -90,11 +97,13 @@ _FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a Matroska file cut off": (_changed("vp9", "mkv", "cut at 60 % of the bytes"), "cut off"),
     "an AVI file cut off": (_changed("mpeg4", "avi", "cut where a packet begins"), "cut off"),
     "an AVI file without its last frames": (_changed("h264", "avi", "cut at 95 % of the bytes"), "cut off"),
+    "an AVI file in which a frame is not found": (_changed("h264", "avi", "300 bytes of noise"), "in its index"),
     "an MP4 file without its index": (_changed("mpeg4", "mp4", "cut at 95 % of the bytes"), "cannot be decoded"),
     "a fragmented MP4 file cut off": (_changed("h264", "fmp4", "cut at 60 % of the bytes"), "a."),
     "a transport stream cut off": (_changed("mpeg2", "ts", "cut at 95 % of the bytes"), "cut off"),
     "a transport packet lost": (_changed("mpeg2", "ts", "a transport packet dropped"), "damaged"),
     "two frame sizes": (_sound_and("a.mov", _two_sizes), "96x64 to 64x96"),
+    "frames that would fill the memory": (_sound_and("a.mov", _huge_gif), "frames of 16000x16000 pixels"),
     "a list of other files": (
         _sound_and("a.mp4", lambda folder: f"ffconcat version 1.0\nfile {folder / 'b.mkv'}\n".encode()),
         "cannot be decoded",

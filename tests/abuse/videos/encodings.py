@@ -27,7 +27,8 @@ class Encoding(NamedTuple):
 
 
 def _h264(parameters: str, preset: str = "veryfast") -> dict[str, str]:
-    return {"crf": "28", "preset": preset, "g": "12", "x264-params": f"log-level=none:scenecut=0:{parameters}"}
+    # The bytes of a rate-controlled encoding differ from run to run.
+    return {"qp": "28", "preset": preset, "g": "12", "x264-params": f"log-level=none:scenecut=0:{parameters}"}
 
 
 # `fmp4` is a fragmented mp4; `h264`, `hevc` and `m2v` are bare streams without a container, hence without time stamps.

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tests.abuse.videos.changes import BARE, DAMAGED, SOUND
+from tests.abuse.videos.changes import BARE, DAMAGED, SOUND, copy_packets
 from tests.abuse.videos.encodings import ENCODINGS, FRAMES, Encoding, write
 from tests.abuse.videos.evaluation import answers, fault, judge
 from vidbench.data.decode import decode_frames
@@ -66,9 +66,9 @@ def test_a_missing_frame_and_a_wrong_refusal_are_faults(tmp_path):
 def test_hidden_and_missing_time_stamps_change_no_frame(tmp_path):
     """A bare stream has no time stamps; an edit list hides frames that are stored."""
     encoding = ENCODINGS["h264, open GOP, B-pyramid"]
-    write(tmp_path / "bare.h264", encoding, "h264")
-    assert judge(tmp_path / "bare.h264") == (None, FRAMES)
     write(tmp_path / "whole.mp4", encoding, "mp4")
+    copy_packets(tmp_path / "whole.mp4", tmp_path / "bare.h264", "h264", lambda _: True)
+    assert judge(tmp_path / "bare.h264") == (None, FRAMES)
     SOUND["edit list that hides 12 frames"].make(tmp_path / "whole.mp4", tmp_path / "edited.mp4", encoding, "mp4")
     whole = decode_frames(tmp_path / "whole.mp4")
     np.testing.assert_array_equal(decode_frames(tmp_path / "bare.h264"), whole)

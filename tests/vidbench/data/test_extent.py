@@ -71,6 +71,15 @@ def test_a_fragment_is_there_with_its_header_and_its_data(tmp_path):
     assert ends_early(cut(path, last + 16))
     assert ends_early(cut(path, index - 1))
     assert not ends_early(cut(path, index))
+    for noise in (bytes(16), bytes(range(100, 116))):
+        middle = data.index(b"moof", data.index(b"moof") + 4) - 4
+        path.write_bytes(data[:middle] + noise + data[middle + 16 :])
+        assert ends_early(path)  # two fragments follow
+        path.write_bytes(data[:last] + noise + data[last + 16 : index])
+        assert not ends_early(path)  # none follows; nothing tells it from padding
+    path.write_bytes(data[: data.rindex(b"mdat") - 4] + bytes(4) + data[data.rindex(b"mdat") : index])
+    assert not ends_early(path)  # written before the size is known
+    path.write_bytes(data)
     assert not ends_early(cut(path, 300))  # FFmpeg refuses a file without the movie header
 
 
