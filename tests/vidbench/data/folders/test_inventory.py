@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from vidbench.data import image_files
 from vidbench.data.folders.inventory import is_ignored, is_present, merged, take_inventory, unused_sentence
 from vidbench.data.folders.suffixes import IMAGE_SUFFIXES, MEDIA_SUFFIXES, VIDEO_SUFFIXES, suffix_of
 from vidbench.errors import InputError
@@ -84,6 +85,7 @@ def test_what_is_read_depends_on_the_caller_and_is_never_passed_over(tmp_path):
 def test_the_suffixes_are_one_list_in_lower_case():
     assert VIDEO_SUFFIXES | IMAGE_SUFFIXES < MEDIA_SUFFIXES
     assert not VIDEO_SUFFIXES & IMAGE_SUFFIXES
+    assert set(image_files._FORMATS) == IMAGE_SUFFIXES
     assert all(suffix_of("x" + suffix.upper()) == suffix for suffix in MEDIA_SUFFIXES)
     for suffix in [".m4v", ".gif", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp", ".ogv", ".webp", ".mov", ".mkv"]:
         assert suffix in MEDIA_SUFFIXES
