@@ -78,6 +78,10 @@ def test_the_default_of_ffmpeg_is_a_task_of_its_own(own):
         load_task("shapes-gen+ffmpeg-default")
     with pytest.raises(InputError, match="Unknown task 'k600-prod'"):
         load_task("k600-prod+ffmpeg-default")
+    shown = " ".join(run("tasks", "show", "k600-pred+ffmpeg-default", cwd=own).stdout.split())
+    assert "FFmpeg's default conversion to RGB" in shown
+    assert "never official" in shown
+    assert "conversion to RGB" not in run("tasks", "show", "k600-pred", cwd=own).stdout
     (own / "key.toml").write_text(TASK.replace('crop = "none"', 'crop = "none"\npixels = "ffmpeg-default"'))
     written = load_task("key.toml").task
     assert written.clips == other.task.clips

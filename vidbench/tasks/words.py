@@ -66,6 +66,7 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
             f"{source}; models train on '{data.train_split}'; at least {data.min_coverage:.1%} of the videos are required",
         ),
         ("clips", f"{size}; {_fitting(clips)}; {_plan(clips)}"),
+        *_pixels(clips),
         ("context", f"{context}; {labels}"),
         ("reference", f"{reference} of split '{data.reference_split}'{_own_plan(task)}"),
         ("samples", _samples(task)),
@@ -77,6 +78,12 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
         ),
         *_truncation(evaluation.truncation_sweep),
     ]
+
+
+def _pixels(clips: ClipSpec) -> list[tuple[str, str]]:
+    if clips.pixels == "exact":
+        return []
+    return [("pixels", "FFmpeg's default conversion to RGB, for comparison with published numbers; never official")]
 
 
 def _fitting(clips: ClipSpec) -> str:
