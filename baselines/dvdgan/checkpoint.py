@@ -222,16 +222,20 @@ def sampler_from(path: Path, content: bytes, task: ModelTask, device: torch.devi
     tensors = _tensors(path, content)
     if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in expected.items()}:
         raise InputError(f"The tensors of {path} do not match its settings; train it again.")
-    for name, tensor in tensors.items():
+    if name := first_not_finite(tensors):
         # Black clips would get a score.
-        if not bool(tensor.isfinite().all()):
-            raise InputError(f"The tensor '{name}' of {path} contains NaN or infinity; copy or train it again.")
+        raise InputError(f"The tensor '{name}' of {path} contains NaN or infinity; copy or train it again.")
     sampler.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=False)
     sampler.requires_grad_(False).to(device)
     use_plain_weights(sampler)
     for norm in batch_norms(sampler):
         norm.mode = "standing"
     return sampler.eval(), settings
+
+
+def first_not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """Return the name of the first tensor with a NaN or an infinity, None if there is none."""
+    return next((name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()), None)
 
 
 def find_sampler(checkpoint: Path) -> Path:
@@ -254,7 +258,13 @@ def list_states(output: Path) -> list[tuple[int, Path]]:
 
 
 def write_state(
-    output: Path, step: int, tensors: Mapping[str, Tensor], task: ModelTask, settings: Settings, seed: int
+    output: Path,
+    step: int,
+    tensors: Mapping[str, Tensor],
+    task: ModelTask,
+    settings: Settings,
+    seed: int,
+    data_sha256: str = "",
 ) -> Path:
     """Write a training state and delete all but the last two.
 
@@ -265,11 +275,13 @@ def write_state(
         task: task that is learned.
         settings: settings of the run.
         seed: seed of the run.
+        data_sha256: digest of the training data; empty if unknown.
     """
     metadata = {
         "format": f"{STATE}-2",
         "step": step,
         "seed": seed,
+        "data_sha256": data_sha256,
         "task": dataclasses.asdict(task),
         "settings": settings.to_values(),
     }
@@ -289,6 +301,7 @@ class StoredTraining:
     step: int
     seed: int
     settings: Settings
+    data_sha256: str = ""
 
     def tensors(self) -> dict[str, Tensor]:
         """Read the tensors, on the CPU."""
@@ -334,5 +347,9 @@ def read_state(path: Path, task: ModelTask) -> StoredTraining:
     metadata = read_metadata(path, STATE)
     check_task(path, metadata, task)
     return StoredTraining(
-        path, metadata["step"], metadata["seed"], settings_from_values(metadata["settings"], str(path))
+        path,
+        metadata["step"],
+        metadata["seed"],
+        settings_from_values(metadata["settings"], str(path)),
+        metadata.get("data_sha256", ""),
     )

@@ -138,7 +138,13 @@ class DVDGAN(VideoModel):
             context = from_uint8(torch.from_numpy(padded_NTHWC).to(self._device), torch.float32)
         z, y = (torch.from_numpy(values).to(self._device) for values in (z_NL * np.float32(sigma), y_N))
         with torch.inference_mode(), exact_convolutions():
-            return to_uint8(self._generator(z, y, context)[:count])
+            clips_NTCHW = self._generator(z, y, context)[:count]
+            if not torch.isfinite(clips_NTCHW).all():
+                raise InputError(
+                    f"{self.name} generated values that are not finite, from seeds {int(seeds[0])} and following; check the "
+                    "checkpoint, or train it again."
+                )
+            return to_uint8(clips_NTCHW)
 
     def _labels(self, request: SampleRequest) -> np.ndarray:
         """The labels, checked; zeros if the task has none."""

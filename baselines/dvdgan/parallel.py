@@ -9,13 +9,29 @@ from __future__ import annotations
 
 import atexit
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 
 from vidbench.models import InputError
+
+
+@contextmanager
+def _exchange() -> Iterator[None]:
+    """Turn the error of a library whose peer is gone into a sentence."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        reason = (str(error).strip().splitlines() or [""])[0][:200]
+        raise InputError(
+            f"Another process of this run has stopped or cannot be reached ({reason}): check its output; the same command "
+            "resumes the run."
+        ) from None
 
 
 class World:
@@ -45,6 +61,15 @@ class World:
             if distributed.get_backend() != backend:
                 self._group = distributed.new_group(backend=backend, timeout=limit)
 
+    def any(self, value: bool) -> bool:
+        """Whether the value is true in any process."""
+        if self.size == 1:
+            return value
+        shared = torch.tensor([int(value)], dtype=torch.int64, device=self._device)
+        with _exchange():
+            distributed.all_reduce(shared, distributed.ReduceOp.MAX, group=self._group)
+        return bool(shared.item())
+
     @property
     def is_main(self) -> bool:
         """Whether this is the process that writes files."""
@@ -73,7 +98,8 @@ class World:
             return
         wanted = list(tensors)
         flat = torch.cat([tensor.flatten() for tensor in wanted])
-        distributed.all_reduce(flat, group=self._group)
+        with _exchange():
+            distributed.all_reduce(flat, group=self._group)
         flat /= self.size
         for tensor, mean in zip(wanted, flat.split([tensor.numel() for tensor in wanted]), strict=True):
             tensor.copy_(mean.view_as(tensor))
@@ -87,7 +113,8 @@ class World:
         if self.size == 1:
             return value
         shared = torch.tensor([value], dtype=torch.int64, device=self._device)
-        distributed.broadcast(shared, src=0, group=self._group)
+        with _exchange():
+            distributed.broadcast(shared, src=0, group=self._group)
         return int(shared.item())
 
     def all_agree(self, value: int) -> bool:
@@ -99,5 +126,6 @@ class World:
     def gather(self, tensor: Tensor) -> Tensor:
         """Gather the tensors of all processes, stacked on a new first axis."""
         parts = [torch.empty_like(tensor) for _ in range(self.size)]
-        distributed.all_gather(parts, tensor.contiguous(), group=self._group)
+        with _exchange():
+            distributed.all_gather(parts, tensor.contiguous(), group=self._group)
         return torch.stack(parts)

@@ -11,11 +11,13 @@ a heartbeat that one is lost; it then ends with an error instead of waiting fore
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from vidbench.files import digest
 _BEAT_SECONDS = 5.0
 # Heartbeats come from a thread, so a busy rank still sends them; the limit allows for swapping or a paused process.
 _SILENCE_SECONDS = 300.0
+_GRACE_SECONDS = 10.0
 
 
 class RankLostError(InputError):
@@ -122,6 +125,32 @@ class Meeting:
                     f"Rank {rank} on {host} does not see what rank 0 on {hosts[0][1]} writes to its folder {folder}: output "
                     "and VIDBENCH_HOME must be on a file system that all ranks share."
                 )
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """End this process with exit code 2 when another rank fails or is lost inside the block.
+
+        For work that waits in collectives of NCCL or gloo, which would wait for hours. Where they notice by themselves, the
+        error that they raise has ten seconds to end the process first.
+        """
+        done = threading.Event()
+
+        def watch() -> None:
+            since = time.monotonic()
+            while not done.wait(min(_BEAT_SECONDS, self._silence / 3)):
+                try:
+                    self._look_for_failures(since)
+                except RankLostError as error:
+                    if not done.wait(_GRACE_SECONDS):
+                        os.write(2, f"Error: {error}\n".encode())
+                        os._exit(2)
+                    return
+
+        threading.Thread(target=watch, daemon=True, name="vidbench-watch").start()
+        try:
+            yield
+        finally:
+            done.set()
 
     def fail(self, reason: str) -> None:
         """Tell the other ranks that this one has failed, and why."""

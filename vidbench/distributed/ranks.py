@@ -96,6 +96,15 @@ class Ranks:
             yield
             self.barrier()
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """End this process when another rank fails or is lost inside the block; see `Meeting.watched`."""
+        if self.meeting is None:
+            yield
+        else:
+            with self.meeting.watched():
+                yield
+
     def check_shared(self, folder: Path) -> None:
         """Check that all ranks see the same folder; see `vidbench.distributed.coordination.Meeting.check_shared`."""
         if self.meeting is not None:

@@ -96,6 +96,7 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
             rank=ranks.rank,
             world_size=ranks.world_size,
             agree=ranks.agree,
+            from_main=ranks.from_main,
             visible=wait_until_visible,
             data_sha256=split.identity_sha256,
         )
@@ -109,7 +110,7 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
             )
             request = replace(request, measure=_Shown(points, progress))
         try:
-            with ranks.sole_writer(output), failures_named(output):
+            with ranks.sole_writer(output), ranks.watched(), failures_named(output):
                 checkpoint: Path = choice.factory.train(request)
         finally:
             shown.close()

@@ -14,6 +14,7 @@ from typing import Any
 from vidbench.errors import InputError
 from vidbench.models.evidence import code_sha256
 from vidbench.models.interface import ModelTask, VideoModel
+from vidbench.models.not_finite import require_finite
 from vidmetrics.errors import unknown_name
 from vidmetrics.formats.faults import reason
 
@@ -49,6 +50,7 @@ class ModelChoice:
             raise InputError(
                 f"The model '{self.name}' is a {type(model).__name__}, which has no sample(request) method."
             )
+        require_finite(model, self.name)
         return model
 
     @property

@@ -110,6 +110,7 @@ class TrainRequest:
         world_size: processes of this run; the launcher's variables were checked, so read these and not the environment.
         agree: call as ``agree(what, value)`` with a JSON-able value that must be the same on all ranks, e.g. the step that
             was found in ``output``; raises `InputError` on every rank if it is not.
+        from_main: call with a function; returns its JSON-able result on rank 0 to every rank.
         visible: call with a function that returns whether something that another rank wrote is there; waits as long as a
             network file system may take to show it, and returns False if it does not.
         data_sha256: digest of the training data, to store with a training state; empty if it is unknown.
@@ -132,6 +133,7 @@ class TrainRequest:
     rank: int = 0
     world_size: int = 1
     agree: Callable[[str, Any], None] = lambda what, value: None
+    from_main: Callable[[Callable[[], Any]], Any] = lambda make: make()
     visible: Callable[[Callable[[], bool]], bool] = lambda is_there: is_there()
     data_sha256: str = ""
     measure_every: int | None = None

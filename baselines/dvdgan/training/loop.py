@@ -20,6 +20,7 @@ from dvdgan.generator import Generator
 from dvdgan.parallel import World
 from dvdgan.setting import AUTO
 from dvdgan.settings_text import resume_settings, settings_from_text
+from dvdgan.training.interruption import Interruption
 from dvdgan.training.loss_log import LossLog
 from dvdgan.training.memory_need import refuse_large_run
 from dvdgan.training.outputs import Outputs
@@ -27,7 +28,7 @@ from dvdgan.training.prefetch import Prefetch
 from dvdgan.training.starting import start_from
 from dvdgan.training.training_log import TrainingLog, device_name, versions
 from dvdgan.training.update import Networks
-from vidbench.models import InputError, TrainRequest, VideoModel
+from vidbench.models import InputError, TrainRequest, VideoModel, file_sha256
 
 
 def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, Settings], VideoModel]) -> Path:
@@ -45,8 +46,9 @@ def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, 
         The sampling checkpoint, ``generator.safetensors`` in the output folder.
 
     Raises:
-        InputError: the task does not fit, a setting is wrong or differs from the run found, or a loss is not finite or
-            has diverged (the message names the step and the last good state).
+        InputError: the task does not fit, a setting or the data is wrong or differs from the run found, or a loss is not
+            finite or has diverged (the message names the step and the last good state).
+        KeyboardInterrupt: SIGINT or SIGTERM came; a training state of the last step was saved.
     """
     started, device = time.monotonic(), torch.device(request.device)
     world = World(device, request.rank, request.world_size)
@@ -54,7 +56,11 @@ def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, 
     settings, networks, first, start_sha256 = _begin(request, base, world, total)
     deadline = math.inf if settings.max_minutes is None else started + 60 * settings.max_minutes
     draws = range(first * settings.d_steps, total * settings.d_steps)
-    with TrainingLog(request.output, settings.tensorboard, world.is_main) as log, _autotuning(settings.autotune):
+    with (
+        TrainingLog(request.output, settings.tensorboard, world.is_main, request.say) as log,
+        _autotuning(settings.autotune),
+        Interruption() as interruption,
+    ):
         losses = LossLog(request.output, settings, networks.loss_names, world, log, first)
         outputs = Outputs(request, settings, networks, world, log, as_model)
         step = first
@@ -74,6 +80,12 @@ def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, 
                     losses.write(step)
                 if not last:  # `finish` writes the outputs of the last step
                     outputs.write(step, save=save, draw=draw, measure=measure)
+                    if _interrupted(interruption, world, device, step % settings.log_every == 0):
+                        losses.write(step)
+                        if not save:
+                            outputs.save(step)
+                        request.say(f"Interrupted: the training state of step {step} is saved in {request.output}.")
+                        raise KeyboardInterrupt
                 request.progress(step, total, losses.rate)
         losses.write(step)
         return outputs.finish(step, saved=step == first)
@@ -82,7 +94,7 @@ def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, 
 def _begin(request: TrainRequest, base: Settings, world: World, total: int) -> tuple[Settings, Networks, int, str]:
     """Settings, networks, steps already made, and the SHA-256 of the file that the run starts from, if any."""
     device = torch.device(request.device)
-    stored = checkpoint.find_training(request.output, request.task, request.say)
+    stored = _find_state(request)
     first = stored.step if stored else 0
     if not world.all_agree(first):
         raise InputError(
@@ -97,6 +109,11 @@ def _begin(request: TrainRequest, base: Settings, world: World, total: int) -> t
             f"The run in {request.output} was started with seed {stored.seed} and cannot be resumed with seed "
             f"{request.seed}; give that seed, or choose another output folder."
         )
+    if stored and request.data_sha256 and stored.data_sha256 not in ("", request.data_sha256):
+        raise InputError(
+            f"The training data is not what the run in {request.output} was trained on; restore it, or train on the new data "
+            f"in another output folder, with --set start={stored.path} to keep the weights."
+        )
     if total < 1 or first > total:
         raise InputError(f"{total} steps were requested and this run has made {first}; request more steps.")
     refuse_large_run(request.task, settings)
@@ -106,11 +123,42 @@ def _begin(request: TrainRequest, base: Settings, world: World, total: int) -> t
         networks.restore(stored.tensors())
     elif settings.start:
         start_sha256 = start_from(networks, settings, request.task)
+    request.agree("the checkpoint to start from", start_sha256)
+    request.agree("the settings", settings.to_values())
     if given.batch_size == AUTO:
         request.say(f"batch_size=auto is {settings.batch_size} clips on {device.type}")
     if networks.launch.mode == "fused":
         request.say("compile=fused compiles in the first update, for one to two minutes")
     return settings, networks, first, start_sha256
+
+
+def _find_state(request: TrainRequest) -> checkpoint.StoredTraining | None:
+    """The state to resume from, the same in all processes: the first one decides, the others wait until they see it."""
+    found = None
+
+    def find() -> list[object]:
+        nonlocal found
+        found = checkpoint.find_training(request.output, request.task, request.say)
+        return [found.step, file_sha256(found.path)] if found else []
+
+    decided = request.from_main(find)
+    if decided and found is None:
+        path = checkpoint.state_path(request.output, decided[0])
+        if not request.visible(path.is_file):
+            raise InputError(
+                f"The training state {path} that the first process found is not visible here; give an output folder that "
+                "all machines share."
+            )
+        found = checkpoint.read_state(path, request.task)
+    request.agree("the training state found in --output", [found.step, file_sha256(found.path)] if found else [])
+    return found
+
+
+def _interrupted(interruption: Interruption, world: World, device: torch.device, synchronised: bool) -> bool:
+    """Whether all processes stop after this step; on GPUs they compare only where they wait for the device anyway."""
+    if device.type == "cuda" and world.size > 1 and not synchronised:
+        return False
+    return world.any(interruption.requested)
 
 
 def _header(

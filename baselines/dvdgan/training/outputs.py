@@ -17,7 +17,7 @@ from dvdgan.training.prefetch import Prefetch
 from dvdgan.training.sheet import write_sheet
 from dvdgan.training.training_log import TrainingLog, versions
 from dvdgan.training.update import Networks
-from vidbench.models import TrainRequest, VideoModel, file_sha256
+from vidbench.models import InputError, TrainRequest, VideoModel, file_sha256
 
 
 class Outputs:
@@ -47,8 +47,7 @@ class Outputs:
             return
         request, settings = self._request, self._settings
         if save:
-            tensors = self._networks.tensors()
-            checkpoint.write_state(request.output, step, tensors, request.task, settings, request.seed)
+            self.save(step)
         if draw:
             path = request.output / f"samples-{step:08d}.png"
             write_sheet(path, self._sampler(step), settings.latent_dim, request.seed, self._device, request.clips)
@@ -56,6 +55,24 @@ class Outputs:
             metrics = request.measure(self._as_model(self._sampler(step), settings))
             values = {name: float(value) for name, value in metrics.items()}
             self._log.write({"event": "metrics", "step": step, "metrics": values})
+
+    def save(self, step: int) -> None:
+        """Write a training state.
+
+        Raises:
+            InputError: a tensor is not finite.
+        """
+        if not self._world.is_main:
+            return
+        request, tensors = self._request, self._networks.tensors()
+        if name := checkpoint.first_not_finite(tensors):
+            raise InputError(
+                f"The training state of step {step} in {request.output} would not be finite, first in '{name}': train again "
+                "with lower learning rates (g_lr, d_lr) in another folder."
+            )
+        checkpoint.write_state(
+            request.output, step, tensors, request.task, self._settings, request.seed, request.data_sha256
+        )
 
     def finish(self, step: int, saved: bool) -> Path:
         """Write everything of the last step, and return the sampling checkpoint.

@@ -32,20 +32,26 @@ def device_name(device: torch.device) -> str:
 
 
 class TrainingLog:
-    """Appends JSON lines to train.jsonl; nothing is written before the first line."""
+    """Appends JSON lines to train.jsonl; nothing is written before the first line.
 
-    def __init__(self, folder: Path, tensorboard: bool, enabled: bool) -> None:
+    A last line that was cut off when a run was killed is removed before the first line is appended.
+    """
+
+    def __init__(
+        self, folder: Path, tensorboard: bool, enabled: bool, say: Callable[[str], None] = lambda text: None
+    ) -> None:
         """Open nothing yet.
 
         Args:
             folder: output folder of the run.
             tensorboard: whether to also write numbers for TensorBoard, to ``folder/tensorboard``.
             enabled: False for all processes but the first.
+            say: called with a sentence if a line had to be removed.
 
         Raises:
             InputError: TensorBoard is set and not installed.
         """
-        self._path, self._enabled = folder / LOG_FILE, enabled
+        self._path, self._enabled, self._say, self._checked = folder / LOG_FILE, enabled, say, False
         self._make_writer: Callable[[], Any] | None = None
         self._writer: Any = None
         if tensorboard and enabled:
@@ -72,6 +78,8 @@ class TrainingLog:
         if not self._enabled:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._checked:
+            self._remove_torn_line()
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
         if self._make_writer is None:
@@ -82,3 +90,14 @@ class TrainingLog:
         for name, value in numbers.items():
             if name != "step" and isinstance(value, int | float):
                 self._writer.add_scalar(name, value, values["step"])
+
+    def _remove_torn_line(self) -> None:
+        self._checked = True
+        if not self._path.is_file():
+            return
+        content = self._path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            with self._path.open("r+b") as file:
+                file.truncate(whole)
+            self._say(f"Warning: the last line of {self._path} was cut off when an earlier run ended, and is removed.")
