@@ -38,7 +38,9 @@ class RankLostError(InputError):
 class Meeting:
     """Communication of one rank with the others. All ranks must make the same calls in the same order."""
 
-    def __init__(self, store: Any, rank: int, world_size: int, silence: float = _SILENCE_SECONDS) -> None:
+    def __init__(
+        self, store: Any, rank: int, world_size: int, silence: float = _SILENCE_SECONDS, hosts: bool = False
+    ) -> None:
         """Join the other ranks.
 
         Args:
@@ -46,8 +48,10 @@ class Meeting:
             rank: rank of this process.
             world_size: number of processes.
             silence: seconds without a heartbeat after which a rank counts as lost.
+            hosts: whether this process hosts the store, which then ends with it.
         """
         self._store, self._rank, self._world_size, self._silence = store, rank, world_size, silence
+        self._hosts = hosts
         self._calls = 0
         self._heard: dict[int, tuple[int, float]] = {}
         self._looked = 0.0
@@ -158,6 +162,12 @@ class Meeting:
         try:
             if not self._store.check(["failed"]):
                 self._store.set("failed", f"Rank {self._rank} on {socket.gethostname()} has failed ({reason})")
+            ended = self._store.add("ended", 1)
+            # Others that wait would find no store, and could not repeat the reason.
+            deadline = time.monotonic() + _GRACE_SECONDS
+            while self._hosts and ended < self._world_size and time.monotonic() < deadline:
+                time.sleep(0.05)
+                ended = self._store.add("ended", 0)
         except RuntimeError:
             return  # the store is gone, so nobody can be told
 

@@ -139,11 +139,25 @@ def process_group() -> Iterator[Ranks]:
         return
     meeting = _meet(launch)
     try:
-        yield replace(ranks, meeting=meeting)
+        with _store_is_there():
+            yield replace(ranks, meeting=meeting)
     except BaseException as error:
         meeting.fail(str(error) or type(error).__name__)
         raise
     meeting.leave()
+
+
+@contextmanager
+def _store_is_there() -> Iterator[None]:
+    """Let torch.distributed join the store that a rank hosts already, where it would host another on the same port."""
+    names = {"TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0"}
+    added = {name: value for name, value in names.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 def _meet(launch: LaunchVariables) -> Meeting:
@@ -162,7 +176,8 @@ def _meet(launch: LaunchVariables) -> Meeting:
         ) from None
     # The store outlives a restart by torchrun and a second call from Python; old messages must not be read again.
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    return Meeting(PrefixStore(f"vidbench/{attempt}/{next(_MEETINGS)}", store), launch.rank, launch.world_size)
+    prefixed = PrefixStore(f"vidbench/{attempt}/{next(_MEETINGS)}", store)
+    return Meeting(prefixed, launch.rank, launch.world_size, hosts=hosts_store)
 
 
 def choose_device(device: str | None, ranks: Ranks) -> str:
