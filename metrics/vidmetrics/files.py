@@ -178,6 +178,20 @@ class HashedFile:
         if file_state(self.path) != self.state or (content and file_sha256(self.path) != self.sha256):
             raise file_changed(self.path)
 
+    @contextmanager
+    def checked(self) -> Iterator[None]:
+        """Read the file inside the block; a change of it is reported rather than what the reader made of it.
+
+        Raises:
+            InputError: as for `check`.
+        """
+        try:
+            yield
+        except InputError:
+            self.check()
+            raise
+        self.check()
+
 
 def hash_file(path: Path) -> HashedFile:
     """Hash a file for a reader who comes later.

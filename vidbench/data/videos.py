@@ -25,7 +25,7 @@ from vidbench.data.clips import (
 from vidbench.data.images import fit_frames
 from vidbench.data.layouts.listing import FrameSource, Listing
 from vidbench.errors import InputError
-from vidbench.files import digest
+from vidbench.files import digest, file_changed, file_state
 from vidbench.tasks.schema import ClipSpec
 
 # Decoded clips cached per split, so that a small dataset is decoded once, however many clips each video has.
@@ -109,6 +109,7 @@ class VideoDataset:
         self.labels = None if labels is None else labels[self._video_of]
         self._advice = ""
         self._file_sha256: dict[str, str] = {}
+        self._states: dict[Path, tuple[int, int, int]] = {}
         self._frame_counts: dict[int, int] = {}
         self._cache: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
 
@@ -121,6 +122,8 @@ class VideoDataset:
         """
         self.scan_sha256 = scan_sha256
         self._file_sha256 = dict(file_sha256)
+        for video in self.videos:
+            self._check_unchanged(video.path)
 
     def advise(self, advice: str) -> None:
         """Append ``advice`` to the message whenever a video is refused."""
@@ -150,7 +153,19 @@ class VideoDataset:
         return digest(identity)
 
     def _sha256_of(self, video: Video) -> str:
-        return self._file_sha256.get(video.video_id) or video.source.sha256()
+        known = self._file_sha256.get(video.video_id)
+        if known:
+            return known
+        self._check_unchanged(video.path)
+        sha256 = video.source.sha256()
+        self._check_unchanged(video.path)
+        return sha256
+
+    def _check_unchanged(self, path: Path) -> None:
+        """Refuse a file whose size, date or inode are not those of the first look at it: it was hashed, or counted, as another."""
+        state = file_state(path)
+        if self._states.setdefault(path, state) != state:
+            raise file_changed(path)
 
     def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
         """Return the official name of the video and the clip's number in it, for int64 indices ``[N]`` into the plan."""
@@ -174,12 +189,15 @@ class VideoDataset:
             rows_of_video.setdefault(int(self._video_of[index]), []).append(row)
         for video, rows in rows_of_video.items():
             numbers = [int(self._number_of[indices[row]]) for row in rows]
+            path = self.videos[video].path
+            self._check_unchanged(path)
             try:
                 clips_of_video = self._clips_of(video, set(numbers))
             except InputError as error:
                 if not self._advice:
                     raise
                 raise InputError(f"{str(error).removesuffix('.')}, {self._advice}.") from error
+            self._check_unchanged(path)
             for row, number in zip(rows, numbers, strict=True):
                 clips_NTHWC[row] = clips_of_video[number]
         return clips_NTHWC

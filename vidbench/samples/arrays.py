@@ -1,4 +1,4 @@
-"""Samples in numpy files, read through memory maps: the exchange folder, a single ``.npy``, a ``.npz``."""
+"""Samples in numpy files, read row by row: the exchange folder, a single ``.npy``, a ``.npz``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from vidbench.data.folders.inventory import NOTHING
 from vidbench.errors import InputError
-from vidbench.files import digest, file_sha256
+from vidbench.files import digest, file_sha256, hash_file
 from vidbench.progress import warn
 from vidbench.samples.manifest import MANIFEST_NAME, SamplesManifest, read_manifest
+from vidbench.samples.npy_rows import NpyRows
 from vidbench.tasks.limits import MOST_LABEL
 from vidmetrics.formats.faults import UnreadableError
 from vidmetrics.formats.npy_files import map_npy, npz_headers, unpack_npy
@@ -42,16 +43,20 @@ class ShardedSamples:
         self.labels = None if manifest.labels is None else np.array(manifest.labels, dtype=np.int64)
         self.identity_sha256 = digest(manifest.model_dump(mode="json", exclude={"task", "answers"}))
         self._shards = [_verified_shard(folder, manifest, number) for number in range(len(manifest.shards))]
-        self._ends = np.cumsum([len(shard_NTHWC) for shard_NTHWC in self._shards])
+        self._ends = np.cumsum([len(rows) for rows in self._shards])
 
     def read(self, indices: np.ndarray) -> np.ndarray:
-        """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``."""
+        """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
+
+        Raises:
+            InputError: a file has changed since it was opened.
+        """
         check_indices(indices, self.num_samples)
         samples_NTHWC = np.empty((len(indices), self.num_frames, self.height, self.width, 3), np.uint8)
         shard_of = np.searchsorted(self._ends, indices, side="right")
-        for row, (index, shard) in enumerate(zip(indices.tolist(), shard_of.tolist(), strict=True)):
-            shard_NTHWC = self._shards[shard]
-            samples_NTHWC[row] = shard_NTHWC[index - int(self._ends[shard]) + len(shard_NTHWC)]
+        for shard in np.unique(shard_of).tolist():
+            chosen, rows = shard_of == shard, self._shards[shard]
+            samples_NTHWC[chosen] = rows.read(indices[chosen] - int(self._ends[shard]) + len(rows))
         return samples_NTHWC
 
 
@@ -69,26 +74,34 @@ class ArraySamples:
             InputError: the file is unreadable, contains Python objects, or does not contain uint8 clips.
         """
         self.labels: np.ndarray | None = None
-        if path.suffix.lower() == ".npz":
+        packed = hash_file(path) if path.suffix.lower() == ".npz" else None
+        if packed is not None:
             members = _npz_members(path)
-            # Unpacked to an unnamed file, so that memory does not grow with the number of samples.
+            # Unpacked to a private file, so that memory does not grow with the number of samples.
             self._unpacked = _unpack(path, members["samples"])
-            self._samples_NTHWC = _map(Path(self._unpacked.name), str(path))
+            self._rows = NpyRows(Path(self._unpacked.name), path, _WANTED)
             if "labels" in members:
                 with _unpack(path, members["labels"]) as file:
                     self.labels = _labels(_map(Path(file.name), str(path)), path)
         else:
-            self._samples_NTHWC = _map(path, str(path))
-        _refuse_other_than_clips(self._samples_NTHWC, path)
-        self.num_samples, self.num_frames, self.height, self.width, _ = self._samples_NTHWC.shape
+            self._rows = NpyRows(path, path, _WANTED)
+        _refuse_other_than_clips(self._rows, path)
+        self.num_samples, self.num_frames, self.height, self.width, _ = self._rows.shape
         if self.labels is not None and len(self.labels) != self.num_samples:
             raise InputError(f"The file '{path}' has {self.num_samples} samples but {len(self.labels)} labels; fix it.")
-        self.identity_sha256 = file_sha256(path)
+        self.identity_sha256 = self._rows.hash()
+        if packed is not None:
+            packed.check(content=False)
+            self.identity_sha256 = packed.sha256
 
     def read(self, indices: np.ndarray) -> np.ndarray:
-        """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``."""
+        """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
+
+        Raises:
+            InputError: a file has changed since it was opened.
+        """
         check_indices(indices, self.num_samples)
-        return np.ascontiguousarray(self._samples_NTHWC[indices])
+        return self._rows.read(indices)
 
 
 def check_indices(indices: np.ndarray, num_samples: int) -> None:
@@ -101,25 +114,32 @@ def check_indices(indices: np.ndarray, num_samples: int) -> None:
         raise IndexError(f"sample indices must be within 0 and {num_samples - 1}")
 
 
-def _verified_shard(folder: Path, manifest: SamplesManifest, number: int) -> np.ndarray:
+def _verified_shard(folder: Path, manifest: SamplesManifest, number: int) -> NpyRows:
     shard = manifest.shards[number]
     path = folder / shard.file
     if not path.is_file():
         raise InputError(f"The shard '{path}' named in '{MANIFEST_NAME}' is missing; copy the whole folder again.")
     if path.resolve().parent != folder.resolve():
         raise InputError(f"The shard '{path}' is a link that leads out of its folder; replace it with the file itself.")
-    if file_sha256(path) != shard.sha256:
-        raise InputError(
-            f"The shard '{path}' is not the file named in '{MANIFEST_NAME}': its sha256 differs; copy the whole folder again."
-        )
-    shard_NTHWC = _map(path, str(path))
+    differs = InputError(
+        f"The shard '{path}' is not the file named in '{MANIFEST_NAME}': its sha256 differs; copy the whole folder again."
+    )
+    try:
+        rows = NpyRows(path, path, _WANTED)
+        sha256 = rows.hash() if rows.shape else None
+    except InputError:
+        if file_sha256(path) != shard.sha256:
+            raise differs from None
+        raise
+    if sha256 is not None and sha256 != shard.sha256:
+        raise differs
     expected = (shard.num_samples, manifest.num_frames, manifest.height, manifest.width, 3)
-    if shard_NTHWC.dtype != np.uint8 or shard_NTHWC.shape != expected:
+    if rows.dtype != np.uint8 or rows.shape != expected:
         raise InputError(
-            f"The shard '{path}' is {shard_NTHWC.dtype} {list(shard_NTHWC.shape)} but '{MANIFEST_NAME}' says "
+            f"The shard '{path}' is {rows.dtype} {list(rows.shape)} but '{MANIFEST_NAME}' says "
             f"uint8 {list(expected)}; write the samples again."
         )
-    return shard_NTHWC
+    return rows
 
 
 def _map(path: Path, source: str) -> np.ndarray:
@@ -129,13 +149,13 @@ def _map(path: Path, source: str) -> np.ndarray:
         raise InputError(f"The file '{source}' is not a readable numpy array ({error.clause}); {_WANTED}.") from error
 
 
-def _refuse_other_than_clips(array: np.ndarray, path: Path) -> None:
+def _refuse_other_than_clips(array: NpyRows, path: Path) -> None:
     shape = list(array.shape)
     if array.dtype != np.uint8:
         raise InputError(
             f"The file '{path}' contains {array.dtype} values, but {_WANTED}; convert and round them first."
         )
-    if array.ndim != 5:
+    if len(array.shape) != 5:
         raise InputError(f"The file '{path}' contains an array of shape {shape}, but {_WANTED}; add or drop axes.")
     if array.shape[-1] != 3:
         hint = "move the channel axis to the end" if 3 in array.shape[1:3] else "store three channels"

@@ -23,7 +23,7 @@ from vidbench.data.folders.suffixes import IMAGE_SUFFIXES, LOSSY_IMAGE_SUFFIXES,
 from vidbench.data.image_files import read_image
 from vidbench.data.images import fit_frames
 from vidbench.errors import InputError
-from vidbench.files import digest, file_sha256
+from vidbench.files import digest, hash_file
 from vidbench.samples.exchange import open_samples
 from vidbench.samples.manifest import MANIFEST_NAME
 from vidbench.tasks.schema import PixelConvention
@@ -138,12 +138,15 @@ def _from_samples(path: Path, shape: ClipShape, ignore: Sequence[str]) -> ClipFi
 def _from_videos(path: Path, videos: list[Path], shape: ClipShape) -> ClipFiles:
     frames = _frames(shape)
 
+    hashed = [hash_file(video) for video in videos]
+
     def read_one(index: int) -> np.ndarray:
-        return decode_frames(videos[index], frames, shape.pixels)
+        with hashed[index].checked():
+            return decode_frames(videos[index], frames, shape.pixels)
 
     # Open every header, so that a file that is not a video is found now and not half-way.
     kept_exactly = [is_lossless(video) for video in videos]
-    identity = digest([[entry_name(video, path), file_sha256(video)] for video in videos])
+    identity = digest([[entry_name(file.path, path), file.sha256] for file in hashed])
     return _opened(
         path, len(videos), not all(kept_exactly), identity, read_one, shape, lambda index: str(videos[index])
     )
@@ -165,15 +168,20 @@ def _from_frames(found: Inventory, folders: list[Path], shape: ClipShape) -> Cli
             )
     used = [[frames[frame] for frame in _frames(shape)] for frames in images]
 
+    hashed = [[hash_file(image) for image in clip] for clip in used]
+
     def read_one(index: int) -> np.ndarray:
-        frames_HWC = [read_image(image) for image in used[index]]
+        frames_HWC = []
+        for file in hashed[index]:
+            with file.checked():
+                frames_HWC.append(read_image(file.path))
         for image, frame_HWC in zip(used[index], frames_HWC, strict=True):
             if frame_HWC.shape != frames_HWC[0].shape:
                 raise InputError(f"The frame '{image}' differs in size from '{used[index][0]}'; all must be equal.")
         return np.stack(frames_HWC)
 
     lossy = any(suffix_of(image.name) in LOSSY_IMAGE_SUFFIXES for clip in used for image in clip)
-    identity = digest([[entry_name(image, path), file_sha256(image)] for clip in used for image in clip])
+    identity = digest([[entry_name(file.path, path), file.sha256] for clip in hashed for file in clip])
     return _opened(path, len(folders), lossy, identity, read_one, shape, lambda index: str(folders[index]))
 
 

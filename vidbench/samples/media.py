@@ -13,7 +13,7 @@ from vidbench.data.folders.inventory import NOTHING, composed
 from vidbench.data.folders.suffixes import LOSSY_IMAGE_SUFFIXES
 from vidbench.data.image_files import read_image
 from vidbench.errors import InputError
-from vidbench.files import digest, file_sha256
+from vidbench.files import digest, hash_file
 from vidbench.samples.arrays import check_indices
 from vidbench.samples.manifest import SamplesManifest
 from vidbench.tasks.schema import PixelConvention
@@ -43,37 +43,42 @@ class VideoSamples:
         self._paths = sorted(paths, key=natural_key)
         self._pixels = pixels
         self.num_samples = len(self._paths)
+        # Before anything is read of them: what is read later must be what was hashed.
+        self._hashed = [hash_file(path) for path in self._paths]
         # Open every header, so that a file that is not a video is found now and not half-way.
         kept_exactly = [is_lossless(path) for path in self._paths]
         self.lossy = not all(kept_exactly)
         self.num_frames, self.height, self.width = _video_shape(self._paths[0], needed_frames)
-        files = [[composed(path.name), file_sha256(path)] for path in self._paths]
+        files = [[composed(file.path.name), file.sha256] for file in self._hashed]
         self.identity_sha256 = digest(files if pixels == "exact" else {"pixels": pixels, "files": files})
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
 
         Raises:
-            InputError: a video cannot be decoded, or differs in length or size from the first one.
+            InputError: a video cannot be decoded, differs in length or size from the first one, or has changed.
         """
         check_indices(indices, self.num_samples)
         samples_NTHWC = np.empty((len(indices), self.num_frames, self.height, self.width, 3), np.uint8)
         for row, index in enumerate(indices.tolist()):
-            path, found = self._paths[index], 0
-            for frame_HWC in iterate_frames(path, None, self._pixels):
-                if found == self.num_frames:
-                    raise InputError(
-                        f"'{path}' has more than {self.num_frames} frame(s), the length of '{self._paths[0]}'; all samples "
-                        "must have the same length and size."
-                    )
-                if frame_HWC.shape != samples_NTHWC.shape[2:]:
-                    shape, first = (1, *frame_HWC.shape), (1, *samples_NTHWC.shape[2:])
-                    _refuse_shape(path, shape, self._paths[0], first)
-                samples_NTHWC[row, found] = frame_HWC
-                found += 1
-            if found < self.num_frames:
-                _refuse_shape(path, (found, *samples_NTHWC.shape[2:]), self._paths[0], samples_NTHWC.shape[1:])
+            with self._hashed[index].checked():
+                self._read_one(self._paths[index], samples_NTHWC[row])
         return samples_NTHWC
+
+    def _read_one(self, path: Path, sample_THWC: np.ndarray) -> None:
+        found = 0
+        for frame_HWC in iterate_frames(path, None, self._pixels):
+            if found == self.num_frames:
+                raise InputError(
+                    f"'{path}' has more than {self.num_frames} frame(s), the length of '{self._paths[0]}'; all samples "
+                    "must have the same length and size."
+                )
+            if frame_HWC.shape != sample_THWC.shape[1:]:
+                _refuse_shape(path, (1, *frame_HWC.shape), self._paths[0], (1, *sample_THWC.shape[1:]))
+            sample_THWC[found] = frame_HWC
+            found += 1
+        if found < self.num_frames:
+            _refuse_shape(path, (found, *sample_THWC.shape[1:]), self._paths[0], sample_THWC.shape)
 
 
 def _video_shape(path: Path, needed_frames: int | None) -> tuple[int, int, int]:
@@ -120,27 +125,33 @@ class FrameFolderSamples:
                     f"The sample '{folder}' has {len(frames)} frames but '{self._folders[0]}' has {self.num_frames}; "
                     "all samples must have the same length."
                 )
+        self._hashed = [[hash_file(path) for path in frames] for frames in self._frames]
         self.height, self.width = read_image(self._frames[0][0]).shape[:2]
         paths = [path for frames in self._frames for path in frames]
         self.lossy = any(path.suffix.lower() in LOSSY_IMAGE_SUFFIXES for path in paths)
         self.identity_sha256 = digest(
-            [[composed(path.parent.name), composed(path.name), file_sha256(path)] for path in paths]
+            [
+                [composed(file.path.parent.name), composed(file.path.name), file.sha256]
+                for frames in self._hashed
+                for file in frames
+            ]
         )
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
 
         Raises:
-            InputError: an image cannot be read, or differs in size from the first one.
+            InputError: an image cannot be read, differs in size from the first one, or has changed.
         """
         check_indices(indices, self.num_samples)
         samples_NTHWC = np.empty((len(indices), self.num_frames, self.height, self.width, 3), np.uint8)
         for row, index in enumerate(indices.tolist()):
-            for time, path in enumerate(self._frames[index]):
-                frame_HWC = read_image(path)
+            for time, file in enumerate(self._hashed[index]):
+                with file.checked():
+                    frame_HWC = read_image(file.path)
                 if frame_HWC.shape != samples_NTHWC.shape[2:]:
                     shape, first = (1, *frame_HWC.shape), (1, *samples_NTHWC.shape[2:])
-                    _refuse_shape(path, shape, self._frames[0][0], first)
+                    _refuse_shape(file.path, shape, self._frames[0][0], first)
                 samples_NTHWC[row, time] = frame_HWC
         return samples_NTHWC
 

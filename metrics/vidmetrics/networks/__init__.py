@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidmetrics.catalog.network_cards import NETWORKS, VARIANTS, base_network, network_card
 from vidmetrics.errors import InputError
-from vidmetrics.files import file_sha256
+from vidmetrics.files import hash_file
 from vidmetrics.home import home
 from vidmetrics.networks.devices import usable_device
 from vidmetrics.weights.proof import is_proven
@@ -66,7 +66,9 @@ def load_network(
             "or `vidbench weights import PATH` if you have them."
         )
     on = usable_device(device)
+    hashed = hash_file(path)
     tensors = read_tensors(path)
+    hashed.check()
 
     from vidmetrics.networks.fast import accelerated
     from vidmetrics.networks.network import Network
@@ -78,7 +80,7 @@ def load_network(
         reason = str(error).splitlines()[0]
         raise InputError(f"The device '{device}' cannot be used ({reason}); choose another one.") from error
     body = accelerated(body, on, precision)
-    sha256 = file_sha256(path)
+    sha256 = hashed.sha256
     proven = _proven(base, sha256) or is_proven(base, tensors, path, sha256)
     return Network(name, body, device=device, precision=precision, weights_sha256=sha256, proven=proven)
 

@@ -17,6 +17,7 @@ from vidbench.data.layouts.listing import FrameSource, Listing, VideoFile
 from vidbench.data.probe import VideoFacts, examine_video, refuse_truncated
 from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
+from vidbench.files import file_changed, file_state
 from vidbench.tasks.schema import ClipSpec
 
 Problem = Literal[
@@ -116,7 +117,21 @@ class _Counted:
 
 
 def examine_subject(subject: Subject) -> Finding:
-    """Examine one video; problems with it are returned, never raised."""
+    """Examine one video; problems with it are returned, never raised.
+
+    A file that changes meanwhile is a problem: what was decoded may not be what was hashed.
+    """
+    path = subject.source.path
+    try:
+        before, finding, after = file_state(path), _examined(subject), file_state(path)
+    except InputError as error:
+        return Finding(key=subject.key, problem="unreadable", reason=str(error))
+    if before == after and after[:2] == (subject.file_bytes, subject.file_time):
+        return finding
+    return Finding(key=subject.key, problem="unreadable", reason=str(file_changed(path)))
+
+
+def _examined(subject: Subject) -> Finding:
     found: dict[str, Any] = {"key": subject.key}
     try:
         pixels = None if subject.plans else sha256()
