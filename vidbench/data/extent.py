@@ -31,6 +31,36 @@ def ends_early(path: Path) -> bool:
     return False
 
 
+def fragmented_seconds(path: Path) -> float | None:
+    """Return the length that a fragmented MP4 file states in its mehd box, which FFmpeg does not read; None without one."""
+    with path.open("rb") as file:
+        if file.read(8)[4:] != b"ftyp":
+            return None
+        movie = _box(file, 0, path.stat().st_size, b"moov")
+        header = movie and _box(file, *movie, b"mvhd")
+        extension = movie and _box(file, *movie, b"mvex")
+        length = extension and _box(file, *extension, b"mehd")
+        if not header or not length:
+            return None
+        # Version 1 of a box has times of 8 bytes; the two of mvhd precede its scale.
+        long = [_header(file, at, ">B") == (1,) for at in (length[0], header[0])]
+        ticks = _header(file, length[0] + 4, ">Q" if long[0] else ">I")
+        scale = _header(file, header[0] + (20 if long[1] else 12), ">I")
+        return ticks[0] / scale[0] if ticks and scale and scale[0] else None
+
+
+def _box(file: BinaryIO, at: int, end: int, wanted: bytes) -> tuple[int, int] | None:
+    """Return where the content of a box begins and ends; ``at`` and ``end`` are those of the content around it."""
+    while at + 8 <= end and (header := _header(file, at, ">I4s")):
+        length, kind = header
+        if length < 8:
+            return None
+        if kind == wanted:
+            return at + 8, min(at + length, end)
+        at += length
+    return None
+
+
 def _packet_ends_early(file: BinaryIO, size: int, length: int, offset: int) -> bool:
     """Return whether the last transport packet is there in part; padding after the last one is no packet."""
     rest = size % length

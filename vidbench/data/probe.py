@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vidbench.data.decode import UnusableVideoError, decoding, display_matrix, to_rgb
+from vidbench.data.extent import fragmented_seconds
 from vidbench.tasks.schema import PixelConvention
 
 _TAGGED_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
@@ -80,6 +81,8 @@ def examine_video(
                 first = start if first is None else min(first, start)
                 last_end = start + length if last_end is None else max(last_end, start + length)
         promised = _promised_seconds(video.container, video.stream, first or 0.0)
+        if len(video.container.streams) == 1 and (stated := fragmented_seconds(path)) is not None:
+            promised = max(stated, promised or 0.0)
     signs = (1, 0, 0, 1) if matrix is None else tuple(np.sign(matrix[:2, :2]).ravel().tolist())
     if signs[0] == 0:
         width, height = height, width

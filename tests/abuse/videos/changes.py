@@ -10,7 +10,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from tests.abuse.videos.encodings import FORMATS, FRAMES, Encoding
+from tests.abuse.videos.encodings import FORMATS, FRAGMENTS, FRAMES, Encoding
 
 BARE = ("h264", "hevc", "m2v")
 MP4 = ("mp4", "mov")
@@ -43,7 +43,7 @@ def copy_packets(
     moved: Callable[[float], float] = lambda time: time,
 ) -> None:
     """Copy the packets whose number is kept, without re-encoding, to other times in seconds."""
-    options = {"movflags": "frag_keyframe+empty_moov"} if container == "fmp4" else {}
+    options = {"movflags": FRAGMENTS} if container == "fmp4" else {}
     with (
         av.open(str(source)) as read,
         av.open(str(path), "w", format=FORMATS.get(container, container), options=options) as output,

@@ -14,6 +14,7 @@ os.environ.setdefault("SVT_LOG", "1")
 
 FRAMES, HEIGHT, WIDTH = 48, 64, 96
 FORMATS = {"ts": "mpegts", "mkv": "matroska", "fmp4": "mp4", "h264": "h264", "hevc": "hevc", "m2v": "mpeg2video"}
+FRAGMENTS = "frag_keyframe+empty_moov+default_base_moof"
 _X265 = "log-level=none:pools=1:frame-threads=1:keyint=12:min-keyint=12"
 
 
@@ -86,9 +87,9 @@ def picture(number: int) -> np.ndarray:
     return np.clip(image + noise.repeat(4, 0).repeat(4, 1), 0, 255).astype(np.uint8)
 
 
-def write(path: Path, encoding: Encoding, container: str) -> None:
-    """Encode the pictures at 25 frames per second."""
-    options = {"movflags": "frag_keyframe+empty_moov"} if container == "fmp4" else {}
+def write(path: Path, encoding: Encoding, container: str, fragments: str = FRAGMENTS) -> None:
+    """Encode the pictures at 25 frames per second; ``fragments`` are FFmpeg's flags for a fragmented mp4."""
+    options = {"movflags": fragments} if container == "fmp4" else {}
     with av.open(str(path), "w", format=FORMATS.get(container, container), options=options) as output:
         stream = output.add_stream(encoding.encoder, rate=25, options=encoding.options)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, encoding.pix_fmt
