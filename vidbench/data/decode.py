@@ -15,44 +15,22 @@ from contextlib import contextmanager
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from vidbench.data.damage import Damage, Message, listening
 from vidbench.data.extent import ends_early
+from vidbench.data.opening import MOST_PIXELS, UnusableVideoError, open_video
 from vidbench.data.pixels import colour_problem, has_alpha, is_transparent, rgb_pixels, upright
-from vidbench.errors import InputError
 from vidbench.tasks.schema import PixelConvention
 
-# Containers that hold their frames themselves; others, such as playlists, name files or addresses to be read.
-_CONTAINERS = (
-    "3g2", "3gp", "apng", "asf", "avi", "dv", "flv", "gif", "h264", "hevc", "ivf", "m4a", "m4v", "matroska", "mj2", "mov",
-    "mp4", "mpeg", "mpegts", "mpegvideo", "mxf", "nut", "obu", "ogg", "rm", "webm", "webp_anim", "webp_pipe", "yuv4mpegpipe",
-)  # fmt: skip
-_FILES_ONLY = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS)}
 # Animated pictures: a still one is stored once and held, so that frames as stored would be a jump in time. Delays differ by
 # a hundredth of a second where a frame rate such as 30 does not divide one.
 _HOLDING_CONTAINERS = frozenset({"apng", "gif", "webp_anim"})
 _ROUNDED_DELAY = Fraction(11, 1000)
-# 8192x8192, four times 4K; a few bytes can state frames that fill the memory.
-MOST_PIXELS = 1 << 26
 # Codecs that reproduce RGB pixels exactly; an H.264 header does not say whether it does.
 _LOSSLESS_CODECS = frozenset({"ffv1", "png", "qtrle", "rawvideo"})
-
-VideoProblem = Literal["unreadable", "truncated", "no video stream", "unsupported"]
-
-
-class UnusableVideoError(InputError):
-    """A video that yields no frames, or not all of them.
-
-    Attributes:
-        problem: the kind of problem.
-    """
-
-    def __init__(self, problem: VideoProblem, sentence: str) -> None:
-        super().__init__(sentence)
-        self.problem: VideoProblem = problem
 
 
 class Decoding(NamedTuple):
@@ -126,62 +104,11 @@ def is_lossless(path: Path) -> bool:
     Raises:
         InputError: the file is missing, unreadable or has no video; names the file.
     """
-    with _open(path) as (_, stream, _):
+    with open_video(path) as (_, stream, _):
         context = stream.codec_context
         planes = context.format
         is_rgb = planes is not None and planes.is_rgb and not planes.has_palette
         return context.name in _LOSSLESS_CODECS and is_rgb and all(part.bits <= 8 for part in planes.components)
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[tuple[Any, Any, list[Message]]]:
-    """Open a file and the video stream that a player shows, and return what FFmpeg said on opening.
-
-    FFmpeg's errors, then and later, become one sentence.
-    """
-    import av
-
-    if not path.is_file():
-        raise UnusableVideoError("unreadable", f"The video '{path}' does not exist or is not a file; check the path.")
-    try:
-        # An absolute path has no place for a protocol: 'concat:a.mp4' and '12:30.mp4' are names of files. Nor may a file
-        # name others to be read, as playlists do. Tags that are not UTF-8 do not affect the frames.
-        with listening() as messages:
-            container = av.open(str(path.absolute()), options=_FILES_ONLY, metadata_errors="ignore")
-        with container:
-            stream = _shown_stream(container)
-            if stream is None or stream.codec_context is None:
-                raise UnusableVideoError(
-                    "no video stream",
-                    f"The file '{path}' has no video stream that can be decoded; replace or remove it.",
-                )
-            width, height = stream.codec_context.width, stream.codec_context.height
-            if width * height > MOST_PIXELS:
-                raise UnusableVideoError(
-                    "unreadable",
-                    f"The video '{path}' has frames of {width}x{height} pixels, and frames of at most {MOST_PIXELS:,} pixels "
-                    "are decoded; resize or remove it.",
-                )
-            yield container, stream, messages
-    except av.error.FFmpegError as error:
-        raise UnusableVideoError(
-            "unreadable", f"The video '{path}' cannot be decoded ({_reason(error)}); replace or remove it."
-        ) from error
-
-
-def _shown_stream(container: Any) -> Any | None:
-    """Return the stream that players choose: of those marked as default, or of all if none is, the largest picture."""
-    import av
-
-    flags = av.stream.Disposition
-    streams = [stream for stream in container.streams.video if not stream.disposition & flags.attached_pic]
-    marked = [stream for stream in streams if stream.disposition & flags.default]
-    return max(marked or streams, key=_area, default=None)
-
-
-def _area(stream: Any) -> int:
-    context = stream.codec_context
-    return int(context.width * context.height) if context is not None else 0
 
 
 @contextmanager
@@ -193,7 +120,7 @@ def decoding(path: Path) -> Iterator[Decoding]:
     """
     import av
 
-    with _open(path) as (container, stream, opening):
+    with open_video(path) as (container, stream, opening):
         context = stream.codec_context
         # One thread, so that frame order and the frame at which damage shows do not depend on the number of cores, and
         # messages arrive in the thread that listens.
@@ -326,9 +253,3 @@ def display_matrix(frame: Any) -> np.ndarray | None:
 
 def _unsupported(path: Path, what: str) -> UnusableVideoError:
     return UnusableVideoError("unsupported", f"The video '{path}' {what}.")
-
-
-def _reason(error: Exception) -> str:
-    """Return FFmpeg's own message on one line, without the error number."""
-    words = getattr(error, "strerror", None) or str(error)
-    return " ".join(words.split())

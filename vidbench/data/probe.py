@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from vidbench.data.decode import UnusableVideoError, decoding, display_matrix, to_rgb
+from vidbench.data.decode import decoding, display_matrix, to_rgb
 from vidbench.data.extent import fragmented_seconds
+from vidbench.data.opening import UnusableVideoError
 from vidbench.tasks.schema import PixelConvention
 
 _TAGGED_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")

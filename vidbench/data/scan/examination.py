@@ -12,8 +12,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from vidbench.data.clips import clip_span
-from vidbench.data.decode import UnusableVideoError
 from vidbench.data.layouts.listing import FrameSource, Listing, VideoFile
+from vidbench.data.opening import UnusableVideoError
 from vidbench.data.probe import VideoFacts, examine_video, refuse_truncated
 from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
