@@ -20,7 +20,7 @@ from vidbench.errors import InputError
 if TYPE_CHECKING:
     from PIL import Image
 
-# By content and not by whatever Pillow recognises: some of its formats run other programs.
+# Decided by content, but only these are decoded: some of Pillow's formats run other programs.
 _FORMATS = {".png": "PNG", ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_BYTES = 1 << 28

@@ -169,7 +169,7 @@ class PixelsRecord(_Record):
     convention: PixelConvention = Field(
         default="exact",
         description="'exact': FFmpeg's bit-exact conversion from YUV, the same bytes on every machine. 'ffmpeg-default': its "
-        "default conversion, 1.1 to 1.2 levels darker; always unofficial. See docs/footguns.md.",
+        "default conversion, about a level darker; always unofficial. See docs/footguns.md.",
     )
 
 

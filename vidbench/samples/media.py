@@ -20,7 +20,7 @@ from vidbench.tasks.schema import PixelConvention
 
 
 class VideoSamples:
-    """One video per sample, in natural order of their names; frames are counted as stored, whatever their duration.
+    """One video per sample, in natural order of their names; frames are counted as stored.
 
     See `vidbench.samples.SampleSource` for the attributes.
     """
