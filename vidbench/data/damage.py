@@ -47,10 +47,12 @@ def listening() -> Iterator[list[Message]]:
     """
     import av
 
-    if (av.logging.get_level() or 0) < av.logging.ERROR:
-        av.logging.set_level(av.logging.ERROR)
+    # Set every time: other code in this process, such as a model's, may have switched FFmpeg's log off.
+    av.logging.set_level(max(av.logging.get_level() or 0, av.logging.ERROR))
+    logger = logging.getLogger("libav")
+    if not logger.handlers:
         # Without a handler, Python prints what nobody listens to on stderr.
-        logging.getLogger("libav").addHandler(logging.NullHandler())
+        logger.addHandler(logging.NullHandler())
     # A message that equals the one before is a new fault, in another frame or file.
     av.logging.set_skip_repeated(False)
     messages: list[Message] = []

@@ -146,6 +146,15 @@ def test_files_read_at_the_same_time_keep_their_messages(cases):
     assert together == [(name, alone[name]) for name in names * 15]
 
 
+@pytest.mark.parametrize("switched_off", [av.logging.restore_default_callback, lambda: av.logging.set_level(None)])
+def test_damage_is_noticed_after_other_code_has_switched_the_log_off(cases, switched_off):
+    frames = iterate_frames(cases / "h264_zeroed_middle.mp4")
+    next(frames)
+    switched_off()
+    with pytest.raises(InputError, match="damaged"):
+        list(frames)
+
+
 def write(path: Path, codec: str, height: int = 64, width: int = 96) -> None:
     with av.open(str(path), "w") as container:
         options = {"x265-params": "log-level=none"} if codec == "libx265" else {}

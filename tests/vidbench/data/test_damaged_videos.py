@@ -73,3 +73,20 @@ def test_hidden_and_missing_time_stamps_change_no_frame(tmp_path):
     whole = decode_frames(tmp_path / "whole.mp4")
     np.testing.assert_array_equal(decode_frames(tmp_path / "bare.h264"), whole)
     np.testing.assert_array_equal(decode_frames(tmp_path / "edited.mp4"), whole[12:])
+
+
+@pytest.mark.parametrize(
+    ("guard", "title", "container", "change"),
+    [
+        ("vidbench.data.damage.Damage._add", "mpeg4", "mkv", "200 bytes of zeros"),
+        ("vidbench.data.decode.ends_early", "mpeg2", "ts", "cut at 95 % of the bytes"),
+        ("vidbench.data.decode.ends_early", "h264", "fmp4", "200 bytes of zeros"),
+    ],
+)
+def test_a_broken_guard_lets_damage_through(guard, title, container, change, tmp_path, monkeypatch):
+    encodings = {title: ENCODINGS[title]._replace(containers=(container,))}
+    (refused,) = answers(tmp_path, encodings, {change: DAMAGED[change]})
+    assert refused.refusal
+    monkeypatch.setattr(guard, lambda *_: None)
+    (accepted,) = answers(tmp_path, encodings, {change: DAMAGED[change]})
+    assert accepted.refusal is None
