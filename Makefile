@@ -16,13 +16,14 @@ CONSTRAINTS = $(if $(filter $(TORCH),$(TORCH_PINNED)),constraints.txt,$(VENV)/co
 PIP_FLAGS = --quiet --disable-pip-version-check
 TEST_ENVIRONMENT = OMP_NUM_THREADS=1 VIDBENCH_SHARED=$(abspath $(SHARED))
 
-.PHONY: help setup demo test lint lint-code lint-format lint-files lint-workflows types unit coverage test-tensorflow \
+.PHONY: help setup demo test lint lint-code lint-format lint-files lint-workflows lint-security audit types unit coverage test-tensorflow \
   schema wheel hooks clean
 
 help:
 	@echo "make demo              set up, then evaluate dvdgan on shapes-gen (about 3 minutes on 2 cores)"
 	@echo "make test              set up, then lint, types and tests (under 10 minutes on 2 cores)"
-	@echo "make lint              ruff, the files themselves, workflows, issue forms and CITATION.cff (seconds)"
+	@echo "make lint              ruff, bandit, the files themselves, workflows, issue forms and CITATION.cff (seconds)"
+	@echo "make audit             look the pinned packages up in the registry's list of vulnerabilities, where one answers"
 	@echo "make coverage          the tests once more, with the share of lines that they execute"
 	@echo "make test-tensorflow   compare the I3D with TensorFlow, in a separate environment"
 	@echo "make schema            write docs/*.schema.json and vidmetrics/__init__.pyi from what they describe"
@@ -47,9 +48,9 @@ demo: setup
 	@echo "== vidbench evaluate --model dvdgan --task shapes-gen"
 	@$(VENV)/bin/vidbench evaluate --model dvdgan --task shapes-gen
 
-test: lint types unit
+test: lint audit types unit
 
-lint: lint-code lint-format lint-files lint-workflows
+lint: lint-code lint-format lint-files lint-workflows lint-security
 
 lint-code: setup
 	@echo "== ruff check"
@@ -71,6 +72,14 @@ lint-workflows: setup
 	  $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	@$(VENV)/bin/python -m check_jsonschema -q --builtin-schema vendor.citation-file-format CITATION.cff
 	@$(VENV)/bin/zizmor --offline --quiet --no-progress .github/workflows
+
+lint-security: setup
+	@echo "== bandit"
+	@$(VENV)/bin/python -m bandit --quiet --configfile pyproject.toml --recursive vidbench metrics/vidmetrics baselines/dvdgan tools
+
+audit: setup
+	@echo "== known vulnerabilities of the pinned packages"
+	@$(VENV)/bin/python tools/audit.py
 
 types: setup
 	@echo "== mypy"

@@ -109,6 +109,14 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def never_through_links(name: str, flags: int) -> int:
+    """Open a file for `open(…, opener=)`; a symbolic link at the end of the path is an error.
+
+    Files that are replaced whole replace a link; those that are appended to would write where it leads.
+    """
+    return os.open(name, flags | os.O_NOFOLLOW, 0o666)
+
+
 def sync_tree(folder: Path) -> None:
     """Write every file below a folder to disk, before the folder gets the name under which it is trusted."""
     for path in folder.rglob("*"):

@@ -52,6 +52,7 @@ _ADVICE = {
     errno.EROFS: "choose a folder that can be written",
     errno.EIO: "the disk or the network behind it has failed; run the same command again once it is back",
     errno.ENOENT: "the file or its folder is missing, or vanished during the run; check the path",
+    errno.ELOOP: "a symbolic link is where a file would be written, and none is followed; remove it",
     errno.EMFILE: "raise the number of open files, `ulimit -n`",
     errno.ENOMEM: "free some memory and run the same command again",
 }

@@ -154,6 +154,8 @@ def _parts(task: Task, targets: bool) -> dict[str, slice]:
 def _prepare(export: _Export) -> None:
     """Create the working folder; files of an interrupted export are kept only if it was to write the same."""
     evaluation, working = export.evaluation, export.working
+    if working.is_symlink():
+        raise InputError(f"{working} is a symbolic link, and clips are never written through one: remove it.")
     identity = [export.task.fingerprint, evaluation.identity_sha256, export.count, export.kind, sorted(export.parts)]
     plan = {"sha256": digest(identity), "content": "an unfinished export; the same command resumes it"}
     if _planned_sha256(working / _PLAN_NAME) != plan["sha256"]:

@@ -72,7 +72,7 @@ def _scores(result: Result) -> list[dict[str, Any]]:
         # A bound that is itself evaluated would be hidden by its own mark.
         others = {bound: value for bound, value in bounds.items() if bound != result.model.name}
         bar = scale_bar(result.model.name, metric.value, metric.interval, others, metric.higher_is_better)
-        scores.append({"name": name, "metric": metric, "bounds": bounds, "bar": Markup(bar)})  # noqa: S704
+        scores.append({"name": name, "metric": metric, "bounds": bounds, "bar": Markup(bar)})  # noqa: S704 - every text in it is escaped when drawn
     return scores
 
 
@@ -80,7 +80,7 @@ def _growth(result: Result) -> list[dict[str, Any]]:
     curves = []
     for name, curve in result.against_count.items():
         chart = growth_chart(curve.counts, curve.values, curve.num_fitted, curve.at_infinity) if curve.counts else ""
-        curves.append({"name": name, "curve": curve, "chart": Markup(chart)})  # noqa: S704
+        curves.append({"name": name, "curve": curve, "chart": Markup(chart)})  # noqa: S704 - every text in it is escaped when drawn
     return curves
 
 
@@ -91,7 +91,7 @@ def _truncation(result: Result) -> list[dict[str, Any]]:
             Point(record.sigma, record.metrics[name].value, record.metrics[name].interval)
             for record in result.truncation
         ]
-        charts.append({"name": name, "chart": Markup(sweep_chart(points, metric.value))})  # noqa: S704
+        charts.append({"name": name, "chart": Markup(sweep_chart(points, metric.value))})  # noqa: S704 - every text in it is escaped when drawn
     return charts
 
 

@@ -129,7 +129,7 @@ def _call(program: Sequence[str], log: Path, what: str) -> None:
     # Many of these processes run at once: a thread pool as wide as the machine in each would stall them all.
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
     with log.open("ab") as file:
-        done = subprocess.run([sys.executable, *program], stdout=file, stderr=file, env=environment, check=False)  # noqa: S603 - our own program
+        done = subprocess.run([sys.executable, *program], stdout=file, stderr=file, env=environment, check=False)  # noqa: S603 - our own program, no shell  # nosec B603
     if done.returncode:
         raise InputError(f"`{what}` failed with exit code {done.returncode}; see {log}, then rerun.")
 

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from vidmetrics.files import never_through_links, write_text
+
 
 @dataclass(frozen=True)
 class Version:
@@ -53,7 +55,7 @@ class PartFile:
     def start(self, version: Version) -> None:
         """Discard the bytes and record the version of the next ones."""
         self.clear()
-        self._note.write_text(json.dumps(asdict(version)), encoding="utf-8")
+        write_text(self._note, json.dumps(asdict(version)))
 
     def clear(self) -> None:
         """Discard the bytes."""
@@ -81,7 +83,7 @@ def locked_part(final: Path) -> Iterator[PartFile]:
     path = final.with_name(final.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        file = path.open("ab", buffering=0)
+        file = open(path, "ab", buffering=0, opener=never_through_links)  # noqa: SIM115 - closed below
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             if not _is_at(file, path):

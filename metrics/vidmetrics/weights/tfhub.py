@@ -37,7 +37,7 @@ def resolve(handle: str, cache: Path, *, offline: bool = False, timeout_seconds:
     environment = {**os.environ, "TFHUB_CACHE_DIR": str(cache), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-c", _RESOLVE, handle]
     try:
-        done = subprocess.run(  # noqa: S603 - our own program; the handle is an argument, not code
+        done = subprocess.run(  # noqa: S603 - our own program; the handle is an argument, not code  # nosec B603
             command, env=environment, capture_output=True, text=True, timeout=timeout_seconds, check=False
         )
     except subprocess.TimeoutExpired as error:

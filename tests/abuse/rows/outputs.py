@@ -49,6 +49,19 @@ def _board_link(folder: Path) -> list[str]:
     return ["leaderboard", "add", "result.json", "--leaderboards", "out"]
 
 
+def _planted(link: str) -> Callable[[Path], object]:
+    """Return what plants a link where a command would write, to a file that must stay as it is."""
+
+    def plant(folder: Path) -> None:
+        (folder / "theirs").mkdir()
+        (folder / "theirs" / "file").write_text("theirs")
+        path = folder / link
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(folder / "theirs" / ("file" if path.suffix else ""))
+
+    return plant
+
+
 CASES: tuple[Case, ...] = (
     *(Case(f"{name} into a file", _into(name, "taken/below", _file), "taken") for name in _COMMANDS),
     *(Case(f"{name} below /dev/null", _into(name, "/dev/null/below", lambda folder: None), "/dev/null") for name in _COMMANDS),
@@ -56,6 +69,8 @@ CASES: tuple[Case, ...] = (
     *(Case(f"{name} into a name that is too long", _into(name, "out/" + "x" * 300, lambda folder: None), "too long") for name in _COMMANDS),
     Case("a home that is a file", _into("evaluate", "out/run", _file), "taken", environment=_home("taken")),
     Case("a home below /proc", _into("evaluate", "out/run", _file), "/proc", environment=_home("/proc/none")),
+    Case("a log that is a link", _into("train", "out", _planted("out/train.jsonl")), "symbolic link"),
+    Case("an unfinished export that is a link", _into("export", "out/export", _planted("out/.export.partial")), "symbolic link"),
     Case("a board whose results are a device", _board_link, "results"),
     Case("a name of escape sequences", typed("tasks", "show", "a\x1b]0;owned\x07b"), "a\\u001b]0;owned\\u0007b"),
     Case("a name with a newline", typed("tasks", "show", "a\nError: b"), "a\\u000aError: b"),

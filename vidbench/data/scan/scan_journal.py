@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from vidbench.data.scan.examination import Finding, FindingKey
 from vidbench.distributed.ranks import Ranks
-from vidbench.files import failures_named, written_whole
+from vidbench.files import failures_named, never_through_links, written_whole
 from vidbench.progress import warn
 from vidmetrics.sealed import DamagedFileError, sealed_json, unsealed_json
 
@@ -44,7 +44,7 @@ def read_journal(path: Path, quiet: bool) -> dict[FindingKey, Finding]:
 def appending(path: Path) -> Iterator[BinaryIO]:
     """Open a journal for appending; a last line that was cut off is removed first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with failures_named(path), path.open("a+b") as file:
+    with failures_named(path), open(path, "a+b", opener=never_through_links) as file:
         file.seek(0)
         whole = sum(len(line) for line in file if line.endswith(b"\n"))
         file.truncate(whole)

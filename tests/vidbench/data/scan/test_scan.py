@@ -433,3 +433,13 @@ def test_the_small_real_data_set_under_its_example_task(shared, tmp_path):
         ("test", 16, 1.0),
     ]
     assert document["problems"] == []
+
+
+def test_a_journal_is_not_written_through_a_link(tmp_path):
+    from vidbench.data.scan.scan_journal import appending
+
+    (tmp_path / "theirs").write_text("theirs")
+    (tmp_path / "scan.jsonl").symlink_to("theirs")
+    with pytest.raises(OSError, match="symbolic links"), appending(tmp_path / "scan.jsonl"):
+        pass
+    assert (tmp_path / "theirs").read_text() == "theirs"
