@@ -20,6 +20,7 @@ from vidmetrics.files import (
     sync_folder,
     sync_tree,
     temporary_name,
+    write_array,
     write_text,
     written_whole,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "sync_folder",
     "sync_tree",
     "temporary_name",
+    "write_array",
     "write_bytes",
     "write_text",
     "written_whole",

@@ -13,7 +13,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from vidmetrics.files import arrays_sha256, check_writable, file_sha256, temporary_name, write_text, written_whole
+from vidmetrics.files import (
+    arrays_sha256,
+    check_writable,
+    file_sha256,
+    temporary_name,
+    write_array,
+    write_text,
+    written_whole,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -210,3 +218,15 @@ def test_a_folder_is_checked_before_the_work_and_left_as_it_was(tmp_path):
     check_writable(tmp_path / "a" / "b")
     check_writable(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    "array", [np.arange(6.0).reshape(2, 3), np.asfortranarray(np.ones((3, 2))), np.zeros((0, 2), np.uint8)]
+)
+def test_an_array_is_written_as_numpy_does_and_says_why_it_cannot_be(tmp_path, array):
+    np.save(tmp_path / "theirs.npy", array)
+    write_array(tmp_path / "ours.npy", array)
+    assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "theirs.npy").read_bytes()
+    if Path("/dev/full").exists():
+        with pytest.raises(OSError, match="No space left"):
+            write_array(Path("/dev/full"), np.ones(100_000))

@@ -221,8 +221,10 @@ def _write(folder: Path, kind: Kind, number: int, indices: np.ndarray, clips_NTH
         path = folder / f"{index:06d}"
         if not path.exists():
             with failures_named(path):
-                write_png(path.with_name(f".{path.name}"), clip_THWC)
-                path.with_name(f".{path.name}").replace(path)
+                unfinished = path.with_name(f".{path.name}")
+                write_png(unfinished, clip_THWC)
+                sync_tree(unfinished)  # a resumed export trusts what has its name
+                unfinished.replace(path)
 
 
 def _read_back(files: list[Path], kind: Kind) -> np.ndarray:

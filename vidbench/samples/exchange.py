@@ -17,7 +17,7 @@ import numpy as np
 from vidbench.data.folders.inventory import Inventory, is_present, refuse_unprintable, take_inventory
 from vidbench.data.folders.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix_of
 from vidbench.errors import InputError
-from vidbench.files import file_sha256, write_text, written_whole
+from vidbench.files import file_sha256, write_array, write_text, written_whole
 from vidbench.samples.arrays import ArraySamples, ShardedSamples
 from vidbench.samples.manifest import (
     FORMAT_NAME,
@@ -271,7 +271,7 @@ def write_shard(folder: Path, number: int, samples_NTHWC: np.ndarray) -> Shard:
     """Write one shard of samples uint8 ``[N, T, H, W, 3]`` atomically, and return its manifest entry."""
     path = folder / shard_name(number)
     with written_whole(path) as temporary:
-        np.save(temporary, samples_NTHWC, allow_pickle=False)
+        write_array(temporary, samples_NTHWC)
     return Shard(file=path.name, num_samples=len(samples_NTHWC), sha256=file_sha256(path))
 
 

@@ -204,9 +204,9 @@ def _entries(folder: Path) -> set[str]:
 def _is_temporary(name: str) -> bool:
     """Return whether an entry is hidden and none that a repeated command resumes."""
     parts = name.split("/")
-    return any(part.startswith(".") and not part.endswith((".partial", ".lock")) for part in parts) or (
-        parts[0] == "tmp" and len(parts) > 1
-    )
+    if any(part.endswith((".partial", ".lock")) for part in parts) or parts[-1] == ".vidbench-site":
+        return False
+    return any(part.startswith(".") for part in parts) or (parts[0] == "tmp" and len(parts) > 1)
 
 
 def _differences(found: dict[str, str], wanted: dict[str, str]) -> list[str]:

@@ -107,7 +107,10 @@ def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
     cards = [(board, titles[board.name], len({row.group for row in board.rows})) for board in boards]
     (site / "index.html").write_text(environment.get_template("index.html.jinja").render(cards=cards), encoding="utf-8")
     if (folder / RESULTS).is_dir():
-        shutil.copytree(folder / RESULTS, site / RESULTS)
+        # One by one, because copytree gathers failures and loses their reasons.
+        (site / RESULTS).mkdir()
+        for stored in sorted((folder / RESULTS).iterdir()):
+            shutil.copyfile(stored, site / RESULTS / stored.name)
     (site / _MARK).write_text(f"vidbench {__version__}\n", encoding="utf-8")
     return ["index.html", *(f"{board.name}.html" for board in boards)]
 
