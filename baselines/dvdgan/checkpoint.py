@@ -98,7 +98,7 @@ def _metadata(path: Path, content: bytes, kind: str | None = None) -> dict[str, 
         kind_of_file = what_bytes_are(content[:512])
         reason = f"it is {kind_of_file}" if kind_of_file else "it has no readable header"
         raise _damaged(path, reason) from None
-    if name is not None and not isinstance(name, str):
+    if name is not None and not (isinstance(name, str) and len(name) <= 100 and name.isprintable()):
         raise _damaged(path, "its format has no name")
     if name not in (f"{SAMPLER}-1", f"{STATE}-1"):
         try:

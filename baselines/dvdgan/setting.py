@@ -153,6 +153,7 @@ def _least(kind: Any) -> float:
 def _sentence(settings: type, name: str, value: Any, error: ValidationError) -> str:
     """What is wrong with a value, and what to give instead."""
     first, kind, text = error.errors()[0], types_of(settings)[name], value_as_text(value)
+    text = text if len(text) <= 100 else f"{text[:100]}…"
     what, limits = first["type"], first.get("ctx", {})
     shown = f"'{text}'"
     if get_origin(kind) is Literal:

@@ -23,7 +23,7 @@ def _check_name(name: str) -> None:
     if name not in known:
         close = difflib.get_close_matches(name, [*known, "preset"], n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known are preset, {', '.join(known)}."
-        raise InputError(f"The model 'dvdgan' has no setting '{name}'; {hint}")
+        raise InputError(f"The model 'dvdgan' has no setting '{name[:100]}'; {hint}")
 
 
 def settings_from_text(given: Mapping[str, str], base: Settings | None = None) -> Settings:

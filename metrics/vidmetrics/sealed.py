@@ -18,6 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.errors import InputError
+from vidmetrics.formats.documents import parse_json
+from vidmetrics.formats.faults import UnreadableError
+from vidmetrics.formats.tensor_archives import safetensors_content
 
 UNSEALED = "0" * 64
 """Value of the member ``seal`` until `sealed` fills it in."""
@@ -81,7 +84,17 @@ def unsealed_json(content: bytes) -> dict[str, Any]:
         DamagedFileError: the content is not as it was sealed.
     """
     check_seal(content)
-    fields: dict[str, Any] = json.loads(content)
+    return _fields(content)
+
+
+def _fields(text: bytes) -> dict[str, Any]:
+    """Return the fields of sealed JSON; a seal that fits says nothing of content that another program has sealed."""
+    try:
+        fields = parse_json(text)
+    except UnreadableError as error:
+        raise DamagedFileError(error.clause) from None
+    if not isinstance(fields, dict) or "seal" not in fields:
+        raise DamagedFileError("it is a sealed file of another kind")
     del fields["seal"]
     return fields
 
@@ -101,14 +114,12 @@ def unsealed_tensors(content: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[
     Raises:
         DamagedFileError: the content is not as it was sealed, or was not made by `sealed_tensors`.
     """
-    from safetensors.numpy import load
-
     check_seal(content)
-    fields = json.loads(safetensors_metadata(content).get(_METADATA, "{}"))
-    if "seal" not in fields:
-        raise DamagedFileError("it is a sealed file of another kind")
-    del fields["seal"]
-    return load(content), fields
+    fields = _fields(safetensors_metadata(content).get(_METADATA, "{}").encode("utf-8", "surrogatepass"))
+    try:
+        return safetensors_content(content), fields
+    except UnreadableError as error:
+        raise DamagedFileError(error.clause) from None
 
 
 def safetensors_metadata(content: bytes) -> dict[str, str]:
@@ -119,9 +130,9 @@ def safetensors_metadata(content: bytes) -> dict[str, str]:
     """
     length = int.from_bytes(content[:8], "little")
     try:
-        header = json.loads(content[8 : 8 + length])
+        header = parse_json(content[8 : 8 + length])
         return {str(key): str(value) for key, value in header.get("__metadata__", {}).items()}
-    except (ValueError, AttributeError, RecursionError):
+    except (ValueError, AttributeError):  # an UnreadableError is a ValueError
         raise DamagedFileError("it has no safetensors header") from None
 
 

@@ -77,7 +77,7 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, str]:
     for text in settings:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise InputError(f"--set {text} is not of the form key=value: write for example --set batch_size=16.")
+            raise InputError(f"--set {text[:100]} is not of the form key=value: write for example --set batch_size=16.")
         if key in parsed:
             raise InputError(f"--set {key} is given twice: keep one of them.")
         parsed[key] = value

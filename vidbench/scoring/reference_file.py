@@ -35,7 +35,8 @@ from vidbench.results.schema import (
 )
 from vidbench.tasks.limits import MOST_LABEL, MOST_SAMPLES
 from vidmetrics.catalog.definitions import MetricDefinition
-from vidmetrics.formats.faults import real_kind
+from vidmetrics.formats.faults import UnreadableError, real_kind
+from vidmetrics.formats.tensor_archives import safetensors_content
 from vidmetrics.sealed import UNSEALED, DamagedFileError, check_seal, read_content, safetensors_metadata, sealed
 from vidmetrics.statistics.moments import Moments
 
@@ -164,19 +165,17 @@ def read_statistics(path: Path) -> StatisticsFile:
         InputError: the file does not exist, is not safetensors, is not a statistics file, or was changed after it was
             written.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     if not path.is_file():
         raise InputError(f"The statistics file {path} does not exist: give the path of a .safetensors file.")
     try:
         content = read_content(path)
         metadata = safetensors_metadata(content)
         # Arrays over bytes that are already read: a tensor cannot be larger than the file.
-        tensors = load(content)
-    except (DamagedFileError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        tensors = safetensors_content(content)
+    except (DamagedFileError, UnreadableError) as error:
         kind = real_kind(path)
-        reason = f"it is {kind}" if kind else " ".join(str(error).split())
+        clause = error.clause if isinstance(error, UnreadableError) else str(error)
+        reason = f"it is {kind}" if kind else clause
         raise InputError(f"The file {path} is not readable as safetensors ({reason}): {_AGAIN}.") from None
     if _KEY not in metadata:
         raise InputError(

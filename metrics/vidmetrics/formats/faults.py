@@ -99,13 +99,14 @@ def _is_text(head: bytes) -> bool:
     return all(byte >= 32 or byte in b"\t\r\n" for byte in head)
 
 
-def unreadable(path: Path, clause: str, where: str | None = None) -> UnreadableError:
+def unreadable(path: Path, clause: str, where: str | None = None, own: str = "-") -> UnreadableError:
     """Return the error for a file, with what the file is instead if that is known.
 
     Args:
         path: the file.
         clause: what is wrong, without subject and full stop.
         where: subject of the sentence; None for "The file PATH".
+        own: how `real_kind` begins for files of the format itself, of which it says nothing new.
     """
     kind = real_kind(path)
-    return UnreadableError(clause if kind is None else f"it is {kind}", where or f"The file {path}")
+    return UnreadableError(clause if kind is None or kind.startswith(own) else f"it is {kind}", where or f"The file {path}")

@@ -64,7 +64,7 @@ def npy_header(path: Path, where: str | None = None) -> NpyHeader:
     except OSError as error:
         raise UnreadableError(error.strerror or reason(error), where or f"The file {path}") from error
     except _HeaderError as error:
-        raise unreadable(path, str(error), where) from None
+        raise unreadable(path, str(error), where, own="a numpy array") from None
     if size != header.offset + header.num_bytes:
         raise UnreadableError(_wrong_size(header, size), where or f"The file {path}")
     return header
@@ -109,7 +109,7 @@ def npz_headers(path: Path, where: str | None = None) -> dict[str, NpyHeader]:
     except InputError:
         raise
     except Exception as error:  # zipfile, zlib, bz2 and lzma raise various exceptions for damaged archives
-        raise unreadable(path, reason(error), where) from error
+        raise unreadable(path, reason(error), where, own="a ZIP archive") from error
 
 
 def unpack_npy(path: Path, name: str, target: IO[bytes], where: str | None = None) -> None:
@@ -138,7 +138,7 @@ def unpack_npy(path: Path, name: str, target: IO[bytes], where: str | None = Non
             raise
         raise UnreadableError(reason(error), where or f"The file {path}") from error
     except Exception as error:  # as above
-        raise unreadable(path, reason(error), where) from error
+        raise unreadable(path, reason(error), where, own="a ZIP archive") from error
 
 
 def read_npz(path: Path, wanted: Iterable[str] | None = None, where: str | None = None) -> dict[str, npt.NDArray[Any]]:
@@ -165,7 +165,7 @@ def read_npz(path: Path, wanted: Iterable[str] | None = None, where: str | None 
             members = _members(archive)
             return {name: _values(archive, members[name], headers[name]) for name in names}
     except Exception as error:  # as above
-        raise unreadable(path, reason(error), where) from error
+        raise unreadable(path, reason(error), where, own="a ZIP archive") from error
 
 
 class _HeaderError(Exception):

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
 from vidmetrics.errors import InputError
 from vidmetrics.formats.documents import parse_json
 from vidmetrics.formats.faults import UnreadableError, reason, unreadable
@@ -68,6 +70,25 @@ def read_safetensors(path: Path, framework: str = "numpy", where: str | None = N
     """
     with open_safetensors(path, framework, where) as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+
+
+def safetensors_content(content: bytes, where: str = "The content") -> dict[str, npt.NDArray[Any]]:
+    """Return the tensors of a safetensors file that is in memory, by name.
+
+    Args:
+        content: all bytes of the file.
+        where: subject of the sentence in messages.
+
+    Raises:
+        UnreadableError: the content is of another format or damaged.
+    """
+    from safetensors.numpy import load
+
+    try:
+        tensors: dict[str, npt.NDArray[Any]] = load(content)
+    except _library_errors() as error:
+        raise UnreadableError(reason(error), where) from None
+    return tensors
 
 
 def _library_errors() -> tuple[type[Exception], ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,10 +26,52 @@ def changed(data: bytes, others: Sequence[bytes], rng: np.random.Generator) -> b
         others: further content of the same format, to splice with.
         rng: the source of every choice.
     """
+    if data[:1] == b"{" and rng.random() < 0.6:
+        document = _changed_document(data, rng)
+        if document is not None:
+            return document
     result = bytearray(data)
     for _ in range(int(rng.integers(1, 9)) if rng.random() < 0.7 else 1):
         _CHANGES[int(rng.integers(len(_CHANGES)))](result, others, rng)
     return bytes(result[:_LARGEST])
+
+
+_VALUES: tuple[Any, ...] = (
+    None, True, False, 0, 1, -1, 2**31, 2**63, 2**64, 10**30, 0.5, -0.0, 1e308, float("nan"), float("inf"), "", "a", "x" * 5000, "\x1b[31m",
+    "\ud800", "../..", "os:system", "auto", "1", [], {}, [[]], [None], [1, 2], [{}], {"a": 1}, [[1], [2]], [0] * 2000, ["a"] * 3,
+)  # fmt: skip
+
+
+def _changed_document(data: bytes, rng: np.random.Generator) -> bytes | None:
+    """Return a JSON document with other values, keys or types at one to three places."""
+    try:
+        document = json.loads(data)
+    except ValueError:
+        return None
+    for _ in range(int(rng.integers(1, 4))):
+        owners = list(_owners(document))
+        if not owners:
+            break
+        owner = owners[int(rng.integers(len(owners)))]
+        keys = list(owner) if isinstance(owner, dict) else list(range(len(owner)))
+        key = keys[int(rng.integers(len(keys)))]
+        value = _VALUES[int(rng.integers(len(_VALUES)))]
+        kind = rng.random()
+        if kind < 0.75:
+            owner[key] = value
+        elif kind < 0.9 or isinstance(owner, list):
+            del owner[key]
+        else:
+            owner[str(value)[:20]] = owner.pop(key)
+    return json.dumps(document).encode()
+
+
+def _owners(value: Any) -> Iterator[Any]:
+    """Yield every object and array of a document that is not empty."""
+    if isinstance(value, (dict, list)) and value:
+        yield value
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _owners(part)
 
 
 def _place(data: bytearray, rng: np.random.Generator) -> int:
@@ -81,7 +125,7 @@ def _token(data: bytearray, _: Sequence[bytes], rng: np.random.Generator) -> Non
 
 
 def _value(data: bytearray, _: Sequence[bytes], rng: np.random.Generator) -> None:
-    """Replace what stands between two separators of a text, or a run of digits."""
+    """Replace the text between two separators, or a run of digits."""
     at = _place(data, rng)
     starts = [data.rfind(mark, 0, at) for mark in b':=[,{ "']
     start = max(starts) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import gzip
@@ -116,7 +117,7 @@ def _archives(folder: Path) -> list[bytes]:
     clips = np.random.default_rng(0).integers(0, 256, (3, 2, 4, 4, 3), np.uint8)
     return [
         _saved(functools.partial(np.savez, samples=clips, labels=np.arange(3))),
-        _saved(functools.partial(np.savez_compressed, clips)),
+        _saved(lambda stream: np.savez_compressed(stream, clips)),
     ]
 
 
@@ -218,18 +219,28 @@ def _module(folder: Path) -> list[bytes]:
 
 
 def _read_module(path: Path) -> None:
+    from vidbench.errors import InputError
     from vidmetrics.weights.reading import files_of, read_weights
     from vidmetrics.weights.tf_checkpoint import open_checkpoint
 
     module = path.parent / "module"
     (module / "variables" / "variables.index").write_bytes(path.read_bytes())
     files_of(module)
-    read_weights([module])
-    open_checkpoint(module / "variables" / "variables").read_all()
+    # Tensors of other types than numbers are refused, and the sample has one.
+    with contextlib.suppress(InputError):
+        read_weights([module])
+    checkpoint = open_checkpoint(module / "variables" / "variables")
+    for name in checkpoint.entries:
+        with contextlib.suppress(InputError):
+            checkpoint.read(name)
 
 
 def _tfrecords(folder: Path) -> list[bytes]:
-    return [gzip.decompress((_GOLDEN / "bair_records.tfrecords.gz").read_bytes())[:60_000]]
+    content = gzip.decompress((_GOLDEN / "bair_records.tfrecords.gz").read_bytes())
+    size = 16 + int.from_bytes(content[:8], "little")
+    small = b"\x0a\x0c\x0a\x0a\x0a\x01a\x12\x05\x0a\x03\x0a\x01x"  # the feature "a" with the value b"x"
+    framed = len(small).to_bytes(8, "little") + bytes(4) + small + bytes(4)
+    return [content[:size], checksums.records(framed * 2)]
 
 
 def _read_records(path: Path) -> None:
@@ -275,6 +286,26 @@ def _statistics(folder: Path) -> list[bytes]:
         save(tensors, {"vidbench": json.dumps({**document, "version": 1})}),
         sealed(save(tensors, {"vidbench": json.dumps({**document, "version": 2, "seal": UNSEALED})})),
     ]
+
+
+def _provenances(folder: Path) -> list[bytes]:
+    """Return the metadata of a statistics file, which is changed as a document."""
+    content = _statistics(folder)[0]
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return [header["__metadata__"]["vidbench"].encode()]
+
+
+def _read_provenance(path: Path) -> None:
+    from safetensors.numpy import load, save
+
+    tensors = load(_cached_statistics())
+    path.write_bytes(save(tensors, {"vidbench": path.read_bytes().decode("utf-8", "replace")}))
+    _read_statistics(path)
+
+
+@functools.cache
+def _cached_statistics() -> bytes:
+    return _statistics(Path())[0]
 
 
 def _read_statistics(path: Path) -> None:
@@ -438,11 +469,19 @@ def _checkpoints(kind: str, folder: Path) -> list[bytes]:
     return [json.dumps(_metadata(kind)).encode()]
 
 
+@functools.cache
+def _small_generator() -> dict[str, Any]:
+    """Return the tensors of a generator as a sampling checkpoint stores them."""
+    from dvdgan.generator import Generator
+
+    state = Generator(_small_task(), _small_settings()).state_dict()
+    return {name: tensor.contiguous().fill_(1) for name, tensor in state.items() if not name.endswith(".u")}
+
+
 def _packed(text: bytes) -> bytes:
-    import torch
     from safetensors.torch import save
 
-    return save({"a": torch.zeros(2)}, {"dvdgan": text.decode("utf-8", "replace")})
+    return save(_small_generator(), {"dvdgan": text.decode("utf-8", "replace")})
 
 
 def _read_sampler(path: Path) -> None:
@@ -476,11 +515,12 @@ def _read_whole_checkpoint(path: Path) -> None:
 
 def _settings_texts(folder: Path) -> list[bytes]:
     values = _small_settings().to_values()
+    values["batch_size"] = 8
     return [
         "\n".join(
             f"{key}={','.join(map(str, value)) if isinstance(value, list) else value}" for key, value in values.items()
         ).encode(),
-        b"preset=paper\nbatch_size=auto\nlr_decay_start=none",
+        b"preset=k600-12x64\nbatch_size=auto\nlr_decay_start=none\nlr_decay_end=none",
     ]
 
 
@@ -495,17 +535,16 @@ def _read_settings(path: Path) -> None:
 # --- images and videos ------------------------------------------------------------------------------------------------
 
 
-def _images(folder: Path) -> list[bytes]:
+def _images(kind: str, folder: Path) -> list[bytes]:
     from PIL import Image, PngImagePlugin
 
     pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
+    plain = _saved(lambda stream: Image.fromarray(pixels).save(stream, kind))
+    if kind != "PNG":
+        return [plain]
     text = PngImagePlugin.PngInfo()
     text.add_text("comment", "x" * 200, zip=True)
-    images = [
-        _saved(lambda stream, kind=kind: Image.fromarray(pixels).save(stream, kind))
-        for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-    ]
-    return [*images, _saved(lambda stream: Image.fromarray(pixels).save(stream, "PNG", pnginfo=text))]
+    return [plain, _saved(lambda stream: Image.fromarray(pixels).save(stream, "PNG", pnginfo=text))]
 
 
 def _read_image(path: Path) -> None:
@@ -564,14 +603,15 @@ PARSERS: dict[str, Parser] = {
         Parser("tfhub-module", _module, _read_module, ".index", checksums.table),
         Parser("tfrecord", _tfrecords, _read_records, ".tfrecords", checksums.records),
         Parser("statistics", _statistics, _read_statistics, ".safetensors", checksums.seal),
+        Parser("provenance", _provenances, _read_provenance, ".safetensors"),
         Parser("result", _results, _read_result, ".json"),
         Parser("board", _boards, _read_board, ".csv"),
         Parser("class-list", _class_lists, _read_class_list, ".csv"),
         Parser("bound", _sealed_documents, _read_sealed_document, ".json", checksums.seal),
         Parser("features", _sealed_arrays, _read_sealed_arrays, ".safetensors", checksums.seal),
         Parser("scan-journal", _journals, _read_journal, ".jsonl", checksums.seal),
-        Parser("import-record", _notes, _read_import_record, ".json"),
-        Parser("download-note", _part_notes, _read_part_note, ".json"),
+        Parser("import-record", _notes, _read_import_record, ".json", inputs=200),
+        Parser("download-note", _part_notes, _read_part_note, ".json", inputs=150),
         Parser(
             "dvdgan-sampler",
             functools.partial(_checkpoints, "dvdgan-generator-1"),
@@ -579,10 +619,18 @@ PARSERS: dict[str, Parser] = {
             ".safetensors",
             inputs=200,
         ),
-        Parser("dvdgan-state", functools.partial(_checkpoints, "dvdgan-training-1"), _read_state, ".safetensors"),
+        Parser(
+            "dvdgan-state",
+            functools.partial(_checkpoints, "dvdgan-training-1"),
+            _read_state,
+            ".safetensors",
+            inputs=150,
+        ),
         Parser("dvdgan-file", _whole_checkpoints, _read_whole_checkpoint, ".safetensors", checksums.seal),
         Parser("dvdgan-settings", _settings_texts, _read_settings),
-        Parser("image", _images, _read_image, ".png", checksums.png),
+        Parser("png", functools.partial(_images, "PNG"), _read_image, ".png", checksums.png),
+        Parser("jpeg", functools.partial(_images, "JPEG"), _read_image, ".jpg"),
+        Parser("bmp", functools.partial(_images, "BMP"), _read_image, ".bmp"),
         Parser("video", _videos, _read_video, ".mp4", inputs=120),
     )
 }

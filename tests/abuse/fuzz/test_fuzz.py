@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import pytest
@@ -10,23 +11,24 @@ from tests.abuse.fuzz.parsers import PARSERS, Parser
 from tests.abuse.fuzz.runner import fuzz
 from vidbench.errors import InputError
 
+# Damaged lines and notes are passed over and boards list their faults; none raises.
+NEVER_REFUSE = {"board", "scan-journal", "import-record", "download-note"}
+
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_changed_files_are_accepted_or_refused(name, tmp_path):
     parser = PARSERS[name]
+    sound = 0
     for sample in parser.samples(tmp_path):
         (tmp_path / f"input{parser.suffix}").write_bytes(sample)
-        with_error = False
-        try:
+        with contextlib.suppress(InputError):
             parser.parse(tmp_path / f"input{parser.suffix}")
-        except InputError:
-            with_error = True
-        # dvdgan's small file has other tensors than its settings need, and a 4-D array is no clips.
-        assert not with_error or name in ("dvdgan-sampler", "dvdgan-file", "npy", "weights-torch", "tfhub-module")
+            sound += 1
+    assert sound, "no sample is sound, so nothing behind the first check is reached"
     tally = fuzz(parser, tmp_path, seed=0, inputs=parser.inputs, seconds=60)
     assert not tally.failures, "\n".join(f"input {each.number}: {each.what}" for each in tally.failures)
     assert tally.total == parser.inputs
-    assert tally.refused
+    assert bool(tally.refused) == (name not in NEVER_REFUSE)
 
 
 def _stubborn(path):
