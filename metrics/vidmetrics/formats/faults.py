@@ -109,4 +109,6 @@ def unreadable(path: Path, clause: str, where: str | None = None, own: str = "-"
         own: how `real_kind` begins for files of the format itself, of which it says nothing new.
     """
     kind = real_kind(path)
-    return UnreadableError(clause if kind is None or kind.startswith(own) else f"it is {kind}", where or f"The file {path}")
+    return UnreadableError(
+        clause if kind is None or kind.startswith(own) else f"it is {kind}", where or f"The file {path}"
+    )
