@@ -78,7 +78,7 @@ def test_hidden_and_missing_time_stamps_change_no_frame(tmp_path):
 @pytest.mark.parametrize(
     ("guard", "title", "container", "change"),
     [
-        ("vidbench.data.damage.Damage._add", "mpeg4", "mkv", "200 bytes of zeros"),
+        ("vidbench.data.damage.Damage._add", "hevc, closed GOP", "mkv", "200 bytes of zeros"),
         ("vidbench.data.decode.ends_early", "mpeg2", "ts", "cut at 95 % of the bytes"),
         ("vidbench.data.decode.ends_early", "h264", "fmp4", "200 bytes of zeros"),
     ],
