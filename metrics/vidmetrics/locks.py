@@ -40,7 +40,8 @@ def sole_writer(output: Path, *, inside: bool = False, wait: bool = False) -> It
 
     Args:
         output: the file or folder to write. Missing parents are created, and removed at the end if they are empty.
-        inside: put the lock into the folder ``output``, for one that is kept and extended; otherwise next to it.
+        inside: put the lock into the folder ``output``, for one that is kept and extended; otherwise next to it. While the
+            folder is new there are both, so that no command moves another folder into its place.
         wait: wait for the other process instead of refusing.
 
     Raises:
@@ -49,18 +50,31 @@ def sole_writer(output: Path, *, inside: bool = False, wait: bool = False) -> It
     output = Path(os.path.realpath(output))
     lock = output / ".lock" if inside else output.with_name(f".{output.name}.lock")
     made = [folder for folder in (lock.parent, *lock.parents[1:]) if not folder.exists()]
-    try:
-        file = _locked(lock, output, wait)
+    with contextlib.ExitStack() as stack:
+        for folder in reversed(made):
+            stack.callback(_remove_if_empty, folder)
+        beside = output.with_name(f".{output.name}.lock")
+        if inside and (not output.exists() or beside.exists()):  # the latter if a killed process left it
+            stack.enter_context(sole_writer(output, wait=wait))
+        file = stack.enter_context(_locked(lock, output, wait))
         try:
             yield
         finally:
             if _is_at(file, lock):
                 lock.unlink(missing_ok=True)
-            file.close()
-    finally:
-        for folder in made:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+
+
+def remove_stale_lock(output: Path) -> None:
+    """Remove the lock that a process left next to a finished output, if it was killed at that moment."""
+    with contextlib.suppress(InputError, OSError):
+        if (output.parent / f".{output.name}.lock").exists():
+            with sole_writer(output):
+                pass
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _locked(lock: Path, output: Path, wait: bool) -> BinaryIO:

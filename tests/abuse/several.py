@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from tests.abuse import runner
 from tests.abuse.runner import Limits, Outcome, warm_up
@@ -64,11 +64,19 @@ def at_once(commands: Sequence[Sequence[str]], folder: Path) -> list[Outcome]:
     return [end(one) for one in [start(command, folder) for command in commands]]
 
 
-def ranks_at_once(commands: Sequence[Sequence[str]], folder: Path, **more: Any) -> list[Outcome]:
-    """Run one command per rank, which may differ, as a launcher other than torchrun would: it kills nobody."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    met = {"WORLD_SIZE": str(len(commands)), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    started = [start(command, folder, {**met, "RANK": str(rank)}, **more) for rank, command in enumerate(commands)]
+def ranks_at_once(commands: Sequence[Sequence[str]], folder: Path, groups: int = 1) -> list[Outcome]:
+    """Run one command per rank, which may differ, as a launcher other than torchrun would: it kills nobody.
+
+    Args:
+        commands: the command of each rank.
+        folder: current folder of all.
+        groups: how many such runs to start at the same time.
+    """
+    started = []
+    for _ in range(groups):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
+        met = {"WORLD_SIZE": str(len(commands)), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        started += [start(command, folder, {**met, "RANK": str(rank)}) for rank, command in enumerate(commands)]
     return [end(one) for one in started]

@@ -23,7 +23,7 @@ FORK = multiprocessing.get_context("fork")
 def test_a_second_writer_is_refused_and_nothing_is_left(tmp_path, inside):
     output = tmp_path / "runs" / "out"
     with sole_writer(output, inside=inside):
-        assert len(list(tmp_path.rglob(".*lock"))) == 1
+        assert len(list(tmp_path.rglob(".*lock"))) == 1 + inside
         with (
             pytest.raises(InputError, match=r"Another process is writing .*/runs/out: wait"),
             sole_writer(output, inside=inside),
@@ -34,6 +34,13 @@ def test_a_second_writer_is_refused_and_nothing_is_left(tmp_path, inside):
     assert not list(tmp_path.iterdir())  # not even the folders that the lock needed
     with sole_writer(output, inside=inside):
         pass
+
+
+def test_a_folder_that_appears_whole_and_one_that_is_extended_exclude_each_other(tmp_path):
+    for first in (False, True):
+        with sole_writer(tmp_path / "out", inside=first), pytest.raises(InputError):  # noqa: SIM117
+            with sole_writer(tmp_path / "out", inside=not first):
+                pass
 
 
 def test_another_name_of_the_same_folder_is_the_same_output(tmp_path):

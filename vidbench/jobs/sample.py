@@ -25,7 +25,7 @@ from vidbench.scoring.clip_sources import ModelSource, open_model, sample_labels
 from vidbench.scoring.run import refuse_large_batch
 from vidbench.tasks import Task, load_task
 from vidbench.tasks.limits import MOST_BATCH, MOST_SEED, check_option, check_total_samples
-from vidmetrics.locks import sole_writer
+from vidmetrics.locks import remove_stale_lock, sole_writer
 
 _FRAMES_PER_SECOND = 8
 
@@ -175,6 +175,7 @@ def refuse_existing(output: Path) -> None:
         InputError: there is something, or a link that leads nowhere.
     """
     if output.exists() or output.is_symlink():
+        remove_stale_lock(output)
         raise InputError(f"The output folder {output} already exists: choose a new one.")
 
 

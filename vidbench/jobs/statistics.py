@@ -38,6 +38,7 @@ from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import load_task
 from vidmetrics.catalog.definitions import get_metric
 from vidmetrics.home import home
+from vidmetrics.locks import remove_stale_lock
 
 
 def export_statistics(
@@ -84,6 +85,7 @@ def export_statistics(
 
 def _refuse_existing(path: Path) -> None:
     if path.exists():
+        remove_stale_lock(path)
         raise InputError(f"The file {path} already exists: choose a new name.")
 
 

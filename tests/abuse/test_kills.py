@@ -1,0 +1,46 @@
+"""Five kills of each quick writing command at random moments, and workers that end with a killed scan.
+
+`python -m tests.abuse.kills --number 100` kills each command a hundred times; docs/reliability.md has its last table.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.abuse import runner
+from tests.abuse.faults.commands import COMMANDS
+from tests.abuse.kills import hidden, kill_many
+from tests.abuse.several import end, start
+from tests.end_to_end.miniatures import write_video
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each.seconds < 1], ids=lambda command: command.name)
+def test_five_kills_leave_no_trace(command, tmp_path):
+    found = kill_many(command, 5, 0, tmp_path)
+    assert any(killed.died for killed in found), "the command was over before it was killed"
+    faults = [fault for killed in found for fault in killed.faults]
+    assert not faults, "\n".join(faults)
+
+
+def test_workers_end_with_a_killed_scan(tmp_path):
+    for number in range(4):
+        write_video(tmp_path / "data" / f"v{number}.mp4", number, count=8)
+    words = ["data", "scan", "data", "--output", "out", "--workers", "2"]
+    started = start(words, tmp_path)
+    deadline = time.monotonic() + 50
+    # The scan itself, two workers, and the process that tracks their semaphores.
+    while len(runner._session(started.process)) < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(started.process, signal.SIGKILL)
+    assert len(end(started).orphans) >= 2, "no worker had started"
+    deadline = time.monotonic() + 30  # a worker that still imports notices afterwards
+    while (left := runner._session(started.process)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left
+    ended = runner.run_limited([*words[:-2], "--workers", "1"], tmp_path)
+    assert ended.code == 0, ended.stderr
+    assert not hidden(tmp_path)
