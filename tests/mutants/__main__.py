@@ -78,6 +78,8 @@ def run_jobs(queue: list[_Job], workers: int, folder: Path, until: float = float
     """Run each job in a forked process, several at a time, and yield how it ended; start none after a time."""
     running: dict[int, tuple[_Job, Path, float]] = {}
     queue = list(reversed(queue))
+    folder = folder / "jobs"
+    folder.mkdir(exist_ok=True)
     count = 0
     while running or (queue and time.monotonic() < until):
         while queue and len(running) < workers and time.monotonic() < until:
@@ -101,6 +103,8 @@ def run_jobs(queue: list[_Job], workers: int, folder: Path, until: float = float
                 os.killpg(pid, signal.SIGKILL)
             shutil.rmtree(answer.with_suffix(".tmp"), ignore_errors=True)
             found = _json_lines(answer)
+            answer.unlink(missing_ok=True)
+            answer.with_suffix(".log").unlink(missing_ok=True)
             code = os.waitstatus_to_exitcode(status)
             yield _Ended(job, found, max(0, -code), time.monotonic() - started)
             continue
@@ -143,26 +147,27 @@ def baseline(workers: int, folder: Path, only: str) -> dict[str, dict[str, Any]]
 
 
 def tests_of(mutant: Mutant, tests: dict[str, dict[str, Any]]) -> list[str]:
-    """Return the tests that execute the line of a mutant, those of its own folder first, then the quickest."""
+    """Return the tests to run: those that execute the line of a mutant, then the others of the same files.
+
+    The others use what a fixture or a cached function computed for the first test. A line that no test executes, because it
+    runs at import or in another process, is tried with all tests that use the module. Tests of the mutant's own folder and
+    quick ones come first; in total they take half a minute.
+    """
     room = "/".join(Path(mutant.path).parts[-3:-1]).replace("metrics/vidmetrics", "vidmetrics")
     stem = Path(mutant.path).stem
+    using = {name: test["lines"][mutant.path] for name, test in tests.items() if mutant.path in test["lines"]}
+    executing = {name for name, lines in using.items() if {mutant.line, mutant.statement} & set(lines)}
+    files = {name.partition("::")[0] for name in executing}
+    if not executing or mutant.at_import:
+        files = {name.partition("::")[0] for name in using}
 
-    def order(name: str) -> tuple[int, float]:
+    def order(name: str) -> tuple[bool, int, float]:
         file = name.partition("::")[0]
         near = 0 if Path(file).stem == f"test_{stem}" and f"/{room}/" in file else 1 if f"/{room}/" in file else 2
-        return (near, tests[name]["seconds"])
+        return (name not in executing, near, tests[name]["seconds"])
 
-    covering = sorted(
-        (
-            name
-            for name, test in tests.items()
-            if mutant.path in test["lines"]
-            and (mutant.at_import or {mutant.line, mutant.statement} & set(test["lines"][mutant.path]))
-        ),
-        key=order,
-    )
     chosen, total = [], 0.0
-    for name in covering:
+    for name in sorted((name for name in using if name.partition("::")[0] in files), key=order):
         if total + tests[name]["seconds"] <= _SECONDS_PER_MUTANT or not chosen:
             chosen.append(name)
             total += tests[name]["seconds"]

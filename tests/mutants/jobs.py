@@ -133,7 +133,8 @@ class _Coverage:
         lines.add(frame.f_lineno)
         return line
 
-    def pytest_runtest_setup(self, item: Any) -> None:
+    def pytest_runtest_logstart(self, nodeid: str, location: Any) -> None:
+        # Before the fixtures are set up, which are the work of some tests.
         self.lines = {}
         self.started = time.monotonic()
         threading.settrace(self.trace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -13,10 +14,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from vidmetrics.errors import InputError
 from vidmetrics.files import (
     arrays_sha256,
     check_writable,
+    file_changed,
     file_sha256,
+    file_state,
+    sync_folder,
     temporary_name,
     write_array,
     write_text,
@@ -230,3 +235,32 @@ def test_an_array_is_written_as_numpy_does_and_says_why_it_cannot_be(tmp_path, a
     if Path("/dev/full").exists():
         with pytest.raises(OSError, match="No space left"):
             write_array(Path("/dev/full"), np.ones(100_000))
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EIO, errno.ENOSPC])
+def test_a_folder_that_cannot_be_synced_is_no_error_but_a_failing_disk_is(tmp_path, monkeypatch, code):
+    def fail(handle):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    if code in (errno.EIO, errno.ENOSPC):
+        with pytest.raises(OSError, match=re.escape(os.strerror(code))):
+            sync_folder(tmp_path)
+    else:
+        sync_folder(tmp_path)
+    sync_folder(tmp_path / "absent")
+
+
+def test_the_state_of_a_file_changes_with_size_date_and_inode(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("one")
+    os.utime(path, ns=(10**9, 10**9 + 7))
+    assert file_state(path) == (3, 10**9 + 7, path.stat().st_ino)
+    (tmp_path / "b").write_text("two")
+    os.utime(tmp_path / "b", ns=(10**9, 10**9 + 7))
+    assert file_state(tmp_path / "b")[:2] == file_state(path)[:2]
+    assert file_state(tmp_path / "b") != file_state(path)
+    path.unlink()
+    with pytest.raises(InputError, match="changed while it was in use"):
+        file_state(path)
+    assert str(path) in str(file_changed(path))

@@ -77,3 +77,11 @@ def test_what_was_sealed_by_another_rule_is_refused(tmp_path):
         sealed_json({"value": float("nan")})
     assert safetensors_metadata(sealed_tensors(TENSORS, FIELDS)).keys() == {"sealed"}
     assert len(UNSEALED) == 64
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_is_not_finite_is_never_sealed(number):
+    with pytest.raises(ValueError, match="JSON"):
+        sealed_tensors(TENSORS, {**FIELDS, "number": number})
+    with pytest.raises(ValueError, match="JSON"):
+        sealed_json({"number": number})

@@ -297,3 +297,8 @@ def test_black_and_white_have_the_published_psnr_and_ssim():
 def test_every_known_answer_is_computed():
     assert list(COMPUTATIONS) == [answer.name for answer in KNOWN_ANSWERS]
     assert len({answer.name for answer in KNOWN_ANSWERS}) == len(KNOWN_ANSWERS)
+
+
+def test_an_answer_is_found_by_its_name():
+    for answer in KNOWN_ANSWERS:
+        assert known_answer(answer.name) is answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 
+import vidmetrics
 from vidmetrics import InputError
 from vidmetrics.conformance import recipes
 from vidmetrics.conformance.kinds import KINDS, as_answer
 from vidmetrics.conformance.mistakes import MISTAKES, with_mistake
+from vidmetrics.conformance.mistakes.distances import one_pass_float32
 from vidmetrics.conformance.ours import implementation as ours
 from vidmetrics.conformance.seeded_i3d import seeded_i3d_weights
 from vidmetrics.conformance.suite import check, diagnose, explanations, load_implementation, run_suite, unexplained
@@ -265,3 +268,56 @@ def test_wrong_names_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_fid_here.py").write_text("def answer(kind, inputs, parameters): return NotImplemented\n")
     assert load_implementation("my_fid_here:answer")("moments", {}, {}) is NotImplemented
+
+
+def test_rounding_mistakes_are_ranked_by_how_far_the_error_is_from_theirs():
+    (vector,) = load_vectors(("frechet/n256-d16",))
+    value = float(next(iter(vector.expected.values())))
+
+    def answer(relative):
+        return as_answer(vector.kind, value * (1 + relative))
+
+    # Errors of 4e-3 between effects of 2e-3 and 12e-3: a factor of two is nearer than one of three, whatever its direction.
+    near_and_far = replace(vector, mistakes={"float32-root": answer(12e-3), "float32-throughout": answer(2e-3)})
+    assert diagnose(near_and_far, answer(4e-3)) == ("float32-throughout", "float32-root")
+    near_and_far = replace(vector, mistakes={"float32-root": answer(2e-3), "float32-throughout": answer(12e-3)})
+    assert diagnose(near_and_far, answer(4e-3)) == ("float32-root", "float32-throughout")
+
+
+@pytest.mark.parametrize("target", ["os:", "os", ":join", "os..path:join", "a-b.path:join", "os.1path:join"])
+def test_other_forms_of_a_name_are_refused(target):
+    with pytest.raises(InputError, match="does not name an implementation"):
+        load_implementation(target)
+
+
+def test_one_pass_float32_is_the_covariance_where_nothing_cancels():
+    rows = np.random.default_rng(0).normal(size=(5, 3))
+    mean, covariance = one_pass_float32(rows)
+    assert mean == pytest.approx(rows.mean(0), rel=1e-4, abs=1e-6)
+    assert covariance == pytest.approx(np.cov(rows.T), rel=1e-4, abs=1e-5)
+
+
+def test_the_naive_score_is_right_where_no_probability_is_zero():
+    logits = np.random.default_rng(0).normal(size=(20, 5))
+    answer = MISTAKES["naive-p-log-p"].answers["inception-score"]({"logits": logits}, {"splits": 1})
+    assert answer["mean"] == pytest.approx(vidmetrics.inception_score(logits, 1)[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["ddof-0", "mean-volume-centred"])
+def test_recorded_answers_of_whole_metrics_are_those_of_the_code(name):
+    (vector,) = load_vectors(("c3d/fid-n5-n6-36x52",))
+    given = MISTAKES[name].answers[vector.kind](vector.inputs(), dict(vector.parameters))
+    assert deviation(as_answer(vector.kind, given), vector.mistakes[name]) < 1e-4
+
+
+def test_hidden_blocks_that_are_not_exact_in_float64_are_refused():
+    for octaves in range(30, 56):
+        parts = [recipes.hidden_blocks(1, stream, 4, 2, octaves) for stream in (1, 2)]
+        signs = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
+        largest = max(np.abs(np.einsum("pk,qk,kij->piqj", signs, signs, part)).max() for part in parts)
+        if largest >= 2**53:
+            with pytest.raises(InputError, match="fewer octaves"):
+                recipes._hidden_block_moments(1, 4, 2, octaves)
+            return
+        recipes._hidden_block_moments(1, 4, 2, octaves)
+    raise AssertionError("no number of octaves was too many")

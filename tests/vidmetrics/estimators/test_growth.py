@@ -152,3 +152,15 @@ def test_the_line_is_fitted_to_sizes_of_half_the_rows_that_it_needs(width, count
     assert found.num_fitted == fitted
     x, y = 1 / np.array(found.counts[-fitted:]), found.values[-fitted:]
     assert found.at_infinity == pytest.approx(np.polyfit(x, y, 1)[1], rel=1e-8)
+
+
+def test_a_kernel_curve_of_another_number_of_samples_is_refused():
+    for count in (650, 699, 701):
+        rows = np.resize(A, (count, 6)).astype(np.float32)
+        with pytest.raises(InputError, match=f"Expected 700 samples but got {count}"):
+            score_against_count(get_metric("kvd"), _batches(rows, 64), 6, 700, 1, iter([B.astype(np.float32)]))
+
+
+def test_a_curve_of_distances_needs_real_clips():
+    with pytest.raises(InputError, match="needs real clips"):
+        score_against_count(get_metric("fvd"), _batches(A, 64), 6, 700, 1, None)

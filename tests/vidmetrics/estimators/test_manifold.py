@@ -89,3 +89,10 @@ def test_intervals_of_few_samples():
     assert feed(CoverageEstimator(3, 6), ROWS[:6]).result([REAL]).interval is not None
     with pytest.raises(InputError, match="more than 5 rows, but the generated features are 5"):
         feed(CoverageEstimator(3, 5), ROWS[:5]).result([REAL])
+
+
+def test_coverage_of_so_few_clips_that_there_are_no_groups():
+    # Six rows are enough for balls, three clips of two frames are not enough for groups.
+    for clips, has_interval in ((3, False), (5, False), (6, True)):
+        estimate = feed(CoverageEstimator(3, clips, 2), ROWS[: 2 * clips]).result([REAL])
+        assert (estimate.interval is not None) == has_interval

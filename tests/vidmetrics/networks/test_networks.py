@@ -131,7 +131,7 @@ def test_unreadable_weights_are_refused(tmp_path):
     for path, message in (
         (damaged, "cannot be read"),
         (no_archive, "cannot be read"),
-        (pickled, "cannot be read.*pickle"),
+        (pickled, "cannot be read.*Python objects"),
         (torch_file, "neither .safetensors nor .npz"),
     ):
         with pytest.raises(InputError, match=message):
@@ -207,3 +207,12 @@ def test_precision_is_set_for_the_call_and_restored_whatever_the_caller_chose():
     run = subprocess.run([sys.executable, "-c", SWITCHES], check=False, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert "choices" in run.stdout
+
+
+def test_the_protocol_of_networks_is_imported_when_it_is_used():
+    import vidmetrics.networks as module
+    from vidmetrics.networks import network
+
+    assert module.Network is network.Network
+    with pytest.raises(AttributeError):
+        _ = module.NoSuchNetwork

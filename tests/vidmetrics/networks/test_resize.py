@@ -46,5 +46,28 @@ def test_bad_frames_are_refused():
         resize_tf1_bilinear(torch.zeros(1, 4, 4, 3, dtype=torch.uint8), 2, 2)
     with pytest.raises(InputError, match="4"):
         resize_tf1_bilinear(torch.zeros(4, 4, 3), 2, 2)
-    with pytest.raises(InputError, match="0x2"):
+    with pytest.raises(InputError, match="2x0"):
         resize_tf1_bilinear(torch.zeros(1, 4, 4, 3), 0, 2)
+
+
+@pytest.mark.parametrize(
+    "frames_NHWC",
+    [
+        torch.zeros(1, 4, 4, 3, dtype=torch.float64),
+        torch.zeros(4, 4, 3),
+        torch.zeros(1, 0, 4, 3),
+        torch.zeros(1, 4, 0, 3),
+    ],
+    ids=["float64", "three axes", "no rows", "no columns"],
+)
+def test_other_frames_are_refused(frames_NHWC):
+    with pytest.raises(InputError, match="expects float32"):
+        resize_tf1_bilinear(frames_NHWC, 2, 2)
+
+
+def test_other_sizes_are_refused_and_the_smallest_is_not():
+    frames = torch.ones(1, 4, 4, 3)
+    for height, width in ((0, 2), (2, 0), (-1, 2)):
+        with pytest.raises(InputError, match="at least 1"):
+            resize_tf1_bilinear(frames, height, width)
+    assert resize_tf1_bilinear(frames, 1, 1).shape == (1, 1, 1, 3)

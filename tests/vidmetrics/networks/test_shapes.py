@@ -239,3 +239,9 @@ def test_other_clips_are_refused(tensors):
         body(torch.zeros((1, 8, 32, 32, 3)))
     with pytest.raises(InputError, match="uint8"):
         body(torch.zeros((1, 8, 3, 32, 32), dtype=torch.uint8))
+
+
+def test_the_weights_are_not_trained(tensors):
+    network = ShapesNetwork.from_tensors(tensors)
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    assert not network.training

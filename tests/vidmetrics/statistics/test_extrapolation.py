@@ -77,3 +77,13 @@ def test_removes_the_bias():
         infinite.append(frechet_at_infinity(rows, reference, np.zeros(count, np.int64), 1)[0])
     assert np.mean(plain) - truth > 0.8
     assert abs(np.mean(infinite) - truth) < 0.15
+
+
+def test_a_line_needs_positive_counts():
+    for counts in ([0, 5], [-1, 5]):
+        with pytest.raises(InputError, match="different positive counts"):
+            at_infinity(counts, [1.0, 2.0])
+    for counts, values in (([1, 2], [1.0]), ([[1, 2]], [[1.0, 2.0]])):
+        with pytest.raises(InputError, match="values were given"):
+            at_infinity(counts, values)
+    assert at_infinity([1, 2], [3.0, 2.0]) == pytest.approx(1)

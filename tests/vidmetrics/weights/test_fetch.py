@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from vidmetrics import InputError
-from vidmetrics.weights.fetch import OFFLINE_VARIABLE, fetch, is_offline
+from vidmetrics.weights.fetch import OFFLINE_VARIABLE, _total_of_the_rest, _TryAgainError, _validator, fetch, is_offline
 from vidmetrics.weights.sources import PublishedFile
 
 # The file that the server of conftest.py serves.
@@ -154,3 +155,36 @@ def test_many_at_once_fetch_one_file(server, fetching):
     assert got == [fetching.folder / "w.bin"] * 6
     fetching.assert_good()
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_a_server_in_trouble_is_asked_again(server, rude, fetching, status):
+    server.script = [rude.answer(status)]
+    fetching(f"{server.url}/w")
+    fetching.assert_good()
+    assert len(server.seen) == 2
+
+
+def test_the_total_of_a_partial_response():
+    cleared = []
+    part = SimpleNamespace(clear=lambda: cleared.append(True))
+
+    def total(text, offset=5):
+        return _total_of_the_rest(SimpleNamespace(headers={"Content-Range": text}), offset, part)
+
+    assert total("bytes 5-9/10") == 10
+    assert total("bytes 5-9/*") is None
+    assert cleared == []
+    for text, offset in (("bytes 4-9/10", 5), ("bytes 0-9/10", 0), ("", 5), ("bytes 5-9", 5)):
+        with pytest.raises(_TryAgainError, match="another range"):
+            total(text, offset)
+    assert len(cleared) == 4
+
+
+def test_what_identifies_the_bytes_on_a_server():
+    def validator(**headers):
+        return _validator(SimpleNamespace(headers={name.replace("_", "-"): value for name, value in headers.items()}))
+
+    assert validator(ETag='"strong"', Last_Modified="a day") == '"strong"'
+    assert validator(ETag='W/"weak"', Last_Modified="a day") == "a day"
+    assert validator(ETag='W/"weak"') is None

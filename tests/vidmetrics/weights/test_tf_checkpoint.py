@@ -17,8 +17,8 @@ from vidmetrics.weights import proof
 from vidmetrics.weights.crc32c import masked_crc32c
 from vidmetrics.weights.i3d_variables import is_network_variable
 from vidmetrics.weights.snappy import decompress
-from vidmetrics.weights.tf_checkpoint import open_checkpoint
-from vidmetrics.weights.wire import DamagedError
+from vidmetrics.weights.tf_checkpoint import _shape, open_checkpoint
+from vidmetrics.weights.wire import DamagedError, fields
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 SMALL = GOLDEN / "tf_checkpoint" / "small"
@@ -255,3 +255,41 @@ class TestDamage:
         data.unlink()
         with pytest.raises(InputError, match="data-00000-of-00001 there"):
             open_checkpoint(tmp_path / "x").read("a")
+
+
+def _sizes(*sizes, unknown=None):
+    """A TensorShapeProto: field 2 holds the sizes, each with field 1; field 3 says that the rank is unknown."""
+
+    def varint(value):
+        value %= 2**64
+        parts = bytearray()
+        while value > 127:
+            parts.append(value & 127 | 128)
+            value >>= 7
+        return bytes([*parts, value])
+
+    message = b""
+    for size in sizes:
+        part = b"\x08" + varint(size)
+        message += b"\x12" + varint(len(part)) + part
+    return message if unknown is None else message + b"\x18" + varint(unknown)
+
+
+def test_shapes_at_the_edges():
+    assert _shape(_sizes()) == ()
+    assert _shape(_sizes(2, 3, unknown=0)) == (2, 3)
+    assert _shape(_sizes(*[1] * 8)) == (1,) * 8
+    assert _shape(_sizes(2**32 - 1)) == (2**32 - 1,)
+    assert _shape(_sizes(0, 2**32 - 1)) == (0, 2**32 - 1)
+    with pytest.raises(DamagedError, match="not known"):
+        _shape(_sizes(2, unknown=1))
+    for sizes in ([1] * 9, [2**32], [-1], [0, 2**16, 2**16]):
+        with pytest.raises(DamagedError, match="makes no sense"):
+            _shape(_sizes(*sizes))
+
+
+def test_a_field_that_ends_early_is_damage():
+    assert list(fields(b"\x0a\x02ab\x10\x07")) == [(1, b"ab"), (2, 7)]
+    for message in (b"\x0a\x03ab", b"\x00\x0a\x03ab"[1:], b"\x0d\x00\x00\x00", b"\x09" + bytes(7)):
+        with pytest.raises(DamagedError, match="ends early"):
+            list(fields(message))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vidbench.data.shapes.dataset import CLASS_NAMES, MOTIONS, SHAPES, ShapesDataset, ShapesTrainingClips, render
-from vidbench.data.shapes.script import cosine, sine, write_script
+from vidbench.data.shapes.script import cosine, course, sine, write_script
 from vidmetrics.errors import InputError
 
 # sha256 of the uint8 bytes of clips start .. start + count - 1. Recorded with numpy 2.4.6 on an AMD EPYC (AVX2), Python
@@ -285,3 +285,11 @@ def test_every_pass_shows_every_training_clip_once_with_its_label():
         assert sorted(seen) == list(range(700))
         passes.append(seen)
     assert passes[0] != passes[1]
+
+
+def test_positions_are_within_the_frame():
+    script = write_script("train", np.arange(200))
+    x, _, radius = course(script, 40, 32.0)
+    assert (x >= 0).all()
+    assert (x < 32.0).all()
+    assert (radius > 0).all()
