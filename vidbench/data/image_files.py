@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidbench.errors import InputError
+from vidmetrics.formats.faults import real_kind
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -72,7 +73,9 @@ def read_image(path: Path) -> np.ndarray:
         limit = f"{Image.MAX_IMAGE_PIXELS:,}"
         raise InputError(f"The image '{path}' has more than {limit} pixels; make it smaller or remove it.") from None
     except (*_FAULTS, UserWarning) as error:
-        reason = _reason(error)
+        kind = real_kind(path)
+        # What it is says more, unless it is a damaged image.
+        reason = _reason(error) if kind is None or kind.endswith(" image") else f"it is {kind}"
         raise InputError(f"The image '{path}' cannot be read ({reason}); write it again.") from error
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from vidbench.data.damage import Message, listening
 from vidbench.errors import InputError
+from vidmetrics.formats.faults import real_kind
 
 # Containers that hold their frames themselves; others, such as playlists, name files or addresses to be read.
 _CONTAINERS = (
@@ -65,8 +66,11 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any, list[Message]]]:
                 )
             yield container, stream, messages
     except av.error.FFmpegError as error:
+        kind = real_kind(path)
+        # What it is says more, unless it is a damaged video.
+        reason = _reason(error) if kind is None or kind.endswith((" video", "a RIFF file")) else f"it is {kind}"
         raise UnusableVideoError(
-            "unreadable", f"The video '{path}' cannot be decoded ({_reason(error)}); replace or remove it."
+            "unreadable", f"The video '{path}' cannot be decoded ({reason}); replace or remove it."
         ) from error
 
 

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vidbench.errors import InputError, first_problem
+from vidbench.errors import InputError
 from vidbench.files import write_text
+from vidbench.json_models import InvalidDocumentError, model_from_json
 from vidbench.tasks.schema import PixelConvention
 
 SCHEMA_VERSION = 3
@@ -272,10 +273,9 @@ def read_result(path: Path) -> Result:
             f"{SCHEMA_VERSION}: read it with the later vidbench that wrote it."
         )
     try:
-        return Result.model_validate_json(content)
-    except ValidationError as error:
-        place, what = first_problem(error)
-        raise InputError(f"The result file {path} is not valid at '{place}': {what}.") from None
+        return model_from_json(Result, content)
+    except InvalidDocumentError as error:
+        raise InputError(f"The result file {path} is not valid at '{error.place}': {error.problem}.") from None
 
 
 def _version_of(content: bytes) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -16,6 +15,7 @@ from vidmetrics.conformance.kinds import KINDS, Answer
 from vidmetrics.conformance.recipes import make_inputs
 from vidmetrics.errors import InputError, unknown_name
 from vidmetrics.files import arrays_sha256
+from vidmetrics.formats.documents import parse_json
 
 VERSION = "v1"
 """The version of the suite; expected values of a version never change."""
@@ -124,7 +124,7 @@ def read_vectors(path: Path) -> list[Vector]:
         InputError: the file is not a list of vectors.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_bytes())
         return [_vector(entry) for entry in document["vectors"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"The vectors in {path} cannot be read ({error}); restore the file.") from error

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vidmetrics.files import never_through_links, write_text
+from vidmetrics.formats.documents import parse_json
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class PartFile:
     def version(self) -> Version | None:
         """Return the version of the bytes; None if there are none or it is unknown."""
         try:
-            fields = json.loads(self._note.read_text(encoding="utf-8"))
+            fields = parse_json(self._note.read_bytes())
             version = Version(url=str(fields["url"]), validator=fields["validator"])
         except (OSError, ValueError, KeyError, TypeError):
             return None

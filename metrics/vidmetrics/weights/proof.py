@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vidmetrics.formats.documents import parse_json
 from vidmetrics.weights.crc32c import masked_crc32c
 from vidmetrics.weights.i3d_variables import LOGITS, crc_table, network_variables
 from vidmetrics.weights.sources import sources
@@ -113,7 +113,7 @@ def imported_from_published(network: str, weights: Path, weights_sha256: str) ->
     """
     path = import_record_path(weights)
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parse_json(path.read_bytes())
         if record["network"] != network or record["weights_sha256"] != weights_sha256:
             return False
         read = {str(file["sha256"]) for file in record["files"]}

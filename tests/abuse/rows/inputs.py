@@ -6,6 +6,7 @@ import io
 import json
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -471,6 +472,41 @@ def _typed(line: str) -> Callable[[Path], list[str]]:
     return make
 
 
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def _png(*extra: bytes, side: int = 4) -> bytes:
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    pixels = zlib.compress((b"\0" + bytes(12)) * 4)
+    parts = (_chunk(b"IHDR", header), *extra, _chunk(b"IDAT", pixels), _chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def _bomb() -> bytes:
+    return b"comment\0\0" + zlib.compress(bytes(100 * 2**20), 9)
+
+
+_MEASURE = ("measure", "clips", "clips", "--metric", "fvd-shapes", "--num-frames", "1", "--device", "cpu")
+_IMAGES: tuple[tuple[str, Callable[[], bytes], str], ...] = (
+    ("zTXt bomb", lambda: _png(_chunk(b"zTXt", _bomb())), "Decompressed data too large"),
+    ("iCCP bomb", lambda: _png(_chunk(b"iCCP", _bomb())), "Decompressed data too large"),
+    ("60,000 pixels", lambda: _png(side=60_000), "pixels"),
+    ("cut", lambda: _png()[:50], "cannot be read"),
+    ("wrong checksum", lambda: _png()[:20] + b"\xff" + _png()[21:], "cannot be read"),
+)
+
+
+def _beside_a_sound_clip(make: Callable[[Path], list[str]]) -> Callable[[Path], list[str]]:
+    def both(folder: Path) -> list[str]:
+        arguments = make(folder)
+        (folder / "clips" / "b").mkdir()
+        (folder / "clips" / "b" / "0.png").write_bytes(_png())
+        return arguments
+
+    return both
+
+
 _HOMES: tuple[tuple[str, str, str], ...] = (
     ("home of nobody", "~nobody-at-all/x", "no such user"),
     ("home that is a file", "/dev/null", "which is a file"),
@@ -488,6 +524,15 @@ CASES = (
     ),
     *_kinds_of_other_files("statistics", "s.safetensors", *_SCORE_STATISTICS)[:3],
     *(Case(f"option: {line[:150]}", _typed(line), word) for line, word in _OPTIONS),
+    *(
+        Case(f"image: {name}", _beside_a_sound_clip(_writes("clips/a/0.png", content, *_MEASURE)), word)
+        for name, content, word in _IMAGES
+    ),
+    *(
+        case._replace(make=_beside_a_sound_clip(case.make))
+        for case in _kinds_of_other_files("image", "clips/a/0.png", *_MEASURE)
+    ),
+    *_kinds_of_other_files("video", "clips/a.mp4", *_MEASURE),
     *(
         Case(
             f"option: {name}",
