@@ -156,3 +156,41 @@ def test_a_damaged_journal_or_note_of_a_scan_is_not_used(tmp_path, capsys):
         )
     journal.write_bytes(b"")
     assert manifest() == undisturbed
+
+
+@pytest.mark.parametrize("kind", ["npy", "png"])
+def test_a_damaged_file_of_an_interrupted_export_is_written_again(tmp_path, monkeypatch, capsys, kind):
+    from vidbench.jobs import export
+    from vidbench.progress import Progress
+
+    def files(folder: Path) -> dict[str, bytes]:
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def write(folder: Path) -> dict[str, bytes]:
+        options = export.ExportOptions(output=folder, num_samples=3, targets=True, kind=kind)
+        export.export_task("shapes-pred", options, Progress(enabled=False))
+        return files(folder)
+
+    undisturbed = write(tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "task_answers", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path / "out")
+    partial = tmp_path / ".out.partial"
+    assert write_again(partial, kind, lambda: write(tmp_path / "out")) == undisturbed
+    assert "left by an interrupted export, is damaged" in capsys.readouterr().err
+
+
+def write_again(partial: Path, kind: str, write):
+    """Change one pixel in what an interrupted export left, and resume it."""
+    if kind == "npy":
+        path = partial / "targets" / "samples-00000.npy"
+        path.write_bytes(flipped(path.read_bytes(), -1))
+    else:
+        from PIL import Image
+
+        path = sorted((partial / "context").rglob("*.png"))[0]
+        pixels = np.array(Image.open(path))
+        pixels[3, 4] ^= 1
+        Image.fromarray(pixels).save(path)
+    return write()

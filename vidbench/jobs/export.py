@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,7 @@ from vidbench.distributed.launcher import require_single_process
 from vidbench.errors import InputError
 from vidbench.files import digest, failures_named, file_sha256, sync_tree, write_text
 from vidbench.jobs.sample import clips_to_answer, refuse_existing, write_png
-from vidbench.progress import Progress
+from vidbench.progress import Progress, warn
 from vidbench.samples.exchange import shard_name, shard_size, write_shard
 from vidbench.samples.export_folder import CONTEXT, EXPORT_NAME, FORMAT_NAME, FORMAT_VERSION, TARGETS, ExportManifest
 from vidbench.samples.manifest import FORMAT_NAME as SAMPLES_FORMAT
@@ -32,9 +33,10 @@ from vidbench.scoring.seeds import sample_seeds
 from vidbench.tasks import Task, load_task
 from vidbench.tasks.limits import check_total_samples
 from vidmetrics.locks import sole_writer
+from vidmetrics.sealed import DamagedFileError, sealed_json, unsealed_json
 
 Kind = Literal["npy", "png"]
-_PLAN_NAME = "plan.json"
+_PLAN_NAME, _WRITTEN_NAME = "plan.json", "written.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +120,7 @@ def _write_export(task: Task, evaluation: ClipDataset, count: int, options: Expo
     )
     write_text(export.working / EXPORT_NAME, manifest.model_dump_json(indent=1) + "\n")
     (export.working / _PLAN_NAME).unlink()
+    (export.working / _WRITTEN_NAME).unlink(missing_ok=True)
     with failures_named(output):
         sync_tree(export.working)
         export.working.replace(output)
@@ -188,19 +191,59 @@ def _write_clips(export: _Export, progress: Progress) -> tuple[dict[str, list[Sh
     context_sha256: list[str] = []
     shards: dict[str, list[Shard]] = {part: [] for part in parts} if kind == "npy" else {}
     size = shard_size(clips.num_frames, clips.height, clips.width)
+    noted = _noted(export.working / _WRITTEN_NAME)
     with progress.stage(f"Clips of {export.task.name}", count) as advance:
         for number, indices in enumerate(_chunks(count, size)):
             files = {part: _files(export.working / part, kind, number, indices) for part in parts}
-            if not all(path.exists() for paths in files.values() for path in paths):
+            if not _is_there(files, kind, noted.get(number)):
+                for path in (path for paths in files.values() for path in paths if path.exists()):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
                 clips_NTHWC = export.evaluation.read(indices)
+                written = {}
                 for part, frames in parts.items():
-                    _write(export.working / part, kind, number, indices, np.ascontiguousarray(clips_NTHWC[:, frames]))
+                    part_NTHWC = np.ascontiguousarray(clips_NTHWC[:, frames])
+                    written[part] = sha256(part_NTHWC.data).hexdigest()
+                    _write(export.working / part, kind, number, indices, part_NTHWC)
+                _note(export.working / _WRITTEN_NAME, number, written)
             context_sha256 += context_digests(_read_back(files[CONTEXT], kind))
             for part, entries in shards.items():
                 path = files[part][0]
                 entries.append(Shard(file=path.name, num_samples=len(indices), sha256=file_sha256(path)))
             advance(len(indices))
     return shards, context_sha256
+
+
+def _note(path: Path, number: int, written: Mapping[str, str]) -> None:
+    """Record the digest of the frames of a finished chunk, by part."""
+    with failures_named(path), path.open("ab") as file:
+        file.write(sealed_json({"number": number, "frames_sha256": written}) + b"\n")
+
+
+def _noted(path: Path) -> dict[int, dict[str, str]]:
+    """Return the digests of the chunks that an interrupted export finished; a damaged line is skipped."""
+    noted: dict[int, dict[str, str]] = {}
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
+        try:
+            fields = unsealed_json(line)
+        except DamagedFileError:
+            continue
+        noted[fields["number"]] = fields["frames_sha256"]
+    return noted
+
+
+def _is_there(files: Mapping[str, list[Path]], kind: Kind, expected: Mapping[str, str] | None) -> bool:
+    """Return whether an interrupted export left a chunk as it was written; warn if the chunk changed since."""
+    if expected is None or not all(path.exists() for paths in files.values() for path in paths):
+        return False
+    for part, paths in files.items():
+        try:
+            found = sha256(np.ascontiguousarray(_read_back(paths, kind)).data).hexdigest()
+        except (InputError, ValueError, OSError):
+            found = ""
+        if found != expected.get(part):
+            warn(f"'{paths[0]}', left by an interrupted export, is damaged and will be written again.")
+            return False
+    return True
 
 
 def _chunks(count: int, size: int) -> Iterator[np.ndarray]:
@@ -230,7 +273,7 @@ def _write(folder: Path, kind: Kind, number: int, indices: np.ndarray, clips_NTH
 def _read_back(files: list[Path], kind: Kind) -> np.ndarray:
     """Read a chunk from disk: digests must describe the bytes that were actually written."""
     if kind == "npy":
-        clips_NTHWC: np.ndarray = np.load(files[0], mmap_mode="r", allow_pickle=False)
+        clips_NTHWC: np.ndarray = np.load(files[0], allow_pickle=False)
         return clips_NTHWC
     images = {folder: take_inventory(folder, IMAGE_SUFFIXES).files for folder in files}
     return FrameFolderSamples(images).read(np.arange(len(files)))

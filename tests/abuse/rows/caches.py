@@ -1,0 +1,157 @@
+"""Stored files that are not what was written: refused, and never read in part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from tests.abuse.case import Case
+from tests.abuse.rows._inputs import clips
+from tests.abuse.small import MODEL, TASK
+
+Damage = Callable[[bytes], bytes]
+
+
+def _flip(place: int) -> Damage:
+    def flip(content: bytes) -> bytes:
+        at = place % len(content)
+        return content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :]
+
+    return flip
+
+
+def _cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def _empty(content: bytes) -> bytes:
+    return b""
+
+
+_DAMAGES: dict[str, Damage] = {
+    "empty": _empty, "cut short": _cut, "first bit": _flip(0), "a bit of the header": _flip(30), "middle": _flip(10_007),
+    "last bit": _flip(-1),
+}  # fmt: skip
+
+
+def _scored(path: str, write: Callable[[Path], None], name: str, damage: Damage) -> Callable[[Path], list[str]]:
+    """Return a maker that writes samples, damages one of their files, and scores them."""
+
+    def make(folder: Path) -> list[str]:
+        write(folder)
+        (folder / "task.toml").write_text(TASK, encoding="utf-8")
+        (folder / name).write_bytes(damage((folder / name).read_bytes()))
+        return ["score", "--samples", path, "--task", "task.toml", "--output", "out/run"]
+
+    return make
+
+
+def _write_exchange(folder: Path) -> None:
+    from vidbench.samples.exchange import SampleWriter
+
+    with SampleWriter(folder / "samples", num_frames=12, height=32, width=32) as writer:
+        writer.add(np.random.default_rng(0).integers(0, 256, (16, 12, 32, 32, 3), np.uint8))
+
+
+def _write_array(folder: Path) -> None:
+    clips(folder / "samples.npy", 16)
+
+
+def _evaluated(model: str, write: Callable[[Path], None], *arguments: str) -> Callable[[Path], list[str]]:
+    def make(folder: Path) -> list[str]:
+        (folder / "mine.py").write_text(MODEL, encoding="utf-8")
+        (folder / "task.toml").write_text(TASK, encoding="utf-8")
+        write(folder)
+        return ["evaluate", "--model", model, "--task", "task.toml", "--output", "out/run", *arguments]
+
+    return make
+
+
+def _write_sampler(damage: Damage) -> Callable[[Path], None]:
+    """Return a writer of a sealed safetensors file in the format of a sampler, without its tensors, and damaged."""
+
+    def write(folder: Path) -> None:
+        from safetensors.numpy import save
+
+        from vidbench.models import UNSEALED, sealed
+
+        metadata = {"format": "dvdgan-generator-2", "seal": UNSEALED}
+        content = sealed(save({"x": np.zeros(4000)}, {"dvdgan": json.dumps(metadata)}))
+        (folder / "sampler.safetensors").write_bytes(damage(content))
+
+    return write
+
+
+def _write_statistics(damage: Damage, **changed: object) -> Callable[[Path], None]:
+    """Return a writer of a sealed statistics file of this task, without its tensors, and damaged."""
+
+    def write(folder: Path) -> None:
+        from safetensors.numpy import save
+
+        from vidbench.tasks import load_task
+        from vidmetrics.sealed import UNSEALED, sealed
+
+        task = load_task(str(folder / "task.toml")).task
+        split = {"split": "train", "num_clips": 24, "coverage": 1.0, "sha256": "d" * 64}
+        document = {
+            "format": "vidbench-statistics", "version": 2, "seal": UNSEALED,
+            "task": {"name": task.name, "version": task.version, "fingerprint": task.fingerprint},
+            "reference": split, "evaluation": split | {"split": "test"}, "class_names": [], "evaluation_labels": None,
+            "evaluation_ids": None, "scan_sha256": None, "networks": {}, "bounds": None, "tensors_sha256": "e" * 64,
+            "environment": {
+                "vidbench": "0.1.0", "python": "3.11", "torch": "2", "numpy": "2", "platform": "linux", "device": "cpu",
+            },
+        } | changed  # fmt: skip
+        content = save({"x": np.zeros(4000)}, {"vidbench": json.dumps(document)})
+        (folder / "statistics.safetensors").write_bytes(damage(sealed(content) if "seal" in document else content))
+
+    return write
+
+
+_STATISTICS = ("--reference", "statistics.safetensors")
+
+CASES = (
+    *(
+        Case(
+            f"shard of samples, {name}",
+            _scored("samples", _write_exchange, "samples/samples-00000.npy", damage),
+            "samples-00000.npy",
+        )
+        for name, damage in _DAMAGES.items()
+    ),
+    *(
+        Case(
+            f"array of samples, {name}",
+            _scored("samples.npy", _write_array, "samples.npy", _DAMAGES[name]),
+            "samples.npy",
+        )
+        for name in ("empty", "cut short", "first bit", "a bit of the header")
+    ),
+    *(
+        Case(
+            f"sampler, {name}", _evaluated("dvdgan:sampler.safetensors", _write_sampler(damage)), "sampler.safetensors"
+        )
+        for name, damage in _DAMAGES.items()
+    ),
+    *(
+        Case(
+            f"statistics, {name}",
+            _evaluated("mine:load", _write_statistics(damage), *_STATISTICS),
+            "statistics.safetensors",
+        )
+        for name, damage in _DAMAGES.items()
+    ),
+    Case(
+        "statistics of a later version",
+        _evaluated("mine:load", _write_statistics(bytes, version=3), *_STATISTICS),
+        "not valid at 'version'",
+    ),
+    Case(
+        "statistics with a seal that is none",
+        _evaluated("mine:load", _write_statistics(lambda content: content.replace(b"seal", b"sEal")), *_STATISTICS),
+        "get the file again",
+    ),
+)
