@@ -24,6 +24,14 @@ HEIGHT, WIDTH = 16, 40
 NAMES = [f"video{number:02d}" for number in range(20)]
 
 
+@pytest.fixture(autouse=True)
+def files(tmp_path, monkeypatch) -> None:
+    """A dataset refuses files that change while it reads them, so each video has one."""
+    monkeypatch.chdir(tmp_path)
+    for name in NAMES:
+        Path(f"{name}.mp4").touch()
+
+
 class Coded:
     """A video in memory: red encodes the video, green the frame, blue the column."""
 
