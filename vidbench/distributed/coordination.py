@@ -117,7 +117,7 @@ class Meeting:
             (folder / name).write_text(name, encoding="utf-8")
         try:
             self.barrier()
-            hosts = self.from_all([wait_until_visible((folder / name).is_file), socket.gethostname()])
+            hosts = self.from_all([wait_until_visible(lambda: _says(folder / name, name)), socket.gethostname()])
         finally:
             if self._rank == 0:
                 (folder / name).unlink(missing_ok=True)
@@ -228,3 +228,11 @@ class Meeting:
                 self._store.add(f"beat/{self._rank}", 1)
             except RuntimeError:
                 return  # a waiting rank gets the same error and reports it
+
+
+def _says(path: Path, text: str) -> bool:
+    """Return whether a file is there with all of its content: a network disk may show the name first."""
+    try:
+        return path.read_bytes() == text.encode()
+    except OSError:
+        return False
