@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +13,7 @@ from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.catalog.facts import statistic_facts
 from vidmetrics.errors import InputError
 from vidmetrics.estimators.base import Estimate, RowBlocks, num_groups
-from vidmetrics.statistics.frechet import distance, gaussian
+from vidmetrics.statistics.frechet import Gaussian, distance, gaussian, quick_distance
 from vidmetrics.statistics.frechet_float32 import distance_float32_svd
 from vidmetrics.statistics.intervals import cut, jackknife_interval
 from vidmetrics.statistics.moments import Moments, check_rows
@@ -71,17 +71,18 @@ class FrechetEstimator:
             raise InputError("A Fréchet distance needs real clips to compare with; give a reference.")
         target = gaussian(reference.mean, self._covariance(reference), "reference")
 
-        def value_of(moments: Moments) -> float:
+        def value_of(moments: Moments, method: Callable[[Gaussian, Gaussian], float]) -> float:
             covariance = self._covariance(moments)
             if self._root == "float32-svd":
                 return distance_float32_svd(moments.mean, covariance, reference.mean, self._covariance(reference))
-            return distance(gaussian(moments.mean, covariance, "generated"), target)
+            return method(gaussian(moments.mean, covariance, "generated"), target)
 
         everything = _merged(self._groups)
-        value = value_of(everything)
+        value = value_of(everything, distance)
         interval = None
         if len(self._groups) > 1:
-            interval = jackknife_interval(value, [value_of(m) for m in _leave_one_out(self._groups)])
+            folds = [value_of(moments, quick_distance) for moments in _leave_one_out(self._groups)]
+            interval = jackknife_interval(value, folds)
         num_reference = reference.count // self._blocks.rows_per_sample
         interval = cut(interval, *statistic_facts("frechet").attainable_range(self._root))
         return Estimate(value, interval, self._blocks.num_samples, num_reference)

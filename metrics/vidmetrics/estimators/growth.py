@@ -25,7 +25,7 @@ from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.errors import InputError
 from vidmetrics.estimators.base import counting_message
 from vidmetrics.statistics.extrapolation import MIN_ROWS_PER_FEATURE, MIN_SAMPLES, at_infinity
-from vidmetrics.statistics.frechet import distance, gaussian
+from vidmetrics.statistics.frechet import gaussian, quick_distance
 from vidmetrics.statistics.frechet_float32 import distance_float32_svd
 from vidmetrics.statistics.inception_score import ScoreSums, score_from_sums, score_sums
 from vidmetrics.statistics.kernel import nested_mmd
@@ -158,7 +158,7 @@ def _frechet(
         if definition.root == "float32-svd":
             values.append(distance_float32_svd(total.mean, covariance(total), real.mean, covariance(real)))
         else:
-            values.append(distance(gaussian(total.mean, covariance(total), "generated"), target))
+            values.append(quick_distance(gaussian(total.mean, covariance(total), "generated"), target))
     return tuple(values)
 
 

@@ -2,14 +2,19 @@
 
     d = |mean_a - mean_b|^2 + tr(A) + tr(B) - 2 tr((A B)^(1/2))     Dowson and Landau (1982); Heusel et al., 1706.08500
 
-Method. Write A = F F^T and B = G G^T with thin factors from symmetric eigendecompositions. Then tr((A B)^(1/2)) is the
-sum of the singular values of F^T G. They are computed from F^T G itself: the eigenvalues of F^T B F are their squares
-and would lose half of the digits. With F^T G = V S W^T, the covariance part is
+Write A = F F^T and B = G G^T with thin factors. Then tr((A B)^(1/2)) is the sum of the singular values s_i of F^T G.
+
+*Careful method*, always used for up to 512 features. The factors come from symmetric eigendecompositions, and F^T G = V S W^T
+is decomposed itself, since the eigenvalues of its Gram matrix are the squares and would lose half of the digits. The
+covariance part is
 
     tr(A) + tr(B) - 2 tr(S) = |F V - G W|_F^2                       (orthogonal Procrustes problem)
 
 The right side is a sum of squares: it cannot be negative, needs no clamp at 0, and keeps its digits for near-equal
 inputs, where the left side cancels. Equal inputs give 0 up to rounding (about 1e-28 of the trace), not always exactly 0.
+
+*Quick method*, used where `quick_distance` can tell that it keeps 9 digits; see
+`vidmetrics.statistics.frechet_quick`.
 
 In float64, singular covariances (fewer samples than features) have eigenvalues of rounding noise around 0, up to about
 ``D * eps`` times the largest. Their roots, near 1e-8, would be noise that counts, so eigenvalues below that bound are
@@ -19,12 +24,14 @@ dropped (the usual numerical rank). Nothing is ever added to the diagonal.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.errors import InputError
+from vidmetrics.statistics.frechet_quick import Staircase, quick_spread, staircase
 
 Array = npt.NDArray[np.float64]
 
@@ -32,12 +39,45 @@ _GROSS = 1e-5
 """Largest relative asymmetry or negative eigenvalue of an accepted covariance; float32 rounding stays below it."""
 
 
+_SMALL = 512
+"""Features up to which the careful method costs so little that `distance` always uses it."""
+
+
 @dataclass(frozen=True)
 class Gaussian:
-    """A Gaussian by its mean ``[D]`` and a thin factor ``[D, R]`` of its covariance ``factor @ factor.T``."""
+    """A Gaussian by its mean ``[D]`` and its exactly symmetric covariance ``[D, D]``; factors are computed when needed."""
 
     mean: Array
-    factor: Array
+    covariance: Array
+    name: str = "given"
+
+    @cached_property
+    def factor(self) -> Array:
+        """Thin factor ``[D, R]`` from eigenvectors: the covariance is ``factor @ factor.T``.
+
+        Raises:
+            InputError: the covariance is far from semi-definite.
+        """
+        values, vectors = np.linalg.eigh(self.covariance)
+        if values[0] < -_GROSS * np.abs(self.covariance).max():
+            raise InputError(
+                f"The {self.name} covariance has the eigenvalue {values[0]:.3g}, so it is not a covariance; recompute it."
+            )
+        keep = values > len(values) * np.finfo(np.float64).eps * values[-1]
+        factor: Array = vectors[:, keep] * np.sqrt(values[keep])
+        return factor
+
+    @cached_property
+    def stairs(self) -> Staircase | None:
+        """Factor from a Cholesky decomposition, or None if its rank is in doubt.
+
+        Raises:
+            InputError: the covariance is far from semi-definite.
+        """
+        stairs = staircase(self.covariance)
+        if stairs is None:
+            _ = self.factor  # refuses what is not a covariance
+        return stairs
 
 
 def gaussian(mean: npt.NDArray[Any], covariance: npt.NDArray[Any], name: str = "given") -> Gaussian:
@@ -62,16 +102,16 @@ def gaussian(mean: npt.NDArray[Any], covariance: npt.NDArray[Any], name: str = "
         )
     if not (np.isfinite(mean_D).all() and np.isfinite(covariance_DD).all()):
         raise InputError(f"The {name} mean or covariance contains NaN or infinity; check the features.")
-    scale = np.abs(covariance_DD).max()
-    if np.abs(covariance_DD - covariance_DD.T).max() > _GROSS * scale:
+    scale = max(covariance_DD.max(), -covariance_DD.min())
+    asymmetry = covariance_DD - covariance_DD.T
+    largest = asymmetry.max()
+    if largest > _GROSS * scale:
         raise InputError(f"The {name} covariance is not symmetric; pass the covariance matrix itself.")
-    values, vectors = np.linalg.eigh((covariance_DD + covariance_DD.T) / 2)
-    if values[0] < -_GROSS * scale:
-        raise InputError(
-            f"The {name} covariance has the eigenvalue {values[0]:.3g}, so it is not a covariance; recompute it."
-        )
-    keep = values > len(values) * np.finfo(np.float64).eps * values[-1]
-    return Gaussian(mean_D, vectors[:, keep] * np.sqrt(values[keep]))
+    if largest > 0:
+        covariance_DD = (covariance_DD + covariance_DD.T) / 2
+    result = Gaussian(mean_D, covariance_DD, name)
+    _ = result.stairs
+    return result
 
 
 def distance(a: Gaussian, b: Gaussian) -> float:
@@ -80,8 +120,34 @@ def distance(a: Gaussian, b: Gaussian) -> float:
     Raises:
         InputError: they have different numbers of features.
     """
-    if len(a.mean) != len(b.mean):
-        raise InputError(f"Features of size {len(a.mean)} and {len(b.mean)} cannot be compared; use one network.")
+    if len(a.mean) > _SMALL:
+        return quick_distance(a, b)
+    return careful_distance(a, b)
+
+
+def quick_distance(a: Gaussian, b: Gaussian) -> float:
+    """Return the Fréchet distance by the quick method where it keeps 9 digits, otherwise by the careful one.
+
+    Raises:
+        InputError: they have different numbers of features.
+    """
+    _check_sizes(a, b)
+    delta = a.mean - b.mean
+    shift = float(delta @ delta)
+    if a.stairs is not None and b.stairs is not None:
+        spread = quick_spread(a.stairs, b.stairs, shift)
+        if spread is not None:
+            return shift + spread
+    return careful_distance(a, b)
+
+
+def careful_distance(a: Gaussian, b: Gaussian) -> float:
+    """Return the Fréchet distance by the careful method; never negative.
+
+    Raises:
+        InputError: they have different numbers of features.
+    """
+    _check_sizes(a, b)
     delta = a.mean - b.mean
     left, _, right = np.linalg.svd(a.factor.T @ b.factor, full_matrices=True)
     rotated_a, rotated_b = a.factor @ left, b.factor @ right.T
@@ -89,6 +155,11 @@ def distance(a: Gaussian, b: Gaussian) -> float:
     # Directions of the wider factor without a counterpart count in full.
     parts = (rotated_a[:, :shared] - rotated_b[:, :shared], rotated_a[:, shared:], rotated_b[:, shared:])
     return float(delta @ delta + sum(np.square(part).sum() for part in parts))
+
+
+def _check_sizes(a: Gaussian, b: Gaussian) -> None:
+    if len(a.mean) != len(b.mean):
+        raise InputError(f"Features of size {len(a.mean)} and {len(b.mean)} cannot be compared; use one network.")
 
 
 def frechet_distance(
