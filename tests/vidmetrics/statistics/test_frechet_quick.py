@@ -57,7 +57,7 @@ def random_blocks(rng, count, decades):
 
 
 @pytest.mark.usefixtures("_only_quick")
-@pytest.mark.parametrize(("count", "decades"), [(512, 1), (512, 4), (512, 6), (8, 6)])
+@pytest.mark.parametrize(("count", "decades"), [(512, 4), (512, 6), (8, 6)])
 def test_hidden_blocks_keep_nine_digits(count, decades):
     rng = np.random.default_rng(count + decades)
     a, b = random_blocks(rng, count, decades), random_blocks(rng, count, decades)
@@ -143,7 +143,7 @@ def test_near_covariances_are_left_to_the_careful_method():
     stairs = staircase(a), staircase(b)
     assert None not in stairs
     assert quick_spread(*stairs, 0.0) is None
-    assert quick_spread(*stairs, 1.0) is not None  # beside a distance of the means it does not matter
+    assert quick_spread(*stairs, 1.0) is not None  # next to a large distance of the means it does not matter
     zero = np.zeros(30)
     sides = gaussian(zero, a), gaussian(zero, b)
     assert quick_distance(*sides) == careful_distance(*sides)
