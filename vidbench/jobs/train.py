@@ -114,6 +114,10 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
                 checkpoint: Path = choice.factory.train(request)
         finally:
             shown.close()
+        if ranks.is_main and not checkpoint.exists():
+            raise InputError(
+                f"The checkpoint {checkpoint} is missing: its folder vanished during the run; train again."
+            )
     return checkpoint
 
 

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum { WRITE, RENAME, SYNC, CREATE, KINDS };
-enum { ONCE, FROM_THEN_ON, END };
+enum { ONCE, FROM_THEN_ON, END, VANISH };
 
 static char root[PATH_MAX];
 static size_t root_length;
@@ -65,10 +65,25 @@ static int absolute(int folder, const char *path, char *whole) {
   return below(whole);
 }
 
+/* Somebody else removes the output while the command runs. */
+static void vanish(void) {
+  static const char *names[] = {"out", ".out.partial", "boards"};
+  for (int i = 0; i < 3; i++) {
+    char from[PATH_MAX + 64], to[PATH_MAX + 64];
+    snprintf(from, sizeof from, "%s/%s", root, names[i]);
+    snprintf(to, sizeof to, "%s/tmp/gone-%s", root, names[i]);
+    syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+  }
+}
+
 /* Count an event; 1 if it is the one to fail, 2 if the process ends after it. */
 static int due(int kind) {
   long number = atomic_fetch_add(&seen[kind], 1) + 1;
   if (kind != armed_kind) return 0;
+  if (armed_mode == VANISH) {
+    if (number == nth) vanish();
+    return 0;
+  }
   if (armed_mode == END) return number == nth ? 2 : 0;
   return armed_mode == ONCE ? number == nth : number >= nth;
 }

@@ -22,7 +22,7 @@ from tests.abuse.runner import Outcome, run_limited
 
 _SOURCE = Path(__file__).with_name("layer.c")
 _WRITE, _RENAME, _SYNC, _CREATE = range(4)
-_ONCE, _FROM_THEN_ON, _END = range(3)
+_ONCE, _FROM_THEN_ON, _END, _VANISH = range(4)
 _CUT = 137
 
 
@@ -43,6 +43,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("sync error", _SYNC, errno.EIO, _ONCE),
     Fault("read-only", _CREATE, errno.EROFS, _FROM_THEN_ON),
     Fault("no entries", _CREATE, errno.ENOSPC, _ONCE),
+    Fault("vanishing", _WRITE, errno.ENOENT, _VANISH),
     Fault("power cut", _RENAME, 0, _END),
 )
 
@@ -126,7 +127,13 @@ class Bench:
             problems = [] if failed.code == _CUT else [f"it was not cut, but ended with code {failed.code}"]
             _empty_unsynced(journal)
         else:
-            problems = _problems_of_failure(failed, fault)
+            problems = _problems_of_failure(failed, fault, folder)
+            for gone in (folder / "tmp").glob("gone-*"):
+                shutil.rmtree(gone)
+            for name in ("boards",) if fault.mode == _VANISH and (self._template / "boards").is_dir() else ():
+                # It was an input as well.
+                shutil.rmtree(folder / name, ignore_errors=True)
+                shutil.copytree(self._template / name, folder / name)
             problems += [f"it left {name}" for name in sorted(_entries(folder) - before) if _is_temporary(name)]
         again, _, _ = self._run(folder, Fault("none", -1, 0, _ONCE), 0)
         # An output that got its name is complete, so that refusing to write it again is right.
@@ -159,7 +166,9 @@ def _around_main(before: Callable[[], None], after: Callable[[], None]) -> Itera
         cli.main = main
 
 
-def _problems_of_failure(done: Outcome, fault: Fault) -> list[str]:
+def _problems_of_failure(done: Outcome, fault: Fault, folder: Path) -> list[str]:
+    if done.code == 0 and fault.mode == _VANISH and not any(folder.glob("*out*")) and not any(folder.glob("boards")):
+        return ["it ended with code 0 and without its output"]
     if done.code == 0:
         # What is only kept to be quick may be missing; the outcome is compared.
         return []
@@ -169,7 +178,7 @@ def _problems_of_failure(done: Outcome, fault: Fault) -> list[str]:
         found.append(f"a traceback: {lines[-1][:200]}")
     elif not lines or not lines[-1].startswith("Error: "):
         found.append(f"no sentence: {done.stderr[-200:]!r}")
-    elif os.strerror(fault.errno) not in lines[-1]:
+    elif os.strerror(fault.errno) not in lines[-1] and "vanished" not in lines[-1]:
         found.append(f"the sentence has no reason: {lines[-1][:200]}")
     elif not re.search(r"\b(out|boards|home)\b", lines[-1]):
         found.append(f"the sentence has no path: {lines[-1][:200]}")
