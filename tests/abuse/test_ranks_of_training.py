@@ -44,7 +44,7 @@ def test_ranks_with_other_options_are_refused(options, what, tmp_path):
         assert each.code == 2, each.stderr
         assert f"disagree about {what}: all ranks need the same command" in each.stderr
         assert "Traceback" not in each.stderr
-        assert each.seconds < 30
+        assert each.seconds < 100  # neither waits for a time limit
     assert not list((tmp_path / "out").rglob("*")) if (tmp_path / "out").exists() else True
 
 

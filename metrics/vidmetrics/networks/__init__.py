@@ -18,7 +18,7 @@ from vidmetrics.files import hash_file
 from vidmetrics.home import home
 from vidmetrics.networks.devices import usable_device
 from vidmetrics.weights.proof import is_proven
-from vidmetrics.weights.tensor_files import read_tensors
+from vidmetrics.weights.tensor_files import read_tensors, refuse_absent
 
 if TYPE_CHECKING:
     from vidmetrics.networks.network import Network
@@ -66,6 +66,7 @@ def load_network(
             "or `vidbench weights import PATH` if you have them."
         )
     on = usable_device(device)
+    refuse_absent(path)
     hashed = hash_file(path)
     tensors = read_tensors(path)
     hashed.check()

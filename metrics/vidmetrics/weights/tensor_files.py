@@ -13,6 +13,16 @@ from vidmetrics.formats.npy_files import read_npz
 from vidmetrics.formats.tensor_archives import read_safetensors
 
 
+def refuse_absent(path: Path) -> None:
+    """Refuse a path that is not a regular file, before anything opens it: a pipe would wait.
+
+    Raises:
+        InputError: nothing is there, or something else.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no weights file at {path}; give an existing .safetensors or .npz file.")
+
+
 def read_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Return the tensors of a ``.safetensors`` or ``.npz`` file by name.
 
@@ -20,8 +30,7 @@ def read_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
         InputError: the file is missing, of another kind or damaged, contains pickled objects, or needs more memory than the
             machine has.
     """
-    if not path.is_file():
-        raise InputError(f"There is no weights file at {path}; give an existing .safetensors or .npz file.")
+    refuse_absent(path)
     where = f"The weights file {path}"
     if path.suffix == ".safetensors":
         return read_safetensors(path, where=where)

@@ -190,7 +190,7 @@ def test_a_killed_rank_does_not_hang_the_other(small_task, plugin):
     """Two ranks without torchrun's agent, which would kill the other itself: as on two nodes."""
     arguments = [sys.executable, "-m", "vidbench", "evaluate", "--model", "slow_plugin:load", "--task", str(small_task)]
     arguments += ["--device", "cpu", "--output", "out", "--batch-size", "8"]
-    code = "import vidbench.distributed.coordination as m; m._SILENCE_SECONDS = 3.0; m.Meeting.__init__.__defaults__ = (3.0,); "
+    code = "import vidbench.distributed.coordination as m; m._SILENCE_SECONDS = 3.0; m.Meeting.__init__.__defaults__ = (3.0, False); "
     code += "from vidbench.cli import main; main()"
     arguments[1:3] = ["-c", code]
     base = {

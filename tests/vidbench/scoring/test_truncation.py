@@ -115,8 +115,16 @@ def test_a_sweep_enters_the_fingerprint_only_where_there_is_one(small_task, swee
     assert "sigma" not in protocol_text(tasks[0])
 
 
-@pytest.mark.parametrize("sweep", ["[0.0]", "[1.5]", "[0.5, 0.5]", "[nan]"])
-def test_impossible_sigmas_are_refused(sweep_task, sweep):
+@pytest.mark.parametrize(
+    ("sweep", "word"),
+    [
+        ("[0.0]", "truncation_sweep"),
+        ("[1.5]", "truncation_sweep"),
+        ("[0.5, 0.5]", "truncation_sweep"),
+        ("[nan]", "the number nan, which is not finite"),
+    ],
+)
+def test_impossible_sigmas_are_refused(sweep_task, sweep, word):
     sweep_task.write_text(sweep_task.read_text().replace("[0.5, 1]", sweep))
-    with pytest.raises(InputError, match="truncation_sweep"):
+    with pytest.raises(InputError, match=word):
         load_task(str(sweep_task))

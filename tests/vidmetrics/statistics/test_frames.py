@@ -99,7 +99,7 @@ def test_bad_input_is_refused():
         psnr_frames(clips.astype(float), clips)
     with pytest.raises(InputError, match=r"\[2, 2, 12, 12, 3\]"):
         ssim_frames(clips, clips[:, :2])
-    with pytest.raises(InputError, match="11x11 window over a frame, and these are 10x12"):
+    with pytest.raises(InputError, match="11x11 window over a frame, and these are 12x10"):
         ssim_frames(clips[:, :, :10], clips[:, :, :10])
     with pytest.raises(InputError, match="no clips to compare"):
         measure("psnr", [], [])
