@@ -26,7 +26,7 @@ from vidbench.leaderboard import admission, rows
 from vidbench.progress import Progress
 from vidbench.results.schema import MetricRecord, Result
 from vidbench.samples.clip_folder import ClipShape
-from vidbench.scoring import assemble, bounds, frame_comparison, frame_scores, reference_file
+from vidbench.scoring import assemble, bounds, frame_comparison, frame_scores, imported_reference, reference_file
 from vidbench.scoring.imported_reference import ImportedRealSide
 from vidbench.scoring.reference import RealSide
 from vidbench.scoring.repeats import over_runs
@@ -263,6 +263,19 @@ def the_interval_over_runs(_):
 @follows("highest", "density", 0.5, "vidbench/leaderboard/admission.py", [], ["attainable range, 0 to 0.5"])
 def a_value_beyond_the_range_is_refused(_):
     return implausible("density", 0.7)
+
+
+@follows("highest", "density", 0.5, "vidbench/leaderboard/rows.py", np.inf, 0.5)
+def the_range_of_a_board(_):
+    return rows.attainable("density")[1]
+
+
+@follows("highest", "frechet", 0.1, "vidbench/scoring/imported_reference.py", False, True)
+def an_impossible_score_of_a_bound_in_a_file(_):
+    scores = {"real": SimpleNamespace(values={"fvd-shapes": 0.2})}
+    provenance = SimpleNamespace(bounds=SimpleNamespace(bounds=scores))
+    refused = outcome(imported_reference._refuse_foreign_bounds, Path("file"), provenance, load_task("shapes-gen").task)
+    return has("which no clips can have", refused)
 
 
 @follows("at_most_classes", "inception-score", False, "vidmetrics/catalog/metric.py", 24.0, np.inf)
