@@ -211,7 +211,8 @@ def _files_of_module(name: str) -> list[Path]:
     if spec is None:
         return []
     folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
-    files = [each for folder in folders for each in sorted(folder.rglob("*.py"))]
+    # To list the files of torch takes seconds.
+    files = [each for folder in folders if not _is_installed(folder.absolute()) for each in sorted(folder.rglob("*.py"))]
     if not folders and spec.origin is not None and spec.origin.endswith(".py"):
         files = [Path(spec.origin)]
     return [file.absolute() for file in files if not _is_installed(file.absolute())]
