@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidbench.data.png_files import PNG_SIGNATURE, PngChunks, check_png_colours, check_png_pixels, png_chunks
 from vidbench.errors import InputError
 from vidmetrics.formats.faults import real_kind
 
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
 # Decided by content, but only these are decoded: some of Pillow's formats run other programs.
 _FORMATS = {".png": "PNG", ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG"}
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_BYTES = 1 << 28
-# Code points of ISO/IEC 23091-2 for PQ and HLG in a chunk that Pillow ignores.
-_HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _ORIENTATION = 0x0112
 # What Pillow's parsers throw at files that are not what they claim to be.
 _FAULTS = (
@@ -61,12 +59,13 @@ def read_image(path: Path) -> np.ndarray:
         if path.stat().st_size > _MOST_BYTES:
             raise InputError(f"The image '{path}' has more than {_MOST_BYTES >> 20} MiB; make it smaller or remove it.")
         content = path.read_bytes()
+        png = png_chunks(path, content) if format == "PNG" and content.startswith(PNG_SIGNATURE) else None
         with warnings.catch_warnings():
             # Pillow only warns before it decompresses more than 89 million pixels, and of metadata that it cannot read.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.simplefilter("error", UserWarning)
             with Image.open(io.BytesIO(content)) as image:
-                return _pixels(path, image, format, content)
+                return _pixels(path, image, format, png)
     except InputError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -87,7 +86,7 @@ def _reason(error: Exception) -> str:
     return " ".join(str(getattr(error, "strerror", None) or error).split()).rstrip(".")
 
 
-def _pixels(path: Path, image: Image.Image, format: str, content: bytes) -> np.ndarray:
+def _pixels(path: Path, image: Image.Image, format: str, png: PngChunks | None) -> np.ndarray:
     if image.format != format and not (format == "JPEG" and image.format == "MPO"):
         raise InputError(f"The image '{path}' is {image.format}, not {format}; give it the suffix of its format.")
     if getattr(image, "n_frames", 1) > 1:
@@ -95,8 +94,10 @@ def _pixels(path: Path, image: Image.Image, format: str, content: bytes) -> np.n
             f"The image '{path}' holds {getattr(image, 'n_frames', 1)} pictures, and a frame is one; store each in a file of "
             "its own."
         )
-    if format == "PNG":
-        _check_png(path, content)
+    if png is not None:
+        check_png_pixels(path, png)
+        if image.mode == "P":
+            check_png_colours(path, png, int(np.asarray(image).max()))
     alpha = "A" in image.getbands() or "transparency" in image.info
     if image.mode not in ("RGB", "L", "P", "1") and not alpha:
         raise InputError(f"The image '{path}' has mode '{image.mode}', which is not 8-bit colour or grey; store RGB.")
@@ -119,24 +120,3 @@ def _turned(stored_HWC: np.ndarray, orientation: int) -> np.ndarray:
         stored_HWC = stored_HWC.transpose(1, 0, 2)
     flip_y, flip_x = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
     return np.ascontiguousarray(stored_HWC[:: -1 if flip_y else 1, :: -1 if flip_x else 1])
-
-
-def _check_png(path: Path, content: bytes) -> None:
-    """Check what Pillow does not: every checksum, bits that it drops, and a transfer that it ignores."""
-    position, kind = len(_PNG_SIGNATURE), b""
-    while position < len(content) and kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", content, position)
-        data = content[position + 8 : position + 8 + length]
-        (checksum,) = struct.unpack_from(">I", content, position + 8 + length)
-        if zlib.crc32(kind + data) != checksum:
-            raise InputError(f"The image '{path}' is damaged (a checksum does not match); write it again.")
-        if kind == b"IHDR" and data[8] > 8:
-            raise InputError(f"The image '{path}' has {data[8]} bits per channel, and frames have 8; store 8 bits.")
-        if kind == b"cICP" and data[1] in _HDR_TRANSFERS:
-            raise InputError(
-                f"The image '{path}' is HDR (transfer {_HDR_TRANSFERS[data[1]]}), and a conversion to SDR is a choice of its own; "
-                "convert it or remove it."
-            )
-        position += 12 + length
-    if kind != b"IEND":
-        raise InputError(f"The image '{path}' is cut off; write it again.")

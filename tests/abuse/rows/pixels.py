@@ -22,11 +22,18 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _png(*extra: tuple[bytes, bytes], side: int = 32, bits: int = 8, cut: int | None = None) -> bytes:
-    rows = b"".join(b"\0" + row.tobytes() * (bits // 8) for row in _RGB)
-    header = struct.pack(">IIBBBBB", side, side, bits, 2, 0, 0, 0)
+def _png(
+    *extra: tuple[bytes, bytes],
+    side: int = 32,
+    bits: int = 8,
+    cut: int | None = None,
+    rows: int = 32,
+    colour_type: int = 2,
+) -> bytes:
+    pixels = b"".join(b"\0" + _RGB[row % 32].tobytes() * (bits // 8) for row in range(rows))
+    header = struct.pack(">IIBBBBB", side, side, bits, colour_type, 0, 0, 0)
     inner = b"".join(_chunk(*each) for each in extra)
-    whole = _chunk(b"IHDR", header) + inner + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
+    whole = _chunk(b"IHDR", header) + inner + _chunk(b"IDAT", zlib.compress(pixels)) + _chunk(b"IEND", b"")
     return (b"\x89PNG\r\n\x1a\n" + whole)[:cut]
 
 
@@ -79,6 +86,10 @@ _IMAGES = (
     ("cut after 60 bytes", _LAST, lambda: _png(cut=60), "11.png"),
     ("cut before the end", _LAST, lambda: _png(cut=-5), "11.png"),
     ("cut JPEG", "11.jpg", lambda: _saved("JPEG")[:400], "11.jpg"),
+    ("half the rows", _LAST, lambda: _png(rows=16), "bytes of pixels"),
+    ("more rows than its height", _LAST, lambda: _png(rows=64), "more pixels"),
+    ("no palette", _LAST, lambda: _png(colour_type=3), "palette is missing"),
+    ("unknown critical chunk", _LAST, lambda: _png((b"ABCD", b"")), "critical chunk ABCD"),
     ("no image", _LAST, lambda: b"<html>404</html>", "an HTML page"),
     ("empty", _LAST, lambda: b"", "is empty"),
     ("flipped bit", _LAST, lambda: _png()[:200] + b"\xff" + _png()[201:], "11.png"),
