@@ -212,7 +212,9 @@ def _files_of_module(name: str) -> list[Path]:
         return []
     folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
     # To list the files of torch takes seconds.
-    files = [each for folder in folders if not _is_installed(folder.absolute()) for each in sorted(folder.rglob("*.py"))]
+    files = [
+        each for folder in folders if not _is_installed(folder.absolute()) for each in sorted(folder.rglob("*.py"))
+    ]
     if not folders and spec.origin is not None and spec.origin.endswith(".py"):
         files = [Path(spec.origin)]
     return [file.absolute() for file in files if not _is_installed(file.absolute())]
