@@ -89,10 +89,22 @@ def write_manifest(
     return sha256
 
 
-def write_rows(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Write a CSV file atomically; a spreadsheet shows every cell and runs none."""
+def write_rows(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]], *, exact: bool = False) -> None:
+    """Write a CSV file atomically.
+
+    Args:
+        path: the file.
+        header: names of the columns.
+        rows: the cells.
+        exact: write every cell as it is, for a file that vidbench reads again; else a spreadsheet shows every cell and
+            runs none, so that a name such as ``-a.mp4`` gets an apostrophe.
+    """
+
+    def cell_of(cell: Any) -> Any:
+        return csv_cell(cell) if isinstance(cell, str) and not exact else cell
+
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(header)
-    table.writerows([csv_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    table.writerows([cell_of(cell) for cell in row] for row in rows)
     write_text(path, text.getvalue())

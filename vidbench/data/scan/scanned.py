@@ -96,7 +96,7 @@ class LastScan:
 
 def remember_scan(root: Path, task: Task, output: Path, manifest_sha256: str, files: Iterable[ScannedFile]) -> None:
     """Write ``files.csv``, then the note under the home folder, which holds the digest of that file."""
-    write_rows(output / FILES_NAME, ScannedFile._fields, list(files))
+    write_rows(output / FILES_NAME, ScannedFile._fields, list(files), exact=True)
     note = {
         "format": FORMAT,
         "root": str(root.resolve()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -19,7 +20,9 @@ from vidbench.data.layouts import listing
 from vidbench.data.scan.scan import scan_folder
 from vidbench.data.scan.scanned import last_scan
 from vidbench.errors import InputError
+from vidbench.jobs.export import ExportOptions, export_task
 from vidbench.progress import Progress
+from vidbench.rendering.printable import is_formula
 from vidbench.tasks import load_task
 
 QUIET = Progress(enabled=False)
@@ -168,6 +171,42 @@ def test_a_scan_that_does_not_hold_here_vouches_for_nothing(root):
         file.write("\n")
     assert last_scan(root, task) is None
     assert vidbench.evaluate("noise", "task.toml", data=root, output="out").data.manifest == "splits"
+
+
+# Ids of YouTube start with a dash or contain one; the others are legal in a file name and invisible on a screen.
+ODD_IDS = (
+    "-0abc", "+a", "=a", "@a", "'a", "'=a", "-1", "a,b", 'a"b', " a", "a\\u202eb", "a\u00adb", "a\u200bb", "a\u202eb", "a\u2066b", "\ufeffa",
+    "\U000e0041", "a\ue000", "-class/-b",
+)  # fmt: skip
+
+
+def test_names_that_a_spreadsheet_would_run_or_hide_are_the_same_after_a_scan(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIDBENCH_HOME", str(tmp_path / "home"))
+    prediction = TASK.replace('"kinetics"', '"folder"').replace('"balanced"', '"none"')
+    prediction = prediction.replace("num_frames = 10", "num_frames = 10\ncontext_frames = 4")
+    Path("task.toml").write_text(prediction.replace("num_samples = 6", f"num_samples = {2 * len(ODD_IDS)}"))
+    names = {f"{name}.mp4" for name in ODD_IDS}
+    for number, name in enumerate(sorted(names)):
+        write_video(Path("data/test") / name, number)
+        write_video(Path("data/train") / name, 100 + number)
+    task, root = load_task("task.toml").task, Path("data")
+    outcome = scan(root)
+    assert {(file.split, file.id) for file in last_scan(root, task).files} == {
+        (split, name) for split in ("test", "train") for name in names
+    }
+    export_task("task.toml", ExportOptions(output=Path("export"), data=root, targets=True), QUIET)
+    exported = json.loads(Path("export/export.json").read_text())["answers"]["ids"]
+    assert {name.rpartition("#")[0] for name in exported} == names
+    for result in (
+        vidbench.evaluate("noise", "task.toml", data=root, output="evaluated"),
+        vidbench.score("task.toml", "export/targets", data=root, output="scored"),
+    ):
+        assert (result.data.manifest, result.data.manifest_sha256) == ("scan", outcome.manifest_sha256)
+    # The tables for people run nothing.
+    cells = [cell for row in csv.reader(Path("scan/manifest.csv").read_text().splitlines()) for cell in row]
+    assert "'-0abc.mp4" in cells
+    assert not [cell for cell in cells if is_formula(cell)]
 
 
 def change_in_silence(path: Path) -> None:
