@@ -18,7 +18,7 @@ _HARMLESS = re.compile(r"SEI type \d+ size \d+ truncated at \d+")
 # A reference is released that was never read. At a cut it lies before the first frame; later it is a lost frame.
 _BEFORE_THE_CUT = re.compile(r"mmco: unref short failure")
 # Other messages of a container may be about sound, subtitles or tags.
-_CUT_OFF = re.compile(r"File ended prematurely|.*partial file")
+_CUT_OFF = re.compile(r"File ended prematurely(?: at pos\. .*)?|.*partial file")
 # Matroska names the byte from which on it skips what it cannot read.
 _BROKEN_AT = re.compile(r"\bat (?:pos\.? (\d+)|(0x[0-9a-f]+))\b", re.IGNORECASE)
 _ERROR = 16

@@ -138,7 +138,7 @@ def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Messa
     holding, first_delay = container.format.name in _HOLDING_CONTAINERS, None
     number = read = 0
     # In AVI, a frame whose chunk has lost its header is passed over without a message; the index still lists it.
-    indexed = sum(1 for entry in stream.index_entries if entry.size) if container.format.name == "avi" else 0
+    indexed = len(_indexed(stream)) if container.format.name == "avi" else 0
     packets = container.demux(stream)
     while True:
         frames = []
@@ -192,6 +192,13 @@ def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Messa
         raise UnusableVideoError(
             "unreadable", f"The video '{path}' is damaged ({damage.found_on_opening}); replace or remove it."
         )
+    if container.format.name.startswith("mov,"):
+        # FFmpeg reads an MP4 file up to its end without a message if that is where a frame begins. The index of a
+        # fragmented file grows as it is read.
+        places = _indexed(stream)
+        indexed = len(places)
+        if any(place + length > path.stat().st_size for place, length in places):
+            raise _cut_off(path, number)
     if read < indexed:
         raise UnusableVideoError(
             "unreadable",
@@ -204,6 +211,11 @@ def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Messa
         raise UnusableVideoError(
             "unreadable", f"The video '{path}' has no frame that can be decoded; replace or remove it."
         )
+
+
+def _indexed(stream: Any) -> list[tuple[int, int]]:
+    """Return first byte and number of bytes of the frames in a container's index."""
+    return [(entry.pos, entry.size) for entry in stream.index_entries if entry.size]
 
 
 def _cut_off(path: Path, number: int) -> UnusableVideoError:

@@ -8,21 +8,28 @@ from typing import BinaryIO
 
 # Transport packets alone, behind a time code (Blu-ray), and before parity bytes; each begins with 0x47.
 _TRANSPORT_PACKETS = ((188, 0), (192, 4), (204, 0))
+# What a stream of movie fragments consists of; behind the last one there may be an index (mfra), free space or padding.
+_OF_FRAGMENTS = frozenset({b"moof", b"mdat", b"styp", b"sidx", b"ssix", b"emsg", b"prft"})
+# IDs of the two elements that a Matroska or WebM file consists of.
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 # Sizes that recorders write before they know better.
 _UNKNOWN = (0, 0xFFFFFFFF)
 
 
 def ends_early(path: Path) -> bool:
-    """Return whether an AVI, MPEG-TS or fragmented MP4 file lacks bytes at its end; False for other files.
+    """Return whether an AVI, Matroska, MPEG-TS or fragmented MP4 file lacks bytes at its end; False for other files.
 
-    FFmpeg reads an AVI file without its last frames, a last transport packet in part, and a movie fragment with a header in
-    part, and reports none of them; nor does it report that a broken fragment hides all that follow.
+    FFmpeg reads an AVI file without its last frames, a Matroska file that ends between two packets, a last transport packet
+    in part, and a movie fragment with a header in part, and reports none of them; nor does it report that a broken fragment
+    hides all that follow.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(5 * max(length for length, _ in _TRANSPORT_PACKETS))
         if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
             return _avi_ends_early(file, size)
+        if head[:4] == _EBML:
+            return _segment_ends_early(head, size)
         if head[4:8] == b"ftyp":
             return _fragment_ends_early(file, size)
         for length, offset in _TRANSPORT_PACKETS:
@@ -61,6 +68,23 @@ def _box(file: BinaryIO, at: int, end: int, wanted: bytes) -> tuple[int, int] | 
     return None
 
 
+def _segment_ends_early(head: bytes, size: int) -> bool:
+    """Return whether a Matroska segment is longer than the file; one that was written live states no length (all ones)."""
+    header = _element_length(head, 4)
+    if header is None or head[header[0] + header[1] :][:4] != _SEGMENT:
+        return False
+    segment = _element_length(head, header[0] + header[1] + 4)
+    return segment is not None and sum(segment) > size
+
+
+def _element_length(head: bytes, at: int) -> tuple[int, int] | None:
+    """Return where an EBML element's content begins and its length (RFC 8794); None if unknown or not there."""
+    width = 9 - head[at].bit_length() if at < len(head) else 9
+    mask = (1 << 7 * width) - 1
+    length = int.from_bytes(head[at : at + width], "big") & mask
+    return None if width > 8 or at + width > len(head) or length == mask else (at + width, length)
+
+
 def _packet_ends_early(file: BinaryIO, size: int, length: int, offset: int) -> bool:
     """Return whether the last transport packet is there in part; padding after the last one is no packet."""
     rest = size % length
@@ -85,17 +109,18 @@ def _avi_ends_early(file: BinaryIO, size: int) -> bool:
 def _fragment_ends_early(file: BinaryIO, size: int) -> bool:
     """Return whether a movie fragment (moof) or the data after it continue past the end, or fragments cannot be reached."""
     at, fragmented = 0, False
-    while header := _header(file, at, ">I4sQ"):
-        length, kind, long = header
+    while header := _header(file, at, ">I4s"):
+        length, kind = header
         fragmented = fragmented or kind == b"moof"
-        length = long if length == 1 else length
         if length == 0 and kind == b"mdat":
             return False  # up to the end, wherever it is
+        if length == 1:
+            length = (_header(file, at + 8, ">Q") or (size,))[0]
         if length < 8 or at + length > size:
             # What is no box may be padding, unless fragments follow that readers no longer find.
-            return fragmented and (kind in (b"moof", b"mdat") or _contains(file, at, b"moof"))
+            return fragmented and (kind in _OF_FRAGMENTS or _contains(file, at, b"moof"))
         at += length
-    return False
+    return fragmented and at < size  # in the first 8 bytes of a box
 
 
 def _contains(file: BinaryIO, at: int, wanted: bytes) -> bool:

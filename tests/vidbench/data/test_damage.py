@@ -74,6 +74,7 @@ def test_a_missing_reference_is_harmless_at_the_start_alone():
 
 def test_containers_that_end_early_are_cut_off():
     assert said(Message(16, "matroska,webm", "File ended prematurely")).cut_off
+    assert said(Message(16, "matroska,webm", "File ended prematurely at pos. 22400 (0x5780)")).cut_off
     assert said(Message(16, "mov,mp4,m4a,3gp,3g2,mj2", "stream 0, offset 0x1f00: partial file")).cut_off
     assert not said(Message(16, "matroska,webm", "Unknown entry 0x80")).cut_off
 

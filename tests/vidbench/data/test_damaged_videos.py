@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from tests.abuse.videos.changes import BARE, DAMAGED, SOUND, copy_packets
-from tests.abuse.videos.encodings import ENCODINGS, FRAMES, Encoding, write
+from tests.abuse.videos.encodings import ENCODINGS, FRAMES, Encoding, picture, write
 from tests.abuse.videos.evaluation import answers, fault, judge
 from vidbench.data.decode import decode_frames
+from vidbench.data.opening import UnusableVideoError
 
 # What no container and no codec may hide, unless the stream is bare.
 NEVER_ACCEPTED = {"cut at 60 % of the bytes", "cut at 95 % of the bytes", "a transport packet dropped"}
@@ -90,3 +93,67 @@ def test_a_broken_guard_lets_damage_through(guard, title, container, change, tmp
     monkeypatch.setattr(guard, lambda *_: None)
     (accepted,) = answers(tmp_path, encodings, {change: DAMAGED[change]})
     assert accepted.refusal is None
+
+
+def with_sound(path: Path, live: bool) -> None:
+    """Write a Matroska file with sound, without any length if it is live."""
+    with av.open(str(path), "w", options={"live": "1"} if live else {}) as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        sound = container.add_stream("libmp3lame", rate=44100, layout="mono")
+        for number in range(24):
+            frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+            noise = av.AudioFrame.from_ndarray(np.full((1, 1152), 0.1, np.float32), format="fltp", layout="mono")
+            noise.rate, noise.pts = 44100, 1152 * number
+            container.mux(sound.encode(noise))
+        container.mux(stream.encode(None))
+        container.mux(sound.encode(None))
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_matroska_is_accepted_without_a_length_and_refused_where_it_is_cut(tmp_path, live):
+    path, shorter = tmp_path / "sound.mkv", tmp_path / "cut.mkv"
+    with_sound(path, live)
+    assert judge(path) == (None, 24)
+    data = path.read_bytes()
+    with av.open(str(path)) as container:
+        last = max(packet.pos + packet.size for packet in container.demux(video=0) if packet.size)
+    for end in range(len(data) // 2, last, 41):
+        shorter.write_bytes(data[:end])
+        refusal, frames = judge(shorter)
+        assert refusal, (end, frames)
+
+
+@pytest.mark.parametrize("title", ["h264", "h264, open GOP, B-pyramid", "hevc, closed GOP", "vp9", "av1"])
+def test_an_mp4_file_is_as_long_as_its_index_says(title, tmp_path):
+    """With the index in front, a file may be cut anywhere; FFmpeg says nothing where a frame begins."""
+    path, shorter = tmp_path / "sound.mp4", tmp_path / "cut.mp4"
+    write(tmp_path / "first.mp4", ENCODINGS[title], "mp4")
+    with (
+        av.open(str(path), "w", options={"movflags": "faststart"}) as output,
+        av.open(str(tmp_path / "first.mp4")) as first,
+    ):
+        stream = output.add_stream_from_template(first.streams.video[0], opaque=True)
+        for packet in first.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    assert judge(path) == (None, FRAMES)
+    data = path.read_bytes()
+    with av.open(str(path)) as container:
+        places = [entry.pos for entry in container.streams.video[0].index_entries]
+    for place in places[FRAMES // 2 :]:
+        shorter.write_bytes(data[:place])
+        with pytest.raises(UnusableVideoError, match="cut off"):
+            decode_frames(shorter)
+
+
+def test_a_fragment_without_its_data_is_cut_off(tmp_path):
+    path = tmp_path / "video.fmp4"
+    write(path, ENCODINGS["h264"], "fmp4")
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b"mdat") - 4])
+    with pytest.raises(UnusableVideoError, match="cut off"):
+        decode_frames(path)

@@ -68,7 +68,12 @@ def test_a_fragment_is_there_with_its_header_and_its_data(tmp_path):
     last = data.rindex(b"moof") - 4
     index = data.rindex(b"mfra") - 4
     assert not ends_early(cut(path, last))  # cannot be told
-    assert ends_early(cut(path, last + 16))
+    for more in (1, 7, 8, 12, 16):
+        assert ends_early(cut(path, last + more))
+    after_headers = data.rindex(b"mdat") - 4
+    assert not ends_early(cut(path, after_headers))  # the index of the fragment tells, once it is read
+    for more in (1, 7, 8, 12):
+        assert ends_early(cut(path, after_headers + more))
     assert ends_early(cut(path, index - 1))
     assert not ends_early(cut(path, index))
     for noise in (bytes(16), bytes(range(100, 116))):
@@ -83,8 +88,29 @@ def test_a_fragment_is_there_with_its_header_and_its_data(tmp_path):
     assert not ends_early(cut(path, 300))  # FFmpeg refuses a file without the movie header
 
 
+@pytest.mark.parametrize(("title", "container"), [("vp9", "webm"), ("h264", "mkv")])
+def test_a_matroska_segment_states_its_length_unless_it_was_written_live(tmp_path, title, container):
+    path = tmp_path / f"sound.{container}"
+    write(path, ENCODINGS[title], container)
+    data = bytearray(path.read_bytes())
+    assert [ends_early(cut(path, len(data) - less)) for less in (0, 1, 500)] == [False, True, True]
+    assert not ends_early(cut(path, 40))  # within the header; FFmpeg refuses it
+    at = data.index(b"\x18\x53\x80\x67") + 4
+    data[at : at + 8] = b"\x01" + 7 * b"\xff"
+    path.write_bytes(data[:-500])
+    assert not ends_early(path)
+
+
 def test_files_of_any_content_are_answered(tmp_path):
     path = tmp_path / "file"
-    for content in (b"", b"RIFF", b"RIFF\0\0\0\0AVI LIST", b"\0\0\0\0ftyp", b"\0\0\0\1ftyp" + bytes(40), bytes(3000)):
+    for content in (
+        b"",
+        b"RIFF",
+        b"RIFF\0\0\0\0AVI LIST",
+        b"\0\0\0\0ftyp",
+        b"\0\0\0\1ftyp" + bytes(40),
+        bytes(3000),
+        b"\x1a\x45\xdf\xa3",
+    ):
         path.write_bytes(content)
         assert not ends_early(path)
