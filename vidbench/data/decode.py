@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vidbench.data.damage import Damage, Message, listening
-from vidbench.data.extent import ends_early
+from vidbench.data.extent import ends_early, has_second_movie
 from vidbench.data.opening import MOST_PIXELS, UnusableVideoError, open_video
 from vidbench.data.pixels import colour_problem, has_alpha, is_transparent, rgb_pixels, upright
 from vidbench.tasks.schema import PixelConvention
@@ -199,6 +199,10 @@ def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Messa
         indexed = len(places)
         if any(place + length > path.stat().st_size for place, length in places):
             raise _cut_off(path, number)
+        if has_second_movie(path):
+            raise _unsupported(
+                path, "holds two movies, and only the first one is read; store each in a file of its own"
+            )
     if read < indexed:
         raise UnusableVideoError(
             "unreadable",

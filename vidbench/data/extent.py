@@ -10,6 +10,7 @@ from typing import BinaryIO
 _TRANSPORT_PACKETS = ((188, 0), (192, 4), (204, 0))
 # What a stream of movie fragments consists of; behind the last one there may be an index (mfra), free space or padding.
 _OF_FRAGMENTS = frozenset({b"moof", b"mdat", b"styp", b"sidx", b"ssix", b"emsg", b"prft"})
+_GIF = (b"GIF87a", b"GIF89a")
 # IDs of the two elements that a Matroska or WebM file consists of.
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 # Sizes that recorders write before they know better.
@@ -17,17 +18,19 @@ _UNKNOWN = (0, 0xFFFFFFFF)
 
 
 def ends_early(path: Path) -> bool:
-    """Return whether an AVI, Matroska, MPEG-TS or fragmented MP4 file lacks bytes at its end; False for other files.
+    """Return whether an AVI, GIF, Matroska, MPEG-TS or fragmented MP4 file lacks bytes at its end; False for other files.
 
-    FFmpeg reads an AVI file without its last frames, a Matroska file that ends between two packets, a last transport packet
-    in part, and a movie fragment with a header in part, and reports none of them; nor does it report that a broken fragment
-    hides all that follow.
+    FFmpeg reads an AVI file without its last frames, a GIF picture in part, a Matroska file that ends between two packets, a
+    last transport packet in part, and a movie fragment with a header in part, and reports none of them; nor does it report
+    that a broken fragment hides all that follow.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(5 * max(length for length, _ in _TRANSPORT_PACKETS))
         if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
             return _avi_ends_early(file, size)
+        if head[:6] in _GIF:
+            return _gif_ends_early(file)
         if head[:4] == _EBML:
             return _segment_ends_early(head, size)
         if head[4:8] == b"ftyp":
@@ -36,6 +39,26 @@ def ends_early(path: Path) -> bool:
             if len(head) >= 3 * length and all(head[at] == 0x47 for at in range(offset, len(head), length)):
                 return _packet_ends_early(file, size, length, offset)
     return False
+
+
+def has_second_movie(path: Path) -> bool:
+    """Return whether other frames follow those of an MP4 file, as in two files joined byte by byte.
+
+    FFmpeg reads the first movie (moov) only. Fragments behind a repeated one, as in joined segments of a stream, are read.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        at = 0
+        kinds: list[object] = []
+        while header := _header(file, at, ">I4s"):
+            length, kind = header
+            kinds.append(kind)
+            if length == 1:
+                length = (_header(file, at + 8, ">Q") or (size,))[0]
+            if length < 8:
+                break
+            at += length
+    return kinds[:1] == [b"ftyp"] and kinds.count(b"ftyp") > 1 and kinds.count(b"moov") > 1 and b"moof" not in kinds
 
 
 def fragmented_seconds(path: Path) -> float | None:
@@ -66,6 +89,50 @@ def _box(file: BinaryIO, at: int, end: int, wanted: bytes) -> tuple[int, int] | 
             return at + 8, min(at + length, end)
         at += length
     return None
+
+
+def _gif_ends_early(file: BinaryIO) -> bool:
+    """Return whether a GIF ends within a block. One that ends behind a whole picture may be sound: some encoders omit the trailer."""
+    file.seek(6)
+    if not _skip_gif_screen(file):
+        return True
+    of_picture = False
+    while kind := file.read(1):
+        if kind == b"\x3b":  # the trailer; FFmpeg reads another GIF behind it, and nothing else
+            if file.read(6) not in _GIF:
+                return False
+            whole, of_picture = _skip_gif_screen(file), False
+        elif kind == b"\x21":  # an extension, such as the delay of the picture that follows
+            whole, of_picture = bool(file.read(1)) and _skip_gif_blocks(file), False
+        elif kind == b"\x2c":
+            place = file.read(9)
+            colours = 3 << (place[8] & 7) + 1 if len(place) == 9 and place[8] & 0x80 else 0
+            # Colours, then the size of the first codes.
+            whole, of_picture = (
+                len(place) == 9 and len(file.read(colours + 1)) == colours + 1 and _skip_gif_blocks(file),
+                True,
+            )
+        else:
+            return False
+        if not whole:
+            return True
+    return not of_picture
+
+
+def _skip_gif_screen(file: BinaryIO) -> bool:
+    """Skip the size of the screen and its colours; return whether they are there."""
+    screen = file.read(7)
+    colours = 3 << (screen[4] & 7) + 1 if len(screen) == 7 and screen[4] & 0x80 else 0
+    return len(screen) == 7 and len(file.read(colours)) == colours
+
+
+def _skip_gif_blocks(file: BinaryIO) -> bool:
+    """Skip blocks of up to 255 bytes until an empty one; return whether it is there."""
+    while length := file.read(1):
+        if length == b"\0":
+            return True
+        file.seek(length[0], 1)
+    return False
 
 
 def _segment_ends_early(head: bytes, size: int) -> bool:

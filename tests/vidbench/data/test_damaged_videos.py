@@ -157,3 +157,11 @@ def test_a_fragment_without_its_data_is_cut_off(tmp_path):
     path.write_bytes(data[: data.rindex(b"mdat") - 4])
     with pytest.raises(UnusableVideoError, match="cut off"):
         decode_frames(path)
+
+
+def test_two_mp4_files_joined_byte_by_byte_are_refused(tmp_path):
+    path = tmp_path / "video.mp4"
+    write(path, ENCODINGS["mpeg4"], "mp4")
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(UnusableVideoError, match="two movies"):
+        decode_frames(path)

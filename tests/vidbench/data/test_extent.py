@@ -5,10 +5,13 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.abuse.videos.encodings import ENCODINGS, write
-from vidbench.data.extent import ends_early
+from vidbench.data.extent import ends_early, has_second_movie
 
 
 def cut(path: Path, size: int) -> Path:
@@ -101,6 +104,47 @@ def test_a_matroska_segment_states_its_length_unless_it_was_written_live(tmp_pat
     assert not ends_early(path)
 
 
+def gif(path: Path, pictures: int = 4) -> bytes:
+    noise = np.random.default_rng(0).integers(0, 256, (pictures, 24, 32, 3), dtype=np.uint8)
+    first, *others = [Image.fromarray(picture) for picture in noise]
+    first.save(path, save_all=True, append_images=others, duration=40)
+    return path.read_bytes()
+
+
+def test_a_gif_may_lack_its_trailer_but_no_part_of_a_block(tmp_path):
+    path = tmp_path / "sound.gif"
+    data = gif(path)
+    assert data[-2:] == b"\0\x3b"
+    with av.open(str(path)) as container:
+        whole = {packet.pos + packet.size for packet in container.demux() if packet.size}
+    assert len(whole) == 4
+    assert not ends_early(path)
+    accepted = [end for end in range(6, len(data)) if not ends_early(cut(path, end))]
+    # Behind each picture, where it cannot be told from a sound file of an encoder that omits the trailer.
+    assert len(accepted) == 4
+    assert accepted[-1] == len(data) - 1
+    for end in accepted:
+        assert data[end - 1] == 0
+        assert data[end] in (0x21, 0x3B)
+    path.write_bytes(data + bytes(300))
+    assert not ends_early(path)  # padding
+    path.write_bytes(data + data[:-100])
+    assert ends_early(path)  # FFmpeg reads both
+
+
+def test_a_second_movie_is_noticed_and_joined_segments_are_not(tmp_path):
+    path = tmp_path / "sound.mp4"
+    write(path, ENCODINGS["h264"], "mp4")
+    data = path.read_bytes()
+    for content, second in ((data, False), (data + bytes(500), False), (data + data, True), (data[:-4], False)):
+        path.write_bytes(content)
+        assert has_second_movie(path) is second
+    write(path, ENCODINGS["h264"], "fmp4")
+    path.write_bytes(path.read_bytes() * 2)
+    assert not has_second_movie(path)
+    assert not ends_early(path)
+
+
 def test_files_of_any_content_are_answered(tmp_path):
     path = tmp_path / "file"
     for content in (
@@ -114,3 +158,4 @@ def test_files_of_any_content_are_answered(tmp_path):
     ):
         path.write_bytes(content)
         assert not ends_early(path)
+        assert not has_second_movie(path)
