@@ -19,6 +19,7 @@ from vidbench.tasks.schema import PixelConvention
 
 # Code points of ISO/IEC 23091-2 (H.273). Shown as if they were SDR, these two are flat and grey.
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+_HALF_A_DEGREE = 0.0087  # tangent
 # FFmpeg has no conversion from these.
 _UNKNOWN_MATRICES = {
     8: "YCgCo",
@@ -68,18 +69,33 @@ def _converted(frame: Any, layout: str, convention: PixelConvention) -> np.ndarr
     return pixels
 
 
+def right_angles(matrix: np.ndarray) -> tuple[int, int, int, int] | None:
+    """Return the signs of a, b, c, d (see `upright`) of a display matrix that rotates by right angles or mirrors, else None.
+
+    As in the ``ffmpeg`` command, an angle is right within half a degree, and a matrix of zeros rotates by none.
+    """
+    rows = matrix[:2, :2].astype(np.int64)
+    if not rows.any():
+        return 1, 0, 0, 1
+    large = np.abs(rows) > _HALF_A_DEGREE * np.abs(rows).max(axis=1, keepdims=True)
+    a, b, c, d = (int(sign) for sign in np.where(large, np.sign(rows), 0).ravel())
+    is_right = (b == c == 0 and a and d) or (a == d == 0 and b and c)
+    return (a, b, c, d) if is_right else None
+
+
 def upright(pixels_HWC: np.ndarray, matrix: np.ndarray) -> np.ndarray | None:
     """Apply a display matrix that rotates by right angles or mirrors; None for any other angle.
 
     ISO/IEC 14496-12 (tkhd): a stored pixel (x, y) is shown at (a x + c y, b x + d y), up to a shift, where a, b and c, d
     begin the first and second row.
     """
-    (a, b), (c, d) = np.sign(matrix[:2, :2]).tolist()
-    if b == c == 0 and a and d:
+    signs = right_angles(matrix)
+    if signs is None:
+        return None
+    a, b, c, d = signs
+    if a:
         flip_x, flip_y = a < 0, d < 0
-    elif a == d == 0 and b and c:
+    else:
         pixels_HWC = pixels_HWC.transpose(1, 0, 2)
         flip_x, flip_y = c < 0, b < 0
-    else:
-        return None
     return np.ascontiguousarray(pixels_HWC[:: -1 if flip_y else 1, :: -1 if flip_x else 1])

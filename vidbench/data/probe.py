@@ -13,6 +13,7 @@ import numpy as np
 from vidbench.data.decode import decoding, display_matrix, to_rgb
 from vidbench.data.extent import fragmented_seconds
 from vidbench.data.opening import UnusableVideoError
+from vidbench.data.pixels import right_angles
 from vidbench.tasks.schema import PixelConvention
 
 _TAGGED_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
@@ -84,15 +85,15 @@ def examine_video(
         promised = _promised_seconds(video.container, video.stream, first or 0.0)
         if len(video.container.streams) == 1 and (stated := fragmented_seconds(path)) is not None:
             promised = max(stated, promised or 0.0)
-    signs = (1, 0, 0, 1) if matrix is None else tuple(np.sign(matrix[:2, :2]).ravel().tolist())
-    if signs[0] == 0:
+    signs = (1, 0, 0, 1) if matrix is None else right_angles(matrix)
+    if signs is not None and signs[0] == 0:
         width, height = height, width
     return VideoFacts(
         frames=count,
         fps=fps,
         width=width,
         height=height,
-        rotation=_ROTATIONS.get(signs, "mirrored"),
+        rotation="mirrored" if signs is None else _ROTATIONS.get(signs, "mirrored"),
         seconds=None if first is None or last_end is None else last_end - first,
         promised_seconds=promised,
     )

@@ -351,12 +351,17 @@ def test_display_matrices_turn_and_mirror(monkeypatch):
         (-one, 0, 0, one): image[:, ::-1],
         (one, 0, 0, -one): image[::-1],
         (0, one, one, 0): image.transpose(1, 0, 2),
+        (1, one, -one, -1): np.rot90(image, -1),  # rounded
+        (-500, one, -one, 500): np.rot90(image, -1),  # 0.44 degrees
+        (0, 0, 0, 0): image,
     }
     for (a, b, c, d), expected in cases.items():
         matrix = np.array([[a, b, 0], [c, d, 0], [0, 0, 1 << 30]], np.int32)
         np.testing.assert_array_equal(upright(image, matrix), expected)
     skewed = np.array([[one, one, 0], [-one, one, 0], [0, 0, 1 << 30]], np.int32)
     assert upright(image, skewed) is None
+    assert upright(image, np.array([[one, 700, 0], [-700, one, 0], [0, 0, 1 << 30]], np.int32)) is None  # 0.61 degrees
+    assert upright(image, np.array([[one, 0, 0], [0, 0, 0], [0, 0, 1 << 30]], np.int32)) is None  # a line
     monkeypatch.setattr("vidbench.data.decode.display_matrix", lambda frame: skewed)
     frame = av.VideoFrame.from_ndarray(image, format="rgb24")
     assert "multiple of 90" in refusal(to_rgb, frame, Path("tilted.mov"), name="tilted.mov")

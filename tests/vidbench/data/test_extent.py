@@ -120,7 +120,7 @@ def test_a_gif_may_lack_its_trailer_but_no_part_of_a_block(tmp_path):
     assert len(whole) == 4
     assert not ends_early(path)
     accepted = [end for end in range(6, len(data)) if not ends_early(cut(path, end))]
-    # Behind each picture, where it cannot be told from a sound file of an encoder that omits the trailer.
+    # Behind each picture: a sound file of an encoder that omits the trailer looks the same.
     assert len(accepted) == 4
     assert accepted[-1] == len(data) - 1
     for end in accepted:
