@@ -19,7 +19,7 @@ from vidbench.models.trivial import RealModel
 from vidbench.progress import Progress, warn
 from vidbench.results.schema import ModelRecord, Result
 from vidbench.samples.exchange import open_samples
-from vidbench.samples.pairing import check_answers
+from vidbench.samples.pairing import check_answers, names_clips
 from vidbench.scoring.assemble import Measured, assemble
 from vidbench.scoring.bounds import disjoint_real
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, FilesSource, open_model, sample_labels
@@ -73,7 +73,7 @@ def _apart(run: Run) -> tuple[Run, ClipSource]:
 
 def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple[str, ...], Mapping[str, int]]:
     task = run.task
-    samples = open_samples(path, run.options.ignore, task.predicted_frames, task.clips.pixels)
+    samples = open_samples(path, run.options.ignore, task.predicted_frames, task.clips.pixels, paired=names_clips(task))
     if samples.unused:
         run.progress.say(unused_sentence(f"'{path}'", samples.unused))
     expected = (run.total_samples, task.predicted_frames, task.clips.height, task.clips.width)

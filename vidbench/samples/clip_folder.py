@@ -20,6 +20,7 @@ from vidbench.data.decode import decode_frames, is_lossless
 from vidbench.data.folders.frame_names import ordered_frames
 from vidbench.data.folders.inventory import Inventory, entry_name, is_present, refuse_unprintable, take_inventory
 from vidbench.data.folders.suffixes import IMAGE_SUFFIXES, LOSSY_IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix_of
+from vidbench.data.folders.twins import refuse_twin_frames, refuse_twin_videos
 from vidbench.data.image_files import read_image
 from vidbench.data.images import fit_frames
 from vidbench.errors import InputError
@@ -136,6 +137,7 @@ def _from_samples(path: Path, shape: ClipShape, ignore: Sequence[str]) -> ClipFi
 
 
 def _from_videos(path: Path, videos: list[Path], shape: ClipShape) -> ClipFiles:
+    refuse_twin_videos(videos)
     frames = _frames(shape)
 
     hashed = [hash_file(video) for video in videos]
@@ -159,6 +161,7 @@ def _from_frames(found: Inventory, folders: list[Path], shape: ClipShape) -> Cli
     for image in found.files:
         images_in[image.parent].append(image)
     images = [ordered_frames(folder, images_in[folder]) for folder in folders]
+    refuse_twin_frames(images_in)
     span = clip_span(shape.num_frames, shape.stride)
     for folder, frames in zip(folders, images, strict=True):
         if len(frames) < span:

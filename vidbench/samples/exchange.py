@@ -16,6 +16,7 @@ import numpy as np
 
 from vidbench.data.folders.inventory import Inventory, is_present, refuse_unprintable, take_inventory
 from vidbench.data.folders.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix_of
+from vidbench.data.folders.twins import refuse_twin_frames, refuse_twin_videos
 from vidbench.errors import InputError
 from vidbench.files import file_sha256, write_array, write_text, written_whole
 from vidbench.samples.arrays import ArraySamples, ShardedSamples
@@ -29,6 +30,7 @@ from vidbench.samples.manifest import (
     TaskStamp,
 )
 from vidbench.samples.media import FrameFolderSamples, VideoSamples
+from vidbench.samples.numbering import refuse_holes
 from vidbench.tasks.schema import PixelConvention
 
 __all__ = ["Answers", "SampleSource", "SampleWriter", "SamplesManifest", "TaskStamp", "open_samples", "write_shard"]
@@ -72,7 +74,12 @@ class SampleSource(Protocol):
 
 
 def open_samples(
-    path: Path, ignore: Sequence[str] = (), needed_frames: int | None = None, pixels: PixelConvention = "exact"
+    path: Path,
+    ignore: Sequence[str] = (),
+    needed_frames: int | None = None,
+    pixels: PixelConvention = "exact",
+    *,
+    paired: bool = False,
 ) -> SampleSource:
     """Open generated clips in any accepted form, without reading them into memory.
 
@@ -82,10 +89,11 @@ def open_samples(
         ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
         needed_frames: refuse longer videos without decoding them to their end; None accepts any length.
         pixels: how the frames of videos become RGB, see `vidbench.data.pixels`.
+        paired: whether sample i belongs to clip i, so that the numbers in the names of videos or folders must have no holes.
 
     Raises:
-        InputError: nothing is there, the form is not accepted, the content is inconsistent, or an entry should be read
-            and cannot be.
+        InputError: nothing is there, the form is not accepted, the content is inconsistent, an entry should be read
+            and cannot be, or a clip would count twice.
     """
     refuse_unprintable(path)
     if not path.exists():
@@ -103,13 +111,13 @@ def open_samples(
         found = take_inventory(path, (), ignore=ignore, known={MANIFEST_NAME, *(shard.file for shard in shards)})
     else:
         found = take_inventory(path, VIDEO_SUFFIXES | IMAGE_SUFFIXES, ignore=ignore)
-        source = _media_samples(path, found, needed_frames, pixels)
+        source = _media_samples(path, found, needed_frames, pixels, paired)
     source.unused = found.unused
     return source
 
 
 def _media_samples(
-    path: Path, found: Inventory, needed_frames: int | None, pixels: PixelConvention
+    path: Path, found: Inventory, needed_frames: int | None, pixels: PixelConvention, paired: bool
 ) -> VideoSamples | FrameFolderSamples:
     loose = found.files_in(path)
     videos = [file for file in loose if suffix_of(file.name) in VIDEO_SUFFIXES]
@@ -127,6 +135,9 @@ def _media_samples(
             f"remove it, or leave it out with --ignore '{image.name}'."
         )
     if videos:
+        refuse_twin_videos(videos)
+        if paired:
+            refuse_holes(path, [video.stem for video in videos])
         return VideoSamples(videos, needed_frames, pixels)
     if folders:
         images: dict[Path, list[Path]] = {folder: [] for folder in folders}
@@ -137,7 +148,11 @@ def _media_samples(
                     f"remove it, or leave it out with --ignore '{file.name}'."
                 )
             images[file.parent].append(file)
-        return FrameFolderSamples(images)
+        samples = FrameFolderSamples(images)
+        refuse_twin_frames(images)
+        if paired:
+            refuse_holes(path, [folder.name for folder in folders])
+        return samples
     if any(file.suffix.lower() == ".npy" for file in path.iterdir()):
         raise InputError(
             f"The folder '{path}' has .npy files but no {MANIFEST_NAME}, so it is incomplete or not in the exchange "

@@ -102,6 +102,9 @@ _IN_VIDEOS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a name on two lines": (lambda f: _video(f / "a\nb.mkv"), "a\\nb.mkv' has a control character"),
     "one name in two Unicode forms": (_two_forms, "another Unicode form"),
     "a poster": (lambda f: (f / "poster.webp").write_bytes(b"RIFF"), "poster.webp' is a media file"),
+    "a link to a video that is read": (lambda f: (f / "v9.mkv").symlink_to("v1.mkv"), "v9.mkv' is a link to the same file as"),
+    "a hard link to a video that is read": (lambda f: os.link(f / "v1.mkv", f / "v9.mkv"), "v9.mkv' is a link to the same file as"),
+    "a video with two suffixes": (lambda f: (f / "v1.mp4").write_bytes((f / "v1.mkv").read_bytes()), "differs only in its suffix from"),
     "an empty video": (lambda f: (f / "empty.mp4").touch(), "empty.mp4"),
     "a text as video": (lambda f: (f / "text.mkv").write_text("text"), "text.mkv"),
     **{
@@ -112,6 +115,8 @@ _IN_VIDEOS: dict[str, tuple[Callable[[Path], object], str]] = {
 _IN_FRAMES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a frame as PNG and JPEG": (lambda f: _frames(f / "1", [3], "jpg"), "is there twice"),
     "a frame with two numberings": (lambda f: (f / "1" / "3.png").write_bytes((f / "1" / "003.png").read_bytes()), "is there twice"),
+    "a frame that is a link to another": (lambda f: (f / "1" / "005.png").unlink() or (f / "1" / "005.png").symlink_to("004.png"), "005.png' is a link to the same file as"),
+    "a clip of links to another": (lambda f: [(f / "1" / p.name).unlink() or (f / "1" / p.name).symlink_to(f"../0/{p.name}") for p in sorted((f / "0").iterdir())], "1' are links to those in"),
     "a gap": (lambda f: (f / "1" / "005.png").unlink(), "have a gap"),
     "a cover": (lambda f: _frames(f / "1", [12]) or (f / "1" / "012.png").rename(f / "1" / "cover.png"), "cover.png' is not named like"),
     "loose frames": (_frames, "samples' has"),
@@ -127,14 +132,16 @@ _IN_FRAMES: dict[str, tuple[Callable[[Path], object], str]] = {
 def _video_rows() -> list[Case]:
     rows = []
     for name, (spoil, word) in _IN_VIDEOS.items():
-        scanned = name in ("an empty video", "a text as video")  # a problem of the scan, not of the folder
+        twice = "that is read" in name or "two suffixes" in name
+        scanned = twice or name in ("an empty video", "a text as video")  # problems of the scan, not of the folder
         for command, side, arguments in (
             ("measure", "real", _MEASURE),
             ("score", "samples", _SCORE),
             ("scan", "real", _SCAN),
         ):
             make = _with(_videos, lambda f, spoil=spoil, side=side: spoil(f / side), arguments)
-            rows.append(Case(f"{command}: {name}", make, word, 1 if scanned and command == "scan" else 2))
+            code = 1 if scanned and command == "scan" else 2
+            rows.append(Case(f"{command}: {name}", make, "duplicated" if twice and code == 1 else word, code))
     return rows
 
 

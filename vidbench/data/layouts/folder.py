@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vidbench.data.folders.inventory import entry_name
-from vidbench.data.layouts.listing import Listing, as_sources, split_folder, videos_below
+from vidbench.data.folders.twins import twin_videos
+from vidbench.data.layouts.listing import Duplicate, Listing, as_sources, split_folder, videos_below
 
 WHOLE = "all"
 
@@ -30,9 +31,15 @@ def find_folder(root: Path, split: str, ignore: Sequence[str] = ()) -> Listing:
     """
     whole = split == WHOLE and root.is_dir() and not (root / WHOLE).is_dir()
     folder = root if whole else split_folder(root, split)
-    # Names keep their suffix: files that differ only in suffix are two videos.
     found = videos_below(folder, None, ignore)
     files = {entry_name(path, folder): path for path in found.files}
+    twins = twin_videos(found.files)
     return Listing(
-        "folder", (), dict.fromkeys(files), as_sources(files), f"files below '{folder}'", unused=found.unused
+        "folder",
+        (),
+        dict.fromkeys(files),
+        as_sources(files),
+        f"files below '{folder}'",
+        duplicates=tuple(Duplicate(entry_name(twin.other, folder), twin.kept, twin.other) for twin in twins),
+        unused=found.unused,
     )

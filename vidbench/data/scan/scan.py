@@ -191,6 +191,8 @@ def _problems(
             problems.append(UnusableVideo(subject.split, subject.video_id, path, "duplicated", reason))
     for split, listing in listings.items():
         for name, kept, other in listing.duplicates:
+            if any(problem.path == str(other) for problem in problems):
+                continue  # its content said so
             reason = f"The video '{name}' is there twice: '{kept}' and '{other}'; keep one."
             problems.append(UnusableVideo(split, name, str(other), "duplicated", reason))
     return problems
