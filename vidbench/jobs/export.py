@@ -198,7 +198,7 @@ def _write_clips(export: _Export, progress: Progress) -> tuple[dict[str, list[Sh
             if not _is_there(files, kind, noted.get(number)):
                 for path in (path for paths in files.values() for path in paths if path.exists()):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
-                clips_NTHWC = export.evaluation.read(indices)
+                clips_NTHWC = _read(export, indices)
                 written = {}
                 for part, frames in parts.items():
                     part_NTHWC = np.ascontiguousarray(clips_NTHWC[:, frames])
@@ -211,6 +211,20 @@ def _write_clips(export: _Export, progress: Progress) -> tuple[dict[str, list[Sh
                 entries.append(Shard(file=path.name, num_samples=len(indices), sha256=file_sha256(path)))
             advance(len(indices))
     return shards, context_sha256
+
+
+def _read(export: _Export, indices: np.ndarray) -> np.ndarray:
+    """Read clips; if one is refused, what is left is only what the same command can resume, and the message says so."""
+    try:
+        return export.evaluation.read(indices)
+    except InputError as error:
+        if not (export.working / _WRITTEN_NAME).is_file():
+            shutil.rmtree(export.working, ignore_errors=True)
+            raise
+        raise InputError(
+            f"{str(error).removesuffix('.')}; finished clips stay in '{export.working}', which the same command resumes on "
+            "the same data and replaces on other data."
+        ) from error
 
 
 def _note(path: Path, number: int, written: Mapping[str, str]) -> None:
