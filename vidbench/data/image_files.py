@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidbench.data.image_ends import bmp_end, followed_by_picture, jpeg_end
+from vidbench.data.jpeg_damage import jpeg_damage
 from vidbench.data.png_files import PNG_SIGNATURE, PngChunks, check_png_colours, check_png_pixels, png_chunks
 from vidbench.errors import InputError
 from vidmetrics.formats.faults import real_kind
@@ -44,9 +46,11 @@ _FAULTS = (
 def read_image(path: Path) -> np.ndarray:
     """Read an image file as uint8 RGB ``[H, W, 3]``, upright; grey and palette images become RGB without loss.
 
+    Bytes behind the picture that are not another picture are ignored.
+
     Raises:
         InputError: the file is damaged or enormous, is not in the format of its suffix, holds several pictures, has a
-            transparent pixel or more than 8 bits, or is CMYK or HDR; names the file.
+            transparent pixel, more than 8 bits or unreadable EXIF data, or is CMYK or HDR; names the file.
     """
     from PIL import Image
 
@@ -65,7 +69,7 @@ def read_image(path: Path) -> np.ndarray:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.simplefilter("error", UserWarning)
             with Image.open(io.BytesIO(content)) as image:
-                return _pixels(path, image, format, png)
+                return _pixels(path, image, format, content, png)
     except InputError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -86,7 +90,7 @@ def _reason(error: Exception) -> str:
     return " ".join(str(getattr(error, "strerror", None) or error).split()).rstrip(".")
 
 
-def _pixels(path: Path, image: Image.Image, format: str, png: PngChunks | None) -> np.ndarray:
+def _pixels(path: Path, image: Image.Image, format: str, content: bytes, png: PngChunks | None) -> np.ndarray:
     if image.format != format and not (format == "JPEG" and image.format == "MPO"):
         raise InputError(f"The image '{path}' is {image.format}, not {format}; give it the suffix of its format.")
     if getattr(image, "n_frames", 1) > 1:
@@ -98,6 +102,14 @@ def _pixels(path: Path, image: Image.Image, format: str, png: PngChunks | None) 
         check_png_pixels(path, png)
         if image.mode == "P":
             check_png_colours(path, png, int(np.asarray(image).max()))
+        end = png.end
+    else:
+        end = jpeg_end(content) if format == "JPEG" else bmp_end(content)
+    if followed_by_picture(content, end):
+        raise InputError(
+            f"The image '{path}' is followed by another picture in the same file, and a frame is one; store each in a file of "
+            "its own."
+        )
     alpha = "A" in image.getbands() or "transparency" in image.info
     if image.mode not in ("RGB", "L", "P", "1") and not alpha:
         raise InputError(f"The image '{path}' has mode '{image.mode}', which is not 8-bit colour or grey; store RGB.")
@@ -111,7 +123,23 @@ def _pixels(path: Path, image: Image.Image, format: str, png: PngChunks | None) 
                 "flatten it."
             )
         rgb_HWC = rgba_HWC[..., :3]
-    return _turned(rgb_HWC, int(image.getexif().get(_ORIENTATION, 1)))
+    if format == "JPEG" and (damage := jpeg_damage(content[:end])) is not None:
+        raise InputError(f"The image '{path}' is damaged (FFmpeg: {damage}); write it again.")
+    return _turned(rgb_HWC, _orientation(path, image))
+
+
+def _orientation(path: Path, image: Image.Image) -> int:
+    from PIL import Image
+
+    try:
+        # Of a JPEG, Pillow has read it on opening and has said nothing of faults.
+        Image.Exif().load(image.info.get("exif", b""))
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except (*_FAULTS, UserWarning) as error:
+        raise InputError(
+            f"The image '{path}' has EXIF data that cannot be read, so nobody can tell which side is up; write it again without "
+            "them."
+        ) from error
 
 
 def _turned(stored_HWC: np.ndarray, orientation: int) -> np.ndarray:

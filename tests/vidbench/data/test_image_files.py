@@ -209,3 +209,21 @@ def test_colour_profiles_do_not_change_the_numbers(tmp_path):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     path = saved(tmp_path / "a.png", Image.fromarray(RGB), icc_profile=profile)
     np.testing.assert_array_equal(read_image(path), RGB)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_exif_data_that_cannot_be_read_are_refused_because_they_may_hold_an_orientation(tmp_path, suffix):
+    for content in (b"garbage", b"MM\0*\0\0"):
+        path = saved(tmp_path / f"a.{suffix}", Image.fromarray(RGB), exif=b"Exif\0\0" + content)
+        assert "EXIF data that cannot be read" in refusal(path)
+    # An orientation that is text or a fraction.
+    for kind, count, value in ((2, 2, b"A\0\0\0"), (5, 1, struct.pack("<I", 26))):
+        tiff = (
+            b"II*\0\x08\0\0\0\x01\0"
+            + struct.pack("<HHI", 0x0112, kind, count)
+            + value
+            + bytes(4)
+            + struct.pack("<II", 6, 0)
+        )
+        path = saved(tmp_path / f"a.{suffix}", Image.fromarray(RGB), exif=b"Exif\0\0" + tiff)
+        assert "EXIF data that cannot be read" in refusal(path)
