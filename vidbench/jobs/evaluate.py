@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from vidbench.data.contexts import SampleContexts
-from vidbench.data.folders.inventory import NOTHING, unused_sentence
+from vidbench.data.folders.inventory import NOTHING, unmatched_sentence, unused_sentence
 from vidbench.distributed.ranks import process_group
 from vidbench.errors import InputError
 from vidbench.files import check_writable, write_text
@@ -139,6 +139,8 @@ def _measure_alone(
     started: float,
     unused: Mapping[str, int],
 ) -> Result:
+    if said := unmatched_sentence(run.options.ignore, run.reference.unused, run.evaluation.unused, unused):
+        run.progress.say(said)
     cache = home()
     title = "Samples of " + record.name
     for folder in (run.output, cache):

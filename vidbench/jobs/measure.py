@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from vidbench.data.folders.inventory import unused_sentence
+from vidbench.data.folders.inventory import unmatched_sentence, unused_sentence
 from vidbench.distributed.ranks import choose_device, process_group
 from vidbench.errors import InputError
 from vidbench.progress import Progress
@@ -69,6 +69,8 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
         for clips in sides.values():
             if clips.unused:
                 progress.say(unused_sentence(f"'{clips.path}'", clips.unused))
+        if said := unmatched_sentence(options.ignore, *(clips.unused for clips in sides.values())):
+            progress.say(said)
         real_clips, sample_clips = sides["Real clips"], sides["Samples"]
         _check_sizes(real_clips, sample_clips)
         networks, not_measured = _load_networks(chosen, options, device)

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from vidbench.data import ClipDataset, open_evaluation
-from vidbench.data.folders.inventory import unused_sentence
+from vidbench.data.folders.inventory import unmatched_sentence, unused_sentence
 from vidbench.distributed.launcher import require_single_process
 from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
@@ -137,6 +137,8 @@ def clips_to_answer(
     evaluation = open_evaluation(task, data, num_samples, ignore)
     if evaluation.unused:
         progress.say(unused_sentence(f"split '{task.data.evaluation_split}' of '{data}'", evaluation.unused))
+    if said := unmatched_sentence(ignore, evaluation.unused):
+        progress.say(said)
     count = num_samples * task.evaluation.repeats
     if names_clips(task) and evaluation.num_clips < count:
         raise InputError(

@@ -137,6 +137,13 @@ def unused_sentence(place: object, unused: Mapping[str, int]) -> str:
     return f"Not used in {place}: {unused_in_words(unused)}."
 
 
+def unmatched_sentence(ignore: Sequence[str], *unused: Mapping[str, int]) -> str:
+    """Return a line for patterns that left nothing out of any of the folders; empty if there are none, or one did."""
+    if not ignore or any(IGNORED in counts for counts in unused):
+        return ""
+    return f"Nothing matches --ignore {', '.join(repr(pattern) for pattern in ignore)}."
+
+
 def unused_in_words(unused: Mapping[str, int]) -> str:
     """Return counts of unused entries in words, such as "1 hidden, 3 other files"."""
     return ", ".join(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vidbench.data.folders.inventory import unused_sentence
+from vidbench.data.folders.inventory import unmatched_sentence, unused_sentence
 from vidbench.data.layouts.listing import Listing
 from vidbench.data.scan.division import examine_all
 from vidbench.data.scan.examination import Finding, FindingKey, Subject
@@ -101,6 +101,8 @@ def scan_folder(
     for split, listing in listings.items():
         if listing.unused:
             progress.say(unused_sentence(f"split '{split}' of '{root}'", listing.unused))
+    if said := unmatched_sentence(ignore, *(listing.unused for listing in listings.values())):
+        progress.say(said)
     subjects = [subject for split, listing in listings.items() for subject in subjects_of(split, listing, task)]
     ranks.check_shared(output)
     ranks.agree("the list of videos", [subject.key for subject in subjects])

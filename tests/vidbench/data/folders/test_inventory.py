@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from vidbench.data import image_files
-from vidbench.data.folders.inventory import is_ignored, is_present, merged, take_inventory, unused_sentence
+from vidbench.data.folders.inventory import (
+    is_ignored,
+    is_present,
+    merged,
+    take_inventory,
+    unmatched_sentence,
+    unused_sentence,
+)
 from vidbench.data.folders.suffixes import IMAGE_SUFFIXES, MEDIA_SUFFIXES, VIDEO_SUFFIXES, suffix_of
 from vidbench.errors import InputError
 
@@ -265,6 +272,14 @@ def test_the_pattern_that_a_refusal_names_leaves_the_entry_out(tmp_path, name):
     (pattern,) = re.findall("--ignore '(.*)'\\.", str(caught.value))
     found = take_inventory(tmp_path, VIDEO_SUFFIXES, ignore=[pattern])
     assert (names(found), found.unused) == (["in/sound.mkv", "sound.mp4"], {"ignored": 1})
+
+
+def test_patterns_that_match_nothing_are_said(tmp_path):
+    touch(tmp_path, "a.mp4", "b.mkv")
+    nothing = take_inventory(tmp_path, VIDEO_SUFFIXES, ignore=["*.xyz"]).unused
+    something = take_inventory(tmp_path, VIDEO_SUFFIXES, ignore=["*.mkv"]).unused
+    assert unmatched_sentence(["*.xyz", "c"], nothing, {}) == "Nothing matches --ignore '*.xyz', 'c'."
+    assert unmatched_sentence(["*.xyz"], nothing, something) == unmatched_sentence([], nothing) == ""
 
 
 def test_known_files_are_not_counted(tmp_path):
