@@ -13,6 +13,7 @@ import inspect
 import os
 import sys
 import sysconfig
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -56,6 +57,8 @@ class FileWatch:
     opened: dict[Path, None] = field(default_factory=dict)
 
 
+# Python 3.11 fails if two threads parse at the same time (python/cpython issue 106905).
+_PARSING = threading.Lock()
 _active: list[FileWatch] = []
 _installed: list[bool] = []
 
@@ -194,7 +197,8 @@ def source_files(factory: Any) -> list[Path]:
 def _imported(path: Path) -> set[str]:
     """Return the first parts of the names that a file imports; its own package is known otherwise."""
     try:
-        tree = ast.parse(path.read_bytes())
+        with _PARSING:
+            tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError):
         return set()
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
