@@ -27,6 +27,7 @@ _TEMPORARY = re.compile(
 # Whether a process of another machine is alive is unknown; none writes one file for a day.
 _OLD_SECONDS = 86400.0
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+_MOST_VANISHED = 100
 _swept: set[tuple[int, str]] = set()
 
 
@@ -78,12 +79,16 @@ def _remove_if_empty(folder: Path) -> None:
 
 
 def _locked(lock: Path, output: Path, wait: bool) -> BinaryIO:
+    vanished = 0
     while True:
         lock.parent.mkdir(parents=True, exist_ok=True)
         try:
             # Never through a link, which could lead to a file of somebody else.
             handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         except FileNotFoundError:
+            vanished += 1
+            if vanished == _MOST_VANISHED:  # /proc says so of every new file
+                raise
             continue  # another process removed the empty folder
         file = os.fdopen(handle, "r+b", buffering=0)
         try:

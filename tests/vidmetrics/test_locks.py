@@ -154,3 +154,17 @@ def test_whoever_writes_next_into_the_folder_removes_them(tmp_path):
     _in_a_process_that_ends(lambda: temporary_name(tmp_path / "one.json").write_text("half"))
     write_text(tmp_path / "two.json", "{}")
     assert [path.name for path in tmp_path.iterdir()] == ["two.json"]
+
+
+def test_a_folder_where_no_file_can_be_made_ends_with_an_error(tmp_path, monkeypatch):
+    """/proc says of every new file that its folder does not exist."""
+    real = os.open
+
+    def absent(path, flags, *rest, **more):
+        if str(path).endswith(".lock"):
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+        return real(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", absent)
+    with pytest.raises(FileNotFoundError), sole_writer(tmp_path / "out"):
+        pytest.fail("nothing was locked")

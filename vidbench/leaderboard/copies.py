@@ -15,7 +15,7 @@ def copied_rows(boards: Sequence[Board]) -> list[BoardFault]:
     first: dict[Hashable, tuple[Board, BoardRow, int]] = {}
     found = []
     for board, row, line in placed:
-        for key in _keys_of_reported(row):
+        for key in _keys(row):
             other_board, other, other_line = first.setdefault(key, (board, row, line))
             if other is not row:
                 place = f"'{other.id}', row {other_line} of {other_board.path}"
@@ -43,8 +43,13 @@ def repeated_result(rows: Iterable[BoardRow], there: Iterable[BoardRow]) -> Boar
     return None
 
 
-def _keys_of_reported(row: BoardRow) -> list[Hashable]:
-    """Return what no two published rows share: numbers and name, or numbers and all that is said about them."""
+def _keys(row: BoardRow) -> list[Hashable]:
+    """Return what no two rows share.
+
+    Of a measured row, the result and the metric; of a published one, numbers and name, or numbers and all that is said about them.
+    """
+    if row.result_sha256:
+        return [("result", row.result_sha256, row.metric)]
     if row.status != "reported":
         return []
     numbers = (row.role, row.group, row.value, row.spread)

@@ -199,6 +199,17 @@ def test_copied_rows_are_found_in_one_board_and_in_two(folder):
     assert [Path(f.file).name for f in check_folder(folder)[1]] == ["bair-pred.csv"]
 
 
+def test_a_measured_row_stands_once_whatever_it_is_called(measured):
+    folder, _ = measured
+    board = folder / "shapes-gen.csv"
+    lines = board.read_text().splitlines(keepends=True)
+    for model in ("third-party", "Another"):
+        board.write_text("".join([*lines, "x" + lines[1].replace(",third-party,", f",{model},")]))
+        (finding,) = check_folder(folder)[1]
+        assert (finding.row, finding.column) == (len(lines) + 1, "value")
+        assert "repeats the numbers of" in finding.message
+
+
 def test_two_results_with_the_same_scores_are_one(measured, tmp_path, result_document):
     from vidbench.errors import InputError
     from vidbench.leaderboard.adding import result_rows
