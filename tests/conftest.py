@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,10 @@ def plugin(tmp_path, monkeypatch):
     (tmp_path / "slow_plugin.py").write_text(PLUGIN)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    return tmp_path
+    # A module of an earlier test would bring the weights in its own folder.
+    sys.modules.pop("slow_plugin", None)
+    yield tmp_path
+    sys.modules.pop("slow_plugin", None)
 
 
 @pytest.fixture
