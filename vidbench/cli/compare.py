@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidbench.cli import options
+from vidbench.cli.paths import PATH
 from vidbench.cli.streams import echo_line
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("a", type=click.Path(path_type=Path))
-@click.argument("b", type=click.Path(path_type=Path))
+@click.argument("a", type=PATH)
+@click.argument("b", type=PATH)
 @options.as_json
 def command(a: Path, b: Path, as_json: bool) -> None:
     """Compare two results, each a result.json or the folder of a run.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidbench.cli import options
+from vidbench.cli.paths import PATH
 from vidbench.cli.statistics import command as statistics
 from vidbench.cli.streams import echo_line
 
@@ -29,7 +30,7 @@ command.add_command(statistics)
 
 
 @command.command("scan")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=PATH)
 @click.option(
     "--task", "task_name", metavar="TASK", help="Check the splits and clips of this task; default: all videos of DIR."
 )

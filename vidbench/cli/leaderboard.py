@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from vidbench.cli import options
+from vidbench.cli.paths import PATH
 from vidbench.cli.streams import echo_line
 
 _folder = click.option(
     "--leaderboards",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="Leaderboards folder; default: the one of this vidbench.",
 )
@@ -48,7 +49,7 @@ def leaderboard_show(task: str, style: str, group: tuple[str, ...], leaderboards
 
 
 @command.command("check")
-@click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[DIR]")
+@click.argument("folder", required=False, type=PATH, metavar="[DIR]")
 @options.as_json
 def leaderboard_check(folder: Path | None, as_json: bool) -> None:
     """Validate every row and every stored result of a leaderboards folder; exit 1 if anything is wrong."""
@@ -70,7 +71,7 @@ def leaderboard_check(folder: Path | None, as_json: bool) -> None:
 
 
 @command.command("add")
-@click.argument("result", type=click.Path(path_type=Path))
+@click.argument("result", type=PATH)
 @click.option("--name", "model", default="", metavar="TEXT", help="Name of the model in the table.")
 @click.option(
     "--status",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidbench.cli import options
+from vidbench.cli.paths import PATH
 from vidbench.cli.streams import echo_line, table_console
 from vidbench.distributed.ranks import ranks_from_environment
 from vidbench.errors import InputError
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @click.command("measure")
-@click.argument("real", type=click.Path(path_type=Path))
-@click.argument("samples", type=click.Path(path_type=Path))
+@click.argument("real", type=PATH)
+@click.argument("samples", type=PATH)
 @click.option(
     "--metric",
     "metrics",

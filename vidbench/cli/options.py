@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
+from vidbench.cli.paths import PATH
 from vidbench.scoring.run_options import RunOptions
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -38,7 +39,7 @@ def _click_type(annotation: Any, bounds: tuple[int, int] | None) -> Any:
         return click.Choice(get_args(annotation))
     (kind,) = {*get_args(annotation)} - {NoneType, Ellipsis} or {annotation}
     if kind is Path:
-        return click.Path(path_type=Path)
+        return PATH
     return kind if bounds is None else click.IntRange(*bounds)
 
 

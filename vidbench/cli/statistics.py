@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from vidbench.cli import options
+from vidbench.cli.paths import PATH
 from vidbench.cli.streams import echo_line
 from vidbench.scoring.run_options import RunOptions
 
@@ -20,7 +21,7 @@ from vidbench.scoring.run_options import RunOptions
 @click.option(
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="The .safetensors file to write; it must not exist.",
 )

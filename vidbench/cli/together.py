@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from vidbench.cli import run_command
+from vidbench.cli.paths import PATH
 from vidbench.cli.streams import HUNG_UP, ReaderHungUp, guarded_streams
 from vidbench.distributed.ranks import choose_device, ranks_from_environment
 from vidbench.errors import InputError
@@ -96,7 +97,7 @@ def _device_of(command: Sequence[str]) -> str:
 
 
 @click.command(help="Run the vidbench commands of a file in one process, several at a time.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Commands at a time.")
 def main(file: Path, jobs: int) -> None:
     """See the module."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from vidbench.cli import options
+from vidbench.cli.paths import PATH
 from vidbench.cli.streams import echo_line
 from vidbench.progress import Progress
 
@@ -57,7 +58,7 @@ def weights_fetch(networks: tuple[str, ...], via: str | None, offline: bool) -> 
 
 
 @command.command("import")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=PATH)
 @click.option(
     "--network",
     metavar="NETWORK",

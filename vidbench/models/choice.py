@@ -73,6 +73,8 @@ def choose_model(text: str) -> ModelChoice:
     """
     name, _, rest = text.partition(":")
     entries = {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
+    if name in entries and text.endswith(":"):
+        raise InputError(f"The model '{text}' ends in a colon: give '{name}', or '{name}:CHECKPOINT'.")
     if name in entries:
         return ModelChoice(name, _load(entries[name]), Path(rest) if rest else None)
     if rest and _looks_like_module(name):

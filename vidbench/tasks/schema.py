@@ -227,6 +227,13 @@ class EvaluationSpec(_Frozen):
         "also measured; the score itself is the one without truncation.",
     )
 
+    @field_validator("metrics")
+    @classmethod
+    def _each_once(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := [id for id in dict.fromkeys(ids) if ids.count(id) > 1]:
+            raise ValueError(f"'{twice[0]}' is listed twice")
+        return ids
+
     @field_validator("floor", "ceiling")
     @classmethod
     def _no_code(cls, name: str) -> str:

@@ -91,6 +91,7 @@ _LINES = (
     ("models show", "show"),
     ("leaderboard remove", "remove"),
     ("--task shapes-gen", "--task"),
+    ("evaluate --model noise: --task shapes-gen", "ends in a colon"),
     # Missing arguments.
     ("evaluate --task shapes-gen", "--model"),
     ("evaluate --model noise", "--task"),
@@ -234,6 +235,12 @@ def _cases() -> Iterator[Case]:
         yield case(f"{command}: unknown option", [*command.split(), "--nothing-like-this"], "--nothing-like-this")
     for line, word in _LINES:
         yield case(line, line.split(), word)
+    for words in (("--output", ""), ("--data", "")):
+        yield case(
+            f"evaluate, empty {words[0]}",
+            ["evaluate", "--model", "noise", "--task", "shapes-gen", *words],
+            "the path is empty",
+        )
 
 
 CASES = tuple(_cases())

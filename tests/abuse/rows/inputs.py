@@ -99,6 +99,7 @@ _TASK_CHANGES: tuple[tuple[str, str, str, str], ...] = (
     ("long name", 'name = "shapes-gen"', 'name = "' + "x" * 5000 + '"', "'name'"),
     ("no metric", '["fvd-shapes", "fid-shapes", "is-shapes"]', "[]", "evaluation.metrics"),
     ("unknown metric", '["fvd-shapes", "fid-shapes", "is-shapes"]', '["fvd-shape"]', "fvd-shapes"),
+    ("a metric twice", '["fvd-shapes", "fid-shapes", "is-shapes"]', '["fid-shapes", "fid-shapes"]', "'fid-shapes' is listed twice"),
     ("10,000 metrics", '["fvd-shapes", "fid-shapes", "is-shapes"]', "[" + '"a",' * 10_000 + "]", "evaluation.metrics"),
     ("unknown dataset", 'dataset = "shapes"', 'dataset = "shape"', "did you mean 'shapes'?"),
     ("context as long as the clip", "num_frames = 12", "num_frames = 12\ncontext_frames = 12", "context_frames"),
