@@ -148,16 +148,19 @@ def gather_evidence(factory: Any, loading: FileWatch, checkpoint: Path | None, d
         found += _weights_beside(file, is_package(factory, file)) if file is not None else []
         found += _files_of(checkpoint) if checkpoint is not None else []
     files = tuple(hash_file(path) for path in dict.fromkeys(found) if path.is_file())
-    return ModelEvidence(code_sha256(factory), files, frozenset(code))
+    return ModelEvidence(_digest_of(code, file), files, frozenset(code))
 
 
 def code_sha256(factory: Any) -> str | None:
     """Return the digest of a model's source files, None if they are not known."""
-    file = factory_file(factory)
+    return _digest_of(source_files(factory), factory_file(factory))
+
+
+def _digest_of(files: list[Path], file: Path | None) -> str | None:
     if file is None:
         return None
     code = hashlib.sha256()
-    for each in source_files(factory):
+    for each in files:
         name = str(each.relative_to(file.parent)) if each.is_relative_to(file.parent) else each.name
         code.update(name.encode() + b"\0" + each.read_bytes() + b"\0")
     return code.hexdigest()
@@ -184,14 +187,16 @@ def source_files(factory: Any) -> list[Path]:
     if file is None:
         return []
     own = sorted(file.parent.rglob("*.py")) if is_package(factory, file) else [file]
-    found = dict.fromkeys(own)
     # What was imported by a computed name is seen only once it is loaded.
-    waiting = [*own, *([] if is_package(factory, file) else _loaded_below(file.parent))]
+    found = {*own, *([] if is_package(factory, file) else _loaded_below(file.parent))}
+    waiting, followed = list(found), set[str]()
     while waiting:
-        path = waiting.pop()
-        found[path] = None
-        waiting += [each for name in sorted(_imported(path)) for each in _files_of_module(name) if each not in found]
-    return [*own, *sorted(set(found) - set(own))]
+        names = _imported(waiting.pop()) - followed
+        followed |= names
+        new = {each for name in names for each in _files_of_module(name)} - found
+        found |= new
+        waiting += new
+    return [*own, *sorted(found - set(own))]
 
 
 def _imported(path: Path) -> set[str]:
