@@ -493,8 +493,8 @@ _IMAGES: tuple[tuple[str, Callable[[], bytes], str], ...] = (
     ("zTXt bomb", lambda: _png(_chunk(b"zTXt", _bomb())), "Decompressed data too large"),
     ("iCCP bomb", lambda: _png(_chunk(b"iCCP", _bomb())), "Decompressed data too large"),
     ("60,000 pixels", lambda: _png(side=60_000), "pixels"),
-    ("cut", lambda: _png()[:50], "cannot be read"),
-    ("wrong checksum", lambda: _png()[:20] + b"\xff" + _png()[21:], "cannot be read"),
+    ("cut", lambda: _png()[:50], "cut off"),
+    ("wrong checksum", lambda: _png()[:20] + b"\xff" + _png()[21:], "a checksum does not match"),
 )
 
 

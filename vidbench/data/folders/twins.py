@@ -27,8 +27,12 @@ class Twin(NamedTuple):
     how: str
 
 
-def twin_videos(videos: Sequence[Path]) -> Iterator[Twin]:
+def twin_videos(videos: Sequence[Path], *, suffixes: bool = True) -> Iterator[Twin]:
     """Yield every video that is the same file as another, or has the same name with another suffix in the same folder.
+
+    Args:
+        videos: the videos of one set of clips.
+        suffixes: whether one name with two suffixes is one clip. False where suffixes are part of the ids.
 
     A link is never the one that counts if the file that it leads to is among the videos.
     """
@@ -41,7 +45,7 @@ def twin_videos(videos: Sequence[Path]) -> Iterator[Twin]:
             continue
         kept = names.setdefault((video.parent, composed(video.stem).casefold()), video)
         # With one suffix they differ in capitals, as ids of YouTube may.
-        if kept.suffix != video.suffix:
+        if suffixes and kept.suffix != video.suffix:
             yield Twin(kept, video, "differs only in its suffix from")
 
 

@@ -33,7 +33,7 @@ def find_folder(root: Path, split: str, ignore: Sequence[str] = ()) -> Listing:
     folder = root if whole else split_folder(root, split)
     found = videos_below(folder, None, ignore)
     files = {entry_name(path, folder): path for path in found.files}
-    twins = twin_videos(found.files)
+    twins = twin_videos(found.files, suffixes=False)
     return Listing(
         "folder",
         (),
