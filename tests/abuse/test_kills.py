@@ -31,8 +31,8 @@ def test_five_kills_leave_no_trace(command, tmp_path):
 
 
 def test_workers_end_with_a_killed_scan(tmp_path):
-    for number in range(40):  # a busy machine may look rarely
-        write_video(tmp_path / "data" / f"v{number}.mp4", number % 4, count=30)
+    for number in range(20):  # a busy machine may look rarely
+        write_video(tmp_path / "data" / f"v{number}.mp4", number, count=40)
     words = ["data", "scan", "data", "--output", "out", "--workers", "2"]
     started = start(words, tmp_path)
     deadline = time.monotonic() + 50
