@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.task_texts import task_text
 from vidbench.results.schema import SCHEMA_VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,28 +44,7 @@ def shared() -> Path:
     return folder
 
 
-SMALL_TASK = """
-name = "small-gen"
-version = 1
-title = "A small copy of shapes-gen for tests"
-[data]
-dataset = "shapes"
-train_split = "train"
-reference_split = "train"
-evaluation_split = "test"
-[clips]
-num_frames = 12
-height = 32
-width = 32
-resize = "none"
-crop = "none"
-[reference]
-num_clips = 150
-[evaluation]
-num_samples = 200
-labels = "balanced"
-metrics = ["fvd-shapes", "fid-shapes", "is-shapes"]
-"""
+SMALL_TASK = task_text("small-gen", num_clips=150, num_samples=200, metrics=("fvd-shapes", "fid-shapes", "is-shapes"))
 
 # Noise around the class's grey level: cheap, also for the picture encoder of a report, and no two samples are equal.
 PLUGIN = """

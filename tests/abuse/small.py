@@ -6,29 +6,9 @@ import json
 from pathlib import Path
 
 from tests.abuse.runner import Outcome, run_limited
+from tests.task_texts import task_text
 
-TASK = """
-name = "smallest"
-version = 1
-title = "A few shapes, for tests that run commands many times"
-[data]
-dataset = "shapes"
-train_split = "train"
-reference_split = "train"
-evaluation_split = "test"
-[clips]
-num_frames = 12
-height = 32
-width = 32
-resize = "none"
-crop = "none"
-[reference]
-num_clips = 24
-[evaluation]
-num_samples = 16
-labels = "balanced"
-metrics = ["fid-shapes", "is-shapes"]
-"""
+TASK = task_text("smallest", num_clips=24, num_samples=16, metrics=("fid-shapes", "is-shapes"))
 
 MODEL = """
 import numpy as np

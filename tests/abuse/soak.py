@@ -21,36 +21,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tests.task_texts import task_text
+
 BATCH_SIZE = 2
 # The first batches fill pools and caches; growth is counted from here.
 WARM_SHARE = 0.2
 ALLOWED_MIB = 24.0
-
-_TASK = """
-name = "soak"
-version = 1
-title = "Small videos are continued"
-[data]
-dataset = "kinetics"
-train_split = "train"
-reference_split = "train"
-evaluation_split = "test"
-[clips]
-num_frames = 12
-context_frames = 4
-height = 32
-width = 32
-resize = "none"
-crop = "none"
-[reference]
-num_clips = "all"
-[evaluation]
-num_samples = {num_samples}
-samples_per_context = {per_context}
-labels = "none"
-metrics = ["fvd-shapes", "fid-shapes"]
-ceiling = "noise"
-"""
 
 
 class Reading(NamedTuple):
@@ -99,7 +75,17 @@ def run(folder: Path, batches: int) -> list[Reading]:
         for number in range(count):
             _video(folder / "data" / split / "walking" / f"clip{number}_000000_000001.mp4", seed=number)
     samples = BATCH_SIZE * batches
-    (folder / "soak.toml").write_text(_TASK.format(num_samples=samples, per_context=samples // 10))
+    task = task_text(
+        "soak",
+        dataset="kinetics",
+        context_frames=4,
+        num_clips="all",
+        num_samples=samples,
+        labels="none",
+        metrics=("fvd-shapes", "fid-shapes"),
+        more=f"samples_per_context = {samples // 10}",
+    )
+    (folder / "soak.toml").write_text(task)
     with _home(folder / "home"):
         vidbench.evaluate(
             "tests.abuse.soak:load", str(folder / "soak.toml"), data=folder / "data", output=folder / "run", device="cpu",

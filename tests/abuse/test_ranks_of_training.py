@@ -9,6 +9,7 @@ import pytest
 
 from tests.abuse.faults.commands import COMMANDS
 from tests.abuse.several import ranks_at_once
+from tests.task_texts import videos_task
 
 TRAIN = next(command for command in COMMANDS if command.name == "train")
 WORDS = tuple(TRAIN.line.split())
@@ -52,7 +53,7 @@ def test_ranks_with_other_data_are_refused(tmp_path, shared):
     """As when each node has its own copy of a data folder, and the copies differ in one video."""
     words = list(WORDS)
     words[words.index("--task") + 1] = "videos.toml"
-    (tmp_path / "videos.toml").write_text(_VIDEO_TASK)
+    (tmp_path / "videos.toml").write_text(videos_task("folder", 6))
     from tests.end_to_end.miniatures import write_video
 
     for folder in ("one", "two"):
@@ -81,27 +82,3 @@ def test_equal_ranks_train_and_one_that_starts_from_another_checkpoint_does_not(
     for each in ended:
         assert each.code == 2
         assert "disagree about the settings" in each.stderr
-
-
-_VIDEO_TASK = """
-name = "videos"
-version = 1
-title = "A few videos"
-[data]
-dataset = "folder"
-train_split = "train"
-reference_split = "train"
-evaluation_split = "train"
-[clips]
-num_frames = 12
-height = 32
-width = 32
-resize = "pil-box"
-crop = "center"
-[reference]
-num_clips = "all"
-[evaluation]
-num_samples = 6
-labels = "none"
-metrics = ["fvd-shapes"]
-"""

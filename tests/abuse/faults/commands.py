@@ -12,30 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tests.abuse.rows._inputs import clips, result_document
+from tests.task_texts import task_text
 
-_TASK = """
-name = "tiny-{kind}"
-version = 1
-title = "A few moving shapes"
-[data]
-dataset = "shapes"
-train_split = "train"
-reference_split = "train"
-evaluation_split = "test"
-[clips]
-num_frames = {frames}
-{context}height = 32
-width = 32
-resize = "none"
-crop = "none"
-[reference]
-num_clips = 12
-[evaluation]
-num_samples = 6
-labels = "{labels}"
-metrics = ["fvd-shapes"]
-ceiling = "{ceiling}"
-"""
 # Keys and files that differ between two runs of the same command.
 _VOLATILE = {"execution", "seconds", "finished", "time", "duration", "clips_per_second", "steps_per_second"}
 _NOT_COMPARED = (".html", ".jsonl", ".lock")
@@ -58,8 +36,9 @@ class Command(NamedTuple):
 
 
 def _tasks(folder: Path) -> None:
-    generation = _TASK.format(kind="gen", frames=12, context="", labels="balanced", ceiling="noise")
-    prediction = _TASK.format(kind="pred", frames=16, context="context_frames = 5\n", labels="none", ceiling="copy")
+    size = {"num_clips": 12, "num_samples": 6, "metrics": ("fvd-shapes",)}
+    generation = task_text("tiny-gen", **size)
+    prediction = task_text("tiny-pred", num_frames=16, context_frames=5, labels="none", more='ceiling = "copy"', **size)
     (folder / "gen.toml").write_text(generation, encoding="utf-8")
     (folder / "pred.toml").write_text(prediction, encoding="utf-8")
 

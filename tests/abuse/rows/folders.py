@@ -9,33 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from tests.abuse.case import Case
+from tests.task_texts import videos_task
 
 _MEASURE = ("measure", "real", "samples", "--metric", "fvd-shapes", "--num-frames", "12", "--resolution", "32")
 # One worker: others have a helper process that ends a moment after the command.
 _SCAN = ("data", "scan", "real", "--workers", "1", "--output", "out")
 _SCORE = ("score", "--samples", "samples", "--task", "shapes-gen", "--num-samples", "3", "--output", "out")
-_TASK = """
-name = "videos"
-version = 1
-title = "Videos of a folder"
-[data]
-dataset = "{dataset}"
-train_split = "train"
-reference_split = "train"
-evaluation_split = "train"
-[clips]
-num_frames = 12
-height = 32
-width = 32
-resize = "pil-box"
-crop = "center"
-[reference]
-num_clips = "all"
-[evaluation]
-num_samples = 2
-labels = "none"
-metrics = ["fvd-shapes"]
-"""
 
 
 def _video(path: Path, value: int = 0, frames: int = 12) -> None:
@@ -161,7 +140,7 @@ def _layout(dataset: str, *names: str) -> Callable[[Path], list[str]]:
     def make(folder: Path) -> list[str]:
         for name in names:
             _video(folder / "data" / "train" / name)
-        (folder / "task.toml").write_text(_TASK.format(dataset=dataset))
+        (folder / "task.toml").write_text(videos_task(dataset, 2))
         return ["evaluate", "--model", "noise", "--task", "task.toml", "--data", "data", "--output", "out"]
 
     return make

@@ -1,6 +1,6 @@
 """Measure what FFmpeg's default conversion to RGB moves; prints the tables of docs/footguns.md#ffmpegs-default-pixels.
 
-    python tools/measure_pixels.py VIDEO ... > build/pixels.md
+    python -m tests.oracles.measure_pixels VIDEO ... > build/pixels.md
 
 Every video is cut into clips that follow one another, the same ones under both conventions of `vidbench.data.pixels`. The
 truth is computed in float64 from the equations of ITU-R BT.601 and BT.709, with chroma interpolated linearly.
@@ -18,11 +18,11 @@ import platform
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
+from tests.oracles.pixel_equations import by_the_equations
 from vidbench.data.decode import decoding
 from vidbench.data.images import fit_frames
 from vidbench.data.pixels import rgb_pixels
@@ -31,35 +31,6 @@ from vidmetrics import Moments, frechet_distance, load_network
 from vidmetrics.networks.network import Network
 
 CONVENTIONS: tuple[PixelConvention, PixelConvention] = ("exact", "ffmpeg-default")
-# Weights of red and blue by code point of ISO/IEC 23091-2; 2 is untagged and read as BT.601.
-WEIGHTS = {1: (0.2126, 0.0722), 2: (0.299, 0.114), 5: (0.299, 0.114), 6: (0.299, 0.114)}
-
-
-def samples_of(plane: Any) -> np.ndarray:
-    return np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width].astype(float)
-
-
-def by_the_equations(frame: Any) -> np.ndarray:
-    """Return RGB of a yuv420p frame in float64, 0 to 255, not rounded; chroma is left-sited, as its decoders state."""
-    y, u, v = map(samples_of, frame.planes[:3])
-    u, v = (enlarged(plane, *y.shape) for plane in (u, v))
-    full = int(frame.color_range) == 2 or frame.format.name == "yuvj420p"
-    red, blue = WEIGHTS[int(frame.colorspace)]
-    y = y / 255 if full else (y - 16) / 219
-    u, v = ((plane - 128) / (255 if full else 224) for plane in (u, v))
-    r, b = y + 2 * (1 - red) * v, y + 2 * (1 - blue) * u
-    g = (y - red * r - blue * b) / (1 - red - blue)
-    return np.clip(np.stack([r, g, b], -1) * 255, 0, 255)
-
-
-def enlarged(chroma: np.ndarray, height: int, width: int) -> np.ndarray:
-    for axis, size, offset in ((0, height, -0.25), (1, width, 0.0)):
-        places = np.clip(np.arange(size) / 2 + offset, 0, chroma.shape[axis] - 1)
-        below = np.floor(places).astype(int)
-        above = np.minimum(below + 1, chroma.shape[axis] - 1)
-        share = (places - below).reshape((-1, 1) if axis == 0 else (1, -1))
-        chroma = chroma.take(below, axis) * (1 - share) + chroma.take(above, axis) * share
-    return chroma
 
 
 def frames_of(path: Path) -> dict[PixelConvention, np.ndarray]:
