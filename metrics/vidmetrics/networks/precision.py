@@ -9,7 +9,10 @@ from typing import Any, Literal, TypeAlias
 import torch
 
 Precision: TypeAlias = Literal["exact", "fast"]
-"""``exact``: within 1e-5 of float64, deterministic. ``fast``: within 1e-3. Plain networks use float32, or TF32 on GPUs that have it."""
+"""``exact``: within 1e-5 of float64, deterministic. ``fast``: within 1e-3.
+
+Plain networks: float32 for ``exact``, TF32 for ``fast`` on GPUs that have it.
+"""
 
 
 @contextmanager

@@ -45,6 +45,10 @@ class Preprocessing:
         ]
         return "-then-".join([*steps, "scale-v1"])
 
+    def changes(self, height: int, width: int) -> bool:
+        """Return whether frames of this size are resized or cropped at all."""
+        return bool(self._steps(height, width))
+
     def __call__(self, clips_NTHWC: torch.Tensor) -> torch.Tensor:
         """Map uint8 clips ``[N, T, H, W, 3]`` to float32 ``[N, 3, T, side, side]`` in [-1, 1]."""
         N, T, H, W, C = clips_NTHWC.shape

@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
+
+from vidmetrics.formats.faults import reason
 
 if TYPE_CHECKING:
     import torch
 
+    from vidmetrics.networks.fast.operators import Operators
+    from vidmetrics.networks.fast.running import FastBody
+    from vidmetrics.networks.i3d import I3D
     from vidmetrics.networks.precision import Precision
 
 OLDEST_TRITON = (3, 6)
@@ -20,8 +26,8 @@ def accelerated(body: Any, device: torch.device, precision: Precision) -> Any:
     """Return a faster body with the same outputs, or ``body`` itself.
 
     There is one for the I3D on NVIDIA GPUs of compute capability 9 (Hopper) with Triton 3.6 or newer, which comes with torch's CUDA
-    builds for Linux; its kernels were measured there. It is used only if two clips of noise give the plain network's
-    features to within half the bound of the precision.
+    builds for Linux; its kernels were measured there. It is used only if clips of noise give the plain network's features to
+    within half the bound of the precision. A warning says why a GPU that it is made for does not use it.
 
     Args:
         body: the plain network, on the device.
@@ -32,11 +38,30 @@ def accelerated(body: Any, device: torch.device, precision: Precision) -> Any:
 
     if not isinstance(body, I3D) or device.type != "cuda" or not _supported(device):
         return body
-    from vidmetrics.networks.fast.running import FastBody
-    from vidmetrics.networks.fast.triton_operators import TritonOperators
+    try:
+        from vidmetrics.networks.fast.triton_operators import TritonOperators
 
-    fast = FastBody(body, TritonOperators(), precision, device)
-    return fast if fast.agrees() else body
+        return _checked(body, TritonOperators(), precision, device)
+    except Exception as error:  # the compiler raises whatever a driver, a full disk or a C compiler makes of it
+        why = reason(error)
+    warnings.warn(
+        f"The fast I3D is not used ({why}); the plain one computes the same, slower.", RuntimeWarning, stacklevel=3
+    )
+    return body
+
+
+def _checked(body: I3D, operators: Operators, precision: Precision, device: torch.device) -> FastBody:
+    """Return the fast body.
+
+    Raises:
+        Exception: it cannot be built, or its features are not the plain network's.
+    """
+    from vidmetrics.networks.fast.running import FastBody
+
+    fast = FastBody(body, operators, precision, device)
+    if not fast.agrees():
+        raise ArithmeticError("with these weights its features differ from the plain one's by more than half the bound")
+    return fast
 
 
 def _supported(device: torch.device) -> bool:

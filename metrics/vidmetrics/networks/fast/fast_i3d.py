@@ -174,13 +174,13 @@ class FastI3D:
         return out
 
     def _make_entrance(self, num_frames: int, height: int, width: int) -> Entrance:
-        plain_size = (height, width) == (SIDE, SIDE)
-        tables = None if plain_size else bilinear_tables(height, width, self._preprocessing.resized)
+        unchanged = not self._preprocessing.changes(height, width)
+        tables = None if unchanged else bilinear_tables(height, width, self._preprocessing.resized)
         inside = None
         # `exact` does not fold the resize into the weights: its float32 positions differ from exact ones by up to 6e-6.
         if tables is not None and self.planes == 1:
             inside = geometry(tables, SIDE)
-        if plain_size or inside is not None:
+        if unchanged or inside is not None:
             # Pixels are integers, so one plane is exact.
             pixels = Pixels(inside or identity(SIDE), num_frames, 1)
         else:
@@ -189,7 +189,7 @@ class FastI3D:
         key = f"{height}x{width}" if inside else "as they are"
         if key not in self._packed:
             self._packed[key] = pack_first_layer(*self._first, pixels.shape, self.planes).to(self.device)
-        return Entrance(pixels, self._packed[key], not plain_size and tables is None)
+        return Entrance(pixels, self._packed[key], not unchanged and tables is None)
 
 
 def _place_floats(values_NTHWC: torch.Tensor, pixels: Pixels, memory: torch.Tensor) -> None:

@@ -29,6 +29,9 @@ def parts(num_clips: int, size: int) -> list[slice]:
 class Recorded:
     """Compute batches of one shape. On a GPU, the kernels are recorded at the second call and replayed from then on.
 
+    Parts whose frames are resized before the first layer are not recorded: the resizers copy tables from host memory, which a
+    recording does not allow.
+
     Args:
         network: the network.
         upload: copies clips to the GPU; None on a CPU.
@@ -47,7 +50,9 @@ class Recorded:
         self._clips = torch.empty(*shape, 3, dtype=torch.uint8, device=device)
         self._middle = network.middle(num_clips, num_frames)
         largest = max(part.stop - part.start for part in self._parts)
-        self._memory = network.entrance(num_frames, height, width).pixels.zeros(largest, device)
+        entrance = network.entrance(num_frames, height, width)
+        self._memory = entrance.pixels.zeros(largest, device)
+        self._recorded_parts = [] if entrance.resized_before else self._parts
         self.overflow = torch.zeros(1, dtype=torch.int32, device=device)
         self._calls = 0
         self._graphs: list[torch.cuda.CUDAGraph] = []
@@ -66,7 +71,7 @@ class Recorded:
                 self._upload(clips_NTHWC[part], self._clips[part], self._read[i])
             else:
                 self._clips[part] = clips_NTHWC[part]
-            if self._graphs:
+            if self._graphs and self._recorded_parts:
                 self._graphs[i].replay()
             else:
                 self._start(part)
@@ -81,9 +86,9 @@ class Recorded:
         self._network.start(self._clips[part], self._memory, self._middle[:, part], self.overflow)
 
     def _record(self) -> None:
-        """Record each part and the later layers. The graphs run in sequence and share their memory."""
+        """Record the parts and the later layers. The graphs run in sequence and share their memory."""
         pool = torch.cuda.graph_pool_handle()
-        for part in [*self._parts, None]:
+        for part in [*self._recorded_parts, None]:
             graph = torch.cuda.CUDAGraph()
             # Other threads may allocate GPU memory during the recording.
             with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):

@@ -25,7 +25,8 @@ def first(size, num_frames, pixels=PIXELS, planes=2):
     x = pixels(clips).double()
     padded = F.pad(x, same_padding(x.shape[2:], (7, 7, 7), (2, 2, 2)))
     theirs = F.conv3d(padded, weight, bias, stride=2).relu()[0].permute(1, 2, 3, 0)
-    shape = identity(224) if size == (224, 224) else geometry(bilinear_tables(*size, pixels.resized), 224)
+    tables = bilinear_tables(*size, pixels.resized) if pixels.changes(*size) else None
+    shape = geometry(tables, 224) if tables else identity(224)
     assert shape is not None
     layout = Pixels(shape, num_frames, 1)
     memory, overflow = layout.zeros(1, torch.device("cpu")), torch.zeros(1, dtype=torch.int32)

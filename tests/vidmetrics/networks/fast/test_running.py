@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+import warnings
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from vidmetrics.catalog.conventions import CONVENTIONS
+from vidmetrics.networks import fast as fast_networks
 from vidmetrics.networks.fast import accelerated, running
 from vidmetrics.networks.fast.fast_i3d import FastI3D
+from vidmetrics.networks.fast.first_layer import identity
+from vidmetrics.networks.fast.recording import Recorded
 from vidmetrics.networks.fast.running import BOUNDS, FastBody
 from vidmetrics.networks.fast.torch_operators import TorchOperators
 from vidmetrics.networks.i3d import I3D
 from vidmetrics.networks.network import Network
+from vidmetrics.networks.preprocessing import Preprocessing
 
 CPU = torch.device("cpu")
 HOPPER = torch.cuda.is_available() and torch.cuda.get_device_capability()[0] == 9
@@ -25,8 +35,9 @@ def weights():
     return dict(seeded_i3d_weights(0))
 
 
-def plain(weights, device=CPU):
-    return I3D.from_tensors(weights, 400).eval().requires_grad_(False).to(device)
+def plain(weights, device=CPU, convention="fvd"):
+    pixels = Preprocessing(CONVENTIONS[convention].resize, CONVENTIONS[convention].crop)
+    return I3D.from_tensors(weights, 400, pixels=pixels).eval().requires_grad_(False).to(device)
 
 
 def clips(num_clips, num_frames, height, width):
@@ -52,7 +63,7 @@ def test_the_whole_network_keeps_its_bound(weights, precision):
     body = FastBody(plain(weights), TorchOperators(torch.float32), precision, CPU)
     network = Network("i3d", body, device="cpu", precision=precision, weights_sha256="0" * 64, proven=False)
     answer, expected = network(batch), truth(weights, batch)
-    assert network.implementation == {"fast": "fp16x1-1", "exact": "fp16x2-1"}[precision]
+    assert network.implementation == {"fast": "fp16x1-2", "exact": "fp16x2-2"}[precision]
     for name, size in (("logits", 400), ("pool", 1024)):
         assert answer[name].shape == (1, size)
         assert answer[name].dtype == np.float32
@@ -62,12 +73,33 @@ def test_the_whole_network_keeps_its_bound(weights, precision):
     assert precision == "exact" or distance(answer["logits"], expected["logits"]) > 1e-4
 
 
+def test_frames_of_the_networks_size_that_magvit_resizes_twice(weights):
+    body = FastBody(plain(weights, convention="fvd-magvit"), TorchOperators(torch.float32), "exact", CPU)
+    batch = torch.from_numpy(clips(1, 9, 224, 224))
+    ours, theirs = body(batch)["logits"], body._by_plain(batch)["logits"]
+    assert distance(ours.numpy(), theirs.numpy()) < BOUNDS["exact"]
+    unchanged = plain(weights)(batch)["logits"]
+    assert distance(unchanged.numpy(), theirs.numpy()) > 0.01  # the two resizes matter
+
+
+@pytest.mark.parametrize("planes", [1, 2])
+@pytest.mark.parametrize("convention", list(CONVENTIONS))
+def test_frames_are_taken_as_they_are_only_where_the_preprocessing_leaves_them(weights, convention, planes):
+    network = FastI3D(plain(weights, convention=convention), TorchOperators(), planes, CPU)
+    steps = network._preprocessing.id_at(224, 224)
+    entrance = network.entrance(16, 224, 224)
+    as_they_are = entrance.pixels.resize is None and not entrance.resized_before
+    assert entrance.pixels.shape.rows.runs == identity(224).rows.runs
+    assert as_they_are == (steps == "scale-v1")
+    assert as_they_are == (convention != "fvd-magvit")
+
+
 class Counting:
     """Replaces the network's layers: a clip's feature is its first value, and 255 overflows."""
 
     def __init__(self, *_):
         self.starts, self.ends = [], []
-        self.planes, self.device = 1, CPU
+        self.planes, self.device, self.resized_before = 1, CPU, False
 
     def middle(self, num_clips, num_frames):
         return torch.full((1, num_clips, 1), -1.0)
@@ -76,7 +108,7 @@ class Counting:
         class Pixels:
             zeros = staticmethod(lambda num_clips, device: torch.zeros(num_clips))
 
-        return type("Entrance", (), {"pixels": Pixels})
+        return SimpleNamespace(pixels=Pixels, resized_before=self.resized_before)
 
     def start(self, part, memory, out, overflow):
         self.starts.append(len(part))
@@ -121,6 +153,121 @@ def test_clips_too_long_for_32_bits_are_plain(body):
     assert float(body(torch.zeros(1, running.LONGEST + 1, 2, 2, 3, dtype=torch.uint8))["logits"].max()) == -1000
 
 
+@pytest.mark.parametrize("resized_before", [False, True])
+def test_resizers_are_never_recorded(monkeypatch, resized_before):
+    """They copy tables from host memory, which a CUDA graph refuses."""
+    recorded, now = [], []
+
+    @contextlib.contextmanager
+    def graph(it, **_):
+        now.append(it)
+        yield
+        now.clear()
+
+    class Graph:
+        def __init__(self):
+            self.replays = 0
+            recorded.append(self)
+
+        def replay(self):
+            self.replays += 1
+
+    class Upload:
+        def __call__(self, source, target, _):
+            target.copy_(source)
+
+    for name, value in {
+        "CUDAGraph": Graph,
+        "graph": graph,
+        "graph_pool_handle": lambda: None,
+        "Event": lambda: SimpleNamespace(record=lambda: None),
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    network = Counting()
+    network.resized_before = resized_before
+    starts_recorded, start = [], network.start
+    network.start = lambda *arguments: (starts_recorded.append(bool(now)), start(*arguments))
+    recording = Recorded(network, Upload(), (150, 16, 8, 8))
+    batch = torch.arange(150, dtype=torch.uint8).reshape(150, 1, 1, 1, 1).expand(150, 16, 8, 8, 3)
+    for _ in range(3):
+        assert torch.equal(recording(batch)["logits"][:, 7], torch.arange(150.0))
+    parts = len(recording._parts)
+    assert starts_recorded == ([False] * 3 * parts if resized_before else [False] * parts + [True] * parts)
+    assert [graph.replays for graph in recorded] == [2] * (1 if resized_before else parts + 1)
+
+
+class Fast:
+    """Replaces the fast body."""
+
+    def __init__(self, *_):
+        pass
+
+    def agrees(self):
+        return True
+
+
+class Disagreeing(Fast):
+    def agrees(self):
+        return False
+
+
+class Crashing(Fast):
+    def agrees(self):
+        raise RuntimeError("ptxas: no space left\non device.")
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A machine on which the fast network would be tried."""
+    operators = SimpleNamespace(TritonOperators=SimpleNamespace)
+    monkeypatch.setattr(fast_networks, "_supported", lambda device: True)
+    monkeypatch.setitem(sys.modules, "vidmetrics.networks.fast.triton_operators", operators)
+    monkeypatch.setattr(running, "FastBody", Fast)
+    return operators
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (Disagreeing, "with these weights its features differ from the plain one's by more than half the bound"),
+        (Crashing, "ptxas: no space left on device"),
+    ],
+)
+def test_a_fast_network_that_fails_is_replaced_with_a_warning(weights, gpu, monkeypatch, body, why):
+    network = plain(weights)
+    monkeypatch.setattr(running, "FastBody", body)
+    with pytest.warns(RuntimeWarning) as warned:
+        assert accelerated(network, torch.device("cuda"), "exact") is network
+    assert [str(warning.message) for warning in warned] == [
+        f"The fast I3D is not used ({why}); the plain one computes the same, slower."
+    ]
+
+
+def test_a_compiler_that_fails_is_a_warning(weights, gpu):
+    def fails():
+        raise FileNotFoundError(2, "No such file or directory", "gcc")
+
+    network, gpu.TritonOperators = plain(weights), fails
+    with pytest.warns(RuntimeWarning, match=r"not used \(.*gcc.*\); the plain one"):
+        assert accelerated(network, torch.device("cuda"), "exact") is network
+
+
+def test_a_fast_network_that_agrees_is_used_without_a_word(weights, gpu):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert isinstance(accelerated(plain(weights), torch.device("cuda"), "exact"), Fast)
+
+
+@pytest.mark.parametrize(("wrong", "agrees"), [(None, True), (64, False), (224, False)])
+def test_clips_of_two_sizes_are_compared_with_the_plain_network(weights, monkeypatch, wrong, agrees):
+    def ours(self, batch):
+        return {"logits": torch.ones(2, 400) + (batch.shape[2] == wrong), "pool": torch.ones(2, 1024)}
+
+    monkeypatch.setattr(FastBody, "_features", ours)
+    monkeypatch.setattr(FastBody, "_by_plain", lambda *_: {"logits": torch.ones(2, 400), "pool": torch.ones(2, 1024)})
+    assert FastBody(plain(weights), TorchOperators(), "exact", CPU).agrees() == agrees
+
+
 def test_on_a_cpu_the_network_stays_plain(weights):
     network = plain(weights)
     assert accelerated(network, CPU, "exact") is network
@@ -151,6 +298,18 @@ def test_kernels_keep_the_bound(weights, on_gpu, precision, shape):
     answer, expected = on_gpu[precision](batch), truth(weights, batch, "cuda")
     for name in ("logits", "pool"):
         assert distance(answer[name], expected[name]) < BOUNDS[precision] * 0.6
+
+
+@on_hopper
+@pytest.mark.parametrize("side", [64, 96, 224])
+def test_clips_resized_twice_keep_the_bound_when_recorded_too(weights, side):
+    device = torch.device("cuda")
+    body = accelerated(plain(weights, device, "fvd-magvit"), device, "exact")
+    assert isinstance(body, FastBody)
+    batch = torch.from_numpy(clips(2, 9, side, side))
+    expected = body._by_plain(batch)["logits"].cpu().numpy()
+    for _ in range(3):
+        assert distance(body(batch)["logits"].cpu().numpy(), expected) < BOUNDS["exact"]
 
 
 @on_hopper
@@ -190,7 +349,8 @@ def test_weights_too_small_for_fp16_stay_plain(weights):
         if name.endswith(("moving_mean", "moving_variance")):
             small[name] = small[name] * np.float32(0) + np.float32(1e9 if name.endswith("variance") else 0)
     body = plain(small, device)
-    assert accelerated(body, device, "exact") is body
+    with pytest.warns(RuntimeWarning, match="The fast I3D is not used"):
+        assert accelerated(body, device, "exact") is body
 
 
 def _kernels():
