@@ -66,7 +66,11 @@ def failures_named(path: Path) -> Iterator[None]:
         named = error.filename
         if isinstance(named, str | bytes | os.PathLike) and Path(os.fsdecode(named)).parent != path.parent:
             raise
-        raise _named(error.errno or _system_number(error) or errno.EIO, path) from error
+        number = error.errno or _system_number(error)
+        # Libraries also raise bare OSErrors for other reasons, and a connection is no file.
+        if number is None or number in _CONNECTION_LOST:
+            raise
+        raise _named(number, path) from error
     except Exception as error:
         number = _system_number(error)
         if number is None:
@@ -78,6 +82,7 @@ def _named(number: int, path: Path) -> OSError:
     return OSError(number, os.strerror(number), str(path))
 
 
+_CONNECTION_LOST = (errno.ECONNRESET, errno.ECONNREFUSED, errno.ECONNABORTED, errno.EPIPE, errno.ETIMEDOUT)
 _SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 _RUST_ERROR = re.compile(r"\bOs \{ code: (\d+)|\(os error (\d+)\)")
 

@@ -204,6 +204,10 @@ def test_other_errors_stay_what_they_are(tmp_path):
         raise KeyError
     with pytest.raises(FileNotFoundError, match="elsewhere"), written_whole(tmp_path / "a"):
         (tmp_path / "folder" / "elsewhere").read_bytes()
+    for error in (OSError("We could not load the config"), ConnectionResetError(errno.ECONNRESET, "reset by peer")):
+        with pytest.raises(type(error)) as raised, written_whole(tmp_path / "a"):
+            raise error
+        assert raised.value is error
 
 
 def test_a_link_at_the_end_of_a_path_is_replaced_not_followed(tmp_path):
