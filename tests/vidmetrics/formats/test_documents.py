@@ -47,6 +47,14 @@ def test_json_that_readers_understand_differently_is_refused(text, clause):
     assert str(caught.value).startswith("The file x cannot be read (")
 
 
+def test_a_repeated_key_among_many_is_found():
+    # One search per key took minutes.
+    keys = [f'"{number}": 0' for number in range(100_000)]
+    assert len(parse_json(f"{{{', '.join(keys)}}}".encode())) == 100_000
+    with pytest.raises(UnreadableError, match="the key '99999' occurs twice"):
+        parse_json(f"{{{', '.join([*keys, keys[-1]])}}}".encode())
+
+
 def test_numbers_that_are_not_finite_are_read_on_request():
     found = parse_json(b"[NaN, Infinity, 1e999]", allow_not_finite=True)
     assert found[0] != found[0]
