@@ -210,7 +210,10 @@ class _Search:
     entered: set[str] = field(default_factory=set)
 
     def look_into(self, folder: _Folder) -> None:
-        """Sort the entries of a folder; its sub-folders are to be looked into later."""
+        """Sort the entries of a folder, unless a link led into it before; its sub-folders are to be looked into later."""
+        if folder.real in self.entered:
+            self.unused[LINKED_AGAIN] += 1
+            return
         self.entered.add(folder.real)
         if folder.level:
             self.found.append(folder.path)
@@ -277,11 +280,9 @@ class _Search:
             self.unread.append((path, fault))
 
     def follow(self, link: _Folder) -> None:
-        """Look into a linked folder unless it is read anyway or contains the root."""
+        """Look into a linked folder unless it contains the root."""
         if os.path.commonpath([link.real, os.path.realpath(self.root)]) == link.real:
             self.unused[LINK_ABOVE] += 1
-        elif link.real in self.entered:
-            self.unused[LINKED_AGAIN] += 1
         else:
             self.look_into(link)
 

@@ -132,6 +132,14 @@ def test_of_two_links_to_one_folder_the_first_by_name_counts(tmp_path):
     found = take_inventory(tmp_path / "root", VIDEO_SUFFIXES)
     assert names(found) == ["a/deep/y/x/c.mp4"]
     assert found.unused == {"link to a folder that is read anyway": 2}
+    # A link into a folder, and one to the folder itself.
+    (tmp_path / "both").mkdir()
+    (tmp_path / "both" / "a").symlink_to(tmp_path / "elsewhere" / "x")
+    (tmp_path / "both" / "b").symlink_to(tmp_path / "elsewhere")
+    found = take_inventory(tmp_path / "both", VIDEO_SUFFIXES)
+    assert names(found) == ["a/c.mp4"]
+    assert [path.name for path in found.folders] == ["a", "b"]
+    assert found.unused == {"link to a folder that is read anyway": 1}
 
 
 def test_a_very_deep_folder_is_read_to_its_end(tmp_path, monkeypatch):
