@@ -77,8 +77,22 @@ def open_split(
     return _open_clips(task, split, data, num_clips, task.clips, ignore)
 
 
-def open_training(task: Task, data: Path | None, seed: int, ignore: Sequence[str] = ()) -> TrainingClips:
-    """Open the training clips of a task; see `open_reference` for errors."""
+def open_training(
+    task: Task, data: Path | None, seed: int, ignore: Sequence[str] = (), *, split: ClipDataset | None = None
+) -> TrainingClips:
+    """Open the training clips of a task.
+
+    Args:
+        task: the protocol.
+        data: the data folder; None for embedded data.
+        seed: seed of the training run.
+        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.is_ignored`.
+        split: the training split as `open_split` returned it, so that a file which changed since it was hashed is refused;
+            None opens it here.
+
+    Raises:
+        InputError: as `open_reference`, or a file has changed.
+    """
     clips = task.clips
     if task.data.embedded:
         from vidbench.data.shapes.dataset import ShapesTrainingClips
@@ -88,9 +102,13 @@ def open_training(task: Task, data: Path | None, seed: int, ignore: Sequence[str
             task.data.train_split, num_frames=clips.num_frames, height=clips.height, width=clips.width, seed=seed
         )
     from vidbench.data.video_training import VideoTrainingClips
+    from vidbench.data.videos import VideoDataset
 
     # Training uses whole videos of the split, not its clip plan.
-    return VideoTrainingClips(_open_videos(task, task.data.train_split, data, 1, clips, ignore), seed)
+    opened = (
+        split if isinstance(split, VideoDataset) else _open_videos(task, task.data.train_split, data, 1, clips, ignore)
+    )
+    return VideoTrainingClips(opened, seed)
 
 
 def _open_clips(

@@ -230,11 +230,14 @@ class VideoDataset:
         """Return all frames of the video at a position in `videos`, at the task's size, uint8 ``[F, H, W, 3]``.
 
         Raises:
-            InputError: the video cannot be decoded, is shorter than a clip, or has a size that the task refuses.
+            InputError: the video cannot be decoded, is shorter than a clip, has a size that the task refuses, or has
+                changed.
         """
-        crop = "center" if self.clips.crop == "three" else self.clips.crop
+        crop, path = "center" if self.clips.crop == "three" else self.clips.crop, self.videos[video].path
+        self._check_unchanged(path)
         frames_FHWC = self._fitted_frames(video, None, {crop})[crop]
-        clip_start(0, len(frames_FHWC), self._span, str(self.videos[video].path))
+        self._check_unchanged(path)
+        clip_start(0, len(frames_FHWC), self._span, str(path))
         return frames_FHWC
 
     def _clips_of(self, video: int, numbers: set[int]) -> dict[int, np.ndarray]:

@@ -85,7 +85,7 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
         shown = _StepProgress(progress)
         request = TrainRequest(
             task=model_task(task, split.class_names),
-            clips=open_training(task, options.data, options.seed, options.ignore),
+            clips=open_training(task, options.data, options.seed, options.ignore, split=split),
             output=output,
             steps=options.steps,
             seed=options.seed,
