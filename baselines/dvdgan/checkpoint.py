@@ -98,14 +98,14 @@ def _metadata(path: Path, content: bytes, kind: str | None = None) -> dict[str, 
         kind_of_file = what_bytes_are(content[:512])
         reason = f"it is {kind_of_file}" if kind_of_file else "it has no readable header"
         raise _damaged(path, reason) from None
-    if name is not None and not (isinstance(name, str) and len(name) <= 100 and name.isprintable()):
-        raise _damaged(path, "its format has no name")
-    if name not in (f"{SAMPLER}-1", f"{STATE}-1"):
+    # Before the name is judged: a damaged name, or a damaged key of it, is damage and not another format.
+    if "seal" in metadata or name in (f"{SAMPLER}-2", f"{STATE}-2"):
         try:
             check_seal(content)
         except InputError as error:
-            if name in (f"{SAMPLER}-2", f"{STATE}-2"):
-                raise _damaged(path, error) from None
+            raise _damaged(path, error) from None
+    if name is not None and not (isinstance(name, str) and len(name) <= 100 and name.isprintable()):
+        raise _damaged(path, "its format has no name")
     if kind is not None and name not in _formats(kind):
         raise InputError(
             f"{path} is of format '{name or 'unknown'}', not '{kind}-2'; "

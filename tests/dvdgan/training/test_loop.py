@@ -95,12 +95,19 @@ def test_other_settings_or_another_seed_are_refused_on_resume(tmp_path, request_
         DVDGAN.train(request_for(tmp_path, 1))
 
 
-@pytest.mark.parametrize("damage", ["bit of metadata", "bit of a weight", "cut", "empty"])
+@pytest.mark.parametrize(
+    "damage", ["bit of the seed", "bit of the format", "bit of its key", "bit of a weight", "cut", "empty"]
+)
 def test_a_damaged_state_gives_way_to_the_one_before_it(tmp_path, request_for, damage):
     DVDGAN.train(request_for(tmp_path, 3))
     newest = checkpoint.state_path(tmp_path, 3)
     content = newest.read_bytes()
-    place = content.index(b"seed") + 9 if damage == "bit of metadata" else len(content) - 6
+    places = {
+        "bit of the seed": content.index(b"seed") + 8,
+        "bit of the format": content.index(b"dvdgan-training") + 9,
+        "bit of its key": content.index(b"format") + 2,
+    }
+    place = places.get(damage, len(content) - 6)
     flipped = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
     newest.write_bytes({"cut": content[:-9], "empty": b""}.get(damage, flipped))
     said = []
