@@ -39,6 +39,7 @@ from vidbench.models import (
 SAMPLER_FILE = "generator.safetensors"
 SAMPLER, STATE = "dvdgan-generator", "dvdgan-training"
 _METADATA, _KEEP_STATES = "dvdgan", 2
+_SEAL_KEY = rb"\"seal\""  # the metadata is a string in the header, so that its quotes are escaped
 
 
 class DamagedCheckpointError(InputError):
@@ -98,8 +99,8 @@ def _metadata(path: Path, content: bytes, kind: str | None = None) -> dict[str, 
         kind_of_file = what_bytes_are(content[:512])
         reason = f"it is {kind_of_file}" if kind_of_file else "it has no readable header"
         raise _damaged(path, reason) from None
-    # Before the name is judged: a damaged name, or a damaged key of it, is damage and not another format.
-    if "seal" in metadata or name in (f"{SAMPLER}-2", f"{STATE}-2"):
+    # Before the name is judged: a damaged name, or a damaged key to it, is damage and not another format.
+    if _SEAL_KEY in header or name in (f"{SAMPLER}-2", f"{STATE}-2"):
         try:
             check_seal(content)
         except InputError as error:

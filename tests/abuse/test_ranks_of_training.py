@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from tests.abuse.faults.commands import COMMANDS
+from tests.abuse.runner import run_limited
 from tests.abuse.several import ranks_at_once
 from tests.task_texts import videos_task
 
@@ -49,22 +50,24 @@ def test_ranks_with_other_options_are_refused(options, what, tmp_path):
     assert not list((tmp_path / "out").rglob("*")) if (tmp_path / "out").exists() else True
 
 
-def test_ranks_with_other_data_are_refused(tmp_path, shared):
+def test_ranks_with_other_data_are_refused_and_with_equal_data_train(tmp_path):
     """As when each node has its own copy of a data folder, and the copies differ in one video."""
     words = list(WORDS)
     words[words.index("--task") + 1] = "videos.toml"
     (tmp_path / "videos.toml").write_text(videos_task("folder", 6))
     from tests.end_to_end.miniatures import write_video
 
-    for folder in ("one", "two"):
-        for number in range(3):
-            write_video(tmp_path / folder / "train" / f"v{number}.mp4", number, count=14)
-    shutil.copytree(tmp_path / "one", tmp_path / "same")
+    for number in range(3):
+        write_video(tmp_path / "one" / "train" / f"v{number}.mp4", number, count=14)
+    for folder in ("two", "same"):
+        shutil.copytree(tmp_path / "one", tmp_path / folder)
     write_video(tmp_path / "two" / "train" / "v1.mp4", 7, count=14)
     ended = ranks_at_once([[*words, "--data", "one"], [*words, "--data", "two"]], tmp_path)
     for each in ended:
         assert each.code == 2, each.stderr
         assert "disagree about the training data" in each.stderr
+    ended = ranks_at_once([[*words, "--data", "one"], [*words, "--data", "same"]], tmp_path)
+    assert [each.code for each in ended] == [0, 0], ended[0].stderr + ended[1].stderr
 
 
 def test_equal_ranks_train_and_one_that_starts_from_another_checkpoint_does_not(tmp_path):
@@ -73,12 +76,16 @@ def test_equal_ranks_train_and_one_that_starts_from_another_checkpoint_does_not(
     assert [each.code for each in ended] == [0, 0], ended[0].stderr + ended[1].stderr
     lines = [json.loads(line) for line in (tmp_path / "out" / "train.jsonl").read_text().splitlines()]
     assert lines[0]["processes"] == 2
+    other = run_limited(_changed(seed="1", output="other"), tmp_path)
+    assert other.code == 0, other.stderr
     # The same path holds another file on the other node.
-    for rank in range(2):
-        (tmp_path / f"node-{rank}").mkdir()
-        shutil.copy(tmp_path / "out" / "generator.safetensors", tmp_path / f"node-{rank}" / "start.safetensors")
-    starts = [f"start=node-{rank}/start.safetensors" for rank in range(2)]
-    ended = ranks_at_once([[*_changed(output="next"), "--set", start] for start in starts], tmp_path)
+    nodes = [tmp_path / "node-0", tmp_path / "node-1"]
+    for node, run in zip(nodes, ("out", "other"), strict=True):
+        node.mkdir()
+        shutil.copy(tmp_path / "gen.toml", node)
+        shutil.copy(tmp_path / run / "generator.safetensors", node / "start.safetensors")
+    command = [*_changed(output=str(tmp_path / "next")), "--set", "start=start.safetensors"]
+    ended = ranks_at_once([command, command], tmp_path, places=nodes)
     for each in ended:
-        assert each.code == 2
-        assert "disagree about the settings" in each.stderr
+        assert each.code == 2, each.stderr
+        assert "disagree about the checkpoint to start from" in each.stderr

@@ -113,36 +113,46 @@ def _write_statistics(damage: Damage, **changed: object) -> Callable[[Path], Non
 
 _STATISTICS = ("--reference", "statistics.safetensors")
 
+_DIGEST = "its content differs from its digest"
+_CHANGED = "was changed after it was written"
+_WORDS: dict[str, dict[str, str]] = {
+    "shard of samples": dict.fromkeys(_DAMAGES, "'samples/samples-00000.npy' is not the file named in 'manifest.json'"),
+    "array of samples": {
+        "empty": "(it is empty)", "cut short": "(it is cut short", "first bit": "the magic string is not correct",
+        "a bit of the header": "does not contain the correct keys",
+    },
+    "sampler": {
+        "empty": "(it is empty)", "cut short": _DIGEST, "first bit": "it has no readable header", "a bit of the header": _DIGEST,
+        "middle": _DIGEST, "last bit": _DIGEST,
+    },
+    "statistics": {
+        "empty": "(it is empty)", "cut short": "file not fully covered", "first bit": "it has no safetensors header",
+        "a bit of the header": "not a statistics file", "middle": _CHANGED, "last bit": _CHANGED,
+    },
+}  # fmt: skip
+"""What says that each damage is noticed, by file and damage; the same files, undamaged, are refused in other words."""
+
+
+def _damaged(what: str, make: Callable[[Damage], Callable[[Path], list[str]]]) -> tuple[Case, ...]:
+    return tuple(Case(f"{what}, {name}", make(_DAMAGES[name]), word) for name, word in _WORDS[what].items())
+
+
 CASES = (
-    *(
-        Case(
-            f"shard of samples, {name}",
-            _scored("samples", _write_exchange, "samples/samples-00000.npy", damage),
-            "samples-00000.npy",
-        )
-        for name, damage in _DAMAGES.items()
+    *_damaged(
+        "shard of samples", lambda damage: _scored("samples", _write_exchange, "samples/samples-00000.npy", damage)
     ),
-    *(
-        Case(
-            f"array of samples, {name}",
-            _scored("samples.npy", _write_array, "samples.npy", _DAMAGES[name]),
-            "samples.npy",
-        )
-        for name in ("empty", "cut short", "first bit", "a bit of the header")
+    *_damaged("array of samples", lambda damage: _scored("samples.npy", _write_array, "samples.npy", damage)),
+    *_damaged("sampler", lambda damage: _evaluated("dvdgan:sampler.safetensors", _write_sampler(damage))),
+    *_damaged("statistics", lambda damage: _evaluated("mine:load", _write_statistics(damage), *_STATISTICS)),
+    Case(
+        "sampler, undamaged",
+        _evaluated("dvdgan:sampler.safetensors", _write_sampler(bytes)),
+        "is not that of a checkpoint",
     ),
-    *(
-        Case(
-            f"sampler, {name}", _evaluated("dvdgan:sampler.safetensors", _write_sampler(damage)), "sampler.safetensors"
-        )
-        for name, damage in _DAMAGES.items()
-    ),
-    *(
-        Case(
-            f"statistics, {name}",
-            _evaluated("mine:load", _write_statistics(damage), *_STATISTICS),
-            "statistics.safetensors",
-        )
-        for name, damage in _DAMAGES.items()
+    Case(
+        "statistics, undamaged",
+        _evaluated("mine:load", _write_statistics(bytes), *_STATISTICS),
+        "do not include the network",
     ),
     Case(
         "statistics of a later version",

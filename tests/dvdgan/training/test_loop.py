@@ -96,7 +96,16 @@ def test_other_settings_or_another_seed_are_refused_on_resume(tmp_path, request_
 
 
 @pytest.mark.parametrize(
-    "damage", ["bit of the seed", "bit of the format", "bit of its key", "bit of a weight", "cut", "empty"]
+    "damage",
+    [
+        "bit of the seed",
+        "bit of the format",
+        "bit of its key",
+        "bit of the header's key",
+        "bit of a weight",
+        "cut",
+        "empty",
+    ],
 )
 def test_a_damaged_state_gives_way_to_the_one_before_it(tmp_path, request_for, damage):
     DVDGAN.train(request_for(tmp_path, 3))
@@ -106,6 +115,7 @@ def test_a_damaged_state_gives_way_to_the_one_before_it(tmp_path, request_for, d
         "bit of the seed": content.index(b"seed") + 8,
         "bit of the format": content.index(b"dvdgan-training") + 9,
         "bit of its key": content.index(b"format") + 2,
+        "bit of the header's key": content.index(b'"dvdgan"') + 3,
     }
     place = places.get(damage, len(content) - 6)
     flipped = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
