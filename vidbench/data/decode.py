@@ -196,8 +196,8 @@ def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Messa
         # FFmpeg reads an MP4 file up to its end without a message if that is where a frame begins. The index of a
         # fragmented file grows as it is read.
         places = _indexed(stream)
-        indexed = len(places)
-        if any(place + length > path.stat().st_size for place, length in places):
+        indexed, size_bytes = len(places), path.stat().st_size
+        if any(place + length > size_bytes for place, length in places):
             raise _cut_off(path, number)
         if has_second_movie(path):
             raise _unsupported(
