@@ -11,7 +11,10 @@ from tests.abuse.test_replaced_files import clips, write_videos
 from tests.task_texts import videos_task
 from vidbench.data import open_split, open_training
 from vidbench.data.layouts import find_listing
-from vidbench.data.scan.examination import examine_subject
+from vidbench.data.scan import division
+from vidbench.data.scan.examination import Finding, examine_subject
+from vidbench.data.scan.scan import scan_folder
+from vidbench.data.scan.scan_journal import ScanJournals, append_finding, appending
 from vidbench.data.scan.subjects import subjects_of
 from vidbench.data.videos import VideoDataset
 from vidbench.distributed.ranks import Ranks
@@ -107,3 +110,85 @@ def test_a_video_that_changes_while_it_is_scanned_is_a_problem(folder, monkeypat
     assert finding.problem == "unreadable"
     assert "changed while it was in use" in finding.reason
     assert finding.file_sha256 is None
+    assert finding.changed
+
+
+def test_a_file_that_changed_during_a_scan_is_examined_again_by_the_next(folder, monkeypatch):
+    """The new file has the size and date of the old one, so its finding has the same key."""
+    examined = []
+
+    def late(subject):
+        examined.append(subject.video_id)
+        if examined == ["000.avi", "001.avi"]:
+            with monkeypatch.context() as patch:
+                original = type(subject.source).sha256
+                patch.setattr(type(subject.source), "sha256", lambda source: replace(folder) or original(source))
+                return examine_subject(subject)
+        return examine_subject(subject)
+
+    def scan():
+        examined.clear()
+        return scan_folder(folder / "videos", None, (), folder / "out", workers=1, progress=Progress(enabled=False))
+
+    monkeypatch.setattr(division, "examine_subject", late)
+    assert [(problem.id, problem.problem) for problem in scan().problems] == [("001.avi", "unreadable")]
+    assert examined == ["000.avi", "001.avi", "002.avi"]
+    assert scan().problems == ()
+    assert examined == ["001.avi"]
+    scan()
+    assert examined == []
+
+
+def test_a_full_scan_does_not_call_a_file_changed_silently_that_changed_during_a_scan(folder, monkeypatch):
+    settings = {"workers": 1, "progress": Progress(enabled=False)}
+    one = scan_folder(folder / "videos", None, (), folder / "out", **settings)
+
+    def late(subject):
+        finding = examine_subject(subject)
+        return finding.model_copy(update={"changed": 1, "problem": "unreadable"})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(division, "examine_subject", late)
+        assert scan_folder(folder / "videos", None, (), folder / "out", full=True, **settings).changed == ()
+    again = scan_folder(folder / "videos", None, (), folder / "out", full=True, **settings)
+    assert (again.changed, again.manifest_sha256) == ((), one.manifest_sha256)
+
+
+def finding(changed, number=0):
+    return Finding(key=("all", f"{number}", "a.avi", 1, 2), changed=changed, frames=None if changed else 4)
+
+
+def write_journal(path, *findings):
+    with appending(path) as file:
+        for found in findings:
+            append_finding(file, found)
+
+
+@pytest.mark.parametrize("names", [("journal.jsonl", "journal-1.jsonl"), ("journal-1.jsonl", "journal.jsonl")])
+def test_of_several_journals_the_finding_that_holds_prevails_and_then_the_latest(tmp_path, names):
+    first, second = (tmp_path / name for name in names)
+    write_journal(first, finding(5), finding(7, 1))
+    write_journal(second, finding(0), finding(8, 1))
+    found = ScanJournals(tmp_path, "journal", Ranks()).read()
+    assert [found[finding(0, number).key] for number in (0, 1)] == [finding(0), finding(8, 1)]
+
+
+@pytest.mark.parametrize("late", [finding(0), finding(8)])
+def test_a_line_of_an_earlier_scan_is_not_taken_for_the_one_that_another_rank_is_writing(folder, monkeypatch, late):
+    (subject,) = subjects_of("all", find_listing("folder", folder / "videos", "all", ("00[12]*",)), None)
+    late, old = (found.model_copy(update={"key": subject.key}) for found in (late, finding(7)))
+    journals = ScanJournals(folder, "journal", Ranks())
+    write_journal(folder / "journal-1.jsonl", old)
+    answers = []
+
+    def wait(complete, poll_seconds):
+        answers.append(complete())
+        write_journal(folder / "journal-1.jsonl", late)
+        answers.append(complete())
+        return answers[-1]
+
+    monkeypatch.setattr(division, "wait_until_visible", wait)
+    findings = {}
+    division._wait_for_others(findings, [subject], journals, {old})
+    assert answers == [False, True]
+    assert findings == {subject.key: late}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from vidbench.data.scan.examination import Finding, FindingKey, Subject, crashed, examine_subject
 from vidbench.data.scan.scan_journal import ScanJournals, append_finding, appending
@@ -16,7 +16,7 @@ from vidbench.progress import Progress
 def examine_all(
     subjects: Sequence[Subject], journals: ScanJournals, workers: int | None, progress: Progress
 ) -> dict[FindingKey, Finding] | None:
-    """Examine all subjects that no journal holds yet.
+    """Examine all subjects that no journal holds yet, and those whose file changed while it was examined.
 
     Args:
         subjects: the videos, the same on every rank.
@@ -33,7 +33,12 @@ def examine_all(
     ranks = journals.ranks
     workers = workers or max(1, _num_cores() // ranks.local_world_size)
     known = journals.read() if ranks.is_main else {}
-    findings = {subject.key: known[subject.key] for subject in subjects if subject.key in known}
+    outdated = {finding for finding in known.values() if finding.changed}
+    findings = {
+        subject.key: known[subject.key]
+        for subject in subjects
+        if subject.key in known and not known[subject.key].changed
+    }
     # The main rank alone reads the journals: ranks that saw different ones would divide different work.
     # As bits, because the store that carries them accepts 8 MB at most.
     bits = ranks.from_main(lambda: "".join("01"[subject.key not in findings] for subject in subjects))
@@ -53,17 +58,25 @@ def examine_all(
     if not ranks.is_main:
         return None
     if ranks.world_size > 1:
-        _wait_for_others(findings, left, journals)
+        _wait_for_others(findings, left, journals, outdated)
     return findings
 
 
-def _wait_for_others(findings: dict[FindingKey, Finding], expected: Sequence[Subject], journals: ScanJournals) -> None:
-    """Add the findings of the other ranks; a network file system may show their last lines late."""
+def _wait_for_others(
+    findings: dict[FindingKey, Finding],
+    expected: Sequence[Subject],
+    journals: ScanJournals,
+    outdated: Collection[Finding],
+) -> None:
+    """Add the findings of the other ranks; a network file system may show their last lines late.
+
+    ``outdated`` are lines of earlier scans, which are not those awaited.
+    """
     known: dict[FindingKey, Finding] = {}
     missing: list[Subject] = []
 
     def complete() -> bool:
-        known.update(journals.read(quiet=True))
+        known.update({key: line for key, line in journals.read(quiet=True).items() if line not in outdated})
         missing[:] = [subject for subject in expected if subject.key not in known]
         return not missing
 

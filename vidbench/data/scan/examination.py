@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from time import time_ns
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -78,6 +79,8 @@ class Finding(BaseModel):
             plan by plan; without a task, of all decoded frames.
         problem: None for a usable video.
         reason: the problem in one sentence.
+        changed: time at which the file was found to change during its examination, in nanoseconds since 1970; such a
+            finding does not outlive its scan. 0 for any other.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -93,6 +96,7 @@ class Finding(BaseModel):
     clips_sha256: str | None = None
     problem: Problem | None = None
     reason: str = ""
+    changed: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,10 +129,14 @@ def examine_subject(subject: Subject) -> Finding:
     try:
         before, finding, after = file_state(path), _examined(subject), file_state(path)
     except InputError as error:
-        return Finding(key=subject.key, problem="unreadable", reason=str(error))
+        return _changed_meanwhile(subject, error)
     if before == after and after[:2] == (subject.file_bytes, subject.file_time):
         return finding
-    return Finding(key=subject.key, problem="unreadable", reason=str(file_changed(path)))
+    return _changed_meanwhile(subject, file_changed(path))
+
+
+def _changed_meanwhile(subject: Subject, error: InputError) -> Finding:
+    return Finding(key=subject.key, problem="unreadable", reason=str(error), changed=time_ns())
 
 
 def _examined(subject: Subject) -> Finding:

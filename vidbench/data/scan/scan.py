@@ -22,7 +22,7 @@ from vidbench.progress import Progress
 from vidbench.tasks.schema import Task
 
 # Raise this number when the content or meaning of a finding changes, so that older journals are not read.
-_JOURNAL_FORMAT = 2
+_JOURNAL_FORMAT = 3
 
 
 class UnusableVideo(NamedTuple):
@@ -170,6 +170,7 @@ def _changed(earlier: Mapping[FindingKey, Finding], findings: Mapping[FindingKey
         finding.key[2]
         for key, finding in sorted(findings.items())
         if key in earlier
+        and not (finding.changed or earlier[key].changed)
         and earlier[key].model_copy(update={"reason": ""}) != finding.model_copy(update={"reason": ""})
     )
 
@@ -177,7 +178,7 @@ def _changed(earlier: Mapping[FindingKey, Finding], findings: Mapping[FindingKey
 def _problems(
     listings: dict[str, Listing], subjects: Sequence[Subject], findings: dict[FindingKey, Finding]
 ) -> list[UnusableVideo]:
-    problems = []
+    problems: list[UnusableVideo] = []
     first_with: dict[str, Subject] = {}
     for subject in subjects:
         finding, path = findings[subject.key], str(subject.source.path)
@@ -191,10 +192,12 @@ def _problems(
                 f"The video '{path}' has the same content as '{first.source.path}' of split '{first.split}'; keep one."
             )
             problems.append(UnusableVideo(subject.split, subject.video_id, path, "duplicated", reason))
+    named = {problem.path for problem in problems}
     for split, listing in listings.items():
         for name, kept, other in listing.duplicates:
-            if any(problem.path == str(other) for problem in problems):
+            if str(other) in named:
                 continue  # its content said so
+            named.add(str(other))
             reason = f"The video '{name}' is there twice: '{kept}' and '{other}'; keep one."
             problems.append(UnusableVideo(split, name, str(other), "duplicated", reason))
     return problems

@@ -76,10 +76,16 @@ class ScanJournals:
         return sorted(self.output.glob(f"{self.name}*.jsonl"))
 
     def read(self, quiet: bool = False) -> dict[FindingKey, Finding]:
-        """Return the findings of all ranks, from this scan or earlier ones; see `read_journal`."""
+        """Return the findings of all ranks, from this scan or earlier ones; see `read_journal`.
+
+        A file that changed in one scan may have been examined by another rank in the next: that finding prevails.
+        """
         findings: dict[FindingKey, Finding] = {}
         for path in self.all:
-            findings |= read_journal(path, quiet)
+            for key, finding in read_journal(path, quiet).items():
+                other = findings.get(key)
+                if other is None or not finding.changed or 0 < other.changed < finding.changed:
+                    findings[key] = finding
         return findings
 
     def replace_journals(self, others: ScanJournals) -> None:
