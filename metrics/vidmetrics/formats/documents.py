@@ -64,7 +64,7 @@ def parse_toml(data: bytes, where: str = "The document") -> dict[str, Any]:
     text = _text(data, where, TOML_LIMIT)
     # tomllib needs memory quadratic in the parts of a dotted key: 40 GB for 200 kB of "a.a.a".
     if any(line.count(".") > _MOST_DOTS for line in _TOML_STRINGS.sub("", text).splitlines()):
-        raise UnreadableError(f"a line has more than {_MOST_DOTS} dots outside quotes, as no key has", where)
+        raise UnreadableError(f"a line has more than {_MOST_DOTS} dots outside quotes; break the line", where)
     table: dict[str, Any] = _parsed(lambda: tomllib.loads(text, parse_float=_finite), where)
     _parsed(lambda: _refuse_large_numbers(table), where)
     return table

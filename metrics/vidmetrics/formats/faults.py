@@ -82,7 +82,7 @@ def what_bytes_are(head: bytes) -> str | None:
         return "all zeros at its start, as an interrupted copy leaves it"
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for signature, kind in _STARTS:
-        if start.startswith(signature):
+        if start.startswith(signature.lower()):  # lower() changes bytes of binary signatures too
             return kind
     if head[4:8] == b"ftyp":
         return "an MP4 or QuickTime video"

@@ -65,11 +65,14 @@ def test_numbers_that_are_not_finite_are_read_on_request():
     ("text", "clause"),
     [
         (b"a = 18446744073709551616", "64 bits"),
+        (b"a = -9223372036854775809", "64 bits"),
         (b"a = [[{b = 36893488147419103232}]]", "64 bits"),
+        (b"[b]\na = [1, [36893488147419103232]]", "64 bits"),
         (b"a = " + b"9" * 5000, "thousands of digits"),
         (b"a = nan", "not finite"),
         (b"a = " + b"[" * 3000, "nested too deeply"),
         (b"a" + b".a" * 300 + b" = 1", "dots"),
+        (b"a = [" + b"0.5, " * 257 + b"]", "a line has more than 256 dots outside quotes; break the line"),
         (b'"a"' + b'."a"' * 300 + b" = 1", "dots"),
         (b"a = 1\na = 2", "overwrite"),
         (b"#" * 2**19, "256 KiB"),
@@ -78,6 +81,14 @@ def test_numbers_that_are_not_finite_are_read_on_request():
 def test_toml_that_is_no_document_is_refused(text, clause):
     with pytest.raises(UnreadableError, match=clause):
         parse_toml(text)
+
+
+def test_a_long_list_of_decimals_is_read_in_several_lines():
+    assert parse_toml(b"a = [" + b"0.5,\n" * 257 + b"]") == {"a": [0.5] * 257}
+
+
+def test_a_whole_number_has_64_bits():
+    assert parse_toml(b"a = 9223372036854775807\nb = -9223372036854775808") == {"a": 2**63 - 1, "b": -(2**63)}
 
 
 def test_dots_in_texts_and_comments_are_no_keys():
