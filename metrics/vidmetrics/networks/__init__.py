@@ -68,8 +68,8 @@ def load_network(
     on = usable_device(device)
     refuse_absent(path)
     hashed = hash_file(path)
-    tensors = read_tensors(path)
-    hashed.check()
+    with hashed.checked():
+        tensors = read_tensors(path)
 
     from vidmetrics.networks.fast import accelerated
     from vidmetrics.networks.network import Network

@@ -20,7 +20,7 @@ def checked_tensors(
         tensors: float32 arrays by name.
         shapes: the required shape of each name; no other names are accepted.
         network: name of the network, for messages.
-        remedy: what to do about wrong weights, as the end of a sentence.
+        remedy: what to do about other names, shapes or dtypes, as the end of a sentence.
 
     Raises:
         InputError: a tensor is missing, unknown, not finite, or has a wrong shape or dtype.
@@ -41,5 +41,7 @@ def checked_tensors(
                 f"needed; {remedy}."
             )
         if not np.isfinite(value).all():
-            raise InputError(f"The tensor '{name}' of {network} contains NaN or infinity; {remedy}.")
+            raise InputError(
+                f"The tensor '{name}' of {network} contains NaN or infinity, so the file is damaged: get it again."
+            )
     return arrays

@@ -138,6 +138,20 @@ def test_unreadable_weights_are_refused(tmp_path):
             load_network("i3d-kinetics-400", weights=path)
 
 
+def test_weights_that_are_cut_while_they_are_read_are_said_to_have_changed(seeded_weights, tmp_path, monkeypatch):
+    path, read = tmp_path / "seeded.npz", networks.read_tensors
+    np.savez(path, **seeded_weights)
+
+    def cut_first(path):
+        with path.open("r+b") as file:
+            file.truncate(1000)
+        return read(path)
+
+    monkeypatch.setattr(networks, "read_tensors", cut_first)
+    with pytest.raises(InputError, match="changed while it was in use"):
+        load_network("i3d-kinetics-400", weights=path)
+
+
 def test_proven_means_the_recorded_file(tmp_path, monkeypatch):
     monkeypatch.setattr(networks, "_HERE", tmp_path)
     assert not networks._proven("shapes", "ab")

@@ -227,7 +227,10 @@ def test_other_weights_are_refused(tensors):
         ShapesNetwork.from_tensors({**tensors, "classifier.bias": np.zeros(10, np.float32)})
     with pytest.raises(InputError, match=r"classifier\.bias"):
         ShapesNetwork.from_tensors({**tensors, "classifier.bias": np.zeros(24, np.float64)})
-    with pytest.raises(InputError, match="NaN or infinity; use the file that ships"):
+    with pytest.raises(
+        InputError,
+        match=r"'classifier\.bias' of the shapes network contains NaN or infinity, so the file is damaged: get it again",
+    ):
         ShapesNetwork.from_tensors({**tensors, "classifier.bias": np.full(24, np.nan, np.float32)})
 
 
