@@ -61,7 +61,7 @@ def sole_writer(output: Path, *, inside: bool = False, wait: bool = False) -> It
         try:
             yield
         finally:
-            if _is_at(file, lock):
+            if is_at(file, lock):
                 lock.unlink(missing_ok=True)
 
 
@@ -108,12 +108,13 @@ def _locked(lock: Path, output: Path, wait: bool) -> BinaryIO:
                 RuntimeWarning,
                 stacklevel=4,
             )
-        if _is_at(file, lock):
+        if is_at(file, lock):
             return file
         file.close()  # the one before removed it
 
 
-def _is_at(file: BinaryIO, path: Path) -> bool:
+def is_at(file: BinaryIO, path: Path) -> bool:
+    """Return whether a path still names this open file; a symbolic link to it does not count."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat(follow_symlinks=False))
     except FileNotFoundError:

@@ -8,6 +8,7 @@ trusts. A seal finds damage, not forgery: whoever changes a file on purpose can 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ import numpy.typing as npt
 from vidmetrics.errors import InputError
 from vidmetrics.formats.documents import parse_json
 from vidmetrics.formats.faults import UnreadableError
-from vidmetrics.formats.tensor_archives import safetensors_content
+from vidmetrics.formats.tensor_archives import safetensors_content, safetensors_header
 
 UNSEALED = "0" * 64
 """Value of the member ``seal`` until `sealed` fills it in."""
@@ -128,9 +129,8 @@ def safetensors_metadata(content: bytes) -> dict[str, str]:
     Raises:
         DamagedFileError: the content does not begin with a safetensors header.
     """
-    length = int.from_bytes(content[:8], "little")
     try:
-        header = parse_json(content[8 : 8 + length])
+        header = safetensors_header(io.BytesIO(content))
         return {str(key): str(value) for key, value in header.get("__metadata__", {}).items()}
     except (ValueError, AttributeError):  # an UnreadableError is a ValueError
         raise DamagedFileError("it has no safetensors header") from None

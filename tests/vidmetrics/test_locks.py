@@ -14,7 +14,7 @@ import pytest
 
 from vidmetrics.errors import InputError
 from vidmetrics.files import temporary_name, write_text
-from vidmetrics.locks import owner_mark, remove_leftovers, sole_writer
+from vidmetrics.locks import is_at, owner_mark, remove_leftovers, sole_writer
 
 FORK = multiprocessing.get_context("fork")
 
@@ -168,3 +168,14 @@ def test_a_folder_where_no_file_can_be_made_ends_with_an_error(tmp_path, monkeyp
     monkeypatch.setattr(os, "open", absent)
     with pytest.raises(FileNotFoundError), sole_writer(tmp_path / "out"):
         pytest.fail("nothing was locked")
+
+
+def test_a_link_to_an_open_file_is_not_its_path(tmp_path):
+    path = tmp_path / "a.part"
+    with path.open("wb") as file:
+        assert is_at(file, path)
+        path.rename(tmp_path / "b.part")
+        assert not is_at(file, path)
+        path.symlink_to("b.part")
+        assert not is_at(file, path)
+        assert is_at(file, tmp_path / "b.part")

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from vidmetrics.files import never_through_links, write_text
 from vidmetrics.formats.documents import parse_json
+from vidmetrics.locks import is_at
 
 
 @dataclass(frozen=True)
@@ -87,19 +88,12 @@ def locked_part(final: Path) -> Iterator[PartFile]:
         file = open(path, "ab", buffering=0, opener=never_through_links)  # noqa: SIM115 - closed below
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
-            if not _is_at(file, path):
+            if not is_at(file, path):
                 continue
             part = PartFile(path, file)
             yield part
-            if part.size == 0 and _is_at(file, path):
+            if part.size == 0 and is_at(file, path):
                 path.unlink()
             return
         finally:
             file.close()
-
-
-def _is_at(file: BinaryIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False

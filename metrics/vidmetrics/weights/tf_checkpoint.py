@@ -245,14 +245,14 @@ def _shape(message: bytes) -> tuple[int, ...]:
     for number, value in fields(message):
         if number == 3 and as_int(value) != 0:
             raise DamagedError("a shape is not known")
-        if len(sizes) > 8:
-            raise DamagedError("a shape makes no sense")
         if number == 2:
             size = next((as_int(v) for n, v in fields(as_bytes(value)) if n == 1), 0)
             if not 0 <= size < 2**32:
                 raise DamagedError("a shape makes no sense")
             sizes.append(size)
+            if len(sizes) > 8:
+                raise DamagedError("a shape makes no sense")
     # The bytes of an empty tensor do not bound its other axes.
-    if len(sizes) > 8 or (0 in sizes and math.prod(size or 1 for size in sizes) >= 2**32):
+    if 0 in sizes and math.prod(size or 1 for size in sizes) >= 2**32:
         raise DamagedError("a shape makes no sense")
     return tuple(sizes)

@@ -26,6 +26,7 @@ KEPT = {
     for name, facts in STATISTICS.items()
     if facts.estimator and issubclass(_estimator(name), KeptFeatures)
 }
+assert len(KEPT) >= 7
 RNG = np.random.default_rng(0)
 REAL = RNG.normal(size=(60, 3)).astype(np.float32)
 ROWS = RNG.normal(0.4, 1, (82, 3)).astype(np.float32)

@@ -9,7 +9,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from vidmetrics.formats.faults import UnreadableError
-from vidmetrics.formats.tensor_archives import read_safetensors, read_safetensors_metadata, safetensors_content
+from vidmetrics.formats.tensor_archives import read_safetensors, safetensors_content, safetensors_header
+from vidmetrics.sealed import safetensors_metadata
 
 TENSORS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array(3), "c": np.zeros((0, 2))}
 
@@ -21,7 +22,9 @@ def test_tensors_and_metadata_are_what_was_saved(tmp_path):
         assert set(found) == set(TENSORS)
         for name, value in TENSORS.items():
             np.testing.assert_array_equal(found[name], value)
-    assert read_safetensors_metadata(path) == {"key": "value"}
+    with path.open("rb") as file:
+        assert safetensors_header(file)["__metadata__"] == {"key": "value"}
+    assert safetensors_metadata(path.read_bytes()) == {"key": "value"}
 
 
 @pytest.mark.parametrize(
