@@ -17,6 +17,7 @@ from pydantic import Field
 from dvdgan.setting import (
     AUTO,
     Amount,
+    BatchSize,
     Count,
     Decay,
     Decides,
@@ -118,7 +119,7 @@ class Settings:
         True, "Whether each 3-D block of the temporal discriminator also halves time; it does in DGMR, the paper is "
         "silent.", decides="discriminators", absent=True,
     )  # fmt: skip
-    batch_size: Annotated[int, Field(ge=2, le=65_536)] = setting(
+    batch_size: BatchSize = setting(
         AUTO,
         "Clips per step over all processes; the paper uses 512 on a TPU pod; auto is 64 on a GPU, which one holds, and "
         "8 on a CPU, where 20 steps of shapes then take about 50 seconds on two cores.",

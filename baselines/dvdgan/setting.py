@@ -82,6 +82,7 @@ Flag = Annotated[bool, BeforeValidator(_true_or_false)]
 # than 256 only wait for each other. What still needs more memory than the machine has is refused with the figure.
 Count = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=10**9)]
 Size = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=65_536)]
+BatchSize = Annotated[int, BeforeValidator(_whole), Field(ge=2, le=65_536)]
 Threads = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=256)]
 Step = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=10**9)]
 Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
@@ -161,7 +162,7 @@ def _sentence(settings: type, name: str, value: Any, error: ValidationError) -> 
     elif what == "greater_than_equal":
         shown, wanted = text, f"give a number of at least {limits['ge']:g}"
     elif what == "less_than_equal":
-        shown, wanted = text, f"give a number of at most {limits['le']:,}"
+        shown, wanted = text, f"give a number of at most {limits['le']:,.0f}"
     elif what == "finite_number":
         wanted = f"give a finite number of at least {_least(kind):g}"
     elif what == "less_than":

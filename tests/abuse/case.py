@@ -17,7 +17,7 @@ class Case(NamedTuple):
     Args:
         name: unique in its file.
         make: writes the input files below the folder, which is also the current folder of the command, and returns the
-            arguments of ``vidbench``. Outputs belong below ``folder / "out"``, or are given as ``out/...``.
+            arguments of ``vidbench``. Outputs belong below ``folder / "out"``, or are given as ``out/...``. Files below ``folder / "theirs"`` must stay as they are.
         word: what the message must contain; it names the fault.
         exit_code: expected exit code.
         environment: further variables of the environment; None removes one.

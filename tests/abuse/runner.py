@@ -214,7 +214,7 @@ def judge(case: Case, folder: Path) -> list[str]:
     (folder / "home").mkdir(exist_ok=True)
     (folder / "tmp").mkdir(exist_ok=True)
     before = _hidden(folder)
-    out_before = _contents(folder / "out")
+    out_before, theirs_before = _contents(folder / "out"), _contents(folder / "theirs")
     outcome = run_limited(arguments, folder, case.environment)
     found = _faults_of_output(case, outcome)
     left = sorted(_hidden(folder) - before)
@@ -227,6 +227,8 @@ def judge(case: Case, folder: Path) -> list[str]:
     if case.exit_code == 2 and _contents(folder / "out") != out_before:
         changed = sorted(set(_contents(folder / "out").items()) ^ set(out_before.items()))
         found.append(f"the output folder has changed: {sorted({name for name, _ in changed})[:5]}")
+    if _contents(folder / "theirs") != theirs_before:
+        found.append("a file of somebody else has changed")
     if found:
         found.append(f"arguments: {arguments}\nstdout: {outcome.stdout[-1000:]}\nstderr: {outcome.stderr[-3000:]}")
     return found

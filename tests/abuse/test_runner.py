@@ -50,6 +50,12 @@ def _writes_output():
     _refuse()
 
 
+def _writes_through_a_link():
+    Path("out").mkdir(exist_ok=True)
+    Path("theirs/file").write_text("ours")
+    _refuse()
+
+
 def _hidden_file():
     Path(".part.tmp").write_text("half")
     _refuse()
@@ -87,6 +93,7 @@ def _much_output():
         (_escape_sequence, "escape sequence"),
         (_traceback, "traceback"),
         (_writes_output, "output folder has changed: ['part']"),
+        (_writes_through_a_link, "a file of somebody else has changed"),
         (_hidden_file, "temporary files are left: ['.part.tmp']"),
         (_temporary_file, "folder of temporary files"),
         (_prints, "printed to stdout"),
@@ -96,6 +103,8 @@ def _much_output():
 )
 def test_a_misbehaving_command_is_noticed(command, fault, tmp_path, monkeypatch):
     monkeypatch.setattr("vidbench.cli.main", command)
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "file").write_text("theirs")
     faults = judge(Case("a case", lambda folder: [], "bad"), tmp_path)
     assert any(fault in each for each in faults) if fault else faults == []
 

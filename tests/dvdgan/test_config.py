@@ -63,6 +63,10 @@ def test_the_paper_s_values_are_the_defaults():
         ({"autotune": "yes"}, "true or false"),
         ({"autotune": "1"}, "true or false"),
         ({"ch": "16.0"}, "a whole number"),
+        ({"batch_size": "16.0"}, r"is '16\.0'; give a whole number, or auto"),
+        ({"batch_size": "1"}, "is 1; give a number of at least 2, or auto"),
+        ({"batch_size": "65537"}, "is 65537; give a number of at most 65,536, or auto"),
+        ({"g_lr": "1e10"}, r"at most 1,000,000,000\.$"),
         ({"g_multipliers": "1,2.0"}, "whole numbers separated by commas"),
     ],
 )

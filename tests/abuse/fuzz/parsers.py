@@ -175,10 +175,6 @@ def _read_index(path: Path) -> None:
     parse_index(path)
 
 
-def _tables(folder: Path) -> list[bytes]:
-    return [(_GOLDEN / "tf_checkpoint" / "small.index").read_bytes()]
-
-
 def _read_table(path: Path) -> None:
     from vidbench.errors import InputError
     from vidmetrics.weights.sstable import read_table
@@ -501,7 +497,11 @@ def _read_state(path: Path) -> None:
 
 
 def _whole_checkpoints(folder: Path) -> list[bytes]:
-    return [_packed(text) for text in _checkpoints("dvdgan-generator-1", folder)]
+    """Return a sampler of version 1, which has no seal, and one as written today, whose seal is repaired."""
+    from dvdgan.checkpoint import to_bytes
+
+    earlier = [_packed(text) for text in _checkpoints("dvdgan-generator-1", folder)]
+    return [*earlier, to_bytes(_small_generator(), _metadata("dvdgan-generator-2"))]
 
 
 def _read_whole_checkpoint(path: Path) -> None:
@@ -598,7 +598,7 @@ PARSERS: dict[str, Parser] = {
         Parser("weights-npz", _archives, _read_tensors, ".npz", checksums.archive),
         Parser("weights-torch", _torch_weights, _read_weights, ".pt", checksums.archive, inputs=200),
         Parser("tensorflow-index", _index, _read_index, ".index", checksums.table),
-        Parser("sstable", _tables, _read_table, ".ldb", checksums.table),
+        Parser("sstable", _index, _read_table, ".ldb", checksums.table),
         Parser("snappy", _compressed, _decompress),
         Parser("tfhub-module", _module, _read_module, ".index", checksums.table),
         Parser("tfrecord", _tfrecords, _read_records, ".tfrecords", checksums.records),

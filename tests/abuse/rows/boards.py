@@ -169,5 +169,6 @@ CASES: tuple[Case, ...] = (
     Case("a bidirectional override in a note", _added("--note", "a\u202eb"), "U+202E"),
     Case("a javascript link in a paper", _added("--paper", "javascript:alert(1)"), "link that runs code"),
     Case("an arXiv id of full-width digits", _added("--arxiv", "２６０１.00001"), "arxiv"),
-    Case("a score of zero", _added(metrics__num="x"), "metrics"),
+    Case("a metric that is a text", _added(metrics__num="x"), "metrics"),
+    Case("a score of zero", _added(**{"metrics__fvd-shapes__value": 0.0}), "0 is better than held-out real clips"),
 )  # fmt: skip

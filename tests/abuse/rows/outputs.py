@@ -42,7 +42,7 @@ def _result(folder: Path) -> None:
 
 
 def _board_link(folder: Path) -> list[str]:
-    """A planted link in place of a board: it is replaced, and what it names stays."""
+    """Write a folder of boards whose results are a link to a full device."""
     _result(folder)
     (folder / "out").mkdir()
     (folder / "out" / "results").symlink_to("/dev/full")
