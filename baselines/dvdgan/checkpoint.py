@@ -31,6 +31,7 @@ from vidbench.models import (
     check_seal,
     parse_json,
     refuse_more_than_memory,
+    safetensors_metadata,
     sealed,
     what_bytes_are,
     written_whole,
@@ -90,17 +91,15 @@ def _content(path: Path) -> bytes:
 
 def _metadata(path: Path, content: bytes, kind: str | None = None) -> dict[str, Any]:
     """The metadata, checked: the format's name, and the seal of all files but those of version 1."""
-    header = content[8 : 8 + int.from_bytes(content[:8], "little")]
     try:
-        text = parse_json(header).get("__metadata__", {}).get(_METADATA, "{}")
-        metadata: dict[str, Any] = parse_json(text.encode())
+        metadata: dict[str, Any] = parse_json(safetensors_metadata(content).get(_METADATA, "{}").encode())
         name = metadata.get("format")
-    except (ValueError, AttributeError, TypeError):  # an InputError is a ValueError
+    except (ValueError, AttributeError):  # an InputError is a ValueError
         kind_of_file = what_bytes_are(content[:512])
         reason = f"it is {kind_of_file}" if kind_of_file else "it has no readable header"
         raise _damaged(path, reason) from None
     # Before the name is judged: a damaged name, or a damaged key to it, is damage and not another format.
-    if _SEAL_KEY in header or name in (f"{SAMPLER}-2", f"{STATE}-2"):
+    if _SEAL_KEY in content or name in (f"{SAMPLER}-2", f"{STATE}-2"):
         try:
             check_seal(content)
         except InputError as error:
@@ -197,7 +196,7 @@ def read_sampler(path: Path, task: ModelTask, device: torch.device) -> tuple[Gen
     Raises:
         InputError: the file is missing, damaged, of another model, or for clips of another shape.
     """
-    return sampler_from(path, _content(path), task, device)
+    return _sampler(path, _content(path), task, device)
 
 
 def read_hashed_sampler(path: Path, task: ModelTask, device: torch.device) -> tuple[Generator, Settings, str]:
@@ -207,10 +206,10 @@ def read_hashed_sampler(path: Path, task: ModelTask, device: torch.device) -> tu
         InputError: as for `read_sampler`.
     """
     content = _content(path)
-    return *sampler_from(path, content, task, device), sha256(content).hexdigest()
+    return *_sampler(path, content, task, device), sha256(content).hexdigest()
 
 
-def sampler_from(path: Path, content: bytes, task: ModelTask, device: torch.device) -> tuple[Generator, Settings]:
+def _sampler(path: Path, content: bytes, task: ModelTask, device: torch.device) -> tuple[Generator, Settings]:
     """Return what `read_sampler` reads, from the content of the file."""
     metadata = _metadata(path, content, SAMPLER)
     check_task(path, metadata, task)
@@ -304,11 +303,11 @@ class StoredTraining:
     settings: Settings
     data_sha256: str = ""
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Read the tensors, on the CPU."""
+    def tensors(self) -> tuple[dict[str, Tensor], str]:
+        """Read the tensors, on the CPU, and the SHA-256 of the bytes that they are from."""
         content = _content(self.path)
         _metadata(self.path, content, STATE)
-        return _tensors(self.path, content)
+        return _tensors(self.path, content), sha256(content).hexdigest()
 
 
 def find_training(

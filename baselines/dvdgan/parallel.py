@@ -21,7 +21,7 @@ from vidbench.models import InputError
 
 @contextmanager
 def _exchange() -> Iterator[None]:
-    """Turn the error of a library whose peer is gone into a sentence."""
+    """Turn the error of a library, such as that of a peer that is gone, into a sentence."""
     try:
         yield
     except torch.OutOfMemoryError:
@@ -29,9 +29,9 @@ def _exchange() -> Iterator[None]:
     except RuntimeError as error:
         reason = (str(error).strip().splitlines() or [""])[0][:200]
         raise InputError(
-            f"Another process of this run has stopped or cannot be reached ({reason}): check its output; the same command "
-            "resumes the run."
-        ) from None
+            f"The exchange with the other processes of this run failed ({reason}): check the output of all of them; the same "
+            "command resumes the run."
+        ) from error
 
 
 class World:

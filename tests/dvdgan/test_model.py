@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from dvdgan import checkpoint
+from dvdgan import checkpoint, model
 from dvdgan.model import DVDGAN
 from dvdgan.sampler import make_sampler
 from dvdgan.settings_text import settings_from_text
@@ -113,6 +113,16 @@ def test_a_checkpoint_of_another_model_is_refused(folder, task, tmp_path):
 def test_without_a_shipped_checkpoint_the_way_to_one_is_named(task):
     with pytest.raises(InputError, match=r"'tiny'.*vidbench train --model dvdgan`.*--model dvdgan:CHECKPOINT"):
         DVDGAN.load(None, task, "cpu")
+
+
+def test_a_shipped_checkpoint_with_other_bytes_is_refused(folder, task, tmp_path, monkeypatch):
+    (tmp_path / "tiny.safetensors").write_bytes((folder / "generator.safetensors").read_bytes())
+    monkeypatch.setattr(model, "SHIPPED", tmp_path)
+    monkeypatch.setitem(model.SHIPPED_SHA256, "tiny", "0" * 64)
+    with pytest.raises(InputError, match=r"tiny\.safetensors is not the checkpoint that ships for task 'tiny'"):
+        DVDGAN.load(None, task, "cpu")
+    monkeypatch.setitem(model.SHIPPED_SHA256, "tiny", file_sha256(tmp_path / "tiny.safetensors"))
+    assert DVDGAN.load(None, task, "cpu").checkpoint_sha256 == file_sha256(tmp_path / "tiny.safetensors")
 
 
 @pytest.mark.parametrize(

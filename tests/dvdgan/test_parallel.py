@@ -174,3 +174,17 @@ def test_accumulation_is_one_big_batch_but_for_batchnorm(task, tiny_settings):
     parts, again = first_update(task, {**settings, "accumulate": "4"})
     assert (again - values).abs().max() > 1e-3
     assert functional.cosine_similarity(gradients(whole), gradients(parts), dim=0) < 0.9999
+
+
+def test_an_exchange_that_fails_is_a_sentence_with_its_reason(monkeypatch):
+    def fail(*given, **more):
+        raise RuntimeError("Connection closed by peer\nand a long trace")
+
+    monkeypatch.setattr(torch.distributed, "all_reduce", fail)
+    world = World(torch.device("cpu"))
+    world.size = 2
+    with pytest.raises(
+        InputError, match=r"processes of this run failed \(Connection closed by peer\): check"
+    ) as caught:
+        world.any(True)
+    assert isinstance(caught.value.__cause__, RuntimeError)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vidbench.files import file_sha256, written_whole
+from vidbench.files import file_sha256, never_through_links, written_whole
 from vidbench.models.interface import (
     InputError,
     ModelTask,
@@ -14,7 +14,7 @@ from vidbench.models.interface import (
 from vidmetrics.formats.documents import parse_json
 from vidmetrics.formats.faults import what_bytes_are
 from vidmetrics.formats.memory import refuse_more_than_memory
-from vidmetrics.sealed import UNSEALED, check_seal, sealed
+from vidmetrics.sealed import UNSEALED, check_seal, safetensors_metadata, sealed
 
 __all__ = [
     "UNSEALED",
@@ -26,8 +26,10 @@ __all__ = [
     "VideoModel",
     "check_seal",
     "file_sha256",
+    "never_through_links",
     "parse_json",
     "refuse_more_than_memory",
+    "safetensors_metadata",
     "sealed",
     "what_bytes_are",
     "written_whole",

@@ -120,7 +120,7 @@ def _begin(request: TrainRequest, base: Settings, world: World, total: int) -> t
     networks = Networks(request.task, settings, request.seed, device, world)
     start_sha256 = ""
     if stored:
-        networks.restore(stored.tensors())
+        networks.restore(stored.tensors()[0], stored.path)
     elif settings.start:
         start_sha256 = start_from(networks, settings, request.task)
     request.agree("the checkpoint to start from", start_sha256)

@@ -11,7 +11,7 @@ from dvdgan.config import Settings, settings_that_decide
 from dvdgan.layers import point_at_top_vectors
 from dvdgan.setting import value_as_text
 from dvdgan.training.update import Networks
-from vidbench.models import InputError, ModelTask, file_sha256
+from vidbench.models import InputError, ModelTask
 
 
 def start_from(networks: Networks, settings: Settings, task: ModelTask) -> str:
@@ -22,7 +22,7 @@ def start_from(networks: Networks, settings: Settings, task: ModelTask) -> str:
     checkpoint has an averaged generator alone, and the discriminators start from new weights.
 
     Returns:
-        The file's SHA-256.
+        The SHA-256 of the bytes that the weights are from.
 
     Raises:
         InputError: no such file, one for another task, or of other networks (names the first difference).
@@ -34,10 +34,10 @@ def start_from(networks: Networks, settings: Settings, task: ModelTask) -> str:
     if checkpoint.is_state(path):
         stored = checkpoint.read_state(path, task)
         _check_networks(path, stored.settings, settings, (*_generator_settings(task), *_discriminator_settings()))
-        networks.restore(stored.tensors())
-    else:
-        _start_from_sampler(networks, path, settings, task)
-    return file_sha256(path)
+        tensors, sha256 = stored.tensors()
+        networks.restore(tensors, path)
+        return sha256
+    return _start_from_sampler(networks, path, settings, task)
 
 
 def _generator_settings(task: ModelTask) -> tuple[str, ...]:
@@ -48,12 +48,12 @@ def _discriminator_settings() -> tuple[str, ...]:
     return settings_that_decide("discriminators")
 
 
-def _start_from_sampler(networks: Networks, path: Path, settings: Settings, task: ModelTask) -> None:
+def _start_from_sampler(networks: Networks, path: Path, settings: Settings, task: ModelTask) -> str:
     """The weights there are divided by their singular values, which is the same network. The power iteration starts
     where it would converge, so that the first update already computes what the checkpoint does, up to the batch's own
     statistics.
     """
-    sampler, theirs = checkpoint.read_sampler(path, task, torch.device("cpu"))
+    sampler, theirs, sha256 = checkpoint.read_hashed_sampler(path, task, torch.device("cpu"))
     _check_networks(path, theirs, settings, _generator_settings(task))
     with torch.no_grad():
         weights = dict(sampler.named_parameters())
@@ -61,6 +61,7 @@ def _start_from_sampler(networks: Networks, path: Path, settings: Settings, task
             parameter.copy_(weights[name])
             networks.average[name].copy_(weights[name])
     point_at_top_vectors(networks.generator)
+    return sha256
 
 
 def _check_networks(path: Path, theirs: Settings, ours: Settings, names: tuple[str, ...]) -> None:

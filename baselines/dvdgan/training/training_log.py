@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vidbench.models import InputError
+from vidbench.models import InputError, never_through_links
 
 LOG_FILE = "train.jsonl"
 
@@ -30,11 +29,6 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return platform.processor() or platform.machine()
-
-
-def _never_through_links(name: str, flags: int) -> int:
-    """Open the log; appending through a symbolic link would write where it leads."""
-    return os.open(name, flags | os.O_NOFOLLOW, 0o666)
 
 
 class TrainingLog:
@@ -86,7 +80,7 @@ class TrainingLog:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if not self._checked:
             self._remove_torn_line()
-        with open(self._path, "a", encoding="utf-8", opener=_never_through_links) as file:
+        with open(self._path, "a", encoding="utf-8", opener=never_through_links) as file:
             file.write(json.dumps(values) + "\n")
         if self._make_writer is None:
             return
@@ -104,6 +98,6 @@ class TrainingLog:
         content = self._path.read_bytes()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
-            with open(self._path, "r+b", opener=_never_through_links) as file:
+            with open(self._path, "r+b", opener=never_through_links) as file:
                 file.truncate(whole)
             self._say(f"Warning: the last line of {self._path} was cut off when an earlier run ended, and is removed.")

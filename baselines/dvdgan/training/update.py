@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -215,13 +216,13 @@ class Networks:
                 found |= {f"{owner}/{key}/{names[index]}": torch.as_tensor(t) for key, t in moments.items()}
         return found
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Load a state that `tensors` returned.
+    def restore(self, tensors: dict[str, Tensor], path: Path) -> None:
+        """Load a state that `tensors` returned, from a file.
 
         Raises:
             InputError: a tensor is missing, unknown or of another shape than these networks have.
         """
-        self._refuse_other_tensors(tensors)
+        self._refuse_other_tensors(tensors, path)
         parts: dict[str, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             owner, rest = name.split("/", 1)
@@ -237,7 +238,7 @@ class Networks:
                 state[index] = {key: parts[owner][f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
             adam.load_state_dict({"state": state, "param_groups": adam.state_dict()["param_groups"]})
 
-    def _refuse_other_tensors(self, tensors: dict[str, Tensor]) -> None:
+    def _refuse_other_tensors(self, tensors: dict[str, Tensor], path: Path) -> None:
         shapes = {f"generator/{name}": t.shape for name, t in self.generator.state_dict().items()}
         shapes |= {f"discriminators/{name}": t.shape for name, t in self.discriminators.state_dict().items()}
         shapes |= {f"average/{name}": t.shape for name, t in self.average.items()}
@@ -249,8 +250,8 @@ class Networks:
         given = {name: tensor.shape for name, tensor in tensors.items()}
         if odd := sorted(name for name in {*shapes, *given} if shapes.get(name) != given.get(name)):
             raise InputError(
-                f"The tensor '{odd[0]}' of the training state is missing, unknown or of another shape than its settings give; "
-                "resume from another state, or train again."
+                f"The tensor '{odd[0]}' of the training state {path} is missing, unknown or of another shape than its settings "
+                "give; resume from another state, or train again."
             )
 
     def _optimisers(self) -> tuple[tuple[str, nn.Module, torch.optim.Optimizer], ...]:

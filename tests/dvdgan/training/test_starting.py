@@ -133,3 +133,28 @@ def test_other_networks_are_refused_before_anything_is_written(tmp_path, request
 def test_a_checkpoint_that_is_not_there_is_one_sentence(tmp_path, request_for):
     with pytest.raises(InputError, match="absent"):
         DVDGAN.train(request_for(tmp_path / "second", 1, start=str(tmp_path / "absent.safetensors")))
+
+
+@pytest.mark.parametrize("of", ["sampler", "state"])
+def test_the_digest_is_of_the_bytes_that_were_loaded(of, finished, task, tiny_settings, monkeypatch):
+    path = finished if of == "sampler" else checkpoint.state_path(finished.parent, 3)
+    expected, tensors = file_sha256(path), checkpoint._tensors
+
+    def replaced(path, content):
+        path.write_bytes(b"another file")
+        return tensors(path, content)
+
+    monkeypatch.setattr(checkpoint, "_tensors", replaced)
+    settings = settings_from_text({**tiny_settings, "start": str(path)})
+    assert start_from(Networks(task, settings, 8, CPU), settings, task) == expected
+
+
+def test_a_state_without_one_of_its_tensors_is_refused_by_its_name(finished, tmp_path, request_for):
+    state = checkpoint.state_path(finished.parent, 3)
+    tensors = load_file(state)
+    del tensors["generator/head.weight"]
+    checkpoint.write_atomically(state, checkpoint.to_bytes(tensors, checkpoint.read_metadata(state, checkpoint.STATE)))
+    with pytest.raises(
+        InputError, match=r"'generator/head\.weight' of the training state .*state-00000003\.safetensors is"
+    ):
+        DVDGAN.train(request_for(tmp_path / "first", 4))
