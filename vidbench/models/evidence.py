@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from vidbench.files import HashedFile, digest, hash_file
 
@@ -47,14 +48,31 @@ WEIGHT_SUFFIXES = frozenset(
 _CODE_SUFFIXES = frozenset({".py", ".pyc", ".pyi", ".so", ".pyd"})
 # Compiled kernels, which follow from the code.
 _COMPILER_FOLDERS = frozenset({".triton", ".nv", "__pycache__"})
-_SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/etc", "/run")
+_SYSTEM_FOLDERS = tuple(Path(name) for name in ("/proc", "/sys", "/dev", "/etc", "/run"))
+# Files like any other, in memory.
+_MEMORY_FOLDER = Path("/dev", "shm")
 
 
-@dataclass
+@dataclass(eq=False)
 class FileWatch:
-    """The files that Python opened for reading while `watched` was active, in order."""
+    """The files that Python opened for reading while `watched` was active, in order.
+
+    Attributes:
+        opened: their absolute paths.
+        thread: the thread that entered `watched`.
+        earlier: the threads of others, which existed when `watched` was first entered; a second watch of the same model has
+            those of the first, because a thread that was started while it was loaded can read while it is sampled.
+    """
 
     opened: dict[Path, None] = field(default_factory=dict)
+    thread: threading.Thread | None = None
+    earlier: WeakSet[threading.Thread] | None = None
+
+    def includes(self, reader: threading.Thread) -> bool:
+        """Return whether what a thread opens counts."""
+        if reader is self.thread or self.earlier is None:
+            return True
+        return reader not in self.earlier and all(watch.thread is not reader for watch in tuple(_active))
 
 
 # Python 3.11 fails if two threads parse at the same time (python/cpython issue 106905).
@@ -69,16 +87,25 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     path, mode, flags = arguments
     reads = "r" in mode or "+" in mode if isinstance(mode, str) else flags & os.O_ACCMODE != os.O_WRONLY
     if reads and isinstance(path, str | bytes):
-        for watch in _active:
-            watch.opened[Path(os.path.abspath(os.fsdecode(path)))] = None  # noqa: PTH100 - links keep their place
+        reader = threading.current_thread()
+        # Other threads enter and leave meanwhile.
+        for watch in tuple(_active):
+            if watch.includes(reader):
+                watch.opened[Path(os.path.abspath(os.fsdecode(path)))] = None  # noqa: PTH100 - links keep their place
 
 
 @contextmanager
 def watched(watch: FileWatch) -> Iterator[None]:
-    """Add to ``watch`` every file that Python code opens for reading inside the block, in any thread."""
+    """Add to ``watch`` every file that Python code opens for reading inside the block, in this thread and in those started since.
+
+    Not in other threads: they can be those of another command of the process.
+    """
     if not _installed:
         sys.addaudithook(_hook)
         _installed.append(True)
+    watch.thread = threading.current_thread()
+    if watch.earlier is None:
+        watch.earlier = WeakSet(threading.enumerate())
     _active.append(watch)
     try:
         yield
@@ -252,10 +279,10 @@ def _decisive(opened: Iterable[Path]) -> list[Path]:
 
 
 def _is_system(path: Path) -> bool:
-    compiled = not _COMPILER_FOLDERS.isdisjoint(path.parts) and path.suffix not in _CODE_SUFFIXES
-    return (
-        compiled or path.as_posix().startswith(_SYSTEM_FOLDERS) or any("torchinductor" in part for part in path.parts)
-    )
+    if not _COMPILER_FOLDERS.isdisjoint(path.parts) and path.suffix not in _CODE_SUFFIXES:
+        return True
+    system = any(path.is_relative_to(folder) for folder in _SYSTEM_FOLDERS) and not path.is_relative_to(_MEMORY_FOLDER)
+    return system or any("torchinductor" in part for part in path.parts)
 
 
 def _is_installed(path: Path) -> bool:
@@ -269,7 +296,10 @@ def _installed_folders() -> tuple[Path, ...]:
     import vidmetrics
 
     ours = [Path(__file__).parents[1], Path(str(vidmetrics.__file__)).parent]
-    names = [sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values()]
+    # No prefix: /usr and the folder of a project can be one.
+    base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
+    schemes = (sysconfig.get_paths(), sysconfig.get_paths(vars=base))
+    names = [paths[kind] for paths in schemes for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
     return (*ours, *(Path(name) for name in dict.fromkeys(names)))
 
 

@@ -208,7 +208,8 @@ def open_model(
         files_sha256=evidence.files_sha256,
     )
     identity = record.model_dump(mode="json", include={"name", "checkpoint_sha256", "code_sha256", "files_sha256"})
-    return ModelSource(model, identity, task, evaluation, seed, evidence=evidence), record
+    sampling = FileWatch(earlier=loading.earlier)
+    return ModelSource(model, identity, task, evaluation, seed, evidence=evidence, sampling=sampling), record
 
 
 @dataclass(frozen=True)

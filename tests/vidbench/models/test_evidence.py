@@ -3,8 +3,106 @@
 from __future__ import annotations
 
 import importlib
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
 
 from vidbench.models import evidence
+
+
+def files(folder, *names):
+    for name in names:
+        (folder / name).write_text("")
+    return [folder / name for name in names]
+
+
+def test_of_two_watches_the_one_that_ends_is_no_longer_active(tmp_path):
+    first, second = files(tmp_path, "first.txt", "second.txt")
+    outer, inner = evidence.FileWatch(), evidence.FileWatch()
+    with ExitStack() as later:
+        with ExitStack() as earlier:
+            earlier.enter_context(evidence.watched(outer))
+            later.enter_context(evidence.watched(inner))
+            first.read_text()
+        second.read_text()
+    second.with_name("third.txt").write_text("")
+    assert list(outer.opened) == [first]
+    assert list(inner.opened) == [first, second]
+    assert not evidence._active
+
+
+def test_a_watch_has_the_files_of_its_own_thread_and_of_those_that_were_started_since(tmp_path):
+    mine, loader, sampler, theirs = files(tmp_path, "mine.txt", "loader.txt", "sampler.txt", "theirs.txt")
+    recorded = {}
+    barrier = threading.Barrier(2)
+
+    def command(name, read, read_outside):
+        barrier.wait()
+        loading = evidence.FileWatch()
+        with evidence.watched(loading), ThreadPoolExecutor(1) as pool:
+            pool.submit(int).result()
+            sampling = evidence.FileWatch(earlier=loading.earlier)
+            with evidence.watched(sampling):
+                barrier.wait()
+                read(pool)
+                barrier.wait()
+        barrier.wait()
+        read_outside()
+        barrier.wait()
+        recorded[name] = list(sampling.opened)
+        assert not set(loading.opened) ^ set(sampling.opened)
+
+    def read_in_threads(pool):
+        mine.read_text()
+        pool.submit(loader.read_text).result()
+        thread = threading.Thread(target=sampler.read_text)
+        thread.start()
+        thread.join()
+
+    own = threading.Thread(target=command, args=("own", read_in_threads, int))
+    # A thread of another command is older than the watch, or has its own.
+    other = threading.Thread(target=command, args=("other", lambda _: theirs.read_text(), theirs.read_text))
+    for each in (own, other):
+        each.start()
+    for each in (own, other):
+        each.join()
+    assert recorded["own"] == [mine, loader, sampler]
+    assert theirs in recorded["other"]
+    assert mine not in recorded["other"]
+
+
+def test_a_thread_that_is_older_than_the_watch_does_not_count(tmp_path):
+    mine, theirs = files(tmp_path, "mine.txt", "theirs.txt")
+    watch = evidence.FileWatch()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()
+        with evidence.watched(watch):
+            pool.submit(theirs.read_text).result()
+            mine.read_text()
+    assert list(watch.opened) == [mine]
+
+
+@pytest.mark.parametrize("path", ["/dev/shm/scale.txt", "/runs/scale.txt", "/devel/scale.txt", "/system/scale.txt"])
+def test_files_outside_the_folders_of_the_system_decide(path):
+    assert evidence._decisive([Path(path)]) == [Path(path)]
+
+
+@pytest.mark.parametrize("path", ["/dev/urandom", "/run/lock", "/etc/hosts", "/proc/cpuinfo", "/sys/devices/cpu"])
+def test_files_of_the_system_do_not_decide(path):
+    assert evidence._decisive([Path(path)]) == []
+
+
+def test_only_the_libraries_below_the_prefix_of_python_are_installed(monkeypatch):
+    evidence._installed_folders.cache_clear()
+    data = Path(sys.prefix) / "share" / "scale.txt"
+    base = Path(sys.base_prefix) / "local" / "scale.txt"
+    assert evidence._decisive([data, base]) == [data, base]
+    library, package = Path(threading.__file__), Path(pytest.__file__)
+    assert evidence._decisive([library, package, Path(evidence.__file__), library.parent / "a" / "b.txt"]) == []
 
 
 def test_each_file_of_a_package_whose_files_import_each_other_is_read_once(tmp_path, monkeypatch):
