@@ -23,6 +23,7 @@ def task_text(
     """Return a task of 32x32 clips as TOML; ``more`` is added to the section ``evaluation``."""
     quoted = ", ".join(f'"{metric}"' for metric in metrics)
     clips = num_clips if isinstance(num_clips, int) else f'"{num_clips}"'
+    context = f"context_frames = {context_frames}\n" if context_frames else ""
     return f"""
 name = "{name}"
 version = 1
@@ -34,8 +35,7 @@ reference_split = "train"
 evaluation_split = "{evaluation_split}"
 [clips]
 num_frames = {num_frames}
-context_frames = {context_frames}
-height = 32
+{context}height = 32
 width = 32
 resize = "{resize}"
 crop = "{crop}"

@@ -10,7 +10,8 @@ import av
 import numpy as np
 import pytest
 
-from tests.abuse.rows.folders import _TASK, _frames, _video
+from tests.abuse.rows.folders import _frames, _video
+from tests.task_texts import videos_task
 from tests.vidbench.cli.test_command_line import assert_refused, run
 from vidbench.data.decode import decode_frames
 from vidbench.data.folders.suffixes import VIDEO_SUFFIXES
@@ -29,7 +30,7 @@ def folder(tmp_path):
     (tmp_path / "data" / "train" / "notes.txt").touch()
     (tmp_path / "data" / "train" / "poster.jpg").touch()
     (tmp_path / "data" / "train" / "empty").mkdir()
-    (tmp_path / "task.toml").write_text(_TASK.format(dataset="folder"))
+    (tmp_path / "task.toml").write_text(videos_task("folder", 2))
     return tmp_path
 
 
@@ -66,6 +67,7 @@ def test_a_result_records_what_it_does_not_use(folder):
     assert done.returncode == 0, done.stderr
     assert f"Not used in split 'train' of 'data': {SAID}" in done.stderr
     assert "Not used in 'samples': 1 other file." in done.stderr
+    assert "Nothing matches --ignore 'nothing'." in done.stderr
     assert json.loads(done.stdout)["entries"] == {
         "ignored": ["poster.*", "nothing"],
         "unused": {"split 'train'": COUNTS, "samples": {"other file": 1}},
@@ -91,7 +93,7 @@ def test_a_measurement_says_and_records_what_it_does_not_use(folder):
 
 def test_training_sampling_and_exports_take_the_same_inventory(folder):
     (folder / "task.toml").write_text(
-        _TASK.format(dataset="folder").replace("num_frames = 12", "num_frames = 12\ncontext_frames = 1")
+        videos_task("folder", 2).replace("num_frames = 12", "num_frames = 12\ncontext_frames = 1")
     )
     for command in (
         ("train", "--model", "dvdgan", "--steps", "1"),
@@ -103,6 +105,11 @@ def test_training_sampling_and_exports_take_the_same_inventory(folder):
         given = (*command, "--task", "task.toml", "--data", "data", "--output", "out.safetensors")
         assert_refused(run(*given, cwd=folder), "poster.jpg' is a media file")
         assert not (folder / "out.safetensors").exists()
+    training = ("train", "--model", "dvdgan", "--ignore", "*.jpg", "--ignore", "nothing")
+    refused = run(*training, "--task", "task.toml", "--data", "data", "--output", "out.safetensors", cwd=folder)
+    assert_refused(refused, "dvdgan-fp")
+    assert f"Not used in split 'train' of 'data': {SAID}" in refused.stderr
+    assert "Nothing matches --ignore 'nothing'." in refused.stderr
     exported = run(
         "data", "export", "--task", "task.toml", "--data", "data", "--output", "out", "--ignore", "*.jpg", cwd=folder
     )

@@ -24,7 +24,7 @@ def open_reference(task: Task, data: Path | None, ignore: Sequence[str] = ()) ->
     Args:
         task: the protocol.
         data: the data folder; None for embedded data.
-        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.is_ignored`.
+        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.matching_patterns`.
 
     Raises:
         InputError: the folder is required and missing, empty, or not in the task's layout, or an entry of it should be
@@ -44,7 +44,7 @@ def open_evaluation(
         task: the protocol.
         data: the data folder; None for embedded data.
         num_samples: samples of one run; None for the task's number. Missing videos may leave fewer entries.
-        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.is_ignored`.
+        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.matching_patterns`.
 
     Raises:
         InputError: as `open_reference`.
@@ -68,7 +68,7 @@ def open_split(
         data: the data folder; None for embedded data.
         num_clips: how many clips to take from the start of the plan; None for all. Missing videos leave fewer: later
             clips of the plan do not replace theirs.
-        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.is_ignored`.
+        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.matching_patterns`.
 
     Raises:
         InputError: the folder is required and missing, empty, or not in the task's layout, or its files changed since
@@ -86,7 +86,7 @@ def open_training(
         task: the protocol.
         data: the data folder; None for embedded data.
         seed: seed of the training run.
-        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.is_ignored`.
+        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.matching_patterns`.
         split: the training split as `open_split` returned it, so that a file which changed since it was hashed is refused;
             None opens it here.
 

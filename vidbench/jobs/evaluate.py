@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from vidbench.data.contexts import SampleContexts
-from vidbench.data.folders.inventory import NOTHING, unmatched_sentence, unused_sentence
+from vidbench.data.folders.inventory import NOTHING, unused_sentence
 from vidbench.distributed.ranks import process_group
 from vidbench.errors import InputError
 from vidbench.files import check_writable, write_text
@@ -23,7 +23,7 @@ from vidbench.samples.pairing import check_answers, names_clips
 from vidbench.scoring.assemble import Measured, assemble
 from vidbench.scoring.bounds import disjoint_real
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, FilesSource, open_model, sample_labels
-from vidbench.scoring.run import Run, open_run
+from vidbench.scoring.run import Run, open_run, say_unmatched
 from vidbench.scoring.run_features import bound_features, reference_features, sample_features
 from vidbench.scoring.run_options import RunOptions
 from vidbench.scoring.truncation import truncated_sources
@@ -139,8 +139,7 @@ def _measure_alone(
     started: float,
     unused: Mapping[str, int],
 ) -> Result:
-    if said := unmatched_sentence(run.options.ignore, run.reference.unused, run.evaluation.unused, unused):
-        run.progress.say(said)
+    say_unmatched(run, unused)
     cache = home()
     title = "Samples of " + record.name
     for folder in (run.output, cache):

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from vidbench.data.folders.inventory import unmatched_sentence, unused_sentence
+from vidbench.data.folders.inventory import entries_sentences
 from vidbench.distributed.ranks import choose_device, process_group
 from vidbench.errors import InputError
 from vidbench.progress import Progress
@@ -66,11 +66,8 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
         device = choose_device(options.device, ranks)
         paths = {"Real clips": real, "Samples": samples}
         sides = {title: open_clips(path, options.shape, options.ignore) for title, path in paths.items()}
-        for clips in sides.values():
-            if clips.unused:
-                progress.say(unused_sentence(f"'{clips.path}'", clips.unused))
-        if said := unmatched_sentence(options.ignore, *(clips.unused for clips in sides.values())):
-            progress.say(said)
+        for line in entries_sentences(options.ignore, [(f"'{clips.path}'", clips.unused) for clips in sides.values()]):
+            progress.say(line)
         real_clips, sample_clips = sides["Real clips"], sides["Samples"]
         _check_sizes(real_clips, sample_clips)
         networks, not_measured = _load_networks(chosen, options, device)

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from vidbench.data import ClipDataset, open_evaluation
-from vidbench.data.folders.inventory import unmatched_sentence, unused_sentence
+from vidbench.data.folders.inventory import entries_sentences
 from vidbench.distributed.launcher import require_single_process
 from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
@@ -135,10 +135,9 @@ def clips_to_answer(
         InputError: the data cannot be opened, or each sample belongs to one clip and there are too few clips.
     """
     evaluation = open_evaluation(task, data, num_samples, ignore)
-    if evaluation.unused:
-        progress.say(unused_sentence(f"split '{task.data.evaluation_split}' of '{data}'", evaluation.unused))
-    if said := unmatched_sentence(ignore, evaluation.unused):
-        progress.say(said)
+    place = f"split '{task.data.evaluation_split}' of '{data}'"
+    for line in entries_sentences(ignore, [(place, evaluation.unused)]):
+        progress.say(line)
     count = num_samples * task.evaluation.repeats
     if names_clips(task) and evaluation.num_clips < count:
         raise InputError(

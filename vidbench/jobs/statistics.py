@@ -32,7 +32,7 @@ from vidbench.scoring.reference_file import (
     statistics_tensors,
     write_statistics,
 )
-from vidbench.scoring.run import Run, open_run
+from vidbench.scoring.run import Run, open_run, say_unmatched
 from vidbench.scoring.run_features import bound_features, reference_features
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import load_task
@@ -69,6 +69,7 @@ def export_statistics(
         )
     with process_group() as ranks:
         run = open_run(loaded, options, ranks=ranks, progress=progress, default_name=path.stem)
+        say_unmatched(run)
         cache = home()
         ranks.check_shared(cache)
         if ranks.is_main:

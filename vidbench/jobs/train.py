@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from vidbench.data import open_split, open_training
-from vidbench.data.folders.inventory import unused_sentence
+from vidbench.data.folders.inventory import entries_sentences
 from vidbench.distributed.ranks import Ranks, choose_device, process_group
 from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
@@ -76,8 +76,9 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
         device = choose_device(options.device, ranks)
         # The train split may lack a class that the evaluation split has, so the names are those of the whole dataset.
         split = open_split(task, task.data.train_split, options.data, 1, options.ignore)
-        if split.unused:
-            progress.say(unused_sentence(f"split '{task.data.train_split}' of '{options.data}'", split.unused))
+        place = f"split '{task.data.train_split}' of '{options.data}'"
+        for line in entries_sentences(options.ignore, [(place, split.unused)]):
+            progress.say(line)
         output = options.output or Path("runs") / task.name / f"{choice.folder_name}-training"
         _compare_ranks(ranks, choice, task, options, device)
         ranks.agree("the training data", split.identity_sha256)

@@ -93,7 +93,7 @@ def open_clips(path: Path, shape: ClipShape, ignore: Sequence[str] = ()) -> Clip
     Args:
         path: a folder or a file.
         shape: which frames make a clip.
-        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.matching_patterns`.
 
     Raises:
         InputError: nothing is there, the form is not accepted, there are fewer than two clips, the first is too short, or

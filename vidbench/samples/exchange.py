@@ -86,7 +86,7 @@ def open_samples(
     Args:
         path: the exchange folder, a ``.npy`` or ``.npz`` file (one array, or arrays ``samples`` and ``labels``), a folder
             of videos, or a folder with one folder of images per sample. Files and folders are taken in natural order.
-        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.matching_patterns`.
         needed_frames: refuse longer videos without decoding them to their end; None accepts any length.
         pixels: how the frames of videos become RGB, see `vidbench.data.pixels`.
         paired: whether sample i belongs to clip i, so that the numbers in the names of videos or folders must have no holes.

@@ -233,7 +233,8 @@ def entries_record(run: Run, samples_unused: Mapping[str, int] = NOTHING) -> Ent
         "samples": samples_unused,
     }
     unused = {place: dict(counts) for place, counts in by_place.items() if counts}
-    return EntriesRecord(ignored=run.options.ignore, unused=unused)
+    imported = () if run.statistics is None else run.statistics.provenance.entries.ignored
+    return EntriesRecord(ignored=tuple(dict.fromkeys((*imported, *run.options.ignore))), unused=unused)
 
 
 def _data_record(run: Run) -> DataRecord:

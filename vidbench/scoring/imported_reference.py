@@ -35,7 +35,7 @@ class AbsentClips:
         self.coverage = split.coverage
         self.identity_sha256 = split.sha256
         self.scan_sha256 = provenance.scan_sha256
-        self.unused: Mapping[str, int] = NOTHING
+        self.unused: Mapping[str, int] = provenance.entries.unused.get(f"split '{split.split}'", NOTHING)
         self.class_names = provenance.class_names
         self.labels = None if labels is None else np.array(labels, np.int64)
         self._ids = None if labels is None else provenance.evaluation_ids

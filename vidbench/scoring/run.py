@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidbench.data import ClipDataset, open_evaluation, open_reference
-from vidbench.data.folders.inventory import unused_sentence
+from vidbench.data.folders.inventory import NOTHING, unmatched_sentence, unused_sentence
 from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
 from vidbench.models.choice import choose_registered
 from vidbench.progress import Progress
+from vidbench.rendering.printable import printable_line
 from vidbench.results.schema import BoundRecord
 from vidbench.scoring.frame_comparison import FrameComparison, compare_frames
 from vidbench.scoring.imported_reference import (
@@ -78,6 +79,12 @@ class Run:
         return self.statistics.bounds(self.num_samples, self.evaluation.identity_sha256)
 
 
+def say_unmatched(run: Run, samples_unused: Mapping[str, int] = NOTHING) -> None:
+    """Say which patterns of --ignore matched no entry of the data folder, nor of the samples."""
+    if said := unmatched_sentence(run.options.ignore, run.reference.unused, run.evaluation.unused, samples_unused):
+        run.progress.say(said)
+
+
 def refuse_large_batch(task: Task, batch_size: int) -> None:
     """Refuse a batch of a task's clips that alone does not fit into memory.
 
@@ -135,10 +142,12 @@ def open_run(loaded: LoadedTask, options: RunOptions, *, ranks: Ranks, progress:
     else:
         evaluation = open_evaluation(task, options.data, num_samples, options.ignore)
     progress = progress if ranks.is_main else Progress(enabled=False)
-    splits = {task.data.reference_split: reference.unused, task.data.evaluation_split: evaluation.unused}
-    for split, unused in splits.items():
-        if unused:
-            progress.say(unused_sentence(f"split '{split}' of '{options.data}'", unused))
+    said: dict[str, None] = {}
+    for split, clips in ((task.data.reference_split, reference), (task.data.evaluation_split, evaluation)):
+        source = options.reference if isinstance(clips, AbsentClips) else options.data
+        said[unused_sentence(f"split '{split}' of '{source}'", clips.unused)] = None
+    for line in filter(None, said):
+        progress.say(printable_line(line))  # the words of a statistics file are somebody else's
     wanted = task.reference.num_clips
     if wanted != "all" and reference.coverage == 1 and reference.num_clips < wanted:
         raise InputError(

@@ -204,6 +204,35 @@ def test_without_bounds_the_ceiling_alone_is_known(task, data, plugin):
     assert result.metrics["fvd-shapes"].ceiling == result.metrics["fvd-shapes"].value
 
 
+def test_what_the_folder_of_a_file_held_besides_is_said_and_recorded(task, data, plugin, capsys):
+    (data / "train" / "bend" / "notes.txt").touch()
+    (data / "test" / "bend" / "poster.jpg").touch()
+    loud = Progress(enabled=True)
+    options = RunOptions(data=data, ignore=("*.jpg", "*.xyz"))
+    export_statistics(str(task), plugin / "more.safetensors", options, loud, with_bounds=False)
+    assert "Nothing matches --ignore '*.xyz'." in capsys.readouterr().err
+    direct = vidbench.evaluate("noise", str(task), data=data, ignore=["*.jpg"], output="direct")
+    shutil.rmtree(data)
+    score = [
+        "evaluate",
+        "--model",
+        "noise",
+        "--task",
+        str(task),
+        "--reference",
+        "more.safetensors",
+        "--ignore",
+        "*.abc",
+    ]
+    done = CliRunner().invoke(cli, [*score, "--output", "out", "--json"], catch_exceptions=False)
+    entries = json.loads(done.stdout)["entries"]
+    assert entries == {"ignored": ["*.jpg", "*.xyz", "*.abc"], "unused": direct.entries.unused}
+    assert entries["unused"] == {"split 'train'": {"other file": 1}, "split 'test'": {"ignored": 1}}
+    assert "Not used in split 'train' of 'more.safetensors': 1 other file." in done.stderr
+    assert "Not used in split 'test' of 'more.safetensors': 1 ignored." in done.stderr
+    assert "Nothing matches --ignore '*.abc'." in done.stderr
+
+
 def test_a_metric_that_needs_every_feature_is_refused_by_name(task, data, plugin):
     task.write_text(task.read_text().replace('"is-shapes"', '"kvd-shapes"'))
     with pytest.raises(InputError, match="'kvd-shapes' needs the features of every real clip"):

@@ -43,6 +43,19 @@ NOTHING: Mapping[str, int] = MappingProxyType({})
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
+class UnusedEntries(dict[str, int]):
+    """Number of unused entries by reason.
+
+    Attributes:
+        matched: the patterns of --ignore that an entry matched.
+    """
+
+    def __init__(self, counts: Mapping[str, int], matched: Collection[str] = ()) -> None:
+        """Take the counts in their order."""
+        super().__init__(counts)
+        self.matched = frozenset(matched)
+
+
 @dataclass(frozen=True)
 class Inventory:
     """What a folder and its sub-folders hold.
@@ -78,7 +91,7 @@ def take_inventory(
         root: an existing folder.
         reads: suffixes of the files to read, in lower case with their dots.
         depth: how many levels of sub-folders files may be in; None for any number.
-        ignore: patterns of `is_ignored`, for entries to leave out.
+        ignore: patterns of `matching_patterns`, for entries to leave out.
         known: names of files with another purpose, such as lists; they are not counted.
 
     Raises:
@@ -95,19 +108,20 @@ def take_inventory(
             search.follow(heappop(search.links))
     search.refuse_unread()
     unused = {reason: search.unused[reason] for reason in sorted(search.unused)}
-    return Inventory(root, tuple(sorted(search.files)), tuple(sorted(search.found)), unused)
+    counts = UnusedEntries(unused, search.matched)
+    return Inventory(root, tuple(sorted(search.files)), tuple(sorted(search.found)), counts)
 
 
-def is_ignored(path: Path, root: Path, patterns: Sequence[str]) -> bool:
-    """Return whether one of the patterns leaves an entry out.
+def matching_patterns(path: Path, root: Path, patterns: Sequence[str]) -> list[str]:
+    """Return the patterns that leave an entry out.
 
     A pattern with a slash is compared with the path below the root, any other with the name, as the shell does
     (``*``, ``?``, ``[...]``), with regard to case. An ignored folder is not looked into.
     """
     if not patterns:
-        return False
+        return []
     name, below = composed(path.name), entry_name(path, root)
-    return any(fnmatchcase(below if "/" in pattern else name, composed(pattern)) for pattern in patterns)
+    return [each for each in patterns if fnmatchcase(below if "/" in each else name, composed(each))]
 
 
 def composed(name: str) -> str:
@@ -138,10 +152,20 @@ def unused_sentence(place: object, unused: Mapping[str, int]) -> str:
 
 
 def unmatched_sentence(ignore: Sequence[str], *unused: Mapping[str, int]) -> str:
-    """Return a line for patterns that left nothing out of any of the folders; empty if there are none, or one did."""
-    if not ignore or any(IGNORED in counts for counts in unused):
-        return ""
-    return f"Nothing matches --ignore {', '.join(repr(pattern) for pattern in ignore)}."
+    """Return a line for the patterns that left nothing out of any of the folders; empty if there are none."""
+    matched = frozenset().union(*(_matched(counts) for counts in unused))
+    patterns = [pattern for pattern in dict.fromkeys(ignore) if pattern not in matched]
+    return f"Nothing matches --ignore {', '.join(repr(pattern) for pattern in patterns)}." if patterns else ""
+
+
+def entries_sentences(ignore: Sequence[str], places: Sequence[tuple[object, Mapping[str, int]]]) -> list[str]:
+    """Return the lines about the entries of all folders of a command: those that are unused, and patterns without one."""
+    said = [*(unused_sentence(place, unused) for place, unused in places)]
+    return [line for line in (*said, unmatched_sentence(ignore, *(unused for _, unused in places))) if line]
+
+
+def _matched(unused: Mapping[str, int]) -> frozenset[str]:
+    return unused.matched if isinstance(unused, UnusedEntries) else frozenset()
 
 
 def unused_in_words(unused: Mapping[str, int]) -> str:
@@ -151,12 +175,13 @@ def unused_in_words(unused: Mapping[str, int]) -> str:
     )
 
 
-def merged(*counts: Mapping[str, int]) -> dict[str, int]:
+def merged(*counts: Mapping[str, int]) -> UnusedEntries:
     """Add counts of unused entries, sorted by reason."""
     total: Counter[str] = Counter()
     for count in counts:
         total.update({reason: number for reason, number in count.items() if number})
-    return {reason: total[reason] for reason in sorted(total)}
+    matched = frozenset().union(*(_matched(count) for count in counts))
+    return UnusedEntries({reason: total[reason] for reason in sorted(total)}, matched)
 
 
 def is_present(path: Path) -> bool:
@@ -206,6 +231,7 @@ class _Search:
     folders: list[_Folder] = field(default_factory=list)
     links: list[_Folder] = field(default_factory=list)
     unused: Counter[str] = field(default_factory=Counter)
+    matched: set[str] = field(default_factory=set)
     unread: list[tuple[Path, str]] = field(default_factory=list)
     entered: set[str] = field(default_factory=set)
 
@@ -232,7 +258,8 @@ class _Search:
         names: dict[str, str] = {}
         for entry in entries:
             path = folder.path / entry.name
-            if is_ignored(path, self.root, self.ignore):
+            if patterns := matching_patterns(path, self.root, self.ignore):
+                self.matched.update(patterns)
                 self.unused[IGNORED] += 1
                 continue
             twin = names.setdefault(composed(entry.name), entry.name)

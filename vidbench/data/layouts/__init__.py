@@ -41,7 +41,7 @@ def find_listing(dataset: str, root: Path, split: str, ignore: Sequence[str] = (
         dataset: ``data.dataset`` of a task, one that reads a folder.
         root: the data folder.
         split: name of the split.
-        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.matching_patterns`.
 
     Raises:
         InputError: the folder is not in the layout of the dataset, holds none of its videos, or has an entry that should be

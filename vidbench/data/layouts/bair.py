@@ -67,7 +67,7 @@ def find_bair(root: Path, split: str, camera: str, ignore: Sequence[str] = ()) -
         root: the folder that contains ``softmotion30_44k``, or that folder itself.
         split: ``"train"`` or ``"test"``.
         camera: ``"image_aux1"`` or ``"image_main"``.
-        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.matching_patterns`.
 
     Raises:
         InputError: the folder is missing or has no such files, a file is cut off or has another number of records

@@ -24,7 +24,7 @@ def find_folder(root: Path, split: str, ignore: Sequence[str] = ()) -> Listing:
     Args:
         root: the data folder.
         split: a sub-folder, or ``"all"`` for the whole folder if no sub-folder has that name.
-        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.matching_patterns`.
 
     Raises:
         InputError: the folder or the split does not exist, has no videos, or has an entry that should be read and cannot be.

@@ -47,7 +47,7 @@ def find_kinetics(root: Path, split: str, ignore: Sequence[str] = ()) -> Listing
     Args:
         root: the folder that contains ``annotations`` and the splits.
         split: name of the split.
-        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.matching_patterns`.
 
     Raises:
         InputError: the folder, the split, its list or a required column is missing, a video is listed or found twice,

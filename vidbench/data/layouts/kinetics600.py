@@ -68,7 +68,7 @@ def find_kinetics600(root: Path, split: str, ignore: Sequence[str] = ()) -> List
     Args:
         root: the folder that contains the splits.
         split: ``"train"``, ``"val"`` or ``"test"``; test excludes the held-out videos if their list is present.
-        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.matching_patterns`.
 
     Raises:
         InputError: the folder has no such split, its list is unreadable, incomplete or lacks a class, none of its

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from vidbench.data.decode import iterate_frames
-from vidbench.data.folders.inventory import NOT_ON_THE_LIST, Inventory, merged, take_inventory
+from vidbench.data.folders.inventory import NOT_ON_THE_LIST, Inventory, UnusedEntries, merged, take_inventory
 from vidbench.data.folders.suffixes import VIDEO_SUFFIXES
 from vidbench.data.probe import examine_video, refuse_truncated
 from vidbench.errors import InputError
@@ -165,7 +165,7 @@ def find_videos(
     return take_inventory(folder, VIDEO_SUFFIXES, depth=depth, ignore=ignore, known=known)
 
 
-def not_listed(found: Inventory, count: int) -> dict[str, int]:
+def not_listed(found: Inventory, count: int) -> UnusedEntries:
     """Return the unused entries of a folder, with the ``count`` videos in it that are not on the list."""
     return merged(found.unused, {NOT_ON_THE_LIST: count})
 

@@ -36,7 +36,7 @@ def find_ucf101(root: Path, split: str, ignore: Sequence[str] = ()) -> Listing:
     Args:
         root: the folder that contains the lists and the class folders, directly or in sub-folders.
         split: one of `SPLITS`.
-        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.is_ignored`.
+        ignore: patterns of entries to leave out, see `vidbench.data.folders.inventory.matching_patterns`.
 
     Raises:
         InputError: there is no such split, a list is missing or contradicts another, none of its videos is on disk, or an entry

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vidbench.data.folders.inventory import unmatched_sentence, unused_sentence
+from vidbench.data.folders.inventory import entries_sentences
 from vidbench.data.layouts.listing import Listing
 from vidbench.data.scan.division import examine_all
 from vidbench.data.scan.examination import Finding, FindingKey, Subject
@@ -86,7 +86,7 @@ def scan_folder(
         output: folder for the manifest, the problems and the journal. A scan found there is resumed.
         workers: number of processes of this rank; None for one per core, divided among the ranks of a node.
         progress: where to show it.
-        ignore: patterns of entries to leave out; see `vidbench.data.folders.inventory.is_ignored`.
+        ignore: patterns of entries to leave out; see `vidbench.data.folders.inventory.matching_patterns`.
         full: decode even what an earlier scan saw at the same size and date, and report what differs.
         ranks: the ranks of this run; None for a single process.
 
@@ -98,11 +98,9 @@ def scan_folder(
     """
     ranks = ranks or Ranks()
     listings = listings_of(root, task, splits, ignore)
-    for split, listing in listings.items():
-        if listing.unused:
-            progress.say(unused_sentence(f"split '{split}' of '{root}'", listing.unused))
-    if said := unmatched_sentence(ignore, *(listing.unused for listing in listings.values())):
-        progress.say(said)
+    places = [(f"split '{split}' of '{root}'", listing.unused) for split, listing in listings.items()]
+    for line in entries_sentences(ignore, places):
+        progress.say(line)
     subjects = [subject for split, listing in listings.items() for subject in subjects_of(split, listing, task)]
     ranks.check_shared(output)
     ranks.agree("the list of videos", [subject.key for subject in subjects])

@@ -25,7 +25,7 @@ def listings_of(root: Path, task: Task | None, splits: Sequence[str], ignore: Se
         root: the data folder.
         task: decides the layout; None for any folder of videos.
         splits: names of splits, or none.
-        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.is_ignored`.
+        ignore: patterns of entries of the folder to leave out; see `vidbench.data.folders.inventory.matching_patterns`.
 
     Raises:
         InputError: the folder is not in the layout of the task, the task reads no folder, or an entry should be read and

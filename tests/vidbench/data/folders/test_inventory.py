@@ -12,8 +12,9 @@ import pytest
 
 from vidbench.data import image_files
 from vidbench.data.folders.inventory import (
-    is_ignored,
+    entries_sentences,
     is_present,
+    matching_patterns,
     merged,
     take_inventory,
     unmatched_sentence,
@@ -263,9 +264,9 @@ def test_files_deeper_than_a_layout_reads_are_refused(tmp_path):
 def test_patterns_are_compared_with_names_or_with_paths(tmp_path):
     path = tmp_path / "class" / f"{NFD}.mp4"
     for pattern in ("*.mp4", f"{NFC}.*", f"{NFD}*", "class/*", f"class/{NFC}.mp4"):
-        assert is_ignored(path, tmp_path, ["no", pattern]), pattern
+        assert matching_patterns(path, tmp_path, ["no", pattern]) == [pattern]
     for pattern in ("class", "*.MP4", "caf.mp4", "/class/*", "other/*"):
-        assert not is_ignored(path, tmp_path, [pattern]), pattern
+        assert matching_patterns(path, tmp_path, [pattern]) == []
 
 
 @pytest.mark.parametrize("name", ["a.mpg", "b[1].MPG", "caf\udce9.mp4", "two\nlines.mp4", "what's *this?.mp4", "class"])
@@ -287,7 +288,22 @@ def test_patterns_that_match_nothing_are_said(tmp_path):
     nothing = take_inventory(tmp_path, VIDEO_SUFFIXES, ignore=["*.xyz"]).unused
     something = take_inventory(tmp_path, VIDEO_SUFFIXES, ignore=["*.mkv"]).unused
     assert unmatched_sentence(["*.xyz", "c"], nothing, {}) == "Nothing matches --ignore '*.xyz', 'c'."
-    assert unmatched_sentence(["*.xyz"], nothing, something) == unmatched_sentence([], nothing) == ""
+    assert unmatched_sentence(["*.mkv"], nothing, something) == unmatched_sentence([], nothing) == ""
+
+
+def test_each_pattern_that_matches_nothing_is_said(tmp_path):
+    touch(tmp_path, "a.mp4", "b.mkv", "c.mp4", "notes.txt")
+    ignore = ["*.mkv", "*.xyz", "b.*", "c", "*.xyz"]
+    found = take_inventory(tmp_path, VIDEO_SUFFIXES, ignore=ignore)
+    assert found.unused == {"ignored": 1, "other file": 1}
+    for counts in (found.unused, merged(found.unused, {"not on the list": 1})):
+        assert unmatched_sentence(ignore, {}, counts) == "Nothing matches --ignore '*.xyz', 'c'."
+    assert entries_sentences(ignore, [("here", found.unused), ("there", {})]) == [
+        "Not used in here: 1 ignored, 1 other file.",
+        "Nothing matches --ignore '*.xyz', 'c'.",
+    ]
+    assert entries_sentences(["*.mkv"], [("there", {}), ("here", found.unused)])[1:] == []
+    assert entries_sentences([], [("there", {})]) == []
 
 
 def test_known_files_are_not_counted(tmp_path):
