@@ -5,7 +5,6 @@ A row is a line of ``leaderboards/BOARD.csv``. An empty cell in a comparability 
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Annotated, Literal
 
@@ -14,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from vidbench.rendering.numbers import counted
 from vidbench.rendering.printable import hidden_characters, is_formula
 from vidmetrics.catalog.definitions import METRICS
-from vidmetrics.catalog.facts import statistic_facts
+from vidmetrics.catalog.facts import StatisticFacts, statistic_facts
 from vidmetrics.catalog.published_names import PUBLISHED_NAMES
 
 Status = Literal["reported", "recomputed", "reproduced"]
@@ -243,20 +242,25 @@ def problems(row: BoardRow) -> list[tuple[str, str]]:
 def _impossible(row: BoardRow) -> list[str]:
     if direction(row.metric) is None:
         return []
-    if row.value == 0:
-        return ["no score is exactly 0"]
     lowest, highest = attainable(row.metric)
+    # A collapsed model has a recall of 0, and samples far from every real clip a density of 0; no distance is 0.
+    if row.value == 0 and not (lowest == 0 and direction(row.metric)):
+        return ["no score is exactly 0"]
     if lowest <= row.value <= highest:
         return []
-    classes = " (the number of classes)" if math.isfinite(highest) else ""
+    classes = " (the number of classes)" if _facts(row.metric).at_most_classes else ""
     return [f"{row.value:g} is outside the attainable range, {lowest:g} to {highest:g}{classes}"]
+
+
+def _facts(metric: str) -> StatisticFacts:
+    return METRICS[metric].facts if metric in METRICS else statistic_facts(PUBLISHED_NAMES[metric])
 
 
 def attainable(metric: str) -> tuple[float, float]:
     """Return the lowest and highest attainable value of a metric id or a printed name."""
     if metric in METRICS:
         return METRICS[metric].attainable_range
-    statistic = statistic_facts(PUBLISHED_NAMES[metric])
+    statistic = _facts(metric)
     # Of a name that several ids share or none has, the widest range.
     same = [each for each in METRICS.values() if each.facts == statistic]
     ranges = [each.attainable_range for each in same if each.printed_as == metric] or [

@@ -183,6 +183,30 @@ def test_an_inception_score_is_at_most_the_number_of_classes(metric, classes):
     assert attainable(metric) == (1.0, classes)
 
 
+@pytest.mark.parametrize(
+    ("metric", "value", "reason"),
+    [
+        ("recall", 0.0, None),
+        ("coverage-shapes", 0.0, None),
+        ("density", 0.0, None),
+        ("psnr", 0.0, None),
+        ("fvd", 0.0, "no score is exactly 0"),
+        ("kid", 0.0, "no score is exactly 0"),
+        ("is", 0.0, "no score is exactly 0"),
+        ("recall", 1.5, "1.5 is outside the attainable range, 0 to 1"),
+        ("is-shapes", 25.0, "25 is outside the attainable range, 1 to 24 (the number of classes)"),
+        ("IS", 2000.0, "2000 is outside the attainable range, 1 to 1008 (the number of classes)"),
+    ],
+)
+def test_a_value_is_held_to_the_range_of_its_metric(folder, metric, value, reason):
+    from vidbench.leaderboard.boards import read_board
+    from vidbench.leaderboard.rows import problems
+
+    row = read_board(folder, "bair-pred").rows[0].model_copy(update={"metric": metric, "value": value})
+    said = [message for column, message in problems(row) if column == "value"]
+    assert said == ([] if reason is None else [reason])
+
+
 def test_copied_rows_are_found_in_one_board_and_in_two(folder):
     board = folder / "bair-pred.csv"
     lines = board.read_text().splitlines(keepends=True)
