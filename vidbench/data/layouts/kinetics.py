@@ -15,16 +15,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidbench.data.folders.inventory import Inventory, composed, is_present
+from vidbench.data.folders.inventory import (
+    Inventory,
+    UnusedEntries,
+    composed,
+    is_present,
+    matching_patterns,
+    merged,
+    refuse_unprintable,
+)
+from vidbench.data.folders.suffixes import VIDEO_SUFFIXES, suffix_of
 from vidbench.data.layouts.listing import (
     Listing,
     as_sources,
     by_name,
-    find_videos,
     not_listed,
     quoted,
     split_folder,
@@ -51,7 +59,7 @@ def find_kinetics(root: Path, split: str, ignore: Sequence[str] = ()) -> Listing
 
     Raises:
         InputError: the folder, the split, its list or a required column is missing, a video is listed or found twice,
-            no listed video is on disk, or an entry should be read and cannot be.
+            a split has two lists, no listed video is on disk, or an entry should be read and cannot be.
     """
     folder = split_folder(root, split)
     videos = videos_below(folder, ignore=ignore)
@@ -63,15 +71,17 @@ def find_kinetics(root: Path, split: str, ignore: Sequence[str] = ()) -> Listing
 
 
 def _from_lists(lists: list[Path], split: str, folder: Path, videos: Inventory) -> Listing:
-    tables = {path.stem: read_csv_list(path) for path in lists}
-    annotations = lists[0].parent
+    annotations, of_split = lists[0].parent, {path.stem: path for path in lists}
+    for path in lists:
+        if (other := of_split[path.stem]) != path:
+            raise InputError(f"The lists '{path}' and '{other}' are both those of split '{path.stem}'; keep one.")
+    tables = {name: read_csv_list(path) for name, path in of_split.items()}
     if split not in tables:
         raise InputError(
             f"The folder '{annotations}' has no list '{split}.csv' (found: {quoted(path.name for path in lists)}); "
             "add it or use the name of a list as split."
         )
-    source = next(path for path in lists if path.stem == split)
-    table = tables[split]
+    source, table = of_split[split], tables[split]
     for column in _COLUMNS:
         if column not in table.columns:
             raise InputError(f"The list '{source}' has no column '{column}'; it requires {', '.join(_COLUMNS)}.")
@@ -116,17 +126,10 @@ def _from_folders(root: Path, folder: Path, videos: Inventory, ignore: Sequence[
                 f"The video '{path}' is not in a class folder and there is no list '{root / 'annotations'}/{folder.name}.csv', "
                 "so its class is unknown; add the list or put videos into one folder per class."
             )
-    splits = [path for path in visible(root) if path.is_dir() and path.name != "annotations"]
-    class_names = tuple(
-        sorted(
-            {
-                composed(path.parent.name)
-                for other in splits
-                for path in (videos.files if other == folder else find_videos(other, ignore=ignore).files)
-                if path.parent != other
-            }
-        )
-    )
+    matched: set[str] = set()
+    splits = {folder, *(path for path in _read(root, root, ignore, matched) if path.is_dir())} - {root / "annotations"}
+    named = (path for split in splits for path in _class_folders(split, ignore, matched))
+    class_names = tuple(sorted({composed(path.name) for path in named}))
     number_of = {name: number for number, name in enumerate(class_names)}
     files, duplicates = by_name((composed(path.stem), path) for path in videos.files)
     labels: dict[str, int | None] = {name: number_of[composed(files[name].parent.name)] for name in sorted(files)}
@@ -139,8 +142,42 @@ def _from_folders(root: Path, folder: Path, videos: Inventory, ignore: Sequence[
         origin,
         seconds=lengths(labels),
         duplicates=duplicates,
-        unused=videos.unused,
+        unused=merged(videos.unused, UnusedEntries({}, matched)),
     )
+
+
+def _class_folders(split: Path, ignore: Sequence[str], matched: set[str]) -> list[Path]:
+    """Return the sub-folders of a split that hold a video.
+
+    Nothing else in them is judged: a split that is not in use may hold what could not be read.
+
+    Raises:
+        InputError: one cannot be looked into, so that its class would be missing, or has a name that no result can hold.
+    """
+    found = []
+    try:
+        for folder in _read(split, split, ignore, matched):
+            if folder.is_dir() and any(
+                suffix_of(path.name) in VIDEO_SUFFIXES and path.is_file()
+                for path in _read(folder, split, ignore, matched)
+            ):
+                refuse_unprintable(folder)
+                found.append(folder)
+    except OSError as error:
+        raise InputError(
+            f"'{error.filename}' cannot be looked into ({error.strerror}), and class folders number the classes; check its "
+            "permissions or leave it out with --ignore."
+        ) from error
+    return found
+
+
+def _read(folder: Path, root: Path, ignore: Sequence[str], matched: set[str]) -> Iterator[Path]:
+    """Yield the entries of a folder that no pattern leaves out; ``matched`` collects the patterns of the others."""
+    for path in visible(folder):
+        if patterns := matching_patterns(path, root, ignore):
+            matched.update(patterns)
+        else:
+            yield path
 
 
 def read_csv_list(path: Path) -> pd.DataFrame:

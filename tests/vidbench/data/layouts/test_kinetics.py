@@ -12,6 +12,7 @@ import pytest
 
 from vidbench.data.clips import start_draw
 from vidbench.data.decode import decode_frames
+from vidbench.data.folders.inventory import unmatched_sentence
 from vidbench.data.layouts.kinetics import find_kinetics
 from vidbench.data.video_training import VideoTrainingClips, _refuse_too_large
 from vidbench.data.videos import VideoDataset
@@ -197,6 +198,61 @@ def test_without_lists_the_class_folders_are_the_list(root):
     assert [dataset.class_names[label] for label in dataset.labels] == [
         whole.class_names[label] for label in whole.labels
     ]
+
+
+@pytest.fixture
+def without_lists(root) -> Path:
+    shutil.rmtree(root / "annotations")
+    write_video(root / "val" / "yoga" / "v_000000_000010.mp4", 0)
+    return root
+
+
+def test_without_lists_other_splits_name_classes_and_are_not_judged(without_lists):
+    root = without_lists
+    (root / "train" / "poster.jpg").touch()
+    (root / "train" / "yoga" / "thumb.png").touch()
+    (root / "raw" / "a" / "b").mkdir(parents=True)
+    (root / "raw" / "a" / "b" / "z.mp4").touch()
+    (root / "raw" / "a" / ".hidden.mp4").touch()
+    (root / "raw" / "a" / "folder.mp4").mkdir()
+    (root / "raw" / "gone").symlink_to("nowhere")
+    assert find_kinetics(root, "val").class_names == ("NA", "abseiling", "yoga", "zumba")
+    (root / "raw" / "baking").mkdir()
+    (root / "raw" / "baking" / "c.MKV").touch()
+    names = ("NA", "abseiling", "baking", "yoga", "zumba")
+    assert find_kinetics(root, "val").class_names == names
+    refusal(lambda: find_kinetics(root, "train"), names=("poster.jpg", "--ignore"))
+    train = find_kinetics(root, "train", ("*.jpg", "*.png"))
+    assert (train.class_names, train.labels["-train000003_000003_000013"]) == (names, 4)
+    # A pattern leaves out a folder of the data, of a split, or in a class.
+    for pattern in ("raw", "baking", "baking/*", "c.*"):
+        left = find_kinetics(root, "val", (pattern, "none"))
+        assert left.class_names == ("NA", "abseiling", "yoga", "zumba"), pattern
+        assert unmatched_sentence((pattern, "none"), left.unused) == "Nothing matches --ignore 'none'."
+
+
+def test_without_lists_a_class_folder_of_another_split_that_cannot_be_read_is_refused(without_lists, monkeypatch):
+    """Its class would be missing, and every later class would have another number."""
+    root, iterdir = without_lists, Path.iterdir
+
+    def refusing(path):
+        if path == root / "train" / "abseiling":
+            raise PermissionError(13, "Permission denied", str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", refusing)
+    refusal(lambda: find_kinetics(root, "val"), names=("train/abseiling", "Permission denied", "--ignore"))
+    assert find_kinetics(root, "val", ("abseiling",)).class_names == ("NA", "yoga", "zumba")
+    monkeypatch.undo()
+    (root / "train" / "zum\nba").mkdir()
+    (root / "train" / "zum\nba" / "a.mp4").touch()
+    refusal(lambda: find_kinetics(root, "val"), names=("line break", "zum"))
+
+
+def test_two_lists_of_one_split_are_refused(root):
+    """Labels would come from one, and the result would name the other."""
+    (root / "annotations" / "train.CSV").write_text(f"{HEADER}\nzumba,-train000000,0,10,train,0\n")
+    refusal(lambda: open_kinetics(root, "train", CLIPS), names=("train.CSV", "train.csv", "keep one"))
 
 
 def refusal(function, *, names: tuple[str, ...]) -> None:
