@@ -239,14 +239,15 @@ def to_rgb(frame: Any, path: Path, pixels: PixelConvention = "exact") -> np.ndar
     """Convert a PyAV frame to upright uint8 RGB ``[H, W, 3]``, by its own colour matrix and range.
 
     Raises:
-        UnusableVideoError: a pixel is transparent, or the frame is rotated by an angle other than a right one.
+        UnusableVideoError: a pixel is transparent, the frame is rotated by an angle other than a right one, or its
+            orientation cannot be read.
     """
     if is_transparent(frame):
         raise _unsupported(
             path, "has transparent pixels, and what shows through them is not stored; flatten it or remove it"
         )
     rgb_HWC = rgb_pixels(frame, pixels)
-    matrix = display_matrix(frame)
+    matrix = display_matrix(frame, path)
     if matrix is None:
         return rgb_HWC
     shown_HWC = upright(rgb_HWC, matrix)
@@ -259,9 +260,19 @@ def to_rgb(frame: Any, path: Path, pixels: PixelConvention = "exact") -> np.ndar
     return shown_HWC
 
 
-def display_matrix(frame: Any) -> np.ndarray | None:
-    """Return the int32 ``[3, 3]`` display matrix of a frame (16.16 fixed point), or None."""
-    for side_data in frame.side_data:
+def display_matrix(frame: Any, path: Path) -> np.ndarray | None:
+    """Return the int32 ``[3, 3]`` display matrix of a frame (16.16 fixed point), or None.
+
+    Raises:
+        UnusableVideoError: the frame carries data of a kind that PyAV lacks, so that it returns none of them.
+    """
+    try:
+        found = frame.side_data
+    except ValueError:
+        raise _unsupported(
+            path, "has EXIF or other data in its frames that cannot be read and may hold an orientation; re-encode it"
+        ) from None
+    for side_data in found:
         if side_data.type.name == "DISPLAYMATRIX":
             return np.frombuffer(bytes(side_data), dtype=np.int32).reshape(3, 3)
     return None

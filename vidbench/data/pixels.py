@@ -17,8 +17,9 @@ import numpy as np
 
 from vidbench.tasks.schema import PixelConvention
 
-# Code points of ISO/IEC 23091-2 (H.273). Shown as if they were SDR, these two are flat and grey.
-_HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+"""Code points of ISO/IEC 23091-2 (H.273). Shown as if they were SDR, these two are flat and grey."""
+
 _HALF_A_DEGREE = 0.0087  # tangent
 # FFmpeg has no conversion from these.
 _UNKNOWN_MATRICES = {
@@ -33,7 +34,7 @@ _UNKNOWN_MATRICES = {
 
 def colour_problem(frame: Any) -> str | None:
     """Return why the colours of a PyAV frame cannot be read as SDR, to follow the name of its file; None if they can."""
-    transfer = _HDR_TRANSFERS.get(int(frame.color_trc))
+    transfer = HDR_TRANSFERS.get(int(frame.color_trc))
     if transfer is not None:
         return f"is HDR (transfer {transfer}), and a conversion to SDR is a choice of its own; convert it or remove it"
     matrix = _UNKNOWN_MATRICES.get(int(frame.colorspace))
@@ -48,8 +49,11 @@ def has_alpha(frame: Any) -> bool:
 
 
 def is_transparent(frame: Any) -> bool:
-    """Return whether a PyAV frame has a pixel whose alpha is below its maximum, in 8 bits."""
-    if not has_alpha(frame):
+    """Return whether a PyAV frame has a pixel whose alpha is below its maximum, in 8 bits.
+
+    The colours of a palette have an alpha too, which is no component of the frame.
+    """
+    if not (has_alpha(frame) or frame.format.has_palette):
         return False
     return bool((_converted(frame, "rgba", "exact")[..., 3] < 255).any())
 

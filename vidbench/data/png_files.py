@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
+from vidbench.data.pixels import HDR_TRANSFERS
 from vidbench.errors import InputError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -19,8 +20,6 @@ _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PALETTE = 3
 # First column and row of each pass of Adam7, and the steps to the next.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-# Code points of ISO/IEC 23091-2 for PQ and HLG in a chunk that Pillow ignores.
-_HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _PIECE = 1 << 16
 
 
@@ -84,9 +83,9 @@ def png_chunks(path: Path, content: bytes) -> PngChunks:
             num_colours = len(data) // 3
         elif kind == b"IDAT":
             pixels.append(data)
-        elif kind == b"cICP" and len(data) > 1 and data[1] in _HDR_TRANSFERS:
+        elif kind == b"cICP" and len(data) > 1 and data[1] in HDR_TRANSFERS:
             raise InputError(
-                f"The image '{path}' is HDR (transfer {_HDR_TRANSFERS[data[1]]}), and a conversion to SDR is a choice of its own; "
+                f"The image '{path}' is HDR (transfer {HDR_TRANSFERS[data[1]]}), and a conversion to SDR is a choice of its own; "
                 "convert it or remove it."
             )
         kinds.append(kind)

@@ -17,7 +17,7 @@ from vidbench.data.pixels import right_angles
 from vidbench.tasks.schema import PixelConvention
 
 _TAGGED_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
-# By the signs of a, b, c, d in the display matrix (see `vidbench.data.decode`); clockwise, as players rotate.
+# By the signs of a, b, c, d in the display matrix (see `vidbench.data.pixels.upright`); clockwise, as players rotate.
 _ROTATIONS = {(1, 0, 0, 1): "0", (0, 1, -1, 0): "90", (-1, 0, 0, -1): "180", (0, -1, 1, 0): "270"}
 
 
@@ -73,7 +73,7 @@ def examine_video(
         fps = float(rate) if rate else None
         for frame in video.frames:
             if count == 0:
-                width, height, matrix = frame.width, frame.height, display_matrix(frame)
+                width, height, matrix = frame.width, frame.height, display_matrix(frame, path)
             if each is not None:
                 each(to_rgb(frame, path, pixels))
             count += 1

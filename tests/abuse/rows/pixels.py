@@ -148,6 +148,22 @@ def _animation(name: str, mode: str = "RGB", **options: object) -> Callable[[Pat
     return write
 
 
+def _with_palette(folder: Path) -> None:
+    import av
+
+    (folder / "clips").mkdir()
+    colours = np.full((256, 4), 255, np.uint8)
+    colours[7, 0] = 0
+    with av.open(str(folder / "clips" / "a.mov"), "w") as container:
+        stream = container.add_stream("png", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "pal8"
+        for number in range(_FRAMES):
+            numbers = np.roll(np.arange(64 * 64, dtype=np.uint16).astype(np.uint8).reshape(64, 64), number)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray((numbers, colours), format="pal8")))
+        container.mux(stream.encode(None))
+    (folder / "clips" / "b.mov").write_bytes((folder / "clips" / "a.mov").read_bytes())
+
+
 _DEEP = "yuv420p10le"
 _VIDEOS = (
     ("PQ", _with_video("a.mp4", "libx265", _DEEP, color_trc=16, color_primaries=9, colorspace=9), "HDR (transfer PQ)"),
@@ -161,6 +177,7 @@ _VIDEOS = (
     ("alpha of QuickTime", _with_video("a.mov", "qtrle", "argb"), "transparent pixels"),
     ("alpha of ProRes", _with_video("a.mov", "prores_ks", "yuva444p10le"), "transparent pixels"),
     ("alpha of FFV1", _with_video("a.mkv", "ffv1", "yuva420p"), "transparent pixels"),
+    ("alpha of a palette", _with_palette, "transparent pixels"),
     ("alpha of VP9", _with_video("a.webm", "libvpx-vp9", "yuva420p"), "alpha channel that is not decoded"),
     ("transparent GIF", _animation("gif", "RGBA", duration=40, disposal=2), "transparent pixels"),
     ("held GIF frame", _animation("gif", duration=[40] * 5 + [400] + [40] * 6), "shows frame 5 for 0.4 s"),

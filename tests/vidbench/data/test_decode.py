@@ -362,7 +362,7 @@ def test_display_matrices_turn_and_mirror(monkeypatch):
     assert upright(image, skewed) is None
     assert upright(image, np.array([[one, 700, 0], [-700, one, 0], [0, 0, 1 << 30]], np.int32)) is None  # 0.61 degrees
     assert upright(image, np.array([[one, 0, 0], [0, 0, 0], [0, 0, 1 << 30]], np.int32)) is None  # a line
-    monkeypatch.setattr("vidbench.data.decode.display_matrix", lambda frame: skewed)
+    monkeypatch.setattr("vidbench.data.decode.display_matrix", lambda frame, path: skewed)
     frame = av.VideoFrame.from_ndarray(image, format="rgb24")
     assert "multiple of 90" in refusal(to_rgb, frame, Path("tilted.mov"), name="tilted.mov")
 

@@ -132,6 +132,54 @@ def test_opaque_alpha_is_dropped_and_transparent_pixels_are_refused(tmp_path, co
     assert "transparent pixels" in refusal(write(tmp_path / file, codec, pix_fmt, alpha=200))
 
 
+def write_palette(path: Path, codec: str, alpha: int) -> Path:
+    """Write frames of two colours from a palette, the second with an alpha; a third, transparent one is in no pixel."""
+    colours = np.zeros((256, 4), np.uint8)
+    colours[:, 0], colours[0], colours[1] = 255, (255, 10, 20, 30), (alpha, 40, 50, 60)
+    colours[2] = (0, 70, 80, 90)
+    numbers = np.zeros((48, 64), np.uint8)
+    numbers[20:, 9:] = 1
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "pal8"
+        for _ in range(5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray((numbers, colours), format="pal8")))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("codec", "file", "holds_alpha"),
+    [
+        ("png", "a.mov", True),
+        ("png", "a.avi", True),
+        ("targa", "a.mov", True),
+        ("gif", "a.gif", True),
+        ("gif", "a.mov", True),
+        ("rawvideo", "a.avi", False),
+        ("rawvideo", "a.mov", False),
+        ("msrle", "a.avi", False),
+        ("smc", "a.mov", False),
+        ("zmbv", "a.avi", False),
+        ("jpeg2000", "a.mkv", False),
+    ],
+)
+def test_palettes_are_accepted_where_every_pixel_is_opaque(tmp_path, codec, file, holds_alpha):
+    frames = decode_frames(write_palette(tmp_path / file, codec, 255))
+    assert frames.shape == (5, 48, 64, 3)
+    assert (frames[:, :20] == (10, 20, 30)).all()
+    assert (frames[:, 20:, 9:] == (40, 50, 60)).all()
+    if holds_alpha:
+        assert "transparent pixels" in refusal(write_palette(tmp_path / file, codec, 0))
+    else:
+        decode_frames(write_palette(tmp_path / file, codec, 0))
+
+
+def test_frames_with_exif_are_refused_because_they_may_hold_an_orientation(tmp_path):
+    # FFmpeg's decoder of TIFF hands on the tags of each picture.
+    assert "may hold an orientation" in refusal(write_palette(tmp_path / "a.mov", "tiff", 255))
+
+
 def test_alpha_that_ffmpeg_leaves_out_is_refused(tmp_path):
     # Its decoder of VP9 returns the picture alone, so whether the channel is opaque is unknown.
     assert "alpha channel that is not decoded" in refusal(write(tmp_path / "a.webm", "libvpx-vp9", "yuva420p"))

@@ -141,15 +141,13 @@ def split_folder(root: Path, split: str) -> Path:
     return folder
 
 
-def videos_below(
-    folder: Path, depth: int | None = 1, ignore: Sequence[str] = (), known: Collection[str] = ()
-) -> Inventory:
+def videos_below(folder: Path, depth: int | None = 1, ignore: Sequence[str] = ()) -> Inventory:
     """Take the inventory of the videos in a folder and ``depth`` levels of sub-folders; see `take_inventory`.
 
     Raises:
         InputError: there are none, or an entry should be read and cannot be; names it.
     """
-    found = find_videos(folder, depth, ignore, known)
+    found = find_videos(folder, depth, ignore)
     if not found.files:
         suffixes = ", ".join(sorted(VIDEO_SUFFIXES))
         raise InputError(
