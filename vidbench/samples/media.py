@@ -74,11 +74,14 @@ class VideoSamples:
                     "must have the same length and size."
                 )
             if frame_HWC.shape != sample_THWC.shape[1:]:
-                _refuse_shape(path, (1, *frame_HWC.shape), self._paths[0], (1, *sample_THWC.shape[1:]))
+                raise _other_size(path, frame_HWC, self._paths[0], sample_THWC[0])
             sample_THWC[found] = frame_HWC
             found += 1
         if found < self.num_frames:
-            _refuse_shape(path, (found, *sample_THWC.shape[1:]), self._paths[0], sample_THWC.shape)
+            raise InputError(
+                f"'{path}' has {found} frame(s) of {self.width}x{self.height} pixels but '{self._paths[0]}' has "
+                f"{self.num_frames} of {self.width}x{self.height}; all samples must have the same length and size."
+            )
 
 
 def _video_shape(path: Path, needed_frames: int | None) -> tuple[int, int, int]:
@@ -91,8 +94,8 @@ def _video_shape(path: Path, needed_frames: int | None) -> tuple[int, int, int]:
             frames += 1
             if frames - 1 == needed_frames:
                 raise InputError(
-                    f"The video '{path}' has more than the {needed_frames} frames of {width}x{height} pixels that the task "
-                    "requires of a sample: write videos of that length."
+                    f"The video '{path}' ({width}x{height}) has more than the {needed_frames} frames that the task requires "
+                    "of a sample; write videos of that length."
                 )
     return frames, height, width
 
@@ -150,14 +153,14 @@ class FrameFolderSamples:
                 with file.checked():
                     frame_HWC = read_image(file.path)
                 if frame_HWC.shape != samples_NTHWC.shape[2:]:
-                    shape, first = (1, *frame_HWC.shape), (1, *samples_NTHWC.shape[2:])
-                    _refuse_shape(file.path, shape, self._frames[0][0], first)
+                    raise _other_size(file.path, frame_HWC, self._frames[0][0], samples_NTHWC[row, 0])
                 samples_NTHWC[row, time] = frame_HWC
         return samples_NTHWC
 
 
-def _refuse_shape(path: Path, shape: tuple[int, ...], first: Path, expected: tuple[int, ...]) -> None:
-    raise InputError(
-        f"'{path}' has {shape[0]} frame(s) of {shape[2]}x{shape[1]} pixels but '{first}' has {expected[0]} of "
-        f"{expected[2]}x{expected[1]}; all samples must have the same length and size."
+def _other_size(path: Path, frame_HWC: np.ndarray, first: Path, first_HWC: np.ndarray) -> InputError:
+    height, width = frame_HWC.shape[:2]
+    return InputError(
+        f"'{path}' has frames of {width}x{height} pixels but '{first}' of {first_HWC.shape[1]}x{first_HWC.shape[0]}; all samples "
+        "must have the same length and size."
     )

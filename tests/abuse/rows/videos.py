@@ -149,6 +149,6 @@ def _one_is_longer(folder: Path) -> list[str]:
 CASES = (
     *(_case("measure", _MEASURE, name, 2) for name in _FAULTS),
     *(_case("scan", _SCAN, name, 1) for name in _FAULTS),
-    Case("score: a first video of two minutes", _two_minutes, "more than the 12 frames of 1280x720"),
+    Case("score: a first video of two minutes", _two_minutes, "(1280x720) has more than the 12 frames"),
     Case("score: a second video of an hour", _one_is_longer, "has more than 12 frame(s)"),
 )
