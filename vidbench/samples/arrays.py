@@ -185,7 +185,7 @@ def _npz_members(path: Path) -> dict[str, str]:
 
 
 def _unpack(path: Path, name: str) -> IO[bytes]:
-    # Not closed here: it must live as long as the memory map on it.
+    # Not closed here: it must live as long as its reader.
     file = tempfile.NamedTemporaryFile(suffix=".npy")  # noqa: SIM115
     try:
         unpack_npy(path, name, file)
