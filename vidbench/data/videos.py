@@ -5,8 +5,9 @@ Labels and clip plan depend on the official list only; videos missing on disk lo
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -138,12 +139,25 @@ class VideoDataset:
     @cached_property
     def identity_sha256(self) -> str:
         """Digest of the plan and of the bytes of every file in use; folders, dates and file order do not enter."""
+        return self._identity(self._sha256_of)
+
+    @property
+    def state_sha256(self) -> str:
+        """Digest of the plan and of path, size, date and inode of every file; equal on one node, `identity_sha256` is equal."""
+        return self._identity(lambda video: [os.path.realpath(video.path), *self._check_unchanged(video.path)])
+
+    @property
+    def num_unhashed(self) -> int:
+        """Number of videos that `identity_sha256` has to read, since no scan knows their digest."""
+        return sum(not self._file_sha256.get(video.video_id) for video in self.videos)
+
+    def _identity(self, content: Callable[[Video], object]) -> str:
         identity: dict[str, object] = {
             "format": f"vidbench-{self._dataset}-clips-1",
             "clips": self.clips.identity(frozenset({"context_frames"})),
             "classes": self.class_names,
             "videos": sorted(
-                ((video.video_id, video.label, self._sha256_of(video)) for video in self.videos),
+                ((video.video_id, video.label, content(video)) for video in self.videos),
                 key=lambda video: video[0],
             ),
         }
@@ -161,11 +175,12 @@ class VideoDataset:
         self._check_unchanged(video.path)
         return sha256
 
-    def _check_unchanged(self, path: Path) -> None:
-        """Refuse a file whose size, date or inode are not those of the first look at it: it was hashed, or counted, as another."""
+    def _check_unchanged(self, path: Path) -> tuple[int, int, int]:
+        """Return size, date and inode of a file; refuse it if they are not those of the first look: it was hashed as another."""
         state = file_state(path)
         if self._states.setdefault(path, state) != state:
             raise file_changed(path)
+        return state
 
     def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
         """Return the official name of the video and the clip's number in it, for int64 indices ``[N]`` into the plan."""

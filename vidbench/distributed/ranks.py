@@ -71,6 +71,10 @@ class Ranks:
         value: Value = self.meeting.from_main(make)
         return value
 
+    def from_all(self, value: Any) -> list[Any]:
+        """Return the JSON-able values of all ranks, in rank order."""
+        return [value] if self.meeting is None else self.meeting.from_all(value)
+
     def agree(self, what: str, value: Any) -> None:
         """Check that a JSON-able value is the same on all ranks; see `vidbench.distributed.coordination.Meeting.agree`."""
         if self.meeting is not None:

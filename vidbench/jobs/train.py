@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import platform
+import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from vidbench.data import open_split, open_training
+from vidbench.data import ClipDataset, open_split, open_training
 from vidbench.data.folders.inventory import entries_sentences
 from vidbench.distributed.ranks import Ranks, choose_device, process_group
 from vidbench.distributed.shared_folder import wait_until_visible
@@ -18,6 +19,7 @@ from vidbench.jobs.training_curve import CurveOptions, TrainingCurve
 from vidbench.models.choice import ModelChoice, choose_model, offers_training
 from vidbench.models.interface import TrainRequest, VideoModel
 from vidbench.progress import Advance, Progress
+from vidbench.rendering.numbers import counted
 from vidbench.scoring.clip_sources import model_task
 from vidbench.tasks import Task, load_task
 from vidbench.version import __version__
@@ -80,8 +82,9 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
         for line in entries_sentences(options.ignore, [(place, split.unused)]):
             progress.say(line)
         output = options.output or Path("runs") / task.name / f"{choice.folder_name}-training"
-        _compare_ranks(ranks, choice, task, options, device)
-        ranks.agree("the training data", split.identity_sha256)
+        if ranks.world_size > 1:
+            _compare_ranks(ranks, choice, task, options, device)
+        data_sha256 = _agreed_digest(ranks, split, progress)
         ranks.check_shared(output)
         shown = _StepProgress(progress)
         request = TrainRequest(
@@ -99,7 +102,7 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
             agree=ranks.agree,
             from_main=ranks.from_main,
             visible=wait_until_visible,
-            data_sha256=split.identity_sha256,
+            data_sha256=data_sha256,
         )
         if options.curve is not None:
             request = replace(request, measure_every=options.curve.every)
@@ -141,6 +144,28 @@ def _compare_ranks(ranks: Ranks, choice: ModelChoice, task: Task, options: Train
     ranks.agree("the metrics to measure", None if options.curve is None else asdict(options.curve))
     # Gradients are exchanged by one library for all ranks.
     ranks.agree("the kind of device", torch.device(device).type)
+
+
+def _agreed_digest(ranks: Ranks, split: ClipDataset, progress: Progress) -> str:
+    """Return the digest of the training data after comparing it; ranks of one node that see the same files hash them once.
+
+    Raises:
+        InputError: the ranks have other data; raised on every rank.
+    """
+    from vidbench.data.videos import VideoDataset
+
+    hashes = True
+    if isinstance(split, VideoDataset):
+        if split.num_unhashed:
+            videos = counted(split.num_unhashed, "training video")
+            progress.say(f"Hashing {videos}: `vidbench data scan` does it once for all runs.")
+        seen = ranks.from_all([socket.gethostname(), split.state_sha256 if ranks.world_size > 1 else ""])
+        hashes = seen.index(seen[ranks.rank]) == ranks.rank
+    own = split.identity_sha256 if hashes else ""
+    # The main rank is the first of its node.
+    main = ranks.from_main(lambda: own)
+    ranks.agree("the training data", own or main)
+    return main
 
 
 class _Shown:
