@@ -104,8 +104,8 @@ class _Factory:
     @staticmethod
     def train(request):
         assert len(request.data_sha256) == 64
-        request.output.mkdir()
-        return request.output
+        (request.output / "done").touch()
+        return request.output / "done"
 
 
 class _Choice:
