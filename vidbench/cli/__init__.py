@@ -13,7 +13,7 @@ import sys
 
 import click
 
-from vidbench.cli.streams import HUNG_UP, ReaderHungUp, guarded_streams, reserve_descriptors
+from vidbench.cli.streams import HUNG_UP, ReaderHungUp, discard, guarded_streams, reserve_descriptors
 from vidbench.errors import InputError
 from vidbench.rendering.printable import printable_line
 from vidbench.version import __version__
@@ -94,7 +94,7 @@ def main() -> None:
         code = HUNG_UP
     except InputError as error:
         # After the command: its results could not be printed.
-        code = _refuse(error)
+        code = refuse(error)
     sys.exit(code)
 
 
@@ -107,11 +107,11 @@ def run_command(arguments: list[str]) -> int:
     try:
         code = cli.main(arguments, prog_name="vidbench", standalone_mode=False)
     except InputError as error:
-        code = _refuse(error)
+        code = refuse(error)
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.ClickException as error:
-        code = _refuse(error.format_message())
+        code = refuse(error.format_message())
     except (KeyboardInterrupt, click.Abort):
         print("Interrupted: run the same command again to resume.", file=sys.stderr)  # noqa: T201
         code = 130
@@ -119,11 +119,11 @@ def run_command(arguments: list[str]) -> int:
         # A full disk or a folder without permission needs no traceback.
         if error.errno is None:
             raise
-        code = _refuse(system_refusal(error))
+        code = refuse(system_refusal(error))
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":
             raise
-        code = _refuse(
+        code = refuse(
             "The GPU is out of memory: use a smaller --batch-size, or for training --set batch_size or --set accumulate."
         )
     return code if isinstance(code, int) else 0
@@ -136,7 +136,12 @@ def system_refusal(error: OSError) -> str:
     return f"{what} ({error.strerror}): {advice}."
 
 
-def _refuse(sentence: object) -> int:
+def refuse(sentence: object) -> int:
+    """Print a refusal to stderr and return its exit code."""
+    # Where stderr is full too, only the exit code remains.
     if sys.stderr is not None:
-        print(printable_line(f"Error: {sentence}"), file=sys.stderr)  # noqa: T201
+        try:
+            print(printable_line(f"Error: {sentence}"), file=sys.stderr, flush=True)  # noqa: T201
+        except OSError:
+            discard(sys.stderr)
     return 2

@@ -97,10 +97,10 @@ class _Results(EscapedStream):
         try:
             yield
         except BrokenPipeError:
-            _discard(self.raw)
+            discard(self.raw)
             raise ReaderHungUp from None
         except OSError as error:
-            _discard(self.raw)
+            discard(self.raw)
             raise InputError(
                 f"Standard output cannot be written ({error.strerror or error}): redirect it to a file on a disk with space."
             ) from None
@@ -119,7 +119,7 @@ class _Remarks(EscapedStream):
             super().flush()
 
 
-def _discard(stream: TextIO) -> None:
+def discard(stream: TextIO) -> None:
     """Send what is left in the buffer of a stream nowhere, or the interpreter would complain about it at exit."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)

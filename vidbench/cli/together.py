@@ -18,9 +18,9 @@ from pathlib import Path
 
 import click
 
-from vidbench.cli import run_command
+from vidbench.cli import refuse, run_command
 from vidbench.cli.paths import PATH
-from vidbench.cli.streams import HUNG_UP, ReaderHungUp, guarded_streams
+from vidbench.cli.streams import HUNG_UP, ReaderHungUp, guarded_streams, reserve_descriptors
 from vidbench.distributed.ranks import choose_device, ranks_from_environment
 from vidbench.errors import InputError
 
@@ -105,11 +105,12 @@ def main(file: Path, jobs: int) -> None:
     os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "32")
     try:
         commands = read_commands(file)
+        with guarded_streams():
+            codes = run_together(commands, jobs)
+    except ReaderHungUp:
+        raise SystemExit(HUNG_UP) from None
     except InputError as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(2) from None
-    with guarded_streams():
-        codes = run_together(commands, jobs)
+        raise SystemExit(refuse(error)) from None
     failed = [shlex.join(["vidbench", *command]) for command, code in zip(commands, codes, strict=True) if code]
     for line in failed:
         click.echo(f"failed: {line}", err=True)
@@ -117,4 +118,5 @@ def main(file: Path, jobs: int) -> None:
 
 
 if __name__ == "__main__":
+    reserve_descriptors()
     main()

@@ -50,8 +50,15 @@ def load_task(name_or_path: str) -> LoadedTask:
         InputError: there is no such task, or the file is unreadable or has an unknown key or a bad value; names the file
             and the key.
     """
-    if name_or_path.endswith(_DEFAULT_PIXELS):
-        return _on_default_pixels(load_task(name_or_path.removesuffix(_DEFAULT_PIXELS)))
+    if not name_or_path.endswith(_DEFAULT_PIXELS):
+        return _load(name_or_path)
+    name = name_or_path.removesuffix(_DEFAULT_PIXELS)
+    if name.endswith(_DEFAULT_PIXELS):
+        raise InputError(f"The task '{name_or_path[:80]}' has '{_DEFAULT_PIXELS}' more than once: write it once.")
+    return _on_default_pixels(_load(name))
+
+
+def _load(name_or_path: str) -> LoadedTask:
     if name_or_path.endswith(".toml") or "/" in name_or_path:
         path = Path(name_or_path)
         if not path.is_file():

@@ -51,6 +51,23 @@ def test_without_stderr_the_exit_code_remains_and_stdout_stays_clean(way):
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
+@pytest.mark.parametrize("way", [">&- 2>/dev/full", ">/dev/full 2>/dev/full", ">&- 2>&-"])
+def test_with_neither_stream_the_exit_code_remains(way):
+    done = shell(f"vidbench tasks list {way}")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+
+
+@pytest.mark.parametrize(
+    ("way", "code", "word"), [(">&-", 2, "closed"), (">/dev/full", 1, "No space left"), ("| exec true", 1, "failed: ")]
+)
+def test_several_commands_together_without_stdout_end_in_a_sentence(tmp_path, way, code, word):
+    (tmp_path / "commands.txt").write_text("vidbench tasks list\n")
+    done = shell(f'"{sys.executable}" -m vidbench.cli.together {tmp_path}/commands.txt {way}')
+    assert (done.returncode, done.stdout) == (code, "")
+    assert "Traceback" not in done.stderr
+    assert word in done.stderr
+
+
 def test_no_file_receives_what_is_printed_when_descriptors_are_closed(tmp_path):
     done = shell(f"vidbench leaderboard build --output {tmp_path}/site 0<&- 2>&-")
     assert done.returncode == 0

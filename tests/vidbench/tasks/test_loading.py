@@ -206,6 +206,12 @@ def test_a_bad_file_is_refused_in_one_sentence_that_names_key_and_file(own, chan
     assert "\n" not in sentence
 
 
+@pytest.mark.parametrize("times", [2, 3, 1200])
+def test_another_conversion_is_named_once(times):
+    with pytest.raises(InputError, match=r"^The task 'bair-pred\+ffmpeg-default.*more than once: write it once\.$"):
+        load_task("bair-pred" + times * "+ffmpeg-default")
+
+
 def test_a_typo_suggests_the_right_task():
     with pytest.raises(InputError, match=re.escape("did you mean 'shapes-gen'?")):
         load_task("shape-gen")
