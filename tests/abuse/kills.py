@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -18,10 +19,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.abuse import runner
-from tests.abuse.faults.commands import COMMANDS, Command, copy_inputs, outcome
-from tests.abuse.runner import run_limited
-from tests.abuse.several import end, start
+from tests.abuse.faults.commands import COMMANDS, Command, outcome
+from tests.abuse.judge import hidden_entries
+from tests.abuse.runner import end, kill_session, rest_of_session, run_limited, start
 
 # What a command says whose killed predecessor had already finished.
 _FINISHED = ("already exists", "is on the board already")
@@ -55,7 +55,7 @@ def run_calmly(command: Command, folder: Path) -> Calm:
     template, calm = folder / "template", folder / "calm"
     template.mkdir(parents=True)
     command.prepare(template)
-    copy_inputs(template, calm)
+    shutil.copytree(template, calm)
     ended = run_limited(command.line.split(), calm)
     assert ended.code in (0, 1), ended.stderr
     return Calm(template, outcome(calm), hidden(calm), ended.code, ended.seconds)
@@ -63,17 +63,16 @@ def run_calmly(command: Command, folder: Path) -> Calm:
 
 def kill_and_repeat(command: Command, calm: Calm, folder: Path, after: float) -> Killed:
     """Run a command in a copy of its inputs, kill it after some seconds, run it again, and look at what is there."""
-    copy_inputs(calm.template, folder)
+    shutil.copytree(calm.template, folder)
     started = start(command.line.split(), folder)
     time.sleep(after)
     with contextlib.suppress(ProcessLookupError):
         os.kill(started.process, signal.SIGKILL)
-    ended = end(started)
+    ended = end(started, kill_rest=False)
     faults = []
-    if left := _living(started.process):
+    if left := rest_of_session(started.process, _ORPHAN_SECONDS):
         faults.append(f"processes are left: {left}")
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(started.process, signal.SIGKILL)
+        kill_session(started.process)
     again = run_limited(command.line.split(), folder)
     if again.code != calm.code and not (again.code == 2 and any(word in again.stderr for word in _FINISHED)):
         faults.append(f"the second run ended with {again.code}: {again.stderr[-500:]}")
@@ -90,15 +89,7 @@ def kill_and_repeat(command: Command, calm: Calm, folder: Path, after: float) ->
 
 def hidden(folder: Path) -> set[str]:
     """Return the hidden files and folders below a folder, without those of the temporary folder."""
-    return {name for name in runner._hidden(folder) if not name.startswith("tmp")}
-
-
-def _living(session: int) -> tuple[str, ...]:
-    """Return what is left of a session after the time that workers have to notice."""
-    deadline = time.monotonic() + _ORPHAN_SECONDS
-    while (left := runner._session(session)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return left
+    return {name for name in hidden_entries(folder) if not name.startswith("tmp")}
 
 
 def kill_many(command: Command, number: int, seed: int, folder: Path) -> list[Killed]:

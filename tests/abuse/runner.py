@@ -18,10 +18,12 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
-from tests.abuse.case import Case
+from tests.memory_limit import limit_address_space
+from vidbench.distributed.launcher import _OF_A_NODE, _OTHER_LAUNCHERS, _TOGETHER
 
 _IMPORTED = (
     "av", "numpy", "pandas", "PIL.Image", "pydantic", "rich.console", "rich.table", "safetensors.numpy", "scipy.linalg", "torch",
@@ -35,9 +37,8 @@ _IMPORTED = (
     )),
 )  # fmt: skip
 _LAUNCHER = (
-    "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "GROUP_RANK", "ROLE_RANK",
-    "TORCHELASTIC_RUN_ID", "SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "OMPI_COMM_WORLD_RANK",
-    "OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMI_SIZE",
+    *_TOGETHER, *_OF_A_NODE, "MASTER_ADDR", "MASTER_PORT", "GROUP_RANK", "ROLE_RANK", "TORCHELASTIC_RUN_ID", "SLURM_LOCALID",
+    *(name for _, numbers, rank in _OTHER_LAUNCHERS for name in (*numbers, rank)),
 )  # fmt: skip
 
 
@@ -70,10 +71,23 @@ def warm_up() -> None:
     gc.freeze()
 
 
-def run_limited(
-    arguments: list[str], folder: Path, environment: dict[str, str | None] | None = None, limits: Limits | None = None
-) -> Outcome:
-    """Run ``vidbench`` with ``folder`` as current folder; its caches are in ``home``, its temporary files in ``tmp`` below.
+class Started(NamedTuple):
+    """A command that runs: its process, which leads a session, the files of its two streams, and its limits."""
+
+    process: int
+    out: IO[bytes]
+    err: IO[bytes]
+    since: float
+    limits: Limits
+
+
+def start(
+    arguments: Sequence[str],
+    folder: Path,
+    environment: dict[str, str | None] | None = None,
+    limits: Limits | None = None,
+) -> Started:
+    """Start ``vidbench`` with ``folder`` as current folder; its caches are in ``home``, its temporary files in ``tmp`` below.
 
     Patches of modules that are active in the caller are active in the command too.
     """
@@ -81,25 +95,46 @@ def run_limited(
     warm_up()
     for name in ("home", "tmp"):
         (folder / name).mkdir(exist_ok=True)
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        started = time.monotonic()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads, which are idle here
-            pid = os.fork()
-        if pid == 0:
-            _run_and_exit(arguments, folder, environment or {}, limits, out.fileno(), err.fileno())
-        code = _wait(pid, started + limits.wall_seconds)
-        seconds = time.monotonic() - started
-        orphans = _session(pid)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-        texts = []
-        for file in (out, err):
-            file.seek(0)
-            texts.append(file.read(limits.output_bytes + 1).decode("utf-8", "backslashreplace"))
+    out, err = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115 - closed by `end`
+    sys.stdout.flush()
+    sys.stderr.flush()
+    since = time.monotonic()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads, which are idle here
+        process = os.fork()
+    if process == 0:
+        _run_and_exit(list(arguments), folder, environment or {}, limits, out.fileno(), err.fileno())
+    return Started(process, out, err, since, limits)
+
+
+def end(started: Started, *, kill_rest: bool = True) -> Outcome:
+    """Wait for a command, at most as long as its limits allow, and return how it ended.
+
+    Args:
+        started: the command.
+        kill_rest: kill what is left of its session; False to see whether that ends by itself.
+    """
+    code = _wait(started.process, started.since + started.limits.wall_seconds)
+    seconds = time.monotonic() - started.since
+    orphans = session(started.process)
+    if kill_rest:
+        kill_session(started.process)
+    texts = []
+    for file in (started.out, started.err):
+        file.seek(0)
+        texts.append(file.read(started.limits.output_bytes + 1).decode("utf-8", "backslashreplace"))
+        file.close()
     return Outcome(code, texts[0], texts[1], orphans, seconds)
+
+
+def run_limited(
+    arguments: Sequence[str],
+    folder: Path,
+    environment: dict[str, str | None] | None = None,
+    limits: Limits | None = None,
+) -> Outcome:
+    """Run ``vidbench`` to its end; the arguments are those of `start`."""
+    return end(start(arguments, folder, environment, limits))
 
 
 def _run_and_exit(
@@ -164,19 +199,14 @@ def _call(arguments: list[str]) -> int:
 
 
 def _limit(limits: Limits) -> None:
+    limit_address_space(limits.memory_bytes)
     for kind, value in (
-        (resource.RLIMIT_AS, _address_space() + limits.memory_bytes),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_CORE, 0),
     ):
         hard = resource.getrlimit(kind)[1]
         resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
-
-
-def _address_space() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    return pages * resource.getpagesize()
 
 
 def _wait(pid: int, deadline: float) -> int | None:
@@ -193,7 +223,7 @@ def _wait(pid: int, deadline: float) -> int | None:
     return None
 
 
-def _session(leader: int) -> tuple[str, ...]:
+def session(leader: int) -> tuple[str, ...]:
     """Return the living processes of a session, each with its number and name."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -208,71 +238,15 @@ def _session(leader: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def judge(case: Case, folder: Path) -> list[str]:
-    """Run a case in an empty folder and return one sentence per fault of the command, none if it did what it must."""
-    arguments = case.make(folder)
-    (folder / "home").mkdir(exist_ok=True)
-    (folder / "tmp").mkdir(exist_ok=True)
-    before = _hidden(folder)
-    out_before, theirs_before = _contents(folder / "out"), _contents(folder / "theirs")
-    outcome = run_limited(arguments, folder, case.environment)
-    found = _faults_of_output(case, outcome)
-    left = sorted(_hidden(folder) - before)
-    if left:
-        found.append(f"temporary files are left: {left[:5]}")
-    if temporary := sorted(path.name for path in (folder / "tmp").iterdir()):
-        found.append(f"files are left in the folder of temporary files: {temporary[:5]}")
-    if outcome.orphans:
-        found.append(f"processes are left: {outcome.orphans}")
-    if case.exit_code == 2 and _contents(folder / "out") != out_before:
-        changed = sorted(set(_contents(folder / "out").items()) ^ set(out_before.items()))
-        found.append(f"the output folder has changed: {sorted({name for name, _ in changed})[:5]}")
-    if _contents(folder / "theirs") != theirs_before:
-        found.append("a file of somebody else has changed")
-    if found:
-        found.append(f"arguments: {arguments}\nstdout: {outcome.stdout[-1000:]}\nstderr: {outcome.stderr[-3000:]}")
-    return found
+def rest_of_session(leader: int, seconds: float) -> tuple[str, ...]:
+    """Return what is left of a session after the seconds that its processes have to notice that they must end."""
+    deadline = time.monotonic() + seconds
+    while (left := session(leader)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
 
 
-def _faults_of_output(case: Case, outcome: Outcome) -> list[str]:
-    found = []
-    if outcome.code is None:
-        found.append("it did not end in time")
-    elif outcome.code != case.exit_code:
-        found.append(f"it ended with code {outcome.code}, not {case.exit_code}")
-    if max(len(outcome.stdout), len(outcome.stderr)) > Limits().output_bytes:
-        found.append("it printed more than the limit")
-    text = outcome.stderr if case.exit_code == 2 else outcome.stderr + outcome.stdout
-    if case.word not in text:
-        found.append(f"nothing says {case.word!r}")
-    if "Traceback" in outcome.stderr:
-        found.append("it printed a traceback")
-    if "\x1b" in text:
-        found.append("it printed an escape sequence")
-    if case.exit_code == 2:
-        lines = outcome.stderr.splitlines()
-        if sum(line.startswith("Error: ") for line in lines) != 1 or not lines[-1].startswith("Error: "):
-            found.append("stderr does not end in one sentence that starts with 'Error: '")
-        if outcome.stdout:
-            found.append("it printed to stdout")
-    return found
-
-
-def _hidden(folder: Path) -> set[str]:
-    """Return the hidden entries of a folder and its sub-folders, which is what temporary names look like."""
-    found = set()
-    for root, folders, files in os.walk(folder):
-        found |= {os.path.relpath(os.path.join(root, name), folder) for name in folders + files if name[0] == "."}  # noqa: PTH118
-    return found
-
-
-def _contents(folder: Path) -> dict[str, int]:
-    """Return the files of a folder with a number that changes with their contents; a missing folder is empty."""
-    if folder.is_file():
-        return {"": hash(folder.read_bytes())}
-    found = {}
-    for root, _, files in os.walk(folder):
-        for name in files:
-            path = Path(root, name)
-            found[os.path.relpath(path, folder)] = hash(path.read_bytes()) if path.is_file() else 0
-    return found
+def kill_session(leader: int) -> None:
+    """Kill what is left of a session."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)

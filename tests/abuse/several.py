@@ -2,61 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import sys
-import tempfile
-import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
 
-from tests.abuse import runner
-from tests.abuse.runner import Limits, Outcome, warm_up
-
-
-class Started(NamedTuple):
-    """A command that runs: its process, which leads a session, and the files of its two streams."""
-
-    process: int
-    out: IO[bytes]
-    err: IO[bytes]
-    since: float
-
-
-def start(
-    arguments: Sequence[str],
-    folder: Path,
-    environment: dict[str, str | None] | None = None,
-    limits: Limits | None = None,
-) -> Started:
-    """Start ``vidbench`` as `tests.abuse.runner.run_limited` does, and return at once."""
-    warm_up()
-    for name in ("home", "tmp"):
-        (folder / name).mkdir(exist_ok=True)
-    out, err = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115 - closed by `end`
-    sys.stdout.flush()
-    sys.stderr.flush()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        process = os.fork()
-    if process == 0:
-        runner._run_and_exit(list(arguments), folder, environment or {}, limits or Limits(), out.fileno(), err.fileno())
-    return Started(process, out, err, time.monotonic())
-
-
-def end(started: Started, seconds: float = 60.0) -> Outcome:
-    """Wait for a command and return how it ended."""
-    code = runner._wait(started.process, started.since + seconds)
-    took = time.monotonic() - started.since
-    orphans = runner._session(started.process)
-    texts = []
-    for file in (started.out, started.err):
-        file.seek(0)
-        texts.append(file.read().decode("utf-8", "backslashreplace"))
-        file.close()
-    return Outcome(code, texts[0], texts[1], orphans, took)
+from tests.abuse.runner import Outcome, end, start
 
 
 def at_once(commands: Sequence[Sequence[str]], folder: Path) -> list[Outcome]:

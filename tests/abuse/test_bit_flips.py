@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.abuse.rows._inputs import flipped
 from tests.abuse.small import MODEL, TASK, run, score
 from vidbench.samples.exchange import SampleWriter
 
@@ -21,11 +22,6 @@ CACHES = {
     "reference statistics": ("home/reference/*.safetensors", "The reference statistics in"),
     "score of a bound": ("home/bounds/*.json", "The score of a bound in"),
 }
-
-
-def flipped(content: bytes, place: int, bit: int = 0) -> bytes:
-    place %= len(content)
-    return content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :]
 
 
 def nan(content: bytes) -> bytes:

@@ -14,7 +14,7 @@ import pytest
 from tests.abuse import runner
 from tests.abuse.faults.commands import COMMANDS
 from tests.abuse.kills import hidden, kill_many
-from tests.abuse.several import end, start
+from tests.abuse.runner import end, start
 from tests.end_to_end.miniatures import write_video
 
 
@@ -37,14 +37,11 @@ def test_workers_end_with_a_killed_scan(tmp_path):
     started = start(words, tmp_path)
     deadline = time.monotonic() + 50
     # The scan itself, two workers, and the process that tracks their semaphores.
-    while len(runner._session(started.process)) < 4 and time.monotonic() < deadline:
+    while len(runner.session(started.process)) < 4 and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(started.process, signal.SIGKILL)
-    assert len(end(started).orphans) >= 2, "no worker had started"
-    deadline = time.monotonic() + 30  # a worker that still imports notices afterwards
-    while (left := runner._session(started.process)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not left
+    assert len(end(started, kill_rest=False).orphans) >= 2, "no worker had started"
+    assert not runner.rest_of_session(started.process, 30)  # a worker that still imports notices afterwards
     ended = runner.run_limited([*words[:-2], "--workers", "1"], tmp_path)
     assert ended.code == 0, ended.stderr
     assert not hidden(tmp_path)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import shutil
 
 import pytest
 
 from tests.abuse.faults.commands import COMMANDS, outcome
-from tests.abuse.kills import copy_inputs, hidden, run_calmly
+from tests.abuse.kills import hidden, run_calmly
 from tests.abuse.runner import Outcome
 from tests.abuse.several import at_once, ranks_at_once
 
@@ -35,7 +36,7 @@ def _check_sentences(ended: list[Outcome]) -> None:
 @pytest.mark.parametrize("name", BY_NAME)
 def test_the_same_command_twice(name, tmp_path):
     command, calm = BY_NAME[name], run_calmly(BY_NAME[name], tmp_path)
-    copy_inputs(calm.template, tmp_path / "both")
+    shutil.copytree(calm.template, tmp_path / "both")
     _check_sentences(at_once([command.line.split()] * 2, tmp_path / "both"))
     assert outcome(tmp_path / "both") == calm.files
     assert hidden(tmp_path / "both") == calm.hidden
@@ -70,7 +71,7 @@ def test_two_runs_of_two_ranks_each(tmp_path):
     """Four processes: the ranks of the run that is refused all end, and the other result is that of one process."""
     command = BY_NAME["evaluate"]
     calm = run_calmly(command, tmp_path)
-    copy_inputs(calm.template, tmp_path / "both")
+    shutil.copytree(calm.template, tmp_path / "both")
     ended = ranks_at_once([command.line.split()] * 2, tmp_path / "both", groups=2)
     codes = [[each.code for each in ended[:2]], [each.code for each in ended[2:]]]
     assert sorted(codes) in ([[0, 0], [2, 2]], [[0, 0], [0, 0]]), [each.stderr for each in ended]

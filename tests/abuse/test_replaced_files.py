@@ -5,6 +5,7 @@ file that it hashed; the next run on the restored file gives the undisturbed sco
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import shutil
 from pathlib import Path
@@ -109,7 +110,7 @@ def disturb(monkeypatch, moment: str, change) -> None:
         "stored": ("vidbench.scoring.features.FeatureStore.write", True),
     }[moment]
     owner, _, name = place.rpartition(".")
-    target = pytest.importorskip(owner) if moment == "hashed" else _class(owner)
+    target = importlib.import_module(owner) if moment == "hashed" else _class(owner)
     original = getattr(target, name)
     done = []
 
@@ -126,8 +127,6 @@ def disturb(monkeypatch, moment: str, change) -> None:
 
 
 def _class(path: str):
-    import importlib
-
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(module), name)
 

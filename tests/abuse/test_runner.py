@@ -12,7 +12,8 @@ import pytest
 
 from tests.abuse import runner
 from tests.abuse.case import Case
-from tests.abuse.runner import Limits, judge, run_limited
+from tests.abuse.judge import judge
+from tests.abuse.runner import Limits, run_limited
 
 
 def _refuse(text="Error: The input is bad.", code=2):
@@ -142,9 +143,14 @@ def test_the_limits_hold(tmp_path, monkeypatch):
 
 
 def test_a_launcher_around_the_tests_is_not_seen(tmp_path, monkeypatch):
-    monkeypatch.setenv("RANK", "3")
-    monkeypatch.setattr("vidbench.cli.main", lambda: _refuse(f"Error: {os.environ.get('RANK')} {os.environ['A']}"))
-    assert run_limited([], tmp_path, {"A": "b"}).stderr == "Error: None b\n"
+    for name in ("RANK", "SLURM_STEP_NUM_TASKS"):
+        monkeypatch.setenv(name, "3")
+
+    def seen():
+        _refuse(f"Error: {os.environ.get('RANK')} {os.environ.get('SLURM_STEP_NUM_TASKS')} {os.environ['A']}")
+
+    monkeypatch.setattr("vidbench.cli.main", seen)
+    assert run_limited([], tmp_path, {"A": "b"}).stderr == "Error: None None b\n"
 
 
 def test_a_signal_is_an_exit_code(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.abuse.case import all_cases
-from tests.abuse.runner import judge
+from tests.abuse.judge import judge
 from vidbench.leaderboard.boards import packaged_folder
 
 CASES = all_cases()

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import vidbench
+from tests.task_texts import task_text
 from vidbench.data import open_evaluation, open_split
 from vidbench.errors import InputError
 from vidbench.jobs.export import ExportOptions, export_task
@@ -27,30 +28,15 @@ from vidbench.tasks import load_task
 
 ROOT = Path(__file__).parents[2]
 QUIET = Progress(enabled=False)
-PREDICTION = """
-name = "tiny-pred"
-version = 3
-title = "A tiny prediction task on shapes"
-[data]
-dataset = "shapes"
-train_split = "train"
-reference_split = "train"
-evaluation_split = "test"
-[clips]
-num_frames = 12
-context_frames = 4
-height = 32
-width = 32
-resize = "none"
-crop = "none"
-[reference]
-num_clips = 20
-[evaluation]
-num_samples = 20
-labels = "none"
-metrics = ["fvd-shapes"]
-ceiling = "copy"
-"""
+PREDICTION = task_text(
+    "tiny-pred",
+    context_frames=4,
+    num_clips=20,
+    num_samples=20,
+    labels="none",
+    metrics=("fvd-shapes",),
+    more='ceiling = "copy"\n',
+).replace("version = 1", "version = 3")
 
 
 @pytest.fixture
@@ -214,8 +200,7 @@ def test_classes_in_another_order_are_refused():
 
 
 def test_a_generation_task_hands_out_labels_and_seeds(task):
-    text = PREDICTION.replace("context_frames = 4", "").replace('labels = "none"', 'labels = "balanced"')
-    Path("gen.toml").write_text(text.replace('ceiling = "copy"', "").replace("num_samples = 20", "num_samples = 50"))
+    Path("gen.toml").write_text(task_text("tiny-gen", num_clips=20, num_samples=50, metrics=("fvd-shapes",)))
     export("gen.toml", "gen")
     opened = open_export("gen")
     assert sorted(path.name for path in Path("gen").iterdir()) == ["export.json"]

@@ -9,13 +9,14 @@ import importlib.machinery
 import importlib.util
 import json
 import os
-import resource
 import signal
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
+
+from tests.memory_limit import limit_address_space
 
 ROOT = Path(__file__).resolve().parents[2]
 # Plain assertions: with rewritten ones pytest would also load the modules of the repository, which are one of its plugins.
@@ -55,9 +56,7 @@ def prepare_child(log: Path) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(number, 1)
     os.dup2(number, 2)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + 12 * 2**30
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    limit_address_space(12 * 2**30)
     os.chdir(ROOT)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from tests.abuse.rows._inputs import clips, result_document
+from tests.abuse.rows._inputs import clips
+from tests.result_texts import result_document
 from tests.task_texts import task_text
 
 # Keys and files that differ between two runs of the same command.
@@ -109,8 +109,3 @@ def _steady(document: object) -> object:
     if isinstance(document, dict):
         return {key: _steady(value) for key, value in document.items() if key not in _VOLATILE}
     return [_steady(value) for value in document] if isinstance(document, list) else document
-
-
-def copy_inputs(template: Path, folder: Path) -> None:
-    """Copy the inputs of a command."""
-    shutil.copytree(template, folder)

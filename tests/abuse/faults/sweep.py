@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.abuse.faults.commands import Command, copy_inputs, outcome
+from tests.abuse.faults.commands import Command, outcome
 from tests.abuse.runner import Outcome, run_limited
 
 _SOURCE = Path(__file__).with_name("layer.c")
@@ -95,7 +95,7 @@ class Bench:
     def _fresh(self) -> Path:
         folder = self._folder / "run"
         shutil.rmtree(folder, ignore_errors=True)
-        copy_inputs(self._template, folder)
+        shutil.copytree(self._template, folder)
         return folder
 
     def _run(self, folder: Path, fault: Fault, number: int) -> tuple[Outcome, dict[int, int], list[str]]:

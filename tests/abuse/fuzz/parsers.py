@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import gzip
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from tests.abuse.fuzz import checksums
+from tests.abuse.rows._inputs import saved
+from tests.result_texts import result_document
 
 _GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 _ROOT = _GOLDEN.parents[1]
@@ -39,12 +40,6 @@ class Parser:
     suffix: str = ""
     repair: Callable[[bytes], bytes] | None = None
     inputs: int = 400
-
-
-def _saved(save: Callable[[Any], object]) -> bytes:
-    stream = io.BytesIO()
-    save(stream)
-    return stream.getvalue()
 
 
 # --- tasks and manifests ----------------------------------------------------------------------------------------------
@@ -108,16 +103,16 @@ def _open_export(path: Path) -> None:
 def _arrays(folder: Path) -> list[bytes]:
     clips = np.random.default_rng(0).integers(0, 256, (3, 2, 4, 4, 3), np.uint8)
     return [
-        *(_saved(functools.partial(np.save, arr=array)) for array in (clips, np.asfortranarray(clips), clips[:, 0])),
-        _saved(lambda stream: np.lib.format.write_array(stream, clips, version=(2, 0))),
+        *(saved(functools.partial(np.save, arr=array)) for array in (clips, np.asfortranarray(clips), clips[:, 0])),
+        saved(lambda stream: np.lib.format.write_array(stream, clips, version=(2, 0))),
     ]
 
 
 def _archives(folder: Path) -> list[bytes]:
     clips = np.random.default_rng(0).integers(0, 256, (3, 2, 4, 4, 3), np.uint8)
     return [
-        _saved(functools.partial(np.savez, samples=clips, labels=np.arange(3))),
-        _saved(lambda stream: np.savez_compressed(stream, clips)),
+        saved(functools.partial(np.savez, samples=clips, labels=np.arange(3))),
+        saved(lambda stream: np.savez_compressed(stream, clips)),
     ]
 
 
@@ -144,8 +139,8 @@ def _torch_weights(folder: Path) -> list[bytes]:
 
     state = {name: torch.from_numpy(np.array(value)) for name, value in _tensors().items()}
     return [
-        _saved(functools.partial(torch.save, state)),
-        _saved(functools.partial(torch.save, state, _use_new_zipfile_serialization=False)),
+        saved(functools.partial(torch.save, state)),
+        saved(functools.partial(torch.save, state, _use_new_zipfile_serialization=False)),
     ]
 
 
@@ -313,8 +308,6 @@ def _read_statistics(path: Path) -> None:
 
 
 def _results(folder: Path) -> list[bytes]:
-    from tests.abuse.rows._inputs import result_document
-
     golden = sorted(_GOLDEN.glob("result_*.json"))[:2]
     return [json.dumps(result_document(), indent=1).encode(), *(path.read_bytes() for path in golden)]
 
@@ -539,12 +532,12 @@ def _images(kind: str, folder: Path) -> list[bytes]:
     from PIL import Image, PngImagePlugin
 
     pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
-    plain = _saved(lambda stream: Image.fromarray(pixels).save(stream, kind))
+    plain = saved(lambda stream: Image.fromarray(pixels).save(stream, kind))
     if kind != "PNG":
         return [plain]
     text = PngImagePlugin.PngInfo()
     text.add_text("comment", "x" * 200, zip=True)
-    return [plain, _saved(lambda stream: Image.fromarray(pixels).save(stream, "PNG", pnginfo=text))]
+    return [plain, saved(lambda stream: Image.fromarray(pixels).save(stream, "PNG", pnginfo=text))]
 
 
 def _read_image(path: Path) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from tests.abuse.fuzz.changes import changed
 from tests.abuse.fuzz.parsers import Parser
+from tests.memory_limit import limit_address_space
 from vidbench.errors import InputError
 
 MEMORY_BYTES = 2 * 2**30
@@ -120,8 +121,7 @@ def _work(
         for stream in (0, 1, 2):
             os.dup2(null, stream)
         sys.stdout = sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
-        pages = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (pages + MEMORY_BYTES, pages + MEMORY_BYTES))
+        limit_address_space(MEMORY_BYTES)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2**28, 2**28))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         # Processor time, which a busy machine does not stretch; the default action ends the process, also inside a C library.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.abuse.case import Case
-from tests.abuse.rows._inputs import result_document
+from tests.result_texts import result_document
 
 _SHIPPED = Path(__file__).resolve().parents[3] / "leaderboards"
 

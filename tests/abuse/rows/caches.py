@@ -9,18 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from tests.abuse.case import Case
-from tests.abuse.rows._inputs import clips
+from tests.abuse.rows._inputs import clips, flipped
 from tests.abuse.small import MODEL, TASK
 
 Damage = Callable[[bytes], bytes]
 
 
 def _flip(place: int) -> Damage:
-    def flip(content: bytes) -> bytes:
-        at = place % len(content)
-        return content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :]
-
-    return flip
+    return lambda content: flipped(content, place, 2)
 
 
 def _cut(content: bytes) -> bytes:

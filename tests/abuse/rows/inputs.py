@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 
 from tests.abuse.case import Case
+from tests.abuse.rows._inputs import saved, typed
+from tests.oracles.checkpoint_writer import varint
+from tests.png_chunks import chunk
 
 _HTML = b"<!DOCTYPE html><html><body>Sign in</body></html>"
 _LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 132735928\n"
@@ -143,12 +146,6 @@ def _clips() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (4, 12, 32, 32, 3), np.uint8)
 
 
-def _saved(save: Callable[[Any], object]) -> bytes:
-    stream = io.BytesIO()
-    save(stream)
-    return stream.getvalue()
-
-
 def _zipped(*members: tuple[str, bytes]) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -162,7 +159,7 @@ def _header(shape: str, dtype: str = "|u1", order: str = "False") -> str:
 
 
 def _arrays() -> tuple[Case, ...]:
-    sound = _saved(lambda stream: np.save(stream, _clips()))
+    sound = saved(lambda stream: np.save(stream, _clips()))
     arrays: tuple[tuple[str, bytes, str], ...] = (
         ("cut header", sound[:20], "header"),
         ("cut values", sound[:-1], "cut short"),
@@ -174,15 +171,15 @@ def _arrays() -> tuple[Case, ...]:
         ("objects", _npy(_header("(1,)", "|O"), b"cos\nsystem\n(S'true'\ntR."), "Python objects"),
         ("named fields", _npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", bytes(4)), "not numbers"),
         ("texts", _npy(_header("(1,)", "<U3"), bytes(12)), "<U3"),
-        ("floats", _saved(lambda stream: np.save(stream, _clips().astype(np.float32))), "float32"),
-        ("channels first", _saved(lambda stream: np.save(stream, np.moveaxis(_clips(), -1, 1))), "move the channel axis"),
-        ("no clip", _saved(lambda stream: np.save(stream, _clips()[:0])), "empty"),
+        ("floats", saved(lambda stream: np.save(stream, _clips().astype(np.float32))), "float32"),
+        ("channels first", saved(lambda stream: np.save(stream, np.moveaxis(_clips(), -1, 1))), "move the channel axis"),
+        ("no clip", saved(lambda stream: np.save(stream, _clips()[:0])), "empty"),
         ("no dictionary", _npy("[1, 2]"), "header"),
         ("header that is a program", _npy("__import__('os').system('true')"), "header"),
         ("unknown version", b"\x93NUMPY\x09\x00" + sound[8:], "unknown version 9.0"),
         ("33 axes", _npy(_header("(" + "1, " * 33 + ")"), b"\x00"), "impossible shape"),
         ("half a magic number", b"\x93NUM", "header"),
-        ("ZIP bytes", _saved(lambda stream: np.savez(stream, _clips())), "a ZIP archive"),
+        ("ZIP bytes", saved(lambda stream: np.savez(stream, _clips())), "a ZIP archive"),
     )  # fmt: skip
     archives: tuple[tuple[str, Callable[[], bytes], str], ...] = (
         ("cut archive", lambda: _zipped(("samples.npy", sound))[:-30], "not a readable .npz"),
@@ -216,13 +213,13 @@ def _twice(sound: bytes) -> bytes:
 
 
 def _labelled(labels: Any) -> bytes:
-    return _saved(
+    return saved(
         lambda stream: np.savez(stream, samples=_clips(), labels=np.broadcast_to(labels, np.shape(labels) or (4,)))
     )
 
 
 def _damaged(sound: bytes) -> bytes:
-    content = bytearray(_saved(lambda stream: np.savez(stream, samples=_clips())))
+    content = bytearray(saved(lambda stream: np.savez(stream, samples=_clips())))
     content[len(content) // 2] ^= 1
     return bytes(content)
 
@@ -325,15 +322,7 @@ def _weights() -> tuple[Case, ...]:
 def _expanded() -> bytes:
     import torch
 
-    return _saved(lambda stream: torch.save({"a": torch.zeros(1).expand(10**6, 10**6)}, stream))
-
-
-def _varint(value: int) -> bytes:
-    found = bytearray()
-    while value >= 0x80:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*found, value])
+    return saved(lambda stream: torch.save({"a": torch.zeros(1).expand(10**6, 10**6)}, stream))
 
 
 def _table(entries: bytes) -> bytes:
@@ -346,22 +335,22 @@ def _table(entries: bytes) -> bytes:
         return whole + b"\x00" + masked_crc32c(whole + b"\x00").to_bytes(4, "little")
 
     data = block(entries)
-    handle = _varint(0) + _varint(len(data) - 5)
-    index = block(_varint(0) + _varint(1) + _varint(len(handle)) + b"~" + handle)
-    footer = _varint(0) + _varint(0) + _varint(len(data)) + _varint(len(index) - 5)
+    handle = varint(0) + varint(len(data) - 5)
+    index = block(varint(0) + varint(1) + varint(len(handle)) + b"~" + handle)
+    footer = varint(0) + varint(0) + varint(len(data)) + varint(len(index) - 5)
     return data + index + footer.ljust(40, b"\x00") + MAGIC.to_bytes(8, "little")
 
 
 def _long_keys() -> bytes:
     """Return a table whose keys share all bytes but the last: a megabyte of file for gigabytes of keys."""
     first = b"a" * 200_000
-    entries = _varint(0) + _varint(len(first)) + _varint(0) + first
-    entries += b"".join(_varint(len(first) + number) + _varint(1) + _varint(0) + b"b" for number in range(90_000))
+    entries = varint(0) + varint(len(first)) + varint(0) + first
+    entries += b"".join(varint(len(first) + number) + varint(1) + varint(0) + b"b" for number in range(90_000))
     return _table(entries)
 
 
 def _many_entries() -> bytes:
-    entries = (_varint(0) + _varint(3) + _varint(0) + number.to_bytes(3, "big") for number in range(1, 110_000))
+    entries = (varint(0) + varint(3) + varint(0) + number.to_bytes(3, "big") for number in range(1, 110_000))
     return _table(b"".join(entries))
 
 
@@ -465,22 +454,14 @@ _OPTIONS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
-def _typed(line: str) -> Callable[[Path], list[str]]:
-    def make(folder: Path) -> list[str]:
-        np.save(folder / "a.npy", _clips())
-        return line.split()
-
-    return make
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+def _measured(line: str) -> Callable[[Path], list[str]]:
+    return typed(*line.split(), inputs=lambda folder: np.save(folder / "a.npy", _clips()))
 
 
 def _png(*extra: bytes, side: int = 4) -> bytes:
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     pixels = zlib.compress((b"\0" + bytes(12)) * 4)
-    parts = (_chunk(b"IHDR", header), *extra, _chunk(b"IDAT", pixels), _chunk(b"IEND", b""))
+    parts = (chunk(b"IHDR", header), *extra, chunk(b"IDAT", pixels), chunk(b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
@@ -490,8 +471,8 @@ def _bomb() -> bytes:
 
 _MEASURE = ("measure", "clips", "clips", "--metric", "fvd-shapes", "--num-frames", "1", "--device", "cpu")
 _IMAGES: tuple[tuple[str, Callable[[], bytes], str], ...] = (
-    ("zTXt bomb", lambda: _png(_chunk(b"zTXt", _bomb())), "Decompressed data too large"),
-    ("iCCP bomb", lambda: _png(_chunk(b"iCCP", _bomb())), "Decompressed data too large"),
+    ("zTXt bomb", lambda: _png(chunk(b"zTXt", _bomb())), "Decompressed data too large"),
+    ("iCCP bomb", lambda: _png(chunk(b"iCCP", _bomb())), "Decompressed data too large"),
     ("60,000 pixels", lambda: _png(side=60_000), "pixels"),
     ("cut", lambda: _png()[:50], "cut off"),
     ("wrong checksum", lambda: _png()[:20] + b"\xff" + _png()[21:], "a checksum does not match"),
@@ -524,7 +505,7 @@ CASES = (
         for name, change, word in _STATISTICS
     ),
     *_kinds_of_other_files("statistics", "s.safetensors", *_SCORE_STATISTICS)[:3],
-    *(Case(f"option: {line[:150]}", _typed(line), word) for line, word in _OPTIONS),
+    *(Case(f"option: {line[:150]}", _measured(line), word) for line, word in _OPTIONS),
     *(
         Case(f"image: {name}", _beside_a_sound_clip(_writes("clips/a/0.png", content, *_MEASURE)), word)
         for name, content, word in _IMAGES
@@ -537,7 +518,7 @@ CASES = (
     *(
         Case(
             f"option: {name}",
-            _typed("measure a.npy a.npy --metric fvd-shapes --num-frames 12 --device cpu"),
+            _measured("measure a.npy a.npy --metric fvd-shapes --num-frames 12 --device cpu"),
             word,
             environment={"VIDBENCH_HOME": home},
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.abuse.case import Case
+from tests.abuse.rows._inputs import typed
 
 _MET = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29599"}
 _COMMANDS = {
@@ -43,17 +45,13 @@ _CHANGES: tuple[tuple[str, dict[str, str | None], str], ...] = (
 _SINGLE = ("sample", "data export", "leaderboard build")
 
 
-def _typed(line: str):
-    def make(folder: Path) -> list[str]:
-        (folder / "videos").mkdir()
-        return line.split()
-
-    return make
+def _beside_videos(line: str) -> Callable[[Path], list[str]]:
+    return typed(*line.split(), inputs=lambda folder: (folder / "videos").mkdir())
 
 
 CASES = (
     *(
-        Case(f"{command}: {change}", _typed(line), word, environment=environment)
+        Case(f"{command}: {change}", _beside_videos(line), word, environment=environment)
         for number, (command, line) in enumerate(_COMMANDS.items())
         for position, (change, environment, word) in enumerate(_CHANGES)
         # Every change with the commands that once ignored it, and each of the others with some of them.
@@ -61,7 +59,7 @@ CASES = (
     ),
     *(
         Case(
-            f"{command}: on two ranks", _typed(_COMMANDS[command]), "runs in one process",
+            f"{command}: on two ranks", _beside_videos(_COMMANDS[command]), "runs in one process",
             environment={"RANK": "1", "WORLD_SIZE": "2", **_MET},
         )
         for command in _SINGLE

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.abuse.case import Case
-from tests.abuse.rows._inputs import clips, result_document, typed
+from tests.abuse.rows._inputs import clips, typed
+from tests.result_texts import result_document
 
 _COMMANDS = {
     "evaluate": "evaluate --model noise --task shapes-gen --num-samples 8 --output",

@@ -11,15 +11,12 @@ import numpy as np
 
 from tests.abuse.case import Case
 from tests.abuse.rows._inputs import typed
+from tests.png_chunks import chunk
 
 _RGB = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 _FRAMES = 12
 _MEASURE = ("measure", "clips", "clips", "--metric", "fvd-shapes", "--num-frames", str(_FRAMES))
 _TASKS = ("evaluate", "--model", "noise", "--output", "out/run", "--task")
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def _png(
@@ -32,8 +29,8 @@ def _png(
 ) -> bytes:
     pixels = b"".join(b"\0" + _RGB[row % 32].tobytes() * (bits // 8) for row in range(rows))
     header = struct.pack(">IIBBBBB", side, side, bits, colour_type, 0, 0, 0)
-    inner = b"".join(_chunk(*each) for each in extra)
-    whole = _chunk(b"IHDR", header) + inner + _chunk(b"IDAT", zlib.compress(pixels)) + _chunk(b"IEND", b"")
+    inner = b"".join(chunk(*each) for each in extra)
+    whole = chunk(b"IHDR", header) + inner + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
     return (b"\x89PNG\r\n\x1a\n" + whole)[:cut]
 
 

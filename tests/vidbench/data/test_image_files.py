@@ -10,15 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from tests.png_chunks import chunk
 from vidbench.data.image_files import read_image
 from vidbench.data.pixels import upright
 from vidbench.errors import InputError
 
 RGB = np.random.default_rng(3).integers(0, 256, (5, 8, 3), dtype=np.uint8)
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def png(*chunks: tuple[bytes, bytes], header=(8, 5, 8, 2), rows: np.ndarray = RGB) -> bytes:

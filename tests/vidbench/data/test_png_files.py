@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.png_chunks import chunk
 from vidbench.data.image_files import read_image
 from vidbench.errors import InputError
 
@@ -23,10 +24,6 @@ ADAM7 = np.array([[int(n) for n in row] for row in (
 )])  # fmt: skip
 COLOURS = np.random.default_rng(1).integers(0, 256, (256, 3), dtype=np.uint8)
 NAME = "a.png"
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def stored(colour_type: int, bits: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:

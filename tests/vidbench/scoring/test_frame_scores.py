@@ -12,6 +12,7 @@ import pytest
 
 import vidbench
 import vidmetrics
+from tests.task_texts import task_text
 from vidbench.data.shapes.dataset import ShapesDataset
 from vidbench.errors import InputError
 from vidbench.jobs.sample import SampleOptions, sample_model
@@ -20,32 +21,16 @@ from vidbench.scoring.repeats import over_runs
 from vidbench.scoring.seeds import sample_seeds
 from vidmetrics import Estimate, get_metric, psnr_frames, ssim_frames
 
-TASK = """
-name = "small-pred"
-version = 1
-title = "Three samples of each of 24 contexts, three times"
-[data]
-dataset = "shapes"
-train_split = "train"
-reference_split = "train"
-evaluation_split = "test"
-[clips]
-num_frames = 12
-context_frames = 4
-height = 32
-width = 32
-resize = "none"
-crop = "none"
-[reference]
-num_clips = 80
-[evaluation]
-num_samples = 72
-samples_per_context = 3
-repeats = 3
-labels = "evaluation"
-metrics = ["fvd-shapes", "psnr", "ssim", "psnr-best", "ssim-best"]
-ceiling = "copy"
-"""
+# Three samples of each of 24 contexts, three times.
+TASK = task_text(
+    "small-pred",
+    context_frames=4,
+    num_clips=80,
+    num_samples=72,
+    labels="evaluation",
+    metrics=("fvd-shapes", "psnr", "ssim", "psnr-best", "ssim-best"),
+    more='samples_per_context = 3\nrepeats = 3\nceiling = "copy"\n',
+)
 
 # The last context frame plus noise whose strength differs between samples, so that the best of three is distinct; "exact"
 # repeats the frame without noise.
