@@ -11,6 +11,7 @@ from tests.abuse.test_replaced_files import clips, write_videos
 from tests.task_texts import videos_task
 from vidbench.data import open_split, open_training
 from vidbench.data.layouts import find_listing
+from vidbench.data.layouts.listing import VideoFile
 from vidbench.data.scan import division
 from vidbench.data.scan.examination import Finding, examine_subject
 from vidbench.data.scan.scan import scan_folder
@@ -110,7 +111,7 @@ def test_a_video_that_changes_while_it_is_scanned_is_a_problem(folder, monkeypat
     assert finding.problem == "unreadable"
     assert "changed while it was in use" in finding.reason
     assert finding.file_sha256 is None
-    assert finding.changed
+    assert finding.transient
 
 
 def test_a_file_that_changed_during_a_scan_is_examined_again_by_the_next(folder, monkeypatch):
@@ -139,13 +140,33 @@ def test_a_file_that_changed_during_a_scan_is_examined_again_by_the_next(folder,
     assert examined == []
 
 
+def test_a_file_that_may_be_read_at_last_is_examined_again(folder, monkeypatch):
+    """Permissions are no part of the key of a finding; simulated, because root may read everything."""
+    path = folder / "videos" / "001.avi"
+    settings = {"workers": 1, "progress": Progress(enabled=False)}
+    access, sha256 = os.access, VideoFile.sha256
+
+    def denied(source):
+        if source.path == path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return sha256(source)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(VideoFile, "sha256", denied)
+        patch.setattr(os, "access", lambda each, *modes: each != path and access(each, *modes))
+        (problem,) = scan_folder(folder / "videos", None, (), folder / "out", **settings).problems
+    assert (problem.id, problem.problem) == ("001.avi", "unreadable")
+    assert "001.avi' cannot be read; check its permissions" in problem.reason
+    assert scan_folder(folder / "videos", None, (), folder / "out", **settings).problems == ()
+
+
 def test_a_full_scan_does_not_call_a_file_changed_silently_that_changed_during_a_scan(folder, monkeypatch):
     settings = {"workers": 1, "progress": Progress(enabled=False)}
     one = scan_folder(folder / "videos", None, (), folder / "out", **settings)
 
     def late(subject):
         finding = examine_subject(subject)
-        return finding.model_copy(update={"changed": 1, "problem": "unreadable"})
+        return finding.model_copy(update={"transient": 1, "problem": "unreadable"})
 
     with monkeypatch.context() as patch:
         patch.setattr(division, "examine_subject", late)
@@ -154,8 +175,8 @@ def test_a_full_scan_does_not_call_a_file_changed_silently_that_changed_during_a
     assert (again.changed, again.manifest_sha256) == ((), one.manifest_sha256)
 
 
-def finding(changed, number=0):
-    return Finding(key=("all", f"{number}", "a.avi", 1, 2), changed=changed, frames=None if changed else 4)
+def finding(transient, number=0):
+    return Finding(key=("all", f"{number}", "a.avi", 1, 2), transient=transient, frames=None if transient else 4)
 
 
 def write_journal(path, *findings):

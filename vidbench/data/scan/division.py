@@ -16,7 +16,7 @@ from vidbench.progress import Progress
 def examine_all(
     subjects: Sequence[Subject], journals: ScanJournals, workers: int | None, progress: Progress
 ) -> dict[FindingKey, Finding] | None:
-    """Examine all subjects that no journal holds yet, and those whose file changed while it was examined.
+    """Examine all subjects that no journal holds yet, and those whose finding was transient.
 
     Args:
         subjects: the videos, the same on every rank.
@@ -33,11 +33,11 @@ def examine_all(
     ranks = journals.ranks
     workers = workers or max(1, _num_cores() // ranks.local_world_size)
     known = journals.read() if ranks.is_main else {}
-    outdated = {finding for finding in known.values() if finding.changed}
+    outdated = {finding for finding in known.values() if finding.transient}
     findings = {
         subject.key: known[subject.key]
         for subject in subjects
-        if subject.key in known and not known[subject.key].changed
+        if subject.key in known and not known[subject.key].transient
     }
     # The main rank alone reads the journals: ranks that saw different ones would divide different work.
     # As bits, because the store that carries them accepts 8 MB at most.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -79,8 +80,8 @@ class Finding(BaseModel):
             plan by plan; without a task, of all decoded frames.
         problem: None for a usable video.
         reason: the problem in one sentence.
-        changed: time at which the file was found to change during its examination, in nanoseconds since 1970; such a
-            finding does not outlive its scan. 0 for any other.
+        transient: for a file that changed during its examination, or whose permissions forbid reading it, the time of the
+            finding in nanoseconds since 1970; it does not outlive its scan, because neither shows in the key. Else 0.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -96,7 +97,7 @@ class Finding(BaseModel):
     clips_sha256: str | None = None
     problem: Problem | None = None
     reason: str = ""
-    changed: int = 0
+    transient: int = 0
 
 
 @dataclass(frozen=True)
@@ -129,14 +130,16 @@ def examine_subject(subject: Subject) -> Finding:
     try:
         before, finding, after = file_state(path), _examined(subject), file_state(path)
     except InputError as error:
-        return _changed_meanwhile(subject, error)
-    if before == after and after[:2] == (subject.file_bytes, subject.file_time):
-        return finding
-    return _changed_meanwhile(subject, file_changed(path))
+        return _transient(subject, str(error))
+    if before != after or after[:2] != (subject.file_bytes, subject.file_time):
+        return _transient(subject, str(file_changed(path)))
+    if finding.problem == "unreadable" and not os.access(path, os.R_OK):
+        return _transient(subject, f"The file '{path}' cannot be read; check its permissions.")
+    return finding
 
 
-def _changed_meanwhile(subject: Subject, error: InputError) -> Finding:
-    return Finding(key=subject.key, problem="unreadable", reason=str(error), changed=time_ns())
+def _transient(subject: Subject, reason: str) -> Finding:
+    return Finding(key=subject.key, problem="unreadable", reason=reason, transient=time_ns())
 
 
 def _examined(subject: Subject) -> Finding:

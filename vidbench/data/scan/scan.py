@@ -168,7 +168,7 @@ def _changed(earlier: Mapping[FindingKey, Finding], findings: Mapping[FindingKey
         finding.key[2]
         for key, finding in sorted(findings.items())
         if key in earlier
-        and not (finding.changed or earlier[key].changed)
+        and not (finding.transient or earlier[key].transient)
         and earlier[key].model_copy(update={"reason": ""}) != finding.model_copy(update={"reason": ""})
     )
 

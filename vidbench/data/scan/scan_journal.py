@@ -78,13 +78,13 @@ class ScanJournals:
     def read(self, quiet: bool = False) -> dict[FindingKey, Finding]:
         """Return the findings of all ranks, from this scan or earlier ones; see `read_journal`.
 
-        A file that changed in one scan may have been examined by another rank in the next: that finding prevails.
+        A file with a transient finding may have been examined by another rank in the next scan: that finding prevails.
         """
         findings: dict[FindingKey, Finding] = {}
         for path in self.all:
             for key, finding in read_journal(path, quiet).items():
                 other = findings.get(key)
-                if other is None or not finding.changed or 0 < other.changed < finding.changed:
+                if other is None or not finding.transient or 0 < other.transient < finding.transient:
                     findings[key] = finding
         return findings
 
