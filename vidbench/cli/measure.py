@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -13,10 +13,10 @@ from vidbench.cli.streams import echo_line, table_console
 from vidbench.distributed.ranks import ranks_from_environment
 from vidbench.errors import InputError
 from vidbench.progress import Progress
+from vidbench.tasks.schema import PixelConvention
 
 if TYPE_CHECKING:
     from vidbench.results.measurement import Measurement
-    from vidbench.tasks.schema import PixelConvention
 
 
 @click.command("measure")
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--pixels",
-    type=click.Choice(["exact", "ffmpeg-default"]),
+    type=click.Choice(get_args(PixelConvention)),
     default="exact",
     show_default=True,
     help="How videos become RGB: the same on every machine, or as most published numbers were computed.",

@@ -79,7 +79,7 @@ def export_task(task_name: str, options: ExportOptions, progress: Progress) -> N
     per_run = task.evaluation.num_samples if options.num_samples is None else options.num_samples
     count = per_run * task.evaluation.repeats
     check_total_samples(per_run, task.evaluation.repeats)
-    refuse_large_batch(task, 1)
+    refuse_large_batch(task, 1, "lower the size of the task's clips")
     refuse_existing(output)
     if options.targets and not task.clips.context_frames:
         raise InputError(f"The task '{task.name}' has no context frames, so there are no targets: remove --targets.")

@@ -169,15 +169,19 @@ def _appears_whole(folder: Path) -> Iterator[Path]:
             shutil.rmtree(working, ignore_errors=True)
 
 
-def refuse_existing(output: Path) -> None:
+def refuse_existing(output: Path, kind: str = "output folder") -> None:
     """Refuse to write into a folder or file that is there.
+
+    Args:
+        output: what would be written.
+        kind: what it is, in messages.
 
     Raises:
         InputError: there is something, or a link that leads nowhere.
     """
     if output.exists() or output.is_symlink():
         remove_stale_lock(output)
-        raise InputError(f"The output folder {output} already exists: choose a new one.")
+        raise InputError(f"The {kind} {output} already exists: choose a new one.")
 
 
 def write_png(stem: Path, frames_THWC: np.ndarray) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from vidbench.distributed.ranks import process_group
 from vidbench.errors import InputError
 from vidbench.files import arrays_sha256
+from vidbench.jobs.sample import refuse_existing
 from vidbench.progress import Progress
 from vidbench.results.schema import TaskRecord
 from vidbench.scoring.assemble import (
@@ -38,7 +39,6 @@ from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import load_task
 from vidmetrics.catalog.definitions import get_metric
 from vidmetrics.home import home
-from vidmetrics.locks import remove_stale_lock
 
 
 def export_statistics(
@@ -59,7 +59,7 @@ def export_statistics(
     Raises:
         InputError: bad input, a metric that needs more than moments, or the file exists.
     """
-    _refuse_existing(path)
+    refuse_existing(path, "file")
     loaded = load_task(task_name)
     metrics = [get_metric(name) for name in loaded.task.evaluation.metrics]
     needed = outputs_needed(metrics)
@@ -77,17 +77,11 @@ def export_statistics(
             path.parent.mkdir(parents=True, exist_ok=True)
         with ranks.sole_writer(path, inside=False):
             if ranks.is_main:
-                _refuse_existing(path)  # the process before may have finished it
+                refuse_existing(path, "file")  # the process before may have finished it
             stores = reference_features(run, cache)
             bounds = bound_features(run, cache) if with_bounds else None
             written = _write(run, path, needed, stores, bounds, cache) if ranks.is_main else None
     return written
-
-
-def _refuse_existing(path: Path) -> None:
-    if path.exists():
-        remove_stale_lock(path)
-        raise InputError(f"The file {path} already exists: choose a new name.")
 
 
 def _write(

@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from vidbench.errors import InputError
-from vidbench.files import written_whole
+from vidbench.errors import InputError, problem_text
+from vidbench.files import write_bytes
 from vidbench.leaderboard.admission import require_admissible
 from vidbench.leaderboard.boards import RESULTS, append_rows, board_names, board_of_task, examine_board
 from vidbench.leaderboard.copies import repeated_result
@@ -97,8 +97,7 @@ def _add(path: Path, folder: Path, submission: Submission) -> list[BoardRow]:
             f"The result {path} repeats every score of '{same.id}' in {board}: one run is on a board once, whatever its name."
         )
     stored = folder / RESULTS / f"{sha256}.json"
-    with written_whole(stored) as temporary:
-        temporary.write_bytes(content)
+    write_bytes(stored, content)
     # Rows come last: `check` reports a stored result without rows; a row without its result would be unsupported.
     append_rows(board, rows)
     return rows
@@ -154,8 +153,7 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
     except ValidationError as error:
         problem = error.errors()[0]
         raise InputError(
-            f"The {problem['loc'][0]} '{problem['input']}' cannot be used in a leaderboard: "
-            f"{problem['msg'].removeprefix('Value error, ')}."
+            f"The {problem['loc'][0]} '{problem['input']}' cannot be used in a leaderboard: {problem_text(problem)}."
         ) from None
     return row.model_copy(update={"group": group_of(row)})
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from vidbench import version
-from vidbench.errors import InputError
-from vidbench.files import written_whole
+from vidbench.errors import InputError, problem_text
+from vidbench.files import write_bytes
 from vidbench.leaderboard.rows import COLUMNS, BoardRow, problems
 from vidmetrics.errors import unknown_name
 
@@ -150,7 +150,7 @@ def _parse(cells: list[str]) -> tuple[BoardRow | None, list[tuple[str, str]]]:
         row = BoardRow.model_validate(dict(zip(COLUMNS, cells, strict=True)))
     except ValidationError as error:
         return None, [
-            (str(problem["loc"][0]), f"{problem['msg'].removeprefix('Value error, ')} (it is '{problem['input']}')")
+            (str(problem["loc"][0]), f"{problem_text(problem)} (it is '{problem['input']}')")
             for problem in error.errors()
         ]
     return row, problems(row)
@@ -178,8 +178,7 @@ def append_rows(path: Path, rows: list[BoardRow]) -> None:
     ending = _first_ending(content)
     if not content.endswith((b"\n", b"\r")):
         content += ending.encode()
-    with written_whole(path) as temporary:
-        temporary.write_bytes(content + b"".join(_line(cells_of(row), ending) for row in rows))
+    write_bytes(path, content + b"".join(_line(cells_of(row), ending) for row in rows))
 
 
 def _first_ending(content: bytes) -> str:

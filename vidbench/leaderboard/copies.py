@@ -55,9 +55,14 @@ def _keys(row: BoardRow) -> list[Hashable]:
     numbers = (row.role, row.group, row.value, row.spread)
     keys: list[Hashable] = [("name", *numbers, row.model.casefold())]
     # Two methods of one paper may tie at two digits; at three, or with one spread, they are one.
-    if row.spread is not None or len(f"{row.value:.10g}".replace(".", "").strip("0")) >= 3:
+    if row.spread is not None or _digits(row.value) >= 3:
         keys.append(("source", *numbers, row.paper, row.table, row.source, row.setting))
     return keys
+
+
+def _digits(value: float) -> int:
+    """Return the number of significant digits, up to 10."""
+    return len(f"{abs(value):.9e}".partition("e")[0].replace(".", "").rstrip("0"))
 
 
 def _scores(rows: Iterable[tuple[str, BoardRow]]) -> dict[str, Hashable]:

@@ -9,6 +9,9 @@ import numpy as np
 
 from vidbench.models.interface import InputError, ModelTask, SampleRequest, VideoModel
 
+TRIVIAL_NAMES = ("real", "copy", "static", "noise")
+"""Their registered names, best first."""
+
 
 def _no_checkpoint(name: str, checkpoint: Path | None) -> None:
     if checkpoint is not None:

@@ -46,7 +46,8 @@ class ModelRecord(_Record):
     name: str = Field(description="As passed to --model, without the checkpoint; 'samples' for scored files.")
     checkpoint_sha256: str | None = Field(description="Digest of the weights; null for a model without weights.")
     code_sha256: str | None = Field(
-        description="Digest of the Python files of the model's package, or of its module and the modules that it imports."
+        description="Digest of the Python files of the model's package or module, and of those that they import from outside "
+        "installed packages."
     )
     num_parameters: int | None
     samples_sha256: str | None = Field(default=None, description="Digest of the scored files; null for a model.")
@@ -261,11 +262,6 @@ def read_result(path: Path) -> Result:
             f"The result file {path} has more than {_LARGEST_BYTES >> 20} MiB, so it is none: give the path of a result.json."
         )
     content = path.read_bytes()
-    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(
-            f"The result file {path} begins with a byte-order mark, so it was saved again by an editor: give the file as it "
-            "was written."
-        )
     version = _version_of(content)
     if version > SCHEMA_VERSION:
         raise InputError(

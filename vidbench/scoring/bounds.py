@@ -17,7 +17,7 @@ from vidbench.data.clip_dataset import ClipDataset
 from vidbench.errors import InputError
 from vidbench.files import digest, write_bytes
 from vidbench.models.choice import ModelChoice, choose_registered
-from vidbench.models.trivial import CopyModel, NoiseModel, StaticModel
+from vidbench.models.trivial import TRIVIAL_NAMES, CopyModel, NoiseModel, StaticModel
 from vidbench.progress import warn
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, open_model
 from vidbench.scoring.features import FeatureStore, Stores
@@ -57,7 +57,7 @@ class Bound:
 def task_bounds(run: Run) -> list[Bound]:
     """Return every bound of the task, in the order real, copy, static, noise, others."""
     evaluation = run.task.evaluation
-    names = ["real", *(["copy"] if run.task.clips.context_frames else []), "static", "noise"]
+    names = [name for name in TRIVIAL_NAMES if name != "copy" or run.task.clips.context_frames]
     names += [name for name in (evaluation.floor, evaluation.ceiling) if name not in names]
     return [_real(run) if name == "real" else _model(run, name) for name in names]
 

@@ -10,9 +10,12 @@ import numpy as np
 
 from vidbench.data.folders.inventory import NOTHING
 from vidbench.errors import InputError
+from vidbench.models.trivial import TRIVIAL_NAMES
+from vidbench.progress import warn
 from vidbench.results.schema import BoundRecord, SplitRecord, StatisticsRecord
 from vidbench.scoring.features import network_identity
 from vidbench.scoring.reference_file import (
+    AGAIN,
     Outputs,
     Provenance,
     StatisticsFile,
@@ -77,8 +80,13 @@ class AbsentClips:
         )
 
 
-def open_statistics(path: Path, task: Task) -> StatisticsFile:
+def open_statistics(path: Path, task: Task, *, warns: bool = True) -> StatisticsFile:
     """Read a statistics file and check that it belongs to the task.
+
+    Args:
+        path: the file.
+        task: the protocol.
+        warns: whether to warn of a file of version 1; of several ranks, one does.
 
     Raises:
         InputError: the file does not exist, is not a statistics file, or belongs to another protocol.
@@ -92,6 +100,11 @@ def open_statistics(path: Path, task: Task) -> StatisticsFile:
             "statistics of this task."
         )
     _refuse_foreign_bounds(path, file.provenance, task)
+    if warns and file.provenance.version == 1:
+        warn(
+            f"The statistics file {path} has version 1, in which nothing protects the metadata: make it again with "
+            "`vidbench data statistics` of this version."
+        )
     return file
 
 
@@ -99,18 +112,22 @@ def _refuse_foreign_bounds(path: Path, provenance: Provenance, task: Task) -> No
     """Refuse scores of bounds that the task does not have: they would appear in a result."""
     bounds = {} if provenance.bounds is None else provenance.bounds.bounds
     evaluation = task.evaluation
-    if odd := sorted(set(bounds) - {"real", "copy", "static", "noise", evaluation.floor, evaluation.ceiling}):
-        raise InputError(f"The statistics in {path} have the bound '{odd[0]}', which the task '{task.name}' lacks.")
+    if odd := sorted(set(bounds) - {*TRIVIAL_NAMES, evaluation.floor, evaluation.ceiling}):
+        raise InputError(
+            f"The statistics in {path} have the bound '{odd[0]}', which the task '{task.name}' lacks: {AGAIN}."
+        )
     for name, record in bounds.items():
         if odd := sorted(set(record.values) - set(evaluation.metrics)):
             raise InputError(
-                f"The statistics in {path} have a score of '{name}' on '{odd[0]}', which is no metric of the task '{task.name}'."
+                f"The statistics in {path} have a score of '{name}' on '{odd[0]}', which is no metric of the task "
+                f"'{task.name}': {AGAIN}."
             )
         for id, value in record.values.items():
             least, most = get_metric(id).attainable_range
             if not least <= value <= most:
                 raise InputError(
-                    f"The statistics in {path} have the score {value:g} of '{name}' on '{id}', which no clips can have."
+                    f"The statistics in {path} have the score {value:g} of '{name}' on '{id}', which no clips can have: "
+                    f"{AGAIN}."
                 )
 
 

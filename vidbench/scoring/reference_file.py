@@ -24,7 +24,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from vidbench.errors import InputError
 from vidbench.files import arrays_sha256, write_bytes
 from vidbench.json_models import InvalidDocumentError, model_from_json
-from vidbench.progress import warn
 from vidbench.results.schema import (
     BoundRecord,
     EntriesRecord,
@@ -44,7 +43,8 @@ _KEY = "vidbench"
 _PARTS = ("count", "mean", "scatter")
 # A valid scatter is symmetric and positive semi-definite up to rounding; float64 sums over millions of rows stay far below.
 _ROUNDING = 1e-8
-_AGAIN = "get the file again from its source"
+AGAIN = "get the file again from its source"
+"""What to do about a damaged file, as the end of a sentence."""
 
 Outputs = dict[tuple[str, str], Moments]
 """Moments by network and output."""
@@ -176,7 +176,7 @@ def read_statistics(path: Path) -> StatisticsFile:
         kind = real_kind(path)
         clause = error.clause if isinstance(error, UnreadableError) else str(error)
         reason = f"it is {kind}" if kind else clause
-        raise InputError(f"The file {path} is not readable as safetensors ({reason}): {_AGAIN}.") from None
+        raise InputError(f"The file {path} is not readable as safetensors ({reason}): {AGAIN}.") from None
     if _KEY not in metadata:
         raise InputError(
             f"The file {path} is safetensors, but not a statistics file: create one with `vidbench data statistics`."
@@ -184,19 +184,14 @@ def read_statistics(path: Path) -> StatisticsFile:
     try:
         provenance = model_from_json(Provenance, metadata[_KEY].encode())
     except InvalidDocumentError as error:
-        sentence = f"The statistics file {path} is not valid at '{error.place}' ({error.problem}): {_AGAIN}."
+        sentence = f"The statistics file {path} is not valid at '{error.place}' ({error.problem}): {AGAIN}."
         raise InputError(sentence) from None
-    if provenance.version == 1:
-        # It has a digest of its tensors alone.
-        warn(
-            f"The statistics file {path} has version 1, in which nothing protects the metadata: make it again with "
-            "`vidbench data statistics` of this version."
-        )
-    else:
+    # A file of version 1 has a digest of its tensors alone.
+    if provenance.version > 1:
         try:
             check_seal(content)
         except DamagedFileError:
-            raise InputError(f"The statistics file {path} was changed after it was written: {_AGAIN}.") from None
+            raise InputError(f"The statistics file {path} was changed after it was written: {AGAIN}.") from None
     return StatisticsFile(path, sha256(content).hexdigest(), provenance, tensors)
 
 
@@ -217,13 +212,13 @@ def read_moments(file: StatisticsFile, expected: Mapping[tuple[str, str], tuple[
         shapes |= dict(zip((f"{network}/{output}/{part}" for part in _PARTS), ([], [dim], [dim, dim]), strict=True))
     if set(tensors) != set(shapes):
         odd = sorted(set(tensors) ^ set(shapes))[0]
-        raise InputError(f"The tensor '{odd}' is missing or unexpected in the statistics file {path}: {_AGAIN}.")
+        raise InputError(f"The tensor '{odd}' is missing or unexpected in the statistics file {path}: {AGAIN}.")
     for name, shape in shapes.items():
         got = list(tensors[name].shape)
         if got != shape:
-            raise InputError(f"The tensor '{name}' in {path} has shape {got} where {shape} is required: {_AGAIN}.")
+            raise InputError(f"The tensor '{name}' in {path} has shape {got} where {shape} is required: {AGAIN}.")
     if arrays_sha256(tensors) != file.provenance.tensors_sha256:
-        raise InputError(f"The statistics file {path} was changed after it was written: {_AGAIN}.")
+        raise InputError(f"The statistics file {path} was changed after it was written: {AGAIN}.")
     return {
         (network, output): _checked(tensors, f"{network}/{output}", rows, path)
         for (network, output), (_, rows) in expected.items()
@@ -237,11 +232,11 @@ def _checked(tensors: Mapping[str, np.ndarray], prefix: str, rows: int, path: Pa
         raise InputError(f"The statistics '{prefix}' in {path} are invalid: {error}") from None
     if moments.count != rows:
         raise InputError(
-            f"The statistics '{prefix}' in {path} are of {moments.count} rows where the provenance requires {rows}: {_AGAIN}."
+            f"The statistics '{prefix}' in {path} are of {moments.count} rows where the provenance requires {rows}: {AGAIN}."
         )
     scatter = tensors[f"{prefix}/scatter"]
     scale = float(np.abs(scatter).max())
     symmetric = float(np.abs(scatter - scatter.T).max()) <= _ROUNDING * scale
     if not symmetric or float(np.linalg.eigvalsh(scatter)[0]) < -_ROUNDING * scale:
-        raise InputError(f"The scatter of '{prefix}' in {path} is not a scatter matrix: {_AGAIN}.")
+        raise InputError(f"The scatter of '{prefix}' in {path} is not a scatter matrix: {AGAIN}.")
     return moments

@@ -12,6 +12,7 @@ from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
 from vidbench.models.choice import choose_registered
 from vidbench.progress import Progress
+from vidbench.rendering.numbers import counted
 from vidbench.rendering.printable import printable_line
 from vidbench.results.schema import BoundRecord
 from vidbench.scoring.frame_comparison import FrameComparison, compare_frames
@@ -85,17 +86,23 @@ def say_unmatched(run: Run, samples_unused: Mapping[str, int] = NOTHING) -> None
         run.progress.say(said)
 
 
-def refuse_large_batch(task: Task, batch_size: int) -> None:
+def refuse_large_batch(
+    task: Task, batch_size: int, advice: str = "lower --batch-size, or the size of the task's clips"
+) -> None:
     """Refuse a batch of a task's clips that alone does not fit into memory.
+
+    Args:
+        task: the protocol.
+        batch_size: number of clips.
+        advice: what to do, as the end of a sentence.
 
     Raises:
         InputError: names what the batch needs and what the machine has.
     """
     clips = task.clips
+    frames = f"{counted(clips.num_frames, 'frame')} of {clips.width}x{clips.height} pixels"
     refuse_more_than_memory(
-        batch_size * clips.num_bytes,
-        f"A batch of {batch_size:,} clips of {clips.num_frames:,} frames of {clips.width}x{clips.height} pixels",
-        "lower --batch-size, or the size of the task's clips",
+        batch_size * clips.num_bytes, f"A batch of {counted(batch_size, 'clip')} of {frames}", advice
     )
 
 
@@ -131,7 +138,7 @@ def open_run(loaded: LoadedTask, options: RunOptions, *, ranks: Ranks, progress:
             f"--num-samples {num_samples} is not a multiple of {per_context}, the number of samples per evaluation clip "
             f"of the task '{task.name}': give one that is."
         )
-    imported = None if options.reference is None else open_statistics(options.reference, task)
+    imported = None if options.reference is None else open_statistics(options.reference, task, warns=ranks.is_main)
     provenance = None if imported is None else imported.provenance
     reference = (
         open_reference(task, options.data, options.ignore) if provenance is None else absent_reference(provenance)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from vidbench.errors import InputError
+from vidbench.errors import InputError, problem_text
 from vidbench.tasks.schema import Task
 from vidmetrics.errors import unknown_name
 from vidmetrics.formats.documents import TOML_LIMIT, parse_toml
@@ -83,8 +83,6 @@ def _on_default_pixels(loaded: LoadedTask) -> LoadedTask:
 
 
 def _parse(content: bytes, origin: str) -> Task:
-    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(f"The task file {origin} begins with a byte-order mark: save it as UTF-8 without one.")
     try:
         fields = parse_toml(content)
     except UnreadableError as error:
@@ -122,7 +120,7 @@ def _first_problem(error: ValidationError) -> str:
         return "has an " + sentence[0].lower() + sentence[1:].rstrip(".?")
     if problem["type"] == "missing":
         return f"lacks the key '{place}'"
-    message = " ".join(problem["msg"].removeprefix("Value error, ").split())
+    message = problem_text(problem)
     return f"has a bad value for '{place}': {message}" if place else f"is not consistent: {message}"
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from vidbench.errors import problem_text
 from vidbench.tasks.datasets import DATASETS
 from vidbench.tasks.limits import (
     LONGEST_NAME,
@@ -313,7 +314,7 @@ class Task(_Frozen):
         try:
             reference_clips = self.reference_clips
         except ValidationError as error:
-            raise ValueError(f"reference.clips: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+            raise ValueError(f"reference.clips: {problem_text(error.errors()[0])}") from None
         if self.reference.num_clips == "all" and reference_clips.draw == "replacement":
             raise ValueError(
                 "reference.num_clips must be a number with draw 'replacement', since such a plan never ends"

@@ -77,7 +77,7 @@ def _text(data: bytes, where: str, limit: int) -> str:
     if data.startswith(b"\xef\xbb\xbf"):
         raise UnreadableError("it begins with a byte-order mark; save it as UTF-8 without one", where)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise UnreadableError("it is UTF-16; save it as UTF-8", where)
+        raise UnreadableError("it begins with the byte-order mark of UTF-16; save it as UTF-8 without one", where)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

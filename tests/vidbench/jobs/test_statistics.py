@@ -18,13 +18,17 @@ import vidmetrics
 from vidbench.cli import cli
 from vidbench.data import open_reference
 from vidbench.data.scan.scan import scan_folder
+from vidbench.distributed.ranks import Ranks
 from vidbench.errors import InputError
 from vidbench.files import arrays_sha256, file_sha256
+from vidbench.jobs.export import ExportOptions, export_task
 from vidbench.jobs.statistics import export_statistics
 from vidbench.progress import Progress
 from vidbench.scoring.reference_file import Provenance
+from vidbench.scoring.run import open_run
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import load_task
+from vidmetrics.formats import memory
 from vidmetrics.home import home
 from vidmetrics.sealed import UNSEALED, sealed
 
@@ -337,6 +341,56 @@ def test_a_file_of_version_1_is_read_with_a_warning(task, statistics, capsys):
     result = vidbench.evaluate("noise", str(task), reference=rewritten(statistics, None, old), output="old")
     assert result.metrics == new.metrics
     assert "other.safetensors has version 1, in which nothing protects the metadata" in capsys.readouterr().err
+    # Of several ranks, the main one warns.
+    options, said = RunOptions(reference=statistics.with_name("other.safetensors")), []
+    for rank in range(2):
+        open_run(load_task(str(task)), options, ranks=Ranks(rank, 2, rank, 2), progress=QUIET, default_name="x")
+        said.append(capsys.readouterr().err.count("has version 1"))
+    assert said == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda bounds: bounds.update(other=bounds["noise"]), "the bound 'other', which the task 'small-gen' lacks"),
+        (lambda bounds: bounds["noise"]["values"].update(kid=1.0), "a score of 'noise' on 'kid', which is no metric of the task 'small-gen'"),
+        (lambda bounds: bounds["noise"]["values"].update({"fid-shapes": -1.0}), "the score -1 of 'noise' on 'fid-shapes', which no clips can have"),
+    ],
+)  # fmt: skip
+def test_a_bound_that_the_task_cannot_have_is_refused_with_advice(task, statistics, change, words):
+    other = rewritten(statistics, None, lambda document: change(document["bounds"]["bounds"]))
+    with pytest.raises(InputError) as refused:
+        vidbench.evaluate("noise", str(task), reference=other, output="no")
+    assert str(refused.value) == f"The statistics in {other} have {words}: get the file again from its source."
+
+
+def test_a_link_that_leads_nowhere_is_not_written_through(task, data, plugin):
+    (plugin / "link.safetensors").symlink_to("elsewhere.safetensors")
+    with pytest.raises(InputError, match=r"^The file .*link\.safetensors already exists: choose a new one\.$"):
+        export_statistics(str(task), plugin / "link.safetensors", RunOptions(data=data), QUIET, with_bounds=False)
+
+
+def _export_clips(task, data, output):
+    export_task(task, ExportOptions(output=output, data=data), QUIET)
+
+
+def _export_statistics(task, data, output):
+    export_statistics(task, output, RunOptions(data=data), QUIET, with_bounds=False)
+
+
+@pytest.mark.parametrize(
+    ("export", "words"),
+    [
+        (_export_statistics, r"^A batch of 16 clips of 12 frames of 32x32 pixels needs .*: lower --batch-size, or the size of the task's clips\.$"),
+        (_export_clips, r"^A batch of 1 clip of 12 frames of 32x32 pixels needs .*: lower the size of the task's clips\.$"),
+    ],
+)  # fmt: skip
+def test_a_batch_that_exceeds_memory_is_refused_with_options_that_the_command_has(
+    task, data, plugin, monkeypatch, export, words
+):
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 1)
+    with pytest.raises(InputError, match=words):
+        export(str(task), data, plugin / "out")
 
 
 def test_any_bit_of_a_file_counts(task, statistics):

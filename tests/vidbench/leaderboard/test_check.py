@@ -207,6 +207,16 @@ def test_a_value_is_held_to_the_range_of_its_metric(folder, metric, value, reaso
     assert said == ([] if reason is None else [reason])
 
 
+@pytest.mark.parametrize(
+    ("value", "digits"),
+    [(5e-05, 1), (0.0123, 3), (-12.5, 3), (100.0, 1), (1234.0, 4), (101.0, 3), (0.05, 1), (1e20, 1), (62.1, 3)],
+)
+def test_significant_digits_are_counted_whatever_the_size(value, digits):
+    from vidbench.leaderboard.copies import _digits
+
+    assert _digits(value) == digits
+
+
 def test_copied_rows_are_found_in_one_board_and_in_two(folder):
     board = folder / "bair-pred.csv"
     lines = board.read_text().splitlines(keepends=True)
