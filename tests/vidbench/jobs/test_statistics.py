@@ -245,7 +245,7 @@ def test_a_metric_that_needs_every_feature_is_refused_by_name(task, data, plugin
 
 
 def test_prediction_needs_the_held_out_clips_and_takes_the_rest_from_the_file(task, data, plugin):
-    text = task.read_text().replace("num_frames = 12\ncontext_frames = 0", "num_frames = 16\ncontext_frames = 5")
+    text = task.read_text().replace("num_frames = 12\n", "num_frames = 16\ncontext_frames = 5\n")
     task.write_text(text.replace('"balanced"', '"none"\nceiling = "copy"'))
     export_statistics(str(task), plugin / "pred.safetensors", RunOptions(data=data), QUIET, with_bounds=True)
     direct = vidbench.evaluate("copy", str(task), data=data, output="direct")
