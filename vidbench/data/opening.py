@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vidbench.data.damage import Message, listening
+from vidbench.data.video_tracks import shown_tracks, track_words
 from vidbench.errors import InputError
 from vidmetrics.formats.faults import real_kind
 
@@ -49,9 +50,9 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any, list[Message]]]:
         # An absolute path has no place for a protocol: 'concat:a.mp4' and '12:30.mp4' are names of files. Nor may a file
         # name others to be read, as playlists do. Tags that are not UTF-8 do not affect the frames.
         with listening() as messages:
-            container = av.open(str(path.absolute()), options=_FILES_ONLY, metadata_errors="ignore")
+            container = _open_file(path)
         with container:
-            stream = _shown_stream(container)
+            stream = _shown_track(container, path)
             if stream is None or stream.codec_context is None:
                 raise UnusableVideoError(
                     "no video stream",
@@ -74,19 +75,23 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any, list[Message]]]:
         ) from error
 
 
-def _shown_stream(container: Any) -> Any | None:
-    """Return the stream that players choose: of those marked as default, or of all if none is, the largest picture."""
+def _open_file(path: Path) -> Any:
     import av
 
-    flags = av.stream.Disposition
-    streams = [stream for stream in container.streams.video if not stream.disposition & flags.attached_pic]
-    marked = [stream for stream in streams if stream.disposition & flags.default]
-    return max(marked or streams, key=_area, default=None)
+    return av.open(str(path.absolute()), options=_FILES_ONLY, metadata_errors="ignore")
 
 
-def _area(stream: Any) -> int:
-    context = stream.codec_context
-    return int(context.width * context.height) if context is not None else 0
+def _shown_track(container: Any, path: Path) -> Any | None:
+    with listening():
+        tracks = shown_tracks(container, lambda: _open_file(path))
+    if len(tracks) > 1:
+        raise UnusableVideoError(
+            "unsupported",
+            f"The video '{path}' has {len(tracks)} video tracks, of {track_words(tracks)}, none of which alone is marked as "
+            "default, and players differ in what they show; keep one, for example with `ffmpeg -i FILE -map 0:v:0 -map 0:a? "
+            "-c copy NEW`.",
+        )
+    return tracks[0] if tracks else None
 
 
 def _reason(error: Exception) -> str:

@@ -222,14 +222,16 @@ def write_streams(path: Path, sizes: list[tuple[int, int]], default: int | None)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
 
 
-def test_of_several_streams_the_default_or_the_largest_is_read(tmp_path):
+def test_of_several_streams_the_default_is_read_and_without_one_they_are_refused(tmp_path):
     sizes = [(12, 16), (48, 64), (24, 32)]
-    for default, expected in ((0, 0), (2, 2), (None, 1)):
+    for default in (0, 1, 2):
         path = tmp_path / f"{default}.mkv"
         write_streams(path, sizes, default)
         frames = decode_frames(path)
-        assert frames.shape == (4, *sizes[expected], 3)
-        assert (frames == 50 * expected).all()
+        assert frames.shape == (4, *sizes[default], 3)
+        assert (frames == 50 * default).all()
+    write_streams(tmp_path / "none.mkv", sizes, None)
+    assert "3 video tracks, of 16x12, 64x48 and 32x24" in refusal(decode_frames, tmp_path / "none.mkv", name="none.mkv")
 
 
 @needs_shared
