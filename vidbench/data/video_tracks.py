@@ -15,7 +15,7 @@ from typing import Any
 def shown_tracks(container: Any, reopen: Callable[[], AbstractContextManager[Any]]) -> list[Any]:
     """Return the video track that players show; several, in the order of the file, where they differ; none if there is none.
 
-    Pictures attached to a file, such as covers, are no video. Of the others, a track that alone is marked as default is
+    Pictures attached to a file, such as covers, do not count. Of the others, a track that alone is marked as default is
     shown. Among several marked ones, or among all if none is marked, those with a single frame are left out, as pictures
     that nobody has declared; of the rest, the one with the largest picture (the first of equal ones) is shown if it is
     also FFmpeg's best stream.
