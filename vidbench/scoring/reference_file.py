@@ -40,6 +40,7 @@ from vidmetrics.sealed import UNSEALED, DamagedFileError, check_seal, read_conte
 from vidmetrics.statistics.moments import Moments
 
 _KEY = "vidbench"
+_FORMAT = "vidbench-statistics"
 _PARTS = ("count", "mean", "scatter")
 # A valid scatter is symmetric and positive semi-definite up to rounding; float64 sums over millions of rows stay far below.
 _ROUNDING = 1e-8
@@ -178,6 +179,9 @@ def read_statistics(path: Path) -> StatisticsFile:
         reason = f"it is {kind}" if kind else clause
         raise InputError(f"The file {path} is not readable as safetensors ({reason}): {AGAIN}.") from None
     if _KEY not in metadata:
+        # A bit of the key alone may have changed, and metadata without a key is another file's.
+        if any(_FORMAT in value for value in metadata.values()):
+            raise InputError(f"The statistics file {path} was changed after it was written: {_AGAIN}.")
         raise InputError(
             f"The file {path} is safetensors, but not a statistics file: create one with `vidbench data statistics`."
         )

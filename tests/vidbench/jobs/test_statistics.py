@@ -411,6 +411,21 @@ def test_any_bit_of_a_file_counts(task, statistics):
             vidbench.evaluate("noise", str(task), reference=damaged, output="no")
 
 
+def test_every_bit_of_the_beginning_of_the_header_is_called_damage(statistics):
+    from vidbench.scoring.reference_file import read_statistics
+
+    content = statistics.read_bytes()
+    key = content.index(b'"vidbench"')
+    damaged = statistics.with_name("damaged.safetensors")
+    for bit in range(8 * 8, 8 * (key + 20)):
+        changed = bytearray(content)
+        changed[bit // 8] ^= 1 << bit % 8
+        damaged.write_bytes(changed)
+        with pytest.raises(InputError, match="get the file again from its source") as error:
+            read_statistics(damaged)
+        assert "\n" not in str(error.value)
+
+
 def test_what_is_no_file_of_statistics_is_refused(task, statistics, plugin):
     def refused(match, path):
         with pytest.raises(InputError, match=match) as error:
