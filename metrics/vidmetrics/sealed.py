@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from vidmetrics.errors import InputError
 from vidmetrics.formats.documents import parse_json
-from vidmetrics.formats.faults import UnreadableError
+from vidmetrics.formats.faults import UnreadableError, reason
 from vidmetrics.formats.tensor_archives import safetensors_content, safetensors_header
 
 UNSEALED = "0" * 64
@@ -146,3 +146,5 @@ def read_content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DamagedFileError(f"it cannot be read ({error.strerror})") from None
+    except ValueError as error:  # no file can have such a name
+        raise DamagedFileError(f"it cannot be read ({reason(error)})") from None

@@ -181,7 +181,7 @@ def read_statistics(path: Path) -> StatisticsFile:
     if _KEY not in metadata:
         # A bit of the key alone may have changed, and metadata without a key is another file's.
         if any(_FORMAT in value for value in metadata.values()):
-            raise InputError(f"The statistics file {path} was changed after it was written: {_AGAIN}.")
+            raise InputError(f"The statistics file {path} was changed after it was written: {AGAIN}.")
         raise InputError(
             f"The file {path} is safetensors, but not a statistics file: create one with `vidbench data statistics`."
         )

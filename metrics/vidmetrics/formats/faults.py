@@ -15,10 +15,11 @@ class UnreadableError(InputError):
     The message is a whole sentence. A caller that knows more about the file composes its own from `clause`.
 
     Attributes:
-        clause: what is wrong, without subject and full stop.
+        clause: what is wrong, without subject and full stop, on one line: names inside a file may have line ends.
     """
 
     def __init__(self, clause: str, where: str = "The document") -> None:
+        clause = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in clause)
         super().__init__(f"{where} cannot be read ({clause}); get it again, or write it again.")
         self.clause = clause
 

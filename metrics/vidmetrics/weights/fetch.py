@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidmetrics.errors import InputError
-from vidmetrics.weights.part_file import PartFile, Version, locked_part
+from vidmetrics.weights.part_file import PartFile, Version, is_validator, locked_part
 from vidmetrics.weights.sources import PublishedFile
 from vidmetrics.weights.verify import why_wrong
 
@@ -22,9 +22,12 @@ OFFLINE_VARIABLE = "VIDBENCH_OFFLINE"
 Report = Callable[[int, int | None], None]
 """Called with the number of bytes downloaded and the total (None if unknown)."""
 
+# More digits than int reads, and digits that are none, are no size.
+_SIZE = "([0-9]{1,18})"
 _CHUNK = 2**16
 _HEADWAY = 2**20
 _NO_FILE_IS_LARGER = 2**31
+_NO_URL = "it redirects to what is no url"
 _WORTH_ANOTHER_TRY = (408, 425, 429, 500, 502, 503, 504)
 
 
@@ -141,6 +144,7 @@ def _from_mirror(url: str, file: PublishedFile, part: PartFile, report: Report, 
         _NextMirrorError: this url did not give them.
     """
     import requests
+    from requests import exceptions
 
     failures, best = 0, _resumable(url, file, part)
     with requests.Session() as session:
@@ -156,9 +160,9 @@ def _from_mirror(url: str, file: PublishedFile, part: PartFile, report: Report, 
                 raise _TryAgainError(wrong)  # the beginning may be of another version: try once more from the start
             except _TryAgainError as error:
                 reason = str(error)
-            except requests.exceptions.RequestException as error:
+            except exceptions.RequestException as error:
                 reason = _in_words(error, patience)
-                if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.TooManyRedirects):
+                if isinstance(error, exceptions.InvalidURL | exceptions.InvalidSchema | exceptions.TooManyRedirects):
                     raise _NextMirrorError(reason) from error
             if part.size >= best + _HEADWAY:
                 failures, best = 0, _resumable(url, file, part)
@@ -186,7 +190,7 @@ def _transfer(
         if version and version.validator:
             headers["If-Range"] = version.validator
     timeouts = (patience.connect_seconds, patience.stall_seconds)
-    with session.get(url, headers=headers, stream=True, timeout=timeouts) as response:
+    with _response(session, url, headers, timeouts) as response:
         if response.status_code == 416:
             if _range_total(response) == offset:
                 return True  # the download was complete
@@ -209,6 +213,27 @@ def _transfer(
     if total is not None and part.size < total:
         raise _TryAgainError(f"the connection ended after {part.size} of {total} bytes")
     return offset > 0
+
+
+def _response(session: Session, url: str, headers: dict[str, str], timeouts: tuple[float, float]) -> Response:
+    """Return the response after all redirects; requests lets errors of their urls and bodies pass as others raised them.
+
+    Raises:
+        _TryAgainError: the connection broke.
+        _NextMirrorError: a redirect leads to what is no url.
+        requests.exceptions.RequestException: as in `_transfer`.
+    """
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        return session.get(url, headers=headers, stream=True, timeout=timeouts)
+    except RequestException:
+        raise
+    except ValueError as error:
+        raise _NextMirrorError(_NO_URL) from error
+    except HTTPError as error:
+        raise _TryAgainError("the connection broke") from error
 
 
 def _receive(response: Response, part: PartFile, total: int | None, limit: int, report: Report) -> None:
@@ -235,28 +260,29 @@ def _resumable(url: str, file: PublishedFile, part: PartFile) -> int:
 
 def _validator(response: Response) -> str | None:
     etag = response.headers.get("ETag", "")
-    if etag.startswith('"'):  # a weak one, W/"...", does not identify bytes (RFC 9110, 13.1.5)
+    if etag.startswith('"') and is_validator(etag):  # a weak one, W/"...", does not identify bytes (RFC 9110, 13.1.5)
         return etag
-    return response.headers.get("Last-Modified")
+    date = response.headers.get("Last-Modified")
+    return date if is_validator(date) else None
 
 
 def _total_of_the_rest(response: Response, offset: int, part: PartFile) -> int | None:
     """Return the size of the whole file from the header Content-Range of a partial response."""
-    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+    match = re.fullmatch(rf"bytes {_SIZE}-[0-9]+/(?:{_SIZE}|\*)", response.headers.get("Content-Range", "").strip())
     if not offset or match is None or int(match[1]) != offset:
         part.clear()
         raise _TryAgainError("the server sent another range than the requested one")
-    return None if match[2] == "*" else int(match[2])
+    return None if match[2] is None else int(match[2])
 
 
 def _range_total(response: Response) -> int | None:
-    match = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", "").strip())
+    match = re.fullmatch(rf"bytes \*/{_SIZE}", response.headers.get("Content-Range", "").strip())
     return int(match[1]) if match else None
 
 
 def _length(response: Response) -> int | None:
-    length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdigit() and "Content-Encoding" not in response.headers else None
+    length = re.fullmatch(_SIZE, response.headers.get("Content-Length", ""))
+    return int(length[1]) if length and "Content-Encoding" not in response.headers else None
 
 
 def _in_words(error: Exception, patience: Patience) -> str:
@@ -275,6 +301,8 @@ def _in_words(error: Exception, patience: Patience) -> str:
         return "the connection broke"
     if isinstance(error, exceptions.TooManyRedirects):
         return "too many redirects"
+    if isinstance(error, exceptions.InvalidURL | exceptions.InvalidSchema):
+        return _NO_URL
     if isinstance(error, exceptions.ConnectionError):
         return "no connection"
     return type(error).__name__

@@ -29,6 +29,11 @@ class Version:
     validator: str | None
 
 
+def is_validator(value: object) -> bool:
+    """Return whether a value can be sent back to a server in the header If-Range."""
+    return isinstance(value, str) and 0 < len(value) <= 1000 and value.isascii() and value.isprintable()
+
+
 class PartFile:
     """``NAME.part`` next to the final name, and ``NAME.part.json`` with the version of its bytes."""
 
@@ -52,7 +57,8 @@ class PartFile:
             version = Version(url=str(fields["url"]), validator=fields["validator"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return version if self.size and isinstance(version.validator, str | None) else None
+        known = version.validator is None or is_validator(version.validator)
+        return version if self.size and known else None
 
     def start(self, version: Version) -> None:
         """Discard the bytes and record the version of the next ones."""

@@ -7,39 +7,18 @@ import dataclasses
 import functools
 import gzip
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.abuse.fuzz import checksums
+from tests.abuse.fuzz import answers, checksums, lists
+from tests.abuse.fuzz.parser import Parser
 from tests.abuse.rows._inputs import saved
 from tests.result_texts import result_document
 
 _GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 _ROOT = _GOLDEN.parents[1]
-
-
-@dataclasses.dataclass(frozen=True)
-class Parser:
-    """A parser to fuzz.
-
-    Attributes:
-        name: its name for ``--parser``.
-        samples: returns sound contents; may prepare further files in the folder.
-        parse: reads the file; may raise `InputError` and nothing else.
-        suffix: of the file's name.
-        repair: corrects the checksums of changed content, for four inputs of five.
-        inputs: number of inputs in CI, for at most five seconds.
-    """
-
-    name: str
-    samples: Callable[[Path], list[bytes]]
-    parse: Callable[[Path], object]
-    suffix: str = ""
-    repair: Callable[[bytes], bytes] | None = None
-    inputs: int = 400
 
 
 # --- tasks and manifests ----------------------------------------------------------------------------------------------
@@ -328,19 +307,6 @@ def _read_board(path: Path) -> None:
     examine_board(path)
 
 
-def _class_lists(folder: Path) -> list[bytes]:
-    return [
-        b'label,youtube_id,time_start,time_end,split\nabseiling,0347ZoDXyP0,95,105,val\n"a, b",035LtPeUFTE,1,11,val\n',
-        "\ufefflabel,youtube_id,time_start,time_end,split,is_cc\nx,0347ZoDXyP0,95,105,val,0\n".encode(),
-    ]
-
-
-def _read_class_list(path: Path) -> None:
-    from vidbench.data.layouts.kinetics import read_csv_list
-
-    read_csv_list(path)
-
-
 # --- caches and journals ----------------------------------------------------------------------------------------------
 
 
@@ -599,7 +565,6 @@ PARSERS: dict[str, Parser] = {
         Parser("provenance", _provenances, _read_provenance, ".safetensors"),
         Parser("result", _results, _read_result, ".json"),
         Parser("board", _boards, _read_board, ".csv"),
-        Parser("class-list", _class_lists, _read_class_list, ".csv"),
         Parser("bound", _sealed_documents, _read_sealed_document, ".json", checksums.seal),
         Parser("features", _sealed_arrays, _read_sealed_arrays, ".safetensors", checksums.seal),
         Parser("scan-journal", _journals, _read_journal, ".jsonl", checksums.seal),
@@ -625,5 +590,7 @@ PARSERS: dict[str, Parser] = {
         Parser("jpeg", functools.partial(_images, "JPEG"), _read_image, ".jpg"),
         Parser("bmp", functools.partial(_images, "BMP"), _read_image, ".bmp"),
         Parser("video", _videos, _read_video, ".mp4", inputs=120),
+        *lists.PARSERS,
+        *answers.PARSERS,
     )
 }

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tests.abuse.fuzz.changes import changed
-from tests.abuse.fuzz.parsers import Parser
+from tests.abuse.fuzz.parser import Parser
 from tests.memory_limit import limit_address_space
 from vidbench.errors import InputError
 

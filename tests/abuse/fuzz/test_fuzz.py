@@ -6,12 +6,13 @@ import contextlib
 
 import pytest
 
-from tests.abuse.fuzz.parsers import PARSERS, Parser
+from tests.abuse.fuzz.parser import Parser
+from tests.abuse.fuzz.parsers import PARSERS
 from tests.abuse.fuzz.runner import fuzz
 from vidbench.errors import InputError
 
 # Damaged lines and notes are passed over and boards list their faults; none raises.
-NEVER_REFUSE = {"board", "scan-journal", "import-record", "download-note"}
+NEVER_REFUSE = {"board", "scan-journal", "scan-files", "scan-note", "import-record", "download-note"}
 
 
 @pytest.mark.parametrize("name", PARSERS)

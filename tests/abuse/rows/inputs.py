@@ -187,6 +187,11 @@ def _arrays() -> tuple[Case, ...]:
         ("1.5 GB behind a small array", lambda: _zipped(("samples.npy", sound + bytes(2**24))), "more than one array"),
         ("a name twice", lambda: _twice(sound), "twice"),
         ("no array", lambda: _zipped(("readme.txt", b"x")), "not a .npy file"),
+        (
+            "name of two lines",
+            lambda: _zipped(("a.\n\nb", b"x")),
+            r"contains 'a.\u000a\u000ab', which is not a .npy file",
+        ),
         ("nothing", lambda: _zipped(), "(none)"),
         ("several arrays", lambda: _zipped(("a.npy", sound), ("b.npy", sound)), "several arrays"),
         ("negative label", lambda: _labelled(-1), "labels"),

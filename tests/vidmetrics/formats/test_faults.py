@@ -92,3 +92,9 @@ def test_the_kind_replaces_the_clause_unless_it_is_the_format_itself(tmp_path):
     assert unreadable(tmp_path / "a", "it is cut").clause == "it is a PNG image"
     assert unreadable(tmp_path / "a", "it is cut", own="a PNG").clause == "it is cut"
     assert isinstance(unreadable(tmp_path / "b", "x"), UnreadableError)
+
+
+def test_a_name_inside_a_file_does_not_break_the_sentence():
+    error = UnreadableError("it contains 'a\n\x1b[31mb\u2028é'")
+    assert error.clause == r"it contains 'a\u000a\u001b[31mb\u2028é'"
+    assert str(error).isprintable()

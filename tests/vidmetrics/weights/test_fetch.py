@@ -99,6 +99,51 @@ def test_endless_redirects(server, mirror, rude, fetching):
     fetching.assert_good()
 
 
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://[",
+        "http://%C3%28[/",
+        "//]",
+        "ftp://127.0.0.1/w",
+        "http://127.0.0.1%00/w",
+        "http://a:b:c/",
+        "\xb0/w",
+        "http://\xff",
+    ],
+)
+def test_a_redirect_to_what_is_no_url_leads_to_the_next_mirror(server, mirror, rude, fetching, location):
+    server.script = [rude.answer(302, Location=location)]
+    fetching(f"{server.url}/w", f"{mirror.url}/w")
+    fetching.assert_good()
+    server.script, mirror.script = [rude.answer(302, Location=location)], [rude.answer(404)]
+    (fetching.folder / "w.bin").unlink()
+    assert "it redirects to what is no url" in fetching.assert_refused(f"{server.url}/w", f"{mirror.url}/w")
+
+
+@pytest.mark.parametrize("length", [b"\xb2", b"1" * 5000, b"-1", b"", b"5 5"])
+def test_a_length_that_is_no_number_is_none(server, fetching, length):
+    def behave(handler, server):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n\r\n" + server.content)
+        handler.close_connection = True
+
+    server.script = [behave]
+    fetching(f"{server.url}/w")
+    fetching.assert_good()
+
+
+@pytest.mark.parametrize("etag", ['"\xff\xfe"', '"\x7f"', '"' + "a" * 2000 + '"'])
+def test_a_version_that_no_header_can_repeat_is_unknown(server, rude, fetching, etag):
+    server.etag = etag
+    server.script = [rude.die_after(2_000_000)]
+    fetching(f"{server.url}/w")
+    fetching.assert_good()
+    assert "if-range" not in server.seen[1][1]
+    first, second = server.ranges()
+    assert first is None
+    assert second.startswith("bytes=")
+
+
 def test_the_proxy_of_the_environment_is_used(server, rude, fetching, monkeypatch):
     server.script = [rude.as_proxy]
     monkeypatch.setenv("HTTP_PROXY", server.url)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vidbench.data.layouts.listing import FrameSource
 from vidbench.data.scan.scan_manifest import write_rows
@@ -117,16 +119,20 @@ def last_scan(root: Path, task: Task) -> LastScan | None:
     if not path.is_file():
         return None
     try:
-        note = unsealed_json(read_content(path))
-        files = Path(note["output"]) / FILES_NAME
+        note = _read_note(path)
+        files = Path(note.output) / FILES_NAME
         content = read_content(files)
     except DamagedFileError as error:
         warn(f"The last scan of '{root}', noted in {path}, is not used: {error}; run `vidbench data scan` again.")
         return None
-    if sha256(content).hexdigest() != note["files_sha256"]:
-        warn(f"The last scan of '{root}' is not used: {files} was changed since; run `vidbench data scan` again.")
+    try:
+        if sha256(content).hexdigest() != note.files_sha256:
+            raise DamagedFileError("was changed since")
+        rows = _read_files(content)
+    except DamagedFileError as error:
+        warn(f"The last scan of '{root}' is not used: {files} {error}; run `vidbench data scan` again.")
         return None
-    return LastScan(root, files.parent, note["manifest_sha256"], _read_files(content))
+    return LastScan(root, files.parent, note.manifest_sha256, rows)
 
 
 def scanned_file(
@@ -145,9 +151,35 @@ def _difference(file: ScannedFile, source: FrameSource, root: Path) -> str | Non
     return "was written again" if state.st_mtime_ns != file.mtime_ns else None
 
 
+class _Note(BaseModel):
+    """What later runs need of a note; a seal that fits says nothing of content that another program has sealed."""
+
+    model_config = ConfigDict(strict=True)
+    output: str
+    manifest_sha256: str
+    files_sha256: str
+
+
+def _read_note(path: Path) -> _Note:
+    try:
+        return _Note.model_validate(unsealed_json(read_content(path)))
+    except ValidationError:
+        raise DamagedFileError("it is a sealed file of another kind") from None
+
+
 def _read_files(content: bytes) -> tuple[ScannedFile, ...]:
-    rows: Sequence[Sequence[str]] = list(csv.reader(io.StringIO(content.decode(), newline="")))
-    return tuple(ScannedFile(a, b, c, int(size), int(date), sha256) for a, b, c, size, date, sha256 in rows[1:])
+    """Return the rows of ``files.csv``.
+
+    Raises:
+        DamagedFileError: it is of another kind; the message goes behind its name.
+    """
+    try:
+        header, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
+        if tuple(header) != ScannedFile._fields:
+            raise ValueError("another header")
+        return tuple(ScannedFile(a, b, c, int(size), int(date), sha256) for a, b, c, size, date, sha256 in rows)
+    except (ValueError, csv.Error):
+        raise DamagedFileError("is not the list of a scan") from None
 
 
 def _below(path: Path, root: Path) -> str:

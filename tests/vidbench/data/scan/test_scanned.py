@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import av
@@ -24,6 +25,8 @@ from vidbench.jobs.export import ExportOptions, export_task
 from vidbench.progress import Progress
 from vidbench.rendering.printable import is_formula
 from vidbench.tasks import load_task
+from vidmetrics.home import home
+from vidmetrics.sealed import sealed_json, unsealed_json
 
 QUIET = Progress(enabled=False)
 TASK = """
@@ -178,6 +181,38 @@ ODD_IDS = (
     "-0abc", "+a", "=a", "@a", "'a", "'=a", "-1", "a,b", 'a"b', " a", "a\\u202eb", "a\u00adb", "a\u200bb", "a\u202eb", "a\u2066b", "\ufeffa",
     "\U000e0041", "a\ue000", "-class/-b",
 )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda text: text.replace("train", "tr\xe9in").encode("latin-1"), "files.csv is not the list of a scan"),
+        (lambda text: text.replace(",", ",x,", 9).encode(), "files.csv is not the list of a scan"),
+        (lambda text: text.split("\n", 1)[1].encode(), "files.csv is not the list of a scan"),
+        (lambda text: (text + "train,a,b," + "9" * 5000 + ",1,\n").encode(), "files.csv is not the list of a scan"),
+        (lambda text: (text + '"' + "a" * 200_000 + '",a,b,1,1,\n').encode(), "files.csv is not the list of a scan"),
+        (lambda text: b"", "files.csv is not the list of a scan"),
+        ({"files_sha256": None}, "sealed file of another kind"),
+        ({"output": 5}, "sealed file of another kind"),
+        ({"output": "a\0b"}, "it cannot be read (embedded null byte)"),
+        ({"output": "\ud800"}, "it cannot be read ("),
+    ],
+)
+def test_traces_of_a_scan_that_another_program_wrote_are_not_used(root, capsys, change, word):
+    task = load_task("task.toml").task
+    scan(root)
+    (note,) = (home() / "scans").iterdir()
+    fields = unsealed_json(note.read_bytes())
+    if callable(change):
+        files = Path("scan/files.csv")
+        files.write_bytes(change(files.read_text()))
+        change = {"files_sha256": sha256(files.read_bytes()).hexdigest()}
+    note.write_bytes(sealed_json({**fields, **change}))
+    assert last_scan(root, task) is None
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("Warning: The last scan of 'data'")
+    assert word in line
+    assert line.endswith("run `vidbench data scan` again.")
 
 
 def test_names_that_a_spreadsheet_would_run_or_hide_are_the_same_after_a_scan(tmp_path, monkeypatch):
