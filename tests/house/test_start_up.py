@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "scipy", "pandas", "tensorflow", "torchvision", "av", "PIL", "pydantic", "safetensors", "requests")
 
 
-def _loaded_by(code: str) -> list[str]:
+def _loaded_by(code: str, heavy: tuple[str, ...] = HEAVY) -> list[str]:
     # Which modules are loaded is the cause of a slow start, and unlike the clock it is the same on every machine.
-    probe = f"import sys\n{code}\nprint(*[m for m in {HEAVY!r} if m in sys.modules])"
+    probe = f"import sys\n{code}\nprint(*[m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[-1].split()
 
@@ -28,6 +28,12 @@ def test_importing_a_package_loads_nothing_heavy(package):
 def test_help_loads_nothing_heavy():
     code = "from vidbench.cli import main\nsys.argv = ['vidbench', '--help']\ntry:\n    main()\nexcept SystemExit:\n    pass"
     assert _loaded_by(code) == []
+
+
+def test_sampling_loads_no_compiler():
+    # torch._dynamo takes longer to load than torch itself.
+    code = "import dvdgan.model\nimport dvdgan.checkpoint"
+    assert _loaded_by(code, ("torch", "torch._dynamo", "sympy")) == ["torch"]
 
 
 def _imports(folder: Path) -> dict[Path, set[str]]:

@@ -72,15 +72,6 @@ class _NormRelu(torch.autograd.Function):
         return grad_x_NTLC, (product_NTC * rstd_TC).sum(1), sum_NTC.sum(1), None, None
 
 
-def _apply(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
-    results: tuple[Tensor, Tensor, Tensor] = _NormRelu.apply(*arguments)
-    return results
-
-
-# A compiler cannot trace the exchange with other processes.
-_apply_across = torch.compiler.disable(_apply)
-
-
 def norm_relu(
     x_NTCHW: Tensor,
     scale_NC: Tensor,
@@ -108,6 +99,5 @@ def norm_relu(
     if fused.is_on():
         out_NTLC, mean_TC, var_TC = fused_norm_relu(x_NTLC, scale_NC, shift_NC, eps, bias_C)
     else:
-        normalise = _apply if world is None or world.size == 1 else _apply_across
-        out_NTLC, mean_TC, var_TC = normalise(x_NTLC, scale_NC, shift_NC, eps, world)
+        out_NTLC, mean_TC, var_TC = _NormRelu.apply(x_NTLC, scale_NC, shift_NC, eps, world)
     return out_NTLC.unflatten(2, x_NTCHW.shape[3:]).permute(0, 1, 4, 2, 3), mean_TC, var_TC
