@@ -29,6 +29,8 @@ _BEAT_SECONDS = 5.0
 # Heartbeats come from a thread, so a busy rank still sends them; the limit allows for swapping or a paused process.
 _SILENCE_SECONDS = 300.0
 _GRACE_SECONDS = 10.0
+# A folder that is shared but shown later than this is only used less well: each run then has a cache of its own.
+_SHARED_SECONDS = 10.0
 
 
 class RankLostError(InputError):
@@ -109,6 +111,19 @@ class Meeting:
         Raises:
             InputError: a file that the main rank writes is not visible on another rank (raised on every rank).
         """
+        if blind := self._blind(folder):
+            rank, host, main_host = blind
+            raise InputError(
+                f"Rank {rank} on {host} does not see what rank 0 on {main_host} writes to its folder {folder}: put it on a "
+                "file system that all ranks share."
+            )
+
+    def shares(self, folder: Path) -> bool:
+        """Return whether all ranks see the same folder, within ten seconds; every rank gets the same answer."""
+        return self._blind(folder, _SHARED_SECONDS) is None
+
+    def _blind(self, folder: Path, seconds: float | None = None) -> tuple[int, str, str] | None:
+        """Return the first rank that does not see what the main rank writes in time, its host, and that of the main rank."""
         made = [each for each in (folder, *folder.parents) if not each.exists()] if self._rank == 0 else []
         token = secrets.token_hex(16)
         name = self.from_main(lambda: f".shared-{token}")
@@ -117,7 +132,8 @@ class Meeting:
             (folder / name).write_text(name, encoding="utf-8")
         try:
             self.barrier()
-            hosts = self.from_all([wait_until_visible(lambda: _says(folder / name, name)), socket.gethostname()])
+            visible = wait_until_visible(lambda: _says(folder / name, name), seconds=seconds)
+            hosts = self.from_all([visible, socket.gethostname()])
         finally:
             if self._rank == 0:
                 (folder / name).unlink(missing_ok=True)
@@ -125,10 +141,8 @@ class Meeting:
             if not seen:
                 for each in made:
                     each.rmdir()
-                raise InputError(
-                    f"Rank {rank} on {host} does not see what rank 0 on {hosts[0][1]} writes to its folder {folder}: output "
-                    "and VIDBENCH_HOME must be on a file system that all ranks share."
-                )
+                return rank, host, hosts[0][1]
+        return None
 
     @contextmanager
     def watched(self) -> Iterator[None]:

@@ -114,6 +114,10 @@ class Ranks:
         if self.meeting is not None:
             self.meeting.check_shared(folder)
 
+    def shares(self, folder: Path) -> bool:
+        """Return whether all ranks see the same folder, with the same answer on every rank."""
+        return self.meeting is None or self.meeting.shares(folder)
+
 
 def ranks_from_environment() -> Ranks:
     """Read the variables that torchrun sets; a single process if they are not set.

@@ -9,9 +9,9 @@ from collections.abc import Callable
 VISIBLE_SECONDS = 90.0
 
 
-def wait_until_visible(is_visible: Callable[[], bool], poll_seconds: float = 0.1) -> bool:
-    """Poll until ``is_visible`` returns True; False after `VISIBLE_SECONDS`."""
-    deadline = time.monotonic() + VISIBLE_SECONDS
+def wait_until_visible(is_visible: Callable[[], bool], poll_seconds: float = 0.1, seconds: float | None = None) -> bool:
+    """Poll until ``is_visible`` returns True; False after ``seconds``, by default `VISIBLE_SECONDS`."""
+    deadline = time.monotonic() + (VISIBLE_SECONDS if seconds is None else seconds)
     while not is_visible():
         if time.monotonic() > deadline:
             return False

@@ -140,12 +140,11 @@ def _measure_alone(
     unused: Mapping[str, int],
 ) -> Result:
     say_unmatched(run, unused)
-    cache = home()
     title = "Samples of " + record.name
-    for folder in (run.output, cache):
-        if run.ranks.is_main:
-            check_writable(folder)
-        run.ranks.check_shared(folder)
+    if run.ranks.is_main:
+        check_writable(run.output)
+    run.ranks.check_shared(run.output)
+    cache = _cache(run)
     stores = sample_features(run, source, title)
     doubt = next((doubt for store in stores.values() if (doubt := store.doubt())), None)
     if doubt is not None and run.ranks.is_main:
@@ -172,6 +171,20 @@ def _measure_alone(
     # The other ranks parse the written result instead of reading every shard again.
     document = run.ranks.from_main(lambda: "" if result is None else result.to_json())
     return Result.model_validate_json(document) if result is None else result
+
+
+def _cache(run: Run) -> Path:
+    """Return the folder for features that other runs can use: VIDBENCH_HOME, or one in the output if each node has its own."""
+    if run.ranks.is_main:
+        check_writable(home())
+    if run.ranks.shares(home()):
+        return home()
+    cache = run.output / "cache"
+    run.progress.say(
+        f"The ranks do not share {home()} (VIDBENCH_HOME): features of real clips go to {cache}, where other runs do not find "
+        "them."
+    )
+    return cache
 
 
 def _write(result: Result, measured: Measured, source: ClipSource) -> None:

@@ -92,6 +92,13 @@ def test_a_folder_that_is_not_shared_is_refused_by_every_rank(tmp_path, monkeypa
     assert [path.name for path in tmp_path.iterdir()] == ["shared"]
 
 
+def test_every_rank_hears_whether_a_folder_is_shared(tmp_path, monkeypatch):
+    monkeypatch.setattr("vidbench.distributed.coordination._SHARED_SECONDS", 0.3)
+    assert run_ranks(lambda meeting, rank: meeting.shares(tmp_path)) == dict.fromkeys(range(3), True)
+    apart = run_ranks(lambda meeting, rank: meeting.shares(tmp_path / f"node-{rank // 2}"))
+    assert apart == dict.fromkeys(range(3), False)
+
+
 def test_a_rank_that_fails_ends_the_others_with_its_reason():
     def work(meeting, rank):
         if rank == 1:
@@ -166,12 +173,17 @@ main()
 """
 
 
-@pytest.mark.parametrize("private", ["home", "output"])
-def test_nodes_without_a_shared_file_system_are_refused_before_anything_is_measured(small_task, plugin, private):
+@pytest.mark.parametrize(
+    ("private", "command"),
+    # Statistics have no output folder that could replace a cache.
+    [("output", ("evaluate", "--model", "slow_plugin:load", "--json")), ("home", ("data", "statistics"))],
+)
+def test_nodes_without_a_shared_file_system_are_refused_before_anything_is_measured(
+    small_task, plugin, private, command
+):
     (plugin / "node.py").write_text(OTHER_NODES)
-    arguments = ["evaluate", "--model", "slow_plugin:load", "--task", str(small_task), "--device", "cpu", "--json"]
     done = subprocess.run(
-        [sys.executable, *LAUNCHER, "node.py", private, *arguments],
+        [sys.executable, *LAUNCHER, "node.py", private, *command, "--task", str(small_task), "--device", "cpu"],
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -181,7 +193,7 @@ def test_nodes_without_a_shared_file_system_are_refused_before_anything_is_measu
     assert done.stdout == ""
     sentences = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert sentences
-    assert all("must be on a file system that all ranks share" in line for line in sentences)
+    assert all("put it on a file system that all ranks share" in line for line in sentences)
     assert not list(plugin.rglob("features-*"))
     assert not list(plugin.rglob("result.json"))
 
