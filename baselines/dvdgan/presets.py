@@ -61,7 +61,7 @@ def preset_values(name: str, architecture: str) -> dict[str, Any]:
         InputError: no preset of that name.
     """
     if name not in PRESETS:
-        raise InputError(f"There is no preset '{name}'; choose one of {', '.join(PRESETS)}.")
+        raise InputError(f"There is no preset '{name[:100]}'; choose one of {', '.join(PRESETS)}.")
     ch = _CH[architecture]
     g_multipliers, d_multipliers = _WIDTHS[PRESETS[name].side]
     widths = {"g_multipliers": g_multipliers, "d_multipliers": d_multipliers}

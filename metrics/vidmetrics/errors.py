@@ -19,4 +19,4 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'? Known" if near else "known"
-    return f"Unknown {kind} '{name}'; {hint}: {', '.join(names)}."
+    return f"Unknown {kind} '{name[:100]}'; {hint}: {', '.join(names)}."

@@ -220,6 +220,8 @@ def test_presets_are_bases_with_exceptions():
     assert (first.architecture, first.ch * first.g_multipliers[-1], first.d_lr) == ("v1", 512, 2e-4)
     with pytest.raises(InputError, match="no preset 'k600'; choose one of k600-12x64"):
         settings_from_text({"preset": "k600"})
+    with pytest.raises(InputError, match=f"no preset '{'a' * 100}'; choose"):
+        settings_from_text({"preset": "a" * 5000})
     for name in PRESETS:
         assert set(preset_values(name, "v2")) <= {item.name for item in dataclasses.fields(Settings)}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidmetrics.errors import InputError
-from vidmetrics.weights.part_file import PartFile, Version, is_validator, locked_part
+from vidmetrics.weights.part_file import PartFile, Version, is_validator, locked_part, remove_stale_note
 from vidmetrics.weights.sources import PublishedFile
 from vidmetrics.weights.verify import why_wrong
 
@@ -91,6 +91,7 @@ def fetch(
     """
     final = folder / file.name
     if final.is_file():
+        remove_stale_note(final)
         return _checked(final, file)
     if is_offline(offline):
         raise InputError(

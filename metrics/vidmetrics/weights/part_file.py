@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -34,6 +34,21 @@ def is_validator(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 1000 and value.isascii() and value.isprintable()
 
 
+def _note_of(part: Path) -> Path:
+    return part.with_name(part.name + ".json")
+
+
+def _part_of(final: Path) -> Path:
+    return final.with_name(final.name + ".part")
+
+
+def remove_stale_note(final: Path) -> None:
+    """Remove what a process that ended between the last two steps of a download left next to the complete file."""
+    with suppress(OSError):
+        if not _part_of(final).exists():
+            _note_of(_part_of(final)).unlink(missing_ok=True)
+
+
 class PartFile:
     """``NAME.part`` next to the final name, and ``NAME.part.json`` with the version of its bytes."""
 
@@ -48,7 +63,7 @@ class PartFile:
 
     @property
     def _note(self) -> Path:
-        return self.path.with_name(self.path.name + ".json")
+        return _note_of(self.path)
 
     def version(self) -> Version | None:
         """Return the version of the bytes; None if there are none or it is unknown."""
@@ -88,7 +103,7 @@ def locked_part(final: Path) -> Iterator[PartFile]:
     The lock is on the part file itself, so nothing is left behind and a killed process releases it. After waiting, the locked
     file may already have its final name; then the current part file is locked instead.
     """
-    path = final.with_name(final.name + ".part")
+    path = _part_of(final)
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         file = open(path, "ab", buffering=0, opener=never_through_links)  # noqa: SIM115 - closed below

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.abuse.faults.commands import COMMANDS
-from tests.abuse.faults.sweep import FAULTS, Bench, Verdict, build_layer, chosen, preloaded, report, table
+from tests.abuse.faults.sweep import Bench, Verdict, build_layer, chosen, preloaded, report, table
 
 
 def main() -> int:
@@ -34,7 +34,7 @@ def main() -> int:
             if given.command and not any(word in command.name for word in given.command):
                 continue
             bench = Bench(command, Path(folder).resolve() / command.name.replace(" ", "-"))
-            for fault in FAULTS:
+            for fault in bench.faults:
                 if given.fault and not any(word in fault.name for word in given.fault):
                     continue
                 for number in chosen(bench.counts[fault.kind], None if given.all else given.points):

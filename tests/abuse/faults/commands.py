@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 
-from tests.abuse.rows._inputs import clips
+from tests.abuse.rows._inputs import clips, saved
+from tests.oracles.rude_server import RudeServer
 from tests.result_texts import result_document
 from tests.task_texts import task_text
 
@@ -27,12 +32,14 @@ class Command(NamedTuple):
         line: arguments of ``vidbench``.
         prepare: writes the inputs into an empty folder.
         seconds: what a run costs, roughly; commands are sampled in CI by it.
+        around: what has to be there while it runs, other than files.
     """
 
     name: str
     line: str
     prepare: Callable[[Path], None]
     seconds: float = 0.1
+    around: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 def _tasks(folder: Path) -> None:
@@ -69,6 +76,39 @@ def _board(folder: Path) -> None:
     _result(folder)
 
 
+def _two_arrays(folder: Path) -> None:
+    clips(folder / "clips.npy", number=6)
+    clips(folder / "others.npy", number=5)
+
+
+def _weights() -> bytes:
+    """Return weights of the smallest shapes that are recognised."""
+    return saved(
+        functools.partial(np.savez, **{"conv1a/W": np.ones((8, 64), np.float32), "mean": np.zeros(3, np.float32)})
+    )
+
+
+def _weights_file(folder: Path) -> None:
+    (folder / "c3d.npz").write_bytes(_weights())
+
+
+@contextmanager
+def _published_weights() -> Iterator[None]:
+    """Serve the weights on this machine, as the only published ones."""
+    from vidmetrics.weights.sources import PublishedFile, Source
+
+    server = RudeServer(_weights())
+    sha256 = hashlib.sha256(server.content).hexdigest()
+    file = PublishedFile("c3d.npz", (f"{server.url}/c3d.npz",), len(server.content), sha256)
+    source = Source("c3d-ucf101", "here", (file,), ("c3d.npz",), None, "a test", "none", "none")
+    with contextlib.ExitStack() as patches:
+        for module in ("vidbench.jobs.weights", "vidmetrics.weights.proof", "vidmetrics.weights.sources"):
+            patches.enter_context(patch(f"{module}.sources", lambda: (source,)))
+        patches.enter_context(patch.dict("os.environ", {"NO_PROXY": "127.0.0.1"}))
+        patches.callback(server.close)
+        yield
+
+
 COMMANDS: tuple[Command, ...] = (
     Command("evaluate", "evaluate --model noise --task gen.toml --output out --batch-size 3 --device cpu", _tasks, 1.0),
     Command("score", "score --samples clips.npy --task gen.toml --output out --device cpu", _samples, 1.0),
@@ -81,6 +121,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("data export npy", "data export --task pred.toml --output out", _tasks),
     Command("data export png", "data export --task pred.toml --output out --num-samples 2 --targets --format png", _tasks),
     Command("data statistics", "data statistics --task gen.toml --output out/s.safetensors --device cpu", _tasks, 1.0),
+    Command("measure", "measure clips.npy others.npy --metric fvd-shapes --num-frames 12 --device cpu", _two_arrays, 0.5),
+    Command("weights import", "weights import c3d.npz", _weights_file),
+    Command("weights fetch", "weights fetch c3d-ucf101", lambda folder: None, around=_published_weights),
     Command("leaderboard add", "leaderboard add result.json --leaderboards boards --name Second", _board),
     Command("leaderboard add to none", "leaderboard add result.json --leaderboards boards", _result),
     Command("leaderboard build", "leaderboard build --leaderboards boards --output out/site", _board, 0.3),

@@ -85,6 +85,12 @@ class Bench:
         command.prepare(self._template)
         self.counts, self._wanted = self._undisturbed()
 
+    @property
+    def faults(self) -> list[Fault]:
+        """What can befall the command: an output that vanishes only if it writes elsewhere than into its caches."""
+        vanishing = any(name.startswith(("out", "boards/")) for name in self._wanted)
+        return [fault for fault in FAULTS if vanishing or fault.mode != _VANISH]
+
     def _undisturbed(self) -> tuple[dict[int, int], dict[str, str]]:
         folder = self._fresh()
         done, counts, _ = self._run(folder, Fault("none", -1, 0, _ONCE), 0)
@@ -112,7 +118,7 @@ class Bench:
             counts.write_text(json.dumps([layer.layer_seen(kind) for kind in range(4)]))
 
         layer = ctypes.CDLL(None)
-        with _around_main(arm, report):
+        with self.command.around(), _around_main(arm, report):
             done = run_limited(self.command.line.split(), folder)
         seen = json.loads(counts.read_text()) if counts.is_file() else [0] * 4
         lines = journal.read_text(errors="surrogateescape").splitlines() if journal.is_file() else []

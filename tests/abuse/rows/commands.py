@@ -177,6 +177,7 @@ _LINES = (
     (f"{_TRAIN} --set =1", "key=value"),
     (f"{_TRAIN} --set batch_size=2 --set batch_size=4", "twice"),
     (f"{_TRAIN} --set g_lrr=1", "g_lr"),
+    (f"{_TRAIN} --set preset={'[' * 5000}", f"no preset '{'[' * 100}'"),
     *((f"{_TRAIN} --set {setting}", setting.partition("=")[0]) for setting in (
         "batch_size=0", "batch_size=x", "batch_size=-1", "batch_size=1.5", "batch_size=", "g_lr=x", "g_lr=-1", "g_lr=nan",
         "g_lr=inf", "ch=0", "ch=x", "d_ch=-2", "accumulate=0", "compile=always", "ema=2",

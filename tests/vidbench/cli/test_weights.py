@@ -205,6 +205,8 @@ def test_a_refusal_is_one_sentence_on_stderr(tmp_path):
 def test_unknown_names(run):
     with pytest.raises(InputError, match="did you mean 'i3d-kinetics-400'"):
         run("fetch", "i3d-kinetics400")
+    with pytest.raises(InputError, match=f"Unknown network '{'a' * 100}'; known"):
+        run("fetch", "a" * 5000)
     with pytest.raises(InputError, match="source of 'i3d-kinetics-400' 'google'"):
         run("fetch", "i3d-kinetics-400", "--via", "google")
 

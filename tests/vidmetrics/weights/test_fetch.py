@@ -11,6 +11,7 @@ import pytest
 
 from vidmetrics import InputError
 from vidmetrics.weights.fetch import OFFLINE_VARIABLE, _total_of_the_rest, _TryAgainError, _validator, fetch, is_offline
+from vidmetrics.weights.part_file import PartFile
 from vidmetrics.weights.sources import PublishedFile
 
 # The file that the server of conftest.py serves.
@@ -97,6 +98,21 @@ def test_endless_redirects(server, mirror, rude, fetching):
     server.script = [rude.answer(302, Location="/again")] * 50
     fetching(f"{server.url}/w", f"{mirror.url}/w")
     fetching.assert_good()
+
+
+def test_the_note_of_a_download_that_ended_at_the_last_step_is_removed(server, fetching, monkeypatch):
+    def rename_and_end(part, final):
+        part.path.replace(final)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(PartFile, "finish", rename_and_end)
+        with pytest.raises(KeyboardInterrupt):
+            fetching(f"{server.url}/w")
+    assert len(list(fetching.folder.iterdir())) == 2
+    fetching(f"{server.url}/w")
+    fetching.assert_good()
+    assert len(server.seen) == 1
 
 
 @pytest.mark.parametrize(
