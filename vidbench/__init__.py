@@ -49,7 +49,7 @@ def evaluate(
         num_samples: samples per run; any other number than the task's makes the result unofficial.
         batch_size: clips per call of the model and the networks; does not affect the score.
         device: torch device; by default a GPU if there is one.
-        precision: ``"exact"`` (within 1e-5 of float64) or ``"fast"`` (within 1e-3).
+        precision: ``"exact"`` (within 1e-5 of float64) or ``"fast"`` (within 1e-3, on CPUs 1e-2).
         seed: seed of the samples; any other than the task's makes the result unofficial.
         reference: file of reference statistics from `vidbench data statistics`, instead of the reference clips.
 

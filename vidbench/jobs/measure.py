@@ -37,7 +37,7 @@ class MeasureOptions:
         ignore: patterns of entries of folders to leave out.
         weights: weights files by network; other networks use their default.
         device: torch device; None for a GPU if there is one.
-        precision: ``"exact"`` (within 1e-5 of float64) or ``"fast"`` (within 1e-3).
+        precision: ``"exact"`` (within 1e-5 of float64) or ``"fast"`` (within 1e-3, on CPUs 1e-2).
         batch_size: clips per call of the networks; does not affect the scores.
     """
 

@@ -184,8 +184,8 @@ class NetworkRecord(_Record):
     precision: str
     implementation: str = Field(
         default="plain",
-        description="The arithmetic: 'plain' is torch in float32 (or TF32 if fast), other names are kernels for particular GPUs within "
-        "the same bound of float64; see docs/precision.md. Since schema version 3.",
+        description="The arithmetic: 'plain' is torch in float32 (or TF32 if fast), other names are kernels for particular hardware "
+        "within the bounds of docs/precision.md. Since schema version 3.",
     )
 
 

@@ -48,7 +48,9 @@ class RunOptions:
     device: Annotated[str | None, Help("cpu, cuda or cuda:N; default: a GPU if there is one.", "DEVICE")] = None
     precision: Annotated[
         Literal["exact", "fast"],
-        Help("Precision of the networks: within 1e-5 of float64 and deterministic, or within 1e-3 and quicker."),
+        Help(
+            "Precision of the networks: within 1e-5 of float64 and deterministic, or within 1e-3 (bfloat16 on a CPU: 1e-2) and quicker."
+        ),
     ] = "exact"
     seed: Annotated[
         int | None,

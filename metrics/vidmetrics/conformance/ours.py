@@ -74,12 +74,16 @@ def _resize(inputs: Arrays, parameters: dict[str, Any]) -> Any:
 
 def _network(inputs: Arrays, name: str = "i3d-kinetics-400") -> Network:
     """Return a network by its name in `vidmetrics.load_network`, with the weights among the inputs."""
+    import torch
+
     from vidmetrics.networks import build_body
+    from vidmetrics.networks.fast import accelerated
     from vidmetrics.networks.network import Network
 
     weights = {name.removeprefix(WEIGHTS): value for name, value in inputs.items() if name.startswith(WEIGHTS)}
     settings = {"widths": _widths(weights)} if name == "c3d-ucf101" else {}
     body: Any = build_body(name, weights, **settings).eval().requires_grad_(False)
+    body = accelerated(body, torch.device("cpu"), "exact")
     return Network(name, body, device="cpu", precision="exact", weights_sha256="seeded", proven=False)
 
 

@@ -50,7 +50,8 @@ def load_network(
             `vidmetrics.catalog.conventions`), which uses the same weights file.
         weights: a ``.safetensors`` or ``.npz`` file; None for the default location.
         device: a torch device string.
-        precision: ``"exact"`` is within 1e-5 of float64 and deterministic, ``"fast"`` within 1e-3 (docs/precision.md).
+        precision: ``"exact"`` is within 1e-5 of float64 and deterministic, ``"fast"`` within 1e-3, or 1e-2 in
+            bfloat16 on CPUs (docs/precision.md).
 
     Raises:
         InputError: unknown name or precision, missing or unreadable weights, weights of another network, or an

@@ -153,6 +153,12 @@ class I3D(nn.Module):
         return {name: torch.cat([result[name] for result in results]) for name in self.outputs}
 
     def _features(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        pool = F.avg_pool3d(self.trunk(x), (2, 7, 7), stride=1)  # N x 1024 x T/8-1 x 1 x 1
+        logits = F.conv3d(pool, self.logits_weight, self.logits_bias)
+        return {"logits": logits.mean(dim=(2, 3, 4)), "pool": pool.mean(dim=(2, 3, 4))}
+
+    def trunk(self, x: torch.Tensor) -> torch.Tensor:
+        """Map scaled pixels ``[N, 3, T, 224, 224]`` to the output of Mixed_5c, ``[N, 1024, T / 8, 7, 7]``."""
         unit = self.get_submodule
         x = unit("Conv3d_1a_7x7")(x)  # N x 64 x T/2 x 112 x 112, every division rounded up
         x = _max_pool(x, (1, 3, 3), (1, 2, 2))  # N x 64 x T/2 x 56 x 56
@@ -166,9 +172,7 @@ class I3D(nn.Module):
         x = _max_pool(x, (2, 2, 2), (2, 2, 2))  # N x 832 x T/8 x 7 x 7
         for name in ("Mixed_5b", "Mixed_5c"):
             x = unit(name)(x)
-        pool = F.avg_pool3d(x, (2, 7, 7), stride=1)  # N x 1024 x T/8-1 x 1 x 1
-        logits = F.conv3d(pool, self.logits_weight, self.logits_bias)
-        return {"logits": logits.mean(dim=(2, 3, 4)), "pool": pool.mean(dim=(2, 3, 4))}
+        return x
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any]], num_classes: int, **settings: Any) -> I3D:

@@ -103,12 +103,13 @@ def black_against_white(at, count, frames):
 
 def noise_without_preprocessing(at):
     network, sides = at.network("i3d-kinetics-400"), []
+    plain = getattr(network._body, "_plain", network._body)  # it accepts scaled pixels
     for seed in (2, 1):
         random, moments = np.random.RandomState(seed), Moments(network.outputs["logits"])
         for _ in range(at.count(128)):
             clip = torch.from_numpy(random.rand(1, 16, 224, 224, 3).astype(np.float32))
             with torch.inference_mode(), computing("exact"):
-                features = network._body._features(clip.permute(0, 4, 1, 2, 3).contiguous().to(network._device))
+                features = plain._features(clip.permute(0, 4, 1, 2, 3).contiguous().to(network._device))
             moments.update(features["logits"].cpu().numpy())
         sides.append(moments)
     real, fake = sides

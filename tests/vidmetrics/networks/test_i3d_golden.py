@@ -51,6 +51,16 @@ def test_features_equal_those_of_the_published_graph(golden, torch_answers, name
     assert np.abs(ours - theirs).max() < TOLERANCE * np.abs(theirs).max()
 
 
+@pytest.mark.parametrize("name", ["noise-12x224x224", "pattern-9x301x253"])
+def test_the_plain_network_equals_the_published_graph_too(cases, golden, seeded_weights, name):
+    # `load_network` may use another implementation on this machine.
+    network = I3D.from_tensors(seeded_weights, num_classes=400).eval()
+    with torch.inference_mode():
+        features = network(torch.from_numpy(case_named(cases, name).clip()[None]))
+    for output in ("logits", "pool"):
+        assert relative(features[output][0].numpy(), golden.answers[f"{output}/{name}"]) < TOLERANCE
+
+
 def test_clips_of_the_oracle_are_told_apart(golden):
     # Agreement would mean little if all clips had similar logits.
     logits = [golden.answers[f"logits/{name}"] for name in NAMES]

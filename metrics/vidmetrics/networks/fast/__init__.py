@@ -13,6 +13,7 @@ from vidmetrics.formats.faults import reason
 if TYPE_CHECKING:
     import torch
 
+    from vidmetrics.networks.fast.cpu_running import CpuBody
     from vidmetrics.networks.fast.operators import Operators
     from vidmetrics.networks.fast.running import FastBody
     from vidmetrics.networks.i3d import I3D
@@ -25,9 +26,10 @@ OLDEST_TRITON = (3, 6)
 def accelerated(body: Any, device: torch.device, precision: Precision) -> Any:
     """Return a faster body with the same outputs, or ``body`` itself.
 
-    There is one for the I3D on NVIDIA GPUs of compute capability 9 (Hopper) with Triton 3.6 or newer, which comes with torch's CUDA
-    builds for Linux; its kernels were measured there. It is used only if clips of noise give the plain network's features to
-    within half the bound of the precision. A warning says why a GPU that it is made for does not use it.
+    There are two for the I3D. One is for NVIDIA GPUs of compute capability 9 (Hopper) with Triton 3.6 or newer, which comes with torch's
+    CUDA builds for Linux; its kernels were measured there. It is used only if clips of noise give the plain network's features to
+    within half the bound of the precision. The other is for x86-64 processors with torch's oneDNN, and is used only if a small patch
+    of noise passes all layers as in the plain network, to within its bound. A warning says why a device that one is made for does not use it.
 
     Args:
         body: the plain network, on the device.
@@ -36,14 +38,19 @@ def accelerated(body: Any, device: torch.device, precision: Precision) -> Any:
     """
     from vidmetrics.networks.i3d import I3D
 
-    if not isinstance(body, I3D) or device.type != "cuda" or not _supported(device):
+    if not isinstance(body, I3D):
         return body
     try:
-        from vidmetrics.networks.fast.triton_operators import TritonOperators
+        if device.type == "cuda" and _supported(device):
+            from vidmetrics.networks.fast.triton_operators import TritonOperators
 
-        return _checked(body, TritonOperators(), precision, device)
+            return _checked(body, TritonOperators(), precision, device)
+        if device.type == "cpu":
+            return _for_cpu(body, precision)
     except Exception as error:  # the compiler raises whatever a driver, a full disk or a C compiler makes of it
         why = reason(error)
+    else:
+        return body
     warnings.warn(
         f"The fast I3D is not used ({why}); the plain one computes the same, slower.", RuntimeWarning, stacklevel=3
     )
@@ -51,7 +58,7 @@ def accelerated(body: Any, device: torch.device, precision: Precision) -> Any:
 
 
 def _checked(body: I3D, operators: Operators, precision: Precision, device: torch.device) -> FastBody:
-    """Return the fast body.
+    """Return the fast body for a GPU.
 
     Raises:
         Exception: it cannot be built, or its features are not the plain network's.
@@ -61,6 +68,22 @@ def _checked(body: I3D, operators: Operators, precision: Precision, device: torc
     fast = FastBody(body, operators, precision, device)
     if not fast.agrees():
         raise ArithmeticError("with these weights its features differ from the plain one's by more than half the bound")
+    return fast
+
+
+def _for_cpu(body: I3D, precision: Precision) -> I3D | CpuBody:
+    """Return the body for this CPU, the plain one if torch has no oneDNN here.
+
+    Raises:
+        Exception: it cannot be built, or its activations are not the plain network's.
+    """
+    from vidmetrics.networks.fast.cpu_running import CpuBody, has_onednn
+
+    if not has_onednn():
+        return body
+    fast = CpuBody(body, precision)
+    if not fast.agrees():
+        raise ArithmeticError("with these weights its activations differ from the plain one's by more than the bound")
     return fast
 
 

@@ -268,9 +268,8 @@ def test_clips_of_two_sizes_are_compared_with_the_plain_network(weights, monkeyp
     assert FastBody(plain(weights), TorchOperators(), "exact", CPU).agrees() == agrees
 
 
-def test_on_a_cpu_the_network_stays_plain(weights):
-    network = plain(weights)
-    assert accelerated(network, CPU, "exact") is network
+def test_neither_a_cpu_nor_another_network_gets_the_network_for_gpus(weights):
+    assert not isinstance(accelerated(plain(weights), CPU, "exact"), FastBody)
     other = torch.nn.Linear(1, 1)
     assert accelerated(other, torch.device("cuda"), "exact") is other
 

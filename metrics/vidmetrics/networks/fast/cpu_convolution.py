@@ -1,0 +1,48 @@
+"""Convolutions of one clip by oneDNN, the library behind torch's CPU convolutions, with their weights in its own order.
+
+torch reorders the weights in every call, and for small inputs on one thread it takes a slower kernel. The operators
+that ``torch.compile`` inserts avoid both: the weights are reordered once, and ReLU is applied as the sums are stored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+LAST = torch.channels_last_3d
+"""Memory format of every activation: the channels of a pixel are neighbours."""
+
+
+class Convolution:
+    """A convolution with bias and ReLU.
+
+    Args:
+        weight: float64 ``[out, in, t, h, w]`` with batch norm folded in.
+        bias: float64 ``[out]``.
+        dtype: float32, or bfloat16 with float32 sums.
+        sizes: ``(T, H, W)`` of a typical input. Others are computed too, slower if oneDNN wants another order for them.
+        stride: of all axes.
+        padding: zeros on both sides of all axes.
+    """
+
+    def __init__(
+        self,
+        weight: torch.Tensor,
+        bias: torch.Tensor,
+        dtype: torch.dtype,
+        sizes: tuple[int, int, int],
+        stride: int = 1,
+        padding: int = 0,
+    ) -> None:
+        self._geometry = [padding] * 3, [stride] * 3, [1] * 3, 1
+        self._bias = bias.to(dtype)
+        reorder: Any = torch._C._nn.mkldnn_reorder_conv3d_weight
+        dense = weight.to(dtype).to_mkldnn()
+        self._weight = reorder(dense, *self._geometry, [1, weight.shape[1], *sizes])
+
+    def __call__(self, x_NCTHW: torch.Tensor) -> torch.Tensor:
+        """Return ``[1, out, T, H, W]`` in the memory format `LAST`."""
+        apply: Any = torch.ops.mkldnn._convolution_pointwise
+        out: torch.Tensor = apply(x_NCTHW, self._weight, self._bias, *self._geometry, "relu", [], None)
+        return out

@@ -1,0 +1,141 @@
+"""The I3D for CPUs: the weights and outputs of `vidmetrics.networks.i3d.I3D`, which remains the reference.
+
+Differences:
+
+* batch norm is folded into the weights, in float64, and the scaling of pixels into those of the first layer, so that it
+  reads the integers ``2p - 255``, which bfloat16 represents exactly;
+* 1x1x1 convolutions of the same input are one;
+* activations are channels last, and "SAME" padding is the convolution's own or is stored around the pixels;
+* max-pools are taken over space, then over time;
+* the outputs are averaged over space, then over time.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+import torch
+from torch.nn import functional as F  # noqa: N812 - torch's own documentation writes it so
+
+from vidmetrics.networks.fast.cpu_convolution import LAST, Convolution
+from vidmetrics.networks.fast.packing import fold
+from vidmetrics.networks.fast.padding import outputs, same
+from vidmetrics.networks.i3d import _MIXED, I3D, _Mixed, _Unit
+
+_FRAMES = 16
+_SIDES = {"Mixed_3": 28, "Mixed_4": 14, "Mixed_5": 7}
+
+
+class _Block(NamedTuple):
+    """Convolutions of one inception block; ``entry`` has the 1x1x1 convolutions of branches 0, 1 and 2."""
+
+    entry: Convolution
+    cube_1: Convolution
+    cube_2: Convolution
+    pooled: Convolution
+    widths: tuple[int, int, int]
+
+
+class CpuI3D:
+    """The network, one clip at a time.
+
+    Args:
+        plain: the plain network.
+        dtype: of weights and activations: float32, or bfloat16 with float32 sums.
+    """
+
+    def __init__(self, plain: I3D, dtype: torch.dtype) -> None:
+        self._dtype = dtype
+        self._preprocessing = plain.pixels
+
+        def unit(path: str) -> tuple[torch.Tensor, torch.Tensor]:
+            return fold(cast(_Unit, plain.get_submodule(path)))
+
+        weight, bias = unit("Conv3d_1a_7x7")
+        frames = outputs(_FRAMES, 2)
+        self._first = Convolution(weight / 255, bias, dtype, (_FRAMES + 5, 229, 229), stride=2)
+        self._second = Convolution(*unit("Conv3d_2b_1x1"), dtype, (frames, 56, 56))
+        self._third = Convolution(*unit("Conv3d_2c_3x3"), dtype, (frames, 56, 56), padding=1)
+        self._blocks = {}
+        for name in _MIXED:
+            side = _SIDES[name[:-1]]
+            sizes = (outputs(_FRAMES, 224 // side // 4), side, side)
+            mixed = cast(_Mixed, plain.get_submodule(name))
+            entry = [unit(f"{name}.Branch_{i}/Conv3d_0a_1x1") for i in range(3)]
+            weight, bias = (torch.cat([pair[i] for pair in entry]) for i in range(2))
+            self._blocks[name] = _Block(
+                Convolution(weight, bias, dtype, sizes),
+                Convolution(*unit(f"{name}.Branch_1/Conv3d_0b_3x3"), dtype, sizes, padding=1),
+                Convolution(*unit(f"{name}.Branch_2/{mixed.branch_2_last}"), dtype, sizes, padding=1),
+                Convolution(*unit(f"{name}.Branch_3/Conv3d_0b_1x1"), dtype, sizes),
+                (len(entry[0][1]), len(entry[1][1]), len(entry[2][1])),
+            )
+        self._logits = plain.logits_weight.detach().flatten(1)
+        self._logits_bias = plain.logits_bias.detach()
+
+    def __call__(self, clip_THWC: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return float32 ``logits`` ``[1, classes]`` and ``pool`` ``[1, 1024]`` of a uint8 clip."""
+        x = self.trunk(self.pixels(clip_THWC))
+        frames = x.float().mean((3, 4))  # 1 x 1024 x T/8
+        pool = (frames[:, :, :-1] + frames[:, :, 1:]).mean(2) / 2
+        return {"logits": F.linear(pool, self._logits, self._logits_bias), "pool": pool}
+
+    def pixels(self, clip_THWC: torch.Tensor) -> torch.Tensor:
+        """Return the clip resized, scaled to -255 to 255 and padded for the first layer, ``[1, 3, frames, rows, columns]``."""
+        resized = self._preprocessing.resized(clip_THWC.float())
+        return padded(resized.mul_(2).sub_(255), self._dtype)
+
+    def trunk(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the output of Mixed_5c, ``[1, 1024, T / 8, side / 32, side / 32]``, for the output of `padded`."""
+        x = self._first(x)  # 1 x 64 x T/2 x 112 x 112
+        x = self._second(pool_space(x, 3, 2))  # 1 x 64 x T/2 x 56 x 56
+        x = pool_space(self._third(x), 3, 2)  # 1 x 192 x T/2 x 28 x 28
+        for name, block in self._blocks.items():
+            if name == "Mixed_4b":
+                x = pool_time(pool_space(x, 3, 2), 3, 2)  # 1 x 480 x T/4 x 14 x 14
+            elif name == "Mixed_5b":
+                x = pool_time(pool_space(x, 2, 2), 2, 2)  # 1 x 832 x T/8 x 7 x 7
+            x = _mixed(x, block)
+        return x
+
+
+def padded(pixels_THWC: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return frames with the zeros of "SAME" padding for a 7x7x7 convolution of stride 2, ``[1, C, T, H, W]`` in `LAST`."""
+    T, H, W, C = pixels_THWC.shape
+    (t, t_end), (y, y_end), (x, x_end) = (same(size, 7, 2) for size in (T, H, W))
+    out = pixels_THWC.new_zeros(1, t + T + t_end, y + H + y_end, x + W + x_end, C, dtype=dtype)
+    out[0, t : t + T, y : y + H, x : x + W] = pixels_THWC
+    return out.permute(0, 4, 1, 2, 3)
+
+
+def pool_space(x_NCTHW: torch.Tensor, size: int, stride: int) -> torch.Tensor:
+    """Max-pool the rows and columns of one clip with "SAME" padding; with a stride of 2, they are even in number."""
+    frames_TCHW = x_NCTHW[0].transpose(0, 1)
+    pooled = F.max_pool2d(frames_TCHW, size, stride, padding=size // 2 if stride == 1 else 0, ceil_mode=True)
+    return pooled.transpose(0, 1)[None]
+
+
+def pool_time(x_NCTHW: torch.Tensor, size: int, stride: int) -> torch.Tensor:
+    """Max-pool the frames with "SAME" padding."""
+    T = x_NCTHW.shape[2]
+    before, _ = same(T, size, stride)
+    out = x_NCTHW[:, :, ::stride].clone(memory_format=LAST)  # the tap that every window has
+    for tap in range(size):
+        shift = tap - before
+        if shift:
+            first = -(shift // stride) if shift < 0 else 0
+            taps = x_NCTHW[:, :, first * stride + shift :: stride]
+            inside = out[:, :, first : first + taps.shape[2]]
+            torch.maximum(inside, taps[:, :, : inside.shape[2]], out=inside)
+    return out
+
+
+def _mixed(x: torch.Tensor, block: _Block) -> torch.Tensor:
+    branch_0, between_1, between_2 = torch.split(block.entry(x), list(block.widths), dim=1)
+    branches = (
+        branch_0,
+        block.cube_1(between_1.contiguous(memory_format=LAST)),
+        block.cube_2(between_2.contiguous(memory_format=LAST)),
+        block.pooled(pool_time(pool_space(x, 3, 1), 3, 1)),
+    )
+    return torch.cat(branches, dim=1)
