@@ -11,21 +11,20 @@ for each accepted one. Exit code 1: fewer than 95 % are killed, or a survivor is
 from __future__ import annotations
 
 import argparse
-import contextlib
+import ast
 import hashlib
 import json
 import os
-import shutil
 import signal
 import sys
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tests.mutants import jobs
+from tests.mutants.forks import Ended, Job, json_lines, run_jobs
 from tests.mutants.operators import Mutant, find_mutants, mutated_source
 
 ROOT = jobs.ROOT
@@ -33,20 +32,7 @@ SETTINGS = tomllib.loads(Path(__file__).with_name("targets.toml").read_text(enco
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 # Tests of one mutant may take this long in total, when nothing is changed.
 _SECONDS_PER_MUTANT = 30.0
-_BASELINE_SECONDS = 200.0
-
-
-class _Job(NamedTuple):
-    name: str
-    run: Callable[[Path], None]
-    limit: float
-
-
-class _Ended(NamedTuple):
-    job: _Job
-    answer: list[dict[str, Any]]
-    signal: int
-    seconds: float
+_BASELINE_SECONDS = 1200.0
 
 
 def targets() -> list[str]:
@@ -74,84 +60,49 @@ def sample(mutants: list[Mutant], number: int, seed: int) -> list[Mutant]:
     return sorted(mutants, key=lambda mutant: hashlib.sha256(f"{seed} {mutant.name}".encode()).digest())[:number]
 
 
-def run_jobs(queue: list[_Job], workers: int, folder: Path, until: float = float("inf")) -> Iterator[_Ended]:
-    """Run each job in a forked process, several at a time, and yield how it ended; start none after a time."""
-    running: dict[int, tuple[_Job, Path, float]] = {}
-    queue = list(reversed(queue))
-    folder = folder / "jobs"
-    folder.mkdir(exist_ok=True)
-    count = 0
-    while running or (queue and time.monotonic() < until):
-        while queue and len(running) < workers and time.monotonic() < until:
-            job = queue.pop()
-            answer = folder / f"{count}.json"
-            answer.unlink(missing_ok=True)
-            count += 1
-            sys.stdout.flush()
-            pid = os.fork()
-            if pid == 0:
-                try:
-                    jobs.prepare_child(answer.with_suffix(".log"))
-                    job.run(answer)
-                finally:
-                    os._exit(0)
-            running[pid] = (job, answer, time.monotonic())
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if pid in running:
-            job, answer, started = running.pop(pid)
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
-            shutil.rmtree(answer.with_suffix(".tmp"), ignore_errors=True)
-            found = _json_lines(answer)
-            answer.unlink(missing_ok=True)
-            answer.with_suffix(".log").unlink(missing_ok=True)
-            code = os.waitstatus_to_exitcode(status)
-            yield _Ended(job, found, max(0, -code), time.monotonic() - started)
-            continue
-        now = time.monotonic()
-        for pid, (job, _, started) in running.items():
-            if now - started > job.limit:
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.01)
+def baseline(workers: int, folder: Path, only: str, quick: bool = False) -> dict[str, dict[str, Any]]:
+    """Return duration and covered lines of each passing test.
 
-
-def baseline(workers: int, folder: Path, only: str) -> dict[str, dict[str, Any]]:
-    """Return duration and covered lines of each passing test; kept until a source or a test changes."""
+    Those of a test file are kept until the file itself or a source that its tests execute changes.
+    """
     files = {str(ROOT / path): path for path in targets()}
     tests = [path for path in test_files() if only in path]
-    digest = hashlib.sha256(
-        "".join(path + Path(ROOT, path).read_text("utf-8") for path in [*files.values(), *tests]).encode()
-    )
-    kept = folder / "baseline.json"
-    if kept.is_file():
-        document = json.loads(kept.read_text())
-        if document["sha256"] == digest.hexdigest():
-            return document["tests"]
-    first = [path for path in SETTINGS["slow_tests"] if path in tests]
-    tests = [*first, *(path for path in tests if path not in first)]
+    first = [path for path in SETTINGS["slow_tests"] if path in tests and not quick]
+    tests = [path for path in tests if path not in SETTINGS["slow_tests"]]
+    tests = [*first, *tests]
+    digests = {path: _digest((ROOT / path).read_bytes()) for path in [*files.values(), *tests]}
+    journal = folder / "baseline.jsonl"
+    kept = {
+        entry["file"]: entry["tests"]
+        for entry in json_lines(journal)
+        if all(digests.get(path) == digest for path, digest in entry["digests"].items())
+    }
 
-    def job(path: str) -> _Job:
-        return _Job(path, lambda answer: jobs.run_baseline(path, files, answer), _BASELINE_SECONDS)
+    def job(path: str) -> Job:
+        return Job(path, lambda answer: jobs.run_baseline(path, files, answer), _BASELINE_SECONDS)
 
-    found: dict[str, dict[str, Any]] = {}
-    for ended in run_jobs([job(path) for path in tests], workers, folder):
+    for ended in run_jobs([job(path) for path in tests if path not in kept], workers, folder):
+        path = ended.job.name
         failed = [test["name"] for test in ended.answer if not test["passed"]]
         unfinished = ", not finished" if ended.signal else ""
         print(
-            f"{ended.seconds:6.1f} s  {len(ended.answer):4} tests, {len(failed)} not passed{unfinished}  {ended.job.name}",
+            f"{ended.seconds:6.1f} s  {len(ended.answer):4} tests, {len(failed)} not passed{unfinished}  {path}",
             flush=True,
         )
-        found |= {test.pop("name"): test for test in ended.answer if test["passed"]}
-    kept.write_text(json.dumps({"sha256": digest.hexdigest(), "tests": found}))
-    return found
+        kept[path] = ended.answer
+        used = {path, *(source for test in ended.answer for source, lines in test["lines"].items() if lines)}
+        entry = {"file": path, "digests": {name: digests[name] for name in sorted(used)}, "tests": ended.answer}
+        with journal.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+    return {test["name"]: test for path in tests for test in kept.get(path, []) if test["passed"]}
 
 
 def tests_of(mutant: Mutant, tests: dict[str, dict[str, Any]]) -> list[str]:
     """Return the tests to run: those that execute the line of a mutant, then the others of the same files.
 
-    The others use what a fixture or a cached function computed for the first test. A line that no test executes, because it
-    runs at import or in another process, is tried with all tests that use the module. Tests of the mutant's own folder and
-    quick ones come first; in total they take half a minute.
+    The others use what a fixture or a cached function computed for the first test. A line that runs at import is tried with all
+    tests in whose process the module was imported. Tests of the mutant's own folder and quick ones come first; in total they
+    take half a minute.
     """
     room = "/".join(Path(mutant.path).parts[-3:-1]).replace("metrics/vidmetrics", "vidmetrics")
     stem = Path(mutant.path).stem
@@ -161,10 +112,10 @@ def tests_of(mutant: Mutant, tests: dict[str, dict[str, Any]]) -> list[str]:
     if not executing or mutant.at_import:
         files = {name.partition("::")[0] for name in using}
 
-    def order(name: str) -> tuple[bool, int, float]:
+    def order(name: str) -> tuple[bool, bool, int, float]:
         file = name.partition("::")[0]
         near = 0 if Path(file).stem == f"test_{stem}" and f"/{room}/" in file else 1 if f"/{room}/" in file else 2
-        return (name not in executing, near, tests[name]["seconds"])
+        return (name not in executing, not using[name], near, tests[name]["seconds"])
 
     chosen, total = [], 0.0
     for name in sorted((name for name in using if name.partition("::")[0] in files), key=order):
@@ -179,7 +130,9 @@ def _module(path: str) -> str:
     return name.removesuffix(".__init__")
 
 
-def _mutant_job(mutant: Mutant, sources: dict[str, str], tests: dict[str, dict[str, Any]]) -> _Job:
+def _mutant_job(
+    mutant: Mutant, sources: dict[str, str], tests: dict[str, dict[str, Any]], unchanged: bool = False
+) -> Job:
     chosen = tests_of(mutant, tests)
     seconds = {name: tests[name]["seconds"] for name in chosen}
 
@@ -187,13 +140,14 @@ def _mutant_job(mutant: Mutant, sources: dict[str, str], tests: dict[str, dict[s
         if not chosen:
             answer.write_text(json.dumps({"code": 0, "failed": ""}))
             return
-        source = mutated_source(sources[mutant.path], mutant.number)
+        text = sources[mutant.path]
+        source = ast.unparse(ast.parse(text)) if unchanged else mutated_source(text, mutant.number)
         jobs.run_mutant(_module(mutant.path), ROOT / mutant.path, source, chosen, seconds, answer)
 
-    return _Job(mutant.name, run, 75 + 4 * sum(seconds.values()))
+    return Job(mutant.name, run, 75 + 4 * sum(seconds.values()))
 
 
-def _outcome(ended: _Ended) -> str:
+def _outcome(ended: Ended) -> str:
     answer = ended.answer[-1] if ended.answer else {}
     if ended.signal in (signal.SIGALRM, signal.SIGKILL):
         return "time"
@@ -203,18 +157,13 @@ def _outcome(ended: _Ended) -> str:
     return "survived" if answer["code"] == 0 else "killed"
 
 
-def _json_lines(path: Path) -> list[dict[str, Any]]:
-    """Read JSON lines; a torn last line is left out, a missing file is empty."""
-    lines = []
-    with contextlib.suppress(OSError, ValueError):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            lines.append(json.loads(line))
-    return lines
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def read_journal(path: Path) -> dict[str, dict[str, Any]]:
     """Return the latest entry of each mutant."""
-    return {entry["name"]: entry for entry in _json_lines(path)}
+    return {entry["name"]: entry for entry in json_lines(path)}
 
 
 def listed_survivors() -> dict[str, str]:
@@ -234,7 +183,13 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only mutants with this text in their name")
     parser.add_argument("--tests", default="", help="only test files with this text in their path")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "mutants", help="for the journal")
-    parser.add_argument("--survivors", action="store_true", help="run only those that survived before, again")
+    parser.add_argument(
+        "--quick", action="store_true", help="without slow test files; survivors are open for a full run"
+    )
+    parser.add_argument("--survivors", action="store_true", help="run those that survived before again")
+    parser.add_argument(
+        "--control", action="store_true", help="run the same tests with unchanged code: all must survive"
+    )
     parser.add_argument("--minutes", type=float, default=1e9, help="start no mutant after this time")
     options = parser.parse_args()
     folder: Path = options.folder.resolve()
@@ -250,20 +205,20 @@ def main() -> int:
     )
 
     jobs.warm_up()
-    tests = baseline(options.workers, folder, options.tests)
+    tests = baseline(options.workers, folder, options.tests, options.quick)
     print(f"{len(tests)} tests, {time.monotonic() - started:.0f} s", flush=True)
-    journal = folder / "journal.jsonl"
+    journal = folder / ("control.jsonl" if options.control else "journal.jsonl")
     done = read_journal(journal)
-    digests = {path: hashlib.sha256(source.encode()).hexdigest()[:16] for path, source in sources.items()}
+    digests = {path: _digest(source.encode()) for path, source in sources.items()}
 
     def is_open(mutant: Mutant) -> bool:
         entry = done.get(mutant.name)
         if entry is None or entry["source"] != digests[mutant.path]:
             return True
-        return options.survivors and entry["outcome"] == "survived"
+        return entry["outcome"] == "survived" and (options.survivors or entry["quick"] > options.quick)
 
     by_name = {mutant.name: mutant for mutant in chosen}
-    queue = [_mutant_job(mutant, sources, tests) for mutant in chosen if is_open(mutant)]
+    queue = [_mutant_job(mutant, sources, tests, options.control) for mutant in chosen if is_open(mutant)]
 
     with journal.open("a", encoding="utf-8") as file:
         ended_jobs = run_jobs(queue, options.workers, folder, started + 60 * options.minutes)
@@ -273,7 +228,8 @@ def main() -> int:
             entry = {
                 "name": mutant.name, "line": mutant.line, "source": digests[mutant.path], "outcome": _outcome(ended),
                 "by": answer.get("failed") or answer.get("running", ""),
-                "tests": len(tests_of(mutant, tests)), "seconds": round(ended.seconds, 2),
+                "tests": len(tests_of(mutant, tests)), "seconds": round(ended.seconds, 2), "quick": options.quick,
+                "code": answer.get("code"),
             }  # fmt: skip
             done[mutant.name] = entry
             file.write(json.dumps(entry, ensure_ascii=False) + "\n")

@@ -5,18 +5,15 @@ The parent has imported torch and pytest, but no module of this repository.
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
 import os
 import signal
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
 from tests.memory_limit import limit_address_space
+from tests.mutants import inside
 
 ROOT = Path(__file__).resolve().parents[2]
 # Plain assertions: with rewritten ones pytest would also load the modules of the repository, which are one of its plugins.
@@ -24,7 +21,9 @@ _PYTEST = (
     "-q", "-x", "--assert=plain", "--no-header", "--no-summary", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:faulthandler",
 )  # fmt: skip
 # A test may take this many times what it took, and this many seconds more.
-_SLOWER, _MORE_SECONDS = 10.0, 5.0
+_SLOWER, _MORE_SECONDS, _UNKNOWN_SECONDS = 10.0, 5.0, 10.0
+# The files of so many tests are collected first.
+_FIRST_TESTS = 3
 
 
 def warm_up() -> None:
@@ -60,24 +59,6 @@ def prepare_child(log: Path) -> None:
     os.chdir(ROOT)
 
 
-class _Replaced:
-    """A finder that loads one module from another source."""
-
-    def __init__(self, module: str, path: Path, source: str) -> None:
-        self.module, self.path, self.source = module, path, source
-
-    def find_spec(self, name: str, _path: Any = None, _target: Any = None) -> importlib.machinery.ModuleSpec | None:
-        if name != self.module:
-            return None
-        finder = self
-
-        class Loader(importlib.machinery.SourceFileLoader):
-            def get_code(self, fullname: str) -> Any:
-                return compile(finder.source, str(finder.path), "exec", dont_inherit=True)
-
-        return importlib.util.spec_from_file_location(name, self.path, loader=Loader(name, str(self.path)))
-
-
 class _Watch:
     """Ends the process if a test takes too long, and remembers the test that failed."""
 
@@ -86,7 +67,8 @@ class _Watch:
 
     def pytest_runtest_setup(self, item: Any) -> None:
         self.journal.write_text(json.dumps({"running": item.nodeid}))
-        signal.setitimer(signal.ITIMER_REAL, _MORE_SECONDS + _SLOWER * self.seconds.get(item.nodeid, 0.0))
+        usual = self.seconds.get(item.nodeid, _UNKNOWN_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, _MORE_SECONDS + _SLOWER * usual)
 
     def pytest_runtest_logfinish(self, nodeid: str, location: Any) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -101,43 +83,41 @@ def run_mutant(module: str, path: Path, source: str, tests: list[str], seconds: 
     import pytest
 
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    sys.meta_path.insert(0, _Replaced(module, path, source))
+    sys.meta_path.insert(0, inside.Replaced(module, str(path), source))
+    what = {"module": module, "path": str(path), "source": source}
+    inside.tell_children(what, answer.with_suffix(".child"))
     watch = _Watch(seconds, answer)
-    signal.setitimer(signal.ITIMER_REAL, 60)  # collecting, which imports the module
-    code = pytest.main([*_PYTEST, f"--basetemp={answer.with_suffix('.tmp')}", *tests], plugins=[watch])
+    code = 0
+    # Most mutants fail in the first files: the others are not even collected for them.
+    near = {name.partition("::")[0]: None for name in tests[:_FIRST_TESTS]}
+    first = [name for name in tests if name.partition("::")[0] in near]
+    for part in (first, [name for name in tests if name not in set(first)]):
+        if part and not code:
+            code = _run_pytest(part, watch, answer)
+            if code in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED):
+                # A test that is named by what the mutant moves has another name, which is no failure.
+                code = _run_pytest(list(dict.fromkeys(name.partition("::")[0] for name in part)), watch, answer)
     answer.write_text(json.dumps({"code": int(code), "failed": watch.failed}))
+
+
+def _run_pytest(tests: list[str], watch: _Watch, answer: Path) -> int:
+    import pytest
+
+    signal.setitimer(signal.ITIMER_REAL, 60)  # collecting, which imports the module
+    return int(pytest.main([*_PYTEST, f"--basetemp={answer.with_suffix('.tmp')}", *tests], plugins=[watch]))
 
 
 class _Coverage:
     """Records duration and outcome of each test, and the lines that it executes of some files."""
 
-    def __init__(self, files: dict[str, str], answer: Path) -> None:
-        self.files = files  # absolute path -> path in the repository
-        self.answer = answer
-        self.lines: dict[str, set[int]] = {}
+    def __init__(self, lines: inside.Lines, names: dict[str, str], answer: Path) -> None:
+        self.lines, self.names, self.answer = lines, names, answer
         self.tests: dict[str, dict[str, Any]] = {}
-        self.started = 0.0
-
-    def trace(self, frame: Any, event: str, _argument: Any) -> Any:
-        path = self.files.get(frame.f_code.co_filename)
-        if path is None:
-            return None
-        lines = self.lines.setdefault(path, set())
-
-        def line(frame: Any, event: str, _argument: Any) -> Any:
-            if event == "line":
-                lines.add(frame.f_lineno)
-            return line
-
-        lines.add(frame.f_lineno)
-        return line
 
     def pytest_runtest_logstart(self, nodeid: str, location: Any) -> None:
         # Before the fixtures are set up, which are the work of some tests.
-        self.lines = {}
-        self.started = time.monotonic()
-        threading.settrace(self.trace)
-        sys.settrace(self.trace)
+        self.lines.clear()
+        self.lines.begin()
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         test = self.tests.setdefault(report.nodeid, {"passed": True, "seconds": 0.0})
@@ -145,19 +125,32 @@ class _Coverage:
         test["seconds"] += report.duration
 
     def pytest_runtest_logfinish(self, nodeid: str, location: Any) -> None:
-        sys.settrace(None)
-        threading.settrace(None)
+        self.lines.end()
         if nodeid in self.tests:
-            lines = {path: sorted(lines) for path, lines in self.lines.items()}
+            # A module that was imported before, with no line executed now, may still have decided constants.
+            files = [str(getattr(module, "__file__", "")) for module in list(sys.modules.values())]
+            lines: dict[str, list[int]] = {self.names[file]: [] for file in files if file in self.names}
+            lines |= {self.names[file]: found for file, found in self.lines.read().items()}
             with self.answer.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"name": nodeid, **self.tests[nodeid], "lines": lines}) + "\n")
 
 
 def run_baseline(test_file: str, files: dict[str, str], answer: Path) -> None:
-    """Run a test file and write what each of its tests covers, one line per test."""
+    """Run a test file and write what each of its tests covers, one line per test.
+
+    Args:
+        test_file: relative to the repository.
+        files: path in the repository by absolute path.
+        answer: file for the answer.
+    """
     import pytest
 
-    coverage = _Coverage(files, answer)
+    sizes = {path: len(Path(path).read_text(encoding="utf-8").splitlines()) for path in files}
+    marks = answer.with_suffix(".lines")
+    lines = inside.Lines(sizes, marks)
+    inside.tell_children({"sizes": sizes, "lines": str(marks)}, answer.with_suffix(".child"))
     arguments = [each for each in _PYTEST if each != "-x"]
-    pytest.main([*arguments, f"--basetemp={answer.with_suffix('.tmp')}", test_file], plugins=[coverage])
-    sys.settrace(None)
+    pytest.main(
+        [*arguments, f"--basetemp={answer.with_suffix('.tmp')}", test_file], plugins=[_Coverage(lines, files, answer)]
+    )
+    lines.end()

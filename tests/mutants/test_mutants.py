@@ -115,3 +115,69 @@ def test_a_run(small_project, capfd):
     printed = capfd.readouterr().out
     assert "not listed: " not in printed
     assert f"{len(survivors)} of them listed" in printed
+
+
+APART = """
+FACTOR = 3
+
+def scaled(value):
+    return value * FACTOR
+
+def raised(value):
+    return value + 5
+
+def unused(value):
+    return value - 1
+"""
+TESTS_APART = """
+import os, subprocess, sys
+
+def test_command():
+    program = "from counted import scaled; print(scaled(2))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "6\\n"
+
+def test_fork():
+    child = os.fork()
+    if child == 0:
+        from counted import raised
+        os._exit(raised(2))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+
+
+def test_commands_and_forks_of_a_test_see_the_mutant(small_project, monkeypatch, capfd):
+    (small_project / "counted.py").write_text(APART)
+    (small_project / "test_counted.py").write_text(TESTS_APART)
+    program.main()
+    outcomes = {
+        name.split("::", 1)[1]: (entry["outcome"], entry["by"], entry["tests"])
+        for name, entry in program.read_journal(small_project / "kept" / "journal.jsonl").items()
+    }
+    command, fork = "test_counted.py::test_command", "test_counted.py::test_fork"
+    assert outcomes["module::constant::3::1"] == ("killed", command, 2)
+    assert outcomes["scaled::arithmetic::value * FACTOR::1"][:2] == ("killed", command)
+    assert outcomes["raised::arithmetic::value + 5::1"][:2] == ("killed", fork)
+    assert outcomes["raised::constant::5::1"][:2] == ("killed", fork)
+    survivors = {name for name, (outcome, _, _) in outcomes.items() if outcome == "survived"}
+    assert {name.partition("::")[0] for name in survivors} == {"unused"}
+
+    # The same tests pass with the code as it is.
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--control"])
+    program.main()
+    control = program.read_journal(small_project / "kept" / "control.jsonl")
+    assert {entry["outcome"] for entry in control.values()} == {"survived"}
+    assert len(control) == len(outcomes)
+
+
+def test_survivors_of_a_quick_run_are_open_for_a_full_one(small_project, monkeypatch, capfd):
+    (small_project / "test_slow.py").write_text(
+        "from counted import clip\n\ndef test_low():\n    assert clip(2) == 2\n"
+    )
+    monkeypatch.setitem(program.SETTINGS, "slow_tests", ["test_slow.py"])
+    arguments = [*sys.argv, "--only", "compare::value < low"]
+    journal = small_project / "kept" / "journal.jsonl"
+    for options in (["--quick"], ["--quick"], [], []):
+        monkeypatch.setattr(sys, "argv", [*arguments, *options])
+        program.main()
+    found = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert [(entry["quick"], entry["tests"]) for entry in found] == [(True, 1), (False, 2)]
