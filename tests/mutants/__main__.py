@@ -60,13 +60,13 @@ def sample(mutants: list[Mutant], number: int, seed: int) -> list[Mutant]:
     return sorted(mutants, key=lambda mutant: hashlib.sha256(f"{seed} {mutant.name}".encode()).digest())[:number]
 
 
-def baseline(workers: int, folder: Path, only: str, quick: bool = False) -> dict[str, dict[str, Any]]:
+def baseline(workers: int, folder: Path, only: list[str], quick: bool = False) -> dict[str, dict[str, Any]]:
     """Return duration and covered lines of each passing test.
 
     Those of a test file are kept until the file itself or a source that its tests execute changes.
     """
     files = {str(ROOT / path): path for path in targets()}
-    tests = [path for path in test_files() if only in path]
+    tests = [path for path in test_files() if any(text in path for text in only)]
     first = [path for path in SETTINGS["slow_tests"] if path in tests and not quick]
     tests = [path for path in tests if path not in SETTINGS["slow_tests"]]
     tests = [*first, *tests]
@@ -144,12 +144,12 @@ def _mutant_job(
         source = ast.unparse(ast.parse(text)) if unchanged else mutated_source(text, mutant.number)
         jobs.run_mutant(_module(mutant.path), ROOT / mutant.path, source, chosen, seconds, answer)
 
-    return Job(mutant.name, run, 75 + 4 * sum(seconds.values()))
+    return Job(mutant.name, run, 300 + 10 * sum(seconds.values()))
 
 
 def _outcome(ended: Ended) -> str:
     answer = ended.answer[-1] if ended.answer else {}
-    if ended.signal in (signal.SIGALRM, signal.SIGKILL):
+    if ended.signal in (signal.SIGALRM, signal.SIGPROF, signal.SIGKILL):
         return "time"
     if "code" not in answer:
         return "crash"
@@ -180,8 +180,10 @@ def main() -> int:
     parser.add_argument("--number", type=int, default=500, help="size of the sample (default: 500)")
     parser.add_argument("--seed", type=int, default=18, help="seed of the sample (default: 18)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes at a time")
-    parser.add_argument("--only", default="", help="only mutants with this text in their name")
-    parser.add_argument("--tests", default="", help="only test files with this text in their path")
+    parser.add_argument("--only", nargs="+", default=[""], help="only mutants with one of these texts in their name")
+    parser.add_argument(
+        "--tests", nargs="+", default=[""], help="only test files with one of these texts in their path"
+    )
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "mutants", help="for the journal")
     parser.add_argument(
         "--quick", action="store_true", help="without slow test files; survivors are open for a full run"
@@ -198,7 +200,8 @@ def main() -> int:
 
     sources = {path: (ROOT / path).read_text(encoding="utf-8") for path in targets()}
     everything = [mutant for path, source in sources.items() for mutant in find_mutants(path, source)]
-    chosen = [m for m in sample(everything, options.number, options.seed) if options.only in m.name]
+    drawn = sample(everything, options.number, options.seed)
+    chosen = [mutant for mutant in drawn if any(text in mutant.name for text in options.only)]
     print(
         f"{len(everything)} mutants of {len(sources)} files; a sample of {len(chosen)} with seed {options.seed}",
         flush=True,

@@ -20,9 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 _PYTEST = (
     "-q", "-x", "--assert=plain", "--no-header", "--no-summary", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:faulthandler",
 )  # fmt: skip
-# A test may take this many times what it took, and this many seconds more.
-_SLOWER, _MORE_SECONDS, _UNKNOWN_SECONDS = 10.0, 5.0, 10.0
-# The files of so many tests are collected first.
+# A test may take this many times what it took, and this many seconds of the processor more; longer if it only waits, as
+# every test does where the machine has other work.
+_SLOWER, _MORE_SECONDS, _MORE_SECONDS_OF_WAITING, _UNKNOWN_SECONDS = 10.0, 5.0, 60.0, 10.0
+# The files of the first three tests are collected first.
 _FIRST_TESTS = 3
 
 
@@ -68,9 +69,11 @@ class _Watch:
     def pytest_runtest_setup(self, item: Any) -> None:
         self.journal.write_text(json.dumps({"running": item.nodeid}))
         usual = self.seconds.get(item.nodeid, _UNKNOWN_SECONDS)
-        signal.setitimer(signal.ITIMER_REAL, _MORE_SECONDS + _SLOWER * usual)
+        signal.setitimer(signal.ITIMER_PROF, _MORE_SECONDS + _SLOWER * usual)
+        signal.setitimer(signal.ITIMER_REAL, _MORE_SECONDS_OF_WAITING + _SLOWER * usual)
 
     def pytest_runtest_logfinish(self, nodeid: str, location: Any) -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -83,6 +86,7 @@ def run_mutant(module: str, path: Path, source: str, tests: list[str], seconds: 
     import pytest
 
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     sys.meta_path.insert(0, inside.Replaced(module, str(path), source))
     what = {"module": module, "path": str(path), "source": source}
     inside.tell_children(what, answer.with_suffix(".child"))
@@ -103,7 +107,7 @@ def run_mutant(module: str, path: Path, source: str, tests: list[str], seconds: 
 def _run_pytest(tests: list[str], watch: _Watch, answer: Path) -> int:
     import pytest
 
-    signal.setitimer(signal.ITIMER_REAL, 60)  # collecting, which imports the module
+    signal.setitimer(signal.ITIMER_REAL, 240)  # collecting, which imports the module
     return int(pytest.main([*_PYTEST, f"--basetemp={answer.with_suffix('.tmp')}", *tests], plugins=[watch]))
 
 

@@ -119,6 +119,8 @@ def _is_left_alone(parent: ast.AST, field: str, child: ast.AST) -> bool:
         return True
     if isinstance(parent, ast.Raise):
         return True
+    if isinstance(parent, ast.Subscript) and ast.unparse(parent.value) == "Literal":
+        return True
     if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
         return True  # a docstring
     if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":

@@ -160,14 +160,24 @@ def test_a_folder_where_no_file_can_be_made_ends_with_an_error(tmp_path, monkeyp
     """/proc says of every new file that its folder does not exist."""
     real = os.open
 
+    tries = []
+
     def absent(path, flags, *rest, **more):
         if str(path).endswith(".lock"):
+            tries.append(path)
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
         return real(path, flags, *rest, **more)
 
     monkeypatch.setattr(os, "open", absent)
     with pytest.raises(FileNotFoundError), sole_writer(tmp_path / "out"):
         pytest.fail("nothing was locked")
+    assert len(tries) == 100
+
+
+def test_locking_says_nothing(tmp_path, recwarn):
+    with sole_writer(tmp_path / "out"):
+        pass
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 def test_a_link_to_an_open_file_is_not_its_path(tmp_path):
@@ -179,3 +189,4 @@ def test_a_link_to_an_open_file_is_not_its_path(tmp_path):
         path.symlink_to("b.part")
         assert not is_at(file, path)
         assert is_at(file, tmp_path / "b.part")
+        assert not is_at(file, tmp_path / "c.part")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -73,3 +75,90 @@ def test_a_store_that_is_gone_is_named():
 def test_the_silence_of_a_lost_rank_is_that_of_the_documents():
     text = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
     assert f"lost after {coordination._SILENCE_SECONDS:.0f} seconds" in " ".join(text.split())
+
+
+@pytest.fixture
+def endings(monkeypatch):
+    """Exit codes with which the process would have been ended, and what it would have said."""
+    found = []
+    monkeypatch.setattr(coordination.os, "write", lambda number, text: found.append((number, text.decode())))
+    monkeypatch.setattr(coordination.os, "_exit", found.append)
+    monkeypatch.setattr(coordination, "_BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(coordination, "_GRACE_SECONDS", 0.3)
+    return found
+
+
+def _meeting_that_fails_when(failed):
+    meeting = Meeting(HashStore(), 0, 1)
+    meeting._left.set()
+
+    def look(since):
+        if failed.is_set():
+            raise RankLostError("Rank 1 has failed.")
+
+    meeting._look_for_failures = look
+    return meeting
+
+
+def test_work_that_waits_for_a_lost_rank_is_ended(endings):
+    failed = threading.Event()
+    with _meeting_that_fails_when(failed).watched():
+        time.sleep(0.1)
+        assert endings == []
+        failed.set()
+        time.sleep(0.15)
+        assert endings == []  # it has a moment to notice by itself
+        time.sleep(0.5)
+    assert endings == [(2, "Error: Rank 1 has failed.\n"), 2]
+
+
+def test_work_that_notices_by_itself_or_is_done_is_not_ended(endings):
+    noticed, later = threading.Event(), threading.Event()
+    with _meeting_that_fails_when(noticed).watched():
+        noticed.set()
+        time.sleep(0.1)
+    with pytest.raises(ZeroDivisionError), _meeting_that_fails_when(later).watched():
+        _ = 1 / 0
+    later.set()
+    time.sleep(0.6)
+    assert endings == []
+
+
+def test_the_store_that_a_rank_hosts_is_joined_and_the_environment_restored(monkeypatch):
+    names = ("TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_RESTART_COUNT")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    with ranks._store_is_there():
+        assert [os.environ[name] for name in names] == ["True", "0"]
+    assert not set(names) & set(os.environ)
+    monkeypatch.setenv(names[1], "3")  # of torchrun, which hosts the store then
+    with ranks._store_is_there():
+        assert [os.environ[name] for name in names] == ["True", "3"]
+    assert (names[0] in os.environ, os.environ[names[1]]) == (False, "3")
+
+
+def test_a_rank_that_hosts_the_store_waits_until_the_others_have_said_why(monkeypatch):
+    monkeypatch.setattr(coordination, "_GRACE_SECONDS", 5.0)
+    store, pauses = HashStore(), []
+    host = Meeting(store, 0, 2, hosts=True)
+    other = Meeting(store, 1, 2)
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            other.fail("the disk is full")
+
+    monkeypatch.setattr(coordination.time, "sleep", sleep)
+    host.fail("out of memory")
+    assert pauses == [0.05] * 3
+    assert b"out of memory" in store.get("failed")
+
+
+def test_a_wait_looks_ever_more_rarely_but_four_times_a_second(monkeypatch):
+    meeting, pauses = Meeting(HashStore(), 0, 1), []
+    meeting._left.set()
+    monkeypatch.setattr(coordination.time, "sleep", pauses.append)
+    meeting._wait(lambda: len(pauses) == 14)
+    assert pauses[:3] == pytest.approx([0.005, 0.0075, 0.01125])
+    assert pauses[9] == pytest.approx(0.005 * 1.5**9)
+    assert pauses[10:] == [0.25] * 4

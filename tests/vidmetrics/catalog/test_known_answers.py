@@ -303,3 +303,48 @@ def test_every_known_answer_is_computed():
 def test_an_answer_is_found_by_its_name():
     for answer in KNOWN_ANSWERS:
         assert known_answer(answer.name) is answer
+
+
+# "value" of "fvd" in the README of JunyaoHu/common_metrics_on_video_quality, commit 5f75173: FVD_n for n = 10 to 30.
+README = """
+            569.2296293622766,
+            486.3584254441098,
+            551.9610501807822,
+            146.36638178542628,
+            172.85453222258292,
+            133.70311962583372,
+            152.91750309134142,
+            357.7402855012116,
+            382.4668646785276,
+            306.73840379649727,
+            338.4151811780684,
+            78.17255931098194,
+            82.33446642508818,
+            64.5885972265882,
+            66.06281151704604,
+            314.4803706985065,
+            316.6870909853734,
+            288.97196946254184,
+            287.7805184515251,
+            152.1524775765185,
+            151.2564750365302
+"""
+
+
+def test_answers_by_length_are_those_of_the_published_table():
+    published = [float(text) for text in README.split(",")]
+    assert tuple(range(10, 31)) == CONSTANT_LENGTHS
+    assert [known_answer(f"fvd-constant-{frames}").value for frames in CONSTANT_LENGTHS] == published
+    for frames, value in zip(CONSTANT_LENGTHS, published, strict=True):
+        answer = known_answer(f"fvd-constant-{frames}")
+        assert answer.question == f"FVD of 8 clips of {frames} frames of 64x64, all black against all white"
+        # "0.3 %, or 0.5 if that is more": 0.5 for values below 167.
+        assert answer.tolerance == pytest.approx(0.5 if value < 500 / 3 else 3 * value / 1000, rel=1e-12)
+
+
+def test_tolerances_are_those_of_the_sources():
+    # About 131; five times 0.62, to one digit; printed with nine digits, and 1e-4 of it.
+    for name, value, tolerance in (
+        ("fvd-example", 131, 3), ("is-ucf101-real", 60.2, 3), ("i3d-imagenet-logits", 87.108871, 0.0087108871),
+    ):  # fmt: skip
+        assert (known_answer(name).value, known_answer(name).tolerance) == pytest.approx((value, tolerance), rel=1e-9)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from vidmetrics import InputError
+from vidmetrics.weights import fetch as downloads
 from vidmetrics.weights.fetch import OFFLINE_VARIABLE, _total_of_the_rest, _TryAgainError, _validator, fetch, is_offline
 from vidmetrics.weights.part_file import PartFile
 from vidmetrics.weights.sources import PublishedFile
@@ -249,3 +250,33 @@ def test_what_identifies_the_bytes_on_a_server():
     assert validator(ETag='"strong"', Last_Modified="a day") == '"strong"'
     assert validator(ETag='W/"weak"', Last_Modified="a day") == "a day"
     assert validator(ETag='W/"weak"') is None
+
+
+@pytest.mark.parametrize(
+    ("bytes_per_try", "waits"),
+    [
+        (0, [1, 2]),
+        (300_000, [1, 2]),  # three times less than a mebibyte in total
+        (2**19 - 1, [1, 2, 1, 2]),  # forgotten once, then two tries are two bytes short
+        (2**19, [1, 1, 2, 1, 2, 1, 2, 1, 2, 1]),  # a mebibyte after every second try
+        (2**20, [1] * 10),
+    ],
+)
+def test_failures_are_forgotten_after_a_mebibyte_of_progress(monkeypatch, bytes_per_try, waits):
+    part = SimpleNamespace(size=0, path=None, version=lambda: SimpleNamespace(url="u", validator='"1"'))
+    slept = []
+    tries = 11
+
+    def transfer(*_):
+        nonlocal tries
+        tries -= 1
+        if not tries:
+            raise downloads._NextMirrorError("enough")
+        part.size += bytes_per_try
+        raise _TryAgainError("the connection ended")
+
+    monkeypatch.setattr(downloads, "_transfer", transfer)
+    patience = downloads.Patience(attempts=3, sleep=slept.append)
+    with pytest.raises(downloads._NextMirrorError, match="enough" if len(waits) == 10 else "ended, 3 times"):
+        downloads._from_mirror("u", PublishedFile("w.bin", ("u",), sha256=SHA256), part, lambda *_: None, patience)
+    assert slept == waits

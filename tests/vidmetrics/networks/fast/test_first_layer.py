@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from vidmetrics.networks.fast.bilinear_tables import bilinear_tables
-from vidmetrics.networks.fast.first_layer import MOST_CLASSES, geometry, identity, pack_first_layer
+from vidmetrics.networks.fast.first_layer import MOST_CLASSES, geometry, identity, pack_first_layer, resized_axis
 from vidmetrics.networks.fast.operators import Pixels
 from vidmetrics.networks.fast.torch_operators import TorchOperators
 from vidmetrics.networks.i3d import same_padding
@@ -74,3 +74,20 @@ def test_few_outputs_have_weights_of_their_own(size, classes, span):
 @pytest.mark.parametrize("size", [200, 256, 300])
 def test_sizes_without_a_short_period_are_resized_before(size):
     assert geometry(bilinear_tables(size, size, PIXELS.resized), 224) is None
+
+
+def test_a_window_of_the_widest_span_is_accepted():
+    # Without a resize, seven taps see seven pixels.
+    axis = resized_axis(torch.eye(32), (3, 7))
+    assert axis is not None
+    assert (axis.span, axis.size) == (7, 32)
+    assert resized_axis(torch.eye(32), (3, 6)) is None
+
+
+@pytest.mark.parametrize("size", [48, 63, 64, 111, 112, 128])
+def test_rows_of_a_frame_begin_at_even_pixels(size):
+    shape = geometry(bilinear_tables(64, size, PIXELS.resized), 224)
+    for layout in (Pixels(identity(size), 3, 1), *([Pixels(shape, 3, 1)] if shape else [])):
+        rows, columns = layout.shape.rows, layout.shape.columns
+        least = columns.before + columns.size + columns.after
+        assert layout.frame == (rows.before + rows.size + rows.after, 2 * ((least + 1) // 2))
