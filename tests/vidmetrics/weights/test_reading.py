@@ -16,7 +16,7 @@ ROWS = np.zeros((100, 100), np.float32)
 
 @pytest.fixture
 def small_machine(monkeypatch):
-    """Let the machine have so many bytes."""
+    """Return a function that sets the memory of the machine, in bytes."""
     return lambda size: monkeypatch.setattr(memory, "memory_bytes", lambda: size)
 
 

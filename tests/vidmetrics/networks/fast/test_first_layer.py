@@ -91,3 +91,9 @@ def test_rows_of_a_frame_begin_at_even_pixels(size):
         rows, columns = layout.shape.rows, layout.shape.columns
         least = columns.before + columns.size + columns.after
         assert layout.frame == (rows.before + rows.size + rows.after, 2 * ((least + 1) // 2))
+
+
+def test_frames_as_high_as_the_input_have_windows_and_higher_ones_have_none():
+    assert geometry(bilinear_tables(224, 64, PIXELS.resized), 224) is not None
+    assert geometry(bilinear_tables(64, 224, PIXELS.resized), 224) is not None
+    assert geometry(bilinear_tables(225, 64, PIXELS.resized), 224) is None
