@@ -56,7 +56,8 @@ def run_calmly(command: Command, folder: Path) -> Calm:
     template.mkdir(parents=True)
     command.prepare(template)
     shutil.copytree(template, calm)
-    ended = run_limited(command.line.split(), calm)
+    with command.around():
+        ended = run_limited(command.line.split(), calm)
     assert ended.code in (0, 1), ended.stderr
     return Calm(template, outcome(calm), hidden(calm), ended.code, ended.seconds)
 
@@ -99,7 +100,8 @@ def kill_many(command: Command, number: int, seed: int, folder: Path) -> list[Ki
     found = []
     for attempt in range(number):
         after = moments.uniform(0, calm.seconds)
-        killed = kill_and_repeat(command, calm, folder / f"kill-{attempt}", after)
+        with command.around():
+            killed = kill_and_repeat(command, calm, folder / f"kill-{attempt}", after)
         faults = tuple(f"kill {attempt} after {after:.3f} s: {fault}" for fault in killed.faults)
         found.append(Killed(killed.died, faults))
     return found

@@ -37,7 +37,9 @@ def _check_sentences(ended: list[Outcome]) -> None:
 def test_the_same_command_twice(name, tmp_path):
     command, calm = BY_NAME[name], run_calmly(BY_NAME[name], tmp_path)
     shutil.copytree(calm.template, tmp_path / "both")
-    _check_sentences(at_once([command.line.split()] * 2, tmp_path / "both"))
+    with command.around():
+        ended = at_once([command.line.split()] * 2, tmp_path / "both")
+    _check_sentences(ended)
     assert outcome(tmp_path / "both") == calm.files
     assert hidden(tmp_path / "both") == calm.hidden
 
