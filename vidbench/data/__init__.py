@@ -132,9 +132,9 @@ def _open_videos(
 
     root = _need_folder(task, data)
     listing = with_pixels(find_listing(task.data.dataset, root, split, ignore), clips.pixels)
-    dataset = VideoDataset(listing, clips, num_clips)
-    dataset.advise(f"like every other that `vidbench data scan {root} --task TASK` lists in problems.csv")
     scan = last_scan(root, task)
+    dataset = VideoDataset(listing if scan is None else scan.indexed(split, listing), clips, num_clips)
+    dataset.advise(f"like every other that `vidbench data scan {root} --task TASK` lists in problems.csv")
     if scan is not None:
         dataset.vouch(scan.manifest_sha256, scan.unchanged(split, listing.sources))
     return dataset

@@ -88,9 +88,9 @@ class Damage:
         self.found_on_opening, self.cut_off_on_opening = self.found, self.cut_off
         self.found, self.cut_off = None, False
 
-    def after(self, packet: Any, messages: Sequence[Message]) -> None:
-        """Take the messages that were logged until a packet was decoded."""
-        self._key_frames += bool(packet.is_keyframe)
+    def after(self, packet: Any, messages: Sequence[Message], decoded: bool = True) -> None:
+        """Take the messages that were logged until a packet was decoded, or was read and not decoded."""
+        self._key_frames += bool(packet.is_keyframe and decoded)
         self._add(messages)
         passed = [text for byte, text in self._broken.items() if packet.pos is not None and packet.pos > byte]
         # What follows the last picture, such as an index, may be broken.

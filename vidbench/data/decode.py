@@ -10,7 +10,7 @@ Frames become RGB by one of two conventions, see `vidbench.data.pixels`; HDR and
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import islice
@@ -112,8 +112,13 @@ def is_lossless(path: Path) -> bool:
 
 
 @contextmanager
-def decoding(path: Path) -> Iterator[Decoding]:
+def decoding(path: Path, admits: Callable[[Any], bool] | None = None) -> Iterator[Decoding]:
     """Open a file and its checked frames, which `to_rgb` converts to pixels; close it on exit.
+
+    Args:
+        path: the file.
+        admits: whether to decode a packet, asked for each before it is; the end of the file is not checked then. None
+            decodes all.
 
     Raises:
         UnusableVideoError: on opening or while iterating; see `decode_frames`.
@@ -128,10 +133,12 @@ def decoding(path: Path) -> Iterator[Decoding]:
         context.thread_count = 1
         context.flags |= av.codec.context.Flags.bitexact
         context.options = {"max_pixels": str(MOST_PIXELS)}
-        yield Decoding(container, stream, _checked_frames(path, container, stream, opening))
+        yield Decoding(container, stream, _checked_frames(path, container, stream, opening, admits))
 
 
-def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Message]) -> Iterator[Any]:
+def _checked_frames(
+    path: Path, container: Any, stream: Any, opening: list[Message], admits: Callable[[Any], bool] | None
+) -> Iterator[Any]:
     """Yield frames until the first sign of damage."""
     damage = Damage(stream.codec_context.name, opening)
     size: tuple[int, int] | None = None
@@ -141,11 +148,13 @@ def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Messa
     indexed = len(_indexed(stream)) if container.format.name == "avi" else 0
     packets = container.demux(stream)
     while True:
-        frames = []
+        frames: list[Any] = []
+        admitted = True
         with listening() as messages:
             packet = next(packets, None)
             if packet is not None and not packet.is_corrupt:
-                frames = packet.decode()
+                admitted = admits is None or admits(packet)
+                frames = packet.decode() if admitted else []
         if packet is None:
             break
         if packet.is_corrupt:
@@ -153,7 +162,7 @@ def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Messa
                 "truncated", f"The video '{path}' is cut off or damaged after frame {number}; replace or remove it."
             )
         read += packet.size > 0
-        damage.after(packet, messages)
+        damage.after(packet, messages, admitted)
         if damage.found:
             raise UnusableVideoError(
                 "unreadable",
@@ -188,6 +197,8 @@ def _checked_frames(path: Path, container: Any, stream: Any, opening: list[Messa
                 )
             number += 1
             yield frame
+    if admits is not None:
+        return
     if damage.found_on_opening:
         raise UnusableVideoError(
             "unreadable", f"The video '{path}' is damaged ({damage.found_on_opening}); replace or remove it."

@@ -11,11 +11,15 @@ whatever its tag.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
 
 from vidbench.tasks.schema import PixelConvention
+
+# A converter sets up tables for a size and a format, which costs a third of converting a frame.
+_converters = threading.local()
 
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 """Code points of ISO/IEC 23091-2 (H.273). Shown as if they were SDR, these two are flat and grey."""
@@ -64,12 +68,15 @@ def rgb_pixels(frame: Any, convention: PixelConvention) -> np.ndarray:
 
 
 def _converted(frame: Any, layout: str, convention: PixelConvention) -> np.ndarray:
-    from av.video.reformatter import Interpolation
+    from av.video.reformatter import Interpolation, VideoReformatter
 
     flags = Interpolation.BILINEAR
     if convention == "exact":
         flags |= Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
-    pixels: np.ndarray = frame.to_ndarray(format=layout, interpolation=int(flags), threads=1)
+    converters = vars(_converters)
+    converter = converters.setdefault(f"{layout} {convention}", VideoReformatter())
+    converted = converter.reformat(frame, format=layout, interpolation=int(flags), threads=1)
+    pixels: np.ndarray = converted.to_ndarray()
     return pixels
 
 

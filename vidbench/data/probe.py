@@ -53,7 +53,10 @@ class VideoFacts:
 
 
 def examine_video(
-    path: Path, each: Callable[[np.ndarray], None] | None = None, pixels: PixelConvention = "exact"
+    path: Path,
+    each: Callable[[np.ndarray], None] | None = None,
+    pixels: PixelConvention = "exact",
+    decoded: Callable[[Any], None] | None = None,
 ) -> VideoFacts:
     """Decode a whole video.
 
@@ -61,6 +64,7 @@ def examine_video(
         path: the file.
         each: called with every frame, uint8 RGB ``[H, W, 3]``, upright; None skips the conversion to pixels.
         pixels: how frames become RGB, see `vidbench.data.pixels`.
+        decoded: called with every frame as PyAV returns it.
 
     Raises:
         UnusableVideoError: as `vidbench.data.decode.decode_frames`.
@@ -74,6 +78,8 @@ def examine_video(
         for frame in video.frames:
             if count == 0:
                 width, height, matrix = frame.width, frame.height, display_matrix(frame, path)
+            if decoded is not None:
+                decoded(frame)
             if each is not None:
                 each(to_rgb(frame, path, pixels))
             count += 1

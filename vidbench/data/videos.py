@@ -25,6 +25,7 @@ from vidbench.data.clips import (
 )
 from vidbench.data.images import fit_frames
 from vidbench.data.layouts.listing import FrameSource, Listing
+from vidbench.data.seek.source import AskAgainError
 from vidbench.errors import InputError
 from vidbench.files import digest, file_changed, file_state
 from vidbench.tasks.schema import ClipSpec
@@ -288,6 +289,12 @@ class VideoDataset:
     def _fitted_frames(self, video: int, frame_indices: np.ndarray | None, crops: set[str]) -> dict[str, np.ndarray]:
         """Decode and resize frame by frame, once per crop: a long video at its own size could fill the memory."""
         source = self.videos[video].source
+        try:
+            return self._fitted(source, frame_indices, crops)
+        except AskAgainError:
+            return self._fitted(source, frame_indices, crops)
+
+    def _fitted(self, source: FrameSource, frame_indices: np.ndarray | None, crops: set[str]) -> dict[str, np.ndarray]:
         fitted: dict[str, list[np.ndarray]] = {crop: [] for crop in crops}
         for frame_HWC in source.frames(frame_indices):
             for crop, frames in fitted.items():

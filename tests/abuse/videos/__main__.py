@@ -1,4 +1,7 @@
-"""Print what is accepted and refused of all generated videos: ``python -m tests.abuse.videos``, a minute."""
+"""Print what is accepted and refused of all generated videos: ``python -m tests.abuse.videos``, a minute.
+
+With ``--seek``, read every clip of all sound ones through their keyframe indexes instead.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import av
 from tests.abuse.videos.changes import DAMAGED, SOUND
 from tests.abuse.videos.encodings import ENCODINGS, FRAMES, write
 from tests.abuse.videos.evaluation import Answer, answers, fault, judge
+from tests.abuse.videos.seeking import main as seek_main
 
 CODECS = ("h264", "hevc", "vp9", "av1", "mpeg4", "mpeg2")
 TITLES = ("H.264", "HEVC", "VP9", "AV1", "MPEG-4", "MPEG-2")
@@ -85,4 +89,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(seek_main() if sys.argv[1:] == ["--seek"] else main())

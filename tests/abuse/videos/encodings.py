@@ -13,7 +13,15 @@ import numpy as np
 os.environ.setdefault("SVT_LOG", "1")
 
 FRAMES, HEIGHT, WIDTH = 48, 64, 96
-FORMATS = {"ts": "mpegts", "mkv": "matroska", "fmp4": "mp4", "h264": "h264", "hevc": "hevc", "m2v": "mpeg2video"}
+FORMATS = {
+    "ts": "mpegts",
+    "mkv": "matroska",
+    "fmp4": "mp4",
+    "h264": "h264",
+    "hevc": "hevc",
+    "m2v": "mpeg2video",
+    "m4v": "ipod",
+}
 FRAGMENTS = "frag_keyframe+empty_moov+default_base_moof"
 _X265 = "log-level=none:pools=1:frame-threads=1:keyint=12:min-keyint=12"
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import Interpolation
 
 from tests.oracles.pixel_equations import WEIGHTS, by_the_equations
 from vidbench.data.decode import decode_frames, decoding
@@ -198,3 +200,24 @@ def test_grey_is_full_range_whatever_its_tag(pix_fmt, color_range):
     frame.planes[0].update(value * (frame.planes[0].buffer_size // len(value)))
     frame.color_range = color_range
     assert (rgb_pixels(frame, "exact") == 100).all()
+
+
+@pytest.mark.parametrize("convention", ["exact", "ffmpeg-default"])
+def test_a_converter_that_has_converted_other_frames_converts_as_a_new_one(convention):
+    """One converter serves all frames of a thread, whatever their size, format, matrix and range."""
+    flags = Interpolation.BILINEAR
+    if convention == "exact":
+        flags |= Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
+    random = np.random.default_rng(6)
+    results = set()
+    for _ in range(2):
+        for height, width in ((16, 32), (32, 16)):
+            pixels = random.integers(16, 236, (height * 3 // 2, width), np.uint8)
+            for matrix, value_range in itertools.product((1, 5, 6), (1, 2)):
+                for layout in ("yuv420p", "yuv444p", "yuvj420p"):
+                    frame = av.VideoFrame.from_ndarray(pixels, format="yuv420p").reformat(format=layout)
+                    frame.colorspace, frame.color_range = matrix, value_range
+                    fresh = frame.to_ndarray(format="rgb24", interpolation=int(flags), threads=1)
+                    assert np.array_equal(rgb_pixels(frame, convention), fresh)
+                    results.add(fresh.tobytes())
+    assert len(results) > 8

@@ -17,6 +17,8 @@ from vidbench.data.clips import clip_span
 from vidbench.data.layouts.listing import FrameSource, Listing, VideoFile
 from vidbench.data.opening import UnusableVideoError
 from vidbench.data.probe import VideoFacts, examine_video, refuse_truncated
+from vidbench.data.seek.index import KeyframeIndex
+from vidbench.data.seek.proving import FrameLog, prove_index
 from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
 from vidbench.files import file_changed, file_state
@@ -80,6 +82,7 @@ class Finding(BaseModel):
             plan by plan; without a task, of all decoded frames.
         problem: None for a usable video.
         reason: the problem in one sentence.
+        keyframes: where decoding of a usable video may begin; None where it has to be decoded whole.
         transient: for a file that changed during its examination, or whose permissions forbid reading it, the time of the
             finding in nanoseconds since 1970; it does not outlive its scan, because neither shows in the key. Else 0.
     """
@@ -97,6 +100,7 @@ class Finding(BaseModel):
     clips_sha256: str | None = None
     problem: Problem | None = None
     reason: str = ""
+    keyframes: KeyframeIndex | None = None
     transient: int = 0
 
 
@@ -146,7 +150,8 @@ def _examined(subject: Subject) -> Finding:
     found: dict[str, Any] = {"key": subject.key}
     try:
         pixels = None if subject.plans else sha256()
-        facts = _facts(subject.source, pixels)
+        log = FrameLog()
+        facts = _facts(subject.source, pixels, log)
         found |= {
             "frames": facts.frames,
             "fps": facts.fps,
@@ -161,6 +166,8 @@ def _examined(subject: Subject) -> Finding:
         if problem is not None:
             return Finding(**found, problem=problem[0], reason=problem[1])
         found["clips_sha256"] = pixels.hexdigest() if pixels else _clips_sha256(subject, facts)
+        if isinstance(subject.source, VideoFile):
+            found["keyframes"] = prove_index(subject.source.path, log)
     except UnusableVideoError as error:
         return Finding(**found, problem=error.problem, reason=str(error))
     except InputError as error:
@@ -180,14 +187,14 @@ def crashed(subject: Subject) -> Finding:
     return Finding(key=subject.key, problem="unreadable", reason=reason)
 
 
-def _facts(source: FrameSource, pixels: Any) -> VideoFacts:
-    """Decode all frames, updating the digest ``pixels`` with them unless it is None."""
+def _facts(source: FrameSource, pixels: Any, log: FrameLog) -> VideoFacts:
+    """Decode all frames, updating the digest ``pixels`` with them unless it is None, and logging those of a video file."""
 
     def feed(frame_HWC: np.ndarray) -> None:
         pixels.update(np.ascontiguousarray(frame_HWC))
 
     if isinstance(source, VideoFile):
-        return examine_video(source.path, feed if pixels else None, source.pixels)
+        return examine_video(source.path, feed if pixels else None, source.pixels, log)
     count, height, width = 0, 0, 0
     for frame_HWC in source.frames():
         if pixels:

@@ -16,13 +16,14 @@ from vidbench.data.scan.scan_journal import ScanJournals
 from vidbench.data.scan.scan_manifest import ManifestVideo, SplitCoverage, write_manifest, write_rows
 from vidbench.data.scan.scanned import remember_scan, scanned_file
 from vidbench.data.scan.subjects import clip_plans, listings_of, subjects_of, task_splits
+from vidbench.data.seek.stored import KEYFRAMES_NAME, write_indexes
 from vidbench.distributed.ranks import Ranks
 from vidbench.files import digest
 from vidbench.progress import Progress
 from vidbench.tasks.schema import Task
 
 # Raise this number when the content or meaning of a finding changes, so that older journals are not read.
-_JOURNAL_FORMAT = 3
+_JOURNAL_FORMAT = 4
 
 
 class UnusableVideo(NamedTuple):
@@ -40,8 +41,8 @@ class Scan:
     """The outcome of a scan.
 
     Attributes:
-        output: folder with ``manifest.json``, ``manifest.csv``, ``problems.csv``, ``missing.csv``, ``files.csv`` and the
-            journal.
+        output: folder with ``manifest.json``, ``manifest.csv``, ``problems.csv``, ``missing.csv``, ``files.csv``,
+            ``keyframes.jsonl`` and the journal.
         manifest_sha256: hash of the manifest.
         splits: the coverage of each split.
         problems: the unusable videos, one reason each.
@@ -126,7 +127,7 @@ def scan_folder(
     named = None if task is None else {"name": task.name, "version": task.version, "fingerprint": task.fingerprint}
     manifest_sha256 = write_manifest(output, named, coverage, videos, {"ignored": list(ignore), "unused": unused})
     if task is not None and set(task_splits(task)) <= set(listings):
-        files = (
+        files = [
             scanned_file(
                 subject.split,
                 subject.video_id,
@@ -136,7 +137,9 @@ def scan_folder(
                 findings[subject.key].file_sha256,
             )
             for subject in subjects
-        )
+        ]
+        found = zip(files, (findings[subject.key].keyframes for subject in subjects), strict=True)
+        write_indexes(output / KEYFRAMES_NAME, ((file.indexed, index) for file, index in found if index is not None))
         remember_scan(root, task, output, manifest_sha256, files)
     return Scan(
         output=output,
@@ -169,8 +172,12 @@ def _changed(earlier: Mapping[FindingKey, Finding], findings: Mapping[FindingKey
         for key, finding in sorted(findings.items())
         if key in earlier
         and not (finding.transient or earlier[key].transient)
-        and earlier[key].model_copy(update={"reason": ""}) != finding.model_copy(update={"reason": ""})
+        and _content(earlier[key]) != _content(finding)
     )
+
+
+def _content(finding: Finding) -> Finding:
+    return finding.model_copy(update={"reason": "", "keyframes": None})
 
 
 def _problems(

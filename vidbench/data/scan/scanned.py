@@ -11,15 +11,18 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vidbench.data.layouts.listing import FrameSource
+from vidbench.data.layouts.listing import FrameSource, Listing, VideoFile
 from vidbench.data.scan.scan_manifest import write_rows
+from vidbench.data.seek.source import IndexedVideo
+from vidbench.data.seek.stored import KEYFRAMES_NAME, IndexedFile, StoredIndexes
 from vidbench.errors import InputError
 from vidbench.files import digest, file_sha256, write_bytes
 from vidbench.progress import warn
@@ -49,6 +52,11 @@ class ScannedFile(NamedTuple):
     bytes: int
     mtime_ns: int
     sha256: str
+
+    @property
+    def indexed(self) -> IndexedFile:
+        """The file whose keyframe index is used."""
+        return IndexedFile(self.split, self.id, self.bytes, self.mtime_ns, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,30 @@ class LastScan:
                 f"first {differing[0]}; run `vidbench data scan` on it again, with --output '{self.output}'."
             )
         return {name: file.sha256 for name, file in scanned.items() if file.sha256}
+
+    def indexed(self, split: str, listing: Listing) -> Listing:
+        """Return a listing whose videos are read through the scan's keyframe indexes; see `unchanged` for whether they may."""
+        path = self.output / KEYFRAMES_NAME
+        if not path.is_file():
+            _say_without_keyframes(self.root)
+            return listing
+        indexes = StoredIndexes(path)
+        files = {file.id: file for file in self.files if file.split == split and file.sha256}
+        sources = {
+            name: IndexedVideo(source, files[name].indexed, indexes)
+            if isinstance(source, VideoFile) and name in files
+            else source
+            for name, source in listing.sources.items()
+        }
+        return replace(listing, sources=sources)
+
+
+@cache
+def _say_without_keyframes(root: Path) -> None:
+    warn(
+        f"The last scan of '{root}' has no keyframe indexes, so that whole videos are decoded: run `vidbench data scan` again "
+        "to read clips several times as fast."
+    )
 
 
 def remember_scan(root: Path, task: Task, output: Path, manifest_sha256: str, files: Iterable[ScannedFile]) -> None:
