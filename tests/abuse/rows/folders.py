@@ -169,6 +169,17 @@ def _lists(dataset: str, spoil: Callable[[Path], object]) -> Callable[[Path], li
     return make
 
 
+def _long_lines(lists: Path) -> None:
+    (lists / "train.csv").write_text("label,youtube_id,time_start,time_end\nzumba,a,0,1,2\n")
+
+
+def _huge_class_number(folder: Path) -> list[str]:
+    arguments = _layout("ucf101", "zumba/v_zumba_g01_c01.avi")(folder)
+    (folder / "data" / "classInd.txt").write_text("1" * 5000 + " zumba\n")
+    (folder / "task.toml").write_text(videos_task("ucf101", 2).replace('"train"', '"train01"'))
+    return arguments
+
+
 def _ignore_without_a_pattern(folder: Path) -> list[str]:
     _videos(folder)
     return [*_SCAN, "--ignore"]
@@ -191,6 +202,8 @@ _LISTS = (
     Case("kinetics: a list that is a pipe", _lists("kinetics", lambda f: os.mkfifo(f / "train.csv")), "train.csv' is not a file"),
     Case("kinetics: a list that leads nowhere", _lists("kinetics", lambda f: (f / "train.csv").symlink_to("x")), "train.csv' is a link"),
     Case("kinetics: lists that lead nowhere", _lists("kinetics", lambda f: f.rmdir() or f.symlink_to("x")), "annotations' is a link"),
+    Case("kinetics: lines longer than the header", _lists("kinetics", _long_lines), "more cells than the 4 of its header"),
+    Case("ucf101: a class number of 5,000 digits", _huge_class_number, "Line 1 of 'data/classInd.txt'"),
     Case("scan: --ignore without a pattern", _ignore_without_a_pattern, "requires an argument"),
     Case("measure: a folder whose name is not UTF-8", _samples_root, "caf\\xe9' has a name that is not UTF-8"),
     Case("measure: a pipe as folder", _pipe_as_samples, "neither a file nor a folder"),

@@ -184,16 +184,22 @@ def read_csv_list(path: Path) -> pd.DataFrame:
     """Read a CSV list, every cell as text.
 
     Raises:
-        InputError: it is not a readable CSV file.
+        InputError: it is not a readable CSV file, or its lines have more cells than its header.
     """
     import pandas as pd
 
     try:
         # As text: an id may look like a number, and a label like a missing value.
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"The list '{path}' is not a readable CSV file ({reason}); replace it.") from error
+    # pandas takes the first cells of such lines for names of rows, so that every column would have those of the next one.
+    if not isinstance(table.index, pd.RangeIndex):
+        raise InputError(
+            f"The list '{path}' has lines with more cells than the {len(table.columns)} of its header; replace it."
+        )
+    return table
 
 
 def official_name(youtube_id: str, start: str, end: str, source: Path, line: int) -> str:

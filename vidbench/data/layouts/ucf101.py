@@ -23,7 +23,7 @@ from vidbench.errors import InputError
 
 NUM_CLASSES = 101
 SPLITS = ("all", *(f"{part}{number:02d}" for part in ("train", "test") for number in (1, 2, 3)))
-_ENTRY = re.compile(r"(?P<label>[^/\\\s]+)[/\\](?P<name>v_[^/\\\s]+_g\d+_c\d+)\.\w+(\s+(?P<number>\d+))?")
+_ENTRY = re.compile(r"(?P<label>[^/\\\s]+)[/\\](?P<name>v_[^/\\\s]+_g\d+_c\d+)\.\w+(\s+(?P<number>[0-9]{1,9}))?")
 _DEPTH = 3
 _LISTS = frozenset(
     {"classInd.txt", *(f"{part}list{number:02d}.txt" for part in ("train", "test") for number in (1, 2, 3))}
@@ -92,7 +92,7 @@ def _read_classes(path: Path) -> tuple[str, ...]:
     names: dict[int, str] = {}
     for line, text in _lines(path):
         number, _, name = text.partition(" ")
-        if not number.isascii() or not number.isdigit() or not name.strip() or int(number) in names:
+        if not re.fullmatch("[0-9]{1,9}", number) or not name.strip() or int(number) in names:
             raise InputError(
                 f"Line {line} of '{path}' is not a new class number followed by a name; fetch the official list."
             )

@@ -285,6 +285,8 @@ def test_folders_that_cannot_be_used_say_what_to_do(root, tmp_path):
         (f"{HEADER}\nyoga,abc,soon,10,train,0\n", ("'soon'", "line 2")),
         (f"{HEADER}\n,abc,0,10,train,0\n", ("no label", "line 2")),
         (f"{HEADER}\n", ("no video",)),
+        (f"{HEADER}\nyoga,abc,0,10,train,0,1\n", (f"more cells than the {HEADER.count(',') + 1} of its header",)),
+        ("label,youtube_id,time_start,time_end\nyoga,abc,0,10,1\nzumba,abd,0,10,2\n", ("more cells than the 4",)),
         ("", ("not a readable CSV",)),
         ('a,b\n"1,2\n3', ("not a readable CSV",)),
     ],
