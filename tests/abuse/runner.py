@@ -11,6 +11,8 @@ import functools
 import gc
 import importlib
 import os
+import pkgutil
+import re
 import resource
 import signal
 import sys
@@ -25,17 +27,14 @@ from typing import IO, NamedTuple
 from tests.memory_limit import limit_address_space
 from vidbench.distributed.launcher import _OF_A_NODE, _OTHER_LAUNCHERS, _TOGETHER
 
-_IMPORTED = (
-    "av", "numpy", "pandas", "PIL.Image", "pydantic", "rich.console", "rich.table", "safetensors.numpy", "scipy.linalg", "torch",
-    "torch._inductor.config", "dvdgan.training.launch", "dvdgan.training.loop", "dvdgan.sampler", "dvdgan.model", "vidbench", "vidbench.cli", "vidmetrics.conformance.suite",
-    *(f"vidbench.cli.{name}" for name in (
-        "compare", "conformance", "data", "doctor", "evaluate", "leaderboard", "measure", "models", "sample", "score",
-        "statistics", "table", "tasks", "train", "weights",
-    )),
-    *(f"vidbench.jobs.{name}" for name in (
-        "doctor", "evaluate", "export", "measure", "sample", "statistics", "train", "training_curve", "weights",
-    )),
+_THIRD_PARTY = (
+    "av", "concurrent.futures.process", "encodings.ascii", "encodings.unicode_escape", "encodings.utf_8_sig", "jinja2",
+    "multiprocessing.queues", "numpy", "pandas", "pydantic", "rich.console", "rich.table", "safetensors.numpy",
+    "scipy.linalg", "scipy.special", "torch", "torch._inductor.config",
 )  # fmt: skip
+_OWN = ("vidbench", "vidmetrics", "dvdgan")
+# Kernels need triton; the others are for another program.
+_NOT_IMPORTED = re.compile(r".*(\.__main__|\.pytest_plugin|\.kernels_\w+|\.triton_operators)")
 _LAUNCHER = (
     *_TOGETHER, *_OF_A_NODE, "MASTER_ADDR", "MASTER_PORT", "GROUP_RANK", "ROLE_RANK", "TORCHELASTIC_RUN_ID", "SLURM_LOCALID",
     *(name for _, numbers, rank in _OTHER_LAUNCHERS for name in (*numbers, rank)),
@@ -53,20 +52,38 @@ class Limits(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a command ended; the code is negative for a signal and None if the time was up."""
+    """How a command ended.
+
+    Args:
+        code: its exit code, negative for a signal, None if the time was up.
+        stdout: what it printed.
+        stderr: what it said.
+        orphans: processes of its session that outlived it.
+        seconds: wall time.
+        processor_seconds: processor time of its process, which does not depend on what else the machine does.
+    """
 
     code: int | None
     stdout: str
     stderr: str
     orphans: tuple[str, ...]
     seconds: float
+    processor_seconds: float
 
 
 @functools.cache
 def warm_up() -> None:
     """Import what commands import, so that forked processes need not."""
-    for name in _IMPORTED:
+    for name in _THIRD_PARTY:
         importlib.import_module(name)
+    for name in _OWN:
+        package = importlib.import_module(name)
+        for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+            if not _NOT_IMPORTED.fullmatch(module.name):
+                importlib.import_module(module.name)
+    from PIL import Image
+
+    Image.init()  # imports the plugins
     gc.collect()
     gc.freeze()
 
@@ -86,10 +103,19 @@ def start(
     folder: Path,
     environment: dict[str, str | None] | None = None,
     limits: Limits | None = None,
+    interpreter: Sequence[str] = (),
 ) -> Started:
     """Start ``vidbench`` with ``folder`` as current folder; its caches are in ``home``, its temporary files in ``tmp`` below.
 
-    Patches of modules that are active in the caller are active in the command too.
+    Patches of modules that are active in the caller are active in the command too, unless it has its own interpreter.
+
+    Args:
+        arguments: those of ``vidbench``.
+        folder: an existing folder.
+        environment: variables to set, or with None to remove.
+        limits: what it may use.
+        interpreter: arguments of a new Python before those of ``vidbench``, such as ``-m vidbench``; none to run in the
+            forked process, which has everything imported.
     """
     limits = limits or Limits()
     warm_up()
@@ -103,7 +129,8 @@ def start(
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads, which are idle here
         process = os.fork()
     if process == 0:
-        _run_and_exit(list(arguments), folder, environment or {}, limits, out.fileno(), err.fileno())
+        fresh = [sys.executable, *interpreter, *arguments] if interpreter else None
+        _run_and_exit(list(arguments), folder, environment or {}, limits, out.fileno(), err.fileno(), fresh)
     return Started(process, out, err, since, limits)
 
 
@@ -114,7 +141,7 @@ def end(started: Started, *, kill_rest: bool = True) -> Outcome:
         started: the command.
         kill_rest: kill what is left of its session; False to see whether that ends by itself.
     """
-    code = _wait(started.process, started.since + started.limits.wall_seconds)
+    code, processor_seconds = _wait(started.process, started.since + started.limits.wall_seconds)
     seconds = time.monotonic() - started.since
     orphans = session(started.process)
     if kill_rest:
@@ -124,7 +151,7 @@ def end(started: Started, *, kill_rest: bool = True) -> Outcome:
         file.seek(0)
         texts.append(file.read(started.limits.output_bytes + 1).decode("utf-8", "backslashreplace"))
         file.close()
-    return Outcome(code, texts[0], texts[1], orphans, seconds)
+    return Outcome(code, texts[0], texts[1], orphans, seconds, processor_seconds)
 
 
 def run_limited(
@@ -132,14 +159,16 @@ def run_limited(
     folder: Path,
     environment: dict[str, str | None] | None = None,
     limits: Limits | None = None,
+    interpreter: Sequence[str] = (),
 ) -> Outcome:
     """Run ``vidbench`` to its end; the arguments are those of `start`."""
-    return end(start(arguments, folder, environment, limits))
+    return end(start(arguments, folder, environment, limits, interpreter))
 
 
 def _run_and_exit(
-    arguments: list[str], folder: Path, environment: dict[str, str | None], limits: Limits, out: int, err: int
-) -> None:
+    arguments: list[str], folder: Path, environment: dict[str, str | None], limits: Limits, out: int, err: int,
+    fresh: list[str] | None,
+) -> None:  # fmt: skip
     """Run a command in the forked process, which it ends."""
     code = 70
     try:
@@ -164,6 +193,10 @@ def _run_and_exit(
                 os.environ[name] = value
         tempfile.tempdir = None
         os.chdir(folder)
+        if fresh:
+            os.environ.update({"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"})
+            _limit(limits)
+            os.execv(fresh[0], fresh)
         sys.path.insert(0, "")
         import torch
 
@@ -209,18 +242,18 @@ def _limit(limits: Limits) -> None:
         resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
-def _wait(pid: int, deadline: float) -> int | None:
-    """Wait for a process and return its code; kill it and return None when the time is up."""
+def _wait(pid: int, deadline: float) -> tuple[int | None, float]:
+    """Wait for a process and return its code and its processor time; kill it when the time is up, and return None as code."""
     pause = 0.001
     while time.monotonic() < deadline:
-        done, status = os.waitpid(pid, os.WNOHANG)
+        done, status, used = os.wait4(pid, os.WNOHANG)
         if done:
-            return os.waitstatus_to_exitcode(status)
+            return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
         time.sleep(pause)
         pause = min(2 * pause, 0.02)
     os.kill(pid, signal.SIGKILL)  # before it has a session of its own, its group is that of the caller
-    os.waitpid(pid, 0)
-    return None
+    used = os.wait4(pid, 0)[2]
+    return None, used.ru_utime + used.ru_stime
 
 
 def session(leader: int) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Five kills of each quick writing command at random moments, and workers that end with a killed scan.
+"""Five kills of each quick writing command in its work, workers that end with a killed scan, and what the kills notice.
 
 `python -m tests.abuse.kills --number 100` kills each command a hundred times; docs/reliability.md has its last table.
 """
@@ -7,27 +7,105 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.abuse import runner
-from tests.abuse.faults.commands import COMMANDS
-from tests.abuse.kills import hidden, kill_many
+from tests.abuse.faults.commands import COMMANDS, Command
+from tests.abuse.killing import five_faultless, hidden, kill_and_repeat, kill_many, moment_of, run_calmly
 from tests.abuse.runner import end, start
 from tests.end_to_end.miniatures import write_video
 
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if each.seconds < 1], ids=lambda command: command.name)
 def test_five_kills_leave_no_trace(command, tmp_path):
-    found = kill_many(command, 5, 0, tmp_path / "0")
-    # A quick command may end before all five moments.
-    for seed in range(1, 6):
-        if not any(killed.died for killed in found):
-            found += kill_many(command, 5, seed, tmp_path / str(seed))
-    assert any(killed.died for killed in found), "the command was over before it was killed"
-    faults = [fault for killed in found for fault in killed.faults]
-    assert not faults, "\n".join(faults)
+    five_faultless(command, tmp_path / "kills")
+
+
+def test_kills_of_processes_with_their_own_start_leave_no_trace(tmp_path):
+    command = next(command for command in COMMANDS if command.name == "leaderboard add")
+    found = list(kill_many(command, 2, 0, tmp_path / "kills", fresh=2))
+    assert [killed.in_work for killed in found] == [True, True]
+    assert not [fault for killed in found for fault in killed.faults]
+
+
+def _work(seconds=0.1):
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+
+
+def _sound():
+    part = Path(".out.part")
+    part.write_text("ha")
+    _work()
+    part.write_text("half and whole")
+    part.replace("out")
+
+
+def _leaves_its_part():
+    part = Path(f".out.{os.getpid()}")
+    part.write_text("ha")
+    _work()
+    part.replace("out")
+
+
+def _trusts_what_is_there():
+    if not Path("out").exists():
+        with Path("out").open("w") as out:
+            out.write("ha")
+            out.flush()
+            _work()
+            out.write("lf")
+
+
+def _never_recovers():
+    if Path("started").exists():
+        sys.exit(2)
+    Path("started").touch()
+    _work()
+
+
+@pytest.mark.parametrize(
+    ("main", "fault"),
+    [
+        (_sound, None),
+        (_leaves_its_part, "hidden files are left"),
+        (_trusts_what_is_there, "other files than without the kill: ['out']"),
+        (_never_recovers, "the last run ended with 2"),
+    ],
+)
+def test_what_a_kill_leaves_is_noticed(main, fault, tmp_path, monkeypatch):
+    monkeypatch.setattr("vidbench.cli.main", main)
+    command = Command("fake", "fake", lambda folder: None)
+    calm = run_calmly(command, tmp_path / "calm")
+    moment = moment_of(command, 0, 0)._replace(share=0.5, repeat=None)
+    killed = kill_and_repeat(command, calm, tmp_path / "kill", moment)
+    assert (killed.in_work, killed.had_written) == (True, True)
+    assert any(fault in each for each in killed.faults) if fault else not killed.faults
+
+
+def _starts_a_process():
+    Path("out").write_text("whole")
+    if not Path("first").exists():
+        Path("first").touch()
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        _work()
+
+
+def test_a_process_that_outlives_a_kill_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr("vidbench.cli.main", _starts_a_process)
+    monkeypatch.setattr("tests.abuse.killing._ORPHAN_SECONDS", 0.1)
+    command = Command("fake", "fake", lambda folder: None)
+    calm = run_calmly(command, tmp_path / "calm")
+    moment = moment_of(command, 0, 0)._replace(share=0.9, repeat=None, together=False)
+    alone = kill_and_repeat(command, calm, tmp_path / "alone", moment)
+    assert "processes are left: ('" in alone.faults[0]
+    assert not kill_and_repeat(command, calm, tmp_path / "together", moment._replace(together=True)).faults
 
 
 def test_workers_end_with_a_killed_scan(tmp_path):

@@ -10,7 +10,7 @@ import shutil
 import pytest
 
 from tests.abuse.faults.commands import COMMANDS, outcome
-from tests.abuse.kills import hidden, run_calmly
+from tests.abuse.killing import hidden, run_calmly
 from tests.abuse.runner import Outcome
 from tests.abuse.several import at_once, ranks_at_once
 

@@ -116,7 +116,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("sample png", "sample --model noise --task gen.toml --output out --num-samples 2 --format png", _tasks),
     Command("sample gif", "sample --model noise --task gen.toml --output out --num-samples 2 --format gif", _tasks),
     Command("sample mp4", "sample --model noise --task gen.toml --output out --num-samples 2 --format mp4", _tasks),
-    Command("train", "train --model dvdgan --task gen.toml --output out --steps 2 --set batch_size=2 --set ch=4 --set d_ch=4 --set standing_batches=1 --device cpu", _tasks, 2.0),
+    Command("train", "train --model dvdgan --task gen.toml --output out --steps 2 --set batch_size=2 --set ch=4 --set d_ch=4 --set standing_batches=1 --set checkpoint_every=1 --device cpu", _tasks, 1.0),
     Command("data scan", "data scan data --output out --workers 1", _videos, 0.3),
     Command("data export npy", "data export --task pred.toml --output out", _tasks),
     Command("data export png", "data export --task pred.toml --output out --num-samples 2 --targets --format png", _tasks),
