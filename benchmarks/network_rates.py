@@ -20,6 +20,7 @@ import torch
 from dated_results import add_record_option, record
 
 from vidmetrics.conformance.seeded_i3d import seeded_i3d_weights
+from vidmetrics.networks.fast import accelerated
 from vidmetrics.networks.i3d import I3D
 from vidmetrics.networks.network import Network
 from vidmetrics.weights.i3d_variables import SCOPE
@@ -33,7 +34,8 @@ def seeded_network(num_classes: int, device: str, precision: Any) -> Network:
     for part in ("w", "b"):
         name = f"{SCOPE}Logits/Conv3d_0c_1x1/conv_3d/{part}"
         tensors[name] = np.resize(tensors[name].T, (num_classes, *tensors[name].T.shape[1:])).T
-    body = I3D.from_tensors(tensors, num_classes).eval().requires_grad_(False).to(device)
+    plain = I3D.from_tensors(tensors, num_classes).eval().requires_grad_(False).to(device)
+    body = accelerated(plain, torch.device(device), precision)  # as `vidmetrics.load_network` does
     name = f"i3d-kinetics-{num_classes}"
     return Network(name, body, device=device, precision=precision, weights_sha256="0" * 64, proven=False)
 
@@ -51,6 +53,7 @@ def rate(network: Network, shape: tuple[int, int, int], batch_size: int, seconds
         "network": network.name,
         "clips": "x".join(map(str, shape)),
         "precision": network.precision,
+        "implementation": network.implementation,
         "batch_size": batch_size,
         "clips_per_second": round(calls * batch_size / elapsed, 3),
         "cpu_seconds_per_clip": round(cpu / (calls * batch_size), 4),
