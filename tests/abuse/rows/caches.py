@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
 from tests.abuse.case import Case
 from tests.abuse.rows._inputs import clips, flipped
 from tests.abuse.small import MODEL, TASK
+from tests.task_texts import videos_task
 
 Damage = Callable[[bytes], bytes]
 
@@ -133,7 +136,44 @@ def _damaged(what: str, make: Callable[[Damage], Callable[[Path], list[str]]]) -
     return tuple(Case(f"{what}, {name}", make(_DAMAGES[name]), word) for name, word in _WORDS[what].items())
 
 
+def _scan(files: Damage = bytes, **changed: object) -> Callable[[Path], list[str]]:
+    """Return a maker of a folder with traces of a scan that another program has written, and a video that nobody can read."""
+
+    def make(folder: Path) -> list[str]:
+        from vidbench.data.scan.scanned import remember_scan
+        from vidbench.tasks import load_task
+        from vidmetrics.sealed import sealed_json, unsealed_json
+
+        data, output = folder / "data", folder / "scan"
+        for path in (data / "train", output):
+            path.mkdir(parents=True)
+        (data / "train" / "a.mp4").touch()
+        (folder / "task.toml").write_text(videos_task("folder", 2))
+        with patch.dict("os.environ", {"VIDBENCH_HOME": str(folder / "home")}):
+            remember_scan(data, load_task(str(folder / "task.toml")).task, output, "b" * 64, [])
+        path = output / "files.csv"
+        path.write_bytes(files(path.read_bytes()))
+        (note,) = (folder / "home" / "scans").iterdir()
+        fields = {**unsealed_json(note.read_bytes()), "files_sha256": sha256(path.read_bytes()).hexdigest()}
+        note.write_bytes(sealed_json({**fields, **changed}))
+        return ["data", "statistics", "--task", "task.toml", "--data", "data", "--output", "out/s.safetensors"]
+
+    return make
+
+
+_NO_LIST, _NO_NOTE = "files.csv is not the list of a scan", "it is a sealed file of another kind"
+_SCANS = (
+    Case("scan: files that are not UTF-8", _scan(lambda content: b"\xff"), _NO_LIST),
+    Case("scan: files without a header", _scan(_empty), _NO_LIST),
+    Case("scan: a row of five cells", _scan(lambda content: content + b"a,b,c,1,2\n"), _NO_LIST),
+    Case("scan: a size of 5,000 digits", _scan(lambda content: content + b"a,b,c," + b"1" * 5000 + b",2,\n"), _NO_LIST),
+    Case("scan: a note without an output", _scan(output=None), _NO_NOTE),
+    Case("scan: a note whose output no system can name", _scan(output="a\0b"), "embedded null byte"),
+    Case("scan: a note whose hash is a number", _scan(manifest_sha256=5), _NO_NOTE),
+)
+
 CASES = (
+    *_SCANS,
     *_damaged(
         "shard of samples", lambda damage: _scored("samples", _write_exchange, "samples/samples-00000.npy", damage)
     ),
