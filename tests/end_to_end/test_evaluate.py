@@ -6,8 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 
 import jsonschema
@@ -16,6 +14,7 @@ import pytest
 
 import vidbench
 import vidmetrics
+from tests.forked import run_python, run_ranks, start_python
 from vidbench.data.shapes.dataset import ShapesDataset
 from vidbench.errors import InputError
 from vidbench.results.schema import json_schema, read_result
@@ -43,8 +42,8 @@ def _comparable(path):
     return document
 
 
-def _command(*arguments, launcher=()):
-    return [sys.executable, *launcher, "-m", "vidbench", *map(str, arguments)]
+def _command(*arguments):
+    return ["-m", "vidbench", *map(str, arguments)]
 
 
 def test_the_values_equal_a_direct_computation(small_task, plugin):
@@ -89,14 +88,10 @@ def test_the_score_does_not_depend_on_the_batch_size(small_task, plugin):
 def test_two_processes_give_the_same_result_file(small_task, plugin):
     arguments = ("evaluate", "--model", "slow_plugin:load", "--task", small_task, "--device", "cpu", "--json")
     vidbench.evaluate("slow_plugin:load", str(small_task), output="one", device="cpu")
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    two = subprocess.run(
-        _command(*arguments, "--output", "two", launcher=launcher),
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "VIDBENCH_HOME": str(plugin / "home-two"), "OMP_NUM_THREADS": "1"},
-    )
+    environment = {"VIDBENCH_HOME": str(plugin / "home-two")}
+    two, other = run_ranks(_command(*arguments, "--output", "two"), 2, environment=environment)
+    assert (two.returncode, other.returncode) == (0, 0), two.stderr + other.stderr
+    assert other.stdout == ""
     assert json.loads(two.stdout)["execution"]["num_processes"] == 2
     a, b = (_comparable(plugin / name / "result.json") for name in ("one", "two"))
     _assert_close(
@@ -111,12 +106,10 @@ def test_two_processes_give_the_same_result_file(small_task, plugin):
 
 def test_a_run_killed_again_and_again_gives_the_same_result_file(small_task, plugin):
     arguments = _command("evaluate", "--model", "slow_plugin:load", "--task", small_task, "--batch-size", "8")
-    environment = {**os.environ, "VIDBENCH_HOME": str(plugin / "home-killed"), "SLOW_SECONDS": "0.15"}
+    environment = {"VIDBENCH_HOME": str(plugin / "home-killed"), "SLOW_SECONDS": "0.15"}
     survived = 0
     for round_number in range(2):
-        process = subprocess.Popen(
-            [*arguments, "--output", "killed"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        process = start_python([*arguments, "--output", "killed"], environment=environment)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None:
             if len(list((plugin / "killed").rglob("features-*.safetensors"))) > round_number:
@@ -127,7 +120,8 @@ def test_a_run_killed_again_and_again_gives_the_same_result_file(small_task, plu
         assert not (plugin / "killed" / "result.json").exists() or round_number == 1
         survived = len(list((plugin / "killed").rglob("features-*.safetensors")))
     assert survived > 0, "no shard outlived a kill, so nothing was resumed"
-    subprocess.run([*arguments, "--output", "killed"], env=environment, check=True, capture_output=True)
+    done = run_python([*arguments, "--output", "killed"], environment=environment)
+    assert done.returncode == 0, done.stderr
     vidbench.evaluate("slow_plugin:load", str(small_task), output="calm", batch_size=8)
     assert _comparable(plugin / "killed" / "result.json") == _comparable(plugin / "calm" / "result.json")
 
@@ -154,9 +148,8 @@ def test_another_seed_or_count_is_unofficial_and_not_taken_from_the_cache(small_
 
 def test_scoring_the_written_samples_gives_the_same_values(small_task, plugin):
     evaluated = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
-    subprocess.run(
-        _command("sample", "--model", "slow_plugin:load", "--task", small_task, "--output", "clips"), check=True
-    )
+    command = _command("sample", "--model", "slow_plugin:load", "--task", small_task, "--output", "clips")
+    assert run_python(command).returncode == 0
     scored = vidbench.score(str(small_task), "clips", output="scored")
     assert _values(scored) == _values(evaluated)
     assert scored.model.name == "samples"

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema
@@ -14,6 +11,7 @@ import numpy as np
 import pytest
 
 import vidbench
+from tests.forked import Ended, run_python
 from tests.task_texts import task_text
 from vidbench.data import open_evaluation, open_split
 from vidbench.errors import InputError
@@ -319,18 +317,17 @@ def test_the_published_schemas_are_up_to_date_and_hold(task):
 def test_export_answer_and_score_on_real_videos(shared, tmp_path):
     """Run the example in the documentation as written there."""
     task, data = str(ROOT / "examples" / "tasks" / "weizmann-pred.toml"), str(shared / "data" / "weizmann")
-    vidbench_ = [sys.executable, "-m", "vidbench"]
+    vidbench_ = ["-m", "vidbench"]
 
-    def run(*command: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "VIDBENCH_HOME": str(tmp_path / "home")}
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    def run(*command: str) -> Ended:
+        return run_python(command, tmp_path, environment={"VIDBENCH_HOME": str(tmp_path / "home")})
 
     done = run(*vidbench_, "data", "export", "--task", task, "--data", data, "--output", "export", "--targets")
     assert (done.returncode, done.stdout) == (0, "export\n"), done.stderr
     ids = open_export(tmp_path / "export").manifest.answers.ids
     assert len(set(ids)) == 64
     assert len({name.split("#")[0] for name in ids}) == 16
-    assert run(sys.executable, str(ROOT / "examples" / "sample_elsewhere.py"), "export", "answers").returncode == 0
+    assert run(str(ROOT / "examples" / "sample_elsewhere.py"), "export", "answers").returncode == 0
     score = (*vidbench_, "score", "--task", task, "--data", data, "--json")
     done = run(*score, "--samples", "answers", "--output", "scored")
     assert done.returncode == 0, done.stderr

@@ -6,14 +6,13 @@ import json
 import os
 import random
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import vidbench
 import vidbench.scoring.features
+from tests.forked import Ended, run_python, run_ranks
 from vidbench.data.layouts.listing import find_videos
 from vidbench.data.scan.scan import scan_folder
 from vidbench.progress import Progress
@@ -106,13 +105,17 @@ def result_file(folder: str | Path) -> dict[str, object]:
     return document
 
 
-def run(*command: str, home: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "VIDBENCH_HOME": str(Path(home).resolve()), "OMP_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, *command], capture_output=True, text=True, env=environment)
+def run(*command: str, home: str, processes: int = 1) -> Ended:
+    """Run a program in the current folder, and return how the main rank ended."""
+    environment = {"VIDBENCH_HOME": str(Path(home).resolve())}
+    if processes == 1:
+        return run_python(command, environment=environment)
+    main, *others = run_ranks(command, processes, environment=environment)
+    assert [(other.returncode, other.stdout) for other in others] == [(main.returncode, "")] * len(others)
+    return main
 
 
 def test_two_processes_write_the_file_that_one_writes(weizmann):
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     command = (
         "run.py",
         "evaluate",
@@ -125,10 +128,10 @@ def test_two_processes_write_the_file_that_one_writes(weizmann):
         "--device",
         "cpu",
     )
-    for name, launch in (("one", ()), ("two", launcher)):
-        done = run(*launch, *command, "--output", name, "--json", home=f"home-{name}")
+    for name, processes in (("one", 1), ("two", 2)):
+        done = run(*command, "--output", name, "--json", home=f"home-{name}", processes=processes)
         assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["execution"]["num_processes"] == (2 if launch else 1)
+        assert json.loads(done.stdout)["execution"]["num_processes"] == processes
     assert result_file("one") == result_file("two")
     files = [sorted(path.name for path in Path(name).rglob("features-*")) for name in ("one", "two")]
     assert files[0] == files[1]

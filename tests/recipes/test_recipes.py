@@ -6,14 +6,14 @@ where it does not work; and ``limit``, the most files that it may touch under th
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.forked import run_python
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
@@ -50,11 +50,7 @@ def test_a_recipe_works_and_is_short(name, checkout, tmp_path):
         ["git", "apply", "-p1", "-C1", "--whitespace=nowarn", str(patch)], cwd=here, capture_output=True, text=True
     )
     assert applied.returncode == 0, f"regenerate the patch of {name}, the code has changed: {applied.stderr}"
-    folders = [here, here / "metrics", here / "baselines"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, str(HERE / name / "check.py")], cwd=here, env=environment, capture_output=True, text=True
-    )
+    done = run_python([str(HERE / name / "check.py")], here, [here, here / "metrics", here / "baselines"])
     assert done.returncode == 0, done.stderr[-3000:]
 
 
@@ -66,6 +62,6 @@ def test_every_recipe_of_contributing_is_here():
 
 def test_a_recipe_that_does_not_work_fails(checkout, tmp_path):
     (tmp_path / "check.py").write_text("from vidbench.tasks import load_task\nload_task('no-such-task')\n")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [checkout, checkout / "metrics"]))}
-    done = subprocess.run([sys.executable, str(tmp_path / "check.py")], env=environment, capture_output=True)
+    done = run_python([str(tmp_path / "check.py")], tmp_path, [checkout, checkout / "metrics"])
     assert done.returncode != 0
+    assert "no-such-task" in done.stderr

@@ -61,7 +61,7 @@ class ModelChoice:
 
 def model_names() -> list[str]:
     """Return the names registered in the entry-point group, sorted."""
-    return sorted({entry.name for entry in metadata.entry_points(group=GROUP)})
+    return sorted(_registered())
 
 
 def choose_model(text: str) -> ModelChoice:
@@ -72,7 +72,7 @@ def choose_model(text: str) -> ModelChoice:
             callable.
     """
     name, _, rest = text.partition(":")
-    entries = {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
+    entries = _registered()
     if name in entries and text.endswith(":"):
         raise InputError(f"The model '{text}' ends in a colon: give '{name}', or '{name}:CHECKPOINT'.")
     if name in entries:
@@ -88,9 +88,15 @@ def choose_registered(name: str) -> ModelChoice:
     Raises:
         InputError: no model of that name is registered.
     """
-    if name not in model_names():
-        raise InputError(unknown_name("registered model", name, model_names()))
-    return choose_model(name)
+    entries = _registered()
+    if name not in entries:
+        raise InputError(unknown_name("registered model", name, sorted(entries)))
+    return ModelChoice(name, _load(entries[name]), None)
+
+
+def _registered() -> dict[str, metadata.EntryPoint]:
+    # Each call reads the record of every installed package.
+    return {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
 
 
 def _looks_like_module(name: str) -> bool:

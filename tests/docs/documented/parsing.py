@@ -133,7 +133,9 @@ def _python(arguments: list[str]) -> None:
 
 
 def _make(arguments: list[str]) -> None:
-    done = subprocess.run(["make", "--dry-run", *arguments], capture_output=True, text=True, timeout=60)
+    # Without the variable, make tries each Python on PATH.
+    command = ["make", "--dry-run", f"PYTHON={sys.executable}", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
 

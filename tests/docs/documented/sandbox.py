@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 
+from tests.forked import run_python
 from vidbench.cli import cli
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -109,6 +110,11 @@ def _run(words: list[str]) -> Outcome:
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         outcome = Outcome(result.exit_code, result.stdout, result.stderr)
+    elif words[0] in ("python", "torchrun"):
+        arguments = ["-m", "torch.distributed.run"] if words[0] == "torchrun" else []
+        path = map(Path, os.environ["PYTHONPATH"].split(os.pathsep))
+        ended = run_python([*arguments, *words[1:]], Path.cwd(), list(path))
+        outcome = Outcome(ended.returncode, ended.stdout, ended.stderr)
     else:
         done = subprocess.run(_program(*words), capture_output=True, text=True, timeout=300)
         outcome = Outcome(done.returncode, done.stdout, done.stderr)
@@ -121,5 +127,4 @@ def _program(name: str, *arguments: str) -> list[str]:
     """Return the command line that runs a program with this test's interpreter instead of the one on PATH."""
     if name == "make":
         return [name, *arguments]
-    modules = {"torchrun": ["-m", "torch.distributed.run"], "python": []}
-    return [sys.executable, *modules.get(name, ["-m", name]), *arguments]
+    return [sys.executable, "-m", name, *arguments]
