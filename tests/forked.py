@@ -11,11 +11,13 @@ import os
 import runpy
 import socket
 import sys
+import sysconfig
 import tempfile
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import IO, NamedTuple, NoReturn
 
 _LIBRARIES = (
@@ -23,6 +25,7 @@ _LIBRARIES = (
     "scipy.special", "torch", "torch._inductor.config",
 )  # fmt: skip
 # Imported anew, so that a program sees the sources on its path and no state of the tests.
+_STDLIB = sysconfig.get_path("stdlib")
 _OURS = ("vidbench", "vidmetrics", "dvdgan", "tests")
 
 
@@ -145,8 +148,8 @@ def _run_and_exit(
         if path:
             os.environ["PYTHONPATH"] = os.pathsep.join(map(str, path))
         os.chdir(folder)
-        for name in list(sys.modules):
-            if name.partition(".")[0] in _OURS:
+        for name, module in list(sys.modules.items()):
+            if name.partition(".")[0] in _OURS or not _is_library(module):
                 del sys.modules[name]
         import torch
 
@@ -162,6 +165,12 @@ def _run_and_exit(
             sys.stderr.flush()
     finally:
         os._exit(code)
+
+
+def _is_library(module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)
+    parts = Path(file).parts if file else ()
+    return not parts or "site-packages" in parts or "dist-packages" in parts or Path(file).is_relative_to(_STDLIB)
 
 
 def _run(arguments: list[str], path: list[str]) -> int:

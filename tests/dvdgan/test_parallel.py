@@ -2,8 +2,6 @@
 
 import copy
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from dvdgan.model import DVDGAN, DVDGANFP
 from dvdgan.parallel import World
 from dvdgan.settings_text import settings_from_text
 from dvdgan.training.update import Networks
+from tests.forked import run_ranks
 from vidbench.models import InputError, ModelTask
 
 # A process of a group: trains like the fixture, and compares synchronised with plain normalisation.
@@ -77,13 +76,8 @@ def test_two_processes_train_as_one(tmp_path, request_for, tiny_settings):
     script = tmp_path / "process.py"
     script.write_text(PROCESS, encoding="utf-8")
     fixtures, settings = Path(__file__).with_name("conftest.py"), json.dumps({**tiny_settings, **SETTINGS})
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
-    environment = {"PYTHONPATH": ":".join(filter(None, sys.path)), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
-    ended = subprocess.run(
-        [*command, str(fixtures), str(tmp_path / "two"), settings],
-        env=environment, capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr[:6000]
+    for ended in run_ranks([script, fixtures, tmp_path / "two", settings], 2):
+        assert ended.returncode == 0, ended.stderr[:6000]
 
     one, two = (load_file(checkpoint.state_path(tmp_path / name, 2)) for name in ("one", "two"))
     assert set(one) == set(two)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.forked import run_python
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "third_party_model"
@@ -28,15 +29,9 @@ def installed(tmp_path_factory):
 
 @pytest.fixture
 def vidbench(installed, tmp_path):
-    """Run `vidbench` in a new process, in an empty folder, with the package installed."""
-    path = os.pathsep.join(map(str, (installed, ROOT, ROOT / "metrics", ROOT / "baselines")))
-
-    def run(*arguments):
-        command = [sys.executable, "-m", "vidbench", *map(str, arguments)]
-        environment = dict(os.environ, PYTHONPATH=path)
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
-
-    return run
+    """Run `vidbench` in a process of its own, in an empty folder, with the package installed."""
+    path = (installed, ROOT, ROOT / "metrics", ROOT / "baselines")
+    return lambda *arguments: run_python(["-m", "vidbench", *arguments], tmp_path, path)
 
 
 def test_installing_brings_the_module_and_nothing_of_ours(installed):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.forked import run_python
 from vidbench.cli import cli
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -86,9 +87,7 @@ def test_bad_names_are_bad_input():
         (("--vectors", "frechet/nothing"), "Unknown vector"),
         (("--implementation", "nowhere_at_all:f"), "cannot be imported"),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "vidbench", "conformance", *arguments], capture_output=True, text=True
-        )
+        done = run_python(["-m", "vidbench", "conformance", *arguments])
         assert (done.returncode, done.stdout) == (2, "")
         assert sentence in done.stderr
 

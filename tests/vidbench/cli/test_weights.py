@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import load_file
 
+from tests.forked import run_python
 from vidbench.cli import cli
 from vidbench.errors import InputError
 from vidmetrics.weights import proof
@@ -195,8 +195,7 @@ def test_offline_says_where_to_put_what(run, monkeypatch, tmp_path):
 
 
 def test_a_refusal_is_one_sentence_on_stderr(tmp_path):
-    command = [sys.executable, "-m", "vidbench", "weights", "fetch", "i3d-kinetics-400", "--offline"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    done = run_python(["-m", "vidbench", "weights", "fetch", "i3d-kinetics-400", "--offline"], tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("Error: Offline, and ")

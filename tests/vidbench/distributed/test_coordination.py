@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 
@@ -14,12 +11,11 @@ import numpy as np
 import pytest
 from torch.distributed import HashStore, PrefixStore
 
+from tests import forked
 from vidbench.distributed.coordination import Meeting, RankLostError
 from vidbench.distributed.ranks import Ranks
 from vidbench.errors import InputError
 from vidbench.scoring.features import FeatureStore, wait_for_shards
-
-LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
 def free_port():
@@ -182,16 +178,10 @@ def test_nodes_without_a_shared_file_system_are_refused_before_anything_is_measu
     small_task, plugin, private, command
 ):
     (plugin / "node.py").write_text(OTHER_NODES)
-    done = subprocess.run(
-        [sys.executable, *LAUNCHER, "node.py", private, *command, "--task", str(small_task), "--device", "cpu"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=120,
-    )
-    assert done.returncode != 0
-    assert done.stdout == ""
-    sentences = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    ranks = forked.run_ranks(["node.py", private, *command, "--task", str(small_task), "--device", "cpu"], 2)
+    assert all(done.returncode != 0 for done in ranks)
+    assert all(done.stdout == "" for done in ranks)
+    sentences = [line for done in ranks for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert sentences
     assert all("put it on a file system that all ranks share" in line for line in sentences)
     assert not list(plugin.rglob("features-*"))
@@ -200,33 +190,21 @@ def test_nodes_without_a_shared_file_system_are_refused_before_anything_is_measu
 
 def test_a_killed_rank_does_not_hang_the_other(small_task, plugin):
     """Two ranks without torchrun's agent, which would kill the other itself: as on two nodes."""
-    arguments = [sys.executable, "-m", "vidbench", "evaluate", "--model", "slow_plugin:load", "--task", str(small_task)]
+    arguments = ["node.py", "evaluate", "--model", "slow_plugin:load", "--task", str(small_task)]
     arguments += ["--device", "cpu", "--output", "out", "--batch-size", "8"]
     code = "import vidbench.distributed.coordination as m; m._SILENCE_SECONDS = 3.0; m.Meeting.__init__.__defaults__ = (3.0, False); "
-    code += "from vidbench.cli import main; main()"
-    arguments[1:3] = ["-c", code]
-    base = {
-        **os.environ,
-        "WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(free_port()),
-    }
-    base |= {"SLOW_SECONDS": "0.2", "OMP_NUM_THREADS": "1"}
-    ranks = [
-        subprocess.Popen(
-            arguments, env={**base, "RANK": str(rank)}, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-        )
-        for rank in range(2)
-    ]
+    (plugin / "node.py").write_text(code + "from vidbench.cli import main; main()")
+    base = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "SLOW_SECONDS": "0.2"}
+    ranks = [forked.start_python(arguments, environment={**base, "RANK": str(rank)}) for rank in range(2)]
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline and not list((plugin / "out").rglob("features-*.safetensors")):
         time.sleep(0.05)
     ranks[1].send_signal(signal.SIGKILL)
-    _, told = ranks[0].communicate(timeout=90)
-    ranks[1].communicate()
-    assert ranks[0].returncode == 2, told
-    assert "Rank 1 has sent no heartbeat" in told
-    assert "Traceback" not in told
+    ended = ranks[0].wait()
+    ranks[1].wait()
+    assert ended.returncode == 2, ended.stderr
+    assert "Rank 1 has sent no heartbeat" in ended.stderr
+    assert "Traceback" not in ended.stderr
     assert not (plugin / "out" / "result.json").exists()
 
 
@@ -234,12 +212,10 @@ def test_ranks_that_another_launcher_started_meet_and_part(tmp_path):
     """The main rank hosts the store, and must keep it until the others have left."""
     code = "from vidbench.distributed.ranks import process_group\nwith process_group() as ranks:\n    ranks.barrier()\n"
     code += "    print(ranks.from_main(lambda: ranks.rank + 7))"
-    base = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    command = [sys.executable, "-c", code]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    ranks = [subprocess.Popen(command, env={**base, "RANK": str(rank)}, **pipes) for rank in range(2)]
-    for process in ranks:
-        out, told = process.communicate(timeout=90)
-        assert (process.returncode, out) == (0, "7\n"), told
-    done = subprocess.run(command, env={**os.environ, "WORLD_SIZE": "2"}, capture_output=True, text=True)
+    (tmp_path / "node.py").write_text(code)
+    base = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    ranks = [forked.start_python(["node.py"], tmp_path, (), {**base, "RANK": str(rank)}) for rank in range(2)]
+    for ended in [rank.wait() for rank in ranks]:
+        assert (ended.returncode, ended.stdout) == (0, "7\n"), ended.stderr
+    done = forked.run_python(["node.py"], tmp_path, (), {"WORLD_SIZE": "2"})
     assert "start the ranks with torchrun" in done.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.forked import run_python
 from vidbench.errors import InputError
 from vidbench.jobs import measure as measuring
 from vidbench.jobs.measure import MeasureOptions, choose_metrics, measure_clips
@@ -265,8 +265,7 @@ def test_the_batch_size_does_not_change_a_number(arrays):
 
 
 def run(*arguments, cwd):
-    command = [sys.executable, "-m", "vidbench", "measure", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300, check=False)
+    return run_python(["-m", "vidbench", "measure", *arguments], cwd)
 
 
 def test_the_command_line(tmp_path, arrays):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +9,7 @@ import pytest
 
 import vidbench
 import vidmetrics
+from tests.forked import run_ranks
 from tests.task_texts import task_text
 from vidbench.data.shapes.dataset import ShapesDataset
 from vidbench.errors import InputError
@@ -152,11 +150,9 @@ def test_batches_ranks_kills_and_files_change_nothing(own, monkeypatch):
 
 def test_two_processes_give_the_same_values(own):
     command = ["-m", "vidbench", "evaluate", "--model", "noisy_plugin:load", "--task", str(own), "--device", "cpu"]
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = {**os.environ, "VIDBENCH_HOME": str(own.parent / "home-two"), "OMP_NUM_THREADS": "1"}
-    subprocess.run(
-        [sys.executable, *launcher, *command, "--output", "two"], check=True, capture_output=True, env=environment
-    )
+    environment = {"VIDBENCH_HOME": str(own.parent / "home-two")}
+    for done in run_ranks([*command, "--output", "two"], 2, environment=environment):
+        assert done.returncode == 0, done.stderr
     from vidbench.results.schema import read_result
 
     one = vidbench.evaluate("noisy_plugin:load", str(own), output="one", device="cpu")

@@ -19,6 +19,7 @@ import av
 import numpy as np
 import pytest
 
+from tests.forked import Ended, run_python, run_ranks, start_python
 from tests.vidbench.data.test_pixels import write as write_grey
 from vidbench.data.decode import decode_frames
 from vidbench.data.layouts.kinetics import find_kinetics
@@ -248,17 +249,18 @@ def test_killed_again_and_again_and_started_again_the_result_is_the_same(tmp_pat
     for number in range(24):
         write_video(tmp_path / "data" / f"{number:02d}.mp4", number, 40, size=96)
     calm = scan(tmp_path / "data", None, tmp_path / "calm")
-    command = [sys.executable, "-m", "vidbench", "data", "scan", str(tmp_path / "data"), "--workers", "1"]
+    command = ["-m", "vidbench", "data", "scan", str(tmp_path / "data"), "--workers", "1"]
     command += ["--output", str(tmp_path / "killed")]
     for attempt in range(3):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = start_python(command)
         deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:
             journals = list((tmp_path / "killed").glob("journal-*.jsonl"))
             if journals and journals[0].read_bytes().count(b'"key"') > 3 * (attempt + 1):
                 process.send_signal(signal.SIGKILL)
                 process.wait()
-    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    done = run_python([*command, "--json"])
+    assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert "examined before" in done.stderr
     assert document["manifest_sha256"] == calm.manifest_sha256
@@ -299,7 +301,9 @@ def test_two_ranks_write_the_manifest_of_one_process(root, tmp_path):
     again = scan(root, None, tmp_path / "two")
     assert again.manifest_sha256 == one.manifest_sha256
     journals[1].unlink()
-    done = _under_torchrun(root, "--workers", "1", "--output", tmp_path / "two", "--json", folder=tmp_path)
+    command = ("-m", "vidbench", "data", "scan", root, "--workers", "1", "--output", tmp_path / "two", "--json")
+    done, other = run_ranks(command, 2, tmp_path)
+    assert (done.returncode, other.stdout) == (1, ""), done.stderr
     assert json.loads(done.stdout)["manifest_sha256"] == one.manifest_sha256
     assert "of 5 videos were examined before" in done.stderr
     assert sum(path.read_text().count('"key"') for path in (tmp_path / "two").glob("journal-*.jsonl")) == 5
@@ -313,13 +317,10 @@ def test_ranks_that_see_other_videos_are_refused(root, tmp_path):
         "sys.argv[3] = sys.argv[3] if os.environ['RANK'] == '0' else sys.argv[3].replace('data', 'other'); main()"
     )
     (tmp_path / "node.py").write_text(code)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "node.py"]
-    done = subprocess.run(
-        [*launcher, "data", "scan", "data", "--output", "out"], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert done.returncode != 0
-    assert "disagree about the list of videos" in done.stderr
-    assert done.stdout == ""
+    for done in run_ranks(["node.py", "data", "scan", "data", "--output", "out"], 2, tmp_path):
+        assert done.returncode != 0
+        assert "disagree about the list of videos" in done.stderr
+        assert done.stdout == ""
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
@@ -400,9 +401,8 @@ def test_folders_and_tasks_that_cannot_be_scanned(root, tmp_path):
         scan(tmp_path / "nowhere")
 
 
-def run_command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "vidbench", "data", "scan", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+def run_command(*arguments: str, folder: Path) -> Ended:
+    return run_python(["-m", "vidbench", "data", "scan", *arguments], folder)
 
 
 def test_real_clips_without_a_task(shared, tmp_path):

@@ -6,8 +6,6 @@ import csv
 import json
 import os
 import shutil
-import subprocess
-import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import numpy as np
 import pytest
 
 import vidbench
+from tests.forked import run_python, run_ranks
 from vidbench.data import open_split
 from vidbench.data.layouts import listing
 from vidbench.data.scan.scan import scan_folder
@@ -244,6 +243,9 @@ def test_names_that_a_spreadsheet_would_run_or_hide_are_the_same_after_a_scan(tm
     assert not [cell for cell in cells if is_formula(cell)]
 
 
+COMMAND = ("-m", "vidbench", "data", "scan", "data", "--task", "task.toml", "--output", "scan")
+
+
 def change_in_silence(path: Path) -> None:
     """Write other bytes of the same size and date, as a failing disk or a careless copy does."""
     state = path.stat()
@@ -262,20 +264,7 @@ def test_a_full_scan_finds_what_size_and_date_hide(root):
     assert scan(root, full=True).changed == ()
     assert len(list(Path("scan").glob("*journal-*"))) == 1
     change_in_silence(video(root, 3))
-    command = [
-        sys.executable,
-        "-m",
-        "vidbench",
-        "data",
-        "scan",
-        "data",
-        "--task",
-        "task.toml",
-        "--output",
-        "scan",
-        "--full",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_python([*COMMAND, "--full"])
     assert done.returncode == 1, done.stderr
     assert f"changed: The content of '{video(root, 3)}'" in done.stdout
 
@@ -304,27 +293,16 @@ def test_a_full_scan_that_was_killed_goes_on(root, monkeypatch):
 
 
 def test_ranks_divide_a_full_scan_and_leave_one_journal(root):
-    launcher = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-        "-m",
-        "vidbench",
-    ]
-    command = [*launcher, "data", "scan", "data", "--task", "task.toml", "--output", "scan", "--workers", "1", "--json"]
+    def two_ranks(*more: str) -> dict:
+        main, other = run_ranks([*COMMAND, "--workers", "1", "--json", *more], 2)
+        assert other.stdout == ""
+        return json.loads(main.stdout)
 
-    def under_torchrun(*more: str) -> dict:
-        done = subprocess.run([*command, *more], capture_output=True, text=True)
-        return json.loads(done.stdout)
-
-    before = under_torchrun()
+    before = two_ranks()
     assert len(list(Path("scan").glob("journal-*"))) == 2
     for number in (3, 4):
         change_in_silence(video(root, number))
-    after = under_torchrun("--full")
+    after = two_ranks("--full")
     assert sorted(after["changed"]) == sorted(str(video(root, number)) for number in (3, 4))
     # Earlier findings of the ranks are not read again together with the new ones.
     assert [path.name.count("-") for path in Path("scan").glob("*journal-*")] == [1]
