@@ -9,10 +9,12 @@ import functools
 import importlib
 import os
 import runpy
+import signal
 import socket
 import sys
 import sysconfig
 import tempfile
+import time
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
@@ -32,7 +34,7 @@ _OURS = ("vidbench", "vidmetrics", "dvdgan", "tests")
 class Ended(NamedTuple):
     """How a program ended, in the words of `subprocess.CompletedProcess`."""
 
-    returncode: int
+    returncode: int | None
     stdout: str
     stderr: str
 
@@ -41,7 +43,8 @@ class Running:
     """A program that runs in a forked process, with the methods of `subprocess.Popen` that tests need."""
 
     def __init__(self, pid: int, out: IO[bytes], err: IO[bytes]) -> None:
-        self.pid, self.returncode, self._streams = pid, None, (out, err)
+        self.pid, self._streams = pid, (out, err)
+        self.returncode: int | None = None
 
     def poll(self) -> int | None:
         """Return the exit code, negative for a signal, or None while the program runs."""
@@ -55,16 +58,20 @@ class Running:
         if self.poll() is None:
             os.kill(self.pid, number)
 
-    def wait(self) -> Ended:
-        """Wait for the end, and return what the program printed."""
-        if self.returncode is None:
-            self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+    def wait(self, seconds: float = 300) -> Ended:
+        """Wait for the end and return what the program printed; kill it when the time is up."""
+        deadline, pause = time.monotonic() + seconds, 0.001
+        while self.poll() is None:
+            if time.monotonic() > deadline:
+                self.send_signal(signal.SIGKILL)
+            time.sleep(pause)
+            pause = min(2 * pause, 0.02)
         texts = []
         for file in self._streams:
             file.seek(0)
             texts.append(file.read().decode("utf-8", "backslashreplace"))
             file.close()
-        return Ended(self.returncode, *texts)
+        return Ended(self.poll(), *texts)
 
 
 @functools.cache
