@@ -26,7 +26,7 @@ _LIBRARIES = (
     "av", "jinja2", "numpy", "pandas", "PIL.Image", "pydantic", "pytest", "rich.console", "rich.table", "safetensors.torch", "scipy.linalg",
     "scipy.special", "torch", "torch._inductor.config",
 )  # fmt: skip
-# Imported anew, so that a program sees the sources on its path and no state of the tests.
+# Imported again, so that a program sees the sources on its path and no state of the tests.
 _STDLIB = sysconfig.get_path("stdlib")
 _OURS = ("vidbench", "vidmetrics", "dvdgan", "tests")
 
