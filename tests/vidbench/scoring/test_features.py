@@ -192,3 +192,17 @@ def test_key_and_record_name_another_implementation_and_the_plain_one_keeps_its_
     assert (network_record(plain).implementation, network_record(quicker).implementation) == ("plain", "fp16x2-2")
     plain.implementation = "plain"
     assert feature_key(Source(), plain) == feature_key(Source(), Network())
+
+
+def test_features_of_a_model_that_cannot_be_known_are_not_reused(tmp_path, capsys):
+    network = Counting("one", 1)
+    (store,) = fill(tmp_path, [network], 150).values()
+    assert store.doubt() is None
+    store.mark("a module of the model changed")
+    assert store.doubt() == "a module of the model changed"
+    capsys.readouterr()
+    fill(tmp_path, [network], 150)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "are not reused, because a module of the model changed; they will be computed again" in told
+    assert sum(network.batches) == 300
+    assert store.doubt() is None

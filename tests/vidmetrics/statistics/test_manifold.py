@@ -139,3 +139,29 @@ def test_halves_of_few_rows_are_the_values_of_each_half(count, nearest):
     for split, side in enumerate(in_first):
         for half, rows in zip(halves, (generated[side], generated[~side]), strict=True):
             assert half[split].mean() == precision_recall(real, rows, nearest=nearest)[1]
+
+
+def test_only_what_a_partition_promises_is_used(monkeypatch):
+    # A partition puts one element in its place; numpy happens to sort short rows whole.
+    def places(order, kth):
+        return np.concatenate([order[:, :kth][:, ::-1], order[:, kth : kth + 1], order[:, kth + 1 :][:, ::-1]], axis=1)
+
+    def argpartition(rows, kth, axis):
+        return places(np.argsort(rows, axis=axis), kth)
+
+    def partition(rows, kth, axis=-1):
+        found = np.take_along_axis(np.atleast_2d(rows), argpartition(np.atleast_2d(rows), kth, 1), axis=1)
+        return found.reshape(rows.shape)
+
+    monkeypatch.setattr(np, "partition", partition)
+    monkeypatch.setattr(np, "argpartition", argpartition)
+    rng = np.random.default_rng(9)
+    real, generated = rng.normal(size=(40, 2)), rng.normal(0.5, 1, (61, 2))
+    assert radii(generated, 4).tolist() == np.sort(((generated[:, None] - generated) ** 2).sum(axis=2))[:, 4].tolist()
+    in_first = np.stack([rng.random(61) < 0.5, np.arange(61) < 5])
+    for split, side in enumerate(in_first):
+        for half, rows in zip(recall_halves(real, generated, in_first, 3), (side, ~side), strict=True):
+            own = generated[rows]
+            reach = np.sort(((own[:, None] - own) ** 2).sum(axis=2), axis=1)[:, 3]
+            inside = ((real[:, None] - own) ** 2).sum(axis=2) <= reach
+            assert half[split].tolist() == inside.any(axis=1).tolist()
