@@ -11,7 +11,8 @@ from vidbench.distributed.ranks import Ranks
 from vidbench.errors import InputError
 from vidbench.models.choice import choose_model
 from vidbench.progress import Progress
-from vidbench.scoring.bounds import _model, _stored_value
+from vidbench.scoring import bounds
+from vidbench.scoring.bounds import _model, _stored_value, bound_values, disjoint_real
 from vidbench.scoring.clip_sources import model_task, open_model
 from vidbench.scoring.imported_reference import AbsentClips
 from vidbench.scoring.run import open_run
@@ -82,3 +83,54 @@ def test_a_statistics_file_contains_no_clips():
     clips._name = "test"
     with pytest.raises(InputError, match="real clips of the split 'test' are needed"):
         clips.read(np.arange(2))
+
+
+def test_real_clips_outside_the_reference_are_of_the_first_split_that_shares_no_video(monkeypatch):
+    def split(count, *videos):
+        return SimpleNamespace(num_clips=count, origins=lambda _: frozenset(videos))
+
+    opened = []
+    train = split(4, "c")
+
+    def open_split(task, name, data, count, ignore):
+        opened.append((name, count))
+        return train
+
+    monkeypatch.setattr(bounds, "open_split", open_split)
+
+    def run(evaluation):
+        data = SimpleNamespace(evaluation_split="test", train_split="train")
+        return SimpleNamespace(
+            task=SimpleNamespace(data=data), num_samples=3, num_reference=5, reference=split(5, "a", "b"),
+            evaluation=evaluation, options=SimpleNamespace(data=None, ignore=()),
+        )  # fmt: skip
+
+    held_out = split(3, "d")
+    assert disjoint_real(run(held_out)) == (held_out, "test")
+    assert opened == []
+    for other in (split(3, "b"), split(2, "d")):
+        assert disjoint_real(run(other)) == (train, "train")
+    assert opened == [("train", 3)] * 2
+    train = split(2, "c")
+    with pytest.raises(InputError, match=r"'test' shares 1 videos with the reference set; split 'train' has 2 clips"):
+        disjoint_real(run(split(3, "b")))
+
+
+def test_bounds_have_the_scores_that_can_be_computed(monkeypatch):
+    metrics = [
+        SimpleNamespace(id=id, needs_reference=needs, network="n")
+        for id, needs in (("fvd", "moments"), ("psnr", "frames"))
+    ]
+    run = SimpleNamespace(
+        metrics=metrics, num_samples=4, task=SimpleNamespace(evaluation=SimpleNamespace(samples_per_context=2))
+    )
+    monkeypatch.setattr(bounds, "_cached_value", lambda metric, store, real, cache: 7.0)
+    scores = {"value": 30.0}
+    monkeypatch.setattr(
+        bounds, "estimate_frames", lambda metric, store, clips, per: SimpleNamespace(value=scores["value"])
+    )
+    stores, real = {"n": None}, {"n": None}
+    assert bound_values(run, stores, real, None) == {"fvd": 7.0}
+    assert bound_values(run, {**stores, bounds.FRAMES: None}, real, None) == {"fvd": 7.0, "psnr": 30.0}
+    scores["value"] = float("inf")
+    assert bound_values(run, {**stores, bounds.FRAMES: None}, real, None) == {"fvd": 7.0}

@@ -182,3 +182,19 @@ def test_the_estimate_is_that_of_the_text_at_the_top():
     assert root_sum_error(9 * squares, float(np.log(9 * squares).sum()) + 1) == pytest.approx(
         float(3 * worst), rel=1e-9
     )
+
+
+def test_one_feature_is_the_closed_form():
+    a, b = gaussian([1.0], [[4.0]]), gaussian([3.0], [[9.0]])
+    assert quick_distance(a, b) == pytest.approx(4 + (3 - 2) ** 2, rel=1e-12)
+    assert careful_distance(a, b) == pytest.approx(4 + (3 - 2) ** 2, rel=1e-12)
+
+
+@pytest.mark.parametrize(("smallest", "accepted"), [(-1e-6, True), (-0.9e-5, True), (-1.2e-5, False)])
+def test_a_covariance_may_be_negative_by_rounding_of_its_largest_entry(smallest, accepted):
+    covariance = np.diag([1.0, 0.5, smallest])
+    if accepted:
+        assert gaussian(np.zeros(3), covariance).factor.shape == (3, 2)
+    else:
+        with pytest.raises(InputError, match="is not a covariance"):
+            _ = gaussian(np.zeros(3), covariance).factor
