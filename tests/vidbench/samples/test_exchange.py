@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -162,6 +163,17 @@ def test_a_manifest_cannot_point_outside_its_folder(tmp_path, name):
     manifest["shards"][0]["file"] = name
     path.write_text(json.dumps(manifest))
     refusal(tmp_path / "in", "manifest.json", "shards.0.file")
+
+
+def test_a_shard_with_the_right_digest_that_is_no_array_is_called_that(tmp_path):
+    folder = write(tmp_path / "in")
+    (folder / "samples-00001.npy").write_bytes(b"not an array")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["shards"][1]["sha256"] = hashlib.sha256(b"not an array").hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"samples-00001\.npy") as caught:
+        open_samples(folder)
+    assert "sha256 differs" not in str(caught.value)
 
 
 def test_shards_are_held_against_the_manifest(tmp_path):
