@@ -63,7 +63,8 @@ def sample(mutants: list[Mutant], number: int, seed: int) -> list[Mutant]:
 def baseline(workers: int, folder: Path, only: list[str], quick: bool = False) -> dict[str, dict[str, Any]]:
     """Return duration and covered lines of each passing test.
 
-    Those of a test file are kept until the file itself or a source that its tests execute changes.
+    Those of a test file are kept until the file itself or a source that its tests execute changes. Without workers, only those
+    that are kept are returned.
     """
     files = {str(ROOT / path): path for path in targets()}
     tests = [path for path in test_files() if any(text in path for text in only)]
@@ -81,7 +82,8 @@ def baseline(workers: int, folder: Path, only: list[str], quick: bool = False) -
     def job(path: str) -> Job:
         return Job(path, lambda answer: jobs.run_baseline(path, files, answer), _BASELINE_SECONDS)
 
-    for ended in run_jobs([job(path) for path in tests if path not in kept], workers, folder):
+    queue = [job(path) for path in tests if path not in kept] if workers else []
+    for ended in run_jobs(queue, workers, folder):
         path = ended.job.name
         failed = [test["name"] for test in ended.answer if not test["passed"]]
         unfinished = ", not finished" if ended.signal else ""
@@ -188,6 +190,7 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="without slow test files; survivors are open for a full run"
     )
+    parser.add_argument("--kept", action="store_true", help="only with test files that ran before; run no others")
     parser.add_argument("--survivors", action="store_true", help="run those that survived before again")
     parser.add_argument(
         "--control", action="store_true", help="run the same tests with unchanged code: all must survive"
@@ -208,7 +211,7 @@ def main() -> int:
     )
 
     jobs.warm_up()
-    tests = baseline(options.workers, folder, options.tests, options.quick)
+    tests = baseline(0 if options.kept else options.workers, folder, options.tests, options.quick)
     print(f"{len(tests)} tests, {time.monotonic() - started:.0f} s", flush=True)
     journal = folder / ("control.jsonl" if options.control else "journal.jsonl")
     done = read_journal(journal)

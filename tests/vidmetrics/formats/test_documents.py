@@ -107,3 +107,20 @@ assert len(parse_toml(lines.encode())) == 490
     subprocess.run(
         [sys.executable, "-c", program], check=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limits)
     )
+
+
+@pytest.mark.parametrize(("parse", "limit", "words"), [(parse_json, 2**28, "256 MiB"), (parse_toml, 2**18, "256 KiB")])
+def test_limits_of_documents(parse, limit, words):
+    class Counted(bytes):
+        """A document that says how long it is."""
+
+        said = limit
+
+        def __len__(self):
+            return self.said
+
+    content = Counted(b"{}" if parse is parse_json else b"")
+    assert parse(content) == {}
+    Counted.said = limit + 1
+    with pytest.raises(UnreadableError, match=f"it has {limit + 1:,} bytes, more than {words}"):
+        parse(content)
