@@ -7,7 +7,14 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from vidmetrics.networks.fast.bilinear_tables import bilinear_tables
-from vidmetrics.networks.fast.first_layer import MOST_CLASSES, geometry, identity, pack_first_layer, resized_axis
+from vidmetrics.networks.fast.first_layer import (
+    MOST_CLASSES,
+    geometry,
+    identity,
+    identity_axis,
+    pack_first_layer,
+    resized_axis,
+)
 from vidmetrics.networks.fast.operators import Pixels
 from vidmetrics.networks.fast.torch_operators import TorchOperators
 from vidmetrics.networks.i3d import same_padding
@@ -97,3 +104,17 @@ def test_frames_as_high_as_the_input_have_windows_and_higher_ones_have_none():
     assert geometry(bilinear_tables(224, 64, PIXELS.resized), 224) is not None
     assert geometry(bilinear_tables(64, 224, PIXELS.resized), 224) is not None
     assert geometry(bilinear_tables(225, 64, PIXELS.resized), 224) is None
+
+
+@pytest.mark.parametrize(("size", "span"), [(224, 7), (224, 8), (31, 8), (7, 7)])
+def test_the_zeros_around_a_frame_end_with_its_last_window(size, span):
+    axis = identity_axis(size, span)
+    outputs = [
+        (run.first + i * run.step, run.start + i * run.start_step) for run in axis.runs for i in range(run.count)
+    ]
+    assert outputs == [(i, 2 * i) for i in range((size + 1) // 2)]
+    assert max(run.count for run in axis.runs) <= 16
+    assert axis.before + axis.size + axis.after == outputs[-1][1] + span
+    # Seven taps, of which zeros of "SAME" padding take the larger half at the end.
+    zeros = max(2 * ((size + 1) // 2 - 1) + 7 - size, 0)
+    assert axis.before == zeros // 2
