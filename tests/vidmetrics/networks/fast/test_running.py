@@ -362,16 +362,3 @@ def test_the_first_layers_memory_is_kept_for_one_shape(weights):
     network = FastI3D(plain(weights), TorchOperators(), 1, CPU)
     assert network.entrance(9, 64, 64) is network.entrance(9, 64, 64)
     assert network.entrance(9, 64, 64).packed is network.entrance(16, 64, 64).packed
-
-
-@pytest.mark.parametrize(
-    ("capability", "version", "supported"),
-    [((9, 0), (0, 0), True), ((9, 0), (0, 1), True), ((9, 0), (0, -1), False), ((8, 0), (0, 0), False), ((10, 0), (0, 0), False)],
-)  # fmt: skip
-def test_which_gpus_and_compilers_are_supported(monkeypatch, capability, version, supported):
-    major, minor = (oldest + more for oldest, more in zip(fast_networks.OLDEST_TRITON, version, strict=True))
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    monkeypatch.setitem(sys.modules, "triton", SimpleNamespace(__version__=f"{major}.{minor}.0+git"))
-    assert fast_networks._supported(torch.device("cuda")) is supported
-    monkeypatch.setitem(sys.modules, "triton", None)
-    assert not fast_networks._supported(torch.device("cuda"))
