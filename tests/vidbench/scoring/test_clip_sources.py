@@ -1,4 +1,4 @@
-"""What a model is asked for and what its samples become: seeds, labels, context frames, and refusals."""
+"""Requests to a model and clips from its samples: seeds, labels, context frames, and refusals."""
 
 from __future__ import annotations
 
