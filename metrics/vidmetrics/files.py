@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from vidmetrics.errors import InputError
 from vidmetrics.locks import owner_mark, remove_leftovers
+from vidmetrics.regular_files import open_regular, regular_only
 
 
 def temporary_name(path: Path) -> Path:
@@ -133,11 +134,11 @@ class _Writer:
 
 
 def never_through_links(name: str, flags: int) -> int:
-    """Open a file for `open(…, opener=)`; a symbolic link at the end of the path is an error.
+    """Open a file for `open(…, opener=)`; a symbolic link at the end of the path is an error, and so is a pipe or a device.
 
     Files that are replaced whole replace a link; those that are appended to would write where it leads.
     """
-    return os.open(name, flags | os.O_NOFOLLOW, 0o666)
+    return regular_only(name, flags | os.O_NOFOLLOW)
 
 
 def sync_tree(folder: Path) -> None:
@@ -179,7 +180,7 @@ def write_text(path: Path, text: str) -> None:
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -22,6 +22,7 @@ from vidmetrics.errors import InputError
 from vidmetrics.formats.documents import parse_json
 from vidmetrics.formats.faults import UnreadableError, reason
 from vidmetrics.formats.tensor_archives import safetensors_content, safetensors_header
+from vidmetrics.regular_files import read_regular
 
 UNSEALED = "0" * 64
 """Value of the member ``seal`` until `sealed` fills it in."""
@@ -143,7 +144,7 @@ def read_content(path: Path) -> bytes:
         DamagedFileError: it cannot be read.
     """
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise DamagedFileError(f"it cannot be read ({error.strerror})") from None
     except ValueError as error:  # no file can have such a name

@@ -23,6 +23,7 @@ from vidbench.cli.paths import PATH
 from vidbench.cli.streams import HUNG_UP, ReaderHungUp, guarded_streams, reserve_descriptors
 from vidbench.distributed.ranks import choose_device, ranks_from_environment
 from vidbench.errors import InputError
+from vidmetrics.regular_files import read_regular
 
 
 def read_commands(path: Path) -> list[list[str]]:
@@ -32,7 +33,7 @@ def read_commands(path: Path) -> list[list[str]]:
         InputError: the file cannot be read or holds no command, or a line is not a command; names the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_regular(path).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read ({error}): give a text file of commands.") from None
     commands = []

@@ -6,6 +6,8 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from vidmetrics.regular_files import open_regular
+
 # Transport packets alone, behind a time code (Blu-ray), and before parity bytes; each begins with 0x47.
 _TRANSPORT_PACKETS = ((188, 0), (192, 4), (204, 0))
 # What a stream of movie fragments consists of; behind the last one there may be an index (mfra), free space or padding.
@@ -25,7 +27,7 @@ def ends_early(path: Path) -> bool:
     that a broken fragment hides all that follow.
     """
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(5 * max(length for length, _ in _TRANSPORT_PACKETS))
         if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
             return _avi_ends_early(file, size)
@@ -47,7 +49,7 @@ def has_second_movie(path: Path) -> bool:
     FFmpeg reads the first movie (moov) only. Fragments behind a repeated one, as in joined segments of a stream, are read.
     """
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         at = 0
         kinds: list[object] = []
         while header := _header(file, at, ">I4s"):
@@ -63,7 +65,7 @@ def has_second_movie(path: Path) -> bool:
 
 def fragmented_seconds(path: Path) -> float | None:
     """Return the length that a fragmented MP4 file states in its mehd box, which FFmpeg does not read; None without one."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if file.read(8)[4:] != b"ftyp":
             return None
         movie = _box(file, 0, path.stat().st_size, b"moov")

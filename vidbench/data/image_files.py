@@ -20,6 +20,7 @@ from vidbench.data.jpeg_damage import jpeg_damage
 from vidbench.data.png_files import PNG_SIGNATURE, PngChunks, check_png_colours, check_png_pixels, png_chunks
 from vidbench.errors import InputError
 from vidmetrics.formats.faults import real_kind
+from vidmetrics.regular_files import read_regular
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -62,7 +63,7 @@ def read_image(path: Path) -> np.ndarray:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise InputError(f"The image '{path}' has more than {_MOST_BYTES >> 20} MiB; make it smaller or remove it.")
-        content = path.read_bytes()
+        content = read_regular(path)
         png = png_chunks(path, content) if format == "PNG" and content.startswith(PNG_SIGNATURE) else None
         with warnings.catch_warnings():
             # Pillow only warns before it decompresses more than 89 million pixels, and of metadata that it cannot read.

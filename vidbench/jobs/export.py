@@ -27,13 +27,13 @@ from vidbench.samples.manifest import FORMAT_VERSION as SAMPLES_VERSION
 from vidbench.samples.manifest import MANIFEST_NAME, Answers, SamplesManifest, Shard
 from vidbench.samples.media import FrameFolderSamples
 from vidbench.samples.pairing import context_digests, task_answers, task_stamp
+from vidbench.samples.unfinished_export import note_chunk, noted_chunks, planned_sha256
 from vidbench.scoring.clip_sources import sample_labels
 from vidbench.scoring.run import refuse_large_batch
 from vidbench.scoring.seeds import sample_seeds
 from vidbench.tasks import Task, load_task
 from vidbench.tasks.limits import check_total_samples
 from vidmetrics.locks import sole_writer
-from vidmetrics.sealed import DamagedFileError, sealed_json, unsealed_json
 
 Kind = Literal["npy", "png"]
 _PLAN_NAME, _WRITTEN_NAME = "plan.json", "written.jsonl"
@@ -161,20 +161,11 @@ def _prepare(export: _Export) -> None:
         raise InputError(f"{working} is a symbolic link, and clips are never written through one: remove it.")
     identity = [export.task.fingerprint, evaluation.identity_sha256, export.count, export.kind, sorted(export.parts)]
     plan = {"sha256": digest(identity), "content": "an unfinished export; the same command resumes it"}
-    if _planned_sha256(working / _PLAN_NAME) != plan["sha256"]:
+    if planned_sha256(working / _PLAN_NAME) != plan["sha256"]:
         shutil.rmtree(working, ignore_errors=True)
         write_text(working / _PLAN_NAME, json.dumps(plan, indent=1) + "\n")
     for leftover in working.glob("*/.*"):
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-
-
-def _planned_sha256(path: Path) -> str | None:
-    """Return the digest in the plan of an interrupted export, None if there is no readable one."""
-    try:
-        plan = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return plan.get("sha256") if isinstance(plan, dict) else None
 
 
 def _write_clips(export: _Export, progress: Progress) -> tuple[dict[str, list[Shard]], list[str]]:
@@ -191,7 +182,7 @@ def _write_clips(export: _Export, progress: Progress) -> tuple[dict[str, list[Sh
     context_sha256: list[str] = []
     shards: dict[str, list[Shard]] = {part: [] for part in parts} if kind == "npy" else {}
     size = shard_size(clips.num_frames, clips.height, clips.width)
-    noted = _noted(export.working / _WRITTEN_NAME)
+    noted = noted_chunks(export.working / _WRITTEN_NAME)
     with progress.stage(f"Clips of {export.task.name}", count) as advance:
         for number, indices in enumerate(_chunks(count, size)):
             files = {part: _files(export.working / part, kind, number, indices) for part in parts}
@@ -204,7 +195,7 @@ def _write_clips(export: _Export, progress: Progress) -> tuple[dict[str, list[Sh
                     part_NTHWC = np.ascontiguousarray(clips_NTHWC[:, frames])
                     written[part] = sha256(part_NTHWC.data).hexdigest()
                     _write(export.working / part, kind, number, indices, part_NTHWC)
-                _note(export.working / _WRITTEN_NAME, number, written)
+                note_chunk(export.working / _WRITTEN_NAME, number, written)
             context_sha256 += context_digests(_read_back(files[CONTEXT], kind))
             for part, entries in shards.items():
                 path = files[part][0]
@@ -225,24 +216,6 @@ def _read(export: _Export, indices: np.ndarray) -> np.ndarray:
             f"{str(error).removesuffix('.')}; finished clips stay in '{export.working}', which the same command resumes on "
             "the same data and replaces on other data."
         ) from error
-
-
-def _note(path: Path, number: int, written: Mapping[str, str]) -> None:
-    """Record the digest of the frames of a finished chunk, by part."""
-    with failures_named(path), path.open("ab") as file:
-        file.write(sealed_json({"number": number, "frames_sha256": written}) + b"\n")
-
-
-def _noted(path: Path) -> dict[int, dict[str, str]]:
-    """Return the digests of the chunks that an interrupted export finished; a damaged line is skipped."""
-    noted: dict[int, dict[str, str]] = {}
-    for line in path.read_bytes().splitlines() if path.is_file() else ():
-        try:
-            fields = unsealed_json(line)
-        except DamagedFileError:
-            continue
-        noted[fields["number"]] = fields["frames_sha256"]
-    return noted
 
 
 def _is_there(files: Mapping[str, list[Path]], kind: Kind, expected: Mapping[str, str] | None) -> bool:

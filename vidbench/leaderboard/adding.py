@@ -20,6 +20,7 @@ from vidbench.results.schema import MetricRecord, Result, read_result
 from vidbench.tasks import load_task
 from vidbench.tasks.schema import Task
 from vidmetrics.locks import sole_writer
+from vidmetrics.regular_files import read_regular
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _add(path: Path, folder: Path, submission: Submission) -> list[BoardRow]:
 def _read(path: Path) -> bytes:
     if not path.is_file():
         raise InputError(f"The result file {path} does not exist: give the path of a result.json.")
-    return path.read_bytes()
+    return read_regular(path)
 
 
 def _row(result: Result, task: Task, sha256: str, submission: Submission, name: str, metric: MetricRecord) -> BoardRow:

@@ -16,6 +16,7 @@ from vidbench.errors import InputError, problem_text
 from vidbench.files import write_bytes
 from vidbench.leaderboard.rows import COLUMNS, BoardRow, problems
 from vidmetrics.errors import unknown_name
+from vidmetrics.regular_files import is_there, read_regular
 
 RESULTS = "results"
 """Folder of stored result files inside a leaderboards folder."""
@@ -107,7 +108,7 @@ def examine_board(path: Path) -> tuple[Board, list[BoardFault]]:
     findings: list[BoardFault] = []
     seen: dict[str, int] = {}
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_regular(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         return Board(path.stem, path, (), ()), [BoardFault(str(path), 0, "", "is not UTF-8")]
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -174,7 +175,7 @@ def read_board(folder: Path, name: str) -> Board:
 
 def append_rows(path: Path, rows: list[BoardRow]) -> None:
     """Append rows to a board, creating it if needed; every byte of the file stays, and new lines end like its first."""
-    content = path.read_bytes() if path.is_file() else _line(COLUMNS, "\n")
+    content = read_regular(path) if is_there(path) else _line(COLUMNS, "\n")
     ending = _first_ending(content)
     if not content.endswith((b"\n", b"\r")):
         content += ending.encode()

@@ -23,6 +23,7 @@ from typing import Any
 from weakref import WeakSet
 
 from vidbench.files import HashedFile, digest, hash_file
+from vidmetrics.regular_files import read_regular
 
 WEIGHT_SUFFIXES = frozenset(
     {
@@ -189,7 +190,7 @@ def _digest_of(files: list[Path], file: Path | None) -> str | None:
     code = hashlib.sha256()
     for each in files:
         name = str(each.relative_to(file.parent)) if each.is_relative_to(file.parent) else each.name
-        code.update(name.encode() + b"\0" + each.read_bytes() + b"\0")
+        code.update(name.encode() + b"\0" + read_regular(each) + b"\0")
     return code.hexdigest()
 
 
@@ -213,7 +214,7 @@ def source_files(factory: Any) -> list[Path]:
     file = factory_file(factory)
     if file is None:
         return []
-    own = sorted(file.parent.rglob("*.py")) if is_package(factory, file) else [file]
+    own = _python_files(file.parent) if is_package(factory, file) else [file]
     # What was imported by a computed name is seen only once it is loaded.
     found = {*own, *([] if is_package(factory, file) else _loaded_below(file.parent))}
     waiting, followed = list(found), set[str]()
@@ -226,11 +227,16 @@ def source_files(factory: Any) -> list[Path]:
     return [*own, *sorted(found - set(own))]
 
 
+def _python_files(folder: Path) -> list[Path]:
+    """Return the source files below a folder; editors leave links among them that lead nowhere."""
+    return sorted(path for path in folder.rglob("*.py") if path.is_file())
+
+
 def _imported(path: Path) -> set[str]:
     """Return the first parts of the names that a file imports; its own package is known otherwise."""
     try:
         with _PARSING:
-            tree = ast.parse(path.read_bytes())
+            tree = ast.parse(read_regular(path))
     except (OSError, SyntaxError, ValueError, RecursionError):
         return set()
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
@@ -248,9 +254,7 @@ def _files_of_module(name: str) -> list[Path]:
         return []
     folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
     # To list the files of torch takes seconds.
-    files = [
-        each for folder in folders if not _is_installed(folder.absolute()) for each in sorted(folder.rglob("*.py"))
-    ]
+    files = [each for folder in folders if not _is_installed(folder.absolute()) for each in _python_files(folder)]
     if not folders and spec.origin is not None and spec.origin.endswith(".py"):
         files = [Path(spec.origin)]
     return [file.absolute() for file in files if not _is_installed(file.absolute())]

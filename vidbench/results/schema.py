@@ -16,6 +16,7 @@ from vidbench.errors import InputError
 from vidbench.files import write_text
 from vidbench.json_models import InvalidDocumentError, model_from_json
 from vidbench.tasks.schema import PixelConvention
+from vidmetrics.regular_files import read_regular
 
 SCHEMA_VERSION = 3
 _OLDEST_READ = 1
@@ -261,7 +262,7 @@ def read_result(path: Path) -> Result:
         raise InputError(
             f"The result file {path} has more than {_LARGEST_BYTES >> 20} MiB, so it is none: give the path of a result.json."
         )
-    content = path.read_bytes()
+    content = read_regular(path)
     version = _version_of(content)
     if version > SCHEMA_VERSION:
         raise InputError(

@@ -25,6 +25,7 @@ from vidbench.samples.manifest import Answers, TaskStamp
 from vidbench.samples.pairing import context_digests
 from vidbench.tasks.limits import MOST_FRAMES, MOST_LABEL, MOST_PIXELS, MOST_SAMPLES
 from vidmetrics.formats.faults import UnreadableError
+from vidmetrics.regular_files import read_regular
 
 EXPORT_NAME = "export.json"
 CONTEXT, TARGETS = "context", "targets"
@@ -149,7 +150,7 @@ def open_export(folder: str | Path) -> Export:
 
 def _read(path: Path) -> ExportManifest:
     try:
-        return model_from_json(ExportManifest, path.read_bytes())
+        return model_from_json(ExportManifest, read_regular(path))
     except OSError as error:
         raise InputError(
             f"There is no export at '{path.parent}' ({error.strerror}: '{path.name}'); give the folder of one."

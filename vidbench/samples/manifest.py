@@ -19,6 +19,7 @@ from vidbench.tasks.limits import (
     MOST_VERSION,
 )
 from vidmetrics.formats.faults import UnreadableError
+from vidmetrics.regular_files import read_regular
 
 MANIFEST_NAME = "manifest.json"
 FORMAT_NAME: Final = "vidbench-samples"
@@ -118,7 +119,7 @@ def read_manifest(path: Path) -> SamplesManifest:
         InputError: the file is unreadable or violates the schema; names the file and the first wrong field.
     """
     try:
-        return model_from_json(SamplesManifest, path.read_bytes())
+        return model_from_json(SamplesManifest, read_regular(path))
     except OSError as error:
         raise InputError(f"The manifest '{path}' cannot be read ({error.strerror}); check the folder.") from error
     except UnreadableError as error:

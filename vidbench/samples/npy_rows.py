@@ -18,6 +18,7 @@ from vidbench.errors import InputError
 from vidbench.files import file_changed, file_state
 from vidmetrics.formats.faults import UnreadableError
 from vidmetrics.formats.npy_files import npy_header
+from vidmetrics.regular_files import open_regular, regular_only
 
 _BLOCK_BYTES = 1 << 24
 
@@ -63,7 +64,7 @@ class NpyRows:
             InputError: the file changed since it was opened.
         """
         whole = sha256()
-        with self._path.open("rb") as file:
+        with open_regular(self._path) as file:
             whole.update(file.read(self._header.offset))
             if self._header.fortran_order:
                 self._transposed = self._in_row_order(file, whole)
@@ -74,7 +75,7 @@ class NpyRows:
             raise file_changed(self._source)
         if self._transposed is not None:
             self._path, self._offset = Path(self._transposed.name), 0
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 self._digests = [self._hashed_row(file, sha256()) for _ in range(len(self))]
         return whole.hexdigest()
 
@@ -87,7 +88,7 @@ class NpyRows:
         found = np.empty((len(rows), *self.shape[1:]), self.dtype)
         content = bytearray(self._row_bytes)
         try:
-            handle = os.open(self._path, os.O_RDONLY)
+            handle = regular_only(str(self._path), os.O_RDONLY)
         except OSError:
             raise file_changed(self._source) from None
         try:

@@ -28,6 +28,7 @@ from vidbench.scoring.reference import RealSide, estimate
 from vidbench.scoring.run import Run
 from vidbench.version import __version__
 from vidmetrics.catalog.definitions import MetricDefinition
+from vidmetrics.regular_files import is_there
 from vidmetrics.sealed import DamagedFileError, read_content, sealed_json, unsealed_json
 
 _TRIVIAL: dict[str, tuple[Any, str]] = {
@@ -158,7 +159,7 @@ def _cached_value(
     sides = [[store.folder.name, store.num_clips], real.identity]
     origin = {"format": "vidbench-bound-2", "vidbench": __version__, "metric": metric.id, "sides": sides}
     path = cache / "bounds" / f"{digest(origin)[:24]}.json"
-    if path.is_file():
+    if is_there(path):
         try:
             return _stored_value(path, origin)
         except DamagedFileError as error:

@@ -23,6 +23,7 @@ from vidbench.scoring.clip_sources import ClipSource, ModelSource
 from vidbench.scoring.frame_comparison import FrameComparison
 from vidmetrics.networks.finite import check_finite
 from vidmetrics.networks.network import Network
+from vidmetrics.regular_files import is_there, read_regular
 from vidmetrics.sealed import DamagedFileError, read_content, sealed_tensors, unsealed_tensors
 
 FORMAT = "vidbench-features-2"
@@ -52,7 +53,7 @@ class FeatureStore:
 
     def missing(self, shards: Sequence[int]) -> list[int]:
         """Shards that have no file yet, or a damaged one."""
-        return [shard for shard in shards if not self.path(shard).is_file() or self.damage(shard) is not None]
+        return [shard for shard in shards if not is_there(self.path(shard)) or self.damage(shard) is not None]
 
     def damage(self, shard: int) -> str | None:
         """Return what is wrong with the file of a shard, or None."""
@@ -93,7 +94,12 @@ class FeatureStore:
     def doubt(self) -> str | None:
         """Return why the features cannot be reused by later runs, or None."""
         path = self._doubt_path
-        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+        if not is_there(path):
+            return None
+        try:
+            return read_regular(path).decode("utf-8", "replace")
+        except OSError as error:
+            return f"the reason in {path} cannot be read ({error.strerror})"
 
     def mark(self, doubt: str) -> None:
         """Record that the features cannot be reused, and why; call before the shard that is in doubt is written."""
@@ -208,7 +214,7 @@ def missing_shards(stores: Sequence[FeatureStore], title: str) -> list[int]:
         (store.path(shard), reason)
         for store in stores
         for shard in missing
-        if store.path(shard).is_file() and (reason := store.damage(shard)) is not None
+        if is_there(store.path(shard)) and (reason := store.damage(shard)) is not None
     ]
     if damaged:
         count = f"{len(damaged)} feature shards are damaged" if len(damaged) > 1 else "A feature shard is damaged"

@@ -15,6 +15,7 @@ from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Estimate, Reference
 from vidmetrics.estimators.registry import make_estimator
 from vidmetrics.networks.network import Network
+from vidmetrics.regular_files import is_there
 from vidmetrics.sealed import DamagedFileError, read_content, sealed_tensors, unsealed_tensors
 from vidmetrics.statistics.moments import Moments
 
@@ -34,7 +35,7 @@ def reference_moments(root: Path, store: FeatureStore, network: Network, output:
     # The folder name of the store is the content key of clips and network.
     origin = {"format": FORMAT, "features": store.folder.name, "num_clips": store.num_clips, "output": output}
     path = root / "reference" / f"{digest(origin)[:24]}.safetensors"
-    if path.is_file():
+    if is_there(path):
         try:
             return _stored_moments(path, origin)
         except InputError as error:

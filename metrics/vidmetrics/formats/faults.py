@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vidmetrics.errors import InputError
+from vidmetrics.regular_files import open_regular
 
 _HEAD_BYTES = 512
 
@@ -64,7 +65,7 @@ def real_kind(path: Path) -> str | None:
         path: the file; one that cannot be opened tells nothing.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(_HEAD_BYTES)
     except OSError:
         return None

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from vidmetrics.errors import InputError
 from vidmetrics.formats.faults import UnreadableError, reason, unreadable
 from vidmetrics.formats.memory import refuse_more_than_memory
+from vidmetrics.regular_files import open_regular
 
 MOST_MEMBERS = 100_000
 """Maximum number of arrays in an archive; the largest published weights have 1,200."""
@@ -58,7 +59,7 @@ def npy_header(path: Path, where: str | None = None) -> NpyHeader:
             contains Python objects.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             header = _header(file)
         size = path.stat().st_size
     except OSError as error:

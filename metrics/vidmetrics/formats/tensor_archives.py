@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from vidmetrics.formats.documents import parse_json
 from vidmetrics.formats.faults import UnreadableError, reason, unreadable
+from vidmetrics.regular_files import open_regular
 
 HEADER_LIMIT = 100_000_000
 """Maximum size of a header in bytes, that of the safetensors library."""
@@ -90,7 +91,7 @@ def safetensors_header(file: BinaryIO) -> dict[str, Any]:
 
 def _check_header(path: Path, where: str | None) -> None:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             safetensors_header(file)
     except UnreadableError as error:
         raise unreadable(path, error.clause, where) from None

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from vidmetrics.files import never_through_links, write_text
 from vidmetrics.formats.documents import parse_json
 from vidmetrics.locks import is_at
+from vidmetrics.regular_files import read_regular
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class PartFile:
     def version(self) -> Version | None:
         """Return the version of the bytes; None if there are none or it is unknown."""
         try:
-            fields = parse_json(self._note.read_bytes())
+            fields = parse_json(read_regular(self._note))
             version = Version(url=str(fields["url"]), validator=fields["validator"])
         except (OSError, ValueError, KeyError, TypeError):
             return None

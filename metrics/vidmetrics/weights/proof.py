@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.formats.documents import parse_json
+from vidmetrics.regular_files import read_regular
 from vidmetrics.weights.crc32c import masked_crc32c
 from vidmetrics.weights.i3d_variables import LOGITS, crc_table, network_variables
 from vidmetrics.weights.sources import sources
@@ -113,7 +114,7 @@ def imported_from_published(network: str, weights: Path, weights_sha256: str) ->
     """
     path = import_record_path(weights)
     try:
-        record = parse_json(path.read_bytes())
+        record = parse_json(read_regular(path))
         if record["network"] != network or record["weights_sha256"] != weights_sha256:
             return False
         read = {str(file["sha256"]) for file in record["files"]}

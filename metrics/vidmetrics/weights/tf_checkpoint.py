@@ -21,6 +21,7 @@ import numpy.typing as npt
 from vidmetrics.errors import InputError
 from vidmetrics.formats.faults import real_kind
 from vidmetrics.formats.memory import refuse_more_than_memory
+from vidmetrics.regular_files import open_regular
 from vidmetrics.weights.crc32c import masked_crc32c
 from vidmetrics.weights.sstable import LIMIT, read_table
 from vidmetrics.weights.wire import DamagedError, as_bytes, as_int, fields
@@ -112,7 +113,7 @@ class Checkpoint:
             )
         path = self.data_file(entry.shard)
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 # Before the read, which allocates its size at once.
                 held = os.fstat(file.fileno()).st_size
                 raw = b""
@@ -175,7 +176,7 @@ def parse_index(index: Path) -> tuple[int, dict[str, Entry]]:
         InputError: as for `open_checkpoint`.
     """
     try:
-        with index.open("rb") as file:
+        with open_regular(index) as file:
             data = file.read(LIMIT + 1)
     except OSError as error:
         raise InputError(f"The checkpoint index {index} cannot be read ({error.strerror}); give its path.") from error

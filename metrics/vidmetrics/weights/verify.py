@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vidmetrics.errors import InputError
 from vidmetrics.files import file_sha256
+from vidmetrics.regular_files import open_regular
 from vidmetrics.weights.i3d_variables import SCOPE, crc_table, is_network_variable
 from vidmetrics.weights.sources import PublishedFile
 
@@ -14,7 +15,7 @@ from vidmetrics.weights.sources import PublishedFile
 def git_blob_id(path: Path) -> str:
     """Return the git blob id of a file's contents, as printed by ``git hash-object``."""
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while chunk := file.read(2**20):
             digest.update(chunk)
     return digest.hexdigest()

@@ -129,8 +129,6 @@ def _cases() -> Iterator[Case]:
     for command, names in _READERS:
         for name in names:
             for kind in _KINDS:
-                if (name, kind) == ("w.index", _pipe):
-                    continue
                 yield _case(command, name, kind)
     for command in _FOLDERS:
         for kind in _NO_FOLDERS:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from vidbench.data.folders.suffixes import VIDEO_SUFFIXES
 from vidbench.data.layouts.kinetics import official_name, read_csv_list
 from vidbench.errors import InputError
+from vidmetrics.regular_files import read_regular
 
 _TIMES = ("youtube_id", "time_start", "time_end")
 _NAME = re.compile(r"[\w-]+_\d{6}_\d{6}")
@@ -42,7 +43,7 @@ def read_list(path: Path) -> list[ListedVideo]:
         InputError: it is unreadable, empty, in an unknown form, or a list of archives; names the file and the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_regular(path).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The list '{path}' cannot be read ({error}); fetch it again.") from error
     first = next((line for line in lines if line.strip()), "")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vidbench.errors import InputError
+from vidmetrics.regular_files import open_regular
 from vidmetrics.weights.crc32c import masked_crc32c
 from vidmetrics.weights.wire import DamagedError, as_bytes, fields
 
@@ -49,7 +50,7 @@ def _walk(path: Path, size: int, modified: int) -> tuple[RecordSpan, ...]:
     """Find the records of a file of ``size`` bytes; ``modified`` only serves as part of the cache key."""
     spans: list[RecordSpan] = []
     offset = 0
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while offset < size:
             header = file.read(_HEADER.size)
             if len(header) < _HEADER.size:
@@ -80,7 +81,7 @@ def read_record(path: Path, number: int) -> bytes:
     """
     span = record_index(path)[number]
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(span.offset)
             data = file.read(span.size)
             footer = file.read(_FOOTER.size)

@@ -20,6 +20,7 @@ from pathlib import Path
 from vidbench.data.folders.inventory import composed, is_present
 from vidbench.data.layouts.listing import Listing, as_sources, by_name, find_videos, not_listed, quoted, visible
 from vidbench.errors import InputError
+from vidmetrics.regular_files import read_regular
 
 NUM_CLASSES = 101
 SPLITS = ("all", *(f"{part}{number:02d}" for part in ("train", "test") for number in (1, 2, 3)))
@@ -138,7 +139,7 @@ def _read_list(path: Path, class_names: tuple[str, ...]) -> dict[str, int]:
 
 def _lines(path: Path) -> list[tuple[int, str]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The list '{path}' cannot be read ({error}); fetch it again.") from error
     return [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]

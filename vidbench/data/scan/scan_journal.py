@@ -12,8 +12,10 @@ from pydantic import ValidationError
 
 from vidbench.data.scan.examination import Finding, FindingKey
 from vidbench.distributed.ranks import Ranks
+from vidbench.errors import InputError
 from vidbench.files import failures_named, never_through_links, written_whole
 from vidbench.progress import warn
+from vidmetrics.regular_files import is_there, read_regular
 from vidmetrics.sealed import DamagedFileError, sealed_json, unsealed_json
 
 
@@ -23,11 +25,20 @@ def read_journal(path: Path, quiet: bool) -> dict[FindingKey, Finding]:
     Args:
         path: the journal.
         quiet: do not warn of skipped lines, because another rank is writing them.
+
+    Raises:
+        InputError: there is something else than a readable file.
     """
-    if not path.is_file():
-        return {}
+    try:
+        content = read_regular(path)
+    except OSError as error:
+        if not is_there(path):
+            return {}
+        raise InputError(
+            f"The scan journal {path} cannot be read ({error.strerror}): remove it, or choose another --output."
+        ) from None
     findings, damaged = {}, 0
-    for line in path.read_bytes().splitlines(keepends=True):
+    for line in content.splitlines(keepends=True):
         try:
             fields = unsealed_json(line.removesuffix(b"\n"))
             finding = Finding.model_validate(fields)

@@ -28,6 +28,7 @@ from vidbench.files import digest, file_sha256, write_bytes
 from vidbench.progress import warn
 from vidbench.tasks.schema import Task
 from vidmetrics.home import home
+from vidmetrics.regular_files import is_there
 from vidmetrics.sealed import DamagedFileError, read_content, sealed_json, unsealed_json
 
 FILES_NAME = "files.csv"
@@ -148,7 +149,7 @@ def last_scan(root: Path, task: Task) -> LastScan | None:
     A scan whose note or ``files.csv`` is not as it was written is not used either, with a warning.
     """
     path = _note(root, task)
-    if not path.is_file():
+    if not is_there(path):
         return None
     try:
         note = _read_note(path)
