@@ -1,6 +1,6 @@
 """Opening regular files, and nothing else.
 
-Opening a pipe waits until another program opens its other end, perhaps for ever, and a device may have no end. Here both are
+Opening a pipe waits until another program opens its other end, perhaps forever, and a device may have no end. Here both are
 refused at once, as what they are.
 """
 

@@ -1,4 +1,4 @@
-"""Stored files of every kind are replaced by a pipe, a link that leads nowhere or a folder: said aloud, and nothing waits for ever.
+"""Stored files of every kind are replaced by a pipe, a link that leads nowhere or a folder: said aloud, and nothing waits forever.
 
 Pipes are the ones that matter: opening one waits until another program opens its other end.
 """
@@ -45,7 +45,7 @@ def replaced(path: Path, kind: Callable[[Path], None]) -> None:
 
 def limited(where: Path, *arguments: str) -> Outcome:
     ended = run_limited(arguments, where, limits=LIMITS)
-    assert ended.code is not None, f"waits for ever: {arguments}"
+    assert ended.code is not None, f"waits forever: {arguments}"
     assert "Traceback" not in ended.stderr, ended.stderr
     return ended
 
