@@ -311,13 +311,13 @@ class StoredTraining:
 
 
 def find_training(
-    output: Path, task: ModelTask, say: Callable[[str], None] = lambda text: None
+    output: Path, task: ModelTask | None, say: Callable[[str], None] = lambda text: None
 ) -> StoredTraining | None:
     """Find the newest undamaged training state in a folder; None for a new run.
 
     Args:
         output: output folder of the run.
-        task: task that is learned.
+        task: task that is learned; None not to compare it.
         say: called with a sentence for each damaged state that an older one replaces.
 
     Raises:
@@ -338,14 +338,15 @@ def find_training(
     return None
 
 
-def read_state(path: Path, task: ModelTask) -> StoredTraining:
-    """Read a training state.
+def read_state(path: Path, task: ModelTask | None) -> StoredTraining:
+    """Read a training state; without a task, its own is not compared.
 
     Raises:
         InputError: it is missing, damaged, of another model, or of another task.
     """
     metadata = read_metadata(path, STATE)
-    check_task(path, metadata, task)
+    if task is not None:
+        check_task(path, metadata, task)
     return StoredTraining(
         path,
         metadata["step"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -66,18 +67,10 @@ class DVDGAN(VideoModel):
         """
         import torch
 
-        from dvdgan.checkpoint import find_sampler, read_hashed_sampler
+        from dvdgan.checkpoint import read_hashed_sampler
         from dvdgan.config import MODELS
-        from dvdgan.widths import resolution_groups
 
-        cls.check_task(task)
-        resolution_groups(task)
-        path = SHIPPED / f"{task.name}.safetensors" if checkpoint is None else find_sampler(Path(checkpoint))
-        if checkpoint is None and not path.is_file():
-            raise InputError(
-                f"No checkpoint of {cls.name} ships for task '{task.name}'; train one on it with `vidbench train "
-                f"--model {cls.name}` and name it with `--model {cls.name}:CHECKPOINT`."
-            )
+        path = cls._sampler_file(checkpoint, task)
         on = torch.device(device)
         generator, settings, sha256 = read_hashed_sampler(path, task, on)
         if checkpoint is None and sha256 != SHIPPED_SHA256.get(task.name):
@@ -89,6 +82,32 @@ class DVDGAN(VideoModel):
                 f"{'dvdgan-v1' if settings.architecture == 'v1' else 'dvdgan'}:CHECKPOINT`."
             )
         return cls(generator, settings, task, on, sha256)
+
+    @classmethod
+    def _sampler_file(cls, checkpoint: Path | None, task: ModelTask) -> Path:
+        from dvdgan.checkpoint import find_sampler
+        from dvdgan.widths import resolution_groups
+
+        cls.check_task(task)
+        resolution_groups(task)
+        path = SHIPPED / f"{task.name}.safetensors" if checkpoint is None else find_sampler(Path(checkpoint))
+        if checkpoint is None and not path.is_file():
+            raise InputError(
+                f"No checkpoint of {cls.name} ships for task '{task.name}'; train one on it with `vidbench train "
+                f"--model {cls.name}` and name it with `--model {cls.name}:CHECKPOINT`."
+            )
+        return path
+
+    @classmethod
+    def check_sampling(cls, checkpoint: Path | None, task: ModelTask) -> None:
+        """Refuse a task of the other kind, and a file that is missing, damaged or no sampling checkpoint.
+
+        Raises:
+            InputError: as `load`.
+        """
+        from dvdgan.checkpoint import SAMPLER, read_metadata
+
+        read_metadata(cls._sampler_file(checkpoint, task), SAMPLER)
 
     def sample(self, request: SampleRequest) -> np.ndarray:
         """Generate samples uint8 ``[N, T, H, W, 3]``, each from its own seed, label and context frames.
@@ -176,6 +195,29 @@ class DVDGAN(VideoModel):
     def num_parameters(self) -> int:
         """Number of parameters of the generator."""
         return sum(parameter.numel() for parameter in self._generator.parameters())
+
+    @classmethod
+    def check_training(
+        cls,
+        task: ModelTask,
+        *,
+        output: Path,
+        steps: int | None,
+        seed: int,
+        device: str,
+        settings: Mapping[str, str],
+    ) -> None:
+        """Refuse tasks, settings and runs to resume that do not fit; see `dvdgan.training.early_checks.check_run`.
+
+        Raises:
+            InputError: names what does not fit.
+        """
+        from dvdgan.config import MODELS
+        from dvdgan.training.early_checks import check_run
+
+        cls.check_task(task)
+        base = MODELS[cls.name]
+        check_run(task, base, output=output, steps=steps, seed=seed, device=device, settings=settings)
 
     @classmethod
     def train(cls, request: TrainRequest) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from vidbench.distributed.ranks import Ranks
 from vidbench.errors import InputError
 from vidbench.progress import Progress
-from vidbench.scoring import run
+from vidbench.scoring import run, run_plan
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import load_task
 from vidmetrics.networks.network import Network
@@ -27,7 +27,7 @@ from vidmetrics.networks.network import Network
 def test_a_task_of_another_length_is_refused(monkeypatch, tmp_path, shortest, longest, message):
     body = SimpleNamespace(outputs={"logits": 3}, min_frames=shortest, max_frames=longest, preprocessing="none")
     network = Network("c3d", body, device="cpu", precision="exact", weights_sha256="0" * 64, proven=False)
-    monkeypatch.setattr(run, "load_network", lambda *_, **__: network)
+    monkeypatch.setattr(run_plan, "load_network", lambda *_, **__: network)
     task = load_task("shapes-gen")
 
     def opened():

@@ -15,7 +15,7 @@ from vidbench.tasks.schema import ClipSpec, Task
 if TYPE_CHECKING:
     from vidbench.data.videos import VideoDataset
 
-__all__ = ["ClipDataset", "open_evaluation", "open_reference", "open_split", "open_training"]
+__all__ = ["ClipDataset", "check_folder", "open_evaluation", "open_reference", "open_split", "open_training"]
 
 
 def open_reference(task: Task, data: Path | None, ignore: Sequence[str] = ()) -> ClipDataset:
@@ -75,6 +75,18 @@ def open_split(
             it was scanned.
     """
     return _open_clips(task, split, data, num_clips, task.clips, ignore)
+
+
+def check_folder(task: Task, data: Path | None) -> None:
+    """Refuse a data folder that is required and missing, or named for embedded data, without looking into it.
+
+    Raises:
+        InputError: says which.
+    """
+    if task.data.embedded:
+        _refuse_folder(task, data)
+    else:
+        _need_folder(task, data)
 
 
 def open_training(

@@ -18,14 +18,15 @@ from vidbench.models.choice import choose_model
 from vidbench.models.trivial import RealModel
 from vidbench.progress import Progress, warn
 from vidbench.results.schema import ModelRecord, Result
-from vidbench.samples.exchange import open_samples
+from vidbench.samples.exchange import SampleSource, open_samples
 from vidbench.samples.pairing import check_answers, names_clips
 from vidbench.scoring.assemble import Measured, assemble
 from vidbench.scoring.bounds import disjoint_real
-from vidbench.scoring.clip_sources import ClipSource, DatasetSource, FilesSource, open_model, sample_labels
-from vidbench.scoring.run import Run, open_run, say_unmatched
+from vidbench.scoring.clip_sources import ClipSource, DatasetSource, FilesSource, model_task, open_model, sample_labels
+from vidbench.scoring.run import Run, open_planned, say_unmatched
 from vidbench.scoring.run_features import bound_features, reference_features, sample_features
 from vidbench.scoring.run_options import RunOptions
+from vidbench.scoring.run_plan import RunPlan, plan_run
 from vidbench.scoring.truncation import truncated_sources
 from vidbench.tasks import load_task
 from vidmetrics.home import home
@@ -39,7 +40,9 @@ def evaluate_model(model: str, task: str, options: RunOptions, progress: Progres
     choice = choose_model(model)
     loaded = load_task(task)
     with process_group() as ranks:
-        run = open_run(loaded, options, ranks=ranks, progress=progress, default_name=choice.folder_name)
+        plan = plan_run(loaded, options, ranks=ranks, progress=progress, default_name=choice.folder_name)
+        choice.check_sampling(model_task(plan.task, ()))
+        run = open_planned(plan)
         source: ClipSource
         source, record = open_model(
             choice, run.task, run.evaluation, seed=run.seed, num_samples=run.total_samples, device=run.device
@@ -54,9 +57,11 @@ def score_samples(samples: Path, task: str, options: RunOptions, progress: Progr
     started = time.monotonic()
     loaded = load_task(task)
     with process_group() as ranks:
-        run = open_run(loaded, options, ranks=ranks, progress=progress, default_name=f"samples-{samples.stem}")
-        source, record, reasons, unused = _files_source(run, samples)
-        return _measure(run, source, record, reasons, started, unused), run.output
+        plan = plan_run(loaded, options, ranks=ranks, progress=progress, default_name=f"samples-{samples.stem}")
+        opened = _open_files(plan, samples)
+        run = open_planned(plan)
+        source, record, reasons = _files_source(run, opened, samples)
+        return _measure(run, source, record, reasons, started, opened.unused), run.output
 
 
 def _apart(run: Run) -> tuple[Run, ClipSource]:
@@ -71,12 +76,15 @@ def _apart(run: Run) -> tuple[Run, ClipSource]:
     return replace(run, frames=frames), DatasetSource(clips)
 
 
-def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple[str, ...], Mapping[str, int]]:
-    task = run.task
-    samples = open_samples(path, run.options.ignore, task.predicted_frames, task.clips.pixels, paired=names_clips(task))
+def _open_files(plan: RunPlan, path: Path) -> SampleSource:
+    """Open samples and check their number and size, which needs no data."""
+    task = plan.task
+    samples = open_samples(
+        path, plan.options.ignore, task.predicted_frames, task.clips.pixels, paired=names_clips(task)
+    )
     if samples.unused:
-        run.progress.say(unused_sentence(f"'{path}'", samples.unused))
-    expected = (run.total_samples, task.predicted_frames, task.clips.height, task.clips.width)
+        plan.progress.say(unused_sentence(f"'{path}'", samples.unused))
+    expected = (plan.total_samples, task.predicted_frames, task.clips.height, task.clips.width)
     got = (samples.num_samples, samples.num_frames, samples.height, samples.width)
     if got[1:] != expected[1:]:
         raise InputError(
@@ -85,9 +93,14 @@ def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple
         )
     if got[0] != expected[0]:
         raise InputError(
-            f"There are {got[0]} samples in {path}, and exactly {expected[0]} are required{_runs(run)}: write that many, or "
+            f"There are {got[0]} samples in {path}, and exactly {expected[0]} are required{_runs(plan)}: write that many, or "
             "set --num-samples, the number per run, for an unofficial result."
         )
+    return samples
+
+
+def _files_source(run: Run, samples: SampleSource, path: Path) -> tuple[FilesSource, ModelRecord, tuple[str, ...]]:
+    task = run.task
     reasons = []
     if samples.lossy:
         reasons.append("The samples were stored with a lossy codec.")
@@ -111,12 +124,12 @@ def _files_source(run: Run, path: Path) -> tuple[FilesSource, ModelRecord, tuple
         num_parameters=None,
         samples_sha256=samples.identity_sha256,
     )
-    return source, record, tuple(reasons), samples.unused
+    return source, record, tuple(reasons)
 
 
-def _runs(run: Run) -> str:
-    repeats = run.task.evaluation.repeats
-    return f" ({repeats} runs of {run.num_samples})" if repeats > 1 else ""
+def _runs(plan: RunPlan) -> str:
+    repeats = plan.task.evaluation.repeats
+    return f" ({repeats} runs of {plan.num_samples})" if repeats > 1 else ""
 
 
 def _measure(

@@ -12,12 +12,13 @@ from typing import Literal
 
 import numpy as np
 
+from vidbench.data import check_folder
 from vidbench.data.clip_dataset import ClipDataset
 from vidbench.data.folders.inventory import take_inventory
 from vidbench.data.folders.suffixes import IMAGE_SUFFIXES
 from vidbench.distributed.launcher import require_single_process
 from vidbench.errors import InputError
-from vidbench.files import digest, failures_named, file_sha256, sync_tree, write_text
+from vidbench.files import check_writable, digest, failures_named, file_sha256, sync_tree, write_text
 from vidbench.jobs.sample import clips_to_answer, refuse_existing, write_png
 from vidbench.progress import Progress, warn
 from vidbench.samples.exchange import shard_name, shard_size, write_shard
@@ -29,7 +30,7 @@ from vidbench.samples.media import FrameFolderSamples
 from vidbench.samples.pairing import context_digests, task_answers, task_stamp
 from vidbench.samples.unfinished_export import note_chunk, noted_chunks, planned_sha256
 from vidbench.scoring.clip_sources import sample_labels
-from vidbench.scoring.run import refuse_large_batch
+from vidbench.scoring.run_plan import refuse_large_batch
 from vidbench.scoring.seeds import sample_seeds
 from vidbench.tasks import Task, load_task
 from vidbench.tasks.limits import check_total_samples
@@ -83,6 +84,8 @@ def export_task(task_name: str, options: ExportOptions, progress: Progress) -> N
     refuse_existing(output)
     if options.targets and not task.clips.context_frames:
         raise InputError(f"The task '{task.name}' has no context frames, so there are no targets: remove --targets.")
+    check_folder(task, options.data)
+    check_writable(output.parent)
     evaluation = clips_to_answer(task, options.data, per_run, options.ignore, progress)
     with sole_writer(output):
         refuse_existing(output)  # the process before may have finished it

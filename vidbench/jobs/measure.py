@@ -14,10 +14,11 @@ from vidbench.errors import InputError
 from vidbench.progress import Progress
 from vidbench.results.measurement import MeasuredClips, MeasuredMetric, Measurement
 from vidbench.results.schema import NetworkRecord, PixelsRecord
-from vidbench.samples.clip_folder import ClipFiles, ClipShape, open_clips
+from vidbench.samples.clip_folder import ClipFiles, ClipShape, open_clips, refuse_missing
 from vidbench.scoring.assemble import environment_record, network_record
 from vidbench.scoring.features import FeatureStore, fill_stores
 from vidbench.scoring.reference import RealSide, estimate
+from vidbench.scoring.run_plan import check_outputs
 from vidbench.tasks.limits import MOST_BATCH, MOST_FRAMES, MOST_PIXELS, MOST_STRIDE, check_option
 from vidmetrics.catalog.definitions import METRICS, MetricDefinition, get_metric
 from vidmetrics.estimators.base import Estimate
@@ -65,15 +66,18 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
         progress = progress if ranks.is_main else Progress(enabled=False)
         device = choose_device(options.device, ranks)
         paths = {"Real clips": real, "Samples": samples}
+        for path in paths.values():
+            refuse_missing(path)
+        check_outputs((home(),), ranks)
+        networks, not_measured = _load_networks(chosen, options, device)
+        metrics = [get_metric(id) for id in chosen if id not in not_measured]
+        if not metrics:
+            raise InputError(f"None of the metrics can be measured: {next(iter(not_measured.values()))}")
         sides = {title: open_clips(path, options.shape, options.ignore) for title, path in paths.items()}
         for line in entries_sentences(options.ignore, [(f"'{clips.path}'", clips.unused) for clips in sides.values()]):
             progress.say(line)
         real_clips, sample_clips = sides["Real clips"], sides["Samples"]
         _check_sizes(real_clips, sample_clips)
-        networks, not_measured = _load_networks(chosen, options, device)
-        metrics = [get_metric(id) for id in chosen if id not in not_measured]
-        if not metrics:
-            raise InputError(f"None of the metrics can be measured: {next(iter(not_measured.values()))}")
         share = _shared(networks, real_clips)
         stores = {
             title: fill_stores(

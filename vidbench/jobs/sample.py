@@ -11,18 +11,18 @@ from typing import Literal
 
 import numpy as np
 
-from vidbench.data import ClipDataset, open_evaluation
+from vidbench.data import ClipDataset, check_folder, open_evaluation
 from vidbench.data.folders.inventory import entries_sentences
 from vidbench.distributed.launcher import require_single_process
 from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
-from vidbench.files import failures_named, sync_tree
+from vidbench.files import check_writable, failures_named, sync_tree
 from vidbench.models.choice import choose_model
 from vidbench.progress import Advance, Progress
 from vidbench.samples.exchange import SampleWriter
 from vidbench.samples.pairing import context_digests, names_clips, task_answers, task_stamp
-from vidbench.scoring.clip_sources import ModelSource, open_model, sample_labels
-from vidbench.scoring.run import refuse_large_batch
+from vidbench.scoring.clip_sources import ModelSource, model_task, open_model, sample_labels
+from vidbench.scoring.run_plan import refuse_large_batch
 from vidbench.tasks import Task, load_task
 from vidbench.tasks.limits import MOST_BATCH, MOST_SEED, check_option, check_total_samples
 from vidmetrics.locks import remove_stale_lock, sole_writer
@@ -80,6 +80,10 @@ def sample_model(model: str, task_name: str, options: SampleOptions, progress: P
     check_total_samples(per_run, task.evaluation.repeats)
     refuse_large_batch(task, min(options.batch_size, count))
     refuse_existing(options.output)
+    device = choose_device(options.device, Ranks())
+    choice.check_sampling(model_task(task, ()))
+    check_folder(task, options.data)
+    check_writable(options.output.parent)
     evaluation = clips_to_answer(task, options.data, per_run, options.ignore, progress)
     source, _ = open_model(
         choice,
@@ -87,7 +91,7 @@ def sample_model(model: str, task_name: str, options: SampleOptions, progress: P
         evaluation,
         seed=task.evaluation.seed if options.seed is None else options.seed,
         num_samples=count,
-        device=choose_device(options.device, Ranks()),
+        device=device,
     )
     with _appears_whole(options.output) as folder, progress.stage(f"Samples of {choice.name}", count) as advance:
         batches = _batches(count, options.batch_size)

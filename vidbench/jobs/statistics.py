@@ -33,9 +33,10 @@ from vidbench.scoring.reference_file import (
     statistics_tensors,
     write_statistics,
 )
-from vidbench.scoring.run import Run, open_run, say_unmatched
+from vidbench.scoring.run import Run, open_planned, say_unmatched
 from vidbench.scoring.run_features import bound_features, reference_features
 from vidbench.scoring.run_options import RunOptions
+from vidbench.scoring.run_plan import plan_run
 from vidbench.tasks import load_task
 from vidmetrics.catalog.definitions import get_metric
 from vidmetrics.home import home
@@ -68,12 +69,15 @@ def export_statistics(
             f"No metric of the task '{loaded.task.name}' uses reference statistics: there is nothing to write."
         )
     with process_group() as ranks:
-        run = open_run(loaded, options, ranks=ranks, progress=progress, default_name=path.stem)
-        say_unmatched(run)
         cache = home()
+        run = open_planned(
+            plan_run(
+                loaded, options, ranks=ranks, progress=progress, default_name=path.stem, writes=(path.parent, cache)
+            )
+        )
+        say_unmatched(run)
         ranks.check_shared(cache)
         if ranks.is_main:
-            # Fail now rather than after hours of work.
             path.parent.mkdir(parents=True, exist_ok=True)
         with ranks.sole_writer(path, inside=False):
             if ranks.is_main:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from vidbench.data import ClipDataset, open_split, open_training
+from vidbench.data import ClipDataset, check_folder, open_split, open_training
 from vidbench.data.folders.inventory import entries_sentences
 from vidbench.distributed.ranks import Ranks, choose_device, process_group
 from vidbench.distributed.shared_folder import wait_until_visible
@@ -21,7 +21,8 @@ from vidbench.models.interface import TrainRequest, VideoModel
 from vidbench.progress import Advance, Progress
 from vidbench.rendering.numbers import counted
 from vidbench.scoring.clip_sources import model_task
-from vidbench.tasks import Task, load_task
+from vidbench.scoring.run_plan import check_outputs
+from vidbench.tasks import LoadedTask, Task, load_task
 from vidbench.version import __version__
 
 
@@ -76,14 +77,28 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
     with process_group() as ranks:
         progress = progress if ranks.is_main else Progress(enabled=False)
         device = choose_device(options.device, ranks)
+        output = options.output or Path("runs") / task.name / f"{choice.folder_name}-training"
+        if ranks.world_size > 1:
+            _compare_ranks(ranks, choice, task, options, device)
+        check_outputs((output,), ranks)
+        points: TrainingCurve | None = None
+
+        def checked() -> str:
+            nonlocal points
+            try:
+                points = _check_before_data(choice, loaded, options, output, device)
+            except InputError as error:
+                return str(error)
+            return ""
+
+        # A state to resume from may be large, so one rank reads it for all.
+        if refusal := ranks.from_main(checked):
+            raise InputError(refusal)
         # The train split may lack a class that the evaluation split has, so the names are those of the whole dataset.
         split = open_split(task, task.data.train_split, options.data, 1, options.ignore)
         place = f"split '{task.data.train_split}' of '{options.data}'"
         for line in entries_sentences(options.ignore, [(place, split.unused)]):
             progress.say(line)
-        output = options.output or Path("runs") / task.name / f"{choice.folder_name}-training"
-        if ranks.world_size > 1:
-            _compare_ranks(ranks, choice, task, options, device)
         data_sha256 = _agreed_digest(ranks, split, progress)
         ranks.check_shared(output)
         shown = _StepProgress(progress)
@@ -106,12 +121,8 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
         )
         if options.curve is not None:
             request = replace(request, measure_every=options.curve.every)
-        if options.curve is not None and ranks.is_main:
-            # Silent, because a stage of progress cannot open inside the one of the training.
-            silent = Progress(enabled=False)
-            points = TrainingCurve(
-                loaded, options.curve, data=options.data, ignore=options.ignore, device=device, progress=silent
-            )
+        if points is not None:
+            points.open()
             request = replace(request, measure=_Shown(points, progress))
         try:
             with ranks.sole_writer(output), ranks.watched(), failures_named(output):
@@ -123,6 +134,33 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
                 f"The checkpoint {checkpoint} is missing: its folder vanished during the run; train again."
             )
     return checkpoint
+
+
+def _check_before_data(
+    choice: ModelChoice, loaded: LoadedTask, options: TrainOptions, output: Path, device: str
+) -> TrainingCurve | None:
+    """Check everything about a training run that needs no data; return what measures it, if anything.
+
+    Raises:
+        InputError: an option, a setting, a metric or a run found in ``output`` that would stop the run later.
+    """
+    task = loaded.task
+    check_folder(task, options.data)
+    choice.factory.check_training(
+        model_task(task, ()),
+        output=output,
+        steps=options.steps,
+        seed=options.seed,
+        device=device,
+        settings=options.settings,
+    )
+    if options.curve is None:
+        return None
+    # Silent, because a stage of progress cannot open inside the one of the training.
+    silent = Progress(enabled=False)
+    return TrainingCurve(
+        loaded, options.curve, data=options.data, ignore=options.ignore, device=device, progress=silent
+    )
 
 
 def _compare_ranks(ranks: Ranks, choice: ModelChoice, task: Task, options: TrainOptions, device: str) -> None:

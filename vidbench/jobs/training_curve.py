@@ -14,9 +14,10 @@ from vidbench.progress import Progress
 from vidbench.scoring.clip_sources import ModelSource
 from vidbench.scoring.features import Stores
 from vidbench.scoring.reference import RealSide
-from vidbench.scoring.run import open_run
+from vidbench.scoring.run import Run, open_planned
 from vidbench.scoring.run_features import reference_features
 from vidbench.scoring.run_options import RunOptions
+from vidbench.scoring.run_plan import plan_run
 from vidbench.tasks import LoadedTask
 from vidmetrics.catalog.definitions import MetricDefinition, get_metric
 from vidmetrics.estimators.base import Estimator
@@ -61,7 +62,7 @@ class TrainingCurve:
         device: str,
         progress: Progress,
     ) -> None:
-        """Open data and networks. The reference set is measured at the first point, unless its features are cached.
+        """Open networks; data is opened by `open`. The reference set is measured at the first point, unless its features are cached.
 
         Args:
             loaded: the task.
@@ -72,7 +73,7 @@ class TrainingCurve:
             progress: where progress on the reference set is shown.
 
         Raises:
-            InputError: a metric that cannot be measured here, or data and networks that do not fit.
+            InputError: a metric that cannot be measured here, or task and networks that do not fit.
         """
         task, metrics = loaded.task, options.metrics
         chosen = [get_metric(id) for id in metrics or task.evaluation.metrics]
@@ -84,17 +85,33 @@ class TrainingCurve:
             )
         task = task.model_copy(update={"evaluation": task.evaluation.model_copy(update={"metrics": tuple(usable)})})
         run_options = RunOptions(data=data, ignore=ignore, num_samples=options.num_samples, device=device)
-        self._run = open_run(
-            replace(loaded, task=task), run_options, ranks=Ranks(), progress=progress, default_name="curve"
+        self._plan = plan_run(
+            replace(loaded, task=task),
+            run_options,
+            ranks=Ranks(),
+            progress=progress,
+            default_name="curve",
+            writes=(home(),),
         )
+        self._run: Run | None = None
         self._real: Stores = {}
-        for metric in self._run.metrics:
+        for metric in self._plan.metrics:
             self._estimator(metric)  # refuses too few samples before training starts
+
+    def open(self) -> Run:
+        """Open the data, once.
+
+        Raises:
+            InputError: it cannot be opened or does not fit.
+        """
+        if self._run is None:
+            self._run = open_planned(self._plan)
+        return self._run
 
     @property
     def num_samples(self) -> int:
         """Samples per measurement."""
-        return self._run.num_samples
+        return self._plan.num_samples
 
     def __call__(self, model: Any) -> dict[str, float]:
         """Return the metrics of the model in its current state, by id.
@@ -102,7 +119,7 @@ class TrainingCurve:
         Args:
             model: any object with ``sample(request)``, see `vidbench.models.interface.VideoModel`.
         """
-        run = self._run
+        run = self.open()
         self._real = self._real or reference_features(run, home())
         source = ModelSource(model, {"name": type(model).__name__}, run.task, run.evaluation, CURVE_SEED)
         estimators = {m.id: self._estimator(m) for m in run.metrics}
@@ -117,10 +134,10 @@ class TrainingCurve:
         return {m.id: float(estimators[m.id].result(self._side(m).for_metric(m)).value) for m in run.metrics}
 
     def _side(self, metric: MetricDefinition) -> RealSide:
-        network = self._run.networks[metric.network]
-        return RealSide(home(), self._real[metric.network], network, self._run.task.clips.num_frames)
+        network = self._plan.networks[metric.network]
+        return RealSide(home(), self._real[metric.network], network, self._plan.task.clips.num_frames)
 
     def _estimator(self, metric: MetricDefinition) -> Estimator:
-        network = self._run.networks[metric.network]
-        rows = network.rows_per_clip(self._run.task.clips.num_frames)
-        return make_estimator(metric, network.outputs[metric.output], self._run.num_samples, rows)
+        network = self._plan.networks[metric.network]
+        rows = network.rows_per_clip(self._plan.task.clips.num_frames)
+        return make_estimator(metric, network.outputs[metric.output], self.num_samples, rows)

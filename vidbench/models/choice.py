@@ -53,6 +53,17 @@ class ModelChoice:
         require_finite(model, self.name)
         return model
 
+    def check_sampling(self, task: ModelTask) -> None:
+        """Refuse what can be refused before data is read; ``task`` is without its class names.
+
+        Raises:
+            InputError: the model's own, see `VideoModel.check_sampling`.
+        """
+        if _is_model_class(self.factory):
+            self.factory.check_sampling(self.checkpoint, task)
+        else:
+            _refuse_other_arguments(self.name, self.factory, (self.checkpoint, task, "cpu"))
+
     @property
     def code_sha256(self) -> str | None:
         """Digest of the model's source files, with the modules that they import; None if they are not known."""

@@ -179,6 +179,46 @@ class VideoModel(ABC):
         return None
 
     @classmethod
+    def check_sampling(cls, checkpoint: Path | None, task: ModelTask) -> None:
+        """Refuse what `load` would refuse of these arguments; called before data is read. The default refuses nothing.
+
+        Args:
+            checkpoint: as for `load`.
+            task: the task without its class names, which may depend on the data.
+
+        Raises:
+            InputError: the model does not fit the task, or the checkpoint is missing or damaged.
+        """
+        return
+
+    @classmethod
+    def check_training(
+        cls,
+        task: ModelTask,
+        *,
+        output: Path,
+        steps: int | None,
+        seed: int,
+        device: str,
+        settings: Mapping[str, str],
+    ) -> None:
+        """Refuse what `train` would refuse of these arguments; called before data is read. The default refuses nothing.
+
+        Args:
+            task: the task without its class names, which may depend on the data.
+            output: as in `TrainRequest`, like the following.
+            steps: total number of steps to reach.
+            seed: seed of the run.
+            device: torch device.
+            settings: ``--set key=value`` pairs.
+
+        Raises:
+            InputError: the model does not fit the task, a setting is unknown or invalid, or a run found in ``output`` cannot be
+                resumed with these arguments.
+        """
+        return
+
+    @classmethod
     def train(cls, request: TrainRequest) -> Path:
         """Train, or resume training, and return the checkpoint to load; the default refuses."""
         raise InputError(

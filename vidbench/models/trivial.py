@@ -33,6 +33,11 @@ class HeldOutModel(VideoModel):
         _no_checkpoint(cls.name, checkpoint)
         return cls(task)
 
+    @classmethod
+    def check_sampling(cls, checkpoint: Path | None, task: ModelTask) -> None:
+        """See `VideoModel.check_sampling`."""
+        _no_checkpoint(cls.name, checkpoint)
+
     def bind(self, read: Callable[[np.ndarray], np.ndarray]) -> None:
         """Set the reader of held-out clips: int64 indices ``[N]`` to uint8 ``[N, T, H, W, 3]``."""
         self._read = read
@@ -78,12 +83,21 @@ class CopyModel(VideoModel):
         Raises:
             InputError: the task has no context frames.
         """
+        cls.check_sampling(checkpoint, task)
+        return cls()
+
+    @classmethod
+    def check_sampling(cls, checkpoint: Path | None, task: ModelTask) -> None:
+        """See `VideoModel.check_sampling`.
+
+        Raises:
+            InputError: the task has no context frames.
+        """
         _no_checkpoint("copy", checkpoint)
         if task.context_frames == 0:
             raise InputError(
                 f"The model 'copy' repeats a context frame, but the task '{task.name}' has none: use 'noise'."
             )
-        return cls()
 
     def sample(self, request: SampleRequest) -> np.ndarray:
         """Return the last context frame, ``num_frames`` times."""
@@ -103,6 +117,11 @@ class NoiseModel(VideoModel):
         """See `VideoModel.load`."""
         _no_checkpoint("noise", checkpoint)
         return cls(task)
+
+    @classmethod
+    def check_sampling(cls, checkpoint: Path | None, task: ModelTask) -> None:
+        """See `VideoModel.check_sampling`."""
+        _no_checkpoint("noise", checkpoint)
 
     def sample(self, request: SampleRequest) -> np.ndarray:
         """Return uniform noise from each sample's own seed."""

@@ -84,6 +84,17 @@ class ClipFiles:
         return np.stack([self._read_one(int(index)) for index in indices])
 
 
+def refuse_missing(path: Path) -> None:
+    """Refuse a path where nothing is, without looking into it.
+
+    Raises:
+        InputError: names it.
+    """
+    refuse_unprintable(path)
+    if not path.exists():
+        raise InputError(f"There are no clips at '{path}'; give {_ACCEPTED}.")
+
+
 def open_clips(path: Path, shape: ClipShape, ignore: Sequence[str] = ()) -> ClipFiles:
     """Open clips without reading them into memory; only the first one is decoded, for its size.
 
@@ -99,9 +110,7 @@ def open_clips(path: Path, shape: ClipShape, ignore: Sequence[str] = ()) -> Clip
         InputError: nothing is there, the form is not accepted, there are fewer than two clips, the first is too short, or
             an entry of a folder should be read and cannot be.
     """
-    refuse_unprintable(path)
-    if not path.exists():
-        raise InputError(f"There are no clips at '{path}'; give {_ACCEPTED}.")
+    refuse_missing(path)
     if not path.is_dir() or is_present(path / MANIFEST_NAME):
         return _from_samples(path, shape, ignore)
     found = take_inventory(path, VIDEO_SUFFIXES | IMAGE_SUFFIXES, ignore=ignore)

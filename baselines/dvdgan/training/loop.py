@@ -19,7 +19,7 @@ from dvdgan.fast.modes import compute_dtype
 from dvdgan.generator import Generator
 from dvdgan.parallel import World
 from dvdgan.setting import AUTO
-from dvdgan.settings_text import resume_settings, settings_from_text
+from dvdgan.training.early_checks import settings_of_run
 from dvdgan.training.interruption import Interruption
 from dvdgan.training.loss_log import LossLog
 from dvdgan.training.memory_need import refuse_large_run
@@ -101,21 +101,13 @@ def _begin(request: TrainRequest, base: Settings, world: World, total: int) -> t
             f"The processes of this run find different training states in {request.output}; give an output folder that "
             "all machines share."
         )
-    texts = request.settings
-    given = resume_settings(texts, stored.settings, base) if stored else settings_from_text(texts, base)
+    given = settings_of_run(request.settings, base, stored, output=request.output, seed=request.seed, total=total)
     settings = resolve_auto(given, device.type)
-    if stored and stored.seed != request.seed:
-        raise InputError(
-            f"The run in {request.output} was started with seed {stored.seed} and cannot be resumed with seed "
-            f"{request.seed}; give that seed, or choose another output folder."
-        )
     if stored and request.data_sha256 and stored.data_sha256 not in ("", request.data_sha256):
         raise InputError(
             f"The training data is not what the run in {request.output} was trained on; restore it, or train on the new data "
             f"in another output folder, with --set start={stored.path} to keep the weights."
         )
-    if total < 1 or first > total:
-        raise InputError(f"{total} steps were requested and this run has made {first}; request more steps.")
     refuse_large_run(request.task, settings)
     networks = Networks(request.task, settings, request.seed, device, world)
     start_sha256 = ""

@@ -27,10 +27,7 @@ def start_from(networks: Networks, settings: Settings, task: ModelTask) -> str:
     Raises:
         InputError: no such file, one for another task, or of other networks (names the first difference).
     """
-    path = Path(settings.start)
-    if path.is_dir():
-        states = checkpoint.list_states(path)
-        path = states[-1][1] if states else checkpoint.find_sampler(path)
+    path = start_file(settings)
     if checkpoint.is_state(path):
         stored = checkpoint.read_state(path, task)
         _check_networks(path, stored.settings, settings, (*_generator_settings(task), *_discriminator_settings()))
@@ -38,6 +35,15 @@ def start_from(networks: Networks, settings: Settings, task: ModelTask) -> str:
         networks.restore(tensors, path)
         return sha256
     return _start_from_sampler(networks, path, settings, task)
+
+
+def start_file(settings: Settings) -> Path:
+    """Return the file that the setting `start` names, which may not exist."""
+    path = Path(settings.start)
+    if path.is_dir():
+        states = checkpoint.list_states(path)
+        return states[-1][1] if states else checkpoint.find_sampler(path)
+    return path
 
 
 def _generator_settings(task: ModelTask) -> tuple[str, ...]:

@@ -1,0 +1,158 @@
+"""What a run will do: the user's options and the task, checked as far as that needs no data.
+
+Opening the data of a large task takes minutes, and models, networks and options are wrong more often than data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from vidbench.data import check_folder
+from vidbench.distributed.ranks import Ranks, choose_device
+from vidbench.errors import InputError
+from vidbench.files import check_writable
+from vidbench.models.choice import choose_registered
+from vidbench.progress import Progress
+from vidbench.rendering.numbers import counted
+from vidbench.scoring.imported_reference import ImportedStatistics, import_statistics, open_statistics
+from vidbench.scoring.run_options import RunOptions
+from vidbench.tasks import LoadedTask, Task
+from vidbench.tasks.limits import MOST_BATCH, MOST_SEED, check_option, check_total_samples
+from vidmetrics.catalog.definitions import MetricDefinition, get_metric
+from vidmetrics.formats.memory import refuse_more_than_memory
+from vidmetrics.home import home
+from vidmetrics.networks import load_network
+from vidmetrics.networks.network import Network
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """A run of which everything is checked except the data."""
+
+    loaded: LoadedTask
+    options: RunOptions
+    output: Path
+    num_samples: int
+    device: str
+    ranks: Ranks
+    progress: Progress
+    metrics: tuple[MetricDefinition, ...]
+    networks: dict[str, Network]
+    statistics: ImportedStatistics | None
+
+    @property
+    def task(self) -> Task:
+        """The protocol."""
+        return self.loaded.task
+
+    @property
+    def total_samples(self) -> int:
+        """Number of samples of all runs of the task."""
+        return self.num_samples * self.task.evaluation.repeats
+
+
+def plan_run(
+    loaded: LoadedTask,
+    options: RunOptions,
+    *,
+    ranks: Ranks,
+    progress: Progress,
+    default_name: str,
+    writes: Sequence[Path] | None = None,
+) -> RunPlan:
+    """Check everything about a run that needs no data, and load its networks.
+
+    Args:
+        loaded: the task.
+        options: what the user chose.
+        ranks: this process among the others.
+        progress: where the main rank shows progress.
+        default_name: last part of the default output folder.
+        writes: folders that the run will write to; None for its output folder and the cache.
+
+    Raises:
+        InputError: an option, a name, a file of statistics or a network that would stop the run later; see the messages.
+        OSError: a folder cannot be written.
+    """
+    task = loaded.task
+    check_option("--batch-size", options.batch_size, MOST_BATCH)
+    if options.seed is not None:
+        check_option("--seed", options.seed, MOST_SEED, least=0)
+    num_samples = options.num_samples if options.num_samples is not None else task.evaluation.num_samples
+    if num_samples < 2:
+        raise InputError(f"--num-samples {num_samples} is too few for a covariance: give 2 or more.")
+    check_total_samples(num_samples, task.evaluation.repeats)
+    refuse_large_batch(task, min(options.batch_size, num_samples))
+    for name in (task.evaluation.floor, task.evaluation.ceiling):
+        choose_registered(name)
+    device = choose_device(options.device, ranks)
+    metrics = tuple(get_metric(name) for name in task.evaluation.metrics)
+    per_context = task.evaluation.samples_per_context
+    if num_samples % per_context:
+        raise InputError(
+            f"--num-samples {num_samples} is not a multiple of {per_context}, the number of samples per evaluation clip "
+            f"of the task '{task.name}': give one that is."
+        )
+    imported = None if options.reference is None else open_statistics(options.reference, task, warns=ranks.is_main)
+    if imported is None or options.data is not None:
+        check_folder(task, options.data)
+    output = options.output or Path("runs") / task.name / default_name
+    check_outputs((output, home()) if writes is None else writes, ranks)
+    networks = _load_networks(task, metrics, device, options.precision)
+    return RunPlan(
+        loaded=loaded,
+        options=options,
+        output=output,
+        num_samples=num_samples,
+        device=device,
+        ranks=ranks,
+        progress=progress if ranks.is_main else Progress(enabled=False),
+        metrics=metrics,
+        networks=networks,
+        statistics=None if imported is None else import_statistics(imported, metrics, networks, task.clips.num_frames),
+    )
+
+
+def check_outputs(folders: Sequence[Path], ranks: Ranks) -> None:
+    """Check that the main rank can write folders, before anything that takes long.
+
+    Raises:
+        OSError: one cannot be written; names it.
+    """
+    if ranks.is_main:
+        for folder in folders:
+            check_writable(folder)
+
+
+def refuse_large_batch(
+    task: Task, batch_size: int, advice: str = "lower --batch-size, or the size of the task's clips"
+) -> None:
+    """Refuse a batch of a task's clips that alone does not fit into memory.
+
+    Args:
+        task: the protocol.
+        batch_size: number of clips.
+        advice: what to do, as the end of a sentence.
+
+    Raises:
+        InputError: names what the batch needs and what the machine has.
+    """
+    clips = task.clips
+    frames = f"{counted(clips.num_frames, 'frame')} of {clips.width}x{clips.height} pixels"
+    refuse_more_than_memory(
+        batch_size * clips.num_bytes, f"A batch of {counted(batch_size, 'clip')} of {frames}", advice
+    )
+
+
+def _load_networks(
+    task: Task, metrics: Sequence[MetricDefinition], device: str, precision: Literal["exact", "fast"]
+) -> dict[str, Network]:
+    names = dict.fromkeys(metric.network for metric in metrics if metric.network)
+    networks = {name: load_network(name, device=device, precision=precision) for name in names}
+    for network in networks.values():
+        if problem := network.length_problem(task.clips.num_frames):
+            raise InputError(f"{problem} as the task '{task.name}' has: choose other metrics or another clip length.")
+    return networks
