@@ -45,7 +45,7 @@ FLOORS = {
         ("files", "sealed"),
         ("locks",),
         ("formats",),
-        ("home",),
+        ("home", "regular_files"),
         ("errors",),
     ),
 }

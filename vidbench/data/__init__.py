@@ -15,7 +15,7 @@ from vidbench.tasks.schema import ClipSpec, Task
 if TYPE_CHECKING:
     from vidbench.data.videos import VideoDataset
 
-__all__ = ["ClipDataset", "check_folder", "open_evaluation", "open_reference", "open_split", "open_training"]
+__all__ = ["ClipDataset", "check_data_folder", "open_evaluation", "open_reference", "open_split", "open_training"]
 
 
 def open_reference(task: Task, data: Path | None, ignore: Sequence[str] = ()) -> ClipDataset:
@@ -77,7 +77,7 @@ def open_split(
     return _open_clips(task, split, data, num_clips, task.clips, ignore)
 
 
-def check_folder(task: Task, data: Path | None) -> None:
+def check_data_folder(task: Task, data: Path | None) -> None:
     """Refuse a data folder that is required and missing, or named for embedded data, without looking into it.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from vidbench.data import check_folder
+from vidbench.data import check_data_folder
 from vidbench.data.clip_dataset import ClipDataset
 from vidbench.data.folders.inventory import take_inventory
 from vidbench.data.folders.suffixes import IMAGE_SUFFIXES
@@ -84,7 +84,7 @@ def export_task(task_name: str, options: ExportOptions, progress: Progress) -> N
     refuse_existing(output)
     if options.targets and not task.clips.context_frames:
         raise InputError(f"The task '{task.name}' has no context frames, so there are no targets: remove --targets.")
-    check_folder(task, options.data)
+    check_data_folder(task, options.data)
     check_writable(output.parent)
     evaluation = clips_to_answer(task, options.data, per_run, options.ignore, progress)
     with sole_writer(output):

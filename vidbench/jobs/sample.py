@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from vidbench.data import ClipDataset, check_folder, open_evaluation
+from vidbench.data import ClipDataset, check_data_folder, open_evaluation
 from vidbench.data.folders.inventory import entries_sentences
 from vidbench.distributed.launcher import require_single_process
 from vidbench.distributed.ranks import Ranks, choose_device
@@ -82,7 +82,7 @@ def sample_model(model: str, task_name: str, options: SampleOptions, progress: P
     refuse_existing(options.output)
     device = choose_device(options.device, Ranks())
     choice.check_sampling(model_task(task, ()))
-    check_folder(task, options.data)
+    check_data_folder(task, options.data)
     check_writable(options.output.parent)
     evaluation = clips_to_answer(task, options.data, per_run, options.ignore, progress)
     source, _ = open_model(

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from vidbench.data import ClipDataset, check_folder, open_split, open_training
+from vidbench.data import ClipDataset, check_data_folder, open_split, open_training
 from vidbench.data.folders.inventory import entries_sentences
 from vidbench.distributed.ranks import Ranks, choose_device, process_group
 from vidbench.distributed.shared_folder import wait_until_visible
@@ -145,7 +145,7 @@ def _check_before_data(
         InputError: an option, a setting, a metric or a run found in ``output`` that would stop the run later.
     """
     task = loaded.task
-    check_folder(task, options.data)
+    check_data_folder(task, options.data)
     choice.factory.check_training(
         model_task(task, ()),
         output=output,

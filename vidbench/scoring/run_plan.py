@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vidbench.data import check_folder
+from vidbench.data import check_data_folder
 from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
 from vidbench.files import check_writable
@@ -98,7 +98,7 @@ def plan_run(
         )
     imported = None if options.reference is None else open_statistics(options.reference, task, warns=ranks.is_main)
     if imported is None or options.data is not None:
-        check_folder(task, options.data)
+        check_data_folder(task, options.data)
     output = options.output or Path("runs") / task.name / default_name
     check_outputs((output, home()) if writes is None else writes, ranks)
     networks = _load_networks(task, metrics, device, options.precision)
