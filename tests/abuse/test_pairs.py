@@ -83,3 +83,16 @@ def test_two_runs_of_two_ranks_each(tmp_path):
     single, both = (json.loads((tmp_path / name / "out" / "result.json").read_text()) for name in ("calm", "both"))
     assert both["metrics"] == single["metrics"]
     assert not hidden(tmp_path / "both")
+
+
+def test_both_ranks_of_a_refused_training_run_say_why(tmp_path):
+    """The second rank waited for the first one in a collective, and ended with the traceback of a lost connection."""
+    command = BY_NAME["train"]
+    command.prepare(tmp_path)
+    ended = ranks_at_once([command.line.split()] * 2, tmp_path, groups=2)
+    codes = [[each.code for each in ended[:2]], [each.code for each in ended[2:]]]
+    assert sorted(codes) in ([[0, 0], [2, 2]], [[0, 0], [0, 0]]), [each.stderr for each in ended]
+    for each in ended:
+        assert "Traceback" not in each.stderr
+        assert each.code == 0 or each.stderr.count("Another process is writing") == 1
+    assert not hidden(tmp_path) - {"out/.lock"}

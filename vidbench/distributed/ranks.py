@@ -89,14 +89,17 @@ class Ranks:
             inside: as for `vidmetrics.locks.sole_writer`.
 
         Raises:
-            InputError: another run is writing it.
+            InputError: another run is writing it; on the other ranks a `RankLostError` that repeats this.
         """
+        # Nobody writes, or waits in a collective for a rank that was refused, before the lock is held.
         if self.is_main:
             with sole_writer(output, inside=inside):
+                self.barrier()
                 yield
                 # The others may still write.
                 self.barrier()
         else:
+            self.barrier()
             yield
             self.barrier()
 
