@@ -231,7 +231,7 @@ def _response(session: Session, url: str, headers: dict[str, str], timeouts: tup
         return session.get(url, headers=headers, stream=True, timeout=timeouts)
     except RequestException:
         raise
-    except ValueError as error:
+    except (ValueError, AssertionError) as error:  # http.client asserts that a host with "%" is in brackets
         raise _NextMirrorError(_NO_URL) from error
     except HTTPError as error:
         raise _TryAgainError("the connection broke") from error

@@ -161,6 +161,12 @@ def test_a_version_that_no_header_can_repeat_is_unknown(server, rude, fetching, 
     assert second.startswith("bytes=")
 
 
+def test_a_redirect_to_no_host_through_a_proxy(server, rude, fetching, monkeypatch):
+    server.script = [rude.answer(302, Location="http://127.0.0.1{}/w")]
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    assert "it redirects to what is no url" in fetching.assert_refused("http://weights.invalid/w")
+
+
 def test_the_proxy_of_the_environment_is_used(server, rude, fetching, monkeypatch):
     server.script = [rude.as_proxy]
     monkeypatch.setenv("HTTP_PROXY", server.url)
