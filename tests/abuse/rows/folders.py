@@ -173,6 +173,14 @@ def _long_lines(lists: Path) -> None:
     (lists / "train.csv").write_text("label,youtube_id,time_start,time_end\nzumba,a,0,1,2\n")
 
 
+def _class_of_two_lines(lists: Path) -> None:
+    (lists / "train.csv").write_text('label,youtube_id,time_start,time_end\n"zum\nba",a,0,1\n')
+
+
+def _long_class(lists: Path) -> None:
+    (lists / "train.csv").write_text(f"label,youtube_id,time_start,time_end\n{'a' * 5000},a,0,1\n")
+
+
 def _huge_class_number(folder: Path) -> list[str]:
     arguments = _layout("ucf101", "zumba/v_zumba_g01_c01.avi")(folder)
     (folder / "data" / "classInd.txt").write_text("1" * 5000 + " zumba\n")
@@ -203,6 +211,8 @@ _LISTS = (
     Case("kinetics: a list that leads nowhere", _lists("kinetics", lambda f: (f / "train.csv").symlink_to("x")), "train.csv' is a link"),
     Case("kinetics: lists that lead nowhere", _lists("kinetics", lambda f: f.rmdir() or f.symlink_to("x")), "annotations' is a link"),
     Case("kinetics: lines longer than the header", _lists("kinetics", _long_lines), "more cells than the 4 of its header"),
+    Case("kinetics: a class of two lines", _lists("kinetics", _class_of_two_lines), "a line break in its name, 'zum\\nba'"),
+    Case("kinetics-600: a class of 5,000 characters", _lists("kinetics-600", _long_class), "more than 200 characters"),
     Case("ucf101: a class number of 5,000 digits", _huge_class_number, "Line 1 of 'data/classInd.txt'"),
     Case("scan: --ignore without a pattern", _ignore_without_a_pattern, "requires an argument"),
     Case("measure: a folder whose name is not UTF-8", _samples_root, "caf\\xe9' has a name that is not UTF-8"),

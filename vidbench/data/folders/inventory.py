@@ -140,7 +140,7 @@ def refuse_unprintable(path: Path) -> None:
     Raises:
         InputError: it is not UTF-8, or has a control character or a line break.
     """
-    if (fault := _fault_of_name(str(path))) is not None:
+    if (fault := fault_of_name(str(path))) is not None:
         raise InputError(f"The path '{_shown(path)}' {fault}; rename it.")
 
 
@@ -279,7 +279,7 @@ class _Search:
         except OSError as error:
             self.unread.append((path, f"is a link that leads nowhere ({error.strerror})"))
             return
-        fault = folder.fault or _fault_of_name(entry.name)
+        fault = folder.fault or fault_of_name(entry.name)
         if not is_folder:
             self._sort_file(path, is_file, folder.level, fault)
         elif linked:
@@ -329,7 +329,8 @@ class _Search:
         )
 
 
-def _fault_of_name(name: str) -> str | None:
+def fault_of_name(name: str) -> str | None:
+    """Return why no result can hold a name, as the predicate of a sentence; None if one can."""
     if name.isascii() and name.isprintable():
         return None
     kinds = {unicodedata.category(character) for character in name} & _UNPRINTABLE

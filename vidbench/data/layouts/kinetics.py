@@ -35,6 +35,7 @@ from vidbench.data.layouts.listing import (
     by_name,
     not_listed,
     quoted,
+    refuse_cell,
     split_folder,
     videos_below,
     visible,
@@ -85,6 +86,9 @@ def _from_lists(lists: list[Path], split: str, folder: Path, videos: Inventory) 
     for column in _COLUMNS:
         if column not in table.columns:
             raise InputError(f"The list '{source}' has no column '{column}'; it requires {', '.join(_COLUMNS)}.")
+    for name, other in tables.items():
+        for label in set(other.get("label", ())):
+            refuse_cell(label, f"The list '{of_split[name]}'")
     # Published test lists have no labels; classes come from the others.
     labelled = [other["label"] for other in tables.values() if "label" in other.columns]
     class_names = tuple(sorted({composed(str(label)) for column in labelled for label in column}))
@@ -206,8 +210,9 @@ def official_name(youtube_id: str, start: str, end: str, source: Path, line: int
     """Return the name of a clip, ``ID_SSSSSS_EEEEEE``, from a row of a list.
 
     Raises:
-        InputError: a time is not a number of whole seconds; names the list and the line.
+        InputError: a time is not a number of whole seconds, or the id is no name; names the list and the line.
     """
+    refuse_cell(youtube_id, f"Line {line} of the list '{source}'")
     return f"{composed(youtube_id)}_{_seconds(start, source, line)}_{_seconds(end, source, line)}"
 
 
@@ -223,5 +228,5 @@ def _seconds(text: str, source: Path, line: int) -> str:
     except ValueError:
         seconds = -1.0
     if not (0 <= seconds < 1e6 and seconds == int(seconds)):
-        raise InputError(f"The list '{source}' has '{text}' for a time in line {line}; times are whole seconds.")
+        raise InputError(f"The list '{source}' has {text[:50]!r} for a time in line {line}; times are whole seconds.")
     return f"{int(seconds):06d}"

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from vidbench.data.folders.suffixes import VIDEO_SUFFIXES
 from vidbench.data.layouts.kinetics import official_name, read_csv_list
+from vidbench.data.layouts.listing import refuse_cell
 from vidbench.errors import InputError
 from vidmetrics.regular_files import read_regular
 
@@ -53,6 +54,9 @@ def read_list(path: Path) -> list[ListedVideo]:
         entries = _from_rows(path, lines)
     else:
         entries = _from_paths(path, lines)
+    for entry in entries:
+        refuse_cell(entry.label or "", f"Line {entry.line} of the list '{path}'")
+        refuse_cell(entry.name, f"Line {entry.line} of the list '{path}'")
     if not entries:
         raise InputError(f"The list '{path}' names no video; fetch the official list.")
     return entries

@@ -13,12 +13,21 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from vidbench.data.decode import iterate_frames
-from vidbench.data.folders.inventory import NOT_ON_THE_LIST, Inventory, UnusedEntries, merged, take_inventory
+from vidbench.data.folders.inventory import (
+    NOT_ON_THE_LIST,
+    Inventory,
+    UnusedEntries,
+    fault_of_name,
+    merged,
+    take_inventory,
+)
 from vidbench.data.folders.suffixes import VIDEO_SUFFIXES
 from vidbench.data.probe import examine_video, refuse_truncated
 from vidbench.errors import InputError
 from vidbench.files import file_sha256
 from vidbench.tasks.schema import PixelConvention
+
+_MOST_CHARACTERS = 200
 
 
 class FrameSource(Protocol):
@@ -198,6 +207,21 @@ def visible(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def refuse_cell(text: str, where: str) -> None:
+    """Refuse text of a list that no message and no result can hold on one line.
+
+    Args:
+        text: a name or a class.
+        where: the list and the line, as the subject of a sentence.
+
+    Raises:
+        InputError: it has a control character or a line break, or more than 200 characters.
+    """
+    long = f"has a name of more than {_MOST_CHARACTERS} characters" if len(text) > _MOST_CHARACTERS else None
+    if (fault := long or fault_of_name(text)) is not None:
+        raise InputError(f"{where} {fault}, {text[:20]!a}; fetch the official list.")
 
 
 def quoted(names: Iterable[str]) -> str:

@@ -18,7 +18,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vidbench.data.folders.inventory import composed, is_present
-from vidbench.data.layouts.listing import Listing, as_sources, by_name, find_videos, not_listed, quoted, visible
+from vidbench.data.layouts.listing import (
+    Listing,
+    as_sources,
+    by_name,
+    find_videos,
+    not_listed,
+    quoted,
+    refuse_cell,
+    visible,
+)
 from vidbench.errors import InputError
 from vidmetrics.regular_files import read_regular
 
@@ -97,6 +106,7 @@ def _read_classes(path: Path) -> tuple[str, ...]:
             raise InputError(
                 f"Line {line} of '{path}' is not a new class number followed by a name; fetch the official list."
             )
+        refuse_cell(name.strip(), f"Line {line} of the list '{path}'")
         names[int(number)] = name.strip()
     expected = range(1, NUM_CLASSES + 1)
     if sorted(names) != list(expected) or len(set(names.values())) != NUM_CLASSES:
@@ -120,6 +130,8 @@ def _read_list(path: Path, class_names: tuple[str, ...]) -> dict[str, int]:
         if entry is None:
             raise InputError(f"Line {line} of '{path}' is not CLASS/v_CLASS_gXX_cYY.avi; fetch the official list.")
         label, name = entry["label"], entry["name"]
+        for cell in (label, name):
+            refuse_cell(cell, f"Line {line} of the list '{path}'")
         if label not in number_of:
             raise InputError(
                 f"Line {line} of '{path}' names the class '{label}', which is not in 'classInd.txt'; fetch both lists again."

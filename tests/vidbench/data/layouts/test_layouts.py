@@ -303,6 +303,8 @@ def test_ucf101_lists_that_cannot_be_used(ucf):
     with_text("classInd.txt", "".join(numbered[:50] + numbered[51:]), "wrong numbers: 51")
     with_text("classInd.txt", "".join([*numbered[:100], "101 Class000\n"]), "a name appears twice")
     with_text("classInd.txt", "ApplyEyeMakeup 1\n", "Line 1")
+    with_text("classInd.txt", f"1 {'A' * 201}\n", "Line 1", "more than 200 characters")
+    with_text("trainlist01.txt", "Apply\x1bEye/v_Apply_g08_c01.avi 1\n", "Line 1", r"'Apply\x1bEye'")
     with_text("classInd.txt", f"{'1' * 5000} ApplyEyeMakeup\n", "Line 1")
     with_text("trainlist01.txt", f"ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi {'1' * 5000}\n", "Line 1")
     with_text("trainlist01.txt", "ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01.avi 0\n", "Line 1", "number 0", "has 1")
