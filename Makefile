@@ -14,6 +14,8 @@ TORCH_PINNED := $(shell sed -n 's/^torch==//p' constraints.txt)
 TORCH ?= $(TORCH_PINNED)
 CONSTRAINTS = $(if $(filter $(TORCH),$(TORCH_PINNED)),constraints.txt,$(VENV)/constraints.txt)
 PIP_FLAGS = --quiet --disable-pip-version-check
+# One worker runs all tests of a file, which share fixtures; tests/longest_first.txt says which files start first.
+SCHEDULE = --dist loadfile --no-loadscope-reorder
 TEST_ENVIRONMENT = OMP_NUM_THREADS=1 VIDBENCH_SHARED=$(abspath $(SHARED))
 
 .PHONY: help setup demo test lint lint-code lint-format lint-files lint-workflows lint-security audit types unit coverage test-tensorflow \
@@ -87,11 +89,11 @@ types: setup
 
 unit: setup
 	@echo "== pytest"
-	@$(TEST_ENVIRONMENT) $(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile
+	@$(TEST_ENVIRONMENT) $(VENV)/bin/python -m pytest -n $(JOBS) $(SCHEDULE)
 
 coverage: setup
 	@echo "== pytest under coverage"
-	@$(TEST_ENVIRONMENT) $(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term --cov-report=html:build/coverage
+	@$(TEST_ENVIRONMENT) $(VENV)/bin/python -m pytest -n $(JOBS) $(SCHEDULE) --cov --cov-report=term --cov-report=html:build/coverage
 
 $(VENV_TF)/.installed: constraints.txt
 	@echo "== setting up $(VENV_TF): TensorFlow alone, about 1 minute the first time"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.abuse.small import MODEL, run, score
+from tests.abuse.small import MODEL, run, score, trained
 
 EVALUATE = ("evaluate", "--model", "mine:load", "--output", "out")
 HELPER = "SCALE = 1\n"
@@ -84,9 +84,7 @@ def test_what_decides_the_clips_decides_the_key(tmp_path, what):
 
 
 def test_the_features_of_a_checkpoint_that_states_its_digest_are_reused(tmp_path):
-    from dvdgan.model import SHIPPED
-
-    (tmp_path / "copy.safetensors").write_bytes((SHIPPED / "shapes-gen.safetensors").read_bytes())
+    trained(tmp_path).rename(tmp_path / "copy.safetensors")
     command = ("evaluate", "--model", "dvdgan:copy.safetensors", "--output", "out")
     first = score(tmp_path, *command)
     again = run(tmp_path, *command, "--json")

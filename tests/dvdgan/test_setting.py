@@ -1,6 +1,7 @@
 """What is declared about each setting is true, and everything that reads a declaration follows it."""
 
 import dataclasses
+import functools
 import sys
 from types import SimpleNamespace
 from typing import Literal, get_args, get_origin
@@ -86,12 +87,11 @@ def output(network, weights, task, name):
         return network(z, labels, clips[:, : task.context_frames] if task.context_frames else None)
 
 
-def same_function(build, task, base, settings) -> bool:
-    """Whether networks of two settings compute the same function with the same weights."""
-    ours, theirs = build(task, base), build(task, settings)
-    if set(ours) != set(theirs):
-        return False
-    for name, network in ours.items():
+@functools.cache
+def weights_and_outputs(build, task, settings):
+    """Initial weights of each network of some settings, and its output with them; None if they do not fit."""
+    found = {}
+    for name, network in build(task, settings).items():
         initialise(network, torch.Generator().manual_seed(0))
         if name == "generator":  # a new attention layer is the identity
             with torch.no_grad():
@@ -99,8 +99,18 @@ def same_function(build, task, base, settings) -> bool:
                     if key.endswith("gamma"):
                         parameter.fill_(1)
         weights = {key: tensor.clone() for key, tensor in network.state_dict().items()}
-        results = [output(each, weights, task, name) for each in (network, theirs[name])]
-        if any(result is None for result in results) or not torch.equal(*results):
+        found[name] = weights, output(network, weights, task, name)
+    return found
+
+
+def same_function(build, task, base, settings) -> bool:
+    """Whether networks of two settings compute the same function with the same weights."""
+    ours, theirs = weights_and_outputs(build, task, base), build(task, settings)
+    if set(ours) != set(theirs):
+        return False
+    for name, (weights, expected) in ours.items():
+        result = output(theirs[name], weights, task, name)
+        if expected is None or result is None or not torch.equal(expected, result):
             return False
     return True
 
@@ -160,16 +170,25 @@ def test_a_setting_decides_updates_unless_it_is_declared_to_decide_nothing(name,
     assert equal(after, unchanged[model]) == (facts_of(Settings)[name].decides == ("nothing",))
 
 
+@pytest.fixture(scope="module")
+def folder_of_the_unchanged_run(tmp_path_factory):
+    return tmp_path_factory.mktemp("unchanged")
+
+
 @pytest.mark.parametrize("name", settings_that_decide("nothing"))
-def test_a_setting_that_decides_nothing_leaves_a_run_as_it_is(name, tmp_path, request_for, task, monkeypatch):
+def test_a_setting_that_decides_nothing_leaves_a_run_as_it_is(
+    name, tmp_path, folder_of_the_unchanged_run, request_for, task, monkeypatch
+):
     writer = SimpleNamespace(add_scalar=lambda *args: None, close=lambda: None)
     module = SimpleNamespace(SummaryWriter=lambda folder: writer)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    DVDGAN.train(request_for(tmp_path / "one", 3))
+    one = folder_of_the_unchanged_run / "one"
+    if not one.exists():
+        DVDGAN.train(request_for(one, 3))
     base = settings_from_text(request_for(tmp_path, 3).settings)
     text = value_as_text(getattr(changed(base, name), name))
     DVDGAN.train(request_for(tmp_path / "two", 3, **{name: text}))
-    one, two = (checkpoint.read_state(checkpoint.state_path(tmp_path / each, 3), task) for each in ("one", "two"))
+    one, two = (checkpoint.read_state(checkpoint.state_path(each, 3), task) for each in (one, tmp_path / "two"))
     assert one.settings != two.settings  # every setting is recorded
     assert equal(one.tensors(), two.tensors())
 

@@ -12,6 +12,7 @@ import tomllib
 from datetime import date
 from fnmatch import fnmatch
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,6 +36,20 @@ def _tracked() -> list[str]:
     if listed.returncode != 0:
         pytest.skip("not a git checkout")
     return [name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_the_files_that_start_first_exist():
+    listed = (ROOT / "tests" / "longest_first.txt").read_text(encoding="utf-8").split()
+    assert len(listed) == len(set(listed)) >= 10
+    assert [name for name in listed if not (ROOT / name).is_file()] == []
+
+
+def test_the_longest_files_start_first(request):
+    listed = (ROOT / "tests" / "longest_first.txt").read_text(encoding="utf-8").split()
+    items = [SimpleNamespace(nodeid=f"{name}::test") for name in ("tests/a.py", *reversed(listed), "tests/b.py")]
+    plugin = request.config.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py"))
+    plugin.pytest_collection_modifyitems(items)
+    assert [item.nodeid.partition("::")[0] for item in items] == [*listed, "tests/a.py", "tests/b.py"]
 
 
 # --- citation and changelog -------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -232,16 +232,24 @@ def _python_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*.py") if path.is_file())
 
 
-def _imported(path: Path) -> set[str]:
+def _imported(path: Path) -> frozenset[str]:
     """Return the first parts of the names that a file imports; its own package is known otherwise."""
     try:
+        return _imported_names(read_regular(path))
+    except OSError:
+        return frozenset()
+
+
+@lru_cache(maxsize=1024)  # one run gathers the evidence of its model and of both bounds, which share most files
+def _imported_names(source: bytes) -> frozenset[str]:
+    try:
         with _PARSING:
-            tree = ast.parse(read_regular(path))
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return set()
-    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level}
-    return {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - {""}
+            nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError):
+        return frozenset()
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    return frozenset(name.partition(".")[0] for name in names) - sys.stdlib_module_names - {""}
 
 
 def _files_of_module(name: str) -> list[Path]:

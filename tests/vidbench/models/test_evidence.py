@@ -124,3 +124,20 @@ def test_each_file_of_a_package_whose_files_import_each_other_is_read_once(tmp_p
     assert len(found) == len(set(found)) == 62
     assert found[-1] == tmp_path / "outside_the_ring.py"
     assert sorted(read) == sorted(found)
+
+
+def test_a_file_is_parsed_once_for_a_model_and_its_bounds_and_again_when_it_has_changed(tmp_path, monkeypatch):
+    (tmp_path / "parsed_once.py").write_text("import helper_of_parsed_once\n\n\ndef load():\n    pass\n")
+    (tmp_path / "helper_of_parsed_once.py").write_text("")
+    (tmp_path / "second_of_parsed_once.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    load = importlib.import_module("parsed_once").load
+    evidence._imported_names.cache_clear()
+    parse, parsed = evidence.ast.parse, []
+    monkeypatch.setattr(evidence.ast, "parse", lambda source: parsed.append(source) or parse(source))
+    first = evidence.source_files(load)
+    assert {path.name for path in first} == {"parsed_once.py", "helper_of_parsed_once.py"}
+    assert evidence.source_files(load) == first
+    assert len(parsed) == 2
+    (tmp_path / "helper_of_parsed_once.py").write_text("import second_of_parsed_once\n")
+    assert tmp_path / "second_of_parsed_once.py" in evidence.source_files(load)
