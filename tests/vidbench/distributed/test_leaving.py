@@ -14,6 +14,7 @@ from torch.distributed import HashStore
 from vidbench.distributed import coordination, ranks
 from vidbench.distributed.coordination import Meeting, RankLostError
 from vidbench.distributed.ranks import Ranks, process_group
+from vidbench.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -162,3 +163,20 @@ def test_a_wait_looks_ever_more_rarely_but_four_times_a_second(monkeypatch):
     assert pauses[:3] == pytest.approx([0.005, 0.0075, 0.01125])
     assert pauses[9] == pytest.approx(0.005 * 1.5**9)
     assert pauses[10:] == [0.25] * 4
+
+
+def test_a_folder_that_every_rank_sees_is_accepted_and_left_empty(tmp_path):
+    meeting = Meeting(HashStore(), 0, 1)
+    meeting._left.set()
+    meeting.check_shared(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_a_folder_that_a_rank_does_not_see_is_refused_and_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(coordination, "_says", lambda path, text: False)
+    monkeypatch.setattr("vidbench.distributed.shared_folder.VISIBLE_SECONDS", 0.05)
+    meeting = Meeting(HashStore(), 0, 1)
+    meeting._left.set()
+    with pytest.raises(InputError, match=r"Rank 0 on .* does not see what rank 0"):
+        meeting.check_shared(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
