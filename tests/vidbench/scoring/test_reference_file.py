@@ -7,11 +7,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from vidbench.errors import InputError
 from vidbench.files import arrays_sha256
 from vidbench.scoring.imported_reference import AbsentClips, _refuse_foreign_bounds, absent_evaluation
-from vidbench.scoring.reference_file import Provenance, StatisticsFile, read_moments, statistics_tensors
+from vidbench.scoring.reference_file import (
+    Provenance,
+    StatisticsFile,
+    read_moments,
+    read_statistics,
+    statistics_tensors,
+)
 from vidbench.tasks.limits import MOST_SAMPLES
 from vidmetrics.statistics.moments import Moments
 
@@ -139,3 +146,20 @@ def test_bounds_that_a_task_cannot_have():
     with pytest.raises(InputError, match="the score -1 of 'noise' on 'fvd', which no clips can have"):
         refuse(noise={"fvd": -1.0})
     _refuse_foreign_bounds(Path("s"), SimpleNamespace(bounds=None), a_task())
+
+
+def test_what_is_no_file_of_statistics(tmp_path):
+    with pytest.raises(InputError, match="does not exist: give the path of a"):
+        read_statistics(tmp_path / "none.safetensors")
+    save_file({"w": np.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match="is safetensors, but not a statistics file"):
+        read_statistics(tmp_path / "other.safetensors")
+    save_file({"w": np.zeros(3)}, tmp_path / "changed.safetensors", {"vidbenchx": '{"format": "vidbench-statistics"}'})
+    with pytest.raises(InputError, match="was changed after it was written"):
+        read_statistics(tmp_path / "changed.safetensors")
+    (tmp_path / "text.safetensors").write_text("no tensors")
+    with pytest.raises(InputError, match="is not readable as safetensors"):
+        read_statistics(tmp_path / "text.safetensors")
+    save_file({"w": np.zeros(3)}, tmp_path / "bad.safetensors", {"vidbench": "{}"})
+    with pytest.raises(InputError, match="is not valid at"):
+        read_statistics(tmp_path / "bad.safetensors")
