@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.abuse.case import all_cases
@@ -37,6 +40,13 @@ def test_a_malformed_input_is_refused_in_one_sentence(name, tmp_path):
 
 def test_the_table_is_large():
     assert len(CASES) >= 400
+
+
+def test_the_document_states_the_number_of_cases():
+    """At most a twentieth less, so that not every new case needs a change there."""
+    text = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text(encoding="utf-8")
+    (stated,) = re.findall(r"more than ([0-9,]+) cases of all commands", text)
+    assert 0.95 * len(CASES) <= int(stated.replace(",", "")) < len(CASES)
 
 
 @pytest.mark.parametrize("guard", _GUARDS)

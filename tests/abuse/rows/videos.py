@@ -73,6 +73,22 @@ def long_video(path: Path, frames: int, height: int, width: int) -> None:
             container.mux(packet)
 
 
+def _two_tracks(folder: Path) -> None:
+    """Write a sound file, and one of two unmarked tracks of which the second is larger."""
+    write(folder / "b.mkv", ENCODINGS["mpeg4"], "mkv")
+    with av.open(str(folder / "a.mkv"), "w", options={"default_mode": "passthrough"}) as container:
+        streams = [container.add_stream("mpeg4", rate=25) for _ in range(2)]
+        for stream, side in zip(streams, (16, 64), strict=True):
+            stream.width = stream.height = side
+            stream.pix_fmt, stream.disposition = "yuv420p", av.stream.Disposition(0)
+        for _ in range(FRAMES):
+            for stream in streams:
+                image = np.full((stream.height, stream.width, 3), 90, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        for stream in streams:
+            container.mux(stream.encode())
+
+
 def _huge_gif(folder: Path) -> bytes:
     """Return a GIF of 16000x16000 pixels, of which one is stored."""
     screen = b"GIF89a" + (16000).to_bytes(2, "little") * 2 + b"\x80\0\0" + bytes(3) + b"\xff" * 3
@@ -81,6 +97,10 @@ def _huge_gif(folder: Path) -> bytes:
 
 
 _FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "two unmarked tracks": (
+        _two_tracks,
+        "2 video tracks, of 16x16 and 64x64, none of which alone is marked as default",
+    ),
     "H.264 that FFmpeg paints over": (_changed("h264", "mp4", "200 bytes of zeros"), "damaged"),
     "HEVC that FFmpeg paints over": (
         _changed("hevc, closed GOP", "mp4", "200 bytes of zeros"),
