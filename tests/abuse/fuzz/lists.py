@@ -147,6 +147,36 @@ def _read_note(path: Path) -> None:
     _read_scan(path.parent)
 
 
+def _indexed_file():
+    from vidbench.data.seek.stored import IndexedFile
+
+    return IndexedFile("train", "a", 5, 7, "c" * 64)
+
+
+def _indexes(folder: Path) -> list[bytes]:
+    from vidbench.data.seek.index import Keyframe, KeyframeIndex, ffmpeg_build
+    from vidbench.data.seek.stored import write_indexes
+
+    keyframes = (Keyframe(0, 0, 0, -1, 48, 7, "0" * 16), Keyframe(12, 12, 24, 23, None, 9, "1" * 16))
+    index = KeyframeIndex(
+        frames=30, ffmpeg=ffmpeg_build(), way="time", skips=True, times=(0, ((2, 29),)), keyframes=keyframes
+    )
+    write_indexes(folder / "keyframes.jsonl", [(_indexed_file(), index)])
+    # A seal covers a line without its end.
+    return [(folder / "keyframes.jsonl").read_bytes().removesuffix(b"\n")]
+
+
+def _read_indexes(path: Path) -> None:
+    from vidbench.data.seek.index import stretches, unpacked_times
+    from vidbench.data.seek.stored import StoredIndexes
+
+    index = StoredIndexes(path).find(_indexed_file())
+    if index is not None:
+        last = index.frames - 1
+        assert [frame for stretch in stretches(index, [0, last]) for frame in stretch.wanted] == sorted({0, last})
+        assert index.times is None or len(unpacked_times(index.times)) == index.frames
+
+
 PARSERS = (
     Parser("kinetics-list", _kinetics, _find_kinetics, ".csv", inputs=200),
     Parser("kinetics600-list", _kinetics600, _find_kinetics600, ".csv", inputs=300),
@@ -156,5 +186,6 @@ PARSERS = (
     Parser("ucf101-list", lambda folder: [_UCF_LIST], lambda path: _find_ucf101(path, classes=_ucf_classes()), ".txt"),
     Parser("scan-files", _files, _read_files, ".csv", inputs=150),
     Parser("scan-note", _notes, _read_note, ".json", checksums.seal, inputs=150),
+    Parser("scan-keyframes", _indexes, _read_indexes, ".jsonl", checksums.seal, inputs=150),
 )
-"""Lists that users download, and the two files of a finished scan."""
+"""Lists that users download, and the three files of a finished scan."""

@@ -12,7 +12,7 @@ from tests.abuse.fuzz.runner import fuzz
 from vidbench.errors import InputError
 
 # Damaged lines and notes are passed over and boards list their faults; none raises.
-NEVER_REFUSE = {"board", "scan-journal", "scan-files", "scan-note", "import-record", "download-note"}
+NEVER_REFUSE = {"board", "scan-journal", "scan-files", "scan-note", "scan-keyframes", "import-record", "download-note"}
 
 
 @pytest.mark.parametrize("name", PARSERS)

@@ -10,10 +10,14 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# Of 64 bits, so that sums of two do not overflow; and 51 days of video.
+_Ticks: TypeAlias = Annotated[int, Field(ge=-(2**62), le=2**62)]
+_Count: TypeAlias = Annotated[int, Field(ge=0, le=2**27)]
 
 Way: TypeAlias = Literal["time", "byte", "order"]
 """How a reader gets to a keyframe: FFmpeg seeks its time stamp or its byte; or packets are read and not decoded up to it."""
@@ -35,12 +39,12 @@ class Keyframe(NamedTuple):
         sha256: first 16 digits of `frame_sha256` of that frame.
     """
 
-    frame: int
-    packet: int
-    pts: int | None
-    dts: int | None
-    byte: int | None
-    size: int
+    frame: _Count
+    packet: _Count
+    pts: _Ticks | None
+    dts: _Ticks | None
+    byte: _Ticks | None
+    size: _Ticks
     sha256: str
 
 
@@ -59,12 +63,26 @@ class KeyframeIndex(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    frames: int
+    frames: _Count
     ffmpeg: str
     way: Way
     skips: bool
-    times: tuple[int, tuple[tuple[int, int], ...]] | None
+    times: tuple[_Ticks, tuple[tuple[_Ticks, _Count], ...]] | None
     keyframes: tuple[Keyframe, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        starts = [keyframe.frame for keyframe in self.keyframes]
+        if (
+            not starts
+            or starts[0]
+            or self.keyframes[0].packet
+            or any(b <= a for a, b in pairwise([*starts, self.frames]))
+        ):
+            raise ValueError("keyframes ascend from the start of the file to its last frame")
+        if self.times is not None and 1 + sum(count for _, count in self.times[1]) != self.frames:
+            raise ValueError("every frame has a time stamp, or none has")
+        return self
 
     def before(self, frame: int) -> Keyframe:
         """Return the last keyframe that yields a frame."""

@@ -9,14 +9,20 @@ import pytest
 from vidbench.data.seek import stored
 from vidbench.data.seek.index import Keyframe, KeyframeIndex, ffmpeg_build
 from vidbench.data.seek.stored import IndexedFile, StoredIndexes, write_indexes
+from vidmetrics.sealed import sealed_json, unsealed_json
 
 
 def indexes_of(count: int) -> list[tuple[IndexedFile, KeyframeIndex]]:
     found = []
     for number in range(count):
-        keyframes = tuple(Keyframe(frame, frame, frame, frame, frame, 1, "0" * 16) for frame in range(0, number, 8))
+        keyframes = tuple(Keyframe(frame, frame, frame, frame, frame, 1, "0" * 16) for frame in range(0, number + 1, 8))
         index = KeyframeIndex(
-            frames=number, ffmpeg=ffmpeg_build(), way="time", skips=True, times=(0, ((1, number),)), keyframes=keyframes
+            frames=number + 1,
+            ffmpeg=ffmpeg_build(),
+            way="time",
+            skips=True,
+            times=(0, ((1, number),)),
+            keyframes=keyframes,
         )
         found.append((IndexedFile("train", f"vidéo {number}", number, 7, "ab"), index))
     return found
@@ -55,8 +61,8 @@ def test_a_damaged_seek_index_is_not_used_and_said_once(tmp_path, capsys):
     )
     indexes = StoredIndexes(path)
     answers = [indexes.find(file) for file, _ in found]
-    assert answers[:9] == [index for _, index in found[:9]]
-    assert answers[9:] == [None] * 21
+    assert answers[:8] == [index for _, index in found[:8]]
+    assert answers[8:] == [None] * 22
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "its content differs from its digest" in said
@@ -77,3 +83,30 @@ def test_a_seek_index_file_of_other_content_gives_no_index(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     assert StoredIndexes(path).find(indexes_of(2)[1][0]) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"keyframes": []},
+        {"keyframes": [[0, 1, 0, 0, 0, 1, "0" * 16]]},
+        {"keyframes": [[8, 0, 0, 0, 0, 1, "0" * 16]]},
+        {"keyframes": [[0, 0, 0, 0, 0, 1, "0" * 16], [30, 8, 8, 8, 8, 1, "0" * 16]]},
+        {"times": [0, [[1, 3]]]},
+        {"way": "other"},
+        {"frames": "x"},
+        {"surplus": 1},
+    ],
+)
+def test_a_seek_index_that_another_program_sealed_is_not_used(tmp_path, change, capsys):
+    path, found = tmp_path / "keyframes.jsonl", indexes_of(20)
+    write_indexes(path, found)
+    lines = path.read_bytes().splitlines()
+    file = found[12][0]
+    at = next(number for number, line in enumerate(lines) if unsealed_json(line)["id"] == file.id)
+    fields = unsealed_json(lines[at])
+    lines[at] = sealed_json({**fields, "index": {**fields["index"], **change}})
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    assert StoredIndexes(path).find(file) is None
+    assert "it has other fields" in capsys.readouterr().err
+    assert StoredIndexes(path).find(found[13][0]) == found[13][1]
