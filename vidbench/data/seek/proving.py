@@ -30,9 +30,11 @@ from vidbench.data.seek.seek_frames import IndexDisagreesError, KeyframeSearch, 
 _CLOSEST = 8
 # Frames compared behind the next keyframe: those that are stored before and shown behind it, and some more.
 _BEYOND = 8
-# Shorter groups of pictures leave little to skip, and less than this share is not worth proving.
-_LONG_GROUP = 24
+# In shorter groups of pictures, the proof costs more than reading dozens of clips saves; so does a smaller share of them.
+_LONG_GROUP = 100
 _LEAST_SKIPPED = 0.1
+# After so many frames the share is taken as known.
+_SURE = 24
 
 
 class FrameLog:
@@ -166,7 +168,7 @@ def _may_skip(path: Path, index: KeyframeIndex, log: FrameLog) -> bool:
                     return False
                 decoded += 1
                 seen = passed + number + 1 - keyframe.frame
-                if seen >= _LONG_GROUP and decoded > (1 - _LEAST_SKIPPED) * seen:
+                if seen >= _SURE and decoded > (1 - _LEAST_SKIPPED) * seen:
                     return False
         except IndexDisagreesError:
             return False

@@ -38,6 +38,12 @@ SAMPLE = [
 LONG = "h264, long groups, B-pyramid"
 
 
+@pytest.fixture(autouse=True)
+def _short_groups_are_long(monkeypatch):
+    """Skipping frames is proven in groups of pictures as short as those of the small videos."""
+    monkeypatch.setattr(proving, "_LONG_GROUP", 24)
+
+
 def indexed(path: Path) -> KeyframeIndex:
     log = FrameLog()
     examine_video(path, decoded=log)
@@ -189,6 +195,11 @@ def test_seek_proof_compares_with_the_whole_decoding(long, what):
     else:
         assert index.times is None
         assert not index.skips
+
+
+def test_seek_skips_nothing_where_groups_are_short(long, monkeypatch):
+    monkeypatch.setattr(proving, "_LONG_GROUP", 25)
+    assert not indexed(long).skips
 
 
 def test_seek_of_frames_without_a_digest_is_not_proven(long):
