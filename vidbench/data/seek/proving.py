@@ -33,7 +33,7 @@ _BEYOND = 8
 # In shorter groups of pictures, the proof costs more than reading dozens of clips saves; so does a smaller share of them.
 _LONG_GROUP = 100
 _LEAST_SKIPPED = 0.1
-# After so many frames the share is taken as known.
+# Frames after which the share is taken as known.
 _SURE = 24
 
 
