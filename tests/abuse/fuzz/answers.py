@@ -112,5 +112,5 @@ def _fetch(path: Path) -> None:
     assert [entry.name for entry in target.iterdir()] == [_NAME]
 
 
-PARSERS = (Parser("http-answer", _answers, _fetch, inputs=150),)
+PARSERS = (Parser("http-answer", _answers, _fetch, inputs=60),)
 """The downloader of weights."""

@@ -178,14 +178,14 @@ def _read_indexes(path: Path) -> None:
 
 
 PARSERS = (
-    Parser("kinetics-list", _kinetics, _find_kinetics, ".csv", inputs=200),
-    Parser("kinetics600-list", _kinetics600, _find_kinetics600, ".csv", inputs=300),
+    Parser("kinetics-list", _kinetics, _find_kinetics, ".csv", inputs=100),
+    Parser("kinetics600-list", _kinetics600, _find_kinetics600, ".csv", inputs=80),
     Parser(
         "ucf101-classes", lambda folder: [_ucf_classes()], functools.partial(_find_ucf101, videos=_UCF_LIST), ".txt"
     ),
     Parser("ucf101-list", lambda folder: [_UCF_LIST], lambda path: _find_ucf101(path, classes=_ucf_classes()), ".txt"),
-    Parser("scan-files", _files, _read_files, ".csv", inputs=150),
-    Parser("scan-note", _notes, _read_note, ".json", checksums.seal, inputs=150),
+    Parser("scan-files", _files, _read_files, ".csv", inputs=80),
+    Parser("scan-note", _notes, _read_note, ".json", checksums.seal, inputs=80),
     Parser("scan-keyframes", _indexes, _read_indexes, ".jsonl", checksums.seal, inputs=150),
 )
 """Lists that users download, and the three files of a finished scan."""
