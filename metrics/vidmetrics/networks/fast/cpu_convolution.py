@@ -37,12 +37,21 @@ class Convolution:
     ) -> None:
         self._geometry = [padding] * 3, [stride] * 3, [1] * 3, 1
         self._bias = bias.to(dtype)
-        reorder: Any = torch._C._nn.mkldnn_reorder_conv3d_weight
-        dense = weight.to(dtype).to_mkldnn()
-        self._weight = reorder(dense, *self._geometry, [1, weight.shape[1], *sizes])
+        self._weight = reordered(weight.to(dtype), sizes, self._geometry)
 
-    def __call__(self, x_NCTHW: torch.Tensor) -> torch.Tensor:
-        """Return ``[1, out, T, H, W]`` in the memory format `LAST`."""
+    def __call__(self, x_NCTHW: torch.Tensor, padding: list[int] | None = None) -> torch.Tensor:
+        """Return ``[1, out, T, H, W]`` in the memory format `LAST`, for another padding of the axes if given."""
         apply: Any = torch.ops.mkldnn._convolution_pointwise
-        out: torch.Tensor = apply(x_NCTHW, self._weight, self._bias, *self._geometry, "relu", [], None)
+        around, *others = self._geometry
+        out: torch.Tensor = apply(x_NCTHW, self._weight, self._bias, padding or around, *others, "relu", [], None)
         return out
+
+
+def reordered(weight: torch.Tensor, sizes: tuple[int, int, int], geometry: Any) -> torch.Tensor:
+    """Return weights ``[out, in, t, h, w]`` in oneDNN's order, for a clip of ``(T, H, W)``.
+
+    ``geometry`` is the padding, stride and dilation of the axes, and the number of groups.
+    """
+    reorder: Any = torch._C._nn.mkldnn_reorder_conv3d_weight
+    out: torch.Tensor = reorder(weight.to_mkldnn(), *geometry, [1, weight.shape[1], *sizes])
+    return out

@@ -5,6 +5,7 @@ Differences:
 * batch norm is folded into the weights, in float64, and the scaling of pixels into those of the first layer, so that it
   reads the integers ``2p - 255``, which bfloat16 represents exactly;
 * 1x1x1 convolutions of the same input are one;
+* in float32, 3x3x3 convolutions of many channels are computed by tiles of four frames (`vidmetrics.networks.fast.cpu_winograd`);
 * activations are channels last, and "SAME" padding is the convolution's own or is stored around the pixels;
 * max-pools are taken over space, then over time;
 * the outputs are averaged over space, then over time.
@@ -18,6 +19,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812 - torch's own documentation writes it so
 
 from vidmetrics.networks.fast.cpu_convolution import LAST, Convolution
+from vidmetrics.networks.fast.cpu_winograd import Cube
 from vidmetrics.networks.fast.packing import fold
 from vidmetrics.networks.fast.padding import outputs, same
 from vidmetrics.networks.i3d import _MIXED, I3D, _Mixed, _Unit
@@ -30,7 +32,7 @@ class _Block(NamedTuple):
     """Convolutions of one inception block; ``entry`` has the 1x1x1 convolutions of branches 0, 1 and 2."""
 
     entry: Convolution
-    cube_1: Convolution
+    cube_1: Convolution | Cube
     cube_2: Convolution
     pooled: Convolution
     widths: tuple[int, int, int]
@@ -51,11 +53,16 @@ class CpuI3D:
         def unit(path: str) -> tuple[torch.Tensor, torch.Tensor]:
             return fold(cast(_Unit, plain.get_submodule(path)))
 
+        def cube(path: str, sizes: tuple[int, int, int]) -> Convolution | Cube:
+            if dtype == torch.float32:
+                return Cube(cast(_Unit, plain.get_submodule(path)), sizes)
+            return Convolution(*unit(path), dtype, sizes, padding=1)
+
         weight, bias = unit("Conv3d_1a_7x7")
         frames = outputs(_FRAMES, 2)
-        self._first = Convolution(weight / 255, bias, dtype, (_FRAMES + 5, 229, 229), stride=2)
+        self._first = Convolution(weight / 255, bias, dtype, (_FRAMES + 1, 225, 225), stride=2, padding=2)
         self._second = Convolution(*unit("Conv3d_2b_1x1"), dtype, (frames, 56, 56))
-        self._third = Convolution(*unit("Conv3d_2c_3x3"), dtype, (frames, 56, 56), padding=1)
+        self._third = cube("Conv3d_2c_3x3", (frames, 56, 56))
         self._blocks = {}
         for name in _MIXED:
             side = _SIDES[name[:-1]]
@@ -65,7 +72,7 @@ class CpuI3D:
             weight, bias = (torch.cat([pair[i] for pair in entry]) for i in range(2))
             self._blocks[name] = _Block(
                 Convolution(weight, bias, dtype, sizes),
-                Convolution(*unit(f"{name}.Branch_1/Conv3d_0b_3x3"), dtype, sizes, padding=1),
+                cube(f"{name}.Branch_1/Conv3d_0b_3x3", sizes),
                 Convolution(*unit(f"{name}.Branch_2/{mixed.branch_2_last}"), dtype, sizes, padding=1),
                 Convolution(*unit(f"{name}.Branch_3/Conv3d_0b_1x1"), dtype, sizes),
                 (len(entry[0][1]), len(entry[1][1]), len(entry[2][1])),
@@ -81,13 +88,12 @@ class CpuI3D:
         return {"logits": F.linear(pool, self._logits, self._logits_bias), "pool": pool}
 
     def pixels(self, clip_THWC: torch.Tensor) -> torch.Tensor:
-        """Return the clip resized, scaled to -255 to 255 and padded for the first layer, ``[1, 3, frames, rows, columns]``."""
-        resized = self._preprocessing.resized(clip_THWC.float())
-        return padded(resized.mul_(2).sub_(255), self._dtype)
+        """Return float32 frames ``[T, 224, 224, 3]``, resized and scaled to -255 to 255."""
+        return self._preprocessing.resized(clip_THWC.float()).mul_(2).sub_(255)
 
-    def trunk(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the output of Mixed_5c, ``[1, 1024, T / 8, side / 32, side / 32]``, for the output of `padded`."""
-        x = self._first(x)  # 1 x 64 x T/2 x 112 x 112
+    def trunk(self, pixels_THWC: torch.Tensor) -> torch.Tensor:
+        """Return the output of Mixed_5c, ``[1, 1024, T / 8, H / 32, W / 32]``, for frames scaled as in `pixels`."""
+        x = self._first(*padded(pixels_THWC, self._dtype))  # 1 x 64 x T/2 x 112 x 112
         x = self._second(pool_space(x, 3, 2))  # 1 x 64 x T/2 x 56 x 56
         x = pool_space(self._third(x), 3, 2)  # 1 x 192 x T/2 x 28 x 28
         for name, block in self._blocks.items():
@@ -99,13 +105,18 @@ class CpuI3D:
         return x
 
 
-def padded(pixels_THWC: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Return frames with the zeros of "SAME" padding for a 7x7x7 convolution of stride 2, ``[1, C, T, H, W]`` in `LAST`."""
+def padded(pixels_THWC: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, list[int]]:
+    """Return frames for a 7x7x7 convolution of stride 2 with "SAME" padding, and the padding of both sides of each axis.
+
+    The frames, ``[1, C, T, H, W]`` in `LAST`, have those zeros of the longer side that the shorter one lacks. The others are
+    left to the convolution, which skips them.
+    """
     T, H, W, C = pixels_THWC.shape
-    (t, t_end), (y, y_end), (x, x_end) = (same(size, 7, 2) for size in (T, H, W))
-    out = pixels_THWC.new_zeros(1, t + T + t_end, y + H + y_end, x + W + x_end, C, dtype=dtype)
-    out[0, t : t + T, y : y + H, x : x + W] = pixels_THWC
-    return out.permute(0, 4, 1, 2, 3)
+    sides = [same(size, 7, 2) for size in (T, H, W)]
+    t, y, x = (after - before for before, after in sides)
+    out = pixels_THWC.new_zeros(1, T + t, H + y, W + x, C, dtype=dtype)
+    out[0, :T, :H, :W] = pixels_THWC
+    return out.permute(0, 4, 1, 2, 3), [before for before, _ in sides]
 
 
 def pool_space(x_NCTHW: torch.Tensor, size: int, stride: int) -> torch.Tensor:
@@ -138,4 +149,5 @@ def _mixed(x: torch.Tensor, block: _Block) -> torch.Tensor:
         block.cube_2(between_2.contiguous(memory_format=LAST)),
         block.pooled(pool_time(pool_space(x, 3, 1), 3, 1)),
     )
-    return torch.cat(branches, dim=1)
+    # In this order of axes, because torch would not always choose `LAST` for the other one.
+    return torch.cat([branch.permute(0, 2, 3, 4, 1) for branch in branches], dim=4).permute(0, 4, 1, 2, 3)
