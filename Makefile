@@ -18,7 +18,7 @@ PIP_FLAGS = --quiet --disable-pip-version-check
 SCHEDULE = --dist loadfile --no-loadscope-reorder
 TEST_ENVIRONMENT = OMP_NUM_THREADS=1 VIDBENCH_SHARED=$(abspath $(SHARED))
 
-.PHONY: help setup demo test lint lint-code lint-format lint-files lint-workflows lint-security audit types unit coverage test-tensorflow \
+.PHONY: help setup setup-tensorflow demo test lint lint-code lint-format lint-files lint-workflows lint-security audit types unit coverage test-tensorflow \
   schema wheel hooks clean
 
 help:
@@ -50,7 +50,10 @@ demo: setup
 	@echo "== vidbench evaluate --model dvdgan --task shapes-gen"
 	@$(VENV)/bin/vidbench evaluate --model dvdgan --task shapes-gen
 
-test: lint audit types unit
+# mypy takes as long as all linters together. Make 4 keeps the output of each target together.
+test: setup
+	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) types lint audit
+	@$(MAKE) --no-print-directory unit
 
 lint: lint-code lint-format lint-files lint-workflows lint-security
 
@@ -95,6 +98,8 @@ coverage: setup
 	@echo "== pytest under coverage"
 	@$(TEST_ENVIRONMENT) $(VENV)/bin/python -m pytest -n $(JOBS) $(SCHEDULE) --cov --cov-report=term --cov-report=html:build/coverage
 
+setup-tensorflow: $(VENV_TF)/.installed
+
 $(VENV_TF)/.installed: constraints.txt
 	@echo "== setting up $(VENV_TF): TensorFlow alone, about 1 minute the first time"
 	@test -x $(VENV_TF)/bin/python || $(PYTHON) -m venv $(VENV_TF)
@@ -102,7 +107,7 @@ $(VENV_TF)/.installed: constraints.txt
 	@touch $@
 
 # TensorFlow and torch never share a process: TensorFlow writes its answers to a file, and ours are compared with that file.
-test-tensorflow: setup $(VENV_TF)/.installed
+test-tensorflow: setup setup-tensorflow
 	@echo "== the published I3D graph, run by TensorFlow"
 	@mkdir -p build
 	@$(VENV_TF)/bin/python tests/oracles/i3d_tensorflow.py --shared $(SHARED) --output build/i3d_oracle.npz

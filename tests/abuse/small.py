@@ -17,10 +17,11 @@ class Model:
     def __init__(self, scale):
         self.scale = scale
     def sample(self, request):
-        shape = (request.num_frames, 8, 8, 3)
+        shape = (1, 8, 8, 3)
         rng = [np.random.Generator(np.random.Philox(int(seed))) for seed in request.seeds]
         noise = np.stack([each.integers(0, 100, shape) for each in rng]).repeat(4, axis=2).repeat(4, axis=3)
-        return (noise * self.scale).astype(np.uint8)
+        # Still clips: a report of moving noise takes longer than everything else.
+        return (noise * self.scale).astype(np.uint8).repeat(request.num_frames, axis=1)
 
 def load(checkpoint, task, device):
     return Model(1)
