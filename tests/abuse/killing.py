@@ -7,19 +7,22 @@ so that waits for the disk are hit too. Most commands are forked from a process 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import random
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 from tests.abuse.faults.commands import Command, outcome
 from tests.abuse.judge import hidden_entries
 from tests.abuse.runner import Limits, Started, end, kill_session, rest_of_session, run_limited, start
+from vidbench import cli
 
 # What a command says whose killed predecessor had already finished.
 _FINISHED = ("already exists", "is on the board already")
@@ -37,7 +40,7 @@ class Calm(NamedTuple):
         files: what it left.
         hidden: what of it is hidden.
         code: its exit code.
-        seconds: its processor time.
+        seconds: processor time of its work.
     """
 
     template: Path
@@ -94,10 +97,12 @@ def run_calmly(command: Command, folder: Path, fresh: bool = False) -> Calm:
     template.mkdir(parents=True)
     command.prepare(template)
     shutil.copytree(template, calm)
-    with command.around():
+    used = folder / "used"
+    with command.around(), patch("vidbench.cli.main", functools.partial(_timed, cli.main, used)):
         ended = run_limited(command.line.split(), calm, limits=_LIMITS, interpreter=_INTERPRETER if fresh else ())
     assert ended.code in (0, 1), ended.stderr
-    return Calm(template, outcome(calm), hidden(calm), ended.code, ended.processor_seconds)
+    seconds = ended.processor_seconds if fresh else float(used.read_text())
+    return Calm(template, outcome(calm), hidden(calm), ended.code, seconds)
 
 
 def kill_and_repeat(command: Command, calm: Calm, folder: Path, moment: Moment, attempt: int = 0) -> Killed:
@@ -169,6 +174,14 @@ def five_faultless(command: Command, folder: Path) -> None:
 def hidden(folder: Path) -> set[str]:
     """Return the hidden files and folders below a folder, without those of the temporary folder."""
     return {name for name in hidden_entries(folder) if not name.startswith("tmp")}
+
+
+def _timed(main: Callable[[], None], used: Path) -> None:
+    """Run a command and note its processor time, without that of freeing its memory, which is no work."""
+    try:
+        main()
+    finally:
+        used.write_text(str(time.process_time()))
 
 
 def _kill(started: Started, seconds: float, pause: float, together: bool, faults: list[str]) -> bool:
