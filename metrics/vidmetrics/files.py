@@ -152,6 +152,8 @@ def sync_tree(folder: Path) -> None:
 def check_writable(folder: Path) -> None:
     """Check that files can be written in a folder, before hours of work that would end there; nothing is left of the check.
 
+    What killed processes left in the folder is removed.
+
     Raises:
         OSError: the folder cannot be created or written; names it.
     """
@@ -159,6 +161,7 @@ def check_writable(folder: Path) -> None:
     try:
         with failures_named(folder / "any"):
             folder.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(folder)
             probe = temporary_name(folder / "writable")
             try:
                 probe.write_bytes(b"x")

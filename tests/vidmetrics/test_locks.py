@@ -13,7 +13,7 @@ import time
 import pytest
 
 from vidmetrics.errors import InputError
-from vidmetrics.files import temporary_name, write_text
+from vidmetrics.files import check_writable, temporary_name, write_text
 from vidmetrics.locks import is_at, owner_mark, remove_leftovers, sole_writer
 
 FORK = multiprocessing.get_context("fork")
@@ -154,6 +154,13 @@ def test_whoever_writes_next_into_the_folder_removes_them(tmp_path):
     _in_a_process_that_ends(lambda: temporary_name(tmp_path / "one.json").write_text("half"))
     write_text(tmp_path / "two.json", "{}")
     assert [path.name for path in tmp_path.iterdir()] == ["two.json"]
+
+
+def test_whoever_checks_the_folder_next_removes_them(tmp_path):
+    """A command that writes a folder next to it writes no file here: the trial file of a killed one stayed forever."""
+    _in_a_process_that_ends(lambda: temporary_name(tmp_path / "writable").write_text("x"))
+    check_writable(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_where_no_file_can_be_made_ends_with_an_error(tmp_path, monkeypatch):

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import socket
 import threading
 import time
@@ -23,7 +22,8 @@ from typing import Any
 
 from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
-from vidbench.files import digest
+from vidbench.files import digest, temporary_name
+from vidmetrics.locks import remove_leftovers
 
 _BEAT_SECONDS = 5.0
 # Heartbeats come from a thread, so a busy rank still sends them; the limit allows for swapping or a paused process.
@@ -125,10 +125,10 @@ class Meeting:
     def _blind(self, folder: Path, seconds: float | None = None) -> tuple[int, str, str] | None:
         """Return the first rank that does not see what the main rank writes in time, its host, and that of the main rank."""
         made = [each for each in (folder, *folder.parents) if not each.exists()] if self._rank == 0 else []
-        token = secrets.token_hex(16)
-        name = self.from_main(lambda: f".shared-{token}")
+        name = self.from_main(lambda: temporary_name(folder / "shared").name)
         if self._rank == 0:
             folder.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(folder)
             (folder / name).write_text(name, encoding="utf-8")
         try:
             self.barrier()

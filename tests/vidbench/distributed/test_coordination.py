@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -15,6 +16,7 @@ from tests import forked
 from vidbench.distributed.coordination import Meeting, RankLostError
 from vidbench.distributed.ranks import Ranks
 from vidbench.errors import InputError
+from vidbench.files import temporary_name
 from vidbench.scoring.features import FeatureStore, wait_for_shards
 
 
@@ -86,6 +88,17 @@ def test_a_folder_that_is_not_shared_is_refused_by_every_rank(tmp_path, monkeypa
         assert "a file system that all ranks share" in str(error)
     # The test folders and files are removed.
     assert [path.name for path in tmp_path.iterdir()] == ["shared"]
+
+
+def test_the_test_file_of_a_killed_rank_is_removed_by_the_next_test(tmp_path):
+    process = os.fork()
+    if process == 0:
+        temporary_name(tmp_path / "shared").write_text("half")
+        os._exit(0)
+    os.waitpid(process, 0)
+    assert len(list(tmp_path.iterdir())) == 1
+    run_ranks(lambda meeting, rank: meeting.check_shared(tmp_path))
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_rank_hears_whether_a_folder_is_shared(tmp_path, monkeypatch):
