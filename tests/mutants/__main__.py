@@ -6,6 +6,9 @@ First every test file runs once and records which lines of the code each test ex
 with the tests that execute its line, the quickest of its own folder first, until one fails. Results are appended to
 ``build/mutants/journal.jsonl``: the same command resumes. Survivors are compared with ``survivors.toml``, which gives the reason
 for each accepted one. Exit code 1: fewer than 95 % are killed, or a survivor is not listed.
+
+On few cores, ``--quick`` leaves slow test files out; the same command without it then runs the survivors alone. Tests added
+later are tried on them with ``--survivors``.
 """
 
 from __future__ import annotations

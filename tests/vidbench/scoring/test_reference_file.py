@@ -11,7 +11,12 @@ from safetensors.numpy import save_file
 
 from vidbench.errors import InputError
 from vidbench.files import arrays_sha256
-from vidbench.scoring.imported_reference import AbsentClips, _refuse_foreign_bounds, absent_evaluation
+from vidbench.scoring.imported_reference import (
+    AbsentClips,
+    ImportedRealSide,
+    _refuse_foreign_bounds,
+    absent_evaluation,
+)
 from vidbench.scoring.reference_file import (
     Provenance,
     StatisticsFile,
@@ -148,18 +153,33 @@ def test_bounds_that_a_task_cannot_have():
     _refuse_foreign_bounds(Path("s"), SimpleNamespace(bounds=None), a_task())
 
 
-def test_what_is_no_file_of_statistics(tmp_path):
+def test_a_file_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(InputError, match="does not exist: give the path of a"):
         read_statistics(tmp_path / "none.safetensors")
-    save_file({"w": np.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(InputError, match="is safetensors, but not a statistics file"):
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        (None, "is safetensors, but not a statistics file"),
+        ({"vidbenchx": '{"format": "vidbench-statistics"}'}, "was changed after it was written"),
+        ({"vidbench": "{}"}, "is not valid at"),
+    ],
+)
+def test_other_safetensors_files_are_refused(tmp_path, metadata, words):
+    save_file({"w": np.zeros(3)}, tmp_path / "other.safetensors", metadata)
+    with pytest.raises(InputError, match=words):
         read_statistics(tmp_path / "other.safetensors")
-    save_file({"w": np.zeros(3)}, tmp_path / "changed.safetensors", {"vidbenchx": '{"format": "vidbench-statistics"}'})
-    with pytest.raises(InputError, match="was changed after it was written"):
-        read_statistics(tmp_path / "changed.safetensors")
+
+
+def test_what_is_no_safetensors_file_is_refused(tmp_path):
     (tmp_path / "text.safetensors").write_text("no tensors")
     with pytest.raises(InputError, match="is not readable as safetensors"):
         read_statistics(tmp_path / "text.safetensors")
-    save_file({"w": np.zeros(3)}, tmp_path / "bad.safetensors", {"vidbench": "{}"})
-    with pytest.raises(InputError, match="is not valid at"):
-        read_statistics(tmp_path / "bad.safetensors")
+
+
+def test_rows_of_the_missing_clips_are_counted_by_the_network():
+    network = SimpleNamespace(rows_per_clip=lambda num_frames: 2 * num_frames)
+    side = ImportedRealSide(SimpleNamespace(sha256="0" * 64), network, 8)
+    assert side.rows_per_clip == 16
+    assert side.identity == ["statistics", "0" * 64]

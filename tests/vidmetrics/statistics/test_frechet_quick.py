@@ -198,3 +198,10 @@ def test_a_covariance_may_be_negative_by_rounding_of_its_largest_entry(smallest,
     else:
         with pytest.raises(InputError, match="is not a covariance"):
             _ = gaussian(np.zeros(3), covariance).factor
+
+
+def test_a_covariance_that_is_symmetric_to_rounding_becomes_symmetric():
+    covariance = np.array([[2.0, 0.5], [0.5 + 1e-7, 1.0]])
+    found = gaussian(np.zeros(2), covariance).covariance
+    assert found.tolist() == found.T.tolist()
+    assert found[0, 1] == pytest.approx(0.5 + 0.5e-7, rel=1e-14)

@@ -157,6 +157,7 @@ def test_only_what_a_partition_promises_is_used(monkeypatch):
     monkeypatch.setattr(np, "argpartition", argpartition)
     rng = np.random.default_rng(9)
     real, generated = rng.normal(size=(40, 2)), rng.normal(0.5, 1, (61, 2))
+    generated[:5] += 100  # a half of their own, which is not among the nearest of the others
     assert radii(generated, 4).tolist() == np.sort(((generated[:, None] - generated) ** 2).sum(axis=2))[:, 4].tolist()
     in_first = np.stack([rng.random(61) < 0.5, np.arange(61) < 5])
     for split, side in enumerate(in_first):
