@@ -130,7 +130,11 @@ def _say_without_keyframes(root: Path) -> None:
 
 
 def remember_scan(root: Path, task: Task, output: Path, manifest_sha256: str, files: Iterable[ScannedFile]) -> None:
-    """Write ``files.csv``, then the note under the home folder, which holds the digest of that file."""
+    """Write ``files.csv``, then the note under the home folder, which holds the digest of that file.
+
+    Raises:
+        OSError: a file cannot be written, or the folder vanished meanwhile.
+    """
     write_rows(output / FILES_NAME, ScannedFile._fields, list(files), exact=True)
     note = {
         "format": FORMAT,
@@ -141,6 +145,8 @@ def remember_scan(root: Path, task: Task, output: Path, manifest_sha256: str, fi
         "files_sha256": file_sha256(output / FILES_NAME),
     }
     write_bytes(_note(root, task), sealed_json(note))
+    # An output that vanished before this was no scan, and nothing else is written there that would fail.
+    (output / FILES_NAME).stat()
 
 
 def last_scan(root: Path, task: Task) -> LastScan | None:

@@ -20,6 +20,7 @@ from vidbench.data.layouts import listing
 from vidbench.data.scan.scan import scan_folder
 from vidbench.data.scan.scanned import last_scan
 from vidbench.errors import InputError
+from vidbench.files import write_bytes
 from vidbench.jobs.export import ExportOptions, export_task
 from vidbench.progress import Progress
 from vidbench.rendering.printable import is_formula
@@ -212,6 +213,16 @@ def test_traces_of_a_scan_that_another_program_wrote_are_not_used(root, capsys, 
     assert line.startswith("Warning: The last scan of 'data'")
     assert word in line
     assert line.endswith("run `vidbench data scan` again.")
+
+
+def test_a_scan_whose_output_vanishes_at_the_end_is_none(root, monkeypatch):
+    def write_and_vanish(path, content):
+        write_bytes(path, content)
+        Path("scan").rename("elsewhere")
+
+    monkeypatch.setattr("vidbench.data.scan.scanned.write_bytes", write_and_vanish)
+    with pytest.raises(FileNotFoundError, match=r"files\.csv"):
+        scan(root)
 
 
 def test_names_that_a_spreadsheet_would_run_or_hide_are_the_same_after_a_scan(tmp_path, monkeypatch):
