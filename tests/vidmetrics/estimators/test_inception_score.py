@@ -69,3 +69,12 @@ def test_inception_score_interval_of_two_splits():
     value = np.mean([inception_score(logits[: bounds[10]], 1)[0], inception_score(logits[bounds[10] :], 1)[0]])
     assert estimate.value == pytest.approx(value, rel=1e-12)
     assert estimate.interval == pytest.approx(jackknife_interval(value, folds), rel=1e-10)
+
+
+def test_three_splits_are_the_groups_of_their_own_interval():
+    logits = np.random.default_rng(2).normal(0, 2, (95, 6))
+    scores = [inception_score(logits[i * 95 // 3 : (i + 1) * 95 // 3], 1)[0] for i in range(3)]
+    folds = [np.delete(scores, i).mean() for i in range(3)]
+    estimate = feed(InceptionScoreEstimator(6, 95, 3), logits).result()
+    low, high = jackknife_interval(np.mean(scores), folds)
+    assert estimate.interval == pytest.approx((max(1, low), min(6, high)), rel=1e-10)

@@ -64,6 +64,8 @@ def test_bad_logits_are_refused_and_named():
         inception_score(logits, 0)
     with pytest.raises(InputError, match=r"\[N, C\]"):
         inception_score(np.zeros((12, 3, 1)), 2)
+    with pytest.raises(InputError, match=r"\[N, C\]"):
+        inception_score(np.zeros(12), 2)
     for bad in (np.nan, np.inf):
         broken = logits.copy()
         broken[9, 1] = bad
