@@ -10,7 +10,7 @@ from scipy.linalg import hadamard
 from vidmetrics import InputError, frechet_distance
 from vidmetrics.statistics import frechet
 from vidmetrics.statistics.frechet import careful_distance, distance, gaussian, quick_distance
-from vidmetrics.statistics.frechet_quick import quick_spread, root_sum_error, staircase
+from vidmetrics.statistics.frechet_quick import _ascending_eigenvalues, quick_spread, root_sum_error, staircase
 
 PROMISED = 1e-9
 
@@ -120,6 +120,17 @@ def test_error_of_the_root_sum_is_below_its_estimate(decades, order):
         estimate = root_sum_error(computed, float(mp.fsum(mp.log(x) for x in true)))
         rounding = 24 * 2.3e-16 * float(np.sqrt(computed).sum())  # of the large eigenvalues, counted elsewhere
         assert error <= estimate + rounding
+
+
+@pytest.mark.parametrize("dim", [40, 600])  # scipy's and torch's LAPACK
+def test_eigenvalues_are_of_the_lower_triangle(dim):
+    rng = np.random.default_rng(dim)
+    root = rng.normal(size=(dim, dim)) * np.logspace(0, -2, dim)
+    whole = root.T @ root
+    half = np.asfortranarray(np.tril(whole) + np.triu(rng.normal(size=(dim, dim)), 1))
+    found = _ascending_eigenvalues(half)
+    assert (np.diff(found) >= 0).all()
+    assert found == pytest.approx(np.linalg.svd(root, compute_uv=False)[::-1] ** 2, abs=1e-12 * found[-1])
 
 
 def test_a_rank_in_doubt_is_refused():
