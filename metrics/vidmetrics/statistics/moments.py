@@ -2,24 +2,35 @@
 
 The merge is the pairwise update of Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing
 Sample Variances" (1979): it combines sums of centred products, never raw second moments, so a large common offset
-costs no digits.
+costs no digits. A block of rows costs one pass over the sum of products: the rows, less their mean, and the shift of the mean as one
+more row are one product (BLAS ``syrk``) that is added in place, to one triangle. On a GPU, see
+`vidmetrics.statistics.tensor_moments`.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.errors import InputError
 
+if TYPE_CHECKING:
+    from vidmetrics.statistics.tensor_moments import TensorMoments
+
 Array = npt.NDArray[np.float64]
+
+_BLOCK = 4096
+"""Rows that are converted to float64 and multiplied at once."""
+_WITHOUT_FLOAT64 = ("cpu", "mps")
+"""Devices of tensors that are summed as arrays on the host: Apple's has no float64, and the processor needs no second way."""
 
 
 def check_rows(rows: npt.NDArray[Any], width: int, what: str, first_index: int = 0, rows_per_sample: int = 1) -> Array:
-    """Return rows as float64 ``[N, width]`` after checking them.
+    """Return rows as float64 ``[N, width]`` after checking them; float64 rows are not copied.
 
     Args:
         rows: real-valued array ``[N, width]``.
@@ -38,10 +49,10 @@ def check_rows(rows: npt.NDArray[Any], width: int, what: str, first_index: int =
         )
     if rows.dtype.kind not in "fiu":
         raise InputError(f"The {what} have dtype {rows.dtype}, but real numbers are needed; pass float32 or float64.")
-    values = rows.astype(np.float64)
-    bad = ~np.isfinite(values).all(axis=1)
-    if bad.any():
-        sample, frame = divmod(first_index + int(np.argmax(bad)), rows_per_sample)
+    values = rows.astype(np.float64, copy=False)
+    finite = np.isfinite(values)
+    if not finite.all():
+        sample, frame = divmod(first_index + int(np.argmin(finite.all(axis=1))), rows_per_sample)
         place = f"sample {sample}" if rows_per_sample == 1 else f"sample {sample}, frame {frame},"
         raise InputError(f"The {what} of {place} contain NaN or infinity; check the clip.")
     return values
@@ -60,12 +71,14 @@ class Moments:
         self.dim = dim
         self._count = 0
         self._mean: Array = np.zeros(dim)
-        self._scatter: Array = np.zeros((dim, dim))  # sum of outer products of centred rows
+        # Sum of outer products of centred rows: the lower triangle, in the order of LAPACK; what is above it is not read.
+        self._scatter: Array = np.zeros((dim, dim), order="F")
+        self._on_devices: dict[str, TensorMoments] = {}
 
     @property
     def count(self) -> int:
         """Number of rows seen."""
-        return self._count
+        return self._count + sum(moments.count for moments in self._on_devices.values())
 
     @property
     def mean(self) -> Array:
@@ -74,6 +87,7 @@ class Moments:
         Raises:
             InputError: no rows yet.
         """
+        self._collect()
         if self._count < 1:
             raise InputError("The mean of 0 samples is undefined; update the moments with features first.")
         return self._mean.copy()
@@ -85,28 +99,40 @@ class Moments:
         Raises:
             InputError: fewer than two rows yet.
         """
+        self._collect()
         if self._count < 2:
             raise InputError(f"A covariance needs at least 2 samples, not {self._count}; add more clips.")
-        covariance: Array = (self._scatter + self._scatter.T) / (2.0 * (self._count - 1))
+        covariance = self._whole_scatter()
+        covariance /= self._count - 1
         return covariance
 
-    def update(self, features: npt.NDArray[Any], what: str = "features", rows_per_sample: int = 1) -> None:
+    def update(self, features: Any, what: str = "features", rows_per_sample: int = 1) -> None:
         """Add rows.
 
         Args:
-            features: real ``[N, dim]`` of any real dtype, converted to float64; N may be 0.
+            features: real ``[N, dim]`` of any real dtype, converted to float64; N may be 0. A torch tensor on a GPU is summed there.
             what: name of the rows in messages.
             rows_per_sample: rows of one clip, for messages.
 
         Raises:
             InputError: wrong shape or dtype, NaN or infinity (names the first such row); then nothing is added.
         """
-        rows = check_rows(features, self.dim, what, self._count, rows_per_sample)
-        if len(rows) == 0:
+        torch = sys.modules.get("torch")
+        if torch is not None and isinstance(features, torch.Tensor):
+            if features.device.type not in _WITHOUT_FLOAT64 and self._add_tensor(features):
+                return
+            features = features.detach().cpu()
+            features = (features.float() if features.dtype == torch.bfloat16 else features).numpy()
+        features = np.asarray(features)
+        first = self.count
+        if features.ndim != 2 or len(features) <= _BLOCK:
+            self._add(check_rows(features, self.dim, what, first, rows_per_sample))
             return
-        mean = rows.mean(axis=0)
-        centred = rows - mean
-        self._combine(len(rows), mean, centred.T @ centred)
+        blocks = [slice(start, start + _BLOCK) for start in range(0, len(features), _BLOCK)]
+        for rows in blocks:  # all of them before the first is added
+            check_rows(features[rows], self.dim, what, first + rows.start, rows_per_sample)
+        for rows in blocks:
+            self._add(features[rows].astype(np.float64, copy=False))
 
     def merge(self, other: Moments) -> None:
         """Add all rows of another object.
@@ -116,8 +142,9 @@ class Moments:
         """
         if other.dim != self.dim:
             raise InputError(f"Moments of {self.dim} and of {other.dim} features cannot be merged; use one network.")
-        if other._count:
-            self._combine(other._count, other._mean, other._scatter)
+        self._collect()
+        other._collect()
+        self._combine(other._count, other._mean, other._scatter)
 
     def copy(self) -> Moments:
         """Return an independent copy."""
@@ -125,19 +152,66 @@ class Moments:
         twin.merge(self)
         return twin
 
-    def _combine(self, count: int, mean: Array, scatter: Array) -> None:
-        if self._count == 0:
-            self._count, self._mean, self._scatter = count, mean.copy(), scatter.copy()
+    def _add(self, rows: Array) -> None:
+        from scipy.linalg import blas
+
+        if len(rows) == 0:
             return
-        total = self._count + count
-        delta = mean - self._mean
-        self._mean = self._mean + delta * (count / total)
-        self._scatter = self._scatter + scatter + np.outer(delta, delta) * (self._count * (count / total))
-        self._count = total
+        mean = rows.mean(axis=0)
+        shift, weight = self._shift(len(rows), mean)
+        centred = np.empty((len(rows) + 1, self.dim))
+        np.subtract(rows, mean, out=centred[:-1])
+        np.multiply(shift, weight**0.5, out=centred[-1])
+        # The transpose of rows in C order is a matrix in the order of LAPACK.
+        self._scatter = blas.dsyrk(1.0, centred.T, beta=1.0, c=self._scatter, lower=1, overwrite_c=1)
+
+    def _combine(self, count: int, mean: Array, scatter: Array) -> None:
+        from scipy.linalg import blas
+
+        if count == 0:
+            return
+        shift, weight = self._shift(count, mean)
+        self._scatter += scatter
+        self._scatter = blas.dsyr(weight, shift, a=self._scatter, lower=1, overwrite_a=1)
+
+    def _shift(self, count: int, mean: Array) -> tuple[Array, float]:
+        """Count rows of this mean, and return how far they are from the mean before, and the weight of its square."""
+        shift, before = mean - self._mean, self._count
+        self._count += count
+        self._mean = self._mean + shift * (count / self._count)
+        return shift, before * (count / self._count)
+
+    def _whole_scatter(self) -> Array:
+        """Return both triangles of the sum of products."""
+        half = np.tril(self._scatter)
+        half += np.tril(self._scatter, -1).T
+        return np.ascontiguousarray(half)
+
+    def _add_tensor(self, features: Any) -> bool:
+        """Sum a tensor on its device, if it has the right shape and only finite numbers."""
+        from vidmetrics.statistics.tensor_moments import TensorMoments
+
+        place = str(features.device)
+        moments = self._on_devices.get(place) or TensorMoments(self.dim, features.device)
+        if not moments.update(features):
+            return False
+        self._on_devices[place] = moments
+        return True
+
+    def _collect(self) -> None:
+        """Bring what was summed on devices here."""
+        while self._on_devices:
+            _, moments = self._on_devices.popitem()
+            self._combine(*moments.on_host())
 
     def to_tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Return the state for saving: ``count`` int64 ``[]``, ``mean`` and ``scatter`` float64."""
-        return {"count": np.array(self._count, np.int64), "mean": self._mean.copy(), "scatter": self._scatter.copy()}
+        self._collect()
+        return {
+            "count": np.array(self._count, np.int64),
+            "mean": self._mean.copy(),
+            "scatter": self._whole_scatter(),
+        }
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any]]) -> Moments:
@@ -159,5 +233,5 @@ class Moments:
             )
         moments = cls(len(mean))
         if count:
-            moments._combine(int(count), mean, scatter)
+            moments._combine(int(count), mean, (scatter + scatter.T) / 2)
         return moments

@@ -137,3 +137,29 @@ def test_damaged_state_is_refused(change):
     moments.update(np.eye(2))
     with pytest.raises(InputError, match=r"[Ss]aved moments"):
         Moments.from_tensors(moments.to_tensors() | change)
+
+
+def test_many_rows_are_added_in_blocks_and_checked_before_the_first():
+    rows = np.random.default_rng(5).normal(size=(9000, 3)).astype(np.float32) + 1000
+    whole, parts = Moments(3), Moments(3)
+    whole.update(rows)
+    for part in np.split(rows, 9):
+        parts.update(part)
+    assert whole.covariance == pytest.approx(np.cov(rows.astype(np.float64), rowvar=False), rel=1e-9)
+    assert whole.covariance == pytest.approx(parts.covariance, rel=1e-9)
+    rows[8200, 1] = np.inf
+    with pytest.raises(InputError, match="sample 17200 contain NaN"):
+        whole.update(rows)
+    assert whole.count == 9000
+
+
+def test_the_rows_of_the_caller_stay_as_they_are():
+    rows = np.random.default_rng(6).normal(size=(20, 3))
+    before = rows.copy()
+    moments = Moments(3)
+    moments.update(rows)
+    moments.update(rows)
+    assert np.array_equal(rows, before)
+    scatter = moments.to_tensors()["scatter"]
+    assert np.array_equal(scatter, scatter.T)
+    assert scatter == pytest.approx(39 * moments.covariance, rel=1e-14)
