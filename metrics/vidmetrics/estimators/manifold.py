@@ -28,9 +28,8 @@ class _ManifoldEstimator(KeptFeatures):
 
     def _sides(
         self, reference: Iterable[npt.NDArray[Any]] | None
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        generated = self._features().astype(np.float64)
-        real = self._reference(reference, self.nearest + 1).astype(np.float64)
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        generated, real = self._features(), self._reference(reference, self.nearest + 1)
         check_neighbours(len(generated), self.nearest, "generated features")
         return real, generated
 

@@ -10,14 +10,13 @@ Each row of a set is the centre of a ball whose radius is the distance to its k-
 Ties follow the code published with each paper: balls are closed for precision and recall, open for density and
 coverage. This matters if features repeat exactly, as with duplicated clips, because a radius may then be 0.
 
-Squared distances are sums of squared differences in float64, never the expanded square, which cancels: equal pairs of
-rows have bitwise equal distances wherever they are, so ties stay ties. Rows are processed in blocks: memory holds a few
-blocks of the distance matrix, never all of it.
+Every comparison is one of sums of squared differences in float64, never of the expanded square, which cancels: equal pairs of
+rows have bitwise equal distances wherever they are, so ties stay ties (`vidmetrics.statistics.row_distances`). Rows are processed in
+blocks: memory holds a few blocks of the distance matrix, never all of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ import numpy.typing as npt
 
 from vidmetrics.errors import InputError
 from vidmetrics.statistics.moments import check_rows
+from vidmetrics.statistics.row_distances import Rows, distance_blocks
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -33,8 +33,6 @@ PRECISION_NEAREST = 3
 """k of precision and recall."""
 DENSITY_NEAREST = 5
 """k of density and coverage."""
-_ENTRIES = 1 << 21
-"""Distances in one block: 16 MiB."""
 
 
 def precision_recall(
@@ -76,44 +74,46 @@ def density_coverage(
     return density, float((counts > 0).mean())
 
 
-def radii(rows: Array, nearest: int) -> Array:
+def radii(rows: Rows, nearest: int) -> Array:
     """Return, for each row, the squared distance to its ``nearest``-th nearest other row; float64 ``[N]``."""
     reach = np.empty(len(rows))
-    for block, distances in _blocks(rows, rows):
-        distances[np.arange(len(distances)), np.arange(len(rows))[block]] = np.inf  # no row is its own neighbour
-        reach[block] = np.partition(distances, nearest - 1, axis=1)[:, nearest - 1]
+    for block in distance_blocks(rows, rows):
+        own = np.arange(len(rows))[block.rows]
+        block.distances[np.arange(len(own)), own] = np.inf  # no row is its own neighbour
+        reach[block.rows] = block.nearest(nearest)
     return reach
 
 
-def ball_counts(points: Array, centres: Array, squared_radii: Array, *, closed: bool) -> Labels:
+def ball_counts(points: Rows, centres: Rows, squared_radii: Array, *, closed: bool) -> Labels:
     """Return the number of balls that contain each point, int64 ``[N]``.
 
     Args:
-        points: float64 ``[N, D]``.
-        centres: float64 ``[M, D]``.
+        points: float32 or float64 ``[N, D]``.
+        centres: float32 or float64 ``[M, D]``.
         squared_radii: float64 ``[M]``.
         closed: whether a ball includes its surface.
     """
     counts = np.empty(len(points), np.int64)
-    for rows, distances in _blocks(points, centres):
+    for block in distance_blocks(points, centres):
+        distances = block.settle(squared_radii)
         inside = distances <= squared_radii if closed else distances < squared_radii
-        counts[rows] = inside.sum(axis=1)
+        counts[block.rows] = inside.sum(axis=1)
     return counts
 
 
-def recall_hits(real: Array, generated: Array, nearest: int) -> npt.NDArray[np.bool_]:
+def recall_hits(real: Rows, generated: Rows, nearest: int) -> npt.NDArray[np.bool_]:
     """Return which real rows are inside the generated manifold, bool ``[M]``; arguments as for `recall_halves`."""
     return ball_counts(real, generated, radii(generated, nearest), closed=True) > 0
 
 
 def recall_halves(
-    real: Array, generated: Array, in_first: npt.NDArray[np.bool_], nearest: int
+    real: Rows, generated: Rows, in_first: npt.NDArray[np.bool_], nearest: int
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Return which real rows are inside the manifold of each half of the generated rows, for each way of halving.
 
     Args:
-        real: float64 ``[M, D]``.
-        generated: float64 ``[N, D]``.
+        real: float32 or float64 ``[M, D]``.
+        generated: float32 or float64 ``[N, D]``.
         in_first: which generated rows form the first half, bool ``[S, N]``; more than ``nearest`` in each half.
         nearest: which neighbour defines the radius.
 
@@ -122,44 +122,46 @@ def recall_halves(
     """
     reach = _radii_within_halves(generated, in_first, nearest)
     first, second = (np.zeros((len(in_first), len(real)), np.bool_) for _ in range(2))
-    for rows, distances in _blocks(real, generated):
+    for block in distance_blocks(real, generated):
         for split, squared_radii in enumerate(reach):
-            inside = distances <= squared_radii
-            first[split, rows] = (inside & in_first[split]).any(axis=1)
-            second[split, rows] = (inside & ~in_first[split]).any(axis=1)
+            inside = block.settle(squared_radii) <= squared_radii
+            first[split, block.rows] = (inside & in_first[split]).any(axis=1)
+            second[split, block.rows] = (inside & ~in_first[split]).any(axis=1)
     return first, second
 
 
-def _radii_within_halves(rows: Array, in_first: npt.NDArray[np.bool_], nearest: int) -> Array:
+def _radii_within_halves(rows: Rows, in_first: npt.NDArray[np.bool_], nearest: int) -> Array:
     """Return the squared distance of each row to its ``nearest``-th nearest in its own half, float64 ``[S, N]``."""
     count = len(rows)
     # About half of a row's neighbours are in its own half. If too few of those listed are, search all rows.
     listed = min(count - 1, 2 * nearest + 24)
     reach = np.empty((len(in_first), count))
-    for block, distances in _blocks(rows, rows):
-        own = np.arange(count)[block]
-        distances[np.arange(len(own)), own] = np.inf  # no row is its own neighbour
-        near = np.argpartition(distances, listed - 1, axis=1)[:, :listed]
-        near_distances = np.take_along_axis(distances, near, axis=1)
+    for block in distance_blocks(rows, rows):
+        own = np.arange(count)[block.rows]
+        block.distances[np.arange(len(own)), own] = np.inf  # no row is its own neighbour
+        near = np.argpartition(block.distances, listed - 1, axis=1)[:, :listed]
+        # Rows that are not listed are at least this far.
+        horizon = np.take_along_axis(block.distances, near, axis=1).max(axis=1) - block.error[:, 0]
+        near_distances = block.exact(near)
         for split, side in enumerate(in_first):
             alike = np.where(side[near] == side[own, None], near_distances, np.inf)
-            reach[split, block] = np.partition(alike, nearest - 1, axis=1)[:, nearest - 1]
-            for short in np.flatnonzero(np.isinf(reach[split, block])):
-                others = np.where(side == side[own[short]], distances[short], np.inf)
-                reach[split, own[short]] = np.partition(others, nearest - 1)[nearest - 1]
+            found = np.partition(alike, nearest - 1, axis=1)[:, nearest - 1]
+            for row in np.flatnonzero(np.isinf(found) | (found > horizon)):
+                found[row] = block.nearest_among(int(row), side == side[own[row]], nearest)
+            reach[split, block.rows] = found
     return reach
 
 
 def coverage_holders(
-    real: Array, generated: Array, rows_per_sample: int, nearest: int
+    real: Rows, generated: Rows, rows_per_sample: int, nearest: int
 ) -> tuple[Labels, Labels, npt.NDArray[np.int64]]:
     """Return how many samples each real ball contains, and which, if they are one or two.
 
     A ball contains a sample if one of the sample's rows is strictly inside.
 
     Args:
-        real: float64 ``[M, D]``.
-        generated: float64 ``[N * rows_per_sample, D]``.
+        real: float32 or float64 ``[M, D]``.
+        generated: float32 or float64 ``[N * rows_per_sample, D]``.
         rows_per_sample: consecutive rows of one sample.
         nearest: which neighbour defines the radius of a real ball.
 
@@ -169,23 +171,15 @@ def coverage_holders(
     reach = radii(real, nearest)
     counts = np.empty(len(real), np.int64)
     ones, twos = [], []
-    for rows, distances in _blocks(real, generated):
-        rows_inside = (distances < reach[rows, None]).reshape(len(distances), -1, rows_per_sample)
+    for block in distance_blocks(real, generated):
+        limits = reach[block.rows, None]
+        rows_inside = (block.settle(limits) < limits).reshape(len(block.distances), -1, rows_per_sample)
         inside = np.asarray(rows_inside.any(axis=2))
         held = inside.sum(axis=1)
-        counts[rows] = held
+        counts[block.rows] = held
         ones.append(np.nonzero(inside[held == 1])[1])
         twos.append(np.nonzero(inside[held == 2])[1].reshape(-1, 2))
     return counts, np.concatenate(ones), np.concatenate(twos)
-
-
-def _blocks(points: Array, others: Array) -> Iterator[tuple[slice, Array]]:
-    from scipy.spatial.distance import cdist
-
-    step = max(1, _ENTRIES // len(others))
-    for start in range(0, len(points), step):
-        rows = slice(start, min(start + step, len(points)))
-        yield rows, cdist(points[rows], others, "sqeuclidean")
 
 
 def check_neighbours(count: int, nearest: int, whose: str) -> None:

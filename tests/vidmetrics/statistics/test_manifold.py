@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 from vidmetrics import InputError, density_coverage, precision_recall
-from vidmetrics.statistics import manifold as module
+from vidmetrics.statistics import row_distances
 from vidmetrics.statistics.manifold import coverage_holders, radii, recall_halves, recall_hits
+
+
+@pytest.fixture(autouse=True, params=["differences", "products"])
+def _method(request, monkeypatch):
+    """Few features are summed directly and many by a product: every test holds for both."""
+    if request.param == "products":
+        monkeypatch.setattr(row_distances, "FEW", 0)
 
 
 def loops(real, generated, k_pr=3, k_dc=5):
@@ -29,7 +36,7 @@ def loops(real, generated, k_pr=3, k_dc=5):
 
 @pytest.mark.parametrize("entries", [1, 1 << 21])
 def test_equals_the_definitions(entries, monkeypatch):
-    monkeypatch.setattr(module, "_ENTRIES", entries)  # blocks of one row, and one block
+    monkeypatch.setattr(row_distances, "ENTRIES", entries)  # blocks of one row, and one block
     rng = np.random.default_rng(0)
     real, generated = rng.normal(size=(40, 3)).astype(np.float32), rng.normal(0.7, 0.8, (31, 3)).astype(np.float32)
     found = (*precision_recall(real, generated), *density_coverage(real, generated))

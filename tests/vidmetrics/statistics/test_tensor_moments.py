@@ -1,4 +1,4 @@
-"""Moments of torch tensors, on a processor's tensors and, where there is one, on a GPU's."""
+"""Moments of torch tensors on a processor, and on a GPU if one is available."""
 
 from __future__ import annotations
 
