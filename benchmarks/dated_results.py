@@ -1,13 +1,14 @@
-"""Dated benchmark results: one Markdown file per measurement, ``benchmarks/results/DATE-BENCHMARK-MACHINE.md``.
+"""Dated benchmark results: one Markdown file per measurement, ``benchmarks/results/DATE-BENCHMARK-MACHINE.md``, and the same as JSON.
 
-Each program here takes ``--record MACHINE`` and then writes such a file: date, machine, versions, commit, command, table.
-``python benchmarks/dated_results.py`` lists the newest file of each benchmark and machine in benchmarks/README.md.
+Each program here takes ``--record MACHINE`` and then writes such files: date, machine, versions, commit, command, table.
+``python benchmarks/dated_results.py`` shows the newest ones in benchmarks/README.md and draws its plot (`page.py`).
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -15,7 +16,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,21 @@ def record(name: str, rows: Iterable[Mapping[str, Any]], device: str = "", note:
     RESULTS.mkdir(exist_ok=True)
     with path.open("x", encoding="utf-8") as file:
         file.write(to_markdown(path.stem, result))
+    write_json(path, result)
     return path
+
+
+def write_json(path: Path, result: DatedResult) -> None:
+    """Write a result as JSON next to its Markdown file."""
+    path.with_suffix(".json").write_text(
+        json.dumps(asdict(result), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+
+
+def read_json(path: Path) -> DatedResult:
+    """Read the JSON of a result."""
+    fields = json.loads(path.read_text(encoding="utf-8"))
+    return DatedResult(**fields | {"rows": tuple(fields["rows"])})
 
 
 def to_markdown(title: str, result: DatedResult) -> str:
@@ -188,11 +203,23 @@ def _command(name: str) -> str:
 
 
 def main() -> None:
-    """Write the table of newest results into benchmarks/README.md."""
+    """Write the newest results into benchmarks/README.md, and draw its plot; write the JSON that a result lacks."""
+    import page
+
+    for path in sorted(RESULTS.glob("*.md")):
+        if not path.with_suffix(".json").exists():
+            write_json(path, read(path))
+    renew(MARKS, newest_table())
+    renew(page.MARKS, page.section())
+    (HERE / page.PLOT).write_text(page.plot(page.panels()), encoding="utf-8")
+
+
+def renew(marks: tuple[str, str], text: str) -> None:
+    """Replace the text between two marks of benchmarks/README.md."""
     readme = HERE / "README.md"
-    before, rest = readme.read_text(encoding="utf-8").split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    readme.write_text(f"{before}{MARKS[0]}\n{newest_table()}\n{MARKS[1]}{after}", encoding="utf-8")
+    before, rest = readme.read_text(encoding="utf-8").split(marks[0])
+    after = rest.split(marks[1])[1]
+    readme.write_text(f"{before}{marks[0]}\n{text}\n{marks[1]}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
