@@ -474,7 +474,7 @@ def _bomb() -> bytes:
     return b"comment\0\0" + zlib.compress(bytes(100 * 2**20), 9)
 
 
-_MEASURE = ("measure", "clips", "clips", "--metric", "fvd-shapes", "--num-frames", "1", "--device", "cpu")
+_MEASURE = ("measure", "clips", "clips", "--metric", "fvd-shapes", "--num-frames", "8", "--device", "cpu")
 _IMAGES: tuple[tuple[str, Callable[[], bytes], str], ...] = (
     ("zTXt bomb", lambda: _png(chunk(b"zTXt", _bomb())), "Decompressed data too large"),
     ("iCCP bomb", lambda: _png(chunk(b"iCCP", _bomb())), "Decompressed data too large"),
@@ -485,10 +485,13 @@ _IMAGES: tuple[tuple[str, Callable[[], bytes], str], ...] = (
 
 
 def _beside_a_sound_clip(make: Callable[[Path], list[str]]) -> Callable[[Path], list[str]]:
+    """Return a maker that also writes the other seven frames of the clip, and a sound clip."""
+
     def both(folder: Path) -> list[str]:
         arguments = make(folder)
         (folder / "clips" / "b").mkdir()
-        (folder / "clips" / "b" / "0.png").write_bytes(_png())
+        for name in (*(f"a/{number}.png" for number in range(1, 8)), *(f"b/{number}.png" for number in range(8))):
+            (folder / "clips" / name).write_bytes(_png())
         return arguments
 
     return both
