@@ -78,3 +78,15 @@ def test_three_splits_are_the_groups_of_their_own_interval():
     estimate = feed(InceptionScoreEstimator(6, 95, 3), logits).result()
     low, high = jackknife_interval(np.mean(scores), folds)
     assert estimate.interval == pytest.approx((max(1, low), min(6, high)), rel=1e-10)
+
+
+def test_two_splits_of_few_samples_have_groups_of_two():
+    logits = np.random.default_rng(4).normal(0, 2, (12, 6))
+    pairs = np.split(logits, 6)
+    folds = []
+    for gone in range(6):
+        halves = [np.concatenate([pairs[g] for g in range(a, a + 3) if g != gone]) for a in (0, 3)]
+        folds.append(np.mean([inception_score(half, 1)[0] for half in halves]))
+    low, high = jackknife_interval(inception_score(logits, 2)[0], folds)
+    estimate = feed(InceptionScoreEstimator(6, 12, 2), logits).result()
+    assert estimate.interval == pytest.approx((max(1, low), min(6, high)), rel=1e-10)

@@ -80,3 +80,9 @@ def test_bad_logits_are_refused_and_named():
 def test_as_many_splits_as_samples(count):
     # The marginal of a single sample is the sample, so its divergence is 0.
     assert inception_score(np.random.default_rng(0).normal(0, 3, (count, 4)), count) == pytest.approx((1, 0), abs=1e-12)
+
+
+def test_ten_splits_are_the_default():
+    logits = np.random.default_rng(3).normal(0, 2, (55, 4))
+    assert inception_score(logits) == inception_score(logits, 10)
+    assert inception_score(logits) != inception_score(logits, 11)

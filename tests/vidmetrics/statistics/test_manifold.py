@@ -148,7 +148,8 @@ def test_halves_of_few_rows_are_the_values_of_each_half(count, nearest):
             assert half[split].mean() == precision_recall(real, rows, nearest=nearest)[1]
 
 
-def test_only_what_a_partition_promises_is_used(monkeypatch):
+@pytest.mark.parametrize("apart", [0, 100])
+def test_only_what_a_partition_promises_is_used(monkeypatch, apart):
     # A partition puts one element in its place; numpy happens to sort short rows whole.
     def places(order, kth):
         return np.concatenate([order[:, :kth][:, ::-1], order[:, kth : kth + 1], order[:, kth + 1 :][:, ::-1]], axis=1)
@@ -164,7 +165,8 @@ def test_only_what_a_partition_promises_is_used(monkeypatch):
     monkeypatch.setattr(np, "argpartition", argpartition)
     rng = np.random.default_rng(9)
     real, generated = rng.normal(size=(40, 2)), rng.normal(0.5, 1, (61, 2))
-    generated[:5] += 100  # a half of their own, which is not among the nearest of the others
+    # Apart, five rows are not among the nearest of the others; together, they are not all among each other's nearest.
+    generated[:5] += apart
     assert radii(generated, 4).tolist() == np.sort(((generated[:, None] - generated) ** 2).sum(axis=2))[:, 4].tolist()
     in_first = np.stack([rng.random(61) < 0.5, np.arange(61) < 5])
     for split, side in enumerate(in_first):
