@@ -164,7 +164,7 @@ def test_only_what_a_partition_promises_is_used(monkeypatch, apart):
     monkeypatch.setattr(np, "partition", partition)
     monkeypatch.setattr(np, "argpartition", argpartition)
     rng = np.random.default_rng(9)
-    real, generated = rng.normal(size=(40, 2)), rng.normal(0.5, 1, (61, 2))
+    real, generated = rng.normal(0, 4, (40, 2)), rng.normal(0.5, 1, (61, 2))
     # Apart, five rows are not among the nearest of the others; together, they are not all among each other's nearest.
     generated[:5] += apart
     assert radii(generated, 4).tolist() == np.sort(((generated[:, None] - generated) ** 2).sum(axis=2))[:, 4].tolist()
