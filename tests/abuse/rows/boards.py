@@ -154,7 +154,7 @@ CASES: tuple[Case, ...] = (
     Case("a board with a NUL", _checked(_bytes(lambda text: text.replace(b"LVT", b"L\0T", 1))), "U+0000", 1),
     Case("a board with an open quote", _checked(_bytes(lambda text: text + b'x,"')), "CSV", 1),
     Case("an empty board", _checked(_bytes(lambda text: b"")), "column is missing", 1),
-    Case("a folder named as a board", _checked(lambda board: (board.unlink(), board.mkdir())), "Is a directory"),
+    Case("a folder named as a board", _checked(lambda board: (board.unlink(), board.mkdir())), "it is a folder and not a file"),
     Case("an escape sequence in a board that is shown", _checked(_cell("model", "a\x1b[2Jb"), "show k600-pred --leaderboards boards"), "U+001B"),
     Case("an escape sequence in a board that is built", _checked(_cell("model", "a\x1b[2Jb"), "build --leaderboards boards --output out"), "U+001B"),
     Case("a result of a later schema", _content(_later), "schema version 99"),
