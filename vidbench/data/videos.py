@@ -144,7 +144,10 @@ class VideoDataset:
 
     @property
     def state_sha256(self) -> str:
-        """Digest of the plan and of path, size, date and inode of every file; equal on one node, `identity_sha256` is equal."""
+        """Digest of the plan and of path, size, date and inode of every file.
+
+        Where it is equal in two processes of one node, so is `identity_sha256`, and no file has to be read for it.
+        """
         return self._identity(lambda video: [os.path.realpath(video.path), *self._check_unchanged(video.path)])
 
     @property

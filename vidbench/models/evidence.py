@@ -244,12 +244,23 @@ def _imported(path: Path) -> frozenset[str]:
 def _imported_names(source: bytes) -> frozenset[str]:
     try:
         with _PARSING:
-            nodes = list(ast.walk(ast.parse(source)))
+            nodes = list(_statements(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError):
         return frozenset()
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
     return frozenset(name.partition(".")[0] for name in names) - sys.stdlib_module_names - {""}
+
+
+def _statements(module: ast.Module) -> Iterator[ast.AST]:
+    """Yield a module and the statements in it, at any depth; expressions, nine nodes of ten, import nothing."""
+    waiting: list[ast.AST] = [module]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, name, None)
+            waiting += inner if isinstance(inner, list) else ()
 
 
 def _files_of_module(name: str) -> list[Path]:

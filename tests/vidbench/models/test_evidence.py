@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import sys
 import threading
@@ -141,3 +142,60 @@ def test_a_file_is_parsed_once_for_a_model_and_its_bounds_and_again_when_it_has_
     assert len(parsed) == 2
     (tmp_path / "helper_of_parsed_once.py").write_text("import second_of_parsed_once\n")
     assert tmp_path / "second_of_parsed_once.py" in evidence.source_files(load)
+
+
+IMPORTS_AT_ANY_DEPTH = """
+import a1
+if x:
+    from a2.b import c
+elif y:
+    import a3
+else:
+    import a4
+for i in j:
+    import a5
+else:
+    import a6
+while x:
+    import a7
+try:
+    import a8
+except E:
+    import a9
+else:
+    import a10
+finally:
+    import a11
+with f():
+    def g():
+        class C:
+            async def h(self):
+                import a12
+match x:
+    case 1:
+        import a13
+try:
+    pass
+except* E:
+    import a14
+k = lambda: [m for m in n if m]
+from . import a15
+from .a16 import b
+"""
+
+
+def test_imports_are_found_in_every_kind_of_block():
+    expected = {f"a{number}" for number in range(1, 15)}
+    assert evidence._imported_names(IMPORTS_AT_ANY_DEPTH.encode()) == expected
+
+
+@pytest.mark.parametrize("package", ["vidbench", "metrics/vidmetrics", "baselines/dvdgan"])
+def test_the_imports_are_those_of_all_nodes(package):
+    files = sorted((Path(__file__).parents[3] / package).rglob("*.py"))
+    assert files
+    for file in files:
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+        names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+        tops = {name.partition(".")[0] for name in names} - sys.stdlib_module_names
+        assert evidence._imported_names(file.read_bytes()) == tops, file
