@@ -15,7 +15,7 @@ from tests.mutants.operators import find_mutants, mutated_source
 SOURCE = '''
 """A docstring with 3 numbers."""
 LIMIT: int = 3
-Planes = Literal[1, 2]
+from typing import Literal; Planes = Literal[1, 2]
 
 def clip(value, low=0):
     """Clip 1 value."""
