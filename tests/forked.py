@@ -26,8 +26,12 @@ _LIBRARIES = (
     "av", "jinja2", "numpy", "pandas", "PIL.Image", "pydantic", "pytest", "rich.console", "rich.table", "safetensors.torch", "scipy.linalg",
     "scipy.special", "torch", "torch._inductor.config",
 )  # fmt: skip
-# Imported again, so that a program sees the sources on its path and no state of the tests.
-_STDLIB = sysconfig.get_path("stdlib")
+# Everything else is imported again, so that a program sees the sources on its path and no state of the tests. Tests have folders of that name
+# too, which are not on the path yet.
+_INSTALLED = (
+    sysconfig.get_path("stdlib"),
+    *(each for each in sys.path if Path(each).name in ("site-packages", "dist-packages")),
+)
 _OURS = ("vidbench", "vidmetrics", "dvdgan", "tests")
 
 
@@ -176,8 +180,7 @@ def _run_and_exit(
 
 def _is_library(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None)
-    parts = Path(file).parts if file else ()
-    return not parts or "site-packages" in parts or "dist-packages" in parts or Path(file).is_relative_to(_STDLIB)
+    return not file or any(Path(file).is_relative_to(folder) for folder in _INSTALLED)
 
 
 def _run(arguments: list[str], path: list[str]) -> int:

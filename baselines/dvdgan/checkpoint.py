@@ -266,7 +266,7 @@ def write_state(
     seed: int,
     data_sha256: str = "",
 ) -> Path:
-    """Write a training state and delete all but the last two.
+    """Write a training state and delete all but it and the one before.
 
     Args:
         output: output folder of the run.
@@ -288,8 +288,12 @@ def write_state(
     path = state_path(output, step)
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     write_atomically(path, to_bytes(whole, metadata))
-    for _, old in list_states(output)[:-_KEEP_STATES]:
-        old.unlink()
+    # A run resumes from the newest state that is sound, so a later one than this is damaged: no help if this one is lost.
+    states = list_states(output)
+    kept = [each for at, each in states if at <= step][-_KEEP_STATES:]
+    for _, each in states:
+        if each not in kept:
+            each.unlink()
     return path
 
 

@@ -132,6 +132,19 @@ def test_a_damaged_state_gives_way_to_the_one_before_it(tmp_path, request_for, d
         checkpoint.find_training(tmp_path, task)
 
 
+def test_a_state_that_is_written_before_a_damaged_one_leaves_a_sound_one_in_reserve(tmp_path, request_for):
+    DVDGAN.train(request_for(tmp_path, 4))
+    assert [step for step, _ in checkpoint.list_states(tmp_path)] == [2, 4]
+    task = request_for(tmp_path, 4).task
+    metadata = checkpoint.read_metadata(checkpoint.state_path(tmp_path, 4), checkpoint.STATE)
+    settings = checkpoint.read_state(checkpoint.state_path(tmp_path, 4), task).settings
+    checkpoint.state_path(tmp_path, 6).write_bytes(b"")
+    checkpoint.state_path(tmp_path, 7).write_bytes(b"")
+    tensors = load_file(checkpoint.state_path(tmp_path, 4))
+    checkpoint.write_state(tmp_path, 5, tensors, task, settings, metadata["seed"])
+    assert [step for step, _ in checkpoint.list_states(tmp_path)] == [4, 5]
+
+
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_last_good_state(tmp_path, request_for):
     DVDGAN.train(request_for(tmp_path, 2))
     tensors = load_file(checkpoint.state_path(tmp_path, 2))
