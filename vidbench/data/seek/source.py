@@ -11,6 +11,7 @@ from vidbench.data.layouts.listing import VideoFile
 from vidbench.data.seek.index import KeyframeIndex
 from vidbench.data.seek.seek_frames import IndexDisagreesError, iterate_indexed
 from vidbench.data.seek.stored import IndexedFile, StoredIndexes
+from vidbench.errors import InputError
 from vidbench.progress import warn
 
 
@@ -52,7 +53,8 @@ class IndexedVideo:
         """See `vidbench.data.decode.iterate_frames`.
 
         Raises:
-            AskAgainError: the file and its index disagree; the second time the video is decoded whole.
+            AskAgainError: the index is wrong about the file; the second time the video is decoded whole.
+            InputError: the file is not the one that was scanned, whose digest names what is computed from it.
         """
         index = None if frame_indices is None else self.index
         if index is None or frame_indices is None:
@@ -61,8 +63,13 @@ class IndexedVideo:
         try:
             yield from iterate_indexed(self.path, index, frame_indices, self._whole.pixels)
         except IndexDisagreesError as error:
+            if self._whole.sha256() != self._file.sha256:
+                raise InputError(
+                    f"The video '{self.path}' is not the one that was scanned, although size and date are the same: run "
+                    "`vidbench data scan --full` again."
+                ) from error
             self._indexes = None
-            warn(f"Decoding all of '{self.path}', since it differs from its keyframe index: {error}.")
+            warn(f"Decoding all of '{self.path}', since its keyframe index differs: {str(error).rstrip('.')}.")
             raise AskAgainError from error
 
     def sha256(self) -> str:

@@ -17,6 +17,7 @@ from vidbench.data.scan import examination, scanned
 from vidbench.data.scan.scan import scan_folder
 from vidbench.data.seek.source import IndexedVideo
 from vidbench.data.seek.stored import KEYFRAMES_NAME
+from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
 from vidbench.progress import Progress
 from vidbench.tasks import load_task
@@ -119,22 +120,40 @@ def test_a_full_scan_reports_no_change_where_only_seeking_differs(task, monkeypa
     assert (Path("out") / KEYFRAMES_NAME).read_bytes() == b""
 
 
-def test_a_file_that_differs_from_its_seek_index_is_decoded_whole_and_judged_as_ever(task, capsys):
-    scan(task)
-    path = video("train", 0)
+def indexed(task, path: Path) -> tuple[VideoDataset, int, IndexedVideo]:
     dataset = open_split(task, "train", Path("data"))
     position = [each.path for each in dataset.videos].index(path)
     source = dataset.videos[position].source
     assert isinstance(source, IndexedVideo)
+    return dataset, position, source
+
+
+def test_a_seek_index_that_is_wrong_about_the_scanned_file_gives_way_to_the_whole_video(task, capsys, monkeypatch):
+    whole_NTHWC, _ = clips_of(task)
+    scan(task)
+    dataset, position, source = indexed(task, video("train", 0))
+    first, second, *rest = source.index.keyframes
+    wrong = source.index.model_copy(update={"keyframes": (first, second._replace(sha256="0" * 16), *rest)})
+    monkeypatch.setattr(source._indexes, "find", lambda file: wrong)
+    frames = dataset._fitted_frames(position, np.array([FRAMES - 1]), {"center"})["center"]
+    assert "its keyframe index differs: frame" in capsys.readouterr().err
+    assert source.index is None
+    again = dataset._fitted_frames(position, np.array([FRAMES - 1]), {"center"})["center"]
+    assert np.array_equal(frames, again)
+    assert np.array_equal(dataset.read(np.arange(dataset.num_clips)), whole_NTHWC)
+
+
+def test_a_file_with_other_content_than_its_seek_index_is_refused_though_size_and_date_are_the_same(task):
+    scan(task)
+    path = video("train", 0)
+    dataset, position, source = indexed(task, path)
     keyframe, state = source.index.keyframes[1], path.stat()
     with path.open("r+b") as file:
         file.seek(keyframe.byte + keyframe.size // 2)
         file.write(np.random.default_rng(5).integers(0, 256, keyframe.size // 3, np.uint8).tobytes())
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    with pytest.raises(InputError, match=r"is damaged"):
+    with pytest.raises(InputError, match=r"is not the one that was scanned, although size and date are the same"):
         dataset._fitted_frames(position, np.array([FRAMES - 1]), {"center"})
-    assert "differs from its keyframe index" in capsys.readouterr().err
-    assert source.index is None
 
 
 def test_an_unusable_video_has_no_seek_index(task):
