@@ -28,19 +28,14 @@ def load(checkpoint, task, device):
 """
 
 
+_SMALL = ("batch_size=2", "ch=2", "d_ch=2", "latent_dim=4", "embedding_dim=4", "spatial_frames=2", "standing_batches=1")
+SETTINGS = tuple(word for setting in _SMALL for word in ("--set", setting))
+"""Options of `train` for a tiny DVD-GAN."""
+
+
 def trained(folder: Path) -> Path:
     """Train a tiny DVD-GAN for one step, and return its sampler: the shipped one takes a second for five clips."""
-    settings = (
-        "batch_size=2",
-        "ch=2",
-        "d_ch=2",
-        "latent_dim=4",
-        "embedding_dim=4",
-        "spatial_frames=2",
-        "standing_batches=1",
-    )
-    given = [word for setting in settings for word in ("--set", setting)]
-    ended = run(folder, "train", "--model", "dvdgan", "--output", "trained", "--steps", "1", *given)
+    ended = run(folder, "train", "--model", "dvdgan", "--output", "trained", "--steps", "1", *SETTINGS)
     assert ended.code == 0, ended.stderr
     return folder / "trained" / "generator.safetensors"
 

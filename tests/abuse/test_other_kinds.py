@@ -13,11 +13,10 @@ import pytest
 
 from tests.abuse.rows._inputs import result
 from tests.abuse.runner import Limits, Outcome, run_limited
-from tests.abuse.small import MODEL, TASK, run, score
+from tests.abuse.small import MODEL, SETTINGS, TASK, run, score
 from tests.abuse.test_bit_flips import CACHES, EVALUATE
 from tests.task_texts import task_text
 
-SMALL = ("batch_size=2", "ch=2", "d_ch=2", "latent_dim=4", "embedding_dim=4", "spatial_frames=2", "standing_batches=1")
 LIMITS = Limits(wall_seconds=40.0)
 
 
@@ -33,7 +32,6 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
-SMALLEST = [word for text in SMALL for word in ("--set", text)]
 WORDS = {pipe: "a pipe and not a file", nowhere: "a link that leads nowhere", folder: "a folder and not a file"}
 KINDS = pytest.mark.parametrize("kind", WORDS, ids=lambda kind: kind.__name__)
 
@@ -159,7 +157,7 @@ def test_the_log_of_a_training_run(tmp_path, kind):
     kind_path.parent.mkdir()
     kind(kind_path)
     ended = limited(
-        tmp_path, "train", "--model", "dvdgan", "--task", "task.toml", "--output", "out", "--steps", "1", *SMALLEST,
+        tmp_path, "train", "--model", "dvdgan", "--task", "task.toml", "--output", "out", "--steps", "1", *SETTINGS,
     )  # fmt: skip
     assert ended.code == 2
     assert "train.jsonl" in ended.stderr

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.abuse.rows.folders import _frames, _video
+from tests.abuse.small import SETTINGS
 from tests.task_texts import videos_task
 from tests.vidbench.cli.test_command_line import assert_refused, run
 from vidbench.data.decode import decode_frames
@@ -105,18 +106,8 @@ def test_training_sampling_and_exports_take_the_same_inventory(folder):
         given = (*command, "--task", "task.toml", "--data", "data", "--output", "out.safetensors")
         assert_refused(run(*given, cwd=folder), "poster.jpg' is a media file")
         assert not (folder / "out.safetensors").exists()
-    settings = (
-        "batch_size=2",
-        "ch=2",
-        "d_ch=2",
-        "latent_dim=4",
-        "embedding_dim=4",
-        "spatial_frames=2",
-        "standing_batches=1",
-    )
     training = ["train", "--model", "dvdgan-fp", "--steps", "1", "--ignore", "*.jpg", "--ignore", "nothing"]
-    training += [word for setting in settings for word in ("--set", setting)]
-    trained = run(*training, "--task", "task.toml", "--data", "data", "--output", "trained", cwd=folder)
+    trained = run(*training, *SETTINGS, "--task", "task.toml", "--data", "data", "--output", "trained", cwd=folder)
     assert trained.returncode == 0, trained.stderr
     assert f"Not used in split 'train' of 'data': {SAID}" in trained.stderr
     assert "Nothing matches --ignore 'nothing'." in trained.stderr
