@@ -7,7 +7,7 @@ import pytest
 
 from vidmetrics import InputError, density_coverage, precision_recall
 from vidmetrics.statistics import row_distances
-from vidmetrics.statistics.manifold import coverage_holders, radii, recall_halves, recall_hits
+from vidmetrics.statistics.manifold import _radii_within_halves, coverage_holders, radii, recall_halves, recall_hits
 
 
 @pytest.fixture(autouse=True, params=["differences", "products"])
@@ -175,3 +175,18 @@ def test_only_what_a_partition_promises_is_used(monkeypatch, apart):
             reach = np.sort(((own[:, None] - own) ** 2).sum(axis=2), axis=1)[:, 3]
             inside = ((real[:, None] - own) ** 2).sum(axis=2) <= reach
             assert half[split].tolist() == inside.any(axis=1).tolist()
+
+
+def test_radii_within_halves_are_exact_where_rounding_orders_the_neighbours():
+    """Distances within a cluster far from the centre are smaller than the error of the matrix product."""
+    rng = np.random.default_rng(4)
+    near = rng.normal(size=(300, 40)) * 1e-5
+    rows = near + np.where(np.arange(300)[:, None] % 2, 1e3, -1e3) * (np.arange(40) == 0)
+    in_first = np.zeros((2, 300), np.bool_)
+    in_first[0, rng.permutation(300)[:150]] = in_first[1, :150] = True
+    found = _radii_within_halves(rows, in_first, 3)
+    squares = np.square(rows[:, None] - rows).sum(axis=2)
+    np.fill_diagonal(squares, np.inf)
+    for split, side in enumerate(in_first):
+        alike = np.where(side[:, None] == side, squares, np.inf)
+        np.testing.assert_allclose(found[split], np.sort(alike, axis=1)[:, 2], rtol=1e-9)
