@@ -17,7 +17,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import IO, NamedTuple, NoReturn
@@ -190,11 +190,15 @@ def _run(arguments: list[str], path: list[str]) -> int:
     sys.argv = [target, *rest]
     sys.path[:] = [str(Path.cwd() if as_module else Path(target).resolve().parent), *path, *sys.path]
     importlib.invalidate_caches()
+    if as_module:
+        return exit_code(lambda: runpy.run_module(target, run_name="__main__", alter_sys=True))
+    return exit_code(lambda: runpy.run_path(target, run_name="__main__"))
+
+
+def exit_code(program: Callable[[], object]) -> int:
+    """Run a program and return the code with which the interpreter would end; print what it would."""
     try:
-        if as_module:
-            runpy.run_module(target, run_name="__main__", alter_sys=True)
-        else:
-            runpy.run_path(target, run_name="__main__")
+        program()
     except SystemExit as ended:
         if ended.code is None or isinstance(ended.code, int):
             return ended.code or 0

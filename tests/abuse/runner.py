@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from tests.forked import exit_code
 from tests.huge_pages import use_huge_pages
 from tests.memory_limit import limit_address_space
 from vidbench.distributed.launcher import _OF_A_NODE, _OTHER_LAUNCHERS, _TOGETHER
@@ -220,17 +221,7 @@ def _call(arguments: list[str]) -> int:
     from vidbench import cli
 
     sys.argv = ["vidbench", *arguments]
-    try:
-        cli.main()
-    except SystemExit as ended:
-        if ended.code is None or isinstance(ended.code, int):
-            return ended.code or 0
-        print(ended.code, file=sys.stderr)
-        return 1
-    except BaseException:
-        traceback.print_exc()
-        return 1
-    return 0
+    return exit_code(cli.main)
 
 
 def _limit(limits: Limits) -> None:

@@ -13,7 +13,7 @@ from vidbench.data.contexts import SampleContexts
 from vidbench.data.folders.inventory import NOTHING, unused_sentence
 from vidbench.distributed.ranks import process_group
 from vidbench.errors import InputError
-from vidbench.files import check_writable, write_text
+from vidbench.files import write_text
 from vidbench.models.choice import choose_model
 from vidbench.models.trivial import RealModel
 from vidbench.progress import Progress, warn
@@ -154,8 +154,6 @@ def _measure_alone(
 ) -> Result:
     say_unmatched(run, unused)
     title = "Samples of " + record.name
-    if run.ranks.is_main:
-        check_writable(run.output)
     run.ranks.check_shared(run.output)
     cache = _cache(run)
     stores = sample_features(run, source, title)
@@ -188,8 +186,6 @@ def _measure_alone(
 
 def _cache(run: Run) -> Path:
     """Return the folder for features that other runs can use: VIDBENCH_HOME, or one in the output if each node has its own."""
-    if run.ranks.is_main:
-        check_writable(home())
     if run.ranks.shares(home()):
         return home()
     cache = run.output / "cache"

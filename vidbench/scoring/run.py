@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from vidbench.data import ClipDataset, open_evaluation, open_reference
 from vidbench.data.folders.inventory import NOTHING, unmatched_sentence, unused_sentence
@@ -16,45 +15,22 @@ from vidbench.results.schema import BoundRecord
 from vidbench.scoring.frame_comparison import FrameComparison, compare_frames
 from vidbench.scoring.imported_reference import (
     AbsentClips,
-    ImportedStatistics,
     absent_evaluation,
     absent_reference,
 )
 from vidbench.scoring.run_options import RunOptions
 from vidbench.scoring.run_plan import RunPlan, plan_run
-from vidbench.tasks import LoadedTask, Task
-from vidmetrics.catalog.definitions import MetricDefinition
-from vidmetrics.networks.network import Network
+from vidbench.tasks import LoadedTask
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(RunPlan):
     """A run with data and networks opened and checked, before the first clip is read."""
 
-    loaded: LoadedTask
-    options: RunOptions
-    output: Path
-    num_samples: int
     seed: int
-    device: str
-    ranks: Ranks
-    progress: Progress
-    metrics: tuple[MetricDefinition, ...]
-    networks: dict[str, Network]
     reference: ClipDataset
     evaluation: ClipDataset
     frames: FrameComparison | None
-    statistics: ImportedStatistics | None = None
-
-    @property
-    def total_samples(self) -> int:
-        """Number of samples of all runs of the task."""
-        return self.num_samples * self.task.evaluation.repeats
-
-    @property
-    def task(self) -> Task:
-        """The protocol."""
-        return self.loaded.task
 
     @property
     def num_reference(self) -> int:
@@ -119,18 +95,9 @@ def open_planned(plan: RunPlan) -> Run:
             f"{plan.total_samples} predictions: complete the data folder or lower --num-samples."
         )
     return Run(
-        loaded=plan.loaded,
-        options=options,
-        output=plan.output,
-        num_samples=plan.num_samples,
+        **vars(plan),
         seed=task.evaluation.seed if options.seed is None else options.seed,
-        device=plan.device,
-        ranks=plan.ranks,
-        progress=plan.progress,
-        metrics=plan.metrics,
-        networks=plan.networks,
         reference=reference,
         evaluation=evaluation,
         frames=compare_frames(task, plan.metrics, evaluation),
-        statistics=plan.statistics,
     )
