@@ -106,6 +106,7 @@ def _print(result: Measurement, as_json: bool) -> None:
     from rich.table import Table
 
     from vidbench.rendering.numbers import score_text
+    from vidbench.results.meaning import marked
 
     table = Table()
     for name in ("metric", "better"):
@@ -116,9 +117,9 @@ def _print(result: Measurement, as_json: bool) -> None:
         interval = "-" if metric.interval is None else " to ".join(map(score_text, metric.interval))
         real = "-" if metric.num_reference is None else f"{metric.num_reference:,}"
         better = "higher" if metric.higher_is_better else "lower"
-        table.add_row(id, better, score_text(metric.value), interval, f"{metric.num_samples:,}", real)
+        table.add_row(marked(id), better, score_text(metric.value), interval, f"{metric.num_samples:,}", real)
     size = f"{result.num_frames} frames of {result.width}x{result.height}"
     echo_line(f"{result.samples.path} against {result.real.path}, {size}")
     table_console(width=120).print(table)
-    for line in ("unofficial, because:", *(f"  - {reason}" for reason in result.reasons)):
+    for line in (*result.remarks, "unofficial, because:", *(f"  - {reason}" for reason in result.reasons)):
         echo_line(line)

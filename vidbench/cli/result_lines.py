@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vidbench.rendering.numbers import score_text
+from vidbench.results.meaning import meaning
 from vidbench.results.schema import MetricRecord, Result
 
 
@@ -42,11 +43,16 @@ def _places(result: Result) -> list[str]:
 def _growth(result: Result) -> list[str]:
     rows = [
         f"  {name}  {score_text(curve.values[0])} at {curve.counts[0]:,}, {score_text(curve.values[-1])} at "
-        f"{curve.counts[-1]:,}, {score_text(curve.at_infinity)} extrapolated"
+        f"{curve.counts[-1]:,}, {score_text(curve.at_infinity)} extrapolated{_in_words(name, curve.at_infinity)}"
         for name, curve in result.against_count.items()
         if curve.at_infinity is not None
     ]
     return ["against the number of samples", *rows] if rows else []
+
+
+def _in_words(name: str, at_infinity: float) -> str:
+    words = meaning(name, at_infinity, None)
+    return f" ({words})" if words else ""
 
 
 def _truncation(result: Result) -> list[str]:

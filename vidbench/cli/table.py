@@ -11,6 +11,7 @@ from vidbench.cli.result_lines import result_lines
 from vidbench.cli.streams import echo_line, table_console
 from vidbench.rendering.numbers import score_text
 from vidbench.rendering.printable import printable_line
+from vidbench.results.meaning import marked
 from vidbench.results.schema import MetricRecord, Result
 from vidbench.tasks import Task, load_task
 
@@ -24,7 +25,7 @@ def print_result(result: Result, task_name: str, output: Path, as_json: bool) ->
         return
     task = load_task(task_name).task
     table_console(width=120).print(_table(result, task))
-    for line in (*result_lines(result), *_status(result, output)):
+    for line in (*result.remarks, *result_lines(result), *_status(result, output)):
         echo_line(line)
     click.echo("\n".join(["", *placement_lines(result, task)]))
 
@@ -41,7 +42,7 @@ def _table(result: Result, task: Task) -> Table:
     table.add_column(f"floor ({task.evaluation.floor})", justify="right")
     table.add_column(f"ceiling ({task.evaluation.ceiling})", justify="right")
     for name, metric in result.metrics.items():
-        table.add_row(name, *_cells(metric))
+        table.add_row(marked(name), *_cells(metric))
     return table
 
 

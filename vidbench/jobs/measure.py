@@ -12,6 +12,7 @@ from vidbench.data.folders.inventory import entries_sentences
 from vidbench.distributed.ranks import choose_device, process_group
 from vidbench.errors import InputError
 from vidbench.progress import Progress
+from vidbench.results.meaning import meaning
 from vidbench.results.measurement import MeasuredClips, MeasuredMetric, Measurement
 from vidbench.results.schema import NetworkRecord, PixelsRecord
 from vidbench.samples.clip_folder import ClipFiles, ClipShape, open_clips, refuse_missing
@@ -21,6 +22,7 @@ from vidbench.scoring.reference import RealSide, estimate
 from vidbench.scoring.run_plan import check_outputs
 from vidbench.tasks.limits import MOST_BATCH, MOST_FRAMES, MOST_PIXELS, MOST_STRIDE, check_option
 from vidmetrics.catalog.definitions import METRICS, MetricDefinition, get_metric
+from vidmetrics.catalog.network_cards import network_card
 from vidmetrics.estimators.base import Estimate
 from vidmetrics.formats.memory import refuse_more_than_memory
 from vidmetrics.home import home
@@ -110,6 +112,8 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
                 num_reference=result.num_reference,
                 higher_is_better=metric.higher_is_better,
                 network=metric.network,
+                meaning=meaning(metric.id, result.value, result.interval),
+                caution=metric.caution,
             )
     used = {METRICS[id].network for id in found}
     records = {name: network_record(network) for name, network in networks.items() if name in used}
@@ -197,6 +201,8 @@ def _load_networks(
                 f"{base_network(name)}`."
             )
             continue
+        if weights is None and not default_weights(name).is_file():
+            raise InputError(_without_weights(METRICS[id]))
         if name not in networks:
             networks[name] = load_network(name, weights=weights, device=device, precision=options.precision)
         unfit = networks[name].length_problem(options.shape.num_frames)
@@ -206,6 +212,18 @@ def _load_networks(
             not_measured[id] = f"{unfit}."
     wanted = {METRICS[id].network for id in chosen if id not in not_measured}
     return {name: network for name, network in networks.items() if name in wanted}, not_measured
+
+
+def _without_weights(metric: MetricDefinition) -> str:
+    """Return the sentence for a metric without weights: how to get them, and what runs without, if anything does."""
+    name = base_network(metric.network)
+    twins = (other for other in METRICS.values() if other.caution and other.statistic == metric.statistic)
+    twin = next(twins, None)
+    instead = "" if twin is None else f"; without any, --metric {twin.id} runs, which judges only moving shapes"
+    return (
+        f"The weights of '{name}' ({network_card(name).weights}) are not at {default_weights(name)}: run `vidbench weights "
+        f"fetch {name}`{instead}."
+    )
 
 
 def _shared(networks: Mapping[str, Network], clips: ClipFiles) -> dict[str, str]:

@@ -15,6 +15,7 @@ from vidbench.report.citation import latex_row, result_bibtex
 from vidbench.report.material import Material
 from vidbench.report.pictures import class_strips, pairs, sheets
 from vidbench.report.provenance import provenance
+from vidbench.results.meaning import meaning
 from vidbench.results.schema import Result
 from vidbench.scoring.truncation import why_no_sweep
 from vidbench.tasks.schema import Task
@@ -80,7 +81,8 @@ def _growth(result: Result) -> list[dict[str, Any]]:
     curves = []
     for name, curve in result.against_count.items():
         chart = growth_chart(curve.counts, curve.values, curve.num_fitted, curve.at_infinity) if curve.counts else ""
-        curves.append({"name": name, "curve": curve, "chart": Markup(chart)})  # noqa: S704 - every text in it is escaped when drawn
+        words = None if curve.at_infinity is None else meaning(name, curve.at_infinity, None)
+        curves.append({"name": name, "curve": curve, "words": words, "chart": Markup(chart)})  # noqa: S704 - every text in it is escaped when drawn
     return curves
 
 

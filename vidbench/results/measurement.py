@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vidbench.results.meaning import cautions, meanings
 from vidbench.results.schema import EnvironmentRecord, NetworkRecord, PixelsRecord
 
 
@@ -23,6 +24,12 @@ class MeasuredMetric(_Record):
     num_reference: int | None
     higher_is_better: bool
     network: str = Field(description="Key into `networks`.")
+    meaning: str | None = Field(
+        default=None, description="What is remarkable about the value, such as 'within noise of 0'."
+    )
+    caution: str | None = Field(
+        default=None, description="What the value is not, if the network can judge some clips only."
+    )
 
 
 class MeasuredClips(_Record):
@@ -59,6 +66,14 @@ class Measurement(_Record):
     environment: EnvironmentRecord
     official: Literal[False] = False
     reasons: tuple[str, ...]
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the values are not, and what is remarkable about them, as `vidbench measure` says below its table."""
+        return (
+            *cautions(self.metrics),
+            *meanings({id: (each.value, each.interval) for id, each in self.metrics.items()}),
+        )
 
     def to_json(self) -> str:
         """Return the record as a JSON document."""

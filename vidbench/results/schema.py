@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vidbench.errors import InputError
 from vidbench.files import write_text
 from vidbench.json_models import InvalidDocumentError, model_from_json
+from vidbench.results.meaning import cautions, meanings
 from vidbench.tasks.schema import PixelConvention
 from vidmetrics.regular_files import read_regular
 
@@ -240,6 +241,12 @@ class Result(_Record):
     official: bool
     reasons: tuple[str, ...] = Field(description="Why it is unofficial; empty if it is official.")
     execution: ExecutionRecord
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the scores are not, and what is remarkable about their values, as the table of `vidbench evaluate` says."""
+        values = {name: (metric.value, metric.interval) for name, metric in self.metrics.items()}
+        return (*cautions(self.metrics), *meanings(values))
 
     def to_json(self) -> str:
         """Return the record as a JSON document."""

@@ -56,3 +56,13 @@ class MetricDefinition:
     def attainable_range(self) -> tuple[float, float]:
         """Attainable range; intervals are clipped to it."""
         return self.facts.attainable_range(self.root, network_card(self.network).num_classes if self.network else None)
+
+    @property
+    def caution(self) -> str | None:
+        """What a value of the metric is not, in one sentence, if its network can judge some clips only; else None."""
+        if not self.network or not (only := network_card(self.network).judges_only):
+            return None
+        return (
+            f"Measured by a small network that knows only {only}: on any other clips the value means nothing, and it is never "
+            "comparable with a published FVD, FID or IS."
+        )

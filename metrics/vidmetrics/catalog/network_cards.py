@@ -26,6 +26,7 @@ class NetworkCard:
             first tensor is the number of classes. Empty for weights that are never imported.
         embedded: whether its weights ship with this package.
         settings: fields of this card that its ``from_tensors`` takes as keyword arguments.
+        judges_only: the only clips that its features say anything about, in words; ``""`` for a network of any video.
     """
 
     name: str
@@ -35,6 +36,7 @@ class NetworkCard:
     tensors: tuple[str, ...] = ()
     embedded: bool = False
     settings: tuple[str, ...] = ()
+    judges_only: str = ""
 
 
 _CARDS = (
@@ -74,6 +76,7 @@ _CARDS = (
         weights="the ones shipped in this package",
         num_classes=24,
         embedded=True,
+        judges_only="the moving shapes of vidbench's own tasks",
     ),
 )
 
