@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 )
 @options.as_json
 def command(implementation: str | None, patterns: tuple[str, ...], as_json: bool) -> None:
-    """Run the known-answer suite on vidmetrics or any other implementation; exit 1 if a vector fails.
+    """Run the known-answer suite on vidmetrics or any other implementation; exit 1 if a vector fails or none is tested.
 
     Failures are compared with the answers of known mistakes, so that the verdict comes with a diagnosis.
     """
     from vidbench.progress import Progress
-    from vidmetrics.conformance.suite import OURS, load_implementation, run_suite
+    from vidmetrics.conformance.suite import OURS, load_implementation, nothing_tested, run_suite
     from vidmetrics.conformance.vectors import load_vectors
 
     target = implementation or OURS
@@ -43,7 +43,7 @@ def command(implementation: str | None, patterns: tuple[str, ...], as_json: bool
         click.echo(json.dumps(_document(target, outcomes), indent=2))
     else:
         _print(target, outcomes)
-    if any(outcome.verdict in ("failed", "error") for outcome in outcomes):
+    if nothing_tested(outcomes) or any(outcome.verdict in ("failed", "error") for outcome in outcomes):
         raise click.exceptions.Exit(1)
 
 
@@ -94,6 +94,14 @@ def _counts(outcomes: list[Outcome]) -> dict[str, int]:
 
 
 def _print(target: str, outcomes: list[Outcome]) -> None:
+    # Without any answer a table would repeat one word.
+    if any(outcome.got is not None for outcome in outcomes):
+        _print_table(target, outcomes)
+    for line in _diagnosis(target, outcomes):
+        echo_line(line)
+
+
+def _print_table(target: str, outcomes: list[Outcome]) -> None:
     from rich.table import Table
 
     from vidmetrics.conformance.vectors import VERSION
@@ -106,8 +114,6 @@ def _print(target: str, outcomes: list[Outcome]) -> None:
         got = "-" if o.got is None else _words(o.got)
         table.add_row(o.vector.name, _words(o.vector.expected), got, error, f"{o.vector.tolerance:.0e}", o.verdict)
     table_console(width=132).print(table)
-    for line in _diagnosis(outcomes):
-        echo_line(line)
 
 
 def _words(answer: Any) -> str:
@@ -116,10 +122,14 @@ def _words(answer: Any) -> str:
     return f"{float(first):.8g}" if first.ndim == 0 else "array " + "x".join(map(str, first.shape))
 
 
-def _diagnosis(outcomes: list[Outcome]) -> list[str]:
+def _diagnosis(target: str, outcomes: list[Outcome]) -> list[str]:
     from vidmetrics.conformance.mistakes import MISTAKES
-    from vidmetrics.conformance.suite import explanations, unexplained
+    from vidmetrics.conformance.suite import errors, explanations, nothing_tested, unexplained
 
+    if nothing_tested(outcomes):
+        kinds = list(dict.fromkeys(outcome.vector.kind for outcome in outcomes))
+        named = ", ".join(kinds[:3]) + (f" and {len(kinds) - 3} more" if len(kinds) > 3 else "")
+        return [f"nothing was tested: {target} returned NotImplemented for every kind ({named})"]
     counts = _counts(outcomes)
     lines = [", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)]
     failed = counts["failed"]
@@ -131,5 +141,7 @@ def _diagnosis(outcomes: list[Outcome]) -> list[str]:
     unknown = [outcome.vector.name for outcome in unexplained(outcomes)]
     if unknown:
         lines.append(f"no known mistake: {', '.join(unknown)}")
-    lines += [f"error in {o.vector.name}: {o.message}" for o in outcomes if o.verdict == "error"]
+    for message, affected in errors(outcomes):
+        more = f" and {len(affected) - 1} more" if len(affected) > 1 else ""
+        lines.append(f"error in {affected[0].vector.name}{more}: {message}")
     return lines

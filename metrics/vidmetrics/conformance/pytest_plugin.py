@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vidmetrics.conformance.vectors import Vector
 
 MARK = "vidbench_conformance"
+_NOTHING_TESTED = "the implementation offered none of the kinds, so nothing was tested"
 
 
 class ConformanceError(Exception):
@@ -72,6 +73,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line("markers", f"{MARK}: a known-answer vector of vidbench")
+    if config.getoption("--vidbench-implementation"):
+        config.pluginmanager.register(_NothingTested(), "vidbench-nothing-tested")
+
+
+class _NothingTested:
+    """Fails a session in which every vector was skipped; pytest alone calls that a success."""
+
+    def __init__(self) -> None:
+        self._outcomes: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note the outcome of a vector; with pytest-xdist the main process gets the reports of all workers."""
+        if MARK in report.keywords and report.when == "call":
+            self._outcomes.add(report.outcome)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fail a session that would pass."""
+        if self._outcomes == {"skipped"} and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say why."""
+        if self._outcomes == {"skipped"}:
+            terminalreporter.write_line(f"vidbench conformance: {_NOTHING_TESTED}", red=True)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -51,7 +53,8 @@ def load_implementation(target: str) -> Implementation:
     """Return the callable named ``package.module:callable``; the module may be in the current folder.
 
     Raises:
-        InputError: the name has another form, the module cannot be imported, or it has no such callable.
+        InputError: the name has another form, the module cannot be imported, or it has no such callable with three
+            arguments.
     """
     module_name, _, attribute = target.partition(":")
     if not attribute or not all(part.isidentifier() for part in module_name.split(".")):
@@ -64,7 +67,23 @@ def load_implementation(target: str) -> Implementation:
         raise InputError(f"The module '{module_name}' cannot be imported ({error}); install what it needs.") from error
     if not callable(found):
         raise InputError(f"The module '{module_name}' has no callable '{attribute}'; name one after the colon.")
+    _refuse_other_arguments(target, found)
     return found
+
+
+def _refuse_other_arguments(target: str, found: Implementation) -> None:
+    """Refuse the metric itself in place of its adapter, which would be one error for each vector."""
+    try:
+        signature = inspect.signature(found)
+    except (TypeError, ValueError):  # of some built-in functions
+        return
+    try:
+        signature.bind("kind", {}, {})
+    except TypeError as error:
+        raise InputError(
+            f"'{target}' takes {signature} and not (kind, inputs, parameters): name an adapter instead, as of_features or "
+            "of_videos of vidmetrics.conformance.adapters makes of a function (real, fake); docs/ci.md shows one."
+        ) from error
 
 
 def check(vector: Vector, implementation: Implementation) -> Outcome:
@@ -81,11 +100,32 @@ def check(vector: Vector, implementation: Implementation) -> Outcome:
         got = as_answer(vector.kind, given)
     except Exception as error:  # noqa: BLE001,RUF100 - the implementation may raise anything
         first_line = (str(error).splitlines() or [""])[0]
-        return Outcome(vector, "error", message=f"{type(error).__name__}: {first_line}")
+        return Outcome(vector, "error", message=f"{type(error).__name__}: {first_line}{_place(error)}")
     distance = deviation(got, vector.expected)
     if distance <= vector.tolerance:
         return Outcome(vector, "passed", got, distance)
     return Outcome(vector, "failed", got, distance, candidates=diagnose(vector, got))
+
+
+def _place(error: BaseException) -> str:
+    """Return the innermost line of an exception, or nothing if it was raised here, by an answer that is no number."""
+    innermost = traceback.extract_tb(error.__traceback__)[-1]
+    path = Path(innermost.filename)
+    return "" if path.parent == Path(__file__).parent else f" ({path.name}, line {innermost.lineno})"
+
+
+def nothing_tested(outcomes: Iterable[Outcome]) -> bool:
+    """Return whether the implementation offered none of the kinds, so that nothing is known about it."""
+    return all(outcome.verdict == "not offered" for outcome in outcomes)
+
+
+def errors(outcomes: Iterable[Outcome]) -> list[tuple[str, list[Outcome]]]:
+    """Return each message of an error with the outcomes that have it, in order of the first."""
+    by_message: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.verdict == "error":
+            by_message.setdefault(outcome.message, []).append(outcome)
+    return list(by_message.items())
 
 
 def run_suite(

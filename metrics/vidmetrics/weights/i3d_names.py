@@ -10,7 +10,7 @@ gives the bytes of the TensorFlow checkpoint.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,18 @@ _NAME = re.compile(
 def is_torch_i3d(names: Mapping[str, Any]) -> bool:
     """Return whether the names are those of the torch port."""
     return "logits.conv3d.weight" in names and "Conv3d_1a_7x7.conv3d.weight" in names
+
+
+def tensorflow_names(names: Iterable[str]) -> dict[str, str]:
+    """Return TensorFlow's name, without the scope, for each tensor of the torch port that has one in the published graph.
+
+    Those that have none are the scales of batch norm, which are 1, and torch's own counts of training steps.
+
+    Raises:
+        InputError: a name does not occur in the port.
+    """
+    absent = (".bn.weight", ".bn.num_batches_tracked")
+    return {name: _tensorflow_name(name) for name in names if not name.endswith(absent)}
 
 
 def to_tensorflow(tensors: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

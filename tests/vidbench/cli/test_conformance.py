@@ -82,6 +82,37 @@ def test_json_is_one_document(theirs):
     assert len(document["unexplained"]) == 4
 
 
+def test_a_run_in_which_nothing_was_tested_fails(theirs, tmp_path):
+    (tmp_path / "none_of_it.py").write_text("def answer(kind, inputs, parameters):\n    return NotImplemented\n")
+    result = invoke("--implementation", "none_of_it:answer", *LIGHT)
+    assert result.exit_code == 1
+    kinds = "frechet-from-moments, frechet-from-features, inception-score and 2 more"
+    assert result.stdout == f"nothing was tested: none_of_it:answer returned NotImplemented for every kind ({kinds})\n"
+    assert invoke("--implementation", "none_of_it:answer", "--json", *LIGHT).exit_code == 1
+    # One kind is enough, though the others are not offered.
+    assert (
+        invoke("--implementation", theirs, "--vectors", "frechet/isotropic*", "--vectors", "resize/up*").exit_code == 0
+    )
+
+
+def test_one_error_is_told_once(theirs, tmp_path):
+    (tmp_path / "broken.py").write_text("def answer(kind, inputs, parameters):\n    return inputs['featurs']\n")
+    result = invoke("--implementation", "broken:answer", *LIGHT)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        "13 error",
+        "error in frechet/isotropic-d400 and 12 more: KeyError: 'featurs' (broken.py, line 2)",
+    ]
+
+
+def test_a_metric_in_place_of_its_adapter_is_one_sentence(theirs, tmp_path):
+    (tmp_path / "their_fvd.py").write_text("def fvd(real, fake):\n    return 0.0\n")
+    done = run_python(["-m", "vidbench", "conformance", "--implementation", "their_fvd:fvd"], tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'their_fvd:fvd' takes (real, fake) and not (kind, inputs, parameters)" in done.stderr
+    assert "of_features or of_videos" in done.stderr
+
+
 def test_bad_names_are_bad_input():
     for arguments, sentence in (
         (("--vectors", "frechet/nothing"), "Unknown vector"),
@@ -118,6 +149,16 @@ def test_plugin_can_be_selected_alone(theirs, tmp_path):
     done = run_pytest(tmp_path, *options, "-m", "vidbench_conformance", "--strict-markers")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed, 1 deselected" in done.stdout
+
+
+def test_plugin_fails_a_session_in_which_nothing_was_tested(tmp_path):
+    (tmp_path / "none_of_it.py").write_text("def answer(kind, inputs, parameters):\n    return NotImplemented\n")
+    (tmp_path / "test_own.py").write_text("def test_own():\n    pass\n")
+    options = ("--vidbench-implementation", "none_of_it:answer", "--vidbench-vectors", "resize/up*")
+    done = run_pytest(tmp_path, *options)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 passed, 1 skipped" in done.stdout
+    assert "the implementation offered none of the kinds, so nothing was tested" in done.stdout
 
 
 def test_plugin_refuses_a_wrong_name(tmp_path):

@@ -200,7 +200,9 @@ class TestVerdicts:
             raise ValueError("Imaginary component 3\nsecond line")
 
         outcome = check(self.vector, raising)
-        assert (outcome.verdict, outcome.message) == ("error", "ValueError: Imaginary component 3")
+        line = raising.__code__.co_firstlineno + 1
+        where = f"(test_suite.py, line {line})"
+        assert (outcome.verdict, outcome.message) == ("error", f"ValueError: Imaginary component 3 {where}")
 
     def test_nan_and_other_shapes_fail(self):
         assert self.outcome(float("nan")).verdict == "failed"
