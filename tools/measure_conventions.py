@@ -97,6 +97,19 @@ def distance(real: np.ndarray, generated: np.ndarray, ddof: int = 1, root: str =
     return distance_float32_svd(*inputs) if root == "float32-svd" else frechet_distance(*inputs)
 
 
+def float32_moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and covariance summed in float32 by torch, as VideoGPT's fvd.py does; ours are float64."""
+    features_ND = torch.from_numpy(rows.astype(np.float32))
+    mean_D = features_ND.mean(0)
+    centred_ND = features_ND - mean_D
+    return mean_D.numpy(), (centred_ND.T @ centred_ND / (len(rows) - 1)).numpy()
+
+
+def distance_float32(real: np.ndarray, generated: np.ndarray) -> float:
+    """Return the distance whose moments and roots are both float32."""
+    return distance_float32_svd(*float32_moments(generated), *float32_moments(real))
+
+
 def _mean(rows: np.ndarray) -> np.ndarray:
     return rows.astype(np.float64).mean(0)
 
@@ -128,6 +141,11 @@ def main() -> None:
     row("64x64: eps 1e-3 to 1e-5 (half-pixel)", score(64, HALF_PIXEL), score(64, HALF_PIXEL, "none", 1e-5))
     row("64x64: ddof 1 to 0", square, score(64, TF1, ddof=0))
     row("64x64: float64 to float32 roots", square, score(64, TF1, root="float32-svd"))
+    videogpt = CONVENTIONS["fvd-videogpt"]
+    pair = [features(side, 64, videogpt.resize, videogpt.crop, videogpt.batch_norm_eps) for side in SIDES]
+    row(
+        "64x64: float64 to float32 moments (fvd-videogpt)", distance(*pair, root="float32-svd"), distance_float32(*pair)
+    )
     row("64x48: TF1 bilinear to half-pixel bilinear", wide, score(48, HALF_PIXEL))
     row("64x48: stretch to central crop (half-pixel)", score(48, HALF_PIXEL), score(48, HALF_PIXEL, "center"))
     row("64x48: to 64x64 first", wide, score(48, CONVENTIONS["fvd-magvit"].resize))
@@ -142,14 +160,16 @@ def main() -> None:
     row("64x64: [-1, 1] to [-0.5, 0.5]", square, score(64, TF1, change="half-range"))
 
     # The effect of divisor and root depends on N, so draw any number of rows with the moments of the train split.
-    print("\n| N per side (drawn) | exact | ddof 0 | float32 roots |\n|---:|---:|---:|---:|")
+    print(
+        "\n| N per side (drawn) | exact | ddof 0 | float32 roots | float32 moments and roots |\n|---:|---:|---:|---:|---:|"
+    )
     rng = np.random.default_rng(0)
     for count in (64, 256, 2048):
         centred = real.astype(np.float64) - _mean(real)
         drawn = [rng.normal(size=(count, len(centred))) @ centred / np.sqrt(len(centred)) for _ in SIDES]
         drawn = [x + 0.02 * centred.std() * rng.normal(size=x.shape) for x in drawn]
         exact = distance(*drawn)
-        others = [distance(*drawn, ddof=0), distance(*drawn, root="float32-svd")]
+        others = [distance(*drawn, ddof=0), distance(*drawn, root="float32-svd"), distance_float32(*drawn)]
         print(
             f"| {count} | {exact:.4f} | "
             + " | ".join(f"{x:.4f} ({100 * (x / exact - 1):+.2f} %)" for x in others)

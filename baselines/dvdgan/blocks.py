@@ -70,9 +70,9 @@ class GeneratorBlock(nn.Module):
 class DiscriminatorBlock(nn.Module):
     """ReLU-conv3-ReLU-conv3-avgpool2 plus the shortcut conv1-avgpool2 (paper, block figure).
 
-    The first block of a network has no leading ReLU, and a last one neither pools nor widens (DGMR). With 3 axes the
-    kernels are 3x3x3 and the pooling is 2x2x2 (DGMR), or 1x2x2 without `pool_time`; an odd last time step is pooled
-    alone, not dropped.
+    The first block of a network has no leading ReLU, and the last one does not pool (DGMR); unlike DGMR's it widens where
+    the channels still grow (`dvdgan.widths`). With 3 axes the kernels are 3x3x3 and the pooling is 2x2x2 (DGMR), or 1x2x2
+    without `pool_time`; an odd last time step is pooled alone, not dropped.
 
     Space is pooled within the convolution (`PooledConv`) and time once, on the sum: the same function at less cost.
     """

@@ -43,7 +43,7 @@ def test_the_description_of_a_task_gives_width_and_height():
     clips = task.clips.model_copy(update={"height": 90, "width": 160, "via": (180, 320)})
     text = protocol_text(task.model_copy(update={"clips": clips}))
     assert "160x90 pixels" in text
-    assert "resized to 320x180 and then by" in text
+    assert "resized to 320x180 by tf2-bilinear and then by tf1-bilinear" in " ".join(text.split())
 
 
 def test_samples_of_another_size_are_refused_with_width_and_height(tmp_path):

@@ -1,18 +1,17 @@
 """Cropping and resizing decoded frames to the task's size, with the same bytes on every machine.
 
-The resize is Pillow's on 8-bit images: its kernels widen with the scale (antialiased), and it computes in 22-bit fixed
-point, horizontal pass first, each pass rounded to 8 bits, so that results are identical everywhere.
+Pillow's kernels widen with the scale (antialiased); it computes in 22-bit fixed point on 8-bit images, horizontal pass
+first, each pass rounded to 8 bits, so that results are identical everywhere. Those that skip pixels are in
+`vidbench.data.skipping_resize`.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
+from vidbench.data.skipping_resize import resize_skipping
 from vidbench.errors import InputError
-
-Resize = Literal["none", "pil-bilinear", "pil-bicubic", "pil-lanczos", "pil-box"]
+from vidbench.tasks.schema import Resize
 
 
 def crop_window(
@@ -47,7 +46,7 @@ def fit_frames(
         frames_THWC: uint8 RGB ``[T, H, W, 3]``.
         height: target number of rows.
         width: target number of columns.
-        resize: name of Pillow's kernel, or ``"none"`` to accept no other size.
+        resize: name of the kernel, or ``"none"`` to accept no other size.
         crop: ``"start"``, ``"center"`` or ``"end"`` crops to that `crop_window` first; ``"none"`` lets the resize change
             the aspect ratio.
         source: name of the frames in error messages.
@@ -74,7 +73,9 @@ def fit_frames(
     return _resize(frames_THWC, height, width, resize)
 
 
-def _resize(frames_THWC: np.ndarray, height: int, width: int, resize: str) -> np.ndarray:
+def _resize(frames_THWC: np.ndarray, height: int, width: int, resize: Resize) -> np.ndarray:
+    if resize == "tf1-bilinear" or resize == "tf2-bilinear":
+        return resize_skipping(frames_THWC, height, width, resize)
     from PIL import Image
 
     kernel = {

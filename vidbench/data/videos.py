@@ -307,7 +307,7 @@ class VideoDataset:
     def _fit(self, frames_THWC: np.ndarray, crop: str, name: str) -> np.ndarray:
         spec = self.clips
         if spec.via is not None:
-            frames_THWC = fit_frames(frames_THWC, *spec.via, spec.resize, crop, name)
+            frames_THWC = fit_frames(frames_THWC, *spec.via, spec.via_resize or spec.resize, crop, name)
             # The first step has cropped; the second only resizes.
             crop = "none"
         return fit_frames(frames_THWC, spec.height, spec.width, spec.resize, crop, name)

@@ -90,6 +90,7 @@ class DataSpec(_Frozen):
 
 Starts = Literal["uniform", "first", "even", "all"]
 Crop = Literal["none", "center", "three"]
+Resize = Literal["none", "pil-bilinear", "pil-bicubic", "pil-lanczos", "pil-box", "tf1-bilinear", "tf2-bilinear"]
 Draw = Literal["once", "replacement"]
 PixelConvention = Literal["exact", "ffmpeg-default"]
 
@@ -104,8 +105,9 @@ class ClipSpec(_Frozen):
     stride: int = Field(default=1, ge=1, le=MOST_STRIDE, description="Take every stride-th frame of the video.")
     height: int = Field(ge=1, le=MOST_PIXELS, description="Frame height in pixels.")
     width: int = Field(ge=1, le=MOST_PIXELS, description="Frame width in pixels.")
-    resize: Literal["none", "pil-bilinear", "pil-bicubic", "pil-lanczos", "pil-box"] = Field(
-        description="Antialiased kernel for resizing to the task's size; 'none' refuses videos of other sizes."
+    resize: Resize = Field(
+        description="Kernel for resizing to the task's size: Pillow's are antialiased, TensorFlow's skip pixels; 'none' refuses "
+        "videos of other sizes."
     )
     crop: Crop = Field(
         description="'center' crops to the largest central window with the task's aspect ratio before the resize; 'three' "
@@ -131,7 +133,10 @@ class ClipSpec(_Frozen):
         "the number is exact; no other clip moves. 'none': they are not replaced.",
     )
     via: tuple[_Pixels, _Pixels] | None = Field(
-        default=None, description="Intermediate height and width, resized to first with the same kernel."
+        default=None, description="Intermediate height and width, resized to first."
+    )
+    via_resize: Resize | None = Field(
+        default=None, description="Kernel of the step to `via`; default: that of `resize`."
     )
     pixels: PixelConvention = Field(
         default="exact",
@@ -161,6 +166,8 @@ class ClipSpec(_Frozen):
             )
         if self.via is not None and (min(self.via) < 1 or self.resize == "none"):
             raise ValueError("via is a height and a width of at least 1 pixel, and needs a kernel in resize")
+        if self.via_resize is not None and (self.via is None or self.via_resize == "none"):
+            raise ValueError("via_resize is the kernel of the step to via, and needs a size there")
         return self
 
 

@@ -92,7 +92,8 @@ def _fitting(clips: ClipSpec) -> str:
         "center": "the largest central window",
         "three": "the largest windows at the start, the centre and the end of the longer side",
     }[clips.crop]
-    via = f"to {clips.via[1]}x{clips.via[0]} and then " if clips.via else ""
+    kernel = f" by {clips.via_resize}" if clips.via_resize else ""
+    via = f"to {clips.via[1]}x{clips.via[0]}{kernel} and then " if clips.via else ""
     return f"{window}, " + ("not resized" if clips.resize == "none" else f"resized {via}by {clips.resize}")
 
 

@@ -97,23 +97,24 @@ _CONVENTIONS = (
         ddof=1,
         root="float32-svd",
         source="wilson1yan/VideoGPT, videogpt/fvd/fvd.py, videogpt/fvd/pytorch_i3d.py, videogpt/data.py (preprocess), "
-        "scripts/compute_fvd.py; the version of fvd.py that multiplies by 2, so the network sees [-1, 1].",
-        note="An earlier version of fvd.py (commit 3eee7ec) gave the network [-0.5, 0.5], which changes the number; the later "
-        "one was found in copies (linkedlist771/VideoGPT-baseline). The repository of the paper (wilson1yan/"
-        "VideoGPT-Paper) stretches instead of cropping.",
+        "scripts/compute_fvd.py, at its head (733d2b1).",
+        note="fvd.py multiplies by 2 since commit ce18ae8 (June 2021), so that the network sees [-1, 1]; the version before "
+        "(3eee7ec) gave it [-0.5, 0.5], which changes the number. The repository of the paper (wilson1yan/VideoGPT-Paper) "
+        "stretches instead of cropping.",
     ),
     Convention(
         id="fvd-magvit",
-        title="Fréchet Video Distance as MAGVIT computes it",
+        title="Fréchet Video Distance as MAGVIT's offline tool computes it",
         resize=(("tf1-bilinear", 64), ("tf1-bilinear", 224)),
         crop="none",
         quantise="none",
         batch_norm_eps=1e-3,
         ddof=1,
         root="frechet-exact",
-        source="google-research/magvit, videogvt/tools/compute_fvd.py (normalize_videos) and videogvt/train_lib/"
-        "frechet_distance.py.",
-        note="Differs from the reference if frames are not 64x64: both sides are resized to 64x64 first.",
+        source="google-research/magvit (05e8cfd), videogvt/tools/compute_fvd.py (normalize_videos).",
+        note="Differs from the reference if frames are not 64x64: both sides are resized to 64x64 first. Only this tool does so. "
+        "The evaluation that MAGVIT's configurations for UCF-101 and BAIR switch on (videogvt/train_lib/frechet_distance.py) "
+        "resizes to 224 at once and is the reference, `fvd`.",
     ),
     Convention(
         id="fvd-cdfvd",

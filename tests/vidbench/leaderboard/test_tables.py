@@ -116,7 +116,7 @@ def ours(rows):
             "model": "Ours",
             "metric": "fvd-magvit",
             "status": "recomputed",
-            "protocol": "k600-pred-magvit-v1",
+            "protocol": "k600-pred-magvit-v2",
             "training": "train",
             "value": 12.0,
             "task": "k600-pred-magvit",
