@@ -10,6 +10,7 @@ import errno
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -112,8 +113,10 @@ def run_command(arguments: list[str]) -> int:
         code = error.exit_code
     except click.ClickException as error:
         code = refuse(error.format_message())
-    except (KeyboardInterrupt, click.Abort):
-        print("Interrupted: run the same command again to resume.", file=sys.stderr)  # noqa: T201
+    except (KeyboardInterrupt, click.Abort) as stopped:
+        # click replaces the first by the second; the cause may say what is kept.
+        told = str(stopped.__cause__ or stopped) or _when_interrupted(arguments)
+        print(printable_line(f"Interrupted: {told}"), file=sys.stderr)  # noqa: T201
         code = 130
     except OSError as error:
         # A full disk or a folder without permission needs no traceback.
@@ -127,6 +130,18 @@ def run_command(arguments: list[str]) -> int:
             "The GPU is out of memory: use a smaller --batch-size, or for training --set batch_size or --set accumulate."
         )
     return code if isinstance(code, int) else 0
+
+
+RESUMING = frozenset(
+    {"data export", "data scan", "data statistics", "evaluate", "measure", "sample", "score", "train", "weights fetch"}
+)
+"""Commands that keep what they have finished when they are interrupted; tests interrupt each."""
+
+
+def _when_interrupted(arguments: Sequence[str]) -> str:
+    """Return what an interrupted command says, unless it says more itself."""
+    resumes = {arguments[0], " ".join(arguments[:2])} & RESUMING if arguments else set()
+    return "run the same command again to resume." if resumes else "the same command begins again."
 
 
 def system_refusal(error: OSError) -> str:

@@ -32,7 +32,10 @@ from vidbench.progress import Progress
 @options.device
 @options.seed("Seed of the samples; default: the task's.")
 def command(model: str, task: str, **chosen: Any) -> None:
-    """Write a model's clips for a task without scoring them: the same clips that `evaluate` scores."""
+    """Write a model's clips for a task without scoring them: the same clips that `evaluate` scores.
+
+    The same command resumes interrupted samples.
+    """
     from vidbench.jobs.sample import SampleOptions, sample_model
 
     sample_model(model, task, SampleOptions(**chosen), Progress())

@@ -19,7 +19,7 @@ from vidbench.data.folders.suffixes import IMAGE_SUFFIXES
 from vidbench.distributed.launcher import require_single_process
 from vidbench.errors import InputError
 from vidbench.files import check_writable, digest, failures_named, file_sha256, sync_tree, write_text
-from vidbench.jobs.sample import clips_to_answer, refuse_existing, write_png
+from vidbench.jobs.sample import clips_to_answer, refuse_existing
 from vidbench.progress import Progress, warn
 from vidbench.samples.exchange import shard_name, shard_size, write_shard
 from vidbench.samples.export_folder import CONTEXT, EXPORT_NAME, FORMAT_NAME, FORMAT_VERSION, TARGETS, ExportManifest
@@ -27,8 +27,9 @@ from vidbench.samples.manifest import FORMAT_NAME as SAMPLES_FORMAT
 from vidbench.samples.manifest import FORMAT_VERSION as SAMPLES_VERSION
 from vidbench.samples.manifest import MANIFEST_NAME, Answers, SamplesManifest, Shard
 from vidbench.samples.media import FrameFolderSamples
+from vidbench.samples.one_clip import write_png
 from vidbench.samples.pairing import context_digests, task_answers, task_stamp
-from vidbench.samples.unfinished_export import note_chunk, noted_chunks, planned_sha256
+from vidbench.samples.unfinished import PLAN_NAME, WRITTEN_NAME, note_chunk, noted_chunks, planned
 from vidbench.scoring.clip_sources import sample_labels
 from vidbench.scoring.run_plan import refuse_large_batch
 from vidbench.scoring.seeds import sample_seeds
@@ -37,7 +38,6 @@ from vidbench.tasks.limits import check_total_samples
 from vidmetrics.locks import sole_writer
 
 Kind = Literal["npy", "png"]
-_PLAN_NAME, _WRITTEN_NAME = "plan.json", "written.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,8 +122,8 @@ def _write_export(task: Task, evaluation: ClipDataset, count: int, options: Expo
         answers=answers,
     )
     write_text(export.working / EXPORT_NAME, manifest.model_dump_json(indent=1) + "\n")
-    (export.working / _PLAN_NAME).unlink()
-    (export.working / _WRITTEN_NAME).unlink(missing_ok=True)
+    (export.working / PLAN_NAME).unlink()
+    (export.working / WRITTEN_NAME).unlink(missing_ok=True)
     with failures_named(output):
         sync_tree(export.working)
         export.working.replace(output)
@@ -164,9 +164,9 @@ def _prepare(export: _Export) -> None:
         raise InputError(f"{working} is a symbolic link, and clips are never written through one: remove it.")
     identity = [export.task.fingerprint, evaluation.identity_sha256, export.count, export.kind, sorted(export.parts)]
     plan = {"sha256": digest(identity), "content": "an unfinished export; the same command resumes it"}
-    if planned_sha256(working / _PLAN_NAME) != plan["sha256"]:
+    if planned(working / PLAN_NAME, "an interrupted export").get("sha256") != plan["sha256"]:
         shutil.rmtree(working, ignore_errors=True)
-        write_text(working / _PLAN_NAME, json.dumps(plan, indent=1) + "\n")
+        write_text(working / PLAN_NAME, json.dumps(plan, indent=1) + "\n")
     for leftover in working.glob("*/.*"):
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
@@ -185,7 +185,7 @@ def _write_clips(export: _Export, progress: Progress) -> tuple[dict[str, list[Sh
     context_sha256: list[str] = []
     shards: dict[str, list[Shard]] = {part: [] for part in parts} if kind == "npy" else {}
     size = shard_size(clips.num_frames, clips.height, clips.width)
-    noted = noted_chunks(export.working / _WRITTEN_NAME)
+    noted = noted_chunks(export.working / WRITTEN_NAME)
     with progress.stage(f"Clips of {export.task.name}", count) as advance:
         for number, indices in enumerate(_chunks(count, size)):
             files = {part: _files(export.working / part, kind, number, indices) for part in parts}
@@ -198,7 +198,7 @@ def _write_clips(export: _Export, progress: Progress) -> tuple[dict[str, list[Sh
                     part_NTHWC = np.ascontiguousarray(clips_NTHWC[:, frames])
                     written[part] = sha256(part_NTHWC.data).hexdigest()
                     _write(export.working / part, kind, number, indices, part_NTHWC)
-                note_chunk(export.working / _WRITTEN_NAME, number, written)
+                note_chunk(export.working / WRITTEN_NAME, number, written)
             context_sha256 += context_digests(_read_back(files[CONTEXT], kind))
             for part, entries in shards.items():
                 path = files[part][0]
@@ -212,7 +212,7 @@ def _read(export: _Export, indices: np.ndarray) -> np.ndarray:
     try:
         return export.evaluation.read(indices)
     except InputError as error:
-        if not (export.working / _WRITTEN_NAME).is_file():
+        if not (export.working / WRITTEN_NAME).is_file():
             shutil.rmtree(export.working, ignore_errors=True)
             raise
         raise InputError(
@@ -254,10 +254,7 @@ def _write(folder: Path, kind: Kind, number: int, indices: np.ndarray, clips_NTH
         path = folder / f"{index:06d}"
         if not path.exists():
             with failures_named(path):
-                unfinished = path.with_name(f".{path.name}")
-                write_png(unfinished, clip_THWC)
-                sync_tree(unfinished)  # a resumed export trusts what has its name
-                unfinished.replace(path)
+                write_png(path, clip_THWC)
 
 
 def _read_back(files: list[Path], kind: Kind) -> np.ndarray:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,20 +17,23 @@ from vidbench.data.folders.inventory import entries_sentences
 from vidbench.distributed.launcher import require_single_process
 from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
-from vidbench.files import check_writable, failures_named, sync_tree
+from vidbench.files import check_writable, digest, failures_named, file_sha256, sync_tree, write_text
 from vidbench.models.choice import choose_model
-from vidbench.progress import Advance, Progress
-from vidbench.samples.exchange import SampleWriter
+from vidbench.models.trivial import HeldOutModel
+from vidbench.progress import Advance, Progress, warn
+from vidbench.samples.exchange import shard_name, shard_size, write_shard
+from vidbench.samples.manifest import FORMAT_NAME, FORMAT_VERSION, MANIFEST_NAME, SamplesManifest, Shard
+from vidbench.samples.one_clip import WRITERS
 from vidbench.samples.pairing import context_digests, names_clips, task_answers, task_stamp
+from vidbench.samples.unfinished import PLAN_NAME, WRITTEN_NAME, note_chunk, noted_chunks, planned
 from vidbench.scoring.clip_sources import ModelSource, model_task, open_model, sample_labels
 from vidbench.scoring.run_plan import refuse_large_batch
 from vidbench.tasks import Task, load_task
 from vidbench.tasks.limits import MOST_BATCH, MOST_SEED, check_option, check_total_samples
 from vidmetrics.locks import remove_stale_lock, sole_writer
 
-_FRAMES_PER_SECOND = 8
-
-Write = Callable[[Path, np.ndarray], None]
+Kind = Literal["npy", "png", "mp4", "gif"]
+_FILES_PER_CHUNK = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +55,7 @@ class SampleOptions:
     data: Path | None = None
     ignore: tuple[str, ...] = ()
     num_samples: int | None = None
-    kind: Literal["npy", "png", "mp4", "gif"] = "npy"
+    kind: Kind = "npy"
     batch_size: int = 32
     device: str | None = None
     seed: int | None = None
@@ -59,6 +63,9 @@ class SampleOptions:
 
 def sample_model(model: str, task_name: str, options: SampleOptions, progress: Progress) -> None:
     """Write the clips that `evaluate` would score; for prediction tasks, only the predicted frames.
+
+    Interrupted samples are resumed: finished shards or files are kept next to the output, in a hidden folder, and the bytes
+    are those of an uninterrupted run.
 
     Args:
         model: as in `vidbench.evaluate`.
@@ -93,41 +100,214 @@ def sample_model(model: str, task_name: str, options: SampleOptions, progress: P
         num_samples=count,
         device=device,
     )
-    with _appears_whole(options.output) as folder, progress.stage(f"Samples of {choice.name}", count) as advance:
-        batches = _batches(count, options.batch_size)
-        if options.kind == "npy":
-            _write_exchange(folder, source, batches, count, advance)
+    with sole_writer(options.output):
+        refuse_existing(options.output)  # the process before may have finished it
+        work = _Work(
+            source=source,
+            count=count,
+            kind=options.kind,
+            batch_size=options.batch_size,
+            working=options.output.with_name(f".{options.output.name}.partial"),
+        )
+        _prepare(work)
+        try:
+            with progress.stage(f"Samples of {choice.name}", count) as advance:
+                _write_samples(work, advance)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_left_by_interrupt(work)) from None
+        except InputError as error:
+            if not work.keeps_chunks:
+                raise
+            raise InputError(f"{str(error).removesuffix('.')}; finished clips stay in '{work.working}'.") from error
+        finally:
+            if not work.keeps_chunks:
+                shutil.rmtree(work.working, ignore_errors=True)
+        with failures_named(options.output):
+            (work.working / PLAN_NAME).unlink()
+            (work.working / WRITTEN_NAME).unlink(missing_ok=True)
+            sync_tree(work.working)
+            work.working.replace(options.output)
+
+
+@dataclass(kw_only=True)
+class _Work:
+    """Samples that are being written.
+
+    Attributes:
+        source: the model's samples.
+        count: number of samples of all runs.
+        kind: format of the files.
+        batch_size: clips per call of the model.
+        working: hidden folder that becomes the output; a finished chunk of it is never made again.
+        doubt: why what an interrupted run has finished cannot be kept, or None.
+    """
+
+    source: ModelSource
+    count: int
+    kind: Kind
+    batch_size: int
+    working: Path
+    doubt: str | None = None
+
+    @property
+    def keeps_chunks(self) -> bool:
+        """Whether there is something that the same command can resume."""
+        return (self.working / WRITTEN_NAME).is_file()
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """Yield the indices of each chunk: a shard, or some files."""
+        clips = self.source.task.clips
+        size = shard_size(self.source.task.predicted_frames, clips.height, clips.width)
+        step = size if self.kind == "npy" else _FILES_PER_CHUNK
+        for start in range(0, self.count, step):
+            yield np.arange(start, min(start + step, self.count))
+
+    def paths(self, number: int, indices: np.ndarray) -> list[Path]:
+        """Return the files or folders of a chunk."""
+        if self.kind == "npy":
+            return [self.working / shard_name(number)]
+        suffix = "" if self.kind == "png" else f".{self.kind}"
+        return [self.working / f"{index:06d}{suffix}" for index in indices]
+
+
+def _prepare(work: _Work) -> None:
+    """Create the working folder, with what an interrupted run of the same samples finished.
+
+    Raises:
+        InputError: it holds finished clips of other samples.
+    """
+    source, working = work.source, work.working
+    if working.is_symlink():
+        raise InputError(f"{working} is a symbolic link, and clips are never written through one: remove it.")
+    reads_clips = names_clips(source.task) or isinstance(source.model, HeldOutModel)
+    identity = {
+        "task": source.task.fingerprint,
+        "clips": source.evaluation.identity_sha256 if reads_clips else list(source.evaluation.class_names),
+        "model": digest(source.model_identity),
+        "seed": source.seed,
+        "number of samples": work.count,
+        "format": work.kind,
+    }
+    before = planned(working / PLAN_NAME, "interrupted samples")
+    if before.get("sha256") != digest(identity):
+        if before and work.keeps_chunks:
+            others = [name for name, value in identity.items() if before.get("of", {}).get(name) != value]
+            raise InputError(
+                f"'{working}' has finished clips of an interrupted run with another {', '.join(others)}: repeat its command to "
+                "finish them, remove that folder, or choose another --output."
+            )
+        shutil.rmtree(working, ignore_errors=True)
+        content = "unfinished samples; the same command resumes them"
+        plan = {"sha256": digest(identity), "content": content, "of": identity}
+        write_text(working / PLAN_NAME, json.dumps(plan, indent=1) + "\n")
+    for leftover in working.glob(".*"):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+
+def _write_samples(work: _Work, advance: Advance) -> None:
+    task, evaluation = work.source.task, work.source.evaluation
+    noted = noted_chunks(work.working / WRITTEN_NAME, "sample again")
+    batches = _Batches(work.source, work.batch_size, work.count, advance)
+    shards: list[Shard] = []
+    contexts: list[str] = []
+    for number, indices in enumerate(work.chunks()):
+        paths, note = work.paths(number, indices), noted.get(number)
+        if note is None or not _is_unchanged(paths, note["sha256"]):
+            for path in filter(os.path.lexists, paths):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            clips_NTHWC = batches.read(indices)
+            context_NTHWC, samples_NTHWC = np.split(clips_NTHWC, [task.clips.context_frames], axis=1)
+            digests = context_digests(context_NTHWC) if task.clips.context_frames else []
+            _write_chunk(work, number, paths, samples_NTHWC)
+            note = {"sha256": _content_sha256(paths), "context_sha256": " ".join(digests)}
+            _keep(work, number, note)
         else:
-            _write_files(folder, source, batches, _WRITERS[options.kind], advance)
-
-
-def _write_exchange(
-    folder: Path, source: ModelSource, batches: Iterable[np.ndarray], count: int, advance: Advance
-) -> None:
-    task, clips, evaluation = source.task, source.task.clips, source.evaluation
-    with SampleWriter(
-        folder, num_frames=task.predicted_frames, height=clips.height, width=clips.width, task=task_stamp(task)
-    ) as writer:
-        digests: list[str] = []
-        for indices in batches:
-            context_NTHWC, samples_NTHWC = np.split(source.read(indices), [clips.context_frames], axis=1)
-            digests += context_digests(context_NTHWC)
-            writer.add(samples_NTHWC, sample_labels(task, indices, evaluation))
             advance(len(indices))
-        context_sha256 = digests if clips.context_frames else None
-        writer.answers = task_answers(task, evaluation, count, source.seed, context_sha256)
+        contexts += note["context_sha256"].split()
+        if work.kind == "npy":
+            shards.append(Shard(file=paths[0].name, num_samples=len(indices), sha256=file_sha256(paths[0])))
+    if work.kind == "npy":
+        labels = sample_labels(task, np.arange(work.count), evaluation)
+        manifest = SamplesManifest(
+            format=FORMAT_NAME,
+            version=FORMAT_VERSION,
+            num_samples=work.count,
+            num_frames=task.predicted_frames,
+            height=task.clips.height,
+            width=task.clips.width,
+            dtype="uint8",
+            labels=None if labels is None else tuple(labels.tolist()),
+            task=task_stamp(task),
+            answers=task_answers(task, evaluation, work.count, work.source.seed, contexts or None),
+            shards=tuple(shards),
+        )
+        write_text(work.working / MANIFEST_NAME, manifest.model_dump_json(indent=1) + "\n")
 
 
-def _write_files(
-    folder: Path, source: ModelSource, batches: Iterable[np.ndarray], write: Write, advance: Advance
-) -> None:
-    for indices in batches:
-        samples_NTHWC = source.read(indices)[:, source.task.clips.context_frames :]
-        for index, sample_THWC in zip(indices, samples_NTHWC, strict=True):
-            stem = folder / f"{index:06d}"
-            with failures_named(stem):
-                write(stem, sample_THWC)
-        advance(len(indices))
+def _write_chunk(work: _Work, number: int, paths: Sequence[Path], samples_NTHWC: np.ndarray) -> None:
+    if work.kind == "npy":
+        write_shard(work.working, number, samples_NTHWC)
+        return
+    for path, sample_THWC in zip(paths, samples_NTHWC, strict=True):
+        with failures_named(path):
+            WRITERS[work.kind](path.with_suffix(""), sample_THWC)
+
+
+def _keep(work: _Work, number: int, note: dict[str, str]) -> None:
+    """Record a finished chunk for a later run, unless what decides the model's clips is not known."""
+    if (doubt := work.source.doubt()) is None:
+        note_chunk(work.working / WRITTEN_NAME, number, note)
+    else:
+        work.doubt = doubt
+
+
+def _left_by_interrupt(work: _Work) -> str:
+    """Return what an interrupted run leaves, for the message."""
+    if work.keeps_chunks:
+        return f"finished clips stay in '{work.working}'; run the same command again to resume."
+    reason = (
+        "no part of the samples was finished"
+        if work.doubt is None
+        else f"{work.doubt}, so what is finished cannot be kept"
+    )
+    return f"{reason}; the same command begins again."
+
+
+def _is_unchanged(paths: Sequence[Path], sha256: str) -> bool:
+    """Return whether a chunk is as an interrupted run finished it; warn if it changed since."""
+    try:
+        if _content_sha256(paths) == sha256:
+            return True
+    except OSError:
+        pass
+    warn(f"'{paths[0]}', left by an interrupted run, is damaged and will be made again.")
+    return False
+
+
+def _content_sha256(paths: Sequence[Path]) -> str:
+    """Return the digest of the bytes of files, and of the files of folders, in order."""
+    files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    return digest([file_sha256(file) for file in files])
+
+
+class _Batches:
+    """Samples of the batches of an uninterrupted run, whichever of them are read: a batch decides the last bits."""
+
+    def __init__(self, source: ModelSource, batch_size: int, count: int, advance: Advance) -> None:
+        self._source, self._size, self._count, self._advance = source, batch_size, count, advance
+        self._start, self._clips_NTHWC = -1, np.empty(0, np.uint8)
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Return clips uint8 ``[N, T, H, W, 3]`` for consecutive indices int64 ``[N]``."""
+        first, stop = int(indices[0]), int(indices[-1]) + 1
+        parts = []
+        for start in range(first // self._size * self._size, stop, self._size):
+            if start != self._start:
+                self._clips_NTHWC = self._source.read(np.arange(start, min(start + self._size, self._count)))
+                self._start = start
+            parts.append(self._clips_NTHWC[max(first - start, 0) : stop - start])
+            self._advance(len(parts[-1]))
+        return np.concatenate(parts)
 
 
 def clips_to_answer(
@@ -151,28 +331,6 @@ def clips_to_answer(
     return evaluation
 
 
-def _batches(count: int, batch_size: int) -> Iterator[np.ndarray]:
-    for start in range(0, count, batch_size):
-        yield np.arange(start, min(start + batch_size, count))
-
-
-@contextmanager
-def _appears_whole(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder next to ``folder``; it is renamed on success and removed on failure."""
-    working = folder.with_name(f".{folder.name}.partial")
-    with sole_writer(folder):
-        refuse_existing(folder)  # the process before may have finished it
-        shutil.rmtree(working, ignore_errors=True)
-        working.mkdir(parents=True)
-        try:
-            yield working
-            with failures_named(folder):
-                sync_tree(working)
-                working.replace(folder)
-        finally:
-            shutil.rmtree(working, ignore_errors=True)
-
-
 def refuse_existing(output: Path, kind: str = "output folder") -> None:
     """Refuse to write into a folder or file that is there.
 
@@ -186,50 +344,3 @@ def refuse_existing(output: Path, kind: str = "output folder") -> None:
     if output.exists() or output.is_symlink():
         remove_stale_lock(output)
         raise InputError(f"The {kind} {output} already exists: choose a new one.")
-
-
-def write_png(stem: Path, frames_THWC: np.ndarray) -> None:
-    """Write frames, uint8 ``[T, H, W, 3]``, as PNG files into a new folder."""
-    from PIL import Image
-
-    stem.mkdir()
-    for t, frame in enumerate(frames_THWC):
-        Image.fromarray(frame).save(stem / f"{t:05d}.png")
-
-
-def _write_gif(stem: Path, frames_THWC: np.ndarray) -> None:
-    import av
-    from PIL import Image
-
-    frames, height, width, _ = frames_THWC.shape
-    # One palette for the whole clip, or colours would flicker. PyAV writes the file because Pillow merges equal frames,
-    # which would shorten the clip.
-    image = Image.fromarray(frames_THWC.reshape(frames * height, width, 3)).quantize(256, dither=Image.Dither.NONE)
-    levels = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
-    palette = np.zeros((256, 4), np.uint8)
-    palette[:, 0] = 255
-    palette[: len(levels), 1:] = levels
-    with av.open(str(stem.with_suffix(".gif")), "w") as container:
-        stream = container.add_stream("gif", rate=_FRAMES_PER_SECOND)
-        stream.height, stream.width, stream.pix_fmt = height, width, "pal8"
-        for indices in np.asarray(image).reshape(frames, height, width):
-            # PyAV documents (indices, palette), but its annotation does not include it.
-            frame = av.VideoFrame.from_ndarray((indices, palette), format="pal8")  # type: ignore[arg-type]
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-
-
-def _write_mp4(stem: Path, frames_THWC: np.ndarray) -> None:
-    import av
-
-    with av.open(str(stem.with_suffix(".mp4")), "w") as container:
-        stream = container.add_stream("libx264", rate=_FRAMES_PER_SECOND)
-        _, stream.height, stream.width, _ = frames_THWC.shape
-        # 4:4:4, because halved chroma needs even sizes and smears the colours of small frames.
-        stream.pix_fmt = "yuv444p"
-        for frame in frames_THWC:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
-
-
-_WRITERS: dict[str, Write] = {"png": write_png, "gif": _write_gif, "mp4": _write_mp4}

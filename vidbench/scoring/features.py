@@ -188,7 +188,15 @@ def fill_stores(
     if shards:
         todo = sum(len(stores[0].indices(shards[i])) for i in ranks.mine(len(shards)))
         with progress.stage(title, todo) as advance:
-            extract(source, networks, stores, shards, batch_size=batch_size, ranks=ranks, advance=advance, title=title)
+            try:
+                extract(
+                    source, networks, stores, shards, batch_size=batch_size, ranks=ranks, advance=advance, title=title
+                )
+            except KeyboardInterrupt as stopped:
+                if doubt := next(filter(None, (store.doubt() for store in stores)), None):
+                    sentence = f"{doubt}, so what is finished cannot be kept; the same command begins again."
+                    raise KeyboardInterrupt(sentence) from stopped
+                raise
     else:
         progress.say(f"{title}: {num_clips} clips were measured before")
     ranks.barrier()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vidbench.errors import InputError
-from vidbench.samples.unfinished_export import note_chunk, noted_chunks, planned_sha256
+from vidbench.samples.unfinished import note_chunk, noted_chunks, planned
 
 
 def test_notes_come_back_and_a_damaged_line_is_said(tmp_path, capsys):
@@ -29,10 +29,10 @@ def test_a_folder_in_place_of_the_notes_is_refused(tmp_path):
 @pytest.mark.parametrize("content", ["", "[]", '{"sha": 1}', '{"sha256": "a"'])
 def test_a_damaged_plan_is_said(tmp_path, capsys, content):
     path = tmp_path / "plan.json"
-    assert planned_sha256(path) is None
+    assert planned(path, "an interrupted export") == {}
     assert not capsys.readouterr().err
     path.write_text('{"sha256": "abc"}')
-    assert planned_sha256(path) == "abc"
+    assert planned(path, "an interrupted export") == {"sha256": "abc"}
     path.write_text(content)
-    assert planned_sha256(path) is None
+    assert planned(path, "an interrupted export") == {}
     assert "cannot be read (it is damaged), so all clips will be written again" in capsys.readouterr().err
