@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,12 +14,20 @@ from vidbench.cli import options
 from vidbench.cli.paths import PATH
 from vidbench.cli.streams import echo_line
 
+if TYPE_CHECKING:
+    from vidbench.leaderboard.rows import BoardRow
+
 _folder = click.option(
     "--leaderboards",
     type=PATH,
     metavar="DIR",
     help="Leaderboards folder; default: the one of this vidbench.",
 )
+
+
+_NOT_STATED = "not-stated"
+_TRAINING = ["train", "train+test", "none", _NOT_STATED]
+_EXTRA_DATA = ["none", "pre-training", "features", _NOT_STATED]
 
 
 @click.group("leaderboard")
@@ -76,17 +85,24 @@ def leaderboard_check(folder: Path | None, as_json: bool) -> None:
 @click.option(
     "--status",
     type=click.Choice(["recomputed", "reproduced"]),
-    help="recomputed: from the authors' samples or checkpoint; reproduced: trained with vidbench. Default for scored files: recomputed.",
+    help="recomputed: from given samples, a checkpoint or code; reproduced: from a checkpoint whose training log is in the "
+    "leaderboards folder. Default: reproduced if it is, else recomputed.",
 )
 @click.option(
-    "--training", type=click.Choice(["train", "train+test"]), default=None, help="Data the model was trained on."
+    "--training-log",
+    "training_logs",
+    type=PATH,
+    multiple=True,
+    metavar="FILE",
+    help="train.jsonl of the training that ended with this checkpoint, to be stored; repeatable, in order.",
 )
 @click.option(
-    "--extra-data",
-    type=click.Choice(["none", "pre-training", "features"]),
+    "--training",
+    type=click.Choice(_TRAINING),
     default=None,
-    help="Additional training data.",
+    help="Data the model was trained on; none for a model without training.",
 )
+@click.option("--extra-data", type=click.Choice(_EXTRA_DATA), default=None, help="Additional training data.")
 @click.option("--paper", default="", metavar="TEXT", help="Paper of the model.")
 @click.option("--arxiv", default="", metavar="ID", help="arXiv id of the paper.")
 @click.option("--note", default="", metavar="TEXT", help="Anything else a reader must know.")
@@ -100,7 +116,7 @@ def leaderboard_add(result: Path, leaderboards: Path | None, **said: Any) -> Non
     from vidbench.distributed.launcher import require_single_process
     from vidbench.errors import InputError
     from vidbench.leaderboard.adding import Submission, add_result
-    from vidbench.leaderboard.boards import packaged_folder
+    from vidbench.leaderboard.boards import packaged_folder, read_board
     from vidbench.leaderboard.tables import score_cell
 
     require_single_process("leaderboard add")
@@ -109,9 +125,36 @@ def leaderboard_add(result: Path, leaderboards: Path | None, **said: Any) -> Non
         raise InputError(
             "This vidbench is an installed package, not a checkout: name the folder with --leaderboards DIR."
         )
-    rows = add_result(result, leaderboards or folder, Submission(**{name: text or "" for name, text in said.items()}))
+    _require_stated(said)
+    said = {name: "" if value in (None, _NOT_STATED) else value for name, value in said.items()}
+    rows = add_result(result, leaderboards or folder, Submission(**said))
+    board = read_board(leaderboards or folder, rows[0].task)
     for row in rows:
-        echo_line(f"{row.metric:<12} {score_cell(row):>18}  {row.status}  {row.group}")
+        echo_line(f"{row.metric:<12} {score_cell(row):>18}  {row.status}  {_place(row, board.rows)}  {row.group}")
+
+
+def _require_stated(said: dict[str, Any]) -> None:
+    from vidbench.errors import InputError
+
+    asked = {"--training": (said["training"], _TRAINING), "--extra-data": (said["extra_data"], _EXTRA_DATA)}
+    missing = [f"{option} {'|'.join(values)}" for option, (given, values) in asked.items() if given is None]
+    if missing:
+        raise InputError(
+            f"A result does not say what its model was trained on: give {' and '.join(missing)}. Rows that do not say it "
+            "are shown as such and not ranked."
+        )
+
+
+def _place(row: BoardRow, rows: Sequence[BoardRow]) -> str:
+    from vidbench.leaderboard.placement import standing_words
+    from vidbench.leaderboard.ranking import standings
+    from vidbench.leaderboard.rows import not_stated
+
+    found = "; ".join(f"would {standing_words(each)}" for each in standings(row, rows) if each.condition)
+    if not_stated(row):
+        return f"not ranked ({', '.join(not_stated(row))} not stated" + (f"; {found})" if found else ")")
+    (standing,) = standings(row, rows)
+    return standing_words(standing)
 
 
 @command.command("build")

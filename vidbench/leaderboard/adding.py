@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ from vidbench.leaderboard.admission import require_admissible
 from vidbench.leaderboard.boards import RESULTS, append_rows, board_names, board_of_task, examine_board
 from vidbench.leaderboard.copies import repeated_result
 from vidbench.leaderboard.rows import BoardRow, Status, group_of
+from vidbench.leaderboard.training_logs import held_trainings, require_led_to, store_logs
 from vidbench.results.schema import MetricRecord, Result, read_result
 from vidbench.tasks import load_task
 from vidbench.tasks.schema import Task
@@ -29,12 +30,14 @@ class Submission:
 
     Attributes:
         model: name for the table; if empty, the name in the result.
-        status: recomputed or reproduced; ``""`` for recomputed if files were scored, reproduced if a model was run.
-        training: splits the model was trained on, ``""`` if unknown.
+        status: recomputed or reproduced; ``""`` for reproduced if the folder holds the training log of the checkpoint, else
+            recomputed.
+        training: splits the model was trained on, ``none`` for a model without training, ``""`` if unknown.
         extra_data: additional training data, ``""`` if unknown.
         paper: paper of the model.
         arxiv: its arXiv id.
         note: anything else that a reader must know, for the column ``setting``.
+        training_logs: logs of `vidbench train` that ended with the checkpoint of the result, to be stored with it.
     """
 
     model: str = ""
@@ -44,6 +47,7 @@ class Submission:
     paper: str = ""
     arxiv: str = ""
     note: str = ""
+    training_logs: tuple[Path, ...] = ()
 
 
 def result_rows(result: Result, task: Task, sha256: str, submission: Submission) -> list[BoardRow]:
@@ -89,6 +93,9 @@ def _add(path: Path, folder: Path, submission: Submission) -> list[BoardRow]:
             raise InputError(
                 f"The result {path} is on the board already, as '{there.id}' in {board}; nothing is left to add."
             )
+    if submission.training_logs:
+        require_led_to(submission.training_logs, result.model.checkpoint_sha256)
+    submission = replace(submission, status=_status(submission, result, folder))
     rows = [
         _unless_taken(row, taken) for row in result_rows(result, load_task(result.task.name).task, sha256, submission)
     ]
@@ -99,9 +106,21 @@ def _add(path: Path, folder: Path, submission: Submission) -> list[BoardRow]:
         )
     stored = folder / RESULTS / f"{sha256}.json"
     write_bytes(stored, content)
+    if submission.training_logs and result.model.checkpoint_sha256:
+        store_logs(folder, result.model.checkpoint_sha256, submission.training_logs)
     # Rows come last: `check` reports a stored result without rows; a row without its result would be unsupported.
     append_rows(board, rows)
     return rows
+
+
+def _status(submission: Submission, result: Result, folder: Path) -> Status:
+    held = bool(submission.training_logs) or result.model.checkpoint_sha256 in held_trainings(folder)
+    if submission.status == "reproduced" and not held:
+        raise InputError(
+            f"The status 'reproduced' needs the training log of the checkpoint, and {folder} holds none: give it with "
+            "--training-log, or add the result as 'recomputed'."
+        )
+    return submission.status or ("reproduced" if held else "recomputed")
 
 
 def _read(path: Path) -> bytes:
@@ -111,11 +130,10 @@ def _read(path: Path) -> bytes:
 
 
 def _row(result: Result, task: Task, sha256: str, submission: Submission, name: str, metric: MetricRecord) -> BoardRow:
-    scored_files = result.model.samples_sha256 is not None
     model = _one_line(submission.model or result.model.name)
     fields = {
         "id": slug(f"{model}-{task.name}-{name}-{sha256[:8]}"),
-        "status": submission.status or ("recomputed" if scored_files else "reproduced"),
+        "status": submission.status or "recomputed",
         "role": "method",
         "model": model,
         "metric": name,

@@ -11,6 +11,7 @@ from vidbench.leaderboard.admission import objections
 from vidbench.leaderboard.boards import RESULTS, Board, BoardFault, examine_board, stray_boards
 from vidbench.leaderboard.copies import copied_rows
 from vidbench.leaderboard.rows import BoardRow
+from vidbench.leaderboard.training_logs import held_trainings, training_faults
 from vidbench.results.schema import read_result
 from vidbench.tasks import load_task, task_names
 
@@ -58,6 +59,7 @@ def check_folder(folder: Path) -> tuple[list[Board], list[BoardFault]]:
             if row.status != "reported" and row.result_sha256:
                 findings += _result_faults(folder, board.path, row, line)
     findings += stray_boards(folder, task_names())
+    findings += training_faults(folder)
     return boards, findings + copied_rows(boards) + _orphans(folder, boards)
 
 
@@ -89,6 +91,8 @@ def _result_faults(folder: Path, board: Path, row: BoardRow, line: int) -> list[
     against = [
         fault("result_sha256", f"the stored result cannot be on a board: {reason}") for reason in objections(result)
     ]
+    if row.status == "reproduced" and not _is_held(folder, result.model.checkpoint_sha256):
+        against.append(fault("status", "'reproduced' needs the training log of the checkpoint in training.toml"))
     if against:
         return against
     expected = {
@@ -101,6 +105,14 @@ def _result_faults(folder: Path, board: Path, row: BoardRow, line: int) -> list[
         for name in _FROM_RESULT
         if getattr(row, name) != getattr(expected, name)
     ]
+
+
+def _is_held(folder: Path, checkpoint_sha256: str | None) -> bool:
+    try:
+        return checkpoint_sha256 in held_trainings(folder)
+    except InputError:
+        # `training_faults` reports the index itself.
+        return True
 
 
 def _orphans(folder: Path, boards: list[Board]) -> list[BoardFault]:

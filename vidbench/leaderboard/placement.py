@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from vidbench.errors import InputError
 from vidbench.leaderboard.adding import Submission, result_rows
 from vidbench.leaderboard.boards import board_names, board_of_task, leaderboards_folder, read_board
-from vidbench.leaderboard.ranking import nearest_papers, rank_rows
-from vidbench.leaderboard.rows import BoardRow, group_parts
+from vidbench.leaderboard.ranking import Standing, nearest_papers, standings
+from vidbench.leaderboard.rows import BoardRow
 from vidbench.leaderboard.tables import origin, score_cell
 from vidbench.results.schema import Result
 from vidbench.tasks.schema import Task
-
-# A result does not say what its model was trained on, so it is placed among rows with any training data.
-_UNKNOWN_OF_A_RESULT = ("training data", "extra data")
 
 
 def placement_lines(result: Result, task: Task) -> list[str]:
@@ -36,15 +33,12 @@ def placement_lines(result: Result, task: Task) -> list[str]:
 
 
 def _of_metric(row: BoardRow, rows: Sequence[BoardRow]) -> list[str]:
-    group = [other for other in rows if other.role == "method" and _comparable(row, other)]
-    if group:
-        entries = rank_rows([*group, row])
-        place = next(i for i, entry in enumerate(entries) if entry.row is row)
-        lines = [f"  {row.metric}: would rank {entries[place].rank} of {len(entries)}"]
-        for side, i in (("better", place - 1), ("worse", place + 1)):
-            if 0 <= i < len(entries):
-                tied = entries[i].rank == entries[place].rank
-                lines.append(f"    {'tied' if tied else side}: {_named(entries[i].row)}")
+    lines = []
+    for each in standings(row, rows):
+        if each.num_ranked > 1:
+            lines += [f"  {row.metric}: would {standing_words(each)}"]
+            lines += [f"    {side}: {_named(other)}" for side, other in each.neighbours()]
+    if lines:
         return lines
     nearest = nearest_papers(row, rows, limit=1)
     if nearest:
@@ -52,9 +46,10 @@ def _of_metric(row: BoardRow, rows: Sequence[BoardRow]) -> list[str]:
     return [f"  {row.metric}: no comparable row, and no published one with the same frames, size and metric"]
 
 
-def _comparable(row: BoardRow, other: BoardRow) -> bool:
-    own, theirs = group_parts(row), group_parts(other)
-    return all(own[name] == theirs[name] for name in own if name not in _UNKNOWN_OF_A_RESULT)
+def standing_words(standing: Standing) -> str:
+    """Return ``rank 2 of 3``, and what must hold for it."""
+    condition = f", if {standing.condition}" if standing.condition else ""
+    return f"rank {standing.rank} of {standing.num_ranked}{condition}"
 
 
 def _named(row: BoardRow) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from vidbench.errors import InputError
-from vidbench.leaderboard.rows import BoardRow, family, group_parts, not_stated
+from vidbench.leaderboard.rows import BoardRow, family, group_of, group_parts, not_stated, training_words
 
 _MOST_UNRANKED = 3
+_PRINTED_DIGITS = 4
+# Values that decide comparability and that whoever adds a result has to state, with their columns.
+_NOT_IN_A_RESULT = {"training data": "training", "extra data": "extra_data"}
 # Results that differ in one of these measure something else; they are not worth showing next to each other.
 _SAME_KIND = ("context frames", "frames", "resolution", "conditioning", "camera")
 
@@ -19,11 +23,46 @@ class RankedRow:
 
     Attributes:
         row: the row.
-        rank: rank in the group, ties sharing the better one; None for real data, which is a bound.
+        rank: rank in the group, ties sharing the better one; None for a row that cannot be ranked.
+        unranked: why it has no rank.
     """
 
     row: BoardRow
     rank: int | None
+    unranked: str = ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A row among the rows that it may be compared with.
+
+    Attributes:
+        entries: the group with the row in it, ranked.
+        place: index of the row in `entries`.
+        condition: what must hold for the row to belong to the group, because the row does not say; ``""`` if it says all.
+    """
+
+    entries: tuple[RankedRow, ...]
+    place: int
+    condition: str
+
+    @property
+    def rank(self) -> int | None:
+        """Rank of the row."""
+        return self.entries[self.place].rank
+
+    @property
+    def num_ranked(self) -> int:
+        """Number of ranked rows."""
+        return sum(entry.rank is not None for entry in self.entries)
+
+    def neighbours(self) -> list[tuple[str, BoardRow]]:
+        """Return the next better and the next worse row, each with ``better``, ``worse`` or ``tied``."""
+        found = []
+        for side, i in (("better", self.place - 1), ("worse", self.place + 1)):
+            if 0 <= i < len(self.entries) and self.entries[i].rank is not None:
+                found.append(("tied" if self.entries[i].rank == self.rank else side, self.entries[i].row))
+        return found
 
 
 @dataclass(frozen=True)
@@ -72,7 +111,9 @@ class RankedGroup:
 
 
 def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = ()) -> list[RankedGroup]:
-    """Divide rows into groups, groups with measured rows first, then the largest, and rank within each.
+    """Divide rows into groups and rank within each.
+
+    Groups with measured rows come first, then those with ranks, then those that leave the least open, then the largest.
 
     Args:
         rows: the rows of a board.
@@ -96,19 +137,87 @@ def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = ()) -> list[Ra
             else "The board has no rows yet: `vidbench leaderboard add RESULT` adds one."
         )
     groups = [_group(name, members, rows) for name, members in kept.items()]
-    return sorted(groups, key=lambda group: (not _measured(group), -len(group.entries), group.name))
+    return sorted(groups, key=_order)
 
 
 def rank_rows(rows: Iterable[BoardRow]) -> tuple[RankedRow, ...]:
-    """Rank the rows of one group, best first, after the real data."""
+    """Rank the rows of one group, best first, after the real data; rows without a rank come last.
+
+    A row measured here that does not state its training data is not ranked, nor is a published row that is alone in a group
+    with values that are not stated: nothing is known to be comparable with it.
+    """
     members = list(rows)
     methods = [row for row in members if row.role == "method"]
     methods.sort(key=lambda row: (-row.value if row.higher_is_better else row.value, row.year, row.id))
-    entries: list[RankedRow] = [RankedRow(row, None) for row in members if row.role != "method"]
-    for place, row in enumerate(methods):
-        tied = place > 0 and methods[place - 1].value == row.value
-        entries.append(RankedRow(row, entries[-1].rank if tied else place + 1))
-    return tuple(entries)
+    others = [RankedRow(row, None, "real data") for row in members if row.role != "method"]
+    ranked: list[RankedRow] = []
+    last: list[RankedRow] = []
+    first, rank = None, 0
+    for row in methods:
+        reason = _no_rank(row, alone=len(methods) == 1)
+        if reason:
+            last.append(RankedRow(row, None, reason))
+            continue
+        if first is None or not tied(first, row):
+            first, rank = row, len(ranked) + 1
+        ranked.append(RankedRow(row, rank))
+    return (*others, *ranked, *last)
+
+
+def _no_rank(row: BoardRow, alone: bool) -> str:
+    open_values = not_stated(row)
+    if not open_values or (row.status == "reported" and not alone):
+        return ""
+    names = f"{', '.join(open_values)} not stated"
+    return names if row.status != "reported" else f"alone in its group; {names}"
+
+
+def tied(one: BoardRow, other: BoardRow) -> bool:
+    """Return whether two scores are equal as far as they are exact.
+
+    Published scores are as exact as they are printed. Scores measured here are printed with four digits, and the same model on
+    another machine may differ by a unit of the last: float32 sums depend on the processor.
+    """
+    if one.value == other.value or "reported" in (one.status, other.status):
+        return one.value == other.value
+    size = max(abs(one.value), abs(other.value))
+    unit = 10.0 ** (math.floor(math.log10(size)) - _PRINTED_DIGITS + 1)
+    return abs(one.value - other.value) <= unit
+
+
+def standings(row: BoardRow, rows: Iterable[BoardRow]) -> list[Standing]:
+    """Return the groups that a measured row belongs to, with its rank in each: the one rule for `evaluate`, `add` and the boards.
+
+    A row that states everything belongs to one group. A result does not say what its model was trained on: it belongs to each
+    group of measured rows that agree in everything else, under the condition that its model was trained like theirs.
+
+    Args:
+        row: a row measured here; it need not be among ``rows``.
+        rows: the rows of its board.
+    """
+    others = [other for other in rows if other.id != row.id]
+    if not set(_NOT_IN_A_RESULT) & set(not_stated(row)):
+        return [_standing(row, others, condition="")]
+    found: dict[str, Standing] = {}
+    for other in others:
+        complete = _trained_like(row, other)
+        if other.status != "reported" and complete.group == other.group and not not_stated(other):
+            words = [text for name, text in training_words(other).items() if name in not_stated(row)]
+            found.setdefault(other.group, _standing(complete, others, ", ".join(words)))
+    return [found[group] for group in sorted(found)]
+
+
+def _trained_like(row: BoardRow, other: BoardRow) -> BoardRow:
+    theirs = group_parts(other)
+    update = {column: theirs[name] for name, column in _NOT_IN_A_RESULT.items() if name in not_stated(row)}
+    complete = row.model_copy(update=update)
+    return complete.model_copy(update={"group": group_of(complete)})
+
+
+def _standing(row: BoardRow, others: Iterable[BoardRow], condition: str) -> Standing:
+    entries = rank_rows([*(other for other in others if other.group == row.group), row])
+    place = next(i for i, entry in enumerate(entries) if entry.row is row)
+    return Standing(entries, place, condition)
 
 
 def nearest_papers(row: BoardRow, rows: Iterable[BoardRow], limit: int = _MOST_UNRANKED) -> tuple[UnrankedRow, ...]:
@@ -153,7 +262,12 @@ def _group(name: str, members: list[BoardRow], rows: Sequence[BoardRow]) -> Rank
     measured = [entry.row for entry in entries if entry.row.status != "reported"]
     papers = any(entry.row.status == "reported" for entry in entries)
     unranked = nearest_papers(measured[0], rows) if measured and not papers else ()
-    return RankedGroup(name, entries, () if measured else not_stated(entries[0].row), unranked)
+    return RankedGroup(name, entries, not_stated(entries[0].row), unranked)
+
+
+def _order(group: RankedGroup) -> tuple[bool, bool, int, int, int, str]:
+    ranked = any(entry.rank is not None for entry in group.entries)
+    return not _measured(group), not ranked, len(group.open), -len(group.entries), len(group.name), group.name
 
 
 def _measured(group: RankedGroup) -> bool:

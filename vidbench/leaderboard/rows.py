@@ -35,6 +35,13 @@ _REQUIRED_OF_RESULTS = ("task", "task_version", "fingerprint", "result_sha256")
 _PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _LARGEST_COUNT = 10**9
 # Nothing in a row is a link of its own; the site links arXiv and stored results only.
+# What lets a reader find a number again: a part of a paper, or a file or an issue of a repository.
+_PART_OF_PAPER = re.compile(r"\b(Table|Tables|Figure|Section|Appendix|App\.|abstract)\b", re.IGNORECASE)
+_PART_OF_REPOSITORY = re.compile(
+    r"\b[\w.-]+/[\w.-]+[:\s]+(\S*\.(md|json|png|jpg|csv|yml|yaml|txt)\b|README\b|issue \d+)"
+)
+_LINK = re.compile(r"\bhttps?://\S+")
+_RELIABLE = ("high", "med")
 _SCRIPT = re.compile(r"(java|vb)script\s*:|data:\w+/\w+|<\s*script", re.IGNORECASE)
 
 
@@ -55,6 +62,7 @@ def _none_or_number(value: object) -> object:
 _Value = Annotated[float, BeforeValidator(_plain_number)]
 _Whole = Annotated[int, BeforeValidator(_plain_number)]
 _Number = Annotated[float | None, BeforeValidator(_none_or_number)]
+_CountFrom0 = Annotated[int | None, Field(ge=0, le=_LARGEST_COUNT), BeforeValidator(_none_or_number)]
 _Count = Annotated[int | None, Field(ge=1, le=_LARGEST_COUNT), BeforeValidator(_none_or_number)]
 
 
@@ -65,7 +73,8 @@ class BoardRow(BaseModel):
 
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="Permanent name of the row: its link on the site.")
     status: Status = Field(
-        description="reported by a paper, recomputed from the authors' samples, or reproduced by training with vidbench."
+        description="reported by a paper; recomputed here from samples, a checkpoint or code; or reproduced: measured here, "
+        "with a checkpoint whose training log this repository holds."
     )
     role: Literal["method", "real-data"] = Field(description="real-data rows are bounds: shown, never ranked.")
     model: str = Field(min_length=1, description="Its name in the paper.")
@@ -78,17 +87,19 @@ class BoardRow(BaseModel):
     runs: _Count = Field(description="Number of repeats, if stated.")
     year: _Whole = Field(ge=2010, le=2100, description="Year in which this number was first published.")
     frames: _Count = Field(description="Frames of a scored clip, context frames included.")
-    context_frames: _Whole = Field(ge=0, le=_LARGEST_COUNT, description="Context frames.")
+    context_frames: _CountFrom0 = Field(description="Context frames.")
     resolution: str = Field(
         pattern=r"^([1-9][0-9]{0,4}x[1-9][0-9]{0,4})?$", description="Width x height of the scored clips."
     )
-    conditioning: Literal["", "class", "none", "frames", "text-zero-shot", "frames-mean-of-8-tasks"] = Field(
+    conditioning: Literal["", "class", "none", "frames", "text", "text-zero-shot", "frames-mean-of-8-tasks"] = Field(
         description="What the model is conditioned on."
     )
     reference: str = Field(pattern=r"^[a-z0-9-]*$", description="The reference set; none for an Inception Score.")
     camera: Literal["", "image-aux1", "image-main"] = Field(description="BAIR only.")
     samples: _Count = Field(description="Generated clips of one run.")
-    training: Literal["", "train", "train+test"] = Field(description="Which splits the model was trained on.")
+    training: Literal["", "none", "train", "train+test"] = Field(
+        description="Which splits the model was trained on; none for a model without training."
+    )
     extra_data: Literal["", "none", "pre-training", "features"] = Field(
         description="Training data beyond the splits in `training`."
     )
@@ -164,13 +175,14 @@ def group_parts(row: BoardRow) -> dict[str, str]:
     return {
         "metric": row.metric,
         "frames": "" if row.frames is None else f"{row.frames}",
-        "context frames": f"{row.context_frames}",
+        "context frames": "" if row.context_frames is None else f"{row.context_frames}",
         "resolution": row.resolution,
         "conditioning": row.conditioning,
         "reference": row.reference,
         "camera": row.camera,
         "samples": "" if row.samples is None else f"{row.samples}",
-        "training data": row.training,
+        # An untrained model has seen no more than the others, so it is ranked among those that have seen the least.
+        "training data": "train" if row.training == "none" else row.training,
         "extra data": row.extra_data,
         "sampling": row.sampling,
         "protocol": row.protocol,
@@ -206,6 +218,28 @@ def not_stated(row: BoardRow) -> tuple[str, ...]:
     return tuple(name for name, value in group_parts(row).items() if not value and name not in optional)
 
 
+def training_words(row: BoardRow) -> dict[str, str]:
+    """Describe what the models of a row's group were trained on, by comparability value; what is not stated is omitted."""
+    parts = group_parts(row)
+    trained, extra = parts["training data"], parts["extra data"]
+    words = {
+        "training data": f"trained on {trained}" if trained else "",
+        "extra data": {"": "", "none": "no extra data", "pre-training": "extra pre-training data"}.get(
+            extra, f"extra {extra}"
+        ),
+    }
+    return {name: text for name, text in words.items() if text}
+
+
+def has_locator(row: BoardRow) -> bool:
+    """Return whether a reader can find the number again: a part of a paper, a file of a repository, or a link."""
+    return any(
+        pattern.search(text)
+        for pattern in (_PART_OF_PAPER, _PART_OF_REPOSITORY, _LINK)
+        for text in (row.table, row.source)
+    )
+
+
 def problems(row: BoardRow) -> list[tuple[str, str]]:
     """Return the inconsistencies of a row with valid cells: pairs of column and message."""
     found: list[tuple[str, str]] = []
@@ -216,7 +250,7 @@ def problems(row: BoardRow) -> list[tuple[str, str]]:
                 f"'{row.metric}' is neither a metric id nor a name that papers print (vidmetrics/catalog/published_names.py)",
             )
         )
-    if row.frames is not None and row.context_frames >= row.frames:
+    if row.frames is not None and row.context_frames is not None and row.context_frames >= row.frames:
         found.append(("context_frames", f"{counted(row.context_frames, 'context frame')} in a clip of {row.frames}"))
     if (row.spread is None) != (row.spread_kind == ""):
         found.append(("spread_kind", "a spread needs a kind, and a kind a spread"))
@@ -276,6 +310,14 @@ def _provenance_problems(row: BoardRow) -> list[tuple[str, str]]:
         (_REQUIRED_OF_PAPERS, _REQUIRED_OF_RESULTS) if reported else (_REQUIRED_OF_RESULTS, ("confidence",))
     )
     found = [(name, f"a {row.status} row needs it") for name in required if getattr(row, name) in ("", None)]
+    if row.confidence in _RELIABLE and not has_locator(row):
+        found.append(
+            (
+                "confidence",
+                f"'{row.confidence}' needs a source that a reader can follow, in `table` or `source`: a table, figure or section of "
+                "a paper, or OWNER/NAME and a file of a repository; without one it is 'low'",
+            )
+        )
     return found + [
         (name, f"a {row.status} row cannot have it") for name in empty if getattr(row, name) not in ("", None)
     ]

@@ -43,18 +43,26 @@ def origin(row: BoardRow) -> str:
     return f"arXiv {row.arxiv}" if row.arxiv else row.paper
 
 
+def rank_cell(entry: RankedRow) -> str:
+    """Return the rank, ``real`` for real data, or ``-`` for a row that cannot be ranked."""
+    if entry.rank is not None:
+        return str(entry.rank)
+    return "real" if entry.row.role == "real-data" else "-"
+
+
 def _cells(entry: RankedRow) -> tuple[str, ...]:
     row = entry.row
     mark = " *" if row.errors else ""
-    rank = "real" if entry.rank is None else str(entry.rank)
-    return rank, row.model + mark, score_cell(row), str(row.year), row.status, origin(row)
+    return rank_cell(entry), row.model + mark, score_cell(row), str(row.year), row.status, origin(row)
 
 
 def caveats(group: RankedGroup) -> list[str]:
     """Return the remarks that belong below the table of a group."""
     lines = []
     if group.open:
-        lines.append(f"Not stated: {', '.join(group.open)}; the ranks hold only if the papers used the same.")
+        ranked = any(entry.rank is not None for entry in group.entries)
+        then = "the ranks hold only if the papers used the same" if ranked else "hence no rank"
+        lines.append(f"Not stated: {', '.join(group.open)}; {then}.")
     for entry in group.entries:
         lines += [f"* {entry.row.model}: {KNOWN_ERRORS[code]}" for code in entry.row.errors]
     lines += [

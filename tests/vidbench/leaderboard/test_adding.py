@@ -6,6 +6,7 @@ import copy
 import csv
 import hashlib
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from vidbench.results.schema import Result
 from vidbench.tasks import load_task
 from vidmetrics.catalog.definitions import METRICS
 
+_SAID = ["--training", "train", "--extra-data", "none"]
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -45,17 +47,20 @@ def test_a_sound_result_enters_and_is_stored_byte_for_byte(tmp_path, result_docu
     assert board.rows == tuple(rows)
     assert check_folder(tmp_path / "boards")[1] == []
     fvd = next(row for row in rows if row.metric == "fvd-shapes")
-    assert (fvd.value, fvd.spread, fvd.spread_kind, fvd.status) == (56.0, 4.0, "interval-95", "reproduced")
+    assert (fvd.value, fvd.spread, fvd.spread_kind, fvd.status) == (56.0, 4.0, "interval-95", "recomputed")
     assert (fvd.samples, fvd.reference, fvd.training, fvd.year) == (1024, "train-4096", "train", 2026)
     assert fvd.result_sha256 == digest
 
 
 def test_scored_files_are_recomputed_and_a_second_result_ranks_beside_the_first(tmp_path, result_document):
-    add_result(_write(tmp_path / "a.json", result_document), tmp_path / "boards", Submission(model="First"))
+    said = {"training": "train", "extra_data": "none"}
+    add_result(_write(tmp_path / "a.json", result_document), tmp_path / "boards", Submission(model="First", **said))
     before = (tmp_path / "boards" / "shapes-gen.csv").read_bytes()
     result_document["model"] |= {"name": "samples", "checkpoint_sha256": None, "samples_sha256": "f" * 64}
     result_document["metrics"]["fvd-shapes"] |= {"value": 40.0, "interval": [36.0, 44.0]}
-    rows = add_result(_write(tmp_path / "b.json", result_document), tmp_path / "boards", Submission(model="Second"))
+    rows = add_result(
+        _write(tmp_path / "b.json", result_document), tmp_path / "boards", Submission(model="Second", **said)
+    )
     assert {row.status for row in rows} == {"recomputed"}
     assert (tmp_path / "boards" / "shapes-gen.csv").read_bytes().startswith(before)
     group = next(g for g in rank_groups(read_board(tmp_path / "boards", "shapes-gen").rows) if g.metric == "fvd-shapes")
@@ -172,14 +177,25 @@ def test_the_command_prints_the_rows(tmp_path, result_document):
     path = _write(tmp_path / "r.json", result_document)
     done = CliRunner().invoke(
         command,
-        ["add", str(path), "--leaderboards", str(tmp_path / "boards"), "--name", "A\nB", "--extra-data", "none"],
+        [
+            "add",
+            str(path),
+            "--leaderboards",
+            str(tmp_path / "boards"),
+            "--name",
+            "A\nB",
+            "--extra-data",
+            "none",
+            "--training",
+            "none",
+        ],
     )
     assert done.exit_code == 0, done.output
-    assert "fvd-shapes" in done.output
+    assert re.search(r"^fvd-shapes +56 ± 4  recomputed  rank 1 of 1  fvd-shapes/", done.output, re.MULTILINE)
     with (tmp_path / "boards" / "shapes-gen.csv").open(newline="") as file:
         assert {row["model"] for row in csv.DictReader(file)} == {"A B"}
     refused = CliRunner().invoke(
-        command, ["add", str(path), "--leaderboards", str(tmp_path / "boards"), "--arxiv", "not an id"]
+        command, ["add", str(path), "--leaderboards", str(tmp_path / "boards"), "--arxiv", "not an id", *_SAID]
     )
     assert isinstance(refused.exception, InputError)
 
@@ -196,9 +212,10 @@ def test_neighbours_of_a_result(tmp_path, result_document, monkeypatch):
     for name, value in (("Worse", 90.0), ("Better", 20.0)):
         other = copy.deepcopy(result_document)
         other["metrics"]["fvd-shapes"] |= {"value": value, "interval": [value - 1, value + 1]}
-        add_result(_write(tmp_path / f"{name}.json", other), boards, Submission(model=name, training="train+test"))
+        said = Submission(model=name, training="train+test", extra_data="none")
+        add_result(_write(tmp_path / f"{name}.json", other), boards, said)
     text = _lines(result_document, boards, monkeypatch)
-    assert "fvd-shapes: would rank 2 of 3" in text
+    assert "fvd-shapes: would rank 2 of 3, if trained on train+test, no extra data" in text
     assert text.index("better: Better 20") < text.index("worse: Worse 90")
     result_document |= {"official": False, "reasons": ["The seed is 1 where the task requires 0."]}
     assert "unofficial results do not enter" in _lines(result_document, boards, monkeypatch)
@@ -207,7 +224,11 @@ def test_neighbours_of_a_result(tmp_path, result_document, monkeypatch):
 def test_a_row_of_the_same_score_is_level(tmp_path, result_document, monkeypatch):
     boards = tmp_path / "boards"
     boards.mkdir()
-    add_result(_write(tmp_path / "same.json", result_document), boards, Submission(model="Same", training="train"))
+    add_result(
+        _write(tmp_path / "same.json", result_document),
+        boards,
+        Submission(model="Same", training="train", extra_data="none"),
+    )
     text = _lines(result_document, boards, monkeypatch)
     assert "fvd-shapes: would rank 1 of 2" in text
     assert "tied: Same" in text
@@ -245,7 +266,7 @@ def test_an_installed_package_shows_its_boards_and_takes_none(tmp_path, result_d
     monkeypatch.setattr(version, "__file__", str(package / "version.py"))
     assert packaged_folder() == (package / "leaderboards", False)
     path = _write(tmp_path / "r.json", result_document)
-    done = CliRunner().invoke(command, ["add", str(path)])
+    done = CliRunner().invoke(command, ["add", str(path), *_SAID])
     assert isinstance(done.exception, InputError)
     assert "--leaderboards" in str(done.exception)
     with (ROOT / "pyproject.toml").open("rb") as file:

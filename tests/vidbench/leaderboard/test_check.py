@@ -98,7 +98,7 @@ def test_a_row_with_a_cell_too_many_is_named(folder):
 def test_exit_codes_and_output(folder):
     fine = CliRunner().invoke(command, ["check", str(folder)])
     assert fine.exit_code == 0
-    assert "46 rows" in fine.output
+    assert "49 rows" in fine.output
     edit(folder / "bair-pred.csv", 4, value="x")
     found = CliRunner().invoke(command, ["check", str(folder)])
     assert found.exit_code == 1

@@ -38,7 +38,9 @@ def test_ranks_start_again_in_every_group_and_follow_the_direction(rows):
     for group in rank_groups(rows):
         values = [entry.row.value for entry in group.entries]
         assert values == sorted(values, reverse=group.metric == "IS"), group.name
-        assert group.entries[0].rank == 1
+        alone = len(group.entries) == 1 and group.open
+        assert group.entries[0].rank == (None if alone else 1)
+        assert ("alone in its group" in group.entries[0].unranked) == bool(alone)
 
 
 def test_ties_share_a_rank_and_real_data_has_none(rows):
@@ -56,7 +58,7 @@ def test_ties_share_a_rank_and_real_data_has_none(rows):
 
 def test_the_table_holds_every_row_once_and_says_what_is_open():
     text = show("k600-pred")
-    assert sum(bool(re.match(r"^ +(\d+|real)  ", line)) for line in text.splitlines()) == 44
+    assert sum(bool(re.match(r"^ +(\d+|real|-)  ", line)) for line in text.splitlines()) == 44
     assert re.search(r"2  DVD-GAN-FP \(v2, vs test set\) \* +69\.15 ± 1\.16  2019  reported +arXiv 1907\.06571", text)
     assert "69.1 ± 0.78" in text
     assert "Not stated: reference, samples, training data, extra data, protocol" in text
@@ -66,7 +68,7 @@ def test_json_csv_and_table_agree(rows):
     groups = json.loads(show("k600-pred", "--format", "json"))
     flat = {row["id"]: (group["group"], row["rank"]) for group in groups for row in group["rows"]}
     table = list(csv.DictReader(io.StringIO(show("k600-pred", "--format", "csv"))))
-    assert {row["id"]: (row["group"], int(row["rank"])) for row in table} == flat
+    assert {row["id"]: (row["group"], int(row["rank"]) if row["rank"] else None) for row in table} == flat
     assert set(flat) == {row.id for row in rows}
     assert {row["value"] for row in table} == {str(row.value) for row in rows}
 
@@ -118,6 +120,7 @@ def ours(rows):
             "status": "recomputed",
             "protocol": "k600-pred-magvit-v2",
             "training": "train",
+            "extra_data": "none",
             "value": 12.0,
             "task": "k600-pred-magvit",
             "task_version": 1,
@@ -134,8 +137,10 @@ def test_papers_stand_beside_a_measured_row_with_what_keeps_them_apart(rows, our
     for each in first.unranked:
         assert each.row.protocol == "magvit"
         assert set(each.differs) == {"metric", "protocol"}
-        assert set(each.unknown) == {"training data"}
-    assert "differs in metric (FVD), protocol (magvit); does not state training data" in str(first.unranked[0])
+        assert set(each.unknown) == {"training data", "extra data"}
+    assert "differs in metric (FVD), protocol (magvit); does not state training data, extra data" in str(
+        first.unranked[0]
+    )
 
 
 @pytest.mark.parametrize("protocol", ["magvit", "vdm", "dvdgan"])
@@ -174,7 +179,7 @@ def test_neighbours_without_a_group_name_the_nearest_paper_or_say_there_is_none(
     (line,) = placement._of_metric(ours, rows)
     assert line == (
         "  fvd-magvit: no comparable row; the nearest is W.A.L.T-L 3.3 ± 0.0 (arXiv 2312.06662, reported), "
-        "which differs in metric (FVD), protocol (magvit); does not state training data"
+        "which differs in metric (FVD), protocol (magvit); does not state training data, extra data"
     )
     (line,) = placement._of_metric(ours.model_copy(update={"resolution": "32x32"}), rows)
     assert "no published one with the same frames, size and metric" in line

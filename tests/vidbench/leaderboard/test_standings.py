@@ -1,0 +1,131 @@
+"""One rule for group and rank: what `evaluate` announces is what `add` does and what the board then shows."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from vidbench.cli.leaderboard import command
+from vidbench.errors import InputError
+from vidbench.leaderboard import placement
+from vidbench.leaderboard.adding import Submission, add_result, result_rows
+from vidbench.leaderboard.boards import read_board
+from vidbench.leaderboard.check import check_folder
+from vidbench.leaderboard.ranking import rank_groups, rank_rows, standings, tied
+from vidbench.results.schema import Result
+from vidbench.tasks import load_task
+
+_LEADER = Submission(model="Leader", training="train", extra_data="none")
+
+
+@pytest.fixture
+def boards(tmp_path, result_document):
+    """A leaderboards folder with one measured row of each metric."""
+    leader = copy.deepcopy(result_document)
+    for metric, value in (("fvd-shapes", 0.6009579649727047), ("fid-shapes", 0.25), ("is-shapes", 18.0)):
+        leader["metrics"][metric] |= {"value": value, "interval": [value * 0.9, value * 1.1]}
+    _add(tmp_path, leader, _LEADER)
+    return tmp_path / "boards"
+
+
+def _add(tmp_path, document, submission):
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(document))
+    return add_result(path, tmp_path / "boards", submission)
+
+
+def _announced(document, folder, monkeypatch):
+    monkeypatch.setattr(placement, "leaderboards_folder", lambda given: folder)
+    return "\n".join(placement.placement_lines(Result.model_validate(document), load_task("shapes-gen").task))
+
+
+def _on_the_board(folder, row):
+    (group,) = [each for each in rank_groups(read_board(folder, "shapes-gen").rows) if each.name == row.group]
+    (entry,) = [entry for entry in group.entries if entry.row.id == row.id]
+    return group, entry
+
+
+@pytest.mark.parametrize("training", ["train", "none"])
+def test_a_result_is_ranked_where_evaluate_said_it_would(tmp_path, boards, result_document, monkeypatch, training):
+    text = _announced(result_document, boards, monkeypatch)
+    assert "fvd-shapes: would rank 2 of 2, if trained on train, no extra data" in text
+    assert "better: Leader 0.601" in text
+    rows = _add(tmp_path, result_document, Submission(model="Untrained", training=training, extra_data="none"))
+    for row in rows:
+        group, entry = _on_the_board(boards, row)
+        (standing,) = standings(row, read_board(boards, "shapes-gen").rows)
+        assert (entry.rank, len(group.entries)) == (2, 2)
+        assert (standing.rank, standing.num_ranked, standing.condition) == (2, 2, "")
+        assert standing.entries == group.entries
+    assert check_folder(boards)[1] == []
+
+
+def test_what_is_not_stated_is_shown_as_such_and_not_ranked(tmp_path, boards, result_document):
+    result_document["metrics"]["fvd-shapes"] |= {"value": 0.3, "interval": [0.2, 0.4]}
+    rows = _add(tmp_path, result_document, Submission(model="Silent"))
+    group, entry = _on_the_board(boards, rows[0])
+    assert (entry.rank, entry.unranked) == (None, "training data, extra data not stated")
+    assert group.open == ("training data", "extra data")
+    (standing,) = standings(rows[0], read_board(boards, "shapes-gen").rows)
+    assert (standing.rank, standing.num_ranked, standing.condition) == (1, 2, "trained on train, no extra data")
+    shown = CliRunner().invoke(command, ["show", "shapes-gen", "--leaderboards", str(boards)]).output
+    assert "Not stated: training data, extra data; hence no rank." in shown
+
+
+def test_several_groups_are_each_announced_with_their_condition(tmp_path, boards, result_document, monkeypatch):
+    other = copy.deepcopy(result_document)
+    other["metrics"]["fvd-shapes"] |= {"value": 90.0, "interval": [89.0, 91.0]}
+    _add(tmp_path, other, Submission(model="More data", training="train", extra_data="pre-training"))
+    text = _announced(result_document, boards, monkeypatch)
+    assert "would rank 2 of 2, if trained on train, no extra data" in text
+    assert "would rank 1 of 2, if trained on train, extra pre-training data" in text
+
+
+def test_the_command_asks_for_what_a_result_does_not_say(tmp_path, boards, result_document):
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps(result_document))
+    before = (boards / "shapes-gen.csv").read_bytes()
+    arguments = ["add", str(path), "--leaderboards", str(boards), "--name", "Mine"]
+    refused = CliRunner().invoke(command, arguments)
+    assert isinstance(refused.exception, InputError)
+    assert "--training train|train+test|none|not-stated and --extra-data none|" in str(refused.exception)
+    half = CliRunner().invoke(command, [*arguments, "--training", "none"])
+    assert "give --extra-data none" in str(half.exception)
+    assert (boards / "shapes-gen.csv").read_bytes() == before
+    done = CliRunner().invoke(command, [*arguments, "--training", "not-stated", "--extra-data", "not-stated"])
+    assert "not ranked (training data, extra data not stated; would rank 2 of 2, if trained on train" in done.output
+
+
+def test_scores_are_tied_within_the_last_printed_digit(boards):
+    row = next(row for row in read_board(boards, "shapes-gen").rows if row.metric == "fvd-shapes")
+
+    def ranks(*values):
+        rows = [row.model_copy(update={"id": f"row-{i}", "value": value}) for i, value in enumerate(values)]
+        return [entry.rank for entry in rank_rows(rows)]
+
+    assert ranks(0.6009579649727047, 0.6009579649727120, 0.60104) == [1, 1, 1]
+    # A chain of ties ends where its first member is no longer tied.
+    assert ranks(0.6009, 0.60095, 0.60102, 0.6012) == [1, 1, 3, 4]
+    assert ranks(181.9, 181.95, 182.3) == [1, 1, 3]
+    assert ranks(0.0, 0.0, 1e-9) == [1, 1, 3]
+    paper = row.model_copy(update={"status": "reported", "value": 69.1})
+    assert tied(paper, paper)
+    assert not tied(paper, paper.model_copy(update={"value": 69.15}))
+
+
+def test_the_same_model_on_another_machine_is_level(boards, result_document, monkeypatch):
+    for metric, value in (("fvd-shapes", 0.60096), ("fid-shapes", 0.25), ("is-shapes", 18.0)):
+        result_document["metrics"][metric] |= {"value": value, "interval": [value * 0.9, value * 1.1]}
+    text = _announced(result_document, boards, monkeypatch)
+    assert "fvd-shapes: would rank 1 of 2" in text
+    assert "tied: Leader 0.601" in text
+    assert "better:" not in text
+
+
+def test_an_unstated_row_is_never_the_condition_of_another(tmp_path, result_document):
+    _add(tmp_path, result_document, Submission(model="Silent"))
+    row = result_rows(Result.model_validate(result_document), load_task("shapes-gen").task, "0" * 64, Submission())[0]
+    assert standings(row, read_board(tmp_path / "boards", "shapes-gen").rows) == []
