@@ -113,7 +113,8 @@ class RankedGroup:
 def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = ()) -> list[RankedGroup]:
     """Divide rows into groups and rank within each.
 
-    Groups with measured rows come first, then those with ranks, then those that leave the least open, then the largest.
+    Groups with measured rows come first, then those with ranks, then those that leave the least open and state the
+    most, then the largest.
 
     Args:
         rows: the rows of a board.
@@ -265,9 +266,15 @@ def _group(name: str, members: list[BoardRow], rows: Sequence[BoardRow]) -> Rank
     return RankedGroup(name, entries, not_stated(entries[0].row), unranked)
 
 
-def _order(group: RankedGroup) -> tuple[bool, bool, int, int, int, str]:
+def _order(group: RankedGroup) -> tuple[bool, bool, int, int, int]:
     ranked = any(entry.rank is not None for entry in group.entries)
-    return not _measured(group), not ranked, len(group.open), -len(group.entries), len(group.name), group.name
+    # A score without a reference set has a value less to state. Equals stay in the order of the file.
+    stated = sum(bool(value) and (name, value) != ("reference", "none") for name, value in _parts(group).items())
+    return not _measured(group), not ranked, len(group.open), -stated, -len(group.entries)
+
+
+def _parts(group: RankedGroup) -> dict[str, str]:
+    return group_parts(group.entries[0].row)
 
 
 def _measured(group: RankedGroup) -> bool:

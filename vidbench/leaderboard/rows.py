@@ -27,6 +27,14 @@ KNOWN_ERRORS = {
 }
 """Codes of the column ``known_error``."""
 
+CONFIDENCES = {
+    "high": "read in a paper or in the repository of its authors",
+    "med": "read in a secondary list that can be looked up, or in part",
+    "low": "the source cannot be looked up, or one secondary source stands alone or contradicts itself",
+    "unconfirmed": "from memory, without a source",
+}
+"""Values of the column ``confidence``, with what each says about the reading."""
+
 _REQUIRED_OF_PAPERS = ("setting", "paper", "source", "confidence")
 _REQUIRED_OF_RESULTS = ("task", "task_version", "fingerprint", "result_sha256")
 

@@ -30,13 +30,14 @@ class ReferenceLine:
     value: float
 
 
-def years_chart(rows: Sequence[BoardRow], lines: Sequence[ReferenceLine], label: str) -> str:
+def years_chart(rows: Sequence[BoardRow], lines: Sequence[ReferenceLine], label: str, progress: bool = True) -> str:
     """Return the chart of the rows of one group; points link to the entries of their rows.
 
     Args:
         rows: methods with positive scores, of one metric.
         lines: floor and ceiling where known, positive.
         label: what a screen reader says for the whole picture.
+        progress: join the best scores so far by a line; otherwise the points are hollow.
     """
     values = [row.value for row in rows] + [line.value for line in lines]
     first, last = min(row.year for row in rows), max(row.year for row in rows)
@@ -52,9 +53,9 @@ def years_chart(rows: Sequence[BoardRow], lines: Sequence[ReferenceLine], label:
         marks += [plot.across(line.value, "bound"), text_at(plot.left + 3, height - 4, line.label, "tick over")]
         taken.append((plot.left, height - 13, text_width(line.label, _FONT_SIZE) + 6, 15))
     best = _best_so_far(rows)
-    if len(best) > 1:
+    if len(best) > 1 and progress:
         marks.append(plot.curve([(row.year, row.value) for row in best], "best"))
-    marks += [_point(plot, row) for row in rows]
+    marks += [_point(plot, row, "" if progress else " hollow") for row in rows]
     named = [row for row in rows if row.status != "reported"] + best
     marks += [text for row in dict.fromkeys(named) if (text := _name(plot, row, taken))]
     return picture(WIDTH, HEIGHT, marks, label, role="group")
@@ -69,14 +70,14 @@ def _best_so_far(rows: Sequence[BoardRow]) -> list[BoardRow]:
     return best
 
 
-def _point(plot: Plot, row: BoardRow) -> str:
+def _point(plot: Plot, row: BoardRow, style: str) -> str:
     x, y = plot.at(row.year, row.value)
     title = f"<title>{escape(row.model)}: {escape(score_cell(row))} ({row.year})</title>"
     if row.status == "reported":
-        shape = circle_at(x, y, 4, "point", title)
+        shape = circle_at(x, y, 4, f"point{style}", title)
     else:
         corners = f"{x:.1f},{y - 6:.1f} {x + 6:.1f},{y:.1f} {x:.1f},{y + 6:.1f} {x - 6:.1f},{y:.1f}"
-        shape = f'<polygon class="point measured" points="{corners}">{title}</polygon>'
+        shape = f'<polygon class="point measured{style}" points="{corners}">{title}</polygon>'
     # The table has the same links in reading order; the points of a chart should not each add a tab stop.
     return f'<a href="#{row.id}" tabindex="-1">{shape}</a>'
 
@@ -86,7 +87,7 @@ def _name(plot: Plot, row: BoardRow, taken: list[Box]) -> str | None:
     name = row.model if len(row.model) <= _LONGEST_NAME else row.model.split(" (")[0]
     name = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1].rstrip() + "…"
     (x, y), width = plot.at(row.year, row.value), text_width(name, _FONT_SIZE)
-    for left, base in ((x + 8, y + 4), (x - 8 - width, y + 4), (x - width / 2, y - 9), (x - width / 2, y + 17)):
+    for left, base in ((x + 8, y + 4), (x - 12 - width, y + 4), (x - width / 2, y - 9), (x - width / 2, y + 17)):
         box = (left, base - 10, width, float(_LINE_HEIGHT))
         inside = (
             left >= plot.left

@@ -15,10 +15,10 @@ from vidbench.leaderboard.bibtex import row_bibtex
 from vidbench.leaderboard.boards import RESULTS, Board
 from vidbench.leaderboard.check import check_folder
 from vidbench.leaderboard.ranking import RankedGroup, rank_groups
-from vidbench.leaderboard.rows import KNOWN_ERRORS, BoardRow, group_parts
-from vidbench.leaderboard.tables import origin, score_cell
+from vidbench.leaderboard.rows import CONFIDENCES, KNOWN_ERRORS, BoardRow, group_parts, training_words
+from vidbench.leaderboard.tables import origin, rank_cell, score_cell
 from vidbench.leaderboard.years_chart import ReferenceLine, years_chart
-from vidbench.rendering.numbers import counted
+from vidbench.rendering.numbers import counted, score_text
 from vidbench.rendering.templates import html_templates
 from vidbench.results.schema import read_result
 from vidbench.tasks import load_task, task_names
@@ -27,6 +27,7 @@ from vidmetrics.locks import remove_leftovers, sole_writer
 
 _FOLDER = resources.files("vidbench.leaderboard.pages")
 _MARK = ".vidbench-site"
+# With fewer points or a single year there is no course to see.
 _CHARTED_ROWS, _CHARTED_YEARS = 3, 2
 _TITLES = {
     "k600-gen": "Kinetics-600: class-conditional generation",
@@ -38,12 +39,34 @@ _TITLES = {
 
 @dataclass(frozen=True)
 class _Section:
-    """A group on a page: its ranks, its description, and its chart if there is enough to show."""
+    """A group on a page: its ranks, its description, its floor and ceiling, and its chart if there is enough to show."""
 
     group: RankedGroup
     key: str
     words: tuple[str, ...]
+    bounds: tuple[ReferenceLine, ...]
     chart: Markup | None
+
+
+@dataclass(frozen=True)
+class _Card:
+    """A board on the index: its size, and who leads the group that it opens with."""
+
+    board: Board
+    title: str
+    num_groups: int
+    group: RankedGroup
+    words: tuple[str, ...]
+
+    @property
+    def leader(self) -> BoardRow | None:
+        """Row of rank 1; None if the group ranks nobody."""
+        return next((entry.row for entry in self.group.entries if entry.rank == 1), None)
+
+    @property
+    def num_ranked(self) -> int:
+        """Number of ranked rows of the group."""
+        return sum(entry.rank is not None for entry in self.group.entries)
 
 
 def build_site(folder: Path, output: Path) -> list[Path]:
@@ -93,6 +116,9 @@ def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
         version=__version__,
         score=score_cell,
         origin=origin,
+        rank=rank_cell,
+        bound=score_text,
+        confidences=CONFIDENCES,
         bibtex=row_bibtex,
         known_errors=KNOWN_ERRORS,
     )
@@ -104,7 +130,7 @@ def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
         )
         (site / f"{board.name}.html").write_text(page, encoding="utf-8")
         shutil.copyfile(board.path, site / f"{board.name}.csv")
-    cards = [(board, titles[board.name], len({row.group for row in board.rows})) for board in boards]
+    cards = [_card(board, titles[board.name]) for board in boards]
     (site / "index.html").write_text(environment.get_template("index.html.jinja").render(cards=cards), encoding="utf-8")
     if (folder / RESULTS).is_dir():
         # One by one, because copytree gathers failures and loses their reasons.
@@ -121,11 +147,19 @@ def _title(name: str) -> str:
     return load_task(name).task.title if name in task_names() else name
 
 
+def _card(board: Board, title: str) -> _Card:
+    groups = rank_groups(board.rows)
+    return _Card(board, title, len(groups), groups[0], group_words(groups[0].entries[0].row))
+
+
 def _sections(folder: Path, board: Board) -> list[_Section]:
-    return [
-        _Section(group, f"g{i}", group_words(group.entries[0].row), _chart(folder, board, group))
-        for i, group in enumerate(rank_groups(board.rows))
-    ]
+    found = []
+    for i, group in enumerate(rank_groups(board.rows)):
+        rows = [entry.row for entry in group.entries if entry.row.role == "method" and entry.row.value > 0]
+        bounds = _bounds(folder, board, rows) if rows else []
+        chart = _chart(group, rows, bounds)
+        found.append(_Section(group, f"g{i}", group_words(group.entries[0].row), tuple(bounds), chart))
+    return found
 
 
 def group_words(row: BoardRow) -> tuple[str, ...]:
@@ -139,16 +173,14 @@ def group_words(row: BoardRow) -> tuple[str, ...]:
         "conditioning": {
             "class": "class-conditional",
             "none": "unconditional",
+            "text": "conditioned on text",
             "text-zero-shot": "zero-shot from text",
             "frames-mean-of-8-tasks": "mean of 8 tasks",
         }.get(row.conditioning, ""),
         "reference": "" if row.reference == "none" else f"against {_clips(row.reference)}",
         "camera": f"camera {row.camera}",
         "samples": "" if row.samples is None else f"{row.samples:,} samples",
-        "training data": f"trained on {row.training}",
-        "extra data": {"none": "no extra data", "pre-training": "extra pre-training data"}.get(
-            row.extra_data, f"extra {row.extra_data}"
-        ),
+        **{"training data": "", "extra data": "", **training_words(row)},
         "sampling": row.sampling.replace("-", " ").replace(" is", " IS"),
         "protocol": f"protocol {row.protocol}",
     }
@@ -161,15 +193,13 @@ def _clips(reference: str) -> str:
     return f"{int(count):,} clips of {split}" if count.isdigit() else reference.replace("-", " ")
 
 
-def _chart(folder: Path, board: Board, group: RankedGroup) -> Markup | None:
-    rows = [entry.row for entry in group.entries if entry.row.role == "method" and entry.row.value > 0]
-    bounds = _bounds(folder, board, rows) if rows else []
-    enough = len(rows) >= _CHARTED_ROWS and len({row.year for row in rows}) >= _CHARTED_YEARS
-    measured = bounds and any(row.status != "reported" for row in rows)
-    if not enough and not measured:
+def _chart(group: RankedGroup, rows: list[BoardRow], bounds: list[ReferenceLine]) -> Markup | None:
+    if len(rows) < _CHARTED_ROWS or len({row.year for row in rows}) < _CHARTED_YEARS:
         return None
     label = f"{group.metric} over years, {len(rows)} rows, log axis"
-    return Markup(years_chart(rows, bounds, label))  # noqa: S704 - every text in it is escaped when drawn
+    # Progress can only be claimed where the papers are known to have measured alike.
+    chart = years_chart(rows, bounds, label, progress=not group.open)
+    return Markup(chart)  # noqa: S704 - every text in it is escaped when drawn
 
 
 def _bounds(folder: Path, board: Board, rows: list[BoardRow]) -> list[ReferenceLine]:

@@ -23,6 +23,8 @@ from vidbench.leaderboard.bibtex import row_bibtex
 from vidbench.leaderboard.boards import board_names, read_board
 from vidbench.leaderboard.pages.build import build_site
 from vidbench.leaderboard.ranking import rank_groups
+from vidbench.leaderboard.rows import CONFIDENCES
+from vidbench.leaderboard.tables import rank_cell, score_cell
 from vidbench.leaderboard.years_chart import ReferenceLine, years_chart
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -99,6 +101,49 @@ def test_no_page_fetches_anything(site):
 def test_the_tables_beside_the_pages_are_the_tables(site):
     for name in board_names(BOARDS):
         assert (site / f"{name}.csv").read_bytes() == (BOARDS / f"{name}.csv").read_bytes()
+
+
+def test_the_index_shows_the_leader_of_each_board_and_its_size(site):
+    text = (site / "index.html").read_text()
+    for name in board_names(BOARDS):
+        rows = read_board(BOARDS, name).rows
+        card = text.split(f'href="{name}.html"')[1].split("</a>")[0]
+        first = rank_groups(rows)[0]
+        leader = next(entry.row for entry in first.entries if entry.rank == 1)
+        assert f"<b>{leader.model}</b>" in card
+        assert f'<b class="value">{score_cell(leader)}</b>' in card
+        assert f"<b>{len(rows)}</b> rows" in card
+        assert f"first of {sum(entry.rank is not None for entry in first.entries)} in the group" in card
+
+
+def test_a_board_opens_with_the_group_that_leaves_the_least_open():
+    for name in board_names(BOARDS):
+        first, *others = [group for group in rank_groups(read_board(BOARDS, name).rows) if group.entries[0].rank]
+        assert len(first.open) <= min(len(group.open) for group in (first, *others)), name
+    (first, *_) = rank_groups(read_board(BOARDS, "ucf101-gen").rows)
+    assert (first.entries[0].row.model, first.open) == ("W.A.L.T-XL", ("extra data",))
+
+
+def test_confidence_is_explained_on_every_board_and_beside_every_entry(site):
+    for name in board_names(BOARDS):
+        text = (site / f"{name}.html").read_text()
+        for value, meaning in CONFIDENCES.items():
+            assert f"<b>{value}</b>: {meaning}" in text
+        for row in read_board(BOARDS, name).rows:
+            entry = text.split(f'data-entry="{row.id}"')[1].split("</article>")[0]
+            assert not row.confidence or f"{row.confidence}: {CONFIDENCES[row.confidence]}" in entry
+
+
+def test_a_chart_has_several_points_and_is_marked_where_something_is_not_stated(site):
+    for name in board_names(BOARDS):
+        text = (site / f"{name}.html").read_text()
+        figures = text.split("<figure ")[1:]
+        assert bool(figures) == (name in ("bair-pred", "k600-pred", "ucf101-gen")), name
+        for figure in (figure.split("</figure>")[0] for figure in figures):
+            assert figure.count('class="point') >= 3
+            open_values = "The papers may have measured differently" in figure
+            assert open_values == ("point hollow" in figure)
+            assert not (open_values and 'class="best"' in figure)
 
 
 def test_a_measured_row_shows_its_bounds_and_links_its_result(tmp_path, result_document):
@@ -207,7 +252,7 @@ def _set(browser, field, value):
 def test_sorting_stays_within_groups_and_works_from_the_keyboard(site, browser):
     browser.open((site / "k600-pred.html").as_uri())
     groups = rank_groups(read_board(BOARDS, "k600-pred").rows)
-    assert browser.run(RANKS) == [[str(entry.rank) for entry in group.entries] for group in groups]
+    assert browser.run(RANKS) == [[rank_cell(entry) for entry in group.entries] for group in groups]
     before = [sorted(values) for values in browser.run(SCORES)]
     # From the rank's button three tabs lead to the year's; a person without a mouse presses Enter there.
     browser.run("document.querySelector('thead button').focus()")
@@ -227,6 +272,23 @@ def test_sorting_stays_within_groups_and_works_from_the_keyboard(site, browser):
     )
     for group in names:
         assert group == browser.run(f"{json.dumps(group)}.toSorted((a, b) => a.localeCompare(b))")
+
+
+def test_nothing_stands_without_its_label_on_a_narrow_screen(site, browser):
+    labels = (
+        "[...document.querySelectorAll('tr.row td:not(.model)')].map(cell => "
+        "[getComputedStyle(cell, '::before').content, cell.getBoundingClientRect().right <= innerWidth])"
+    )
+    browser.look(500, 900)
+    try:
+        for name in ("ucf101-gen", "shapes-gen"):
+            browser.open((site / f"{name}.html").as_uri())
+            found = browser.run(labels)
+            assert len(found) == 6 * len(read_board(BOARDS, name).rows)
+            assert all(content not in ("none", "normal", '""') and fits for content, fits in found)
+            assert browser.run("document.documentElement.scrollWidth") == 500
+    finally:
+        browser.look(1280, 900)
 
 
 def test_filtering(site, browser):
@@ -254,8 +316,8 @@ def test_filtering(site, browser):
     assert browser.run("new Promise(done => setTimeout(() => done(document.getElementById('count').textContent), 30))")
     expect(168)
     groups = rank_groups(rows)
-    _set(browser, "by-group", "g1")
-    expect(len(groups[1].entries))
+    _set(browser, "by-group", "g0")
+    expect(len(groups[0].entries))
     assert browser.run("[...document.querySelectorAll('figure')].filter(f => !f.hidden).length") == 1
     _set(browser, "by-text", "no such model")
     expect(0)
