@@ -6,6 +6,7 @@ import vidbench
 result = vidbench.evaluate(model="dvdgan", task="shapes-gen")
 result.metrics["fvd-shapes"].value
 result = vidbench.score(task="shapes-gen", samples="my-samples/")
+measured = vidbench.measure("real/", "my-samples/", metrics=["fvd"])
 ```
 
 Importing this package is fast: torch and other heavy packages are imported when needed.
@@ -19,9 +20,14 @@ from typing import TYPE_CHECKING, Literal
 from vidbench.version import __version__
 
 if TYPE_CHECKING:
-    from vidbench.results.schema import Result
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["__version__", "evaluate", "score"]
+    from vidbench.results.measurement import Measurement
+    from vidbench.results.schema import Result
+    from vidbench.tasks.schema import PixelConvention
+    from vidmetrics import Statistics
+
+__all__ = ["__version__", "evaluate", "measure", "score"]
 
 
 def evaluate(
@@ -119,6 +125,63 @@ def score(
         precision=precision,
     )
     return score_samples(Path(samples), task, options, Progress(enabled=False))[0]
+
+
+def measure(
+    real: str | Path | Statistics,
+    samples: str | Path,
+    metrics: str | Sequence[str],
+    *,
+    num_frames: int = 16,
+    stride: int = 1,
+    resolution: int | None = None,
+    pixels: PixelConvention = "exact",
+    ignore: tuple[str, ...] = (),
+    weights: Mapping[str, str | Path] | None = None,
+    device: str | None = None,
+    precision: Literal["exact", "fast"] = "exact",
+    batch_size: int = 32,
+) -> Measurement:
+    """Measure the clips of any two folders or files, as ``vidbench measure`` does; always unofficial.
+
+    Args:
+        real: exchange folder, ``.npy``/``.npz`` file (uint8 ``[N, T, H, W, 3]``), folder of videos or of frame folders; or `vidmetrics.Statistics`.
+        samples: clips in one of these forms.
+        metrics: metric ids, or patterns such as ``"fvd*"``.
+        num_frames: frames per clip, from the start of each video.
+        stride: take every ``stride``-th frame.
+        resolution: crop the central square and resize it to this side; None leaves frames unchanged.
+        pixels: how videos become RGB.
+        ignore: patterns of entries of folders to leave out, such as ``"*.txt"``.
+        weights: weights files by network; other networks use their default.
+        device: torch device; by default a GPU if there is one.
+        precision: ``"exact"`` (within 1e-5 of float64) or ``"fast"`` (within 1e-3, on CPUs 1e-2).
+        batch_size: clips per call of the networks.
+
+    Returns:
+        The record that ``vidbench measure --json`` prints, e.g. ``.metrics["fvd"].value``.
+
+    Raises:
+        InputError: bad input, or a metric that was named, not matched by a pattern, cannot run.
+    """
+    from vidbench.jobs.measure import MeasureOptions, measure_clips
+    from vidbench.progress import Progress
+    from vidbench.samples.clip_folder import ClipShape
+
+    options = MeasureOptions(
+        metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
+        shape=ClipShape(num_frames, stride, resolution, pixels),
+        ignore=tuple(ignore),
+        weights={name: Path(path) for name, path in (weights or {}).items()},
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+    )
+    return measure_clips(_real(real), Path(samples), options, Progress(enabled=False))
+
+
+def _real(value: str | Path | Statistics) -> Path | Statistics:
+    return Path(value) if isinstance(value, str | Path) else value
 
 
 def _path(value: str | Path | None) -> Path | None:

@@ -25,6 +25,7 @@ FILES = {
 }
 DEFINITIONS = {
     "command": "each file of `vidbench.cli` calls its command so",
+    "measure": "of folders in `vidbench`, of arrays in `vidmetrics`",
     "main": "each program calls its entry point so",
     "preprocess": "the preprocessing of the network in the same file",
 }

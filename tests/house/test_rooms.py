@@ -37,6 +37,7 @@ FLOORS = {
         ("__init__",),
         ("conformance",),
         ("one_call",),
+        ("metric_objects",),
         ("estimators",),
         ("networks",),
         ("weights",),

@@ -218,10 +218,14 @@ def test_a_best_of_several_metric_refuses_one_prediction(clips, id):
         measure(id, real[:40], generated)
 
 
-def test_the_sides_may_differ_in_length_and_clips_are_counted(colours, clips):
+def test_sides_of_different_length_or_size_are_refused_and_clips_are_counted(colours, clips):
     real, generated = clips
-    estimate = measure("fid", real[:, :1], generated)
+    estimate = measure("fid", real, generated)
     assert (estimate.num_samples, estimate.num_reference) == (40, 50)
+    with pytest.raises(InputError, match="Real clips have 1 frames of 4x3 and generated clips 2 frames of 4x3"):
+        measure("fid", real[:, :1], generated)
+    with pytest.raises(InputError, match="2 frames of 4x2 and generated clips 2 frames of 4x3"):
+        measure("fid", real[:, :, 1:], generated)
     with pytest.raises(InputError, match="same number of frames"):
         measure("fid", real, [generated[:3], generated[3:, :1]])
 

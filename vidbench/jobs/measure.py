@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -13,21 +14,26 @@ from vidbench.distributed.ranks import choose_device, process_group
 from vidbench.errors import InputError
 from vidbench.progress import Progress
 from vidbench.results.meaning import meaning
+from vidbench.jobs.folder_statistics import refuse_other_protocol
 from vidbench.results.measurement import MeasuredClips, MeasuredMetric, Measurement
 from vidbench.results.schema import NetworkRecord, PixelsRecord
 from vidbench.samples.clip_folder import ClipFiles, ClipShape, open_clips, refuse_missing
 from vidbench.scoring.assemble import environment_record, network_record
 from vidbench.scoring.features import FeatureStore, fill_stores
-from vidbench.scoring.reference import RealSide, estimate
+from vidbench.scoring.reference import GivenRealSide, RealSide, estimate
 from vidbench.scoring.run_plan import check_outputs
 from vidbench.tasks.limits import MOST_BATCH, MOST_FRAMES, MOST_PIXELS, MOST_STRIDE, check_option
 from vidmetrics.catalog.definitions import METRICS, MetricDefinition, get_metric
 from vidmetrics.catalog.network_cards import network_card
 from vidmetrics.estimators.base import Estimate
+from vidmetrics.estimators.few_samples import few_samples_warning
 from vidmetrics.formats.memory import refuse_more_than_memory
 from vidmetrics.home import home
+from vidmetrics.metric_objects.statistics_files import Statistics
 from vidmetrics.networks import base_network, default_weights, load_network
 from vidmetrics.networks.network import Network
+from vidmetrics.networks.sharing import shared_passes
+from vidmetrics.statistics.moments import Moments
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +59,10 @@ class MeasureOptions:
     batch_size: int = 32
 
 
-def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: Progress) -> Measurement:
-    """Measure samples against real clips; see `vidbench.samples.clip_folder.open_clips` for accepted formats.
+def measure_clips(
+    real: Path | Statistics, samples: Path, options: MeasureOptions, progress: Progress
+) -> Measurement:
+    """Measure samples against real clips, or their statistics; see `vidbench.samples.clip_folder.open_clips` for accepted formats.
 
     Features are cached in the home folder by the content of the files, so the same clips are never measured twice.
 
@@ -67,7 +75,8 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
         ranks.check_shared(home())
         progress = progress if ranks.is_main else Progress(enabled=False)
         device = choose_device(options.device, ranks)
-        paths = {"Real clips": real, "Samples": samples}
+        given = real if isinstance(real, Statistics) else None
+        paths = {"Samples": samples} if isinstance(real, Statistics) else {"Real clips": real, "Samples": samples}
         for path in paths.values():
             refuse_missing(path)
         check_outputs((home(),), ranks)
@@ -75,12 +84,17 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
         metrics = [get_metric(id) for id in chosen if id not in not_measured]
         if not metrics:
             raise InputError(f"None of the metrics can be measured: {next(iter(not_measured.values()))}")
+        if given is not None:
+            given.check(networks, metrics)
         sides = {title: open_clips(path, options.shape, options.ignore) for title, path in paths.items()}
         for line in entries_sentences(options.ignore, [(f"'{clips.path}'", clips.unused) for clips in sides.values()]):
             progress.say(line)
-        real_clips, sample_clips = sides["Real clips"], sides["Samples"]
-        _check_sizes(real_clips, sample_clips)
-        share = _shared(networks, real_clips)
+        sample_clips = sides["Samples"]
+        if given is None:
+            _check_sizes(sides["Real clips"], sample_clips)
+        else:
+            refuse_other_protocol(given, options.shape, sample_clips)
+        share = shared_passes(networks, sample_clips.height, sample_clips.width)
         stores = {
             title: fill_stores(
                 clips,
@@ -98,8 +112,9 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
         found: dict[str, MeasuredMetric] = {}
         for metric in metrics:
             by_side = {title: of_network[share[metric.network]] for title, of_network in stores.items()}
+            side = _real_side(given, networks[metric.network], by_side, options.shape.num_frames)
             try:
-                result = _estimate(metric, networks[metric.network], by_side, options.shape.num_frames)
+                result = estimate(metric, by_side["Samples"], side)
             except InputError as error:
                 if chosen[metric.id]:
                     raise
@@ -114,24 +129,25 @@ def measure_clips(real: Path, samples: Path, options: MeasureOptions, progress: 
                 network=metric.network,
                 meaning=meaning(metric.id, result.value, result.interval),
                 caution=metric.caution,
+                bias=_bias(metric, side, result),
             )
     used = {METRICS[id].network for id in found}
     records = {name: network_record(network) for name, network in networks.items() if name in used}
     return Measurement(
         metrics=found,
         not_measured=not_measured,
-        real=_clips_record(real_clips),
+        real=_clips_record(sides["Real clips"]) if given is None else _statistics_record(given),
         samples=_clips_record(sample_clips),
         ignored=options.ignore,
         num_frames=options.shape.num_frames,
         stride=options.shape.stride,
-        height=real_clips.height,
-        width=real_clips.width,
+        height=sample_clips.height,
+        width=sample_clips.width,
         pixels=PixelsRecord(convention=options.shape.pixels),
         networks=records,
         network_passes=len(set(share.values())),
         environment=environment_record(device),
-        reasons=_reasons(records, sides, options),
+        reasons=_reasons(records, sides, options, given),
     )
 
 
@@ -226,23 +242,31 @@ def _without_weights(metric: MetricDefinition) -> str:
     )
 
 
-def _shared(networks: Mapping[str, Network], clips: ClipFiles) -> dict[str, str]:
-    """Map each network to the first one that computes the same features for clips of this size."""
-    first: dict[tuple[str, ...], str] = {}
-    share = {}
-    for name, network in networks.items():
-        pixels = network.preprocessing_at(clips.height, clips.width)
-        same = (base_network(name), network.weights_sha256, pixels)
-        share[name] = first.setdefault(same, name)
-    return share
-
-
-def _estimate(
-    metric: MetricDefinition, network: Network, stores: Mapping[str, FeatureStore], num_frames: int
-) -> Estimate:
+def _real_side(
+    given: Statistics | None, network: Network, stores: Mapping[str, FeatureStore], num_frames: int
+) -> RealSide | GivenRealSide:
+    if given is not None:
+        return GivenRealSide(given, network, num_frames)
     # If no metric needs real clips they have no store, and none is read.
-    real = RealSide(home(), stores.get("Real clips", stores["Samples"]), network, num_frames)
-    return estimate(metric, stores["Samples"], real)
+    return RealSide(home(), stores.get("Real clips", stores["Samples"]), network, num_frames)
+
+
+def _bias(metric: MetricDefinition, side: RealSide | GivenRealSide, result: Estimate) -> str | None:
+    """Return the sentence about a distance of fewer rows than features, if it is one."""
+    reference = side.for_metric(metric)
+    if not isinstance(reference, Moments):
+        return None
+    rows = result.num_samples * side.rows_per_clip
+    return few_samples_warning(metric, reference, rows, result.num_samples, result.num_reference or 0)
+
+
+def _statistics_record(statistics: Statistics) -> MeasuredClips:
+    return MeasuredClips(
+        path=str(statistics.protocol.get("path", "statistics")),
+        num_clips=statistics.num_clips,
+        sha256=sha256(statistics.to_bytes()).hexdigest(),
+        lossy=bool(statistics.protocol.get("lossy", False)),
+    )
 
 
 def _clips_record(clips: ClipFiles) -> MeasuredClips:
@@ -256,12 +280,17 @@ def _clips_record(clips: ClipFiles) -> MeasuredClips:
 
 
 def _reasons(
-    networks: Mapping[str, NetworkRecord], sides: Mapping[str, ClipFiles], options: MeasureOptions
+    networks: Mapping[str, NetworkRecord],
+    sides: Mapping[str, ClipFiles],
+    options: MeasureOptions,
+    given: Statistics | None,
 ) -> tuple[str, ...]:
     unproven: Iterable[str] = dict.fromkeys(
         base_network(name) for name, record in networks.items() if not record.proven
     )
     reasons = ["Clips from arbitrary folders were measured, without a task."]
+    if given is not None:
+        reasons.append("The real clips are represented by statistics, whose clips were not seen.")
     reasons += [f"The weights of '{name}' are not proven to be the published ones." for name in unproven]
     reasons += [f"{title} were stored with a lossy codec." for title, clips in sides.items() if clips.lossy]
     if options.shape.pixels != "exact":

@@ -30,6 +30,9 @@ class MeasuredMetric(_Record):
     caution: str | None = Field(
         default=None, description="What the value is not, if the network can judge some clips only."
     )
+    bias: str | None = Field(
+        default=None, description="The bias to expect of a distance of fewer samples than features, with its size."
+    )
 
 
 class MeasuredClips(_Record):
@@ -72,6 +75,7 @@ class Measurement(_Record):
         """What the values are not, and what is remarkable about them, as `vidbench measure` says below its table."""
         return (
             *cautions(self.metrics),
+            *(each.bias for each in self.metrics.values() if each.bias),
             *meanings({id: (each.value, each.interval) for id, each in self.metrics.items()}),
         )
 

@@ -1,0 +1,99 @@
+"""The one door through which clips of other types become uint8: floats are rounded to nearest, and nothing is clipped."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from vidmetrics.errors import InputError
+
+ValueRange: TypeAlias = tuple[float, float]
+"""The values of black and of white, such as ``(0, 1)``."""
+
+RANGES: tuple[ValueRange, ...] = ((0, 1), (-1, 1), (0, 255))
+"""Ranges that floats may be in."""
+
+_AT_ONCE = 1 << 22
+"""Values that are converted at once, in float64: 32 MB."""
+
+
+def check_range(value_range: ValueRange | None) -> ValueRange | None:
+    """Return a range of floats as one of `RANGES`, or None.
+
+    Raises:
+        InputError: another range.
+    """
+    if value_range is None:
+        return None
+    try:
+        given = tuple(float(end) for end in value_range)
+    except (TypeError, ValueError):
+        given = ()
+    for known in RANGES:
+        if given == known:
+            return known
+    raise InputError(f"value_range={value_range!r} is not one that floats are converted from; use {_CHOICES}.")
+
+
+_CHOICES = "value_range=(0, 1), (-1, 1) or (0, 255)"
+
+
+def as_uint8(clips: Any, value_range: ValueRange | None, whose: str, first: int = 0) -> npt.NDArray[np.uint8]:
+    """Return clips as uint8 on the host; uint8 stays as it is, floats are mapped from their range to 0 to 255 and rounded to nearest.
+
+    Args:
+        clips: an array or a torch tensor on any device, uint8 or real floating point, one clip or more along its first axis.
+        value_range: range of floats, from black to white; uint8 needs none.
+        whose: the clips in messages, such as ``"generated clips"``.
+        first: index of the first clip, for messages.
+
+    Raises:
+        InputError: another dtype, floats without a range, or a value that is not finite or outside the range.
+    """
+    values = _on_host(clips)
+    if values.dtype == np.uint8:
+        return values
+    if values.dtype.kind != "f":
+        raise InputError(
+            f"The {whose} have dtype {values.dtype}, and uint8 from 0 to 255 or floats are needed; convert them first, "
+            "such as clips.astype(numpy.uint8) if they are levels already."
+        )
+    if value_range is None:
+        seen = f" from {np.nanmin(values):.4g} to {np.nanmax(values):.4g}" if values.size else ""
+        raise InputError(
+            f"The {whose} are {values.dtype}{seen}, and nothing says which levels of uint8 they mean; pass {_CHOICES}."
+        )
+    low, high = value_range
+    out = np.empty(values.shape, np.uint8)
+    # One clip or less at a time: float64 needs eight times the memory of uint8.
+    for index in range(len(values)):
+        flat, target = values[index].reshape(-1), out[index].reshape(-1)
+        for start in range(0, len(flat), _AT_ONCE):
+            part = flat[start : start + _AT_ONCE].astype(np.float64)
+            _refuse_outside(part, low, high, f"{whose[:-1]} {first + index}")
+            target[start : start + _AT_ONCE] = np.rint((part - low) * (255 / (high - low)))
+    return out
+
+
+def _on_host(clips: Any) -> npt.NDArray[Any]:
+    if hasattr(clips, "detach") and hasattr(clips, "cpu"):
+        clips = clips.detach().cpu()
+        # numpy has no bfloat16; float32 has all its values.
+        clips = clips.float() if str(clips.dtype) == "torch.bfloat16" else clips
+        return np.asarray(clips.numpy())
+    return np.asarray(clips)
+
+
+def _refuse_outside(values: npt.NDArray[np.float64], low: float, high: float, which: str) -> None:
+    least, most = (float(values.min()), float(values.max())) if values.size else (low, high)
+    if low <= least and most <= high:  # False for NaN
+        return
+    if not np.isfinite(values).all():
+        raise InputError(f"The {which} has NaN or infinite values; look at the model that made it.")
+    worst = least if low - least > most - high else most
+    raise InputError(
+        f"The {which} has the value {worst:.7g}, outside value_range=({low:g}, {high:g}); name the range that the clips "
+        "have, or clamp them yourself if the overshoot is meant to be cut."
+    )
