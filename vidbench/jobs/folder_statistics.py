@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
-
-from vidbench.data.folders.inventory import entries_sentences
-from vidbench.distributed.ranks import choose_device, process_group
 from vidbench.errors import InputError
-from vidbench.jobs.sample import refuse_existing
-from vidbench.progress import Progress
-from vidbench.samples.clip_folder import ClipFiles, ClipShape, open_clips, refuse_missing
-from vidbench.scoring.features import fill_stores
-from vidbench.scoring.reference import reference_moments
-from vidbench.scoring.run_plan import check_outputs
-from vidmetrics.catalog.definitions import get_metric
-from vidmetrics.home import home
-from vidmetrics.metric_objects.statistics_files import Statistics, network_facts
-from vidmetrics.networks import load_network
-from vidmetrics.networks.sharing import shared_passes
+from vidbench.samples.clip_folder import ClipFiles, ClipShape
+from vidmetrics.metric_objects.statistics_files import Statistics
 
 
 def refuse_other_protocol(statistics: Statistics, shape: ClipShape, samples: ClipFiles) -> None:

@@ -12,9 +12,9 @@ from typing import Literal
 from vidbench.data.folders.inventory import entries_sentences
 from vidbench.distributed.ranks import choose_device, process_group
 from vidbench.errors import InputError
+from vidbench.jobs.folder_statistics import refuse_other_protocol
 from vidbench.progress import Progress
 from vidbench.results.meaning import meaning
-from vidbench.jobs.folder_statistics import refuse_other_protocol
 from vidbench.results.measurement import MeasuredClips, MeasuredMetric, Measurement
 from vidbench.results.schema import NetworkRecord, PixelsRecord
 from vidbench.samples.clip_folder import ClipFiles, ClipShape, open_clips, refuse_missing
@@ -59,9 +59,7 @@ class MeasureOptions:
     batch_size: int = 32
 
 
-def measure_clips(
-    real: Path | Statistics, samples: Path, options: MeasureOptions, progress: Progress
-) -> Measurement:
+def measure_clips(real: Path | Statistics, samples: Path, options: MeasureOptions, progress: Progress) -> Measurement:
     """Measure samples against real clips, or their statistics; see `vidbench.samples.clip_folder.open_clips` for accepted formats.
 
     Features are cached in the home folder by the content of the files, so the same clips are never measured twice.

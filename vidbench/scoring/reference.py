@@ -112,7 +112,7 @@ def estimate(
     definition: MetricDefinition,
     store: FeatureStore,
     real: RealSide | ImportedRealSide | GivenRealSide,
-    clips: range | None = None
+    clips: range | None = None,
 ) -> Estimate:
     """Compute one metric from complete shards, in index order.
 

@@ -57,7 +57,8 @@ class SideFeatures:
         """
         if not len(clips_NTHWC):
             return
-        self._accept((clips_NTHWC.shape[1], clips_NTHWC.shape[2], clips_NTHWC.shape[3]))
+        self.check((clips_NTHWC.shape[1], clips_NTHWC.shape[2], clips_NTHWC.shape[3]))
+        self.size = (clips_NTHWC.shape[1], clips_NTHWC.shape[2], clips_NTHWC.shape[3])
         for clip in clips_NTHWC:
             self._waiting[self.count] = clip.copy()  # the caller may reuse its buffer
             self.count += 1
@@ -74,7 +75,8 @@ class SideFeatures:
         """
         if other.size is None:
             return
-        self._accept(other.size)
+        self.check(other.size)
+        self.size = other.size
         for output in self.outputs:
             self._rows[output].extend(other._rows[output])
         self._waiting |= {self.count + index: clip for index, clip in other._waiting.items()}
@@ -102,13 +104,17 @@ class SideFeatures:
                         done[output][index] = of_clip
         return {output: np.stack([row for row in rows if row is not None]) for output, rows in done.items() if rows}
 
-    def _accept(self, size: ClipSize) -> None:
+    def check(self, size: ClipSize) -> None:
+        """Refuse clips of a size that the others do not have, or of a length that a network does not take.
+
+        Raises:
+            InputError: see above.
+        """
         if self.size is None:
             for network in self._networks.values():
                 if problem := network.length_problem(size[0]):
                     raise InputError(f"{problem}; give clips of another length, or choose other metrics.")
-            self.size = size
-        if size != self.size:
+        elif size != self.size:
             raise InputError(
                 f"Some {self.whose} have {size_text(size)} and others {size_text(self.size)}; give all of them the same number of "
                 "frames and the same size."

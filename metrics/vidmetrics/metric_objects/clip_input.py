@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.errors import InputError
-from vidmetrics.metric_objects.pixel_values import ValueRange, check_range, as_uint8
+from vidmetrics.metric_objects.pixel_values import ValueRange, as_uint8, check_range
 
 Layout: TypeAlias = Literal["NTHWC", "NTCHW", "NCTHW"]
 """Order of the axes: clips, time, height, width, channels."""

@@ -17,7 +17,7 @@ from vidmetrics.errors import InputError
 from vidmetrics.estimators.base import Estimate
 from vidmetrics.estimators.few_samples import few_samples_warning
 from vidmetrics.estimators.registry import make_estimator
-from vidmetrics.metric_objects.clip_features import Output, Rows, SideFeatures, size_text
+from vidmetrics.metric_objects.clip_features import ClipSize, Output, Rows, SideFeatures, size_text
 from vidmetrics.metric_objects.clip_input import Clips, check_layout, uint8_batches
 from vidmetrics.metric_objects.pixel_values import ValueRange, check_range
 from vidmetrics.metric_objects.rank_exchange import RankExchange, interleaved
@@ -183,8 +183,10 @@ class MetricState:
         said = self._range if value_range is None else value_range
         for batch in uint8_batches(clips, self._layout if layout is None else layout, said, side.whose):
             if len(batch):
-                self._check_other_side(batch.shape[1:4], real)
-            side.add(batch)
+                size = (batch.shape[1], batch.shape[2], batch.shape[3])
+                side.check(size)
+                self._check_other_side(size, real)
+                side.add(batch)
 
     def merge(self, other: Self) -> None:
         """Append the clips of another object with the same metrics, which stays as it is.
@@ -328,12 +330,11 @@ class MetricState:
         self._check_other_side(statistics.size, real=True)
         self._statistics = statistics
 
-    def _check_other_side(self, size: Sequence[int], real: bool) -> None:
+    def _check_other_side(self, size: ClipSize, real: bool) -> None:
         real_size = self._statistics.size if self._statistics is not None else self._real.size
         other = self._generated.size if real else real_size
-        mine = (size[0], size[1], size[2])
-        if other is not None and other != mine:
-            first, second = (mine, other) if real else (other, mine)
+        if other is not None and other != size:
+            first, second = (size, other) if real else (other, size)
             raise InputError(
                 f"Real clips have {size_text(first)} and generated clips {size_text(second)}; cut and resize both sides the same way."
             )
