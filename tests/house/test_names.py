@@ -53,9 +53,18 @@ def _repeated_definitions(root: Path = ROOT) -> dict[str, list[str]]:
     files = defaultdict(list)
     for file in _sources(root):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
+            if (
+                isinstance(node, (ast.ClassDef, ast.FunctionDef))
+                and not node.name.startswith("_")
+                and not _is_overload(node)
+            ):
                 files[node.name].append(file.relative_to(root).as_posix())
     return {name: where for name, where in files.items() if len(where) > 1 and name not in DEFINITIONS}
+
+
+def _is_overload(node: ast.ClassDef | ast.FunctionDef) -> bool:
+    """Return whether a definition only gives the types of one that follows."""
+    return any(isinstance(each, ast.Name) and each.id == "overload" for each in node.decorator_list)
 
 
 def test_no_file_repeats_a_name():
