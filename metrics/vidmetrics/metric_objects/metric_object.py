@@ -164,7 +164,7 @@ class MetricState:
 
         Args:
             clips: uint8 RGB ``[N, T, H, W, 3]``, or floats with their ``value_range``: an array or a torch tensor on any device, a list of
-                clips, or an iterable of batches, of which a tuple counts by its first element. For the real side also `Statistics`.
+                clips, or an iterable of batches, of which a tuple counts by its first element. For real clips also `Statistics`.
             real: whether they are real clips, or generated ones.
             layout: order of their axes, if it is not that of the object.
             value_range: range of floats, if it is not that of the object.
@@ -177,7 +177,7 @@ class MetricState:
             return
         side = self._real if real else self._generated
         if real and self._statistics is not None:
-            raise InputError("The real side is given by Statistics already; add no clips to it, or reset() first.")
+            raise InputError("The real clips are given by Statistics already; add no others, or reset() first.")
         if real and not self._real.outputs:
             raise InputError(f"The metric '{self.ids[0]}' uses only generated clips; add none with real=True.")
         said = self._range if value_range is None else value_range
@@ -202,7 +202,7 @@ class MetricState:
             mine, theirs = self._statistics, other._statistics
             if self._real.count or other._real.count or (mine and theirs and mine.to_bytes() != theirs.to_bytes()):
                 raise InputError(
-                    "The real sides are different, and one is given by Statistics; use the same Statistics for both."
+                    "The real clips are different, and one is given by Statistics; use the same Statistics for both."
                 )
             self._statistics = mine or theirs
         self._real.merge(other._real)
@@ -325,7 +325,7 @@ class MetricState:
         if not real:
             raise InputError("Statistics are of real clips; add generated clips as clips, or pass real=True.")
         if self._real.count or self._statistics is not None:
-            raise InputError("The real side has clips already, and Statistics cannot be added to them; reset() first.")
+            raise InputError("There are real clips already, and Statistics cannot be added to them; reset() first.")
         statistics.check(self._networks, self.definitions)
         self._check_other_side(statistics.size, real=True)
         self._statistics = statistics
@@ -346,7 +346,7 @@ class MetricState:
         }
 
     def _agree(self, exchange: RankExchange) -> list[tuple[int, int]]:
-        """Return the numbers of real and of generated clips of every rank, after holding what else they have against each other."""
+        """Return the numbers of real and of generated clips of every rank, after comparing what else they have."""
         given = None if self._statistics is None else self._statistics.num_clips
         mine = {
             "made_by": self._maker(),
