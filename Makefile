@@ -12,6 +12,8 @@ SHARED ?= $(if $(VIDBENCH_SHARED),$(VIDBENCH_SHARED),../shared)
 # Another torch (make test TORCH=2.6.0 VENV=.venv-torch-2.6.0) needs an environment of its own.
 TORCH_PINNED := $(shell sed -n 's/^torch==//p' constraints.txt)
 TORCH ?= $(TORCH_PINNED)
+# Where torch comes from: empty for PyTorch's CPU builds where they suit, "default", or the address of an index.
+TORCH_INDEX ?=
 CONSTRAINTS = $(if $(filter $(TORCH),$(TORCH_PINNED)),constraints.txt,$(VENV)/constraints.txt)
 PIP_FLAGS = --quiet --disable-pip-version-check
 # One worker runs all tests of a file, which share fixtures; tests/longest_first.txt says which files start first.
@@ -31,6 +33,7 @@ help:
 	@echo "make schema            write docs/*.schema.json and vidmetrics/__init__.pyi from what they describe"
 	@echo "make wheel             build dist/vidbench-VERSION-py3-none-any.whl"
 	@echo "make hooks             run lint and types before every commit (pre-commit)"
+	@echo "TORCH_INDEX=URL        with the first two: where torch comes from (default: builds without CUDA where no NVIDIA driver is)"
 	@echo "make clean             remove the environments, caches and builds that these commands made"
 
 setup: $(VENV)/.installed
@@ -39,10 +42,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "no Python found: install Python 3.11, 3.12 or 3.13, or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11; name a newer one: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 2; }
 	@echo "== setting up $(VENV) with $(PYTHON) and torch $(TORCH): about 2 minutes the first time"
-	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@# An environment without pip is left behind where a system has Python without ensurepip.
+	@$(VENV)/bin/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@# An older or newer torch brings its own versions of sympy and setuptools.
 	@sed -e 's/^torch==.*/torch==$(TORCH)/' -e '/^sympy==/d' constraints.txt > $(VENV)/constraints.txt
-	@$(VENV)/bin/python -m pip install $(PIP_FLAGS) --constraint $(CONSTRAINTS) torch==$(TORCH)
+	@$(VENV)/bin/python tools/install_torch.py $(TORCH) --constraint $(CONSTRAINTS) --index "$(TORCH_INDEX)"
 	@$(VENV)/bin/python -m pip install $(PIP_FLAGS) --constraint $(CONSTRAINTS) --editable '.[dev]'
 	@touch $@
 

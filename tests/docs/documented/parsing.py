@@ -141,10 +141,14 @@ def _make(arguments: list[str]) -> None:
 
 def _pip(arguments: list[str]) -> None:
     assert arguments[0] == "install"
-    target = arguments[-1]
+    target = next(word for word in arguments[1:] if not word.startswith("-"))
     project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
     extra = re.fullmatch(r"vidbench\[(\w+)\]", target)
-    known = extra[1] in project["optional-dependencies"] if extra else (Path(target) / "pyproject.toml").is_file()
+    dependencies = [re.match(r"[\w-]+", each)[0] for each in project["dependencies"]]
+    if extra:
+        known = extra[1] in project["optional-dependencies"]
+    else:
+        known = target in (*dependencies, "git+URL") or (Path(arguments[-1]) / "pyproject.toml").is_file()
     assert known, f"'{target}' is neither an extra of vidbench nor a package in this repository"
 
 
