@@ -15,8 +15,15 @@ class InputError(ValueError):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the message for an unknown name, with the closest known one if it is similar."""
+    """Return the message for an unknown name, with the closest known one if it is similar; case and ``_`` do not matter."""
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    plain = {_plain(each): each for each in names}
+    if _plain(name) in plain or not near:
+        near = [plain[each] for each in difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.5)]
     hint = f"did you mean '{near[0]}'? Known" if near else "known"
     return f"Unknown {kind} '{name[:100]}'; {hint}: {', '.join(names)}."
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")

@@ -114,7 +114,7 @@ def _needed(entry):
         ("vidbench evaluate --model dvdgna --task shapes-gen", "Unknown model"),
         ("vidbench evaluate --model noise", "--task"),
         ("vidbench evaluate --model noise --task shapes-gen --precision half", "half"),
-        ("vidbench data", "Usage"),
+        ("vidbench data", "names no command to run"),
         ("vidbench measure a b --metric fdv", "no metric is called 'fdv'"),
         ("vidbench weights fetch i3d-kinetics-500", "no network"),
         ("torchrun --nproc-per-node 2 -m vidbench evaluate --modl noise --task shapes-gen", "No such option"),

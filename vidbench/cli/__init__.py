@@ -14,11 +14,11 @@ from collections.abc import Sequence
 
 import click
 
+from vidbench.cli.groups import Group
 from vidbench.cli.streams import HUNG_UP, ReaderHungUp, discard, guarded_streams, reserve_descriptors
 from vidbench.errors import InputError
 from vidbench.rendering.printable import printable_line
 from vidbench.version import __version__
-from vidmetrics.errors import unknown_name
 
 # Command name -> (module, one line for --help). A module is imported only when its command runs, so that
 # `vidbench --help` does not import torch.
@@ -29,7 +29,8 @@ _COMMANDS = {
     "sample": ("vidbench.cli.sample", "Write a model's clips for a task, without scoring them."),
     "train": ("vidbench.cli.train", "Train a model on a task's training clips."),
     "tasks": ("vidbench.cli.tasks", "List the tasks, or print a complete protocol."),
-    "models": ("vidbench.cli.models", "List the models that --model accepts."),
+    "metrics": ("vidbench.cli.metrics", "List the metrics that --metric accepts, or print a definition."),
+    "models": ("vidbench.cli.models", "List the models that --model accepts, or say what one is."),
     "weights": ("vidbench.cli.weights", "Download the published network weights, and verify them."),
     "conformance": (
         "vidbench.cli.conformance",
@@ -40,7 +41,7 @@ _COMMANDS = {
         "vidbench.cli.compare",
         "Compare two results: the difference, whether it exceeds the noise, and why they may not be comparable.",
     ),
-    "leaderboard": ("vidbench.cli.leaderboard", "Published and measured scores: show, check, add, build."),
+    "leaderboard": ("vidbench.cli.leaderboard", "Published and measured scores: list, show, check, add, build."),
     "doctor": ("vidbench.cli.doctor", "Show what is installed, and what can run here."),
 }
 
@@ -59,20 +60,16 @@ _ADVICE = {
 }
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            raise click.UsageError(unknown_name("command", cmd_name, _COMMANDS), ctx)
-        module = importlib.import_module(_COMMANDS[cmd_name][0])
-        command: click.Command = module.command
+    def load_command(self, ctx: click.Context, name: str) -> click.Command:
+        command: click.Command = importlib.import_module(_COMMANDS[name][0]).command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+    def summary(self, ctx: click.Context, name: str) -> str:
+        return _COMMANDS[name][1]
 
 
 @click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidbench.cli import options
+from vidbench.cli.groups import Group
 from vidbench.cli.paths import PATH
 from vidbench.cli.statistics import command as statistics
 from vidbench.cli.streams import echo_line
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _ROWS_SHOWN = 50
 
 
-@click.group("data")
+@click.group("data", cls=Group)
 def command() -> None:
     """Check data folders before a long run, and export the clips or the statistics of a task."""
 

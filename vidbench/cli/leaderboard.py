@@ -1,4 +1,4 @@
-"""`vidbench leaderboard show|check|add|build`."""
+"""`vidbench leaderboard list|show|check|add|build`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidbench.cli import options
+from vidbench.cli.groups import Group
 from vidbench.cli.paths import PATH
 from vidbench.cli.streams import echo_line
 
@@ -30,9 +31,29 @@ _TRAINING = ["train", "train+test", "none", _NOT_STATED]
 _EXTRA_DATA = ["none", "pre-training", "features", _NOT_STATED]
 
 
-@click.group("leaderboard")
+@click.group("leaderboard", cls=Group)
 def command() -> None:
     """Published and measured scores, ranked only within comparable groups."""
+
+
+@command.command("list")
+@options.as_json
+@_folder
+def leaderboard_list(as_json: bool, leaderboards: Path | None) -> None:
+    """Print one line per board: its name, the number of its rows, its title."""
+    from vidbench.leaderboard.boards import board_names, leaderboards_folder, read_board
+    from vidbench.tasks import load_task, task_names
+
+    folder = leaderboards_folder(leaderboards)
+    boards = [read_board(folder, name) for name in board_names(folder)]
+    titles = {name: load_task(name).task.title for name in task_names()}
+    rows = [{"name": each.name, "rows": len(each.rows), "title": titles.get(each.name, "")} for each in boards]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    width = max(len(str(row["name"])) for row in rows)
+    for row in rows:
+        echo_line(f"{row['name']:<{width}}  {row['rows']:>4} rows  {row['title']}".rstrip())
 
 
 @command.command("show")

@@ -7,12 +7,13 @@ import json
 import click
 
 from vidbench.cli import options
+from vidbench.cli.groups import Group
 from vidbench.cli.streams import echo_line
 from vidbench.tasks import load_task, task_names
 from vidbench.tasks.words import protocol_text
 
 
-@click.group("tasks")
+@click.group("tasks", cls=Group)
 def command() -> None:
     """List the tasks, or print a complete protocol."""
 

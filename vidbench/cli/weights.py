@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from vidbench.cli import options
+from vidbench.cli.groups import Group
 from vidbench.cli.paths import PATH
 from vidbench.cli.streams import echo_line
 from vidbench.progress import Progress
 
 
-@click.group("weights")
+@click.group("weights", cls=Group)
 def command() -> None:
     """Download the published network weights, and verify them tensor by tensor."""
 
@@ -22,7 +23,7 @@ def command() -> None:
 @options.as_json
 def weights_list(as_json: bool) -> None:
     """Print each source of each network's weights: size, licence, origin."""
-    from vidbench.jobs.weights import describe_sources
+    from vidbench.jobs.weights import describe_sources, megabytes
 
     rows = describe_sources()
     if as_json:
@@ -31,15 +32,9 @@ def weights_list(as_json: bool) -> None:
     width = max(len(row["network"]) for row in rows)
     for row in rows:
         here = "here  " if row["here"] else "absent"
-        size = _megabytes([file["bytes"] for file in row["files"]])
+        size = megabytes([file["bytes"] for file in row["files"]])
         echo_line(f"{row['network']:<{width}}  {row['source']:<11}  {here}  {size:>9}  {row['licence']}")
         echo_line(f"{'':<{width}}  {row['origin']}")
-
-
-def _megabytes(sizes: list[int | None]) -> str:
-    """Format the total size of some files; a plus means that some sizes are unpublished."""
-    known = sum(size or 0 for size in sizes)
-    return f"{known / 1e6:.1f} MB{'+' * (None in sizes)}" if known else "?"
 
 
 @command.command("fetch")

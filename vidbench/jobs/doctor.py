@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 
 from vidbench.errors import InputError
+from vidbench.jobs.weights import megabytes, weights_path
 from vidbench.models.choice import model_names
 from vidbench.tasks import load_task, task_names
 from vidbench.version import __version__
 from vidmetrics.catalog.definitions import METRICS, MetricDefinition
 from vidmetrics.catalog.known_answers import KNOWN_ANSWERS, KnownAnswer
 from vidmetrics.home import home
-from vidmetrics.networks import load_network
+from vidmetrics.networks import base_network, load_network
+from vidmetrics.weights.sources import published_networks, source_of
 
 _PACKAGES = ("torch", "numpy", "scipy", "pandas", "av", "pillow", "safetensors", "pydantic", "click", "rich")
 _PROVEN = ", proven"
+ABSENT = "no: its weights are absent"
+"""What is said of a network without weights."""
+
+_DEMO = "vidbench evaluate --model dvdgan --task shapes-gen"
+_MAIN_TASK = "k600-gen"
 
 
 def environment_report() -> dict[str, dict[str, str]]:
-    """Return the sections of the report; each maps names to sentences."""
+    """Return the sections of the report; each maps names to sentences.
+
+    What is missing stands in ``missing`` once, with what needs it, and ``next`` has one command.
+    """
     networks = _networks()
+    missing = missing_weights(networks)
     return {
         "versions": {"vidbench": __version__, "python": platform.python_version(), **_versions()},
         "devices": _devices(),
@@ -31,7 +43,33 @@ def environment_report() -> dict[str, dict[str, str]]:
         "tasks": {name: _task(name, networks) for name in task_names()},
         "models": dict.fromkeys(model_names(), "registered"),
         "known answers": {answer.name: _known_answer(answer, networks) for answer in KNOWN_ANSWERS},
+        "missing": {name: _need(name) for name in missing},
+        "next": {"command": next_command(missing)},
     }
+
+
+def missing_weights(networks: Mapping[str, str]) -> list[str]:
+    """Return the networks whose weights are not here, each once: several metrics read the same with other preprocessing."""
+    return list(dict.fromkeys(base_network(name) for name, said in networks.items() if not said.startswith("yes")))
+
+
+def next_command(missing: Sequence[str]) -> str:
+    """Return the command that brings a user on: the weights that most tasks need, or the check of the main task's data."""
+    published = [name for name in missing if name in published_networks()]
+    if published:
+        return f"vidbench weights fetch {' '.join(published)}"
+    return _DEMO if missing else f"vidbench data scan DIR --task {_MAIN_TASK}"
+
+
+def _need(network: str) -> str:
+    """Return the command that brings a network, and what lacks it."""
+    metrics = [name for name, metric in METRICS.items() if base_network(metric.network) == network]
+    tasks = [name for name in task_names() if set(load_task(name).task.evaluation.metrics) & set(metrics)]
+    needed = f"for {', '.join(metrics)}" + (f"; tasks {', '.join(tasks)}" if tasks else "")
+    if network not in published_networks():
+        return f"reinstall vidbench, {needed}"
+    size = megabytes([file.bytes for file in source_of(network).files])
+    return f"vidbench weights fetch {network}{f' ({size})' if size != '?' else ''}, {needed}"
 
 
 def _versions() -> dict[str, str]:
@@ -59,7 +97,9 @@ def _networks() -> dict[str, str]:
         try:
             network = load_network(name)
         except InputError as error:
-            found[name] = f"no: {error}"
+            # The whole sentence would stand there once for each preprocessing.
+            absent = not weights_path(base_network(name)).is_file()
+            found[name] = ABSENT if absent else f"no: {error}"
         else:
             proof = _PROVEN if network.proven else ", not proven to be the published weights"
             found[name] = f"yes, weights {network.weights_sha256[:12]}{proof}"

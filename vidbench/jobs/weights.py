@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from vidbench.errors import InputError
 from vidbench.files import file_sha256
@@ -16,8 +19,11 @@ from vidmetrics.weights.i3d_variables import crc_table
 from vidmetrics.weights.importing import import_weights, imported_weights, network_of
 from vidmetrics.weights.proof import import_record_path, prove
 from vidmetrics.weights.reading import read_weights
-from vidmetrics.weights.sources import Source, published_networks, source_of, sources
+from vidmetrics.weights.sources import PublishedFile, Source, published_networks, source_of, sources
 from vidmetrics.weights.tensor_files import read_tensors
+
+QUIET_SECONDS = 3.0
+"""How long a download may wait for its first byte before that is said."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,12 @@ def describe_sources() -> list[dict[str, Any]]:
     ]
 
 
+def megabytes(sizes: Sequence[int | None]) -> str:
+    """Format the total size of some files; a plus means that some sizes are unpublished."""
+    known = sum(size or 0 for size in sizes)
+    return f"{known / 1e6:.1f} MB{'+' * (None in sizes)}" if known else "?"
+
+
 def fetch_weights(network: str, via: str | None, offline: bool, progress: Progress) -> Path:
     """Download the published files of a network and import them; return the weights.
 
@@ -114,9 +126,30 @@ def _published(source: Source, offline: bool, progress: Progress) -> list[Path]:
     for file in source.files:
         if not file.verifiable:
             progress.say(f"{file.name}: no hash has been published, so the download cannot be verified")
-        with _Meter(progress, file.name, file.bytes) as meter:
+        with _Meter(progress, file.name, file.bytes) as meter, _said_while_waiting(progress, file, meter):
             fetch(file, source.folder, meter, offline=offline)
     return [source.folder / name for name in source.imports]
+
+
+@contextmanager
+def _said_while_waiting(progress: Progress, file: PublishedFile, meter: _Meter) -> Iterator[None]:
+    """Say after a few seconds without a byte that the download waits, and for whom; it does for minutes."""
+
+    def say() -> None:
+        if not meter.started:
+            hosts = " and ".join(dict.fromkeys(urlsplit(url).hostname or url for url in file.urls))
+            progress.say(
+                f"{file.name}: no byte from {hosts} yet; trying for some minutes (no network? Ctrl-C; docs/weights.md says "
+                "how to bring the file from another machine)"
+            )
+
+    timer = threading.Timer(QUIET_SECONDS, say)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class _Meter:
@@ -127,6 +160,11 @@ class _Meter:
         self._stage: Any = None
         self._advance: Any = None
         self._shown = 0
+
+    @property
+    def started(self) -> bool:
+        """Whether a byte has come."""
+        return self._stage is not None
 
     def __enter__(self) -> _Meter:
         return self

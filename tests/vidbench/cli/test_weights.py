@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -199,6 +200,24 @@ def test_a_refusal_is_one_sentence_on_stderr(tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("Error: Offline, and ")
+
+
+def test_a_download_that_waits_says_so_and_goes_on(run, published, monkeypatch):
+    from vidbench.jobs import weights
+
+    def slow(file, folder, meter, offline):
+        while not said:
+            threading.Event().wait(0.01)
+        return fetch(file, folder, meter, offline=offline)
+
+    said, fetch = [], weights.fetch
+    assert weights.QUIET_SECONDS < 5
+    monkeypatch.setattr(weights, "QUIET_SECONDS", 0.02)
+    monkeypatch.setattr(weights, "fetch", slow)
+    monkeypatch.setattr(weights.Progress, "say", lambda self, text: said.append(text))
+    run("fetch", "c3d-ucf101")
+    assert said[0].startswith("c3d.npz: no byte from 127.0.0.1 yet; trying for some minutes")
+    assert said[-1] == "c3d-ucf101: imported from a test"
 
 
 def test_unknown_names(run):
