@@ -21,7 +21,7 @@ from vidmetrics.weights.sources import published_networks, source_of
 _PACKAGES = ("torch", "numpy", "scipy", "pandas", "av", "pillow", "safetensors", "pydantic", "click", "rich")
 _PROVEN = ", proven"
 ABSENT = "no: its weights are absent"
-"""What is said of a network without weights."""
+"""The answer for a network without weights."""
 
 _DEMO = "vidbench evaluate --model dvdgan --task shapes-gen"
 _MAIN_TASK = "k600-gen"
