@@ -141,7 +141,7 @@ def why_no_answer(address: str) -> str:
 def download_size(arguments: Sequence[str]) -> tuple[float | None, int]:
     """Return the megabytes that ``pip install`` would download, None if unknown, and the number of packages it would install.
 
-    pip resolves without downloading where the index has the metadata beside the packages.
+    pip resolves without downloading where the index has the metadata next to the packages.
     """
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--report", "-", *arguments]
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
