@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
+from dvdgan.config import DEFAULT_STEPS
 from vidbench.models import InputError, ModelTask, SampleRequest, TrainRequest, VideoModel
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class DVDGAN(VideoModel):
 
     name: ClassVar[str] = "dvdgan"
     offers_truncation = True
+    training_steps = DEFAULT_STEPS
 
     def __init__(
         self, generator: Generator, settings: Settings, task: ModelTask, device: torch.device, sha256: str

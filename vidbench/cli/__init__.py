@@ -28,6 +28,7 @@ _COMMANDS = {
     "measure": ("vidbench.cli.measure", "Measure any two folders or arrays of clips; always unofficial."),
     "sample": ("vidbench.cli.sample", "Write a model's clips for a task, without scoring them."),
     "train": ("vidbench.cli.train", "Train a model on a task's training clips."),
+    "rehearse": ("vidbench.cli.rehearse", "Try a task's whole path in minutes, without its data and weights."),
     "tasks": ("vidbench.cli.tasks", "List the tasks, or print a complete protocol."),
     "metrics": ("vidbench.cli.metrics", "List the metrics that --metric accepts, or print a definition."),
     "models": ("vidbench.cli.models", "List the models that --model accepts, or say what one is."),

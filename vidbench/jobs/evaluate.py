@@ -24,7 +24,13 @@ from vidbench.scoring.assemble import Measured, assemble
 from vidbench.scoring.bounds import disjoint_real
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, FilesSource, model_task, open_model, sample_labels
 from vidbench.scoring.run import Run, open_planned, say_unmatched
-from vidbench.scoring.run_features import bound_features, reference_features, sample_features
+from vidbench.scoring.run_features import (
+    bound_features,
+    bounds_to_measure,
+    expect_work,
+    reference_features,
+    sample_features,
+)
 from vidbench.scoring.run_options import RunOptions
 from vidbench.scoring.run_plan import RunPlan, plan_run
 from vidbench.scoring.truncation import truncated_sources
@@ -156,6 +162,10 @@ def _measure_alone(
     title = "Samples of " + record.name
     run.ranks.check_shared(run.output)
     cache = _cache(run)
+    sweep = truncated_sources(run, source)
+    bounds = bounds_to_measure(run)
+    truncated_too = {f"{title}, sigma {sigma:g}": truncated for sigma, truncated in sweep.items()}
+    expect_work(run, {title: source, **truncated_too}, bounds, cache)
     stores = sample_features(run, source, title)
     doubt = next((doubt for store in stores.values() if (doubt := store.doubt())), None)
     if doubt is not None and run.ranks.is_main:
@@ -166,10 +176,9 @@ def _measure_alone(
         reasons=reasons,
         stores=stores,
         real_stores=reference_features(run, cache),
-        bounds=bound_features(run, cache),
+        bounds=bound_features(run, bounds, cache),
         sweep={
-            sigma: sample_features(run, truncated, f"{title}, sigma {sigma:g}")
-            for sigma, truncated in truncated_sources(run, source).items()
+            sigma: sample_features(run, truncated, f"{title}, sigma {sigma:g}") for sigma, truncated in sweep.items()
         },
         cache=cache,
         started=started,

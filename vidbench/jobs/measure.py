@@ -20,6 +20,7 @@ from vidbench.results.schema import NetworkRecord, PixelsRecord
 from vidbench.samples.clip_folder import ClipFiles, ClipShape, open_clips, refuse_missing
 from vidbench.scoring.assemble import environment_record, network_record
 from vidbench.scoring.features import FeatureStore, fill_stores
+from vidbench.scoring.gpu_rates import gpu_sentence
 from vidbench.scoring.reference import GivenRealSide, RealSide, estimate
 from vidbench.scoring.run_plan import check_outputs
 from vidbench.tasks.limits import MOST_BATCH, MOST_FRAMES, MOST_PIXELS, MOST_STRIDE, check_option
@@ -93,10 +94,16 @@ def measure_clips(real: Path | Statistics, samples: Path, options: MeasureOption
         else:
             refuse_other_protocol(given, options.shape, sample_clips)
         share = shared_passes(networks, sample_clips.height, sample_clips.width)
+        passes = [networks[name] for name in dict.fromkeys(share.values())]
+        frames, world = options.shape.num_frames, ranks.world_size
+        progress.expect(
+            {title: -(-clips.num_clips // world) for title, clips in sides.items()},
+            lambda clips: gpu_sentence(passes, frames, clips * world, device),
+        )
         stores = {
             title: fill_stores(
                 clips,
-                [networks[name] for name in dict.fromkeys(share.values())],
+                passes,
                 clips.num_clips,
                 root=home(),
                 batch_size=options.batch_size,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -111,8 +112,9 @@ def sample_model(model: str, task_name: str, options: SampleOptions, progress: P
         )
         _prepare(work)
         try:
-            with progress.stage(f"Samples of {choice.name}", count) as advance:
-                _write_samples(work, advance)
+            title = f"Samples of {choice.name}"
+            with progress.stage(title, count) as advance:
+                _write_samples(work, advance, lambda left, seconds: progress.cost(title, left, seconds))
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_left_by_interrupt(work)) from None
         except InputError as error:
@@ -204,10 +206,10 @@ def _prepare(work: _Work) -> None:
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
-def _write_samples(work: _Work, advance: Advance) -> None:
+def _write_samples(work: _Work, advance: Advance, tried: Callable[[int, float], None]) -> None:
     task, evaluation = work.source.task, work.source.evaluation
     noted = noted_chunks(work.working / WRITTEN_NAME, "sample again")
-    batches = _Batches(work.source, work.batch_size, work.count, advance)
+    batches = _Batches(work.source, work.batch_size, work.count, advance, tried)
     shards: list[Shard] = []
     contexts: list[str] = []
     for number, indices in enumerate(work.chunks()):
@@ -293,8 +295,16 @@ def _content_sha256(paths: Sequence[Path]) -> str:
 class _Batches:
     """Samples of the batches of an uninterrupted run, whichever of them are read: a batch decides the last bits."""
 
-    def __init__(self, source: ModelSource, batch_size: int, count: int, advance: Advance) -> None:
+    def __init__(
+        self,
+        source: ModelSource,
+        batch_size: int,
+        count: int,
+        advance: Advance,
+        tried: Callable[[int, float], None] = lambda left, seconds: None,
+    ) -> None:
         self._source, self._size, self._count, self._advance = source, batch_size, count, advance
+        self._tried: Callable[[int, float], None] | None = tried
         self._start, self._clips_NTHWC = -1, np.empty(0, np.uint8)
 
     def read(self, indices: np.ndarray) -> np.ndarray:
@@ -303,8 +313,12 @@ class _Batches:
         parts = []
         for start in range(first // self._size * self._size, stop, self._size):
             if start != self._start:
+                began = time.monotonic()
                 self._clips_NTHWC = self._source.read(np.arange(start, min(start + self._size, self._count)))
                 self._start = start
+                if self._tried is not None:  # the first batch tells what the rest will take
+                    self._tried(self._count - start, (time.monotonic() - began) / len(self._clips_NTHWC))
+                    self._tried = None
             parts.append(self._clips_NTHWC[max(first - start, 0) : stop - start])
             self._advance(len(parts[-1]))
         return np.concatenate(parts)

@@ -34,7 +34,7 @@ from vidbench.scoring.reference_file import (
     write_statistics,
 )
 from vidbench.scoring.run import Run, open_planned, say_unmatched
-from vidbench.scoring.run_features import bound_features, reference_features
+from vidbench.scoring.run_features import bound_features, bounds_to_measure, reference_features
 from vidbench.scoring.run_options import RunOptions
 from vidbench.scoring.run_plan import plan_run
 from vidbench.tasks import load_task
@@ -83,7 +83,7 @@ def export_statistics(
             if ranks.is_main:
                 refuse_existing(path, "file")  # the process before may have finished it
             stores = reference_features(run, cache)
-            bounds = bound_features(run, cache) if with_bounds else None
+            bounds = bound_features(run, bounds_to_measure(run), cache) if with_bounds else None
             written = _write(run, path, needed, stores, bounds, cache) if ranks.is_main else None
     return written
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
@@ -24,6 +25,8 @@ from vidbench.scoring.clip_sources import model_task
 from vidbench.scoring.run_plan import check_outputs
 from vidbench.tasks import LoadedTask, Task, load_task
 from vidbench.version import __version__
+
+TRIAL_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,19 +223,32 @@ class _Shown:
 
 
 class _StepProgress:
-    """Shows a model's ``progress(done, total, text)`` calls as one stage, which opens at the first call."""
+    """Shows a model's ``progress(done, total, text)`` calls as one stage, which opens at the first call.
+
+    The first step also warms up, and on a GPU a call may return before its step is done: the cost is worked out from the steps
+    after it, as soon as they have taken `TRIAL_SECONDS`.
+    """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._stack = ExitStack()
         self._advance: Advance | None = None
-        self._done = 0
+        self._first = self._done = 0
+        self._began = 0.0
+        self._told = False
 
     def __call__(self, done: int, total: int, text: str) -> None:
+        now = time.monotonic()
         if self._advance is None:
-            self._advance = self._stack.enter_context(self._progress.stage("Training", total, unit="steps"))
-        self._advance(done - self._done, text)
+            stage = self._progress.stage("Training", total, unit="steps", done=done)
+            self._advance, self._first, self._began = self._stack.enter_context(stage), done, now
+        else:
+            self._advance(done - self._done, text)
         self._done = done
+        if not self._told and done > self._first and now - self._began >= TRIAL_SECONDS:
+            self._told = True
+            each = (now - self._began) / (done - self._first)
+            self._progress.cost("Training", total - self._first, each, "step")
 
     def close(self) -> None:
         self._stack.close()

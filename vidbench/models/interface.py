@@ -147,6 +147,9 @@ class VideoModel(ABC):
     of its batch: scores must not depend on the batch size.
     """
 
+    training_steps: int | None = None
+    """Steps that `train` reaches if a request names none; `vidbench rehearse` tells what they take."""
+
     offers_truncation: bool = False
     """Whether the model supports `SampleRequest.truncation`."""
 

@@ -8,7 +8,8 @@ that is damaged is computed again, with a warning.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,6 +156,11 @@ def feature_store(root: Path, source: ClipSource, network: Network | FrameCompar
     return FeatureStore(root / "features" / feature_key(source, network)[:24], num_clips)
 
 
+def clips_without_shard(store: FeatureStore) -> int:
+    """Return the number of clips of a store whose shards have no file; damaged files are found when they are read."""
+    return sum(len(store.indices(shard)) for shard in range(store.num_shards) if not is_there(store.path(shard)))
+
+
 def fill_stores(
     source: ClipSource,
     networks: Sequence[Network | FrameComparison],
@@ -190,7 +196,15 @@ def fill_stores(
         with progress.stage(title, todo) as advance:
             try:
                 extract(
-                    source, networks, stores, shards, batch_size=batch_size, ranks=ranks, advance=advance, title=title
+                    source,
+                    networks,
+                    stores,
+                    shards,
+                    batch_size=batch_size,
+                    ranks=ranks,
+                    advance=advance,
+                    title=title,
+                    tried=lambda seconds: progress.cost(title, todo, seconds),
                 )
             except KeyboardInterrupt as stopped:
                 if doubt := next(filter(None, (store.doubt() for store in stores)), None):
@@ -263,6 +277,7 @@ def extract(
     ranks: Ranks,
     advance: Advance,
     title: str,
+    tried: Callable[[float], None] = lambda seconds: None,
 ) -> None:
     """Compute this rank's share of the missing shards; each clip is read once for all networks.
 
@@ -275,10 +290,12 @@ def extract(
         ranks: this process among the others.
         advance: called with the number of clips just processed.
         title: what the clips are, for messages, e.g. "Samples".
+        tried: called after the first batch with the seconds that each of its clips took.
 
     Raises:
         InputError: a feature is NaN or infinite; names the first such clip of the shard. Or a file of the model has changed.
     """
+    began: float | None = time.monotonic()
     for position in ranks.mine(len(shards)):
         shard = shards[position]
         indices = stores[0].indices(shard)
@@ -286,12 +303,22 @@ def extract(
         for start in range(0, len(indices), batch_size):
             batch = indices[start : start + batch_size]
             clips = source.read(batch)
+            # Progress moves by clip where a network computes clip by clip anyway, with the same bits.
+            slow = next((network for network in networks if getattr(network, "clip_by_clip", False)), None)
             for network, collected in zip(networks, parts, strict=True):
                 if isinstance(network, FrameComparison):
                     collected.append(network.compare(clips, batch))
+                elif network is slow:
+                    for number in range(len(clips)):
+                        collected.append(network(clips[number : number + 1]))
+                        advance(1)
                 else:
                     collected.append(network(clips))
-            advance(len(batch))
+            if slow is None:
+                advance(len(batch))
+            if began is not None:
+                tried((time.monotonic() - began) / len(batch))
+                began = None
         doubt = source.doubt() if isinstance(source, ModelSource) else None
         for network, store, collected in zip(networks, stores, parts, strict=True):
             if doubt is not None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from vidbench.data.clip_dataset import ClipDataset
 from vidbench.tasks.loading import LoadedTask
+from vidbench.tasks.rehearsals import REASON, is_rehearsal
 from vidmetrics.networks.network import Network
 
 
@@ -31,7 +32,7 @@ def unofficial_reasons(
         extra: reasons found in the samples themselves.
     """
     task = loaded.task
-    reasons: list[str] = []
+    reasons = [REASON] if is_rehearsal(task.name) else []
     if not loaded.shipped:
         reasons.append(f"The task comes from a file of the user's own ({task.name}), not from vidbench.")
     if task.clips.pixels != "exact":

@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vidbench.scoring.bounds import Bound, task_bounds
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource
-from vidbench.scoring.features import Stores, fill_stores
+from vidbench.scoring.features import Stores, clips_without_shard, feature_store, fill_stores
 from vidbench.scoring.frame_comparison import FrameComparison
+from vidbench.scoring.gpu_rates import gpu_sentence
 from vidbench.scoring.run import Run
+from vidmetrics.networks.network import Network
+
+
+def expect_work(run: Run, samples: Mapping[str, ClipSource], bounds: Sequence[Bound], cache: Path) -> None:
+    """Tell the progress how many clips of each stage a run has still to measure.
+
+    Args:
+        run: the run.
+        samples: the sources of samples, truncated ones included, by the title of their stage.
+        bounds: the bounds to measure.
+        cache: folder of the features of real clips and bounds.
+    """
+    sources = [(title, source, run.total_samples, run.output) for title, source in samples.items()]
+    if run.statistics is None:
+        sources.append(("Reference clips", DatasetSource(run.reference), run.num_reference, cache))
+    sources += [(_title(bound), bound.source, run.num_samples, cache) for bound in bounds if bound.source is not None]
+    networks, frames, ranks = list(run.networks.values()), run.task.clips.num_frames, run.ranks
+    left = {title: _clips_left(source, networks, count, root) for title, source, count, root in sources}
+    run.progress.expect(
+        {title: -(-clips // ranks.world_size) for title, clips in left.items()},
+        lambda clips: gpu_sentence(networks, frames, clips * ranks.world_size, run.device),
+    )
+
+
+def _clips_left(source: ClipSource, networks: Sequence[Network], count: int, root: Path) -> int:
+    dataset = source.dataset if isinstance(source, DatasetSource) else None
+    if not networks or getattr(dataset, "num_unhashed", False):
+        return count  # hashing videos only to know what is cached would delay the announcement by hours
+    return max(clips_without_shard(feature_store(root, source, network, count)) for network in networks)
+
+
+def _title(bound: Bound) -> str:
+    return f"Bound ({bound.name})"
 
 
 def sample_features(run: Run, source: ClipSource, title: str) -> Stores:
@@ -23,20 +58,23 @@ def reference_features(run: Run, cache: Path) -> Stores:
     return _fill(run, DatasetSource(run.reference), run.num_reference, "Reference clips", cache)
 
 
-def bound_features(run: Run, cache: Path) -> list[tuple[Bound, Stores | None]]:
-    """Measure the bounds of the task into the cache folder, None for one without clips; empty if their scores were imported."""
-    if run.imported_bounds is not None:
-        return []
-    return [(bound, _bound_features(run, bound, cache)) for bound in task_bounds(run)]
+def bounds_to_measure(run: Run) -> list[Bound]:
+    """Return the bounds of the task; none if their scores were imported."""
+    return [] if run.imported_bounds is not None else task_bounds(run)
+
+
+def bound_features(run: Run, bounds: Sequence[Bound], cache: Path) -> list[tuple[Bound, Stores | None]]:
+    """Measure bounds of the task into the cache folder, None for one without clips."""
+    return [(bound, _bound_features(run, bound, cache)) for bound in bounds]
 
 
 def _bound_features(run: Run, bound: Bound, cache: Path) -> Stores | None:
     if bound.source is None:
-        run.progress.say(f"Bound ({bound.name}): {bound.absent}")
+        run.progress.say(f"{_title(bound)}: {bound.absent}")
         return None
     # Real clips are themselves what frames are compared with.
     frames = None if bound.name == "real" else run.frames
-    return _fill(run, bound.source, run.num_samples, f"Bound ({bound.name})", cache, frames)
+    return _fill(run, bound.source, run.num_samples, _title(bound), cache, frames)
 
 
 def _fill(

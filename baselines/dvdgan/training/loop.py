@@ -86,7 +86,7 @@ def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, 
                             outputs.save(step)
                         request.say(f"Interrupted: the training state of step {step} is saved in {request.output}.")
                         raise KeyboardInterrupt
-                request.progress(step, total, losses.rate)
+                request.progress(step, total, losses.note)
         losses.write(step)
         return outputs.finish(step, saved=step == first)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ class LossLog:
     """Collects the losses of updates, and writes their means over all processes.
 
     Attributes:
-        rate: real clips per second up to the last line, in words; empty before the first.
+        note: the last losses and real clips per second, in words; empty before they are known.
     """
 
     def __init__(
@@ -38,7 +39,8 @@ class LossLog:
             step: steps made so far.
         """
         self._output, self._settings, self._names, self._world, self._log = output, settings, names, world, log
-        self.rate = ""
+        self.note = ""
+        self._rate = ""
         self._pending: list[Tensor] = []
         self._last_line = step, time.monotonic()
         self._diverged_since: int | None = None
@@ -47,6 +49,14 @@ class LossLog:
     def add(self, values: Tensor) -> None:
         """Add the values of an update, which stay on the device."""
         self._pending.append(values)
+        if values.device.type == "cpu":  # reading them from a GPU would wait for it
+            self._remark(values.tolist())
+
+    def _remark(self, values: Sequence[float]) -> None:
+        losses = [
+            f"{n.removeprefix('loss_')} {v:.3g}" for n, v in zip(self._names, values, strict=True) if n[:5] == "loss_"
+        ]
+        self.note = ", ".join(["loss " + " ".join(losses), *([self._rate] if self._rate else [])])
 
     def write(self, step: int) -> None:
         """Log the mean losses since the last line, if there are any; this waits for the device.
@@ -71,8 +81,9 @@ class LossLog:
         self._last_line = step, now
         steps_per_s = (step - before) / max(now - since, 1e-9)
         clips_per_s = steps_per_s * self._settings.d_steps * self._settings.batch_size
-        self.rate = f"{clips_per_s:.0f} real clips/s"
+        self._rate = f"{clips_per_s:.0f} real clips/s"
         losses = {name: round(float(v), 5) for name, v in zip(self._names, values.mean(axis=0), strict=True)}
+        self._remark(list(losses.values()))
         rates = {"steps_per_s": round(steps_per_s, 3), "clips_per_s": round(clips_per_s, 1)}
         factor = {"lr_factor": round(lr_factor(self._settings, step - 1), 5)} if factor_varies(self._settings) else {}
         self._log.write({"step": step, **losses, **rates, **factor})

@@ -47,6 +47,7 @@ class Network:
         per_frame: whether there is one row of features per frame instead of one per clip.
         preprocessing: id of all processing between uint8 and the first layer.
         precision: ``"exact"`` or ``"fast"``.
+        clip_by_clip: whether a clip has the same bits in any batch, because clips are computed one after the other.
         implementation: ``"plain"``, or the name of the arithmetic in its place (`vidmetrics.networks.fast`).
         weights_sha256: digest of the weights file.
         proven: whether the weights are known to be those of the metrics' definitions.
@@ -61,6 +62,7 @@ class Network:
         self.max_frames: int | None = getattr(body, "max_frames", None)
         self.per_frame: bool = getattr(body, "per_frame", False)
         self.preprocessing = body.preprocessing
+        self.clip_by_clip: bool = getattr(body, "clip_by_clip", False)
         self.implementation: str = getattr(body, "implementation", "plain")
         self.precision = precision
         self.weights_sha256 = weights_sha256

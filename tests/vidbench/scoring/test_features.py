@@ -206,3 +206,29 @@ def test_features_of_a_model_that_cannot_be_known_are_not_reused(tmp_path, capsy
     assert "are not reused, because a module of the model changed; they will be computed again" in told
     assert sum(network.batches) == 300
     assert store.doubt() is None
+
+
+class ClipByClip:
+    """A network whose features of a clip do not depend on its batch; counts the clips of each call."""
+
+    name, weights_sha256, preprocessing, precision, clip_by_clip = "each", "0" * 64, "none", "exact", True
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def __call__(self, clips):
+        self.calls.append(len(clips))
+        return {"logits": clips.reshape(len(clips), -1)[:, :4].astype(np.float32)}
+
+
+def test_progress_moves_by_clip_and_the_cost_is_told_after_the_first_batch(tmp_path):
+    network, store = ClipByClip(), FeatureStore(tmp_path / "store", 40)
+    moved: list[int] = []
+    tried: list[float] = []
+    options = {**ALONE, "advance": lambda count, note="": moved.append(count)}
+    extract(Indices(), [network], [store], [0], batch_size=16, title="Samples", tried=tried.append, **options)
+    assert moved == network.calls == [1] * 40
+    assert len(tried) == 1
+    np.testing.assert_array_equal(
+        np.concatenate(list(store.read("logits"))), Indices().read(np.arange(40)).reshape(40, -1)[:, :4]
+    )

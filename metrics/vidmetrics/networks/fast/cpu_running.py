@@ -26,7 +26,10 @@ class CpuBody:
 
     Attributes:
         implementation: name of the arithmetic, part of the key of cached features.
+        clip_by_clip: True; see `vidmetrics.networks.network.Network`.
     """
+
+    clip_by_clip = True
 
     def __init__(self, plain: I3D, precision: Precision) -> None:
         self.outputs = plain.outputs

@@ -1,0 +1,43 @@
+"""The rates of GPUs that announcements quote are those of the files that they name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from vidbench.scoring.gpu_rates import GPU_RATES, gpu_sentence
+
+RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
+
+
+def network(name: str, precision: str = "exact") -> SimpleNamespace:
+    return SimpleNamespace(name=name, precision=precision)
+
+
+@pytest.mark.parametrize("rate", GPU_RATES, ids=lambda rate: f"{rate.gpu} {rate.precision}")
+def test_a_rate_is_the_recorded_one(rate):
+    recorded = json.loads((RESULTS / f"{rate.recorded}.json").read_text())
+    (row,) = (row for row in recorded["rows"] if (row["frames"], row["network"]) == ("64x64", f"ours {rate.precision}"))
+    assert float(row["clips_per_second"]) == rate.clips_per_second
+    assert f"{rate.num_frames} frames" in recorded["note"]
+    assert rate.gpu in recorded["machine"]
+
+
+def test_the_sentence_scales_by_frames_and_names_its_source():
+    said = gpu_sentence([network("i3d-kinetics-400+videogpt")], 32, 2039 * 60, "cpu")
+    assert said.startswith("A GPU would take about 2.0 minutes for i3d-kinetics-400+videogpt (2,039 clips of 16 frames")
+    assert "benchmarks/results/2026-11-30-i3d_gpu-h200.md" in said
+
+
+def test_networks_without_a_record_are_named_and_alone_say_nothing():
+    assert "no rate of c3d-ucf101 is recorded" in gpu_sentence(
+        [network("c3d-ucf101"), network("i3d-kinetics-400")], 16, 9, "cpu"
+    )
+    assert gpu_sentence([network("c3d-ucf101")], 16, 9, "cpu") == ""
+
+
+def test_on_a_gpu_nothing_is_said():
+    assert gpu_sentence([network("i3d-kinetics-400")], 16, 9, "cuda:1") == ""

@@ -1,0 +1,168 @@
+"""Miniatures of published datasets: lists, folders and files named as published, with one video missing and one broken."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidbench.data.layouts.bair import NUM_FRAMES, SIZE
+from vidbench.data.layouts.kinetics600 import class_names
+from vidbench.data.layouts.ucf101 import NUM_CLASSES
+from vidbench.data.miniature.made_records import spoil_record, write_made_trajectories
+from vidbench.data.miniature.made_videos import VideoForm, cut_short, write_made_video
+from vidbench.errors import InputError
+from vidbench.tasks.schema import Task
+
+FORMS = {
+    "kinetics-600": VideoForm(340, 256, 250),
+    "ucf101": VideoForm(320, 240, 180, codec="mpeg4", suffix=".avi"),
+    "bair-image-aux1": VideoForm(SIZE, SIZE, NUM_FRAMES, codec="none", suffix=".tfrecords"),
+    "bair-image-main": VideoForm(SIZE, SIZE, NUM_FRAMES, codec="none", suffix=".tfrecords"),
+}
+"""Usual size and length of the published videos."""
+
+
+@dataclass(frozen=True)
+class MadeFolder:
+    """A miniature.
+
+    Attributes:
+        root: the data folder.
+        broken: the file that cannot be read to its end.
+        missing: name of a listed video that is not there.
+    """
+
+    root: Path
+    broken: Path
+    missing: str
+
+
+def make_folder(task: Task, root: Path, num_videos: int, form: VideoForm | None = None) -> MadeFolder:
+    """Write a miniature of the folder that a task reads.
+
+    Every split that the task uses has ``num_videos`` sound videos; the split of the reference set also has a broken one,
+    and lists one that is missing.
+
+    Args:
+        task: decides dataset and splits.
+        root: the folder to write; it must not exist.
+        num_videos: sound videos per split.
+        form: size and length of videos; None for those of the dataset.
+
+    Raises:
+        InputError: no layout is published for the dataset of the task.
+    """
+    if task.data.dataset not in _MAKERS:
+        raise InputError(
+            f"The dataset '{task.data.dataset}' has no published layout to make a miniature of: rehearse a shipped task."
+        )
+    data = task.data
+    splits = tuple(dict.fromkeys((data.reference_split, data.evaluation_split, data.train_split)))
+    root.mkdir(parents=True)
+    return _MAKERS[data.dataset](task, root, splits, num_videos, form or FORMS[data.dataset])
+
+
+def _kinetics600(task: Task, root: Path, splits: Sequence[str], num_videos: int, form: VideoForm) -> MadeFolder:
+    """The mirror's layout: flat folders, ``.txt`` lists with labels for train and val, a list without labels for test."""
+    pool = _pool(root, num_videos, form)
+    annotations = root / "annotations"
+    annotations.mkdir()
+    broken, missing = root, root
+    for split in splits:
+        labelled = split != "test"
+        # A list must name all 600 classes; the test list has no labels.
+        names = [f"-{split}{number:06d}" for number in range(len(class_names()) if labelled else num_videos + 2)]
+        here = range(num_videos)
+        if labelled and split == task.data.reference_split and task.reference_clips.draw == "replacement":
+            here = range(len(names) - 2)  # such a plan draws over the whole list
+        header = "label,youtube_id,time_start,time_end,split" if labelled else "youtube_id,time_start,time_end,split"
+        rows = [
+            (f"{class_names()[number]}," if labelled else "") + f"{name},0,10,{split}"
+            for number, name in enumerate(names)
+        ]
+        path = annotations / ("test.csv" if not labelled else f"{split}.txt")
+        path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+        files = [root / split / f"{name}_000000_000010{form.suffix}" for name in names]
+        for number in here:
+            _copy(pool[number % num_videos], files[number])
+        if split == task.data.reference_split:
+            broken, missing = files[-2:]
+            _break(pool[0], broken)
+    shutil.rmtree(pool[0].parent)
+    return MadeFolder(root, broken, missing.stem)
+
+
+def _ucf101(task: Task, root: Path, splits: Sequence[str], num_videos: int, form: VideoForm) -> MadeFolder:
+    """``classInd.txt``, train and test list 01, and class folders; other lists are not made."""
+    if unknown := [split for split in splits if split not in ("all", "train01", "test01")]:
+        raise InputError(f"A miniature of UCF-101 has no split '{unknown[0]}': rehearse a task on split 01.")
+    pool = _pool(root, 2 * num_videos, form)
+    classes = [f"Class{number:03d}" for number in range(1, NUM_CLASSES + 1)]
+    (root / "classInd.txt").write_text("".join(f"{n} {name}\n" for n, name in enumerate(classes, start=1)))
+    broken, missing = root, root
+    for part, group in (("train", 8), ("test", 1)):
+        # Two more than there are: the train list names the broken and the missing one.
+        count = num_videos + (2 if part == "train" else 0)
+        names = [
+            f"{classes[n % NUM_CLASSES]}/v_{classes[n % NUM_CLASSES]}_g{group + n // NUM_CLASSES:02d}_c01{form.suffix}"
+            for n in range(count)
+        ]
+        number_of = {name: n % NUM_CLASSES + 1 for n, name in enumerate(names)}
+        lines = [name + (f" {number_of[name]}" if part == "train" else "") for name in names]
+        (root / f"{part}list01.txt").write_text("\n".join(lines) + "\n")
+        for number in range(num_videos):
+            video = root / names[number]
+            video.parent.mkdir(parents=True, exist_ok=True)
+            pool[number if part == "train" else num_videos + number].rename(video)
+        if part == "train":
+            broken, missing = root / names[-2], root / names[-1]
+            _break(root / names[0], broken)
+    shutil.rmtree(pool[0].parent)
+    return MadeFolder(root, broken, missing.stem)
+
+
+def _bair(task: Task, root: Path, splits: Sequence[str], num_videos: int, form: VideoForm) -> MadeFolder:
+    """One file of sound trajectories per split, and one of a single spoilt one; all the others are missing."""
+    broken = root / "softmotion30_44k" / task.data.reference_split / f"traj_{num_videos}_to_{num_videos}.tfrecords"
+    for split in splits:
+        folder = root / "softmotion30_44k" / split
+        # Trajectories of different splits are different scenes.
+        first = 1000 * len(split)
+        write_made_trajectories(folder / f"traj_0_to_{num_videos - 1}.tfrecords", range(first, first + num_videos))
+        if folder == broken.parent:
+            write_made_trajectories(broken, [first + num_videos])
+            spoil_record(broken)
+    return MadeFolder(root, broken, f"traj_{num_videos + 1:05d}")
+
+
+def _pool(root: Path, num_videos: int, form: VideoForm) -> list[Path]:
+    """Render videos into a hidden folder of the data folder."""
+    files = [root / ".made" / f"{number}{form.suffix}" for number in range(num_videos)]
+    for number, path in enumerate(files):
+        write_made_video(path, number, form)
+    return files
+
+
+def _copy(source: Path, path: Path) -> None:
+    """Copy an MP4 file and append a box that players skip, since a scan refuses two files with the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = path.name.encode()
+    path.write_bytes(source.read_bytes() + struct.pack(">I", 8 + len(name)) + b"free" + name)
+
+
+def _break(source: Path, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, path)
+    cut_short(path)
+
+
+_Maker = Callable[[Task, Path, Sequence[str], int, VideoForm], MadeFolder]
+_MAKERS: dict[str, _Maker] = {
+    "kinetics-600": _kinetics600,
+    "ucf101": _ucf101,
+    "bair-image-aux1": _bair,
+    "bair-image-main": _bair,
+}

@@ -1,0 +1,82 @@
+"""Published datasets: what a complete copy holds, how large it is, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class PublishedSplit(NamedTuple):
+    """A split as published.
+
+    Attributes:
+        num_videos: videos on its list.
+        gigabytes: size of its files, 10^9 bytes; None if it is part of the size of the whole.
+        entry: file or folder below the data folder that holds it, or its list.
+    """
+
+    num_videos: int
+    gigabytes: float | None
+    entry: str
+
+
+class PublishedDataset(NamedTuple):
+    """A dataset as published.
+
+    Attributes:
+        gigabytes: size of the whole if it is one archive, else None.
+        layout: how the data folder looks.
+        origin: where it is available.
+        splits: its splits.
+    """
+
+    gigabytes: float | None
+    layout: str
+    origin: str
+    splits: Mapping[str, PublishedSplit]
+
+
+_BAIR = PublishedDataset(
+    30,
+    "DIR/softmotion30_44k/SPLIT/traj_0_to_255.tfrecords …",
+    "rail.eecs.berkeley.edu/datasets/bair_robot_pushing_dataset_v0.tar",
+    {
+        "train": PublishedSplit(43_264, None, "softmotion30_44k/train"),
+        "test": PublishedSplit(256, None, "softmotion30_44k/test"),
+    },
+)
+
+PUBLISHED: Mapping[str, PublishedDataset] = {
+    "kinetics-600": PublishedDataset(
+        None,
+        "DIR/SPLIT/ID_SSSSSS_EEEEEE.mp4 with DIR/annotations/SPLIT.txt",
+        "github.com/cvdfoundation/kinetics-dataset (k600_downloader.sh, k600_extractor.sh)",
+        {
+            # Archives of 604 and 46 GB: ActivityNet, issue 28. That of test is not stated; its list has 72,924 rows.
+            "train": PublishedSplit(392_622, 604, "train"),
+            "val": PublishedSplit(30_000, 46, "val"),
+            "test": PublishedSplit(72_924, None, "test"),
+        },
+    ),
+    "ucf101": PublishedDataset(
+        7,
+        "DIR/CLASS/v_CLASS_gXX_cYY.avi with classInd.txt, trainlist01.txt … below DIR",
+        "crcv.ucf.edu/data/UCF101 (UCF101.rar, UCF101TrainTestSplits-RecognitionTask.zip)",
+        {
+            "all": PublishedSplit(13_320, None, ""),
+            "train01": PublishedSplit(9_537, None, ""),
+            "test01": PublishedSplit(3_783, None, ""),
+        },
+    ),
+    "bair-image-aux1": _BAIR,
+    "bair-image-main": _BAIR,
+}
+"""By the names of `vidbench.tasks.datasets.DATASETS`; the sizes are those that publishers or users state, not measured here."""
+
+
+def gigabytes_of(dataset: str, splits: tuple[str, ...]) -> float | None:
+    """Return the size of some splits as far as it is stated, in GB; None if nothing is."""
+    published = PUBLISHED[dataset]
+    stated = [published.splits[split].gigabytes for split in splits if split in published.splits]
+    known = [size for size in stated if size is not None]
+    return published.gigabytes if published.gigabytes is not None else sum(known) if known else None

@@ -1,0 +1,43 @@
+"""The rehearsal of a task: the same protocol at counts that take minutes, under a name that enters no leaderboard."""
+
+from __future__ import annotations
+
+from vidbench.tasks.schema import Task
+
+PREFIX = "rehearsal-"
+"""Begins the name of every rehearsal; no shipped task has it."""
+
+REASON = "This is a rehearsal: its videos are made up and its networks random, so no number in it means anything."
+
+
+def rehearsal_of(task: Task, num_samples: int) -> Task:
+    """Return a task with the protocol of another and small counts.
+
+    Clips, splits, metrics and bounds stay. The reference set has as many clips as there are samples, a context is used
+    twice if it is used more than once, and at most two of several runs remain.
+
+    Args:
+        task: the task to rehearse.
+        num_samples: samples per run, an even number.
+    """
+    evaluation = task.evaluation
+    changes = {
+        "num_samples": num_samples,
+        "samples_per_context": min(evaluation.samples_per_context, 2),
+        "repeats": min(evaluation.repeats, 2),
+    }
+    return task.model_copy(
+        update={
+            "name": PREFIX + task.name,
+            "title": f"Rehearsal of {task.name}: made-up videos, random networks",
+            "description": REASON,
+            "reference": task.reference.model_copy(update={"num_clips": num_samples}),
+            "evaluation": evaluation.model_copy(update=changes),
+            "notes": (),
+        }
+    )
+
+
+def is_rehearsal(task_name: str) -> bool:
+    """Return whether a task is a rehearsal, by its name."""
+    return task_name.startswith(PREFIX)
