@@ -6,6 +6,7 @@
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do $$python -c '' 2>/dev/null && command -v $$python && break; done)
 VENV ?= .venv
 VENV_TF ?= .venv-tf
+VENV_EXPORTS ?= .venv-exports
 # Tests are small and many: two at a time with one thread each finish sooner than one with two.
 JOBS ?= 2
 SHARED ?= $(if $(VIDBENCH_SHARED),$(VIDBENCH_SHARED),../shared)
@@ -21,6 +22,7 @@ SCHEDULE = --dist loadfile --no-loadscope-reorder
 TEST_ENVIRONMENT = OMP_NUM_THREADS=1 VIDBENCH_SHARED=$(abspath $(SHARED))
 
 .PHONY: help setup setup-tensorflow demo test lint lint-code lint-format lint-files lint-workflows lint-security audit types unit coverage test-tensorflow \
+  setup-exports test-exports \
   schema wheel hooks clean
 
 help:
@@ -30,6 +32,7 @@ help:
 	@echo "make audit             look the pinned packages up in the registry's list of vulnerabilities, where one answers"
 	@echo "make coverage          the tests once more, with the share of lines that they execute"
 	@echo "make test-tensorflow   compare the I3D with TensorFlow, in a separate environment"
+	@echo "make test-exports      read exported results and tasks with mlcroissant and huggingface_hub, in a separate environment"
 	@echo "make schema            write docs/*.schema.json and vidmetrics/__init__.pyi from what they describe"
 	@echo "make wheel             build dist/vidbench-VERSION-py3-none-any.whl"
 	@echo "make hooks             run lint and types before every commit (pre-commit)"
@@ -120,6 +123,18 @@ test-tensorflow: setup setup-tensorflow
 	@$(VENV_TF)/bin/python $(SHARED)/tools/seeded_i3d_module.py build/seeded_module
 	@VIDBENCH_TF_MODULE=$(abspath build/seeded_module) $(VENV)/bin/python -m pytest tests/vidmetrics/weights/test_importing_tensorflow.py
 
+setup-exports: $(VENV_EXPORTS)/.installed
+
+$(VENV_EXPORTS)/.installed: constraints.txt
+	@echo "== setting up $(VENV_EXPORTS): the packages that read what is exported, about 1 minute the first time"
+	@test -x $(VENV_EXPORTS)/bin/python || $(PYTHON) -m venv $(VENV_EXPORTS)
+	@$(VENV_EXPORTS)/bin/python -m pip install $(PIP_FLAGS) --constraint constraints.txt mlcroissant huggingface_hub
+	@touch $@
+
+# mlcroissant brings type stubs of pandas, which would change what mypy finds.
+test-exports: setup setup-exports
+	@VIDBENCH_EXPORT_READERS=$(abspath $(VENV_EXPORTS)/bin/python) $(VENV)/bin/python -m pytest tests/vidbench/jobs/test_export_result.py
+
 schema: setup
 	@$(VENV)/bin/python tools/write_schemas.py
 	@$(VENV)/bin/python tools/write_stub.py
@@ -131,4 +146,4 @@ hooks: setup
 	@$(VENV)/bin/python -m pre_commit install
 
 clean:
-	rm -rf $(VENV) $(VENV_TF) build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_TF) $(VENV_EXPORTS) build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

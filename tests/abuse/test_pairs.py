@@ -61,7 +61,9 @@ def test_two_results_are_added_and_none_is_lost(tmp_path):
     for number in range(4):
         document["metrics"]["fvd-shapes"]["value"] = 57.5 + 0.5 * number
         (tmp_path / f"result-{number}.json").write_text(json.dumps(document))
-        lines.append(f"leaderboard add result-{number}.json --leaderboards boards --name Model{number}".split())
+        lines.append(
+            f"leaderboard add result-{number}.json --leaderboards boards --training train --extra-data none --name Model{number}".split()
+        )
     before = (tmp_path / "boards" / "shapes-gen.csv").read_text().count("\n")
     assert [each.code for each in at_once(lines, tmp_path)] == [0] * 4
     board = (tmp_path / "boards" / "shapes-gen.csv").read_text()

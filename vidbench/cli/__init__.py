@@ -42,6 +42,10 @@ _COMMANDS = {
         "vidbench.cli.compare",
         "Compare two results: the difference, whether it exceeds the noise, and why they may not be comparable.",
     ),
+    "export-result": (
+        "vidbench.cli.export_result",
+        "Print a result as the Hugging Face Hub or Every Eval Ever read it.",
+    ),
     "leaderboard": ("vidbench.cli.leaderboard", "Published and measured scores: list, show, check, add, build."),
     "doctor": ("vidbench.cli.doctor", "Show what is installed, and what can run here."),
 }

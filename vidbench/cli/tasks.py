@@ -1,4 +1,4 @@
-"""`vidbench tasks list` and `vidbench tasks show`."""
+"""`vidbench tasks list`, `vidbench tasks export` and `vidbench tasks show`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,28 @@ def tasks_list(as_json: bool) -> None:
     width = max(len(task.name) for task in tasks)
     for task in tasks:
         echo_line(f"{task.name:<{width}}  v{task.version}  {task.title}")
+
+
+@command.command("export")
+@click.argument("task")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["croissant", "hf-benchmark"]),
+    required=True,
+    help="croissant: MLCommons metadata, JSON-LD; hf-benchmark: eval.yaml of a dataset repository on the Hugging Face Hub.",
+)
+def tasks_export(task: str, style: str) -> None:
+    """Print TASK (a name or a TOML file) in a form that other catalogues read."""
+    from vidbench.results.hub_results import benchmark_yaml
+    from vidbench.tasks.croissant import croissant_document
+
+    loaded = load_task(task).task
+    if style == "croissant":
+        click.echo(json.dumps(croissant_document(loaded), indent=2))
+    else:
+        for line in benchmark_yaml(loaded).splitlines():
+            echo_line(line)
 
 
 @command.command("show")

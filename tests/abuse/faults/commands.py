@@ -134,8 +134,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("measure", "measure clips.npy others.npy --metric fvd-shapes --num-frames 12 --device cpu", _two_arrays, 0.5),
     Command("weights import", "weights import c3d.npz", _weights_file),
     Command("weights fetch", "weights fetch c3d-ucf101", lambda folder: None, around=_published_weights),
-    Command("leaderboard add", "leaderboard add result.json --leaderboards boards --name Second", _board),
-    Command("leaderboard add to none", "leaderboard add result.json --leaderboards boards", _result),
+    Command("leaderboard add", "leaderboard add result.json --leaderboards boards --training train --extra-data none --name Second", _board),
+    Command("leaderboard add to none", "leaderboard add result.json --leaderboards boards --training train --extra-data none", _result),
     Command("leaderboard build", "leaderboard build --leaderboards boards --output out/site", _board, 0.3),
 )  # fmt: skip
 

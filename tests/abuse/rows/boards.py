@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.abuse.case import Case
 from tests.result_texts import result_document
 
+_SAID = ("--training", "train", "--extra-data", "none")
 _SHIPPED = Path(__file__).resolve().parents[3] / "leaderboards"
 
 
@@ -118,7 +119,7 @@ def _added(*options: str, **changes: object) -> Callable[[Path], list[str]]:
                 inner = inner[parent]
             inner[last] = value
         (folder / "result.json").write_text(json.dumps(document))
-        return ["leaderboard", "add", "result.json", "--leaderboards", "out", *options]
+        return ["leaderboard", "add", "result.json", "--leaderboards", "out", *_SAID, *options]
 
     return make
 
@@ -126,7 +127,7 @@ def _added(*options: str, **changes: object) -> Callable[[Path], list[str]]:
 def _content(change: Callable[[str], bytes]) -> Callable[[Path], list[str]]:
     def make(folder: Path) -> list[str]:
         (folder / "result.json").write_bytes(change(json.dumps(result_document())))
-        return ["leaderboard", "add", "result.json", "--leaderboards", "out"]
+        return ["leaderboard", "add", "result.json", "--leaderboards", "out", *_SAID]
 
     return make
 

@@ -20,7 +20,8 @@ _SCAN = "data scan . --output out"
 _EXPORT = "data export --task shapes-pred --output out"
 _STATISTICS = "data statistics --task shapes-gen --output out/s.safetensors"
 _SHOW = "leaderboard show shapes-gen"
-_ADD = "leaderboard add result.json --leaderboards boards"
+_EXPORT_RESULT = "export-result result.json --format hf-eval-results"
+_ADD = "leaderboard add result.json --leaderboards boards --training train --extra-data none"
 
 _NOT_WHOLE = ("x", "1.5", "-1", "1e3", "nan", "")
 # Command, option, values that are refused.
@@ -65,7 +66,8 @@ _TAKES_VALUE = (
     *((_EXPORT, option) for option in ("--task", "--data", "--output", "--num-samples", "--format")),
     *((_STATISTICS, option) for option in ("--task", "--data", "--output", "--batch-size")),
     *((_SHOW, option) for option in ("--format", "--group", "--leaderboards")),
-    *((_ADD, option) for option in ("--name", "--status", "--training", "--extra-data", "--paper", "--arxiv", "--note")),
+    *((_ADD, option) for option in ("--name", "--status", "--training", "--extra-data", "--paper", "--arxiv", "--note", "--training-log")),
+    *((_EXPORT_RESULT, option) for option in ("--format", "--dataset", "--source-url", "--model-id", "--organization", "--output")),
     ("weights fetch i3d-kinetics-400", "--via"),
     ("weights import clips.npy", "--network"),
     ("conformance", "--implementation"),
@@ -118,6 +120,9 @@ _LINES = (
     ("compare result.json", "B"),
     ("leaderboard show", "TASK"),
     ("leaderboard add", "RESULT"),
+    ("export-result --format every-eval-ever", "RESULT"),
+    ("export-result result.json", "--format"),
+    ("tasks export shapes-gen", "--format"),
     ("leaderboard build", "--output"),
     ("weights fetch", "NETWORK"),
     ("weights import", "PATH"),
@@ -209,10 +214,12 @@ _LINES = (
     ("data statistics --task bair-pred --data nowhere --output out/s.safetensors", "nowhere"),
     ("tasks show nowhere.toml", "nowhere.toml"),
     ("compare nowhere.json result.json", "nowhere.json"),
+    ("export-result nowhere.json --format hf-eval-results --dataset a/b", "nowhere.json"),
+    ("tasks export nowhere.toml --format croissant", "nowhere.toml"),
     ("compare result.json nowhere.json", "nowhere.json"),
     ("leaderboard show shapes-gen --leaderboards nowhere", "nowhere"),
     ("leaderboard check nowhere", "nowhere"),
-    ("leaderboard add nowhere.json --leaderboards boards", "nowhere.json"),
+    ("leaderboard add nowhere.json --leaderboards boards --training train --extra-data none", "nowhere.json"),
     ("leaderboard build --output out --leaderboards nowhere", "nowhere"),
     ("weights import nowhere.npz", "nowhere.npz"),
     ("weights verify nowhere.npz", "nowhere.npz"),

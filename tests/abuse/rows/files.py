@@ -24,7 +24,7 @@ _READERS = (
     ("measure clips.npy clips.npy --metric fvd-shapes --num-frames 12 --weights shapes={}", ("w.npz", "w.safetensors")),
     ("compare {} result.json", ("a.json",)),
     ("compare result.json {}", ("b.json",)),
-    ("leaderboard add {} --leaderboards out", ("a.json",)),
+    ("leaderboard add {} --leaderboards out --training train --extra-data none", ("a.json",)),
     ("tasks show {}", ("t.toml",)),
     ("weights import {}", ("w.npz", "w.safetensors", "w.pt", "w.pth", "w.index")),
     ("weights verify {}", ("w.npz", "w.safetensors")),

@@ -47,7 +47,7 @@ def _board_link(folder: Path) -> list[str]:
     _result(folder)
     (folder / "out").mkdir()
     (folder / "out" / "results").symlink_to("/dev/full")
-    return ["leaderboard", "add", "result.json", "--leaderboards", "out"]
+    return ["leaderboard", "add", "result.json", "--leaderboards", "out", "--training", "none", "--extra-data", "none"]
 
 
 def _planted(link: str) -> Callable[[Path], object]:
