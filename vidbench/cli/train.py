@@ -39,6 +39,13 @@ from vidbench.progress import Progress
     metavar="N",
     help="With --metrics-every: samples per measurement; default: 256, enough for a curve but not for a result.",
 )
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.Choice(["tensorboard", "wandb"]),
+    help="Also send losses and metrics there; repeatable; needs vidbench[tensorboard] or vidbench[wandb].",
+)
 @options.device
 @options.seed("Seed of the weights, the latents and the order of the data; default: 0.")
 def command(

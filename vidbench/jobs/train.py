@@ -17,6 +17,7 @@ from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
 from vidbench.files import failures_named
 from vidbench.jobs.training_curve import CurveOptions, TrainingCurve
+from vidbench.jobs.training_recorders import Recorders, RunIdentity, check_recorders
 from vidbench.models.choice import ModelChoice, choose_model, offers_training
 from vidbench.models.interface import TrainRequest, VideoModel
 from vidbench.progress import Advance, Progress
@@ -42,6 +43,7 @@ class TrainOptions:
         device: torch device; None for a GPU if there is one.
         seed: seed of the run.
         curve: what to measure during training; None for nothing.
+        logs: where losses and metrics go besides the model's own log, names in `vidbench.jobs.training_recorders`.
     """
 
     data: Path | None = None
@@ -52,6 +54,7 @@ class TrainOptions:
     device: str | None = None
     seed: int = 0
     curve: CurveOptions | None = None
+    logs: tuple[str, ...] = ()
 
 
 def train_model(model: str, task_name: str, options: TrainOptions, progress: Progress) -> Path:
@@ -105,6 +108,8 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
         data_sha256 = _agreed_digest(ranks, split, progress)
         ranks.check_shared(output)
         shown = _StepProgress(progress)
+        run = RunIdentity(choice.name, task.name, output, options.settings)
+        recorders = Recorders(options.logs if ranks.is_main else (), run)
         request = TrainRequest(
             task=model_task(task, split.class_names),
             clips=open_training(task, options.data, options.seed, options.ignore, split=split),
@@ -115,6 +120,7 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
             settings=options.settings,
             progress=shown,
             say=progress.say,
+            record=recorders,
             rank=ranks.rank,
             world_size=ranks.world_size,
             agree=ranks.agree,
@@ -128,7 +134,12 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
             points.open()
             request = replace(request, measure=_Shown(points, progress))
         try:
-            with ranks.sole_writer(output), ranks.watched(), failures_named(output):
+            with (
+                ranks.sole_writer(output),
+                ranks.watched(),
+                failures_named(output),
+                recorders.closed_at_the_end(),
+            ):
                 checkpoint: Path = choice.factory.train(request)
         finally:
             shown.close()
@@ -149,6 +160,7 @@ def _check_before_data(
     """
     task = loaded.task
     check_data_folder(task, options.data)
+    check_recorders(options.logs)
     choice.factory.check_training(
         model_task(task, ()),
         output=output,

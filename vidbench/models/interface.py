@@ -105,6 +105,8 @@ class TrainRequest:
         settings: ``--set key=value`` pairs, as text; raise `InputError` for an unknown key.
         progress: call as ``progress(done, total, text)`` once per step; prints nothing to stdout.
         say: call with a sentence for the user, e.g. the value chosen for an automatic setting.
+        record: call on rank 0 as ``record(step, {name: value})`` with the losses and other numbers of a step; they go where
+            ``--log`` says, by default nowhere.
         measure_every: steps between measurements; None for no measurements.
         rank: rank of this process, 0 to ``world_size - 1``.
         world_size: processes of this run; the launcher's variables were checked, so read these and not the environment.
@@ -130,6 +132,7 @@ class TrainRequest:
     settings: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[int, int, str], None] = lambda done, total, text: None
     say: Callable[[str], None] = lambda text: None
+    record: Callable[[int, Mapping[str, float]], None] = lambda step, numbers: None
     rank: int = 0
     world_size: int = 1
     agree: Callable[[str, Any], None] = lambda what, value: None

@@ -57,7 +57,7 @@ def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, 
     deadline = math.inf if settings.max_minutes is None else started + 60 * settings.max_minutes
     draws = range(first * settings.d_steps, total * settings.d_steps)
     with (
-        TrainingLog(request.output, settings.tensorboard, world.is_main, request.say) as log,
+        TrainingLog(request.output, settings.tensorboard, world.is_main, request.say, request.record) as log,
         _autotuning(settings.autotune),
         Interruption() as interruption,
     ):

@@ -1,4 +1,4 @@
-"""The log of a run: train.jsonl, and TensorBoard if set."""
+"""The log of a run: train.jsonl, TensorBoard if set, and where `vidbench train --log` says."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ class TrainingLog:
     """
 
     def __init__(
-        self, folder: Path, tensorboard: bool, enabled: bool, say: Callable[[str], None] = lambda text: None
-    ) -> None:
+        self, folder: Path, tensorboard: bool, enabled: bool, say: Callable[[str], None] = lambda text: None,
+        record: Callable[[int, Mapping[str, float]], None] = lambda step, numbers: None,
+    ) -> None:  # fmt: skip
         """Open nothing yet.
 
         Args:
@@ -47,11 +48,13 @@ class TrainingLog:
             tensorboard: whether to also write numbers for TensorBoard, to ``folder/tensorboard``.
             enabled: False for all processes but the first.
             say: called with a sentence if a line had to be removed.
+            record: called with the step and the numbers that TensorBoard would get.
 
         Raises:
             InputError: TensorBoard is set and not installed.
         """
         self._path, self._enabled, self._say, self._checked = folder / LOG_FILE, enabled, say, False
+        self._record = record
         self._make_writer: Callable[[], Any] | None = None
         self._writer: Any = None
         if tensorboard and enabled:
@@ -74,7 +77,7 @@ class TrainingLog:
             self._writer.close()  # and flush
 
     def write(self, values: Mapping[str, Any]) -> None:
-        """Append a line; TensorBoard gets the numbers of lines without an event, and of metrics."""
+        """Append a line; TensorBoard and ``record`` get the numbers of lines without an event, and of metrics."""
         if not self._enabled:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,14 +85,16 @@ class TrainingLog:
             self._remove_torn_line()
         with open(self._path, "a", encoding="utf-8", opener=never_through_links) as file:
             file.write(json.dumps(values) + "\n")
+        given = values.get("metrics", values) if values.get("event") in (None, "metrics") else {}
+        numbers = {name: value for name, value in given.items() if name != "step" and isinstance(value, int | float)}
+        if numbers:
+            self._record(values["step"], numbers)
         if self._make_writer is None:
             return
         if self._writer is None:
             self._writer = self._make_writer()
-        numbers = values.get("metrics", values) if values.get("event") in (None, "metrics") else {}
         for name, value in numbers.items():
-            if name != "step" and isinstance(value, int | float):
-                self._writer.add_scalar(name, value, values["step"])
+            self._writer.add_scalar(name, value, values["step"])
 
     def _remove_torn_line(self) -> None:
         self._checked = True

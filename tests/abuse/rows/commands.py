@@ -60,7 +60,7 @@ _TAKES_VALUE = (
     *((_MEASURE, option) for option in ("--metric", "--num-frames", "--stride", "--resolution", "--weights")),
     *((_SAMPLE, option) for option in ("--model", "--task", "--data", "--num-samples", "--output", "--format", "--seed")),
     *((_TRAIN, option) for option in (
-        "--model", "--task", "--data", "--output", "--steps", "--set", "--metrics-every", "--metric", "--metric-samples",
+        "--model", "--task", "--data", "--output", "--steps", "--set", "--metrics-every", "--metric", "--metric-samples", "--log",
     )),
     *((_SCAN, option) for option in ("--task", "--split", "--workers", "--output")),
     *((_EXPORT, option) for option in ("--task", "--data", "--output", "--num-samples", "--format")),
