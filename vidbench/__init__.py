@@ -43,6 +43,7 @@ def evaluate(
     precision: Literal["exact", "fast"] = "exact",
     seed: int | None = None,
     reference: str | Path | None = None,
+    replace: bool = False,
 ) -> Result:
     """Sample from a model, measure the samples, and write ``result.json`` and ``report.html``.
 
@@ -58,6 +59,7 @@ def evaluate(
         precision: ``"exact"`` (within 1e-5 of float64) or ``"fast"`` (within 1e-3, on CPUs 1e-2).
         seed: seed of the samples; any other than the task's makes the result unofficial.
         reference: file of reference statistics from `vidbench data statistics`, instead of the reference clips.
+        replace: replace the result of another model in the output folder, which is refused otherwise.
 
     Returns:
         The result record, as written to ``result.json``.
@@ -79,6 +81,7 @@ def evaluate(
         device=device,
         precision=precision,
         seed=seed,
+        replace=replace,
     )
     return evaluate_model(model, task, options, Progress(enabled=False))[0]
 
@@ -95,6 +98,8 @@ def score(
     device: str | None = None,
     precision: Literal["exact", "fast"] = "exact",
     reference: str | Path | None = None,
+    first: int | None = None,
+    replace: bool = False,
 ) -> Result:
     """Score clips on disk, from any model; arguments, result and errors as for `evaluate`.
 
@@ -109,6 +114,8 @@ def score(
         device: torch device.
         precision: ``"exact"`` or ``"fast"``.
         reference: file of reference statistics.
+        first: score the first samples only, this many per run of the task; unofficial.
+        replace: replace the result of other samples in the output folder, which is refused otherwise.
     """
     from vidbench.jobs.evaluate import score_samples
     from vidbench.progress import Progress
@@ -123,6 +130,8 @@ def score(
         batch_size=batch_size,
         device=device,
         precision=precision,
+        first=first,
+        replace=replace,
     )
     return score_samples(Path(samples), task, options, Progress(enabled=False))[0]
 

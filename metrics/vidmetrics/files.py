@@ -155,8 +155,13 @@ def check_writable(folder: Path) -> None:
     What killed processes left in the folder is removed.
 
     Raises:
+        InputError: a file is in its place.
         OSError: the folder cannot be created or written; names it.
     """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(
+            f"{folder} is a file, where a folder is to be written: choose another one, or remove the file."
+        )
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         with failures_named(folder / "any"):

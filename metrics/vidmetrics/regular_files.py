@@ -70,6 +70,16 @@ def read_regular(path: Path) -> bytes:
         return file.read()
 
 
+def why_no_file(path: Path) -> str:
+    """Return why a path is not that of a regular file, as the end of a sentence about it: what is there, or that nothing is.
+
+    Args:
+        path: a path for which `Path.is_file` is false.
+    """
+    kind = _other_kind(path)
+    return "does not exist" if kind is None else kind.removeprefix("it ")
+
+
 def is_there(path: Path) -> bool:
     """Return whether a path names anything, also a link that leads nowhere, which `Path.exists` does not see."""
     return os.path.lexists(path)

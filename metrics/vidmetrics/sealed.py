@@ -142,9 +142,12 @@ def read_content(path: Path) -> bytes:
 
     Raises:
         DamagedFileError: it cannot be read.
+        InputError: it is a folder, in whose place no file can be written.
     """
     try:
         return read_regular(path)
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder in the place of a file of results so far: move or remove it.") from None
     except OSError as error:
         raise DamagedFileError(f"it cannot be read ({error.strerror})") from None
     except ValueError as error:  # no file can have such a name

@@ -14,7 +14,7 @@ from vidbench.scoring.run_options import RunOptions
 
 @click.command("evaluate")
 @options.model
-@options.scoring()
+@options.scoring(leave_out=("first",))
 def command(model: str, task: str, as_json: bool, **chosen: Any) -> None:
     """Sample from a model, score the samples on a task, and write result.json and report.html.
 

@@ -223,7 +223,9 @@ class VideoDataset:
 
     def origins(self, count: int) -> frozenset[str]:
         """See `vidbench.data.clip_dataset.ClipDataset.origins`."""
-        return frozenset(self.videos[video].video_id for video in np.unique(self._video_of[:count]).tolist())
+        videos = (self.videos[video] for video in np.unique(self._video_of[:count]).tolist())
+        # Names of a plain folder say nothing beyond their split, and one file may be in two splits by a link.
+        return frozenset(os.path.realpath(each.path) if self._dataset == "folder" else each.video_id for each in videos)
 
     def starts(self, video: int) -> np.ndarray:
         """Return the first frame, int64, of each clip of the video at a position in `videos`, by clip number.

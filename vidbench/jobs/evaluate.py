@@ -17,8 +17,9 @@ from vidbench.files import write_text
 from vidbench.models.choice import choose_model
 from vidbench.models.trivial import RealModel
 from vidbench.progress import Progress, warn
-from vidbench.results.schema import ModelRecord, Result
+from vidbench.results.schema import RESULT_NAME, ModelRecord, Result, read_result
 from vidbench.samples.exchange import SampleSource, open_samples
+from vidbench.samples.first import FirstSamples
 from vidbench.samples.pairing import check_answers, names_clips
 from vidbench.scoring.assemble import Measured, assemble
 from vidbench.scoring.bounds import disjoint_real
@@ -48,11 +49,13 @@ def evaluate_model(model: str, task: str, options: RunOptions, progress: Progres
     with process_group() as ranks:
         plan = plan_run(loaded, options, ranks=ranks, progress=progress, default_name=choice.folder_name)
         choice.check_sampling(model_task(plan.task, ()))
+        _refuse_other_result(plan, {"name": choice.name})
         run = open_planned(plan)
         source: ClipSource
         source, record = open_model(
             choice, run.task, run.evaluation, seed=run.seed, num_samples=run.total_samples, device=run.device
         )
+        _refuse_other_result(run, record.model_dump(include={"name", "checkpoint_sha256"}))
         if isinstance(source.model, RealModel):
             run, source = _apart(run)
         return _measure(run, source, record, (), started), run.output
@@ -62,12 +65,49 @@ def score_samples(samples: Path, task: str, options: RunOptions, progress: Progr
     """Score clips on disk; returns the result and its folder. See `vidbench.score`."""
     started = time.monotonic()
     loaded = load_task(task)
+    if options.first is not None:
+        if options.num_samples not in (None, options.first):
+            raise InputError(
+                f"--first {options.first} and --num-samples {options.num_samples} name two numbers of samples: give one of them."
+            )
+        options = replace(options, num_samples=options.first)
     with process_group() as ranks:
         plan = plan_run(loaded, options, ranks=ranks, progress=progress, default_name=f"samples-{samples.stem}")
         opened = _open_files(plan, samples)
         run = open_planned(plan)
         source, record, reasons = _files_source(run, opened, samples)
+        _refuse_other_result(run, record.model_dump(include={"name", "samples_sha256"}))
         return _measure(run, source, record, reasons, started, opened.unused), run.output
+
+
+def _refuse_other_result(plan: RunPlan, model: Mapping[str, str | None]) -> None:
+    """Refuse to replace the result of another model, of other samples or of another task.
+
+    Args:
+        plan: what the run will do.
+        model: those members of its `ModelRecord` that tell one from another, as far as they are known.
+
+    Raises:
+        InputError: the output folder has such a result.
+    """
+    path = plan.output / RESULT_NAME
+
+    def refusal() -> str:
+        if plan.options.replace or not path.is_file():
+            return ""
+        try:
+            before = read_result(path)
+        except InputError:
+            return ""  # damaged, so there is nothing to keep
+        others = [name.replace("_", " ") for name, value in model.items() if getattr(before.model, name) != value]
+        if before.task.name != plan.task.name:
+            others.insert(0, "task")
+        where = f"{path} is the result of '{before.model.name}' on '{before.task.name}'"
+        advice = "choose another --output, or add --replace"
+        return f"{where}, which has another {', '.join(others)}: {advice}." if others else ""
+
+    if sentence := plan.ranks.from_main(refusal):
+        raise InputError(sentence)
 
 
 def _apart(run: Run) -> tuple[Run, ClipSource]:
@@ -97,17 +137,34 @@ def _open_files(plan: RunPlan, path: Path) -> SampleSource:
             f"The samples in {path} have {got[1]} frames of {got[3]}x{got[2]} pixels, and the task '{task.name}' requires "
             f"{expected[1]} frames of {expected[3]}x{expected[2]}: write them again in that shape."
         )
+    if got[0] > expected[0] and plan.options.first is not None:
+        return FirstSamples(samples, expected[0])
     if got[0] != expected[0]:
         raise InputError(
-            f"There are {got[0]} samples in {path}, and exactly {expected[0]} are required{_runs(plan)}: write that many, or "
-            "set --num-samples, the number per run, for an unofficial result."
+            f"There are {got[0]} samples in {path}, and exactly {expected[0]} are required{_runs(plan)}: "
+            f"{_advice(plan, got[0])}"
         )
     return samples
+
+
+def _advice(plan: RunPlan, found: int) -> str:
+    """Return what to do about a number of samples that is not the required one; never what the user just did."""
+    repeats, step = plan.task.evaluation.repeats, plan.task.evaluation.samples_per_context
+    if found > plan.total_samples:
+        return f"--first {plan.num_samples} scores the first of them, for an unofficial result."
+    per_run = found // repeats // step * step
+    lacking = f"write the other {plan.total_samples - found}"
+    if per_run < 2:
+        return f"{lacking}."
+    option = "--num-samples" if per_run * repeats == found else "--first"
+    return f"{lacking}, or score these with {option} {per_run}, for an unofficial result."
 
 
 def _files_source(run: Run, samples: SampleSource, path: Path) -> tuple[FilesSource, ModelRecord, tuple[str, ...]]:
     task = run.task
     reasons = []
+    if isinstance(samples, FirstSamples):
+        reasons.append(f"Only the first {samples.num_samples} of {samples.num_written} samples were scored.")
     if samples.lossy:
         reasons.append("The samples were stored with a lossy codec.")
     labels = sample_labels(task, np.arange(run.total_samples), run.evaluation)
@@ -211,5 +268,5 @@ def _write(result: Result, measured: Measured, source: ClipSource) -> None:
 
     run = measured.run
     page = render_report(result, run.task, gather(run, source, measured.stores, measured.real_stores))
-    result.write(run.output / "result.json")
+    result.write(run.output / RESULT_NAME)
     write_text(run.output / "report.html", page)

@@ -34,6 +34,7 @@ from vidmetrics.metric_objects.statistics_files import Statistics
 from vidmetrics.networks import base_network, default_weights, load_network
 from vidmetrics.networks.network import Network
 from vidmetrics.networks.sharing import shared_passes
+from vidmetrics.regular_files import why_no_file
 from vidmetrics.statistics.moments import Moments
 
 
@@ -190,7 +191,7 @@ def _check(options: MeasureOptions) -> None:
     for name, path in options.weights.items():
         default_weights(name)  # refuses an unknown network
         if not path.is_file():
-            raise InputError(f"There is no weights file at '{path}' for the network '{name}'; check --weights.")
+            raise InputError(f"The weights file '{path}' of the network '{name}' {why_no_file(path)}; check --weights.")
 
 
 def _check_sizes(real: ClipFiles, samples: ClipFiles) -> None:

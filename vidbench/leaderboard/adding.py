@@ -17,11 +17,11 @@ from vidbench.leaderboard.boards import RESULTS, append_rows, board_names, board
 from vidbench.leaderboard.copies import repeated_result
 from vidbench.leaderboard.rows import BoardRow, Status, group_of
 from vidbench.leaderboard.training_logs import held_trainings, require_led_to, store_logs
-from vidbench.results.schema import MetricRecord, Result, read_result
+from vidbench.results.schema import MetricRecord, Result, read_result, result_path
 from vidbench.tasks import load_task
 from vidbench.tasks.schema import Task
 from vidmetrics.locks import sole_writer
-from vidmetrics.regular_files import read_regular
+from vidmetrics.regular_files import read_regular, why_no_file
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,9 @@ def _status(submission: Submission, result: Result, folder: Path) -> Status:
 
 
 def _read(path: Path) -> bytes:
+    path = result_path(path)
     if not path.is_file():
-        raise InputError(f"The result file {path} does not exist: give the path of a result.json.")
+        raise InputError(f"The result file {path} {why_no_file(path)}: give the path of a result.json, or its folder.")
     return read_regular(path)
 
 

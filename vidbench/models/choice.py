@@ -17,6 +17,7 @@ from vidbench.models.interface import ModelTask, VideoModel
 from vidbench.models.not_finite import require_finite
 from vidmetrics.errors import unknown_name
 from vidmetrics.formats.faults import reason
+from vidmetrics.regular_files import why_no_file
 
 GROUP = "vidbench.models"
 
@@ -76,7 +77,7 @@ def model_names() -> list[str]:
 
 
 def choose_model(text: str) -> ModelChoice:
-    """Resolve ``NAME``, ``NAME:CHECKPOINT`` or ``package.module:callable`` without loading weights.
+    """Resolve ``NAME``, ``NAME:CHECKPOINT``, ``package.module:callable`` or ``FILE.py:callable`` without loading weights.
 
     Raises:
         InputError: the name is unknown (suggests the closest known one), its module cannot be imported, or it has no such
@@ -84,6 +85,9 @@ def choose_model(text: str) -> ModelChoice:
     """
     name, _, rest = text.partition(":")
     entries = _registered()
+    if name.endswith(".py"):
+        name = _module_of_file(name, rest)
+        text = f"{name}:{rest}"
     if name in entries and text.endswith(":"):
         raise InputError(f"The model '{text}' ends in a colon: give '{name}', or '{name}:CHECKPOINT'.")
     if name in entries:
@@ -108,6 +112,25 @@ def choose_registered(name: str) -> ModelChoice:
 def _registered() -> dict[str, metadata.EntryPoint]:
     # Each call reads the record of every installed package.
     return {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
+
+
+def _module_of_file(name: str, rest: str) -> str:
+    """Return the module of a Python file in or below the current folder, as ``--model`` names it.
+
+    Raises:
+        InputError: nothing follows the file, there is none, or it is elsewhere.
+    """
+    path = Path(name)
+    if not rest:
+        raise InputError(f"--model '{name}' names a file and no callable in it: give for example '{name}:load'.")
+    if not path.is_file():
+        raise InputError(f"The file '{name}' of --model {why_no_file(path)}: check its path.")
+    if path.is_absolute() or ".." in path.parts:
+        raise InputError(
+            f"The file '{name}' of --model is not named from the current folder: go to its folder and give "
+            f"'{path.stem}:{rest}'."
+        )
+    return ".".join(path.with_suffix("").parts)
 
 
 def _looks_like_module(name: str) -> bool:
@@ -153,7 +176,8 @@ def _refuse_other_arguments(name: str, load: Callable[..., Any], arguments: tupl
         return
     except TypeError as error:
         raise InputError(
-            f"'{name}' cannot be called with (checkpoint, task, device), as a model is ({reason(error)}): name a model."
+            f"'{name}' cannot be called with (checkpoint, task, device), as a model is ({reason(error)}): name a function of "
+            "these three arguments."
         ) from None
 
 

@@ -53,7 +53,7 @@ class Comparison:
 
 def load(path: Path) -> Result:
     """Read a result file, or the ``result.json`` in a run folder."""
-    return read_result(path / "result.json" if path.is_dir() else path)
+    return read_result(path)
 
 
 def compare_results(a: Result, b: Result) -> Comparison:

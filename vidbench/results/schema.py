@@ -17,9 +17,10 @@ from vidbench.files import write_text
 from vidbench.json_models import InvalidDocumentError, model_from_json
 from vidbench.results.meaning import cautions, meanings
 from vidbench.tasks.schema import PixelConvention
-from vidmetrics.regular_files import read_regular
+from vidmetrics.regular_files import read_regular, why_no_file
 
 SCHEMA_VERSION = 3
+RESULT_NAME = "result.json"
 _OLDEST_READ = 1
 _LARGEST_BYTES = 64 << 20
 
@@ -257,14 +258,20 @@ class Result(_Record):
         write_text(path, self.to_json() + "\n")
 
 
+def result_path(path: Path) -> Path:
+    """Return the result file that a user's path means: a run folder stands for its ``result.json``."""
+    return path / RESULT_NAME if path.is_dir() else path
+
+
 def read_result(path: Path) -> Result:
-    """Read a result file.
+    """Read a result file, or the ``result.json`` in the folder of a run.
 
     Raises:
         InputError: the file is missing, not JSON, of a later version, or does not match the schema; names the file and the key.
     """
+    path = result_path(path)
     if not path.is_file():
-        raise InputError(f"The result file {path} does not exist: give the path of a result.json.")
+        raise InputError(f"The result file {path} {why_no_file(path)}: give the path of a result.json, or its folder.")
     if path.stat().st_size > _LARGEST_BYTES:
         raise InputError(
             f"The result file {path} has more than {_LARGEST_BYTES >> 20} MiB, so it is none: give the path of a result.json."

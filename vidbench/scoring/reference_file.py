@@ -36,6 +36,7 @@ from vidbench.tasks.limits import MOST_LABEL, MOST_SAMPLES
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.formats.faults import UnreadableError, real_kind
 from vidmetrics.formats.tensor_archives import safetensors_content
+from vidmetrics.regular_files import why_no_file
 from vidmetrics.sealed import UNSEALED, DamagedFileError, check_seal, read_content, safetensors_metadata, sealed
 from vidmetrics.statistics.moments import Moments
 
@@ -167,7 +168,7 @@ def read_statistics(path: Path) -> StatisticsFile:
             written.
     """
     if not path.is_file():
-        raise InputError(f"The statistics file {path} does not exist: give the path of a .safetensors file.")
+        raise InputError(f"The statistics file {path} {why_no_file(path)}: give the path of a .safetensors file.")
     try:
         content = read_content(path)
         metadata = safetensors_metadata(content)

@@ -17,7 +17,7 @@ class Help(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What a user may choose about a run; only ``num_samples``, ``seed`` and ``precision`` affect the score.
+    """What a user may choose about a run; only ``num_samples``, ``first``, ``seed`` and ``precision`` affect the score.
 
     `vidbench.cli.options` builds the command-line options from these fields: name, type, default and help.
     """
@@ -52,6 +52,17 @@ class RunOptions:
             "Precision of the networks: within 1e-5 of float64 and deterministic, or within 1e-3 (bfloat16 on a CPU: 1e-2) and quicker."
         ),
     ] = "exact"
+    first: Annotated[
+        int | None,
+        Help(
+            "Score the first N samples of PATH (N per run of the task) and no others; unofficial.",
+            "N",
+            (2, 2**31),
+        ),
+    ] = None
+    replace: Annotated[
+        bool, Help("Replace the result of another model, or of other samples, in the output folder.")
+    ] = False
     seed: Annotated[
         int | None,
         Help("Seed of the samples; any other than the task's makes the result unofficial.", "S", (0, 2**63 - 1)),

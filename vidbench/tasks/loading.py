@@ -15,7 +15,7 @@ from vidbench.tasks.schema import Task
 from vidmetrics.errors import unknown_name
 from vidmetrics.formats.documents import TOML_LIMIT, parse_toml
 from vidmetrics.formats.faults import UnreadableError, what_bytes_are
-from vidmetrics.regular_files import open_regular
+from vidmetrics.regular_files import open_regular, why_no_file
 
 _DEFAULT_PIXELS = "+ffmpeg-default"
 
@@ -63,7 +63,7 @@ def _load(name_or_path: str) -> LoadedTask:
     if name_or_path.endswith(".toml") or "/" in name_or_path:
         path = Path(name_or_path)
         if not path.is_file():
-            raise InputError(f"The task file {path} does not exist: give the path of a TOML file, or a name.")
+            raise InputError(f"The task file {path} {why_no_file(path)}: give the path of a TOML file, or a name.")
         with open_regular(path) as opened:
             content = opened.read(TOML_LIMIT + 1)
         return LoadedTask(_parse(content, str(path)), shipped=False, origin=str(path))

@@ -11,6 +11,7 @@ from vidmetrics.errors import InputError
 from vidmetrics.formats.faults import real_kind
 from vidmetrics.formats.npy_files import read_npz
 from vidmetrics.formats.tensor_archives import read_safetensors
+from vidmetrics.regular_files import why_no_file
 
 
 def refuse_absent(path: Path) -> None:
@@ -19,8 +20,10 @@ def refuse_absent(path: Path) -> None:
     Raises:
         InputError: nothing is there, or something else.
     """
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"There is no weights file at {path}; give an existing .safetensors or .npz file.")
+    if not path.is_file():
+        raise InputError(f"The weights file {path} {why_no_file(path)}; give a .safetensors or .npz file.")
 
 
 def read_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:

@@ -27,10 +27,12 @@ CHOSEN = {
     "batch_size": ("3", 3),
     "device": ("cpu", "cpu"),
     "precision": ("fast", "fast"),
+    "first": ("7", 7),
+    "replace": (None, True),
     "seed": ("5", 5),
 }
 CALLS = {
-    "evaluate": ("evaluate_model", {"model": "noise", "task": "shapes-gen"}, set()),
+    "evaluate": ("evaluate_model", {"model": "noise", "task": "shapes-gen"}, {"first"}),
     "score": ("score_samples", {"samples": "clips.npy", "task": "shapes-gen"}, {"seed"}),
 }
 
@@ -92,7 +94,7 @@ def test_every_option_reaches_the_run(name, received):
         getattr(vidbench, name)(**given, **{key: value for key, (_, value) in chosen.items()})
     words = [word for key, value in given.items() for word in (f"--{key}", value)]
     for key, (text, _) in chosen.items():
-        words += [f"--{key.replace('_', '-')}", text]
+        words += [f"--{key.replace('_', '-')}", *([] if text is None else [text])]
     assert isinstance(CliRunner().invoke(cli, [name, *words]).exception, Stopped)
     assert received == [RunOptions(**{key: value for key, (_, value) in chosen.items()})] * 2
 

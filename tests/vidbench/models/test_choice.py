@@ -68,6 +68,28 @@ def test_code_of_a_plugin_is_part_of_its_identity(plugin):
     assert choose_model("my_plugin:load").code_sha256 != before
 
 
+def test_a_python_file_is_taken_for_its_module(plugin):
+    assert choose_model("my_plugin.py:load").name == "my_plugin:load"
+    (plugin / "below").mkdir()
+    (plugin / "below" / "in_a_folder.py").write_text((plugin / "my_plugin.py").read_text())
+    assert choose_model("below/in_a_folder.py:load").name == "below.in_a_folder:load"
+    for text, expected in (
+        ("my_plugin.py", "give for example 'my_plugin.py:load'"),
+        ("absent.py:load", "The file 'absent.py' of --model does not exist"),
+        (f"{plugin}/my_plugin.py:load", "go to its folder and give 'my_plugin:load'"),
+    ):
+        with pytest.raises(InputError, match=expected):
+            choose_model(text)
+
+
+@pytest.mark.parametrize("arguments", ["", "checkpoint", "*, checkpoint, task, device", "a, b, c, d"])
+def test_a_loader_of_other_arguments_is_refused_before_data(plugin, arguments):
+    with (plugin / "my_plugin.py").open("a") as file:
+        file.write(f"def other({arguments}):\n    return Grey()\n")
+    with pytest.raises(InputError, match=r"'my_plugin:other' cannot be called with \(checkpoint, task, device\)"):
+        choose_model("my_plugin:other").check_sampling(TASK)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("my_plugin:absent", "no callable 'absent'"), ("my_plugin:not_callable", "no callable 'not_callable'")],

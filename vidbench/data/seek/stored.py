@@ -22,6 +22,7 @@ from vidmetrics.sealed import DamagedFileError, sealed_json, unsealed_json
 KEYFRAMES_NAME = "keyframes.jsonl"
 # Sorted members of a line: the address is the first one, at a fixed place.
 _ADDRESS = slice(13, 13 + 32)
+_START = b'{"address": "'
 
 
 class IndexedFile(NamedTuple):
@@ -66,7 +67,10 @@ class StoredIndexes:
         address = _address(file).encode()
         try:
             with self._path.open("rb") as lines:
-                line = _line(lines, address, os.fstat(lines.fileno()).st_size)
+                size = os.fstat(lines.fileno()).st_size
+                if not size:
+                    raise DamagedFileError("it is empty")
+                line = _line(lines, address, size)
             if line is None:
                 return None
             fields = unsealed_json(line.removesuffix(b"\n"))
@@ -101,7 +105,11 @@ def _address(file: IndexedFile) -> str:
 
 
 def _line(lines: BinaryIO, address: bytes, size: int) -> bytes | None:
-    """Return the line of an address, which begins at or behind ``low`` and before ``high``."""
+    """Return the line of an address, which begins at or behind ``low`` and before ``high``.
+
+    Raises:
+        DamagedFileError: what is read on the way is no line of an index.
+    """
     low, high = 0, size
     while low < high:
         middle = (low + high) // 2
@@ -110,6 +118,8 @@ def _line(lines: BinaryIO, address: bytes, size: int) -> bytes | None:
             lines.readline()  # the rest of the line that begins before
         start = lines.tell()
         line = lines.readline() if start < high else b""
+        if line and not (line.startswith(_START) and line.endswith(b"\n")):
+            raise DamagedFileError("a line of it is none of an index")
         if not line or line[_ADDRESS] > address:
             high = middle
         elif line[_ADDRESS] == address:

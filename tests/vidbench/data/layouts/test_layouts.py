@@ -438,3 +438,16 @@ def test_lines_of_the_published_lists_are_read(tmp_path):
         ("--65_UAU7ao_000000_000010", None),
         ("-2-KjcZEmrM_000053_000063", None),
     ]
+
+
+def test_videos_of_one_name_in_two_splits_of_a_plain_folder_are_two_videos(tmp_path):
+    for number, split in enumerate(("train", "test")):
+        for name in ("a", "b"):
+            write_video(tmp_path / split / f"{name}.mkv", number)
+    train, test = (VideoDataset(find_folder(tmp_path, split), CLIPS) for split in ("train", "test"))
+    assert len(train.origins(2)) == 2
+    assert not train.origins(2) & test.origins(2)
+    (tmp_path / "test" / "b.mkv").unlink()
+    (tmp_path / "test" / "b.mkv").symlink_to(tmp_path / "train" / "a.mkv")
+    linked = VideoDataset(find_folder(tmp_path, "test"), CLIPS)
+    assert len(train.origins(2) & linked.origins(2)) == 1

@@ -110,3 +110,15 @@ def test_a_seek_index_that_another_program_sealed_is_not_used(tmp_path, change, 
     assert StoredIndexes(path).find(file) is None
     assert "it has other fields" in capsys.readouterr().err
     assert StoredIndexes(path).find(found[13][0]) == found[13][1]
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 400, b"no index\n" * 40])
+def test_an_emptied_or_garbled_file_is_said(tmp_path, capsys, content):
+    path, found = tmp_path / "keyframes.jsonl", indexes_of(5)
+    write_indexes(path, found)
+    path.write_bytes(content)
+    stored = StoredIndexes(path)
+    assert all(stored.find(file) is None for file, _ in found)
+    said = capsys.readouterr().err
+    assert said.count("Warning: Not used: the keyframe index of") == 1
+    assert "whole videos are decoded instead" in said
