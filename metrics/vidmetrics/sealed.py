@@ -147,7 +147,7 @@ def read_content(path: Path) -> bytes:
     try:
         return read_regular(path)
     except IsADirectoryError:
-        raise InputError(f"{path} is a folder in the place of a file of results so far: move or remove it.") from None
+        raise InputError(f"{path} is a folder where a stored file belongs: move or remove it.") from None
     except OSError as error:
         raise DamagedFileError(f"it cannot be read ({error.strerror})") from None
     except ValueError as error:  # no file can have such a name

@@ -30,6 +30,7 @@ def refused(line):
     return done.stderr.strip().splitlines()[-1]
 
 
+ADD = "leaderboard add folder --leaderboards boards --training not-stated --extra-data not-stated"
 MEASURE = "measure clips.npy clips.npy --num-frames 12"
 
 
@@ -59,7 +60,7 @@ def test_what_is_there_is_named(line, words):
 def test_a_run_folder_is_taken_where_a_result_file_is(result_document):
     Path("folder/result.json").write_text(json.dumps(result_document))
     assert run("compare", "folder", "folder/result.json", cwd=Path.cwd()).returncode == 0
-    added = run("leaderboard", "add", "folder", "--leaderboards", "boards", cwd=Path.cwd())
+    added = run(*ADD.split(), cwd=Path.cwd())
     assert added.returncode == 0, added.stderr
 
 
@@ -72,4 +73,4 @@ def test_a_folder_in_place_of_stored_features_is_refused_at_once():
     done = run(*line.split(), cwd=Path.cwd())
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "is a folder in the place of a file of results so far: move or remove it." in done.stderr
+    assert "is a folder where a stored file belongs: move or remove it." in done.stderr

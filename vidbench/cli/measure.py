@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import click
 
 from vidbench.cli import options
 from vidbench.cli.paths import PATH
-from vidbench.cli.streams import echo_line, table_console
 from vidbench.distributed.ranks import ranks_from_environment
 from vidbench.errors import InputError
 from vidbench.progress import Progress
 from vidbench.tasks.schema import PixelConvention
 
-if TYPE_CHECKING:
-    from vidbench.results.measurement import Measurement
-
 
 @click.command("measure")
 @click.argument("real", type=PATH)
-@click.argument("samples", type=PATH)
+@click.argument("samples", type=PATH, nargs=-1)
 @click.option(
     "--metric",
     "metrics",
@@ -50,6 +46,13 @@ if TYPE_CHECKING:
 @click.option(
     "--weights", multiple=True, metavar="NETWORK=FILE", help="Weights of a network, .safetensors or .npz; repeatable."
 )
+@click.option(
+    "--real-statistics",
+    type=PATH,
+    metavar="FILE",
+    help="Statistics of real clips from `vidbench data statistics DIR --metric ID` or Python; then every argument is samples.",
+)
+@options.output("Folder for measurement.json and report.html; default: nothing is written.")
 @options.ignore
 @options.device
 @options.precision
@@ -57,32 +60,43 @@ if TYPE_CHECKING:
 @options.as_json
 def command(
     real: Path,
-    samples: Path,
+    samples: tuple[Path, ...],
     num_frames: int,
     stride: int,
     resolution: int | None,
     pixels: PixelConvention,
     weights: tuple[str, ...],
+    real_statistics: Path | None,
+    output: Path | None,
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Measure SAMPLES against REAL, any two folders or arrays of clips; always unofficial.
+    """Measure one or more SAMPLES against REAL, any folders or arrays of clips; always unofficial.
 
     Each is an exchange folder, a .npy or .npz file (uint8 [N, T, H, W, 3]), a folder of videos, or a folder of frame
     folders; videos may be in sub-folders, e.g. one per class. Each video gives one clip, its first frames; videos that are
     too short are refused. A metric that cannot run is an error if it was named, and reported if a pattern matched it.
     """
-    from vidbench.jobs.measure import MeasureOptions, measure_clips
+    from vidbench.cli.measured_table import print_together
+    from vidbench.jobs.measure import MeasureOptions
+    from vidbench.jobs.measure_together import measure_together
     from vidbench.samples.clip_folder import ClipShape
+    from vidmetrics.metric_objects.statistics_files import Statistics
 
+    given: Path | Statistics = real
+    if real_statistics is not None:
+        given, samples = Statistics.load(real_statistics), (real, *samples)
+    elif not samples:
+        raise InputError("SAMPLES is missing after REAL: name one or more folders or arrays of samples.")
     shape = ClipShape(num_frames, stride, resolution, pixels)
     progress = Progress()
-    result = measure_clips(real, samples, MeasureOptions(shape=shape, weights=_by_network(weights), **chosen), progress)
+    chosen_options = MeasureOptions(shape=shape, weights=_by_network(weights), **chosen)
+    found = measure_together(given, samples, chosen_options, progress, output)
     if ranks_from_environment().is_main:
-        for reason in dict.fromkeys(result.not_measured.values()):
-            ids = [id for id, other in result.not_measured.items() if other == reason]
+        for reason in dict.fromkeys(reason for each in found for reason in each.not_measured.values()):
+            ids = dict.fromkeys(id for each in found for id, other in each.not_measured.items() if other == reason)
             progress.say(f"Not measured: {', '.join(ids)}. {reason}")
-        _print(result, as_json)
+        print_together(found, as_json)
 
 
 def _by_network(weights: tuple[str, ...]) -> dict[str, Path]:
@@ -97,29 +111,3 @@ def _by_network(weights: tuple[str, ...]) -> dict[str, Path]:
             raise InputError(f"--weights names {network} twice: keep one of the files.")
         files[network] = Path(file)
     return files
-
-
-def _print(result: Measurement, as_json: bool) -> None:
-    if as_json:
-        click.echo(result.to_json())
-        return
-    from rich.table import Table
-
-    from vidbench.rendering.numbers import score_text
-    from vidbench.results.meaning import marked
-
-    table = Table()
-    for name in ("metric", "better"):
-        table.add_column(name)
-    for name in ("value", "95 % interval", "samples", "real"):
-        table.add_column(name, justify="right")
-    for id, metric in result.metrics.items():
-        interval = "-" if metric.interval is None else " to ".join(map(score_text, metric.interval))
-        real = "-" if metric.num_reference is None else f"{metric.num_reference:,}"
-        better = "higher" if metric.higher_is_better else "lower"
-        table.add_row(marked(id), better, score_text(metric.value), interval, f"{metric.num_samples:,}", real)
-    size = f"{result.num_frames} frames of {result.width}x{result.height}"
-    echo_line(f"{result.samples.path} against {result.real.path}, {size}")
-    table_console(width=120).print(table)
-    for line in (*result.remarks, "unofficial, because:", *(f"  - {reason}" for reason in result.reasons)):
-        echo_line(line)

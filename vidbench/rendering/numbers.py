@@ -20,6 +20,11 @@ def score_text(value: float) -> str:
     return f"{value:.{digits}f}"
 
 
+def interval_text(interval: tuple[float, float] | None) -> str:
+    """Return an interval as tables print it, "-" without one."""
+    return "-" if interval is None else f"{score_text(interval[0])} to {score_text(interval[1])}"
+
+
 def counted(count: int, noun: str) -> str:
     """Return a count with its noun, in the plural unless it is 1."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 
 @cache
-def _templates() -> Environment:
+def report_templates() -> Environment:
+    """Return the templates of the reports."""
     environment = html_templates(resources.files("vidbench.report").joinpath("templates"))
     environment.filters["score_text"] = score_text
     return environment
@@ -41,7 +42,7 @@ def render_report(result: Result, task: Task, material: Material) -> str:
         material: the clips to show.
     """
     return (
-        _templates()
+        report_templates()
         .get_template("page.html.jinja")
         .render(
             result=result,

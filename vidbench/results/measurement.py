@@ -73,8 +73,17 @@ class Measurement(_Record):
     @property
     def remarks(self) -> tuple[str, ...]:
         """What the values are not, and what is remarkable about them, as `vidbench measure` says below its table."""
+        return (*self.cautions, *self.value_remarks)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What the values of these metrics are not, whatever the samples."""
+        return tuple(cautions(self.metrics))
+
+    @property
+    def value_remarks(self) -> tuple[str, ...]:
+        """What is remarkable about these values."""
         return (
-            *cautions(self.metrics),
             *(each.bias for each in self.metrics.values() if each.bias),
             *meanings({id: (each.value, each.interval) for id, each in self.metrics.items()}),
         )

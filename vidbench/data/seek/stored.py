@@ -108,7 +108,7 @@ def _line(lines: BinaryIO, address: bytes, size: int) -> bytes | None:
     """Return the line of an address, which begins at or behind ``low`` and before ``high``.
 
     Raises:
-        DamagedFileError: what is read on the way is no line of an index.
+        DamagedFileError: a line that is read on the way is damaged.
     """
     low, high = 0, size
     while low < high:
@@ -119,7 +119,7 @@ def _line(lines: BinaryIO, address: bytes, size: int) -> bytes | None:
         start = lines.tell()
         line = lines.readline() if start < high else b""
         if line and not (line.startswith(_START) and line.endswith(b"\n")):
-            raise DamagedFileError("a line of it is none of an index")
+            raise DamagedFileError("a line of it is damaged")
         if not line or line[_ADDRESS] > address:
             high = middle
         elif line[_ADDRESS] == address:
