@@ -170,7 +170,7 @@ def test_the_log_of_a_training_run(tmp_path, kind):
         "check boards",
         "show shapes-gen --leaderboards boards",
         "build --output site --leaderboards boards",
-        "add result.json --leaderboards boards",
+        "add result.json --leaderboards boards --training train --extra-data none",
     ],
 )
 def test_a_board(tmp_path, kind, command):

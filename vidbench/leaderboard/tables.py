@@ -110,7 +110,10 @@ def as_json(groups: Sequence[RankedGroup]) -> str:
         {
             "group": group.name,
             "not_stated": group.open,
-            "rows": [{"rank": entry.rank, **entry.row.model_dump(mode="json")} for entry in group.entries],
+            "rows": [
+                {"rank": entry.rank, "unranked": entry.unranked, **entry.row.model_dump(mode="json")}
+                for entry in group.entries
+            ],
             "beside": [
                 {"id": each.row.id, "differs": each.differs, "not_stated": each.unknown} for each in group.unranked
             ],

@@ -70,6 +70,7 @@ def test_json_csv_and_table_agree(rows):
     table = list(csv.DictReader(io.StringIO(show("k600-pred", "--format", "csv"))))
     assert {row["id"]: (row["group"], int(row["rank"]) if row["rank"] else None) for row in table} == flat
     assert set(flat) == {row.id for row in rows}
+    assert all((row["rank"] is None) == bool(row["unranked"]) for group in groups for row in group["rows"])
     assert {row["value"] for row in table} == {str(row.value) for row in rows}
 
 
