@@ -43,6 +43,10 @@ class Estimate:
     num_samples: int
     num_reference: int | None
 
+    def __float__(self) -> float:
+        """Return the value alone."""
+        return self.value
+
 
 Reference: TypeAlias = "Moments | Iterable[npt.NDArray[Any]] | None"
 """Input from the real clips, by `MetricDefinition.needs_reference`: moments, batches of features real ``[n, D]``, or

@@ -313,7 +313,7 @@ class MetricState:
         if isinstance(reference, Moments):
             text = few_samples_warning(definition, reference, len(rows), num_samples, num_real)
             if text:
-                warnings.warn(text, stacklevel=5)
+                remarks.append(text)
         return estimate
 
     def _side(self, *, real: bool) -> SideFeatures:

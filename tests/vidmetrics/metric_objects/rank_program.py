@@ -1,0 +1,54 @@
+"""One rank of a program that measures every W-th clip, and prints what it computes; run by test_ranks.py."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import timedelta
+
+import numpy as np
+from torch import distributed
+
+import vidmetrics
+
+IDS = ["fvd-shapes", "kvd-shapes", "is-shapes"]
+
+
+def clips(seed: int, count: int) -> np.ndarray:
+    """Random clips that are as different as those of a dataset."""
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (count, 8, 4, 4, 3), np.uint8)
+    return small.repeat(8, 2).repeat(8, 3)
+
+
+def measured(num_real: int, num_generated: int, rank: int, size: int) -> vidmetrics.Metrics:
+    """The metrics of every size-th clip, which arrive three or five at a time."""
+    metrics = vidmetrics.metric(IDS)
+    for real, count, at_once in ((True, num_real, 5), (False, num_generated, 3)):
+        mine = clips(int(real), count)[rank::size]
+        metrics.update((mine[start : start + at_once] for start in range(0, len(mine), at_once)), real=real)
+    return metrics
+
+
+def main() -> None:
+    """Join the others and print the estimates, or the sentence of a refusal."""
+    num_real, num_generated, fault = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    distributed.init_process_group("gloo", timeout=timedelta(seconds=60))
+    rank, size = distributed.get_rank(), distributed.get_world_size()
+    metrics = measured(num_real, num_generated, rank, size)
+    if fault == "size" and rank == 1:
+        metrics.reset()
+        metrics.update(clips(0, 3)[:, :, :16], real=False)
+    try:
+        found = {id: [each.value, each.interval, each.num_samples] for id, each in metrics.compute().items()}
+        again = metrics.compute()
+        found["statistics"] = len(metrics.statistics().to_bytes())
+        assert all(found[id][0] == again[id].value for id in IDS)
+    except vidmetrics.InputError as error:
+        found = {"error": str(error)}
+    print(json.dumps(found))
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

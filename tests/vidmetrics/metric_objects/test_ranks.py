@@ -1,0 +1,54 @@
+"""A score over the ranks of torch.distributed has the bits of one process, and no rank waits for one that was refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.forked import run_ranks
+from tests.vidmetrics.metric_objects.rank_program import measured
+from vidmetrics.metric_objects.rank_exchange import interleaved
+
+PROGRAM = Path(__file__).with_name("rank_program.py")
+
+
+def run(size, num_real, num_generated, fault="none"):
+    ended = run_ranks([PROGRAM, str(num_real), str(num_generated), fault], size)
+    assert [rank.returncode for rank in ended] == [0] * size, ended[0].stderr + ended[-1].stderr
+    return [json.loads(rank.stdout.splitlines()[-1]) for rank in ended]
+
+
+@pytest.fixture(scope="module")
+def alone():
+    metrics = measured(101, 75, 0, 1)
+    found = {id: [each.value, list(each.interval), each.num_samples] for id, each in metrics.compute().items()}
+    return found | {"statistics": len(metrics.statistics().to_bytes())}
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_the_bits_are_those_of_one_process_on_every_rank(alone, size):
+    # 101 and 75 are no multiples of the batch of 32, nor of the number of ranks.
+    assert run(size, 101, 75) == [alone] * size
+
+
+def test_other_clips_on_one_rank_are_refused_on_all():
+    found = run(2, 40, 40, "size")
+    assert found[0] == found[1]
+    assert found[0]["error"].startswith("The ranks have clips of 8 frames of 32x16 and 8 frames of 32x32;")
+
+
+def test_too_few_clips_are_refused_on_all_ranks():
+    assert run(2, 1, 40) == [{"error": "A covariance needs at least 2 samples, not 1; add more clips."}] * 2
+
+
+@pytest.mark.parametrize("counts", [[5, 5, 4], [3, 0, 4], [7]])
+def test_clips_are_ordered_rank_by_rank(counts):
+    by_hand = sorted((turn, rank) for rank, count in enumerate(counts) for turn in range(count))
+    for rank, count in enumerate(counts):
+        expected = [by_hand.index((turn, rank)) for turn in range(count)]
+        assert interleaved(counts, rank).tolist() == expected
+    assert np.array_equal(np.sort(np.concatenate([interleaved(counts, r) for r in range(len(counts))])), np.arange(sum(counts)))
+
