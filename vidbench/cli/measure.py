@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
@@ -26,23 +26,7 @@ from vidbench.tasks.schema import PixelConvention
     metavar="ID",
     help="Metric id, or a pattern like 'fvd*'; repeatable.",
 )
-@click.option(
-    "--num-frames", type=int, default=16, show_default=True, help="Frames per clip, from the start of each video."
-)
-@click.option("--stride", type=int, metavar="N", default=1, show_default=True, help="Take every N-th frame.")
-@click.option(
-    "--resolution",
-    type=int,
-    metavar="SIDE",
-    help="Crop the central square and resize it to SIDE (Pillow's bicubic); default: frames unchanged.",
-)
-@click.option(
-    "--pixels",
-    type=click.Choice(get_args(PixelConvention)),
-    default="exact",
-    show_default=True,
-    help="How videos become RGB: the same on every machine, or as most published numbers were computed.",
-)
+@options.clip_shape
 @click.option(
     "--weights", multiple=True, metavar="NETWORK=FILE", help="Weights of a network, .safetensors or .npz; repeatable."
 )

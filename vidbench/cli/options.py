@@ -12,6 +12,7 @@ import click
 
 from vidbench.cli.paths import PATH
 from vidbench.scoring.run_options import RunOptions
+from vidbench.tasks.schema import PixelConvention
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -63,6 +64,36 @@ def output(help_text: str, required: bool = False) -> Decorator:
 def seed(help_text: str) -> Decorator:
     """`--seed`; its meaning differs between commands."""
     return of_run("seed", help_text)
+
+
+def clip_shape(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a `vidbench.samples.clip_folder.ClipShape`: how clips are cut from any folder."""
+    decorators: list[Decorator] = [
+        click.option(
+            "--num-frames",
+            type=int,
+            default=16,
+            show_default=True,
+            help="Frames per clip, from the start of each video.",
+        ),
+        click.option("--stride", type=int, metavar="N", default=1, show_default=True, help="Take every N-th frame."),
+        click.option(
+            "--resolution",
+            type=int,
+            metavar="SIDE",
+            help="Crop the central square and resize it to SIDE (Pillow's bicubic); default: frames unchanged.",
+        ),
+        click.option(
+            "--pixels",
+            type=click.Choice(get_args(PixelConvention)),
+            default="exact",
+            show_default=True,
+            help="How videos become RGB: the same on every machine, or as most published numbers were computed.",
+        ),
+    ]
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
 
 
 def scoring(leave_out: tuple[str, ...] = ()) -> Decorator:

@@ -11,11 +11,21 @@ import click
 from vidbench.cli import options
 from vidbench.cli.paths import PATH
 from vidbench.cli.streams import echo_line
+from vidbench.errors import InputError
 from vidbench.scoring.run_options import RunOptions
+from vidbench.tasks.schema import PixelConvention
 
 
 @click.command("statistics")
-@options.task
+@click.argument("folder", metavar="[DIR]", type=PATH, required=False)
+@click.option("--task", metavar="TASK", help="Task name, or path of a TOML task file; the statistics replace its data.")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="ID",
+    help="Metric that the statistics of the clips in DIR are to serve; repeatable.",
+)
 @options.data
 @options.ignore
 @click.option(
@@ -25,16 +35,96 @@ from vidbench.scoring.run_options import RunOptions
     metavar="FILE",
     help="The .safetensors file to write; it must not exist.",
 )
-@click.option("--bounds/--no-bounds", default=True, show_default=True, help="Also score the task's bounds.")
+@click.option("--bounds/--no-bounds", default=True, show_default=True, help="Also score the bounds of the task.")
+@options.clip_shape
 @options.batch_size
 @options.device
 @options.precision
 @options.as_json
-def command(task: str, output: Path, bounds: bool, as_json: bool, **chosen: Any) -> None:
-    """Write a task's reference statistics to a file, for labs without the data.
+@click.pass_context
+def command(
+    ctx: click.Context,
+    folder: Path | None,
+    task: str | None,
+    metrics: tuple[str, ...],
+    output: Path,
+    bounds: bool,
+    num_frames: int,
+    stride: int,
+    resolution: int | None,
+    pixels: PixelConvention,
+    as_json: bool,
+    **chosen: Any,
+) -> None:
+    """Write the statistics of real clips to a file: of a task, for labs without the data, or of any folder DIR.
 
-    `vidbench evaluate` and `vidbench score` read it with --reference FILE. Runs under torchrun without changes.
+    `vidbench evaluate` and `vidbench score` read those of a task with --reference FILE; `vidbench measure` reads those of a folder
+    with --real-statistics FILE, and Python with vidmetrics.Statistics.load. Runs under torchrun without changes.
     """
+    _refuse_mixture(ctx, folder, task, metrics)
+    if folder is not None:
+        data = chosen.pop("data")
+        if data is not None:
+            raise InputError(f"--data {data} belongs to a task, and the clips are those of {folder}: leave it out.")
+        shape = (num_frames, stride, resolution, pixels)
+        _write_of_folder(folder, output, metrics, shape, as_json, chosen)
+    elif task is not None:
+        _write_of_task(task, output, bounds, as_json, chosen)
+
+
+def _refuse_mixture(ctx: click.Context, folder: Path | None, task: str | None, metrics: tuple[str, ...]) -> None:
+    if (folder is None) == (task is None):
+        both = "not of both" if folder is not None else "name one of them"
+        raise InputError(
+            f"Statistics are of a task (--task TASK) or of the clips of a folder (DIR --metric ID); {both}."
+        )
+    if folder is not None and not metrics:
+        raise InputError(f"--metric ID is missing: name the metrics that the statistics of {folder} are to serve.")
+    if folder is not None:
+        return
+    if metrics:
+        raise InputError("--metric chooses for a folder, and a task has its own metrics: leave it out.")
+    for name in ("num_frames", "stride", "resolution", "pixels"):
+        source = ctx.get_parameter_source(name)
+        if source is not None and source is not click.core.ParameterSource.DEFAULT:
+            raise InputError(
+                f"--{name.replace('_', '-')} is of a folder, and a task says how its clips are cut: leave it out."
+            )
+
+
+def _write_of_folder(
+    folder: Path,
+    output: Path,
+    metrics: tuple[str, ...],
+    shape: tuple[int, int, int | None, PixelConvention],
+    as_json: bool,
+    chosen: dict[str, Any],
+) -> None:
+    from vidbench.jobs.folder_statistics import save_folder_statistics
+    from vidbench.jobs.measure import MeasureOptions
+    from vidbench.progress import Progress
+    from vidbench.samples.clip_folder import ClipShape
+
+    options_chosen = MeasureOptions(metrics=metrics, shape=ClipShape(*shape), **chosen)
+    statistics = save_folder_statistics(folder, output, options_chosen, Progress())
+    if statistics is None:
+        return
+    if as_json:
+        document = {
+            "file": str(output),
+            "metrics": statistics.metrics,
+            "num_clips": statistics.num_clips,
+            "size": statistics.size,
+            "networks": statistics.networks,
+            "protocol": statistics.protocol,
+        }
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    echo_line(f"statistics {output}")
+    echo_line(f"of         {statistics}")
+
+
+def _write_of_task(task: str, output: Path, bounds: bool, as_json: bool, chosen: dict[str, Any]) -> None:
     from vidbench.jobs.statistics import export_statistics
     from vidbench.progress import Progress
 

@@ -12,7 +12,6 @@ from typing import Literal
 from vidbench.data.folders.inventory import entries_sentences
 from vidbench.distributed.ranks import choose_device, process_group
 from vidbench.errors import InputError
-from vidbench.jobs.folder_statistics import refuse_other_protocol
 from vidbench.progress import Progress
 from vidbench.results.meaning import meaning
 from vidbench.results.measurement import MeasuredClips, MeasuredMetric, Measurement
@@ -20,8 +19,9 @@ from vidbench.results.schema import NetworkRecord, PixelsRecord
 from vidbench.samples.clip_folder import ClipFiles, ClipShape, open_clips, refuse_missing
 from vidbench.scoring.assemble import environment_record, network_record
 from vidbench.scoring.features import FeatureStore, fill_stores
+from vidbench.scoring.given_reference import GivenRealSide, refuse_other_protocol
 from vidbench.scoring.gpu_rates import gpu_sentence
-from vidbench.scoring.reference import GivenRealSide, RealSide, estimate
+from vidbench.scoring.reference import RealSide, estimate
 from vidbench.scoring.run_plan import check_outputs
 from vidbench.tasks.limits import MOST_BATCH, MOST_FRAMES, MOST_PIXELS, MOST_STRIDE, check_option
 from vidmetrics.catalog.definitions import METRICS, MetricDefinition, get_metric
@@ -69,7 +69,7 @@ def measure_clips(real: Path | Statistics, samples: Path, options: MeasureOption
     Raises:
         InputError: bad input, or a metric that was named, not matched by a pattern, cannot run.
     """
-    _check(options)
+    check_options(options)
     chosen = choose_metrics(options.metrics)
     with process_group() as ranks:
         ranks.check_shared(home())
@@ -80,7 +80,7 @@ def measure_clips(real: Path | Statistics, samples: Path, options: MeasureOption
         for path in paths.values():
             refuse_missing(path)
         check_outputs((home(),), ranks)
-        networks, not_measured = _load_networks(chosen, options, device)
+        networks, not_measured = load_networks(chosen, options, device)
         metrics = [get_metric(id) for id in chosen if id not in not_measured]
         if not metrics:
             raise InputError(f"None of the metrics can be measured: {next(iter(not_measured.values()))}")
@@ -176,7 +176,12 @@ def choose_metrics(patterns: Sequence[str]) -> dict[str, bool]:
     return chosen
 
 
-def _check(options: MeasureOptions) -> None:
+def check_options(options: MeasureOptions) -> None:
+    """Refuse numbers out of range, a clip larger than the memory, and weights files that are not there.
+
+    Raises:
+        InputError: names the option.
+    """
     shape = options.shape
     side = 1 if shape.resolution is None else shape.resolution
     check_option("--num-frames", shape.num_frames, MOST_FRAMES)
@@ -202,7 +207,7 @@ def _check_sizes(real: ClipFiles, samples: ClipFiles) -> None:
         )
 
 
-def _load_networks(
+def load_networks(
     chosen: Mapping[str, bool], options: MeasureOptions, device: str
 ) -> tuple[dict[str, Network], dict[str, str]]:
     """Return the networks by name, and for each metric matched by a pattern that cannot run, the reason."""

@@ -10,11 +10,11 @@ from vidbench.errors import InputError
 from vidbench.files import digest, write_bytes
 from vidbench.progress import warn
 from vidbench.scoring.features import FeatureStore
+from vidbench.scoring.given_reference import GivenRealSide
 from vidbench.scoring.imported_reference import ImportedRealSide
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Estimate, Reference
 from vidmetrics.estimators.registry import make_estimator
-from vidmetrics.metric_objects.statistics_files import Statistics
 from vidmetrics.networks.network import Network
 from vidmetrics.regular_files import is_there
 from vidmetrics.sealed import DamagedFileError, read_content, sealed_tensors, unsealed_tensors
@@ -88,24 +88,6 @@ class RealSide:
         if definition.needs_reference == "moments":
             return reference_moments(self.root, self.store, self.network, definition.output, self.num_frames)
         return self.store.read(definition.output) if definition.needs_reference == "features" else None
-
-
-@dataclass(frozen=True)
-class GivenRealSide:
-    """The reference set of any folder from `vidmetrics.Statistics`, for `vidbench measure`; see `RealSide`."""
-
-    statistics: Statistics
-    network: Network
-    num_frames: int
-
-    @property
-    def rows_per_clip(self) -> int:
-        """Feature rows per clip."""
-        return self.network.rows_per_clip(self.num_frames)
-
-    def for_metric(self, definition: MetricDefinition) -> Reference:
-        """Return moments, feature batches, or None, as the metric needs."""
-        return self.statistics.reference(definition)
 
 
 def estimate(

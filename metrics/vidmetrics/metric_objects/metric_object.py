@@ -271,14 +271,18 @@ class MetricState:
         generated = self._rows(exchange, self._generated, [of_rank for _, of_rank in counts])
         real = {} if self._statistics else self._rows(exchange, self._real, [of_rank for of_rank, _ in counts])
 
+        remarks: list[str] = []
+
         def found() -> bytes:
             by_id = {
-                definition.id: asdict(self._estimate(definition, generated, num_samples, real, num_real))
+                definition.id: asdict(self._estimate(definition, generated, num_samples, real, num_real, remarks))
                 for definition in self.definitions
             }
             return json.dumps(by_id).encode()
 
         estimates = json.loads(exchange.from_main(found))
+        for text in remarks:
+            warnings.warn(text, stacklevel=3)  # at the call of `compute`
         return {
             id: Estimate(**{**fields, "interval": fields["interval"] and tuple(fields["interval"])})
             for id, fields in estimates.items()
@@ -291,6 +295,7 @@ class MetricState:
         num_samples: int,
         real: Mapping[Output, Rows],
         num_real: int,
+        remarks: list[str],
     ) -> Estimate:
         if not num_samples:
             raise InputError("There are no generated clips to measure; give at least two.")

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,8 @@ from vidmetrics.networks.network import Network
 from vidmetrics.sealed import DamagedFileError, read_content, sealed_tensors, unsealed_tensors
 from vidmetrics.statistics.moments import Moments
 
+Content: TypeAlias = "Moments | npt.NDArray[np.float32]"
+"""Moments, or the features of every clip, float32 ``[n, D]``."""
 FORMAT = "vidmetrics-statistics-1"
 CLIPS_AT_ONCE = 64
 """Clips that are summed at once: it decides the last bits, and is the size of a feature shard of vidbench."""
@@ -74,7 +76,7 @@ class Statistics:
     size: ClipSize
     networks: Mapping[str, Mapping[str, Any]]
     protocol: Mapping[str, Any]
-    content: Mapping[Output, Moments | npt.NDArray[np.float32]] = field(repr=False)
+    content: Mapping[Output, Content] = field(repr=False)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a ``.safetensors`` file whole, without pickle; equal statistics give equal bytes.
@@ -211,7 +213,7 @@ def _size(lengths: Any) -> ClipSize:
     return frames, height, width
 
 
-def _content(parts: Mapping[str, npt.NDArray[Any]]) -> Moments | npt.NDArray[np.float32]:
+def _content(parts: Mapping[str, npt.NDArray[Any]]) -> Content:
     if set(parts) != {"rows"}:
         return Moments.from_tensors(parts)
     rows = parts["rows"]

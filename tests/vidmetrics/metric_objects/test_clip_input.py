@@ -56,15 +56,31 @@ def test_floats_are_rounded_to_nearest(low, high):
 @pytest.mark.parametrize(
     ("clips", "said", "sentence"),
     [
-        (CLIPS / 255, {}, r"are float64 from 0 to 1, and nothing says .* value_range=\(0, 1\), \(-1, 1\) or \(0, 255\)"),
+        (
+            CLIPS / 255,
+            {},
+            r"are float64 from 0 to 1, and nothing says .* value_range=\(0, 1\), \(-1, 1\) or \(0, 255\)",
+        ),
         (CLIPS / 255, {"value_range": (0, 2)}, r"value_range=\(0, 2\) is not one"),
         (CLIPS / 255, {"value_range": 1}, "value_range=1 is not one"),
-        (CLIPS / 254, {"value_range": (0, 1)}, r"generated clip \d has the value 1.003937, outside value_range=\(0, 1\)"),
+        (
+            CLIPS / 254,
+            {"value_range": (0, 1)},
+            r"generated clip \d has the value 1.003937, outside value_range=\(0, 1\)",
+        ),
         (CLIPS / 128 - 1.001, {"value_range": (-1, 1)}, r"clip 0 has the value -1.001, outside value_range=\(-1, 1\)"),
-        (np.where(CLIPS == CLIPS[5, 0, 0, 0, 0], np.nan, 0.5)[5:], {"value_range": (0, 1)}, "clip 0 has NaN or infinite"),
+        (
+            np.where(CLIPS[5, 0, 0, 0, 0] == CLIPS, np.nan, 0.5)[5:],
+            {"value_range": (0, 1)},
+            "clip 0 has NaN or infinite",
+        ),
         (CLIPS.astype(np.int64), {}, "dtype int64, and uint8"),
         (CLIPS > 3, {"value_range": (0, 1)}, "dtype bool, and uint8"),
-        (CLIPS.transpose(0, 1, 4, 2, 3), {}, r"\[7, 4, 3, 5, 6\], and layout='NTHWC', which is .*; pass layout='NTCHW'"),
+        (
+            CLIPS.transpose(0, 1, 4, 2, 3),
+            {},
+            r"\[7, 4, 3, 5, 6\], and layout='NTHWC', which is .*; pass layout='NTCHW'",
+        ),
         (CLIPS.transpose(0, 4, 1, 2, 3), {}, "pass layout='NCTHW', if"),
         (CLIPS[:, :3].transpose(0, 1, 4, 2, 3), {}, "pass layout='NTCHW' or layout='NCTHW', if"),
         (CLIPS, {"layout": "NTCHW"}, "layout='NTCHW', as said, has the three channels in axis 2; pass layout='NTHWC'"),

@@ -64,8 +64,8 @@ def test_batches_merges_and_states_change_no_bit(whole, tmp_path):
     third.update(GENERATED, real=False)
     assert third.compute() == whole
     third.reset()
+    third.update(GENERATED, real=False)
     with pytest.raises(InputError, match="compares with real clips"):
-        third.update(GENERATED, real=False)
         third.compute()
 
 
@@ -99,7 +99,7 @@ def test_a_single_id_gives_one_estimate(whole):
 def test_other_sizes_and_lengths_are_refused_and_change_nothing(whole):
     metrics = updated()
     with pytest.raises(InputError, match="Real clips have 8 frames of 32x32 and generated clips 9 frames of 32x32"):
-        vidmetrics.metric("fvd-shapes").update(GENERATED, real=False) or updated(generated=clips(0, 5)[:, [0, *range(8)]])
+        updated(generated=clips(0, 5)[:, [0, *range(8)]])
     with pytest.raises(InputError, match="Some generated clips have 8 frames of 16x32 and others 8 frames of 32x32"):
         metrics.update(GENERATED[:, :, :, :16], real=False)
     with pytest.raises(InputError, match="needs clips of at least 8 frames, not 4"):
@@ -130,7 +130,10 @@ def test_statistics_take_the_place_of_the_clips(whole, tmp_path):
     updated().statistics().save(tmp_path / "real.safetensors")
     statistics = vidmetrics.Statistics.load(tmp_path / "real.safetensors")
     assert (statistics.num_clips, statistics.size) == (69, (8, 32, 32))
-    assert str(statistics) == "statistics of 69 clips, 8 frames of 32x32, for fvd-shapes, fid-shapes, kvd-shapes, coverage-shapes"
+    assert (
+        str(statistics)
+        == "statistics of 69 clips, 8 frames of 32x32, for fvd-shapes, fid-shapes, kvd-shapes, coverage-shapes"
+    )
     metrics = updated(real=statistics)
     assert metrics.compute() == whole
     other = vidmetrics.metric(IDS)
@@ -143,10 +146,10 @@ def test_statistics_take_the_place_of_the_clips(whole, tmp_path):
         updated().update(statistics, real=True)
     with pytest.raises(InputError, match="Statistics are of real clips"):
         updated().update(statistics, real=False)
+    smaller = vidmetrics.metric("fvd-shapes")
+    smaller.update(GENERATED[:, :, :16], real=False)
     with pytest.raises(InputError, match="Real clips have 8 frames of 32x32 and generated clips 8 frames of 32x16"):
-        metrics = vidmetrics.metric("fvd-shapes")
-        metrics.update(GENERATED[:, :, :16], real=False)
-        metrics.update(statistics, real=True)
+        smaller.update(statistics, real=True)
 
 
 def test_statistics_of_other_metrics_weights_or_bytes_are_refused(tmp_path):
@@ -166,14 +169,16 @@ def test_statistics_of_other_metrics_weights_or_bytes_are_refused(tmp_path):
             vidmetrics.Statistics.load(path)
     with pytest.raises(InputError, match="no file of statistics at"):
         vidmetrics.Statistics.load(tmp_path / "absent.safetensors")
-    with pytest.raises(InputError, match="use real.safetensors"):
+    with pytest.raises(InputError, match=r"use real\.safetensors"):
         updated(ids="fvd-shapes").statistics().save(tmp_path / "real.npz")
     with pytest.raises(InputError, match="no real clips to save"):
         vidmetrics.metric("fvd-shapes").statistics()
 
 
 def test_fewer_samples_than_features_warn_with_the_bias_to_expect():
-    with pytest.warns(UserWarning, match=r"fvd-shapes of 20 generated and 69 real clips is biased upwards.*24 features.*score about") as seen:
+    with pytest.warns(
+        UserWarning, match=r"fvd-shapes of 20 generated and 69 real clips is biased upwards.*24 features.*score about"
+    ) as seen:
         updated(generated=GENERATED[:20], ids="fvd-shapes").compute()
     assert len(seen) == 1
     with warnings.catch_warnings():

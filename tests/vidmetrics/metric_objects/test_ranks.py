@@ -50,5 +50,6 @@ def test_clips_are_ordered_rank_by_rank(counts):
     for rank, count in enumerate(counts):
         expected = [by_hand.index((turn, rank)) for turn in range(count)]
         assert interleaved(counts, rank).tolist() == expected
-    assert np.array_equal(np.sort(np.concatenate([interleaved(counts, r) for r in range(len(counts))])), np.arange(sum(counts)))
-
+    assert np.array_equal(
+        np.sort(np.concatenate([interleaved(counts, r) for r in range(len(counts))])), np.arange(sum(counts))
+    )

@@ -18,7 +18,9 @@ def covariance_of(features):
 @pytest.mark.parametrize("num_samples", [5, 20, 39, 120])
 def test_the_figure_is_the_mean_distance_of_sets_of_draws(num_samples):
     covariance = covariance_of(40)
-    draws = [np.random.default_rng(seed).multivariate_normal(np.zeros(40), covariance, num_samples) for seed in range(20)]
+    draws = [
+        np.random.default_rng(seed).multivariate_normal(np.zeros(40), covariance, num_samples) for seed in range(20)
+    ]
     distances = [frechet_distance(np.zeros(40), covariance, x.mean(0), np.cov(x.T)) for x in draws]
     figures = [expected_distance(covariance, num_samples, seed) for seed in range(20)]
     # Both are means of 20 draws.
