@@ -110,6 +110,36 @@ def metric(
     return kind(definitions, loaded, layout, value_range, batch_size, sync_on_compute)
 
 
+def torchmetric(id: str, *, reset_real_features: bool = True, **options: Any) -> Any:
+    """Return a metric as a `torchmetrics.Metric`, for Lightning and for loops that expect one.
+
+    >>> import torch, vidmetrics
+    >>> fvd = vidmetrics.torchmetric("fvd-shapes", reset_real_features=False, layout="NTCHW")
+    >>> clips = torch.randint(0, 256, (64, 12, 3, 32, 32), dtype=torch.uint8)
+    >>> fvd.update(clips, real=True)
+    >>> fvd.update(clips, real=False)
+    >>> fvd.compute().dtype
+    torch.float64
+
+    Args:
+        id: a metric id.
+        reset_real_features: whether ``reset`` also removes the real clips, as in `torchmetrics.image.FrechetInceptionDistance`.
+        options: those of `metric`.
+
+    Raises:
+        InputError: as `metric`, or torchmetrics is not installed.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("torchmetrics") is None:
+        raise InputError(
+            "The package torchmetrics is not installed; run `pip install torchmetrics`, or use vidmetrics.metric."
+        )
+    from vidmetrics.metric_objects.torchmetrics_wrapper import TorchMetric
+
+    return TorchMetric(id, reset_real_features, **options)
+
+
 def _definition(id: str) -> MetricDefinition:
     definition = get_metric(id)
     if definition.needs_reference == "frames":
