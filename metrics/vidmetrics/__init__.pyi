@@ -10,10 +10,10 @@ from .catalog.metric import MetricDefinition as MetricDefinition
 from .errors import InputError as InputError
 from .estimators.base import Estimate as Estimate
 from .estimators.registry import make_estimator as make_estimator
+from .metric_objects.metric_choice import metric as metric
+from .metric_objects.metric_choice import torchmetric as torchmetric
 from .metric_objects.metric_object import Metric as Metric
 from .metric_objects.metric_object import Metrics as Metrics
-from .metric_objects.metric_object import metric as metric
-from .metric_objects.metric_object import torchmetric as torchmetric
 from .metric_objects.statistics_files import Statistics as Statistics
 from .networks import load_network as load_network
 from .one_call import measure as measure

@@ -89,7 +89,7 @@ def _measure_features(
     device: str,
     form: Mapping[str, Any],
 ) -> Estimate:
-    from vidmetrics.metric_objects.metric_object import metric
+    from vidmetrics.metric_objects.metric_choice import metric
 
     measured = metric(definition.id, networks=networks, device=device, sync_on_compute=False)
     if real_clips is not None:

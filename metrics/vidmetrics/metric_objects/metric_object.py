@@ -5,149 +5,23 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, overload
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from vidmetrics.catalog.definitions import MetricDefinition, get_metric
-from vidmetrics.catalog.network_cards import base_network
+from vidmetrics.catalog.metric import MetricDefinition
 from vidmetrics.errors import InputError
-from vidmetrics.estimators.base import Estimate
-from vidmetrics.estimators.few_samples import few_samples_warning
-from vidmetrics.estimators.registry import make_estimator
+from vidmetrics.estimators.base import Estimate, Reference
 from vidmetrics.metric_objects.clip_features import ClipSize, Output, Rows, SideFeatures, size_text
 from vidmetrics.metric_objects.clip_input import Clips, check_layout, uint8_batches
 from vidmetrics.metric_objects.pixel_values import ValueRange, check_range
 from vidmetrics.metric_objects.rank_exchange import RankExchange, interleaved
-from vidmetrics.metric_objects.statistics_files import Statistics, in_shards, moments_of, network_facts
-from vidmetrics.statistics.moments import Moments
+from vidmetrics.metric_objects.reduction import estimate_of, reference_of, statistics_of
+from vidmetrics.metric_objects.statistics_files import Statistics, network_facts
 
 if TYPE_CHECKING:
     from vidmetrics.networks.network import Network
-    from vidmetrics.networks.precision import Precision
-
-
-@overload
-def metric(
-    id: str,
-    *,
-    device: str = "cpu",
-    layout: str | None = None,
-    value_range: ValueRange | None = None,
-    batch_size: int = 32,
-    precision: Precision = "exact",
-    weights: Mapping[str, Path] | None = None,
-    networks: Mapping[str, Network] | None = None,
-    sync_on_compute: bool = True,
-) -> Metric: ...
-@overload
-def metric(
-    id: list[str] | tuple[str, ...],
-    *,
-    device: str = "cpu",
-    layout: str | None = None,
-    value_range: ValueRange | None = None,
-    batch_size: int = 32,
-    precision: Precision = "exact",
-    weights: Mapping[str, Path] | None = None,
-    networks: Mapping[str, Network] | None = None,
-    sync_on_compute: bool = True,
-) -> Metrics: ...
-def metric(
-    id: str | list[str] | tuple[str, ...],
-    *,
-    device: str = "cpu",
-    layout: str | None = None,
-    value_range: ValueRange | None = None,
-    batch_size: int = 32,
-    precision: Precision = "exact",
-    weights: Mapping[str, Path] | None = None,
-    networks: Mapping[str, Network] | None = None,
-    sync_on_compute: bool = True,
-) -> Metric | Metrics:
-    """Return a metric to which clips are added, or several that share networks and their passes.
-
-    >>> import numpy, vidmetrics
-    >>> real, generated = numpy.random.default_rng(0).integers(0, 256, (2, 64, 12, 32, 32, 3), numpy.uint8)
-    >>> fvd = vidmetrics.metric("fvd-shapes")
-    >>> fvd.update(real, real=True)
-    >>> fvd.update(generated / 255, real=False, value_range=(0, 1))
-    >>> estimate = fvd.compute()
-    >>> estimate.value == vidmetrics.fvd_shapes(real, generated), estimate.num_samples
-    (True, 64)
-    >>> fvd.reset(keep_real=True)
-
-    Args:
-        id: a metric id, see `vidmetrics.METRICS`; then `compute` returns one `Estimate`. Or several, and it returns them by id.
-        device: torch device of the networks; clips may be on any.
-        layout: order of the axes of clips: ``"NTHWC"`` (the default), ``"NTCHW"`` or ``"NCTHW"``.
-        value_range: what black and white are in clips of floats: ``(0, 1)``, ``(-1, 1)`` or ``(0, 255)``. uint8 needs none.
-        batch_size: clips per call of a network.
-        precision: as for `load_network`.
-        weights: weights files by network; other networks use their default.
-        networks: loaded networks by name, in place of loading them.
-        sync_on_compute: whether `compute` is of the clips of all ranks, where torch.distributed is initialized.
-
-    Raises:
-        InputError: an unknown id, a metric of frames, or missing weights.
-    """
-    ids = (id,) if isinstance(id, str) else tuple(dict.fromkeys(id))
-    if not ids:
-        raise InputError("There is no metric to compute; give at least one id.")
-    kind = Metric if isinstance(id, str) else Metrics
-    definitions = tuple(_definition(each) for each in ids)
-    loaded = dict(networks or {})
-    for definition in definitions:
-        name = definition.network
-        if name not in loaded:
-            from vidmetrics.networks import load_network
-
-            files = weights or {}
-            file = files.get(name, files.get(base_network(name)))
-            loaded[name] = load_network(name, weights=file, device=device, precision=precision)
-    return kind(definitions, loaded, layout, value_range, batch_size, sync_on_compute)
-
-
-def torchmetric(id: str, *, reset_real_features: bool = True, **options: Any) -> Any:
-    """Return a metric as a `torchmetrics.Metric`, for Lightning and for loops that expect one.
-
-    >>> import torch, vidmetrics
-    >>> fvd = vidmetrics.torchmetric("fvd-shapes", reset_real_features=False, layout="NTCHW")
-    >>> clips = torch.randint(0, 256, (64, 12, 3, 32, 32), dtype=torch.uint8)
-    >>> fvd.update(clips, real=True)
-    >>> fvd.update(clips, real=False)
-    >>> fvd.compute().dtype
-    torch.float64
-
-    Args:
-        id: a metric id.
-        reset_real_features: whether ``reset`` also removes the real clips, as in `torchmetrics.image.FrechetInceptionDistance`.
-        options: those of `metric`.
-
-    Raises:
-        InputError: as `metric`, or torchmetrics is not installed.
-    """
-    from importlib.util import find_spec
-
-    if find_spec("torchmetrics") is None:
-        raise InputError(
-            "The package torchmetrics is not installed; run `pip install torchmetrics`, or use vidmetrics.metric."
-        )
-    from vidmetrics.metric_objects.torchmetrics_wrapper import TorchMetric
-
-    return TorchMetric(id, reset_real_features, **options)
-
-
-def _definition(id: str) -> MetricDefinition:
-    definition = get_metric(id)
-    if definition.needs_reference == "frames":
-        raise InputError(
-            f"The metric '{id}' compares each predicted frame with the true one, not sets of clips; call "
-            f"vidmetrics.measure('{id}', true, predicted)."
-        )
-    return definition
 
 
 class MetricState:
@@ -253,11 +127,15 @@ class MetricState:
         if self._statistics is not None:
             return self._statistics
         exchange = RankExchange(self._sync)
-        counts = self._agree(exchange)
-        rows = self._rows(exchange, self._real, [real for real, _ in counts])
-        return Statistics.from_bytes(
-            exchange.from_main(lambda: self._made(rows, sum(real for real, _ in counts)).to_bytes())
+        counts, size = self._agree(exchange)
+        of_ranks = [real for real, _ in counts]
+        if size is None or not sum(of_ranks):
+            raise InputError("There are no real clips to save statistics of; add them with real=True.")
+        rows, num_clips = self._rows(exchange, self._real, of_ranks, size), sum(of_ranks)
+        made = exchange.from_main(
+            lambda: statistics_of(self.definitions, self._networks, rows, num_clips, size).to_bytes()
         )
+        return Statistics.from_bytes(made)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that was added as tensors and text, for `torch.save` and ``torch.load(weights_only=True)``."""
@@ -296,18 +174,22 @@ class MetricState:
     def _estimates(self) -> dict[str, Estimate]:
         """Return the estimate of each metric over the clips of all ranks, on every rank."""
         exchange = RankExchange(self._sync)
-        counts = self._agree(exchange)
+        counts, size = self._agree(exchange)
         num_real, num_samples = (sum(side) for side in zip(*counts, strict=True))
-        generated = self._rows(exchange, self._generated, [of_rank for _, of_rank in counts])
-        real = {} if self._statistics else self._rows(exchange, self._real, [of_rank for of_rank, _ in counts])
-
+        if size is None or not num_samples:
+            raise InputError("There are no generated clips to measure; give at least two.")
+        generated = self._rows(exchange, self._generated, [of_rank for _, of_rank in counts], size)
+        real = {} if self._statistics else self._rows(exchange, self._real, [of_rank for of_rank, _ in counts], size)
         remarks: list[str] = []
 
         def found() -> bytes:
-            by_id = {
-                definition.id: asdict(self._estimate(definition, generated, num_samples, real, num_real, remarks))
-                for definition in self.definitions
-            }
+            by_id = {}
+            for definition in self.definitions:
+                reference, num_reference = self._reference(definition, real, num_real)
+                rows = generated[definition.network, definition.output]
+                estimate, remark = estimate_of(definition, rows, num_samples, reference, num_reference)
+                by_id[definition.id] = asdict(estimate)
+                remarks.extend([remark] if remark else [])
             return json.dumps(by_id).encode()
 
         estimates = json.loads(exchange.from_main(found))
@@ -318,38 +200,17 @@ class MetricState:
             for id, fields in estimates.items()
         }
 
-    def _estimate(
-        self,
-        definition: MetricDefinition,
-        generated: Mapping[Output, Rows],
-        num_samples: int,
-        real: Mapping[Output, Rows],
-        num_real: int,
-        remarks: list[str],
-    ) -> Estimate:
-        if not num_samples:
-            raise InputError("There are no generated clips to measure; give at least two.")
-        output = (definition.network, definition.output)
-        rows = generated[output]
-        estimator = make_estimator(definition, rows.shape[1], num_samples, len(rows) // num_samples)
-        for shard in in_shards(rows, num_samples):
-            estimator.update(shard)
+    def _reference(
+        self, definition: MetricDefinition, real: Mapping[Output, Rows], num_real: int
+    ) -> tuple[Reference, int]:
+        """Return what a metric compares with, and the number of real clips behind it."""
         if definition.needs_reference == "none":
-            return estimator.result(None)
+            return None, 0
         if self._statistics is not None:
-            reference, num_real = self._statistics.reference(definition), self._statistics.num_clips
-        elif num_real:
-            reference = in_shards(real[output], num_real)
-            if definition.needs_reference == "moments":
-                reference = moments_of(real[output], num_real)
-        else:
+            return self._statistics.reference(definition), self._statistics.num_clips
+        if not num_real:
             raise InputError(f"The metric '{definition.id}' compares with real clips; add them with real=True.")
-        estimate = replace(estimator.result(reference), num_reference=num_real)
-        if isinstance(reference, Moments):
-            text = few_samples_warning(definition, reference, len(rows), num_samples, num_real)
-            if text:
-                remarks.append(text)
-        return estimate
+        return reference_of(definition, real[definition.network, definition.output], num_real), num_real
 
     def _side(self, *, real: bool) -> SideFeatures:
         wanted = [each for each in self.definitions if not real or each.needs_reference != "none"]
@@ -380,8 +241,8 @@ class MetricState:
             "networks": {name: network_facts(network) for name, network in self._networks.items()},
         }
 
-    def _agree(self, exchange: RankExchange) -> list[tuple[int, int]]:
-        """Return the numbers of real and of generated clips of every rank, after comparing what else they have."""
+    def _agree(self, exchange: RankExchange) -> tuple[list[tuple[int, int]], ClipSize | None]:
+        """Return the numbers of real and of generated clips of every rank and their size, after comparing what else they have."""
         given = None if self._statistics is None else self._statistics.num_clips
         mine = {
             "made_by": self._maker(),
@@ -398,9 +259,12 @@ class MetricState:
         if len(sizes) > 1:
             found = " and ".join(size_text(size) for size in sorted(sizes))
             raise InputError(f"The ranks have clips of {found}; cut and resize all of them the same way.")
-        return [(of_rank["counts"][0], of_rank["counts"][1]) for of_rank in everyone]
+        size = next(iter(sizes), None)
+        return [(of_rank["counts"][0], of_rank["counts"][1]) for of_rank in everyone], size
 
-    def _rows(self, exchange: RankExchange, side: SideFeatures, counts: Sequence[int]) -> dict[Output, Rows]:
+    def _rows(
+        self, exchange: RankExchange, side: SideFeatures, counts: Sequence[int], size: ClipSize
+    ) -> dict[Output, Rows]:
         """Return the features of all clips of a side ``[rows, D]`` in the order of one process; on other ranks than 0 an empty mapping."""
         total = sum(counts)
         positions = [interleaved(counts, rank) for rank in range(exchange.size)]
@@ -410,29 +274,13 @@ class MetricState:
         order = np.argsort(np.concatenate(positions), kind="stable")
         rows: dict[Output, Rows] = {}
         for name, output in side.outputs:
-            per_clip = self._networks[name].rows_per_clip((side.size or (1, 0, 0))[0])
+            per_clip = self._networks[name].rows_per_clip(size[0])
             empty = np.zeros((0, per_clip, self._networks[name].outputs[output]), np.float32)
             parts = exchange.rows_to_main(mine.get((name, output), empty))
             if parts:
                 everything = np.concatenate(parts)[order] if len(parts) > 1 else parts[0]
                 rows[name, output] = everything.reshape(-1, everything.shape[-1])
         return rows
-
-    def _made(self, rows: Mapping[Output, Rows], num_clips: int) -> Statistics:
-        if not num_clips or self._real.size is None:
-            raise InputError("There are no real clips to save statistics of; add them with real=True.")
-        whole = {(each.network, each.output) for each in self.definitions if each.needs_reference == "features"}
-        return Statistics(
-            metrics=tuple(each.id for each in self.definitions if each.needs_reference != "none"),
-            num_clips=num_clips,
-            size=self._real.size,
-            networks={name: network_facts(self._networks[name]) for name, _ in self._real.outputs},
-            protocol={},
-            content={
-                output: of_output if output in whole else moments_of(of_output, num_clips)
-                for output, of_output in rows.items()
-            },
-        )
 
 
 class Metric(MetricState):
@@ -450,7 +298,7 @@ class Metric(MetricState):
 
 
 class Metrics(MetricState):
-    """Several metrics over one stream of clips, see `metric`."""
+    """Several metrics over one stream of clips, see `vidmetrics.metric`."""
 
     def compute(self) -> dict[str, Estimate]:
         """Return the values by id, as `Metric.compute`."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import torchmetrics
 
-from vidmetrics.metric_objects.metric_object import metric
+from vidmetrics.metric_objects.metric_object import Metric
 
 
 class TorchMetric(torchmetrics.Metric):  # type: ignore[misc, unused-ignore]  # an extra
@@ -17,22 +17,21 @@ class TorchMetric(torchmetrics.Metric):  # type: ignore[misc, unused-ignore]  # 
     has the interval of the last value.
 
     Args:
-        id: a metric id.
+        metric: the metric, without clips or with them.
         reset_real_features: whether `reset` also removes the real clips, as in `torchmetrics.image.FrechetInceptionDistance`.
-        options: further options of `vidmetrics.metric`.
     """
 
     is_differentiable = False
     full_state_update = False
 
-    def __init__(self, id: str, reset_real_features: bool = True, **options: Any) -> None:
+    def __init__(self, metric: Metric, reset_real_features: bool = True) -> None:
         super().__init__(sync_on_compute=False)
-        self.metric = metric(id, **options)
+        self.metric = metric
         self.reset_real_features = reset_real_features
         self.estimate: Any = None
 
     @property
-    def higher_is_better(self) -> bool:
+    def higher_is_better(self) -> bool:  # type: ignore[override, unused-ignore]
         """Direction of the metric."""
         return self.metric.definitions[0].higher_is_better
 
