@@ -12,6 +12,9 @@ import vidmetrics
 from tests.vidbench.cli.test_command_line import assert_refused, run
 from tests.vidmetrics.metric_objects.rank_program import clips
 from vidbench.errors import InputError
+from vidbench.jobs.folder_statistics import save_folder_statistics
+from vidbench.jobs.measure import MeasureOptions
+from vidbench.progress import Progress
 
 IDS = ("fvd-shapes", "coverage-shapes")
 METRICS = [argument for id in IDS for argument in ("--metric", id)]
@@ -68,6 +71,13 @@ def test_the_command_and_python_give_the_same_bits_from_clips_and_from_statistic
     assert made_in_python.statistics().content.keys() == loaded.content.keys()
     mine, theirs = (each.content["shapes", "logits"] for each in (made_in_python.statistics(), loaded))
     assert np.array_equal(mine.covariance, theirs.covariance)
+
+
+def test_the_file_is_safetensors_and_none_is_replaced(folder, statistics):
+    options = MeasureOptions(metrics=("fvd-shapes",))
+    for path, sentence in ((folder / "real.npz", r"name the output real\.safetensors"), (statistics, "exists")):
+        with pytest.raises(InputError, match=sentence):
+            save_folder_statistics(folder / "real.npy", path, options, Progress(enabled=False))
 
 
 def test_samples_that_are_cut_otherwise_are_refused(folder, statistics):
