@@ -11,7 +11,7 @@ import click
 
 from vidbench.cli import options
 from vidbench.cli.groups import Group
-from vidbench.cli.paths import PATH
+from vidbench.cli.paths import CLIPS
 from vidbench.cli.statistics import command as statistics
 from vidbench.cli.streams import echo_line
 
@@ -31,7 +31,7 @@ command.add_command(statistics)
 
 
 @command.command("scan")
-@click.argument("folder", metavar="DIR", type=PATH)
+@click.argument("folder", metavar="DIR", type=CLIPS)
 @click.option(
     "--task", "task_name", metavar="TASK", help="Check the splits and clips of this task; default: all videos of DIR."
 )

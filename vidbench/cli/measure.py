@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vidbench.cli import options
-from vidbench.cli.paths import PATH
+from vidbench.cli.paths import CLIPS, PATH
 from vidbench.distributed.ranks import ranks_from_environment
 from vidbench.errors import InputError
 from vidbench.progress import Progress
@@ -16,8 +16,8 @@ from vidbench.tasks.schema import PixelConvention
 
 
 @click.command("measure")
-@click.argument("real", type=PATH)
-@click.argument("samples", type=PATH, nargs=-1)
+@click.argument("real", type=CLIPS)
+@click.argument("samples", type=CLIPS, nargs=-1)
 @click.option(
     "--metric",
     "metrics",

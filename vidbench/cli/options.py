@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
-from vidbench.cli.paths import PATH
+from vidbench.cli.paths import CLIPS, PATH
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks.schema import PixelConvention
 
@@ -24,7 +24,7 @@ def of_run(name: str, help_text: str | None = None, required: bool = False) -> D
     dashed = name.replace("_", "-")
     return click.option(
         f"--{dashed}/--no-{dashed}" if default is True else f"--{dashed}",
-        type=_click_type(annotation, shown.bounds),
+        type=CLIPS if name == "data" else _click_type(annotation, shown.bounds),
         # click takes a default of None for a value, so a required option gets no default.
         **({"required": True} if required else {"default": default, "is_flag": isinstance(default, bool)}),
         multiple=default == (),

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vidbench.cli import options
-from vidbench.cli.paths import PATH
+from vidbench.cli.paths import CLIPS
 from vidbench.distributed.ranks import ranks_from_environment
 from vidbench.progress import Progress
 from vidbench.scoring.run_options import RunOptions
@@ -18,7 +18,7 @@ from vidbench.scoring.run_options import RunOptions
 @click.option(
     "--samples",
     required=True,
-    type=PATH,
+    type=CLIPS,
     metavar="PATH",
     help="Exchange folder, .npy or .npz (uint8 [N, T, H, W, 3]), folder of videos, or folder of frame folders.",
 )
