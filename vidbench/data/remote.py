@@ -46,8 +46,8 @@ def is_remote(text: str) -> bool:
 def local_copy(address: str, progress: Progress) -> Path:
     """Return the local copy of a remote folder or file, making it if there is none of this state.
 
-    The number of files, their size and the digest of the listing are printed before anything is copied. A copy that was interrupted
-    goes on. Offline, the copy made last is used.
+    The number of files, their size and the digest of the listing are printed before anything is copied. An interrupted copy is
+    resumed. Offline, the copy made last is used.
 
     Args:
         address: for example ``hf://datasets/USER/NAME/FOLDER`` or ``hf://datasets/USER/NAME@REVISION/clips.npy``.
