@@ -35,6 +35,10 @@ command.add_command(statistics)
 @click.option(
     "--task", "task_name", metavar="TASK", help="Check the splits and clips of this task; default: all videos of DIR."
 )
+@click.option("--num-frames", type=int, metavar="N", help="With --resolution: the splits and clips of a plain folder.")
+@click.option(
+    "--resolution", type=int, metavar="SIDE", help="As in `vidbench train` of a plain folder, without --task."
+)
 @click.option("--split", "splits", multiple=True, metavar="SPLIT", help="Scan only this split; repeatable.")
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", help="Number of worker processes; default: one per core."
@@ -50,6 +54,8 @@ def data_scan(
     ctx: click.Context,
     folder: Path,
     task_name: str | None,
+    num_frames: int | None,
+    resolution: int | None,
     splits: tuple[str, ...],
     workers: int | None,
     full: bool,
@@ -62,12 +68,13 @@ def data_scan(
     Later runs on DIR and TASK record the manifest's hash, and refuse files whose size or date has changed. Exit code 1 means
     that a video is unusable, or with --full that a file changed unnoticed. Under torchrun, the ranks divide the videos.
     """
+    from vidbench.data.plain_folder import task_or_folder, write_task_file
     from vidbench.data.scan.scan import scan_folder
     from vidbench.distributed.ranks import process_group
     from vidbench.progress import Progress
-    from vidbench.tasks import load_task
 
-    task = load_task(task_name).task if task_name else None
+    sized = num_frames is not None or resolution is not None
+    task = task_or_folder(task_name, folder, num_frames, resolution).task if task_name or sized else None
     # `Path.resolve` raises for a link to itself.
     name = f"scan-{Path(os.path.realpath(folder)).name}" + (f"-{task.name}" if task else "")
     output = output or Path("runs") / name
@@ -83,6 +90,8 @@ def data_scan(
             ignore=ignore,
             ranks=ranks,
         )
+        if outcome is not None and task is not None and sized:
+            write_task_file(output, task)
     if outcome is None:
         return
     if as_json:

@@ -15,8 +15,16 @@ from vidbench.progress import Progress
 
 @click.command("train")
 @options.model
-@options.task
+@click.option(
+    "--task", metavar="TASK", help="Task name, or path of a TOML task file; not needed for a plain folder of videos."
+)
 @options.data
+@click.option(
+    "--num-frames", type=int, metavar="N", help="Without --task: frames per clip of the videos in --data DIR."
+)
+@click.option(
+    "--resolution", type=int, metavar="SIDE", help="Without --task: crop the central square, resize it to SIDE."
+)
 @options.ignore
 @options.output(
     "Folder for checkpoints, log and sample sheets; default: runs/TASK/MODEL-training. A run found there is resumed."
@@ -50,7 +58,9 @@ from vidbench.progress import Progress
 @options.seed("Seed of the weights, the latents and the order of the data; default: 0.")
 def command(
     model: str,
-    task: str,
+    task: str | None,
+    num_frames: int | None,
+    resolution: int | None,
     settings: tuple[str, ...],
     metrics_every: int | None,
     metrics: tuple[str, ...],
@@ -58,7 +68,12 @@ def command(
     seed: int | None,
     **chosen: Any,
 ) -> None:
-    """Train a model on a task's training clips, or resume its training; on several devices under torchrun."""
+    """Train a model on a task's training clips, or resume its training; on several devices under torchrun.
+
+    A plain folder of videos needs no task: --data DIR --num-frames 16 --resolution 64 makes one, which is written as task.toml
+    into the output folder.
+    """
+    from vidbench.data.plain_folder import task_or_folder
     from vidbench.jobs.train import TrainOptions, train_model
     from vidbench.jobs.training_curve import CurveOptions
 
@@ -69,7 +84,12 @@ def command(
         samples = {} if metric_samples is None else {"num_samples": metric_samples}
         curve = CurveOptions(every=metrics_every, metrics=metrics, **samples)
     train_options = TrainOptions(**chosen, settings=parse_settings(settings), seed=seed or 0, curve=curve)
-    checkpoint = train_model(model, task, train_options, Progress())
+    named = (
+        task_or_folder(task, train_options.data, num_frames, resolution)
+        if task is None or num_frames or resolution
+        else task
+    )
+    checkpoint = train_model(model, named, train_options, Progress())
     if ranks_from_environment().is_main:
         echo_line(checkpoint)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vidbench.data.clip_dataset import ClipDataset
 from vidbench.data.contexts import SampleContexts
-from vidbench.errors import InputError
+from vidbench.errors import InputError, MissingSplitError
 from vidbench.models.interface import TrainingClips
 from vidbench.tasks.schema import ClipSpec, Task
 
@@ -32,7 +32,13 @@ def open_reference(task: Task, data: Path | None, ignore: Sequence[str] = ()) ->
     """
     wanted = task.reference.num_clips
     limit = None if wanted == "all" else wanted
-    return _open_clips(task, task.data.reference_split, data, limit, task.reference_clips, ignore)
+    try:
+        return _open_clips(task, task.data.reference_split, data, limit, task.reference_clips, ignore)
+    except MissingSplitError as error:
+        instead = (
+            "or give its statistics with --reference FILE, which `vidbench data statistics` writes where the videos are"
+        )
+        raise InputError(_in_the_words_of(task, "from which it takes the reference set", error, instead)) from None
 
 
 def open_evaluation(
@@ -74,7 +80,12 @@ def open_split(
         InputError: the folder is required and missing, empty, or not in the task's layout, or its files changed since
             it was scanned.
     """
-    return _open_clips(task, split, data, num_clips, task.clips, ignore)
+    try:
+        return _open_clips(task, split, data, num_clips, task.clips, ignore)
+    except MissingSplitError as error:
+        trains = split != task.data.evaluation_split
+        role = "on whose clips models train" if trains else "from which it takes the held-out clips"
+        raise InputError(_in_the_words_of(task, role, error)) from None
 
 
 def check_data_folder(task: Task, data: Path | None) -> None:
@@ -150,6 +161,15 @@ def _open_videos(
     if scan is not None:
         dataset.vouch(scan.manifest_sha256, scan.unchanged(split, listing.sources))
     return dataset
+
+
+def _in_the_words_of(task: Task, role: str, error: MissingSplitError, instead: str = "") -> str:
+    """Return the sentence about a missing split, with what the task takes from it and what else would do."""
+    more = f", {instead}" if instead else ""
+    return (
+        f"{error.fact}, the split of the task '{task.name}' {role}: put its videos in '{error.folder}', name another folder "
+        f"with --data DIR{more}."
+    )
 
 
 def _need_folder(task: Task, data: Path | None) -> Path:

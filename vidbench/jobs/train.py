@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vidbench.data import ClipDataset, check_data_folder, open_split, open_training
 from vidbench.data.folders.inventory import entries_sentences
+from vidbench.data.plain_folder import write_task_file
 from vidbench.distributed.ranks import Ranks, choose_device, process_group
 from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
@@ -57,14 +58,14 @@ class TrainOptions:
     logs: tuple[str, ...] = ()
 
 
-def train_model(model: str, task_name: str, options: TrainOptions, progress: Progress) -> Path:
+def train_model(model: str, task_name: str | LoadedTask, options: TrainOptions, progress: Progress) -> Path:
     """Train a model, or resume its training; returns the checkpoint to give to ``--model NAME:CHECKPOINT``.
 
     Under torchrun every process calls this; only the first writes files and shows progress.
 
     Args:
         model: registered name or ``package.module:callable`` of a `VideoModel` subclass.
-        task_name: task name or path of a task file.
+        task_name: task name or path of a task file; or a task made for a folder, which is written into the output folder.
         options: what the user chose.
         progress: where progress is shown.
 
@@ -78,7 +79,7 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
         )
     if not offers_training(choice.factory):
         raise InputError(f"The model '{choice.name}' cannot be trained: `vidbench models list` marks those that can.")
-    loaded = load_task(task_name)
+    loaded = load_task(task_name) if isinstance(task_name, str) else task_name
     task = loaded.task
     with process_group() as ranks:
         progress = progress if ranks.is_main else Progress(enabled=False)
@@ -140,6 +141,8 @@ def train_model(model: str, task_name: str, options: TrainOptions, progress: Pro
                 failures_named(output),
                 recorders.closed_at_the_end(),
             ):
+                if ranks.is_main and not isinstance(task_name, str):
+                    progress.say(f"The task of this folder is in {write_task_file(output, task)}: --task repeats it.")
                 checkpoint: Path = choice.factory.train(request)
         finally:
             shown.close()

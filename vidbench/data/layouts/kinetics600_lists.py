@@ -20,6 +20,7 @@ from vidmetrics.regular_files import read_regular
 _TIMES = ("youtube_id", "time_start", "time_end")
 _NAME = re.compile(r"[\w-]+_\d{6}_\d{6}")
 _ROW = re.compile(r"(?P<label>[^,/]+,)?(?P<id>[\w-]{11}),(?P<start>\d+(\.0*)?),(?P<end>\d+(\.0*)?)(,[^,/]*)*")
+_NUMBERED = re.compile(r"(?P<path>.*\S)[\s,]+(?P<number>\d{1,4})")
 _SPLIT_FOLDERS = frozenset({"", "train", "val", "validate", "test", "."})
 
 
@@ -102,6 +103,11 @@ def _from_paths(path: Path, lines: list[str]) -> list[ListedVideo]:
         if place.name.endswith((".tar.gz", ".tgz", ".tar", ".zip")):
             raise InputError(
                 f"The list '{path}' lists archives, not videos (line {line}); use the annotation list of the split."
+            )
+        if numbered := _NUMBERED.fullmatch(text.strip()):
+            raise InputError(
+                f"Line {line} of '{path}' has the class number {numbered['number']} after the path: numbers shift where a list "
+                "lacks a class, so remove that column; classes come from the folders in the paths, or from the list of CVDF."
             )
         name = place.stem if place.suffix.lower() in VIDEO_SUFFIXES else place.name
         if not _NAME.fullmatch(name):

@@ -23,7 +23,7 @@ from vidbench.data.folders.inventory import (
 )
 from vidbench.data.folders.suffixes import VIDEO_SUFFIXES
 from vidbench.data.probe import examine_video, refuse_truncated
-from vidbench.errors import InputError
+from vidbench.errors import InputError, MissingSplitError
 from vidbench.files import file_sha256
 from vidbench.tasks.schema import PixelConvention
 
@@ -143,10 +143,7 @@ def split_folder(root: Path, split: str) -> Path:
     folder = root / split
     if not folder.is_dir():
         present = quoted(path.name for path in visible(root) if path.is_dir() and path.name != "annotations")
-        raise InputError(
-            f"The data folder '{root}' has no split '{split}' (found: {present}): name another with --data DIR, or put the "
-            f"videos of the split in '{root / split}', in a layout of `docs/data.md`."
-        )
+        raise MissingSplitError(root, split, present)
     return folder
 
 

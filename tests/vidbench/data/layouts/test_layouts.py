@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from vidbench.data import open_evaluation, open_reference, open_training
+from vidbench.data import open_evaluation, open_reference, open_split, open_training
 from vidbench.data.layouts import READERS
 from vidbench.data.layouts.folder import find_folder
 from vidbench.data.layouts.kinetics import find_kinetics
@@ -192,7 +192,8 @@ def test_a_missing_class_is_refused_by_name_and_nothing_is_shifted(k600):
 def test_lists_that_cannot_be_trusted_name_the_line(k600):
     cases = {
         "https://s3.example.org/600/val/abseiling.tar.gz\n": ("archives", "line 1"),
-        f"val/abseiling/{name_of(0)}.mp4 0\n": ("Line 1", "ID_SSSSSS_EEEEEE"),
+        f"val/abseiling/{name_of(0)}.mp4 0\n": ("Line 1", "the class number 0 after the path"),
+        f"val/abseiling/{name_of(0)}.mp4 train\n": ("Line 1", "ID_SSSSSS_EEEEEE"),
         f"val/abseiling/{name_of(0)}.mp4\nval/{name_of(1)}.mp4\n": ("no class", name_of(1)),
         csv(official()).split("\n", 1)[1] + "abseiling,short,0,10\n": ("Line 601",),
         csv({**official(), 7: "juggling knives"}): ("'juggling knives'", "line 9"),
@@ -451,3 +452,34 @@ def test_videos_of_one_name_in_two_splits_of_a_plain_folder_are_two_videos(tmp_p
     (tmp_path / "test" / "b.mkv").symlink_to(tmp_path / "train" / "a.mkv")
     linked = VideoDataset(find_folder(tmp_path, "test"), CLIPS)
     assert len(train.origins(2) & linked.origins(2)) == 1
+
+
+def test_a_missing_split_is_named_with_its_role_and_what_else_would_do(tmp_path):
+    task = load_task("k600-gen").task
+    write_video(tmp_path / "val" / "a_000000_000010.mkv", 1)
+    with pytest.raises(InputError) as caught:
+        open_reference(task, tmp_path)
+    assert str(caught.value) == (
+        f"The data folder '{tmp_path}' has no split 'train' (found: 'val'), the split of the task 'k600-gen' from which it takes "
+        f"the reference set: put its videos in '{tmp_path}/train', name another folder with --data DIR, or give its statistics "
+        "with --reference FILE, which `vidbench data statistics` writes where the videos are."
+    )
+    (tmp_path / "val").rename(tmp_path / "train")
+    with pytest.raises(
+        InputError, match=r"no split 'val' .*from which it takes the held-out clips: .* with --data DIR\.$"
+    ):
+        open_evaluation(task, tmp_path)
+    (tmp_path / "train").rename(tmp_path / "other")
+    with pytest.raises(InputError, match=r"no split 'train' .*on whose clips models train: put its videos in"):
+        open_split(task, "train", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line", ["val/abseiling/aaaaaaaaaaa_000001_000011.mp4 17", "bbbbbbbbbbb_000001_000011\t3", "a/b.mp4, 599"]
+)
+def test_a_class_number_after_a_path_is_refused_as_what_it_is(tmp_path, line):
+    (tmp_path / "val.txt").write_text(line + "\n")
+    with pytest.raises(
+        InputError, match=r"has the class number \d+ after the path: numbers shift .* so remove that column"
+    ):
+        read_list(tmp_path / "val.txt")
