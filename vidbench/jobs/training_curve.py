@@ -131,7 +131,7 @@ class TrainingCurve:
                 features = outputs[metric.network][metric.output]
                 check_finite({metric.output: features}, metric.network, indices, "samples")
                 estimators[metric.id].update(features)
-        return {m.id: float(estimators[m.id].result(self._side(m).for_metric(m)).value) for m in run.metrics}
+        return {m.id: float(estimators[m.id].value(self._side(m).for_metric(m))) for m in run.metrics}
 
     def _side(self, metric: MetricDefinition) -> RealSide:
         network = self._plan.networks[metric.network]

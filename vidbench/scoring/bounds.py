@@ -24,7 +24,7 @@ from vidbench.scoring.features import FeatureStore, Stores
 from vidbench.scoring.frame_comparison import FRAMES
 from vidbench.scoring.frame_scores import estimate_frames
 from vidbench.scoring.imported_reference import ImportedRealSide
-from vidbench.scoring.reference import RealSide, estimate
+from vidbench.scoring.reference import RealSide, estimate_value
 from vidbench.scoring.run import Run
 from vidbench.version import __version__
 from vidmetrics.catalog.definitions import MetricDefinition
@@ -164,7 +164,7 @@ def _cached_value(
             return _stored_value(path, origin)
         except DamagedFileError as error:
             warn(f"The score of a bound in {path} is damaged ({error}) and will be computed again.")
-    value = estimate(metric, store, real).value
+    value = estimate_value(metric, store, real)
     if math.isfinite(value):
         write_bytes(path, sealed_json({**origin, "value": value}))
     return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidbench.errors import InputError
@@ -13,7 +13,7 @@ from vidbench.scoring.features import FeatureStore
 from vidbench.scoring.given_reference import GivenRealSide
 from vidbench.scoring.imported_reference import ImportedRealSide
 from vidmetrics.catalog.definitions import MetricDefinition
-from vidmetrics.estimators.base import Estimate, Reference
+from vidmetrics.estimators.base import Estimate, Estimator, Reference
 from vidmetrics.estimators.registry import make_estimator
 from vidmetrics.networks.network import Network
 from vidmetrics.regular_files import is_there
@@ -72,6 +72,7 @@ class RealSide:
     store: FeatureStore
     network: Network
     num_frames: int
+    _moments: dict[str, Moments] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def identity(self) -> list[str | int]:
@@ -86,7 +87,12 @@ class RealSide:
     def for_metric(self, definition: MetricDefinition) -> Reference:
         """Return moments, a single-pass iterator over feature shards, or None, as the metric needs."""
         if definition.needs_reference == "moments":
-            return reference_moments(self.root, self.store, self.network, definition.output, self.num_frames)
+            # The same object for all that is compared with it, so that its covariance is factored once.
+            if definition.output not in self._moments:
+                self._moments[definition.output] = reference_moments(
+                    self.root, self.store, self.network, definition.output, self.num_frames
+                )
+            return self._moments[definition.output]
         return self.store.read(definition.output) if definition.needs_reference == "features" else None
 
 
@@ -104,9 +110,20 @@ def estimate(
         real: reference side under the same network.
         clips: range of samples; None for all.
     """
+    return _filled(definition, store, real, clips).result(real.for_metric(definition))
+
+
+def estimate_value(definition: MetricDefinition, store: FeatureStore, real: RealSide | ImportedRealSide) -> float:
+    """Compute the value of `estimate` over all clips, without the time of the interval."""
+    return _filled(definition, store, real, None).value(real.for_metric(definition))
+
+
+def _filled(
+    definition: MetricDefinition, store: FeatureStore, real: RealSide | ImportedRealSide, clips: range | None
+) -> Estimator:
     dim = real.network.outputs[definition.output]
     count = store.num_clips if clips is None else len(clips)
     estimator = make_estimator(definition, dim, count, real.rows_per_clip)
     for features in store.read(definition.output, clips):
         estimator.update(features)
-    return estimator.result(real.for_metric(definition))
+    return estimator

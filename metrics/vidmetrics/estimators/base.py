@@ -64,6 +64,10 @@ class Estimator(Protocol):
         """Return the estimate against a fixed `Reference`."""
         ...
 
+    def value(self, reference: Any, /) -> float:
+        """Return the value of `result`, without the interval where that takes longer."""
+        ...
+
 
 def counting_message(rows: int, num_samples: int, rows_per_sample: int) -> str:
     """Return the message for a number of samples other than expected."""
@@ -170,6 +174,14 @@ class KeptFeatures:
             raise InputError(counting_message(self._seen + len(rows), self._num_samples, self._rows_per_sample))
         self._rows[self._seen : self._seen + len(rows)] = rows
         self._seen += len(rows)
+
+    def result(self, reference: Any) -> Estimate:
+        """Return the estimate; see the class."""
+        raise NotImplementedError
+
+    def value(self, reference: Any) -> float:
+        """Return the value of `result`."""
+        return self.result(reference).value
 
     def _features(self) -> npt.NDArray[np.float32]:
         if self._seen != len(self._rows):

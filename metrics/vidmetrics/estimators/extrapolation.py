@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from vidmetrics.errors import InputError
 from vidmetrics.estimators.base import Estimate, KeptFeatures
+from vidmetrics.estimators.reference_gaussian import given_moments, reference_gaussian
 from vidmetrics.statistics.extrapolation import frechet_at_infinity, subset_sizes
-from vidmetrics.statistics.frechet import gaussian
 from vidmetrics.statistics.moments import Moments
 
 
@@ -25,11 +24,12 @@ class FrechetInfinityEstimator(KeptFeatures):
         Raises:
             InputError: fewer samples than expected, or no reference moments.
         """
-        rows = self._features()
-        if not isinstance(reference, Moments):
-            raise InputError("A Fréchet distance needs real clips to compare with; give a reference.")
-        target = gaussian(reference.mean, reference.covariance, "reference")
+        rows, real = self._features(), given_moments(reference)
         value, folds = frechet_at_infinity(
-            rows, target, self._group_of_sample(), self._num_groups, rows_per_sample=self._rows_per_sample
+            rows,
+            reference_gaussian(real),
+            self._group_of_sample(),
+            self._num_groups,
+            rows_per_sample=self._rows_per_sample,
         )
-        return self._estimate(value, self._jackknife(value, folds), reference.count)
+        return self._estimate(value, self._jackknife(value, folds), real.count)

@@ -11,7 +11,7 @@ given in `vidmetrics.statistics.extrapolation`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -24,9 +24,11 @@ import numpy.typing as npt
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.errors import InputError
 from vidmetrics.estimators.base import counting_message
+from vidmetrics.estimators.reference_gaussian import covariance_of, given_moments, reference_gaussian
 from vidmetrics.statistics.extrapolation import MIN_ROWS_PER_FEATURE, MIN_SAMPLES, at_infinity
-from vidmetrics.statistics.frechet import gaussian, quick_distance
+from vidmetrics.statistics.frechet import gaussian
 from vidmetrics.statistics.frechet_float32 import distance_float32_svd
+from vidmetrics.statistics.frechet_many import quick_distances
 from vidmetrics.statistics.inception_score import ScoreSums, score_from_sums, score_sums
 from vidmetrics.statistics.kernel import nested_mmd
 from vidmetrics.statistics.moments import Moments
@@ -141,25 +143,24 @@ def _with_line(counts: tuple[int, ...], values: tuple[float, ...], width: int, r
 def _frechet(
     definition: MetricDefinition, batches: Iterable[Array], dim: int, levels: Labels, rows_per_sample: int, real: Any
 ) -> tuple[float, ...]:
-    if not isinstance(real, Moments):
-        raise InputError("A Fréchet distance needs real clips to compare with; give a reference.")
+    target = reference_gaussian(given_moments(real), definition.ddof)
     parts = [Moments(dim) for _ in range(NUM_SIZES)]
     for level, rows in _by_level(batches, levels, rows_per_sample):
         parts[level].update(rows)
+    sets = ((total.mean, covariance_of(total, definition.ddof)) for total in _running_totals(parts))
+    if definition.root == "float32-svd":
+        return tuple(distance_float32_svd(*one, target.mean, target.covariance) for one in sets)
+    return tuple(quick_distances((gaussian(*one, "generated") for one in sets), target))
 
-    def covariance(moments: Moments) -> Array:
-        whole: Array = moments.covariance * ((moments.count - 1) / (moments.count - definition.ddof))
-        return whole
 
-    target = gaussian(real.mean, covariance(real), "reference")
-    values, total = [], Moments(dim)
+def _running_totals(parts: Iterable[Moments]) -> Iterator[Moments]:
+    total: Moments | None = None
     for part in parts:
-        total.merge(part)
-        if definition.root == "float32-svd":
-            values.append(distance_float32_svd(total.mean, covariance(total), real.mean, covariance(real)))
+        if total is None:
+            total = part.copy()
         else:
-            values.append(quick_distance(gaussian(total.mean, covariance(total), "generated"), target))
-    return tuple(values)
+            total.merge(part)
+        yield total
 
 
 def _scores(

@@ -78,6 +78,10 @@ class InceptionScoreEstimator:
         interval = cut(interval, *statistic_facts("inception-score").attainable_range(num_classes=self._blocks.width))
         return Estimate(value, interval, self._blocks.num_samples, None)
 
+    def value(self, reference: Moments | None = None) -> float:
+        """Return the value of `result`."""
+        return self.result(reference).value
+
     def _score_of(self, cells: Sequence[int]) -> float:
         per_split = self._cells // self._splits
         splits: dict[int, list[ScoreSums]] = {}

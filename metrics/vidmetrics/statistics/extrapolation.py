@@ -22,8 +22,9 @@ import numpy.typing as npt
 
 from vidmetrics.errors import InputError
 from vidmetrics.statistics.frechet import Gaussian, distance, gaussian
+from vidmetrics.statistics.frechet_many import quick_distances
 from vidmetrics.statistics.kernel import subset_rows
-from vidmetrics.statistics.moments import Moments
+from vidmetrics.statistics.moments import Moments, leave_one_out, merged_moments
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -96,8 +97,7 @@ def frechet_at_infinity(
 ) -> tuple[float, Array]:
     """Return the extrapolated Fréchet distance, and the same without each group of samples.
 
-    A fold uses the same subsets and removes its group from each. Distances of folds are computed from eigenvalues and have
-    about 8 digits, enough for a standard error; the value itself uses `vidmetrics.statistics.frechet.distance`.
+    A fold uses the same subsets and removes its group from each.
 
     Args:
         features: finite real ``[N * rows_per_sample, D]``, with the rows of each sample adjacent.
@@ -126,32 +126,13 @@ def frechet_at_infinity(
             part = Moments(dim)
             part.update(rows_NTD[chosen[groups == group]].reshape(-1, dim))
             parts.append(part)
-        whole = _merged(parts)
+        whole = merged_moments(parts)
         values[place] = distance(gaussian(whole.mean, whole.covariance, "generated"), reference)
         if num_groups > 1:
-            folds = _folds(parts)
-            fold_values[:, place] = [_quick_distance(fold, reference) for fold in folds]
-            fold_counts[:, place] = [fold.count for fold in folds]
+            folds = (Gaussian(fold.mean, fold.covariance, "generated") for fold in leave_one_out(parts, whole))
+            fold_values[:, place] = quick_distances(folds, reference)
+            fold_counts[:, place] = whole.count - np.array([part.count for part in parts])
     value = at_infinity(sizes, values)
     if num_groups == 1:
         return value, np.empty(0)
     return value, np.array([at_infinity(n, y) for n, y in zip(fold_counts, fold_values, strict=True)])
-
-
-def _merged(parts: list[Moments]) -> Moments:
-    total = Moments(parts[0].dim)
-    for part in parts:
-        total.merge(part)
-    return total
-
-
-def _folds(parts: list[Moments]) -> list[Moments]:
-    return [_merged(parts[:gone] + parts[gone + 1 :]) for gone in range(len(parts))]
-
-
-def _quick_distance(moments: Moments, reference: Gaussian) -> float:
-    covariance, delta = moments.covariance, moments.mean - reference.mean
-    product = reference.factor.T @ covariance @ reference.factor
-    roots = np.sqrt(np.maximum(np.linalg.eigvalsh((product + product.T) / 2), 0.0))
-    spread = np.trace(covariance) + np.square(reference.factor).sum() - 2 * roots.sum()
-    return float(delta @ delta + spread)

@@ -69,7 +69,7 @@ def staircase(covariance_DD: Array) -> Staircase | None:
     # The transpose of a symmetric array in C order is the same matrix in LAPACK's order.
     whole, order_from_1, rank, _ = lapack.dpstrf(covariance_DD.T, tol=noise, lower=1)
     order = order_from_1.astype(np.int64) - 1
-    if whole[rank - 1, rank - 1] ** 2 < _GAP * noise:
+    if whole[rank - 1, rank - 1] ** 2 < _GAP * noise:  # the smallest of them
         return None
     lower = np.asfortranarray(whole[:, :rank])
     for column in range(1, rank):
@@ -110,10 +110,33 @@ def quick_spread(a: Staircase, b: Staircase, shift: float) -> float | None:
             return None
         log_determinant = 2 * float(np.log(factor.diagonal()).sum())
     squares = _ascending_eigenvalues(gram)
-    if squares is None or squares[0] <= 0:
+    return None if squares is None else certain_spread(squares, log_determinant, a.trace + b.trace, shift)
+
+
+def full_rank(pivots_D: Array, variances_D: Array) -> bool:
+    """Return whether a Cholesky decomposition has no pivot that may be noise.
+
+    Args:
+        pivots_D: the diagonal of the factor.
+        variances_D: the diagonal of the covariance.
+    """
+    noise = len(pivots_D) * _EPS * float(variances_D.max())
+    return float(pivots_D.min()) ** 2 >= _GAP * noise
+
+
+def certain_spread(squares: Array, log_determinant: float, traces: float, shift: float) -> float | None:
+    """Return ``tr(A) + tr(B) - 2 tr((A B)^(1/2))``, or None if it may be off by more than 1e-10 of the distance.
+
+    Args:
+        squares: computed eigenvalues of C^T C, ascending.
+        log_determinant: accurate sum of the logarithms of the true ones.
+        traces: tr(A) + tr(B).
+        shift: the other part of the distance, the squared distance of the means.
+    """
+    if squares[0] <= 0:
         return None
-    spread = a.trace + b.trace - 2 * float(np.sqrt(squares).sum())
-    error = 2 * root_sum_error(squares, log_determinant) + 10 * _EPS * (a.trace + b.trace)
+    spread = traces - 2 * float(np.sqrt(squares).sum())
+    error = 2 * root_sum_error(squares, log_determinant) + 10 * _EPS * traces
     return spread if error <= SHARE * (shift + spread) else None
 
 

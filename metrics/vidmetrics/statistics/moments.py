@@ -10,7 +10,7 @@ more row are one product (BLAS ``syrk``) that is added in place, to one triangle
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,10 @@ Array = npt.NDArray[np.float64]
 
 _BLOCK = 4096
 """Rows that are converted to float64 and multiplied at once."""
+_KEPT = 1 / 16
+"""Share of a feature's variance that must remain when a part is subtracted: at most four bits are lost."""
+_SQUARE = 256
+"""Rows and columns that are mirrored at once."""
 _WITHOUT_FLOAT64 = ("cpu", "mps")
 """Devices of tensors that are summed as arrays on the host: Apple's has no float64, and the processor needs no second way."""
 
@@ -146,6 +150,33 @@ class Moments:
         other._collect()
         self._combine(other._count, other._mean, other._scatter)
 
+    def without(self, part: Moments) -> Moments | None:
+        """Return the moments of the rows that are not in a part of them, or None if the subtraction would lose digits.
+
+        The part is subtracted, in a third of the time of a merge of the others. Where it had nearly all of a feature's variance, as
+        one outlier may, digits of the rest would be lost.
+
+        Args:
+            part: moments of some of these rows.
+
+        Raises:
+            InputError: different numbers of features, or no row is left.
+        """
+        if part.dim != self.dim or part.count >= self.count:
+            raise InputError(
+                f"{part.count} rows of {part.dim} features are not a part of {self.count} rows of {self.dim}; take some of them."
+            )
+        self._collect()
+        part._collect()
+        rest = Moments(self.dim)
+        rest._count = self._count - part._count
+        shift = part._mean - self._mean
+        rest._mean = self._mean - shift * (part._count / rest._count)
+        np.subtract(self._scatter, part._scatter, out=rest._scatter)
+        rest._scatter -= np.multiply.outer(shift * (part._count * (self._count / rest._count)), shift).T
+        kept, all_of_it = rest._scatter.diagonal(), self._scatter.diagonal()
+        return rest if (kept >= all_of_it * _KEPT).all() else None
+
     def copy(self) -> Moments:
         """Return an independent copy."""
         twin = Moments(self.dim)
@@ -183,9 +214,13 @@ class Moments:
 
     def _whole_scatter(self) -> Array:
         """Return both triangles of the sum of products."""
-        half = np.tril(self._scatter)
-        half += np.tril(self._scatter, -1).T
-        return np.ascontiguousarray(half)
+        whole = self._scatter.T.copy()
+        for start in range(0, self.dim, _SQUARE):
+            end = start + _SQUARE
+            whole[end:, start:end] = whole[start:end, end:].T
+            square = np.triu(whole[start:end, start:end])
+            whole[start:end, start:end] = square + np.triu(square, 1).T
+        return whole
 
     def _add_tensor(self, features: Any) -> bool:
         """Sum a tensor on its device, if it has the right shape and only finite numbers."""
@@ -235,3 +270,37 @@ class Moments:
         if count:
             moments._combine(int(count), mean, (scatter + scatter.T) / 2)
         return moments
+
+
+def merged_moments(parts: Sequence[Moments]) -> Moments:
+    """Return the moments of all parts, at least one."""
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total.merge(part)
+    return total
+
+
+def leave_one_out(parts: Sequence[Moments], everything: Moments) -> Iterator[Moments]:
+    """Yield the moments without each part, one at a time: with thousands of features they dominate the memory.
+
+    Args:
+        parts: at least two.
+        everything: the merge of all.
+    """
+    for gone, part in enumerate(parts):
+        rest = everything.without(part)
+        yield merged_moments([*parts[:gone], *parts[gone + 1 :]]) if rest is None else rest
+
+
+def merged_without_one(parts: Sequence[Moments], others: Moments | None = None) -> Iterator[Moments]:
+    """Yield the same as `leave_one_out`, summed instead of subtracted, for what depends on the last bits.
+
+    By recursive halving, in which only about log2(parts) merges are alive at any time instead of one per part.
+    """
+    others = Moments(parts[0].dim) if others is None else others
+    if len(parts) == 1:
+        yield others
+        return
+    first, second = parts[: len(parts) // 2], parts[len(parts) // 2 :]
+    for mine, rest in ((first, second), (second, first)):
+        yield from merged_without_one(mine, merged_moments([others, *rest]))

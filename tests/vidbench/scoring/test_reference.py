@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from vidbench.scoring.features import FeatureStore
-from vidbench.scoring.reference import reference_moments
+from vidbench.scoring.reference import RealSide, reference_moments
+from vidmetrics.catalog.definitions import get_metric
 
 ROWS = np.random.default_rng(0).normal(size=(70, 3)).astype(np.float32)
 NETWORK = SimpleNamespace(outputs={"logits": 3}, rows_per_clip=lambda num_frames: 1)
@@ -27,6 +28,15 @@ def test_moments_are_read_from_the_second_time_on(tmp_path, capsys):
     for name, tensor in first.to_tensors().items():
         np.testing.assert_array_equal(again.to_tensors()[name], tensor, strict=True)
     assert capsys.readouterr().err == ""
+
+
+def test_all_metrics_of_an_output_share_its_moments(tmp_path):
+    store = FeatureStore(tmp_path / "features", 64)
+    store.write(0, {"logits": ROWS[:64]})
+    side = RealSide(tmp_path, store, NETWORK, 12)
+    moments = side.for_metric(get_metric("fvd"))
+    assert moments.count == 64
+    assert side.for_metric(get_metric("fvd-styleganv")) is moments
 
 
 def test_a_damaged_file_is_computed_again_aloud(tmp_path, capsys):

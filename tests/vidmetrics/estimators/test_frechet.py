@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.linalg import sqrtm
 
 from vidmetrics import Moments, frechet_distance, jackknife_interval
 from vidmetrics.estimators.frechet import FrechetEstimator
@@ -46,3 +47,35 @@ def test_the_caller_may_reuse_its_buffer():
         buffer[0] = row
         estimator.update(buffer)
     assert estimator.result(reference_of(3)) == feed(FrechetEstimator(3, 40), rows).result(reference_of(3))
+
+
+def test_the_interval_of_many_features_is_that_of_matrix_roots():
+    # Enough features for the way of many distances at once; the oracle is slow and has nothing in common with it.
+    dim, count, groups = 150, 640, 20
+    rng = np.random.default_rng(6)
+    rows = rng.normal(size=(count, dim)) * np.logspace(0, -2, dim)
+    reference = Moments(dim)
+    reference.update(rng.normal(0.02, 1, (900, dim)) * np.logspace(0, -1.9, dim))
+
+    def by_root(rows):
+        covariance = np.cov(rows, rowvar=False)
+        root = sqrtm(covariance @ reference.covariance).real
+        spread = np.trace(covariance) + np.trace(reference.covariance) - 2 * np.trace(root)
+        return np.square(rows.mean(0) - reference.mean).sum() + spread
+
+    folds = [by_root(np.delete(rows, np.s_[g * 32 : (g + 1) * 32], axis=0)) for g in range(groups)]
+    estimate = feed(FrechetEstimator(dim, count), rows, 100, 333).result(reference)
+    assert estimate.value == pytest.approx(by_root(rows), rel=1e-9)
+    assert estimate.interval == pytest.approx(jackknife_interval(by_root(rows), folds), rel=1e-8)
+
+
+def test_the_value_alone_takes_no_folds(monkeypatch):
+    rows = np.random.default_rng(7).normal(size=(100, 4))
+    whole = feed(FrechetEstimator(4, 100), rows)
+    expected = whole.result(reference_of(4)).value
+
+    def refuse(*arguments):
+        raise AssertionError("folds were computed")
+
+    monkeypatch.setattr(FrechetEstimator, "_folds", refuse)
+    assert whole.value(reference_of(4)) == expected

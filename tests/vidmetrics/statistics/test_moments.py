@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidmetrics import InputError, Moments
+from vidmetrics.statistics.moments import leave_one_out, merged_moments, merged_without_one
 
 
 def exact_moments(rows):
@@ -163,3 +164,42 @@ def test_the_rows_of_the_caller_stay_as_they_are():
     scatter = moments.to_tensors()["scatter"]
     assert np.array_equal(scatter, scatter.T)
     assert scatter == pytest.approx(39 * moments.covariance, rel=1e-14)
+
+
+def of(rows):
+    moments = Moments(rows.shape[1])
+    moments.update(rows)
+    return moments
+
+
+@pytest.mark.parametrize("leave", [leave_one_out, lambda parts, _: merged_without_one(parts)])
+def test_rows_without_a_part_are_those_of_the_others(leave):
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(300, 70)) @ rng.normal(size=(70, 70)) + 1e3
+    parts = [of(part) for part in np.split(rows, [90, 100, 230])]
+    rest = list(leave(parts, merged_moments(parts)))
+    for moments, gone in zip(rest, (slice(90), slice(90, 100), slice(100, 230), slice(230, 300)), strict=True):
+        others = np.delete(rows, gone, axis=0)
+        assert moments.count == len(others)
+        np.testing.assert_allclose(moments.mean, others.mean(0), rtol=1e-14)
+        np.testing.assert_allclose(moments.covariance, np.cov(others, rowvar=False), rtol=1e-9, atol=1e-9)
+        assert np.array_equal(moments.covariance, moments.covariance.T)
+
+
+def test_an_outlier_is_not_subtracted_but_left_out():
+    rng = np.random.default_rng(4)
+    rows = rng.normal(size=(40, 3))
+    rows[7, 1] = 1e12  # a subtraction would leave nothing of the variance of the others
+    parts = [of(part) for part in np.split(rows, 4)]
+    everything = merged_moments(parts)
+    assert everything.without(parts[0]) is None
+    assert everything.without(parts[1]) is not None
+    first = next(leave_one_out(parts, everything))
+    np.testing.assert_allclose(first.covariance, np.cov(rows[10:], rowvar=False), rtol=1e-13)
+
+
+def test_what_is_not_a_part_cannot_be_subtracted():
+    rows = np.random.default_rng(5).normal(size=(6, 2))
+    for part in (of(rows), of(rows[:, :1])):
+        with pytest.raises(InputError, match="are not a part of 6 rows of 2; take some of them"):
+            of(rows).without(part)
