@@ -119,7 +119,10 @@ def estimate_value(definition: MetricDefinition, store: FeatureStore, real: Real
 
 
 def _filled(
-    definition: MetricDefinition, store: FeatureStore, real: RealSide | ImportedRealSide, clips: range | None
+    definition: MetricDefinition,
+    store: FeatureStore,
+    real: RealSide | ImportedRealSide | GivenRealSide,
+    clips: range | None,
 ) -> Estimator:
     dim = real.network.outputs[definition.output]
     count = store.num_clips if clips is None else len(clips)
