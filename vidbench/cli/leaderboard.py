@@ -137,8 +137,10 @@ def leaderboard_add(result: Path, leaderboards: Path | None, **said: Any) -> Non
     from vidbench.distributed.launcher import require_single_process
     from vidbench.errors import InputError
     from vidbench.leaderboard.adding import Submission, add_result
+    from vidbench.leaderboard.admission import require_admissible
     from vidbench.leaderboard.boards import packaged_folder, read_board
     from vidbench.leaderboard.tables import score_cell
+    from vidbench.results.schema import read_result
 
     require_single_process("leaderboard add")
     folder, is_checkout = packaged_folder()
@@ -146,6 +148,8 @@ def leaderboard_add(result: Path, leaderboards: Path | None, **said: Any) -> Non
         raise InputError(
             "This vidbench is an installed package, not a checkout: name the folder with --leaderboards DIR."
         )
+    # Nobody should look for what is asked about a result that cannot enter.
+    require_admissible(read_result(result), str(result))
     _require_stated(said)
     said = {name: "" if value in (None, _NOT_STATED) else value for name, value in said.items()}
     rows = add_result(result, leaderboards or folder, Submission(**said))

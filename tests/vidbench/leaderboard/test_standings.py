@@ -95,6 +95,9 @@ def test_the_command_asks_for_what_a_result_does_not_say(tmp_path, boards, resul
     half = CliRunner().invoke(command, [*arguments, "--training", "none"])
     assert "give --extra-data none" in str(half.exception)
     assert (boards / "shapes-gen.csv").read_bytes() == before
+    path.write_text(json.dumps({**result_document, "seed": 5}))
+    assert "its seed is 5" in str(CliRunner().invoke(command, arguments).exception)
+    path.write_text(json.dumps(result_document))
     done = CliRunner().invoke(command, [*arguments, "--training", "not-stated", "--extra-data", "not-stated"])
     assert "not ranked (training data, extra data not stated; would rank 2 of 2, if trained on train" in done.output
 
