@@ -167,6 +167,30 @@ def pixels(shapes: Shapes, count: int) -> None:
     table(f"Pixels of the generated side only, {count} held-out real clips", ["clips", "mean change in levels", "fvd-shapes"], rows)  # fmt: skip
 
 
+def door(shapes: Shapes, count: int) -> None:
+    clips = shapes.clips("test", count)
+    unchanged = shapes.logits(clips)
+    floats = clips.astype(np.float32) / 127.5 - 1
+    levels = (floats + 1) * 127.5
+    rng = np.random.Generator(np.random.Philox(key=[7, 9]))
+    between = np.clip(clips + rng.uniform(-0.5, 0.5, clips.shape), 0, 255)
+    beyond = (clips.astype(np.float64) - 127.5) * 1.02 + 127.5
+    rows = []
+    for name, changed in (
+        ("of uint8, `(x + 1) * 127.5`, rounded", np.rint(levels).astype(np.uint8)),
+        ("the same, truncated", levels.astype(np.uint8)),
+        ("between levels, rounded", np.rint(between).astype(np.uint8)),
+        ("the same, truncated", between.astype(np.uint8)),
+        ("2 % beyond the range, clamped", np.clip(beyond, 0, 255).astype(np.uint8)),
+        ("the same, cast without clamping (wraps around)", beyond.astype(np.int64).astype(np.uint8)),
+    ):
+        moved = float((changed.astype(np.float64) - clips).mean())
+        logits = shapes.logits(changed)
+        rows.append([name, moved, distance(shapes.real, logits), distance(unchanged, logits)])
+    table(f"Floats that become uint8, {count} held-out real clips",
+          ["floats", "mean change in levels", "fvd-shapes", "from the same clips, unchanged"], rows)  # fmt: skip
+
+
 def time_axis(shapes: Shapes, count: int) -> None:
     longer = shapes.clips("test", count, frames=4 * FRAMES)
     rows = [[f"stride {stride}", shapes.fvd(longer[:, : FRAMES * stride : stride])] for stride in (1, 2, 3, 4)]
@@ -281,6 +305,7 @@ def main() -> None:
     batches(shapes)
     repeated(shapes)
     pixels(shapes, few)
+    door(shapes, few)
     time_axis(shapes, few)
     conditioning(shapes, few)
     arithmetic()

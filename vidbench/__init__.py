@@ -47,6 +47,11 @@ def evaluate(
 ) -> Result:
     """Sample from a model, measure the samples, and write ``result.json`` and ``report.html``.
 
+    >>> import vidbench
+    >>> result = vidbench.evaluate(model="noise", task="tiny.toml", output="runs/noise")
+    >>> result.metrics["fvd-shapes"].num_samples, result.official
+    (64, False)
+
     Args:
         model: a registered name, ``NAME:CHECKPOINT``, or ``package.module:callable``.
         task: a task name, or the path of a task file.
@@ -103,6 +108,13 @@ def score(
 ) -> Result:
     """Score clips on disk, from any model; arguments, result and errors as for `evaluate`.
 
+    >>> import vidbench
+    >>> import numpy as np
+    >>> np.save("scored.npy", np.random.default_rng(0).integers(0, 256, (64, 12, 32, 32, 3), np.uint8))
+    >>> result = vidbench.score(task="tiny.toml", samples="scored.npy", output="runs/scored")
+    >>> sorted(result.metrics)
+    ['fvd-shapes', 'is-shapes']
+
     Args:
         task: a task name, or the path of a task file.
         samples: exchange folder, ``.npy``/``.npz`` file (uint8 ``[N, T, H, W, 3]``), folder of videos or of frame folders.
@@ -152,6 +164,14 @@ def measure(
     batch_size: int = 32,
 ) -> Measurement:
     """Measure the clips of any two folders or files, as ``vidbench measure`` does; always unofficial.
+
+    >>> import numpy as np, vidbench
+    >>> real, generated = np.random.default_rng(0).integers(0, 256, (2, 64, 16, 32, 32, 3), np.uint8)
+    >>> np.save("real.npy", real)
+    >>> np.save("generated.npy", generated)
+    >>> measured = vidbench.measure("real.npy", "generated.npy", metrics=["fvd-shapes"])
+    >>> measured.metrics["fvd-shapes"].num_samples
+    64
 
     Args:
         real: exchange folder, ``.npy``/``.npz`` file (uint8 ``[N, T, H, W, 3]``), folder of videos or of frame folders; or `vidmetrics.Statistics`.

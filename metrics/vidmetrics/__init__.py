@@ -1,10 +1,14 @@
-"""The measuring instruments of video generation: arrays in, numbers out.
+"""The measuring instruments of video generation: clips in, numbers out.
 
-`import vidmetrics` is light: torch and scipy are imported when a function needs them. Clips are uint8 RGB
-``[N, T, H, W, 3]`` everywhere.
+    vidmetrics.fvd(real, generated)                   one number; every metric id has such a function
+    vidmetrics.measure("fvd", real, generated)        the same with its 95 % confidence interval
+    fvd = vidmetrics.metric("fvd", device="cuda")     an object for a training loop, on any number of ranks:
+    fvd.update(batch, real=True)                      fvd.merge(other), fvd.reset(keep_real=True), fvd.state_dict(),
+    fvd.compute()                                     fvd.statistics().save(FILE), vidmetrics.Statistics.load(FILE)
+    vidmetrics.metric(["fvd", "kvd", "is-i3d-k600"])  several that share each pass of a network
 
-The public names and where they are defined: ``__init__.pyi``. Each metric id also has a function, derived from the
-catalog: `vidmetrics.fvd`, `vidmetrics.is_`, `vidmetrics.fvd_styleganv`.
+Clips are uint8 RGB ``[N, T, H, W, 3]``, numpy or torch; ``layout`` and ``value_range`` say what else they are. Folders of videos are for
+`vidbench.measure`. `METRICS` has the ids; the other names are in ``dir(vidmetrics)`` and docs/api.md.
 """
 
 from __future__ import annotations
@@ -17,11 +21,12 @@ from vidmetrics.catalog.definitions import function_ids
 
 _getattr, _, _listed = lazy_loader.attach_stub(__name__, __file__)
 
-__all__ = sorted([*_listed, *function_ids()])
+_PUBLIC = sorted([*_listed, *function_ids()])
+__all__ = ["measure", "metric"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _listed:
         return _getattr(name)
@@ -31,4 +36,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return list(__all__)
+    return list(_PUBLIC)

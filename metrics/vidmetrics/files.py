@@ -30,6 +30,13 @@ def temporary_name(path: Path) -> Path:
 def written_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary file to write; on success it replaces ``path``, on failure it is removed.
 
+    >>> from pathlib import Path
+    >>> from vidbench.models import written_whole
+    >>> with written_whole(Path("checkpoint.bin")) as temporary:
+    ...     _ = temporary.write_bytes(b"weights")
+    >>> Path("checkpoint.bin").read_bytes()
+    b'weights'
+
     Missing parent folders are created. The file gets the mode of any new file, 0666 less the umask, even where the
     library that writes it chooses another. Its bytes are on disk before it gets its name, and the name before this returns.
     What killed processes left in the folder is removed.
@@ -136,6 +143,11 @@ class _Writer:
 def never_through_links(name: str, flags: int) -> int:
     """Open a file for `open(…, opener=)`; a symbolic link at the end of the path is an error, and so is a pipe or a device.
 
+    >>> from vidbench.models import never_through_links
+    >>> with open("train.jsonl", "a", opener=never_through_links) as log:
+    ...     log.write("{}")
+    2
+
     Files that are replaced whole replace a link; those that are appended to would write where it leads.
     """
     return regular_only(name, flags | os.O_NOFOLLOW)
@@ -187,7 +199,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the SHA-256 of a file's bytes, in hexadecimal.
+
+    >>> from pathlib import Path
+    >>> from vidbench.models import file_sha256
+    >>> _ = Path("weights.bin").write_bytes(b"")
+    >>> file_sha256(Path("weights.bin"))[:8]
+    'e3b0c442'
+    """
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -32,7 +32,7 @@ def measure(
     layout: str | None = None,
     value_range: tuple[float, float] | None = None,
 ) -> Estimate:
-    """Measure clips by a metric id; to add clips as they come, or for several metrics at once, see `metric`.
+    """Measure clips by a metric id; `metric` takes clips as they come, and several ids at once.
 
     >>> import numpy, vidmetrics
     >>> real, generated = numpy.random.default_rng(0).integers(0, 256, (2, 64, 12, 32, 32, 3), numpy.uint8)
@@ -40,24 +40,19 @@ def measure(
     >>> estimate.num_samples, estimate.interval[0] < estimate.value < estimate.interval[1]
     (64, True)
 
-    Features are kept until their number is known: 4 bytes times features times rows. PSNR and SSIM compare clip i with clip i; pass
-    only the predicted frames.
+    PSNR and SSIM compare clip i with clip i; pass only the predicted frames.
 
     Args:
         metric: a metric id, see `vidmetrics.METRICS`.
-        real_clips: uint8 ``[N, T, H, W, 3]``, a list of clips, or an iterable of batches, of arrays or torch tensors; or `Statistics`; None
-            for a metric that uses only generated clips. For PSNR and SSIM, the true frames of each predicted clip.
-        generated_clips: clips in the same forms.
-        network: a loaded network; None loads the network of the metric with its default weights.
-        device: torch device for that network.
-        layout: order of the axes: ``"NTHWC"`` (the default), ``"NTCHW"`` or ``"NCTHW"``.
-        value_range: what black and white are in clips of floats: ``(0, 1)``, ``(-1, 1)`` or ``(0, 255)``.
-
-    Returns:
-        The value with its 95 % confidence interval over generated clips.
+        real_clips: an array, a list of clips, an iterable of batches, or `Statistics`; None for a metric of generated clips alone.
+        generated_clips: an array, a list of clips, or an iterable of batches.
+        network: a loaded network, in place of loading the one of the metric on ``device``.
+        device: as for `metric`.
+        layout: as for `metric`.
+        value_range: as for `metric`.
 
     Raises:
-        InputError: unknown metric, wrong dtype or shape of clips, sides of different sizes, too few clips, missing weights.
+        InputError: unknown metric, clips in another form or of different sizes, too few clips, missing weights.
     """
     from vidmetrics.catalog.definitions import get_metric
 

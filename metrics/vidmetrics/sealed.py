@@ -39,6 +39,10 @@ class DamagedFileError(InputError):
 def sealed(content: bytes) -> bytes:
     """Return content with its seal filled in.
 
+    >>> from vidbench.models import UNSEALED, sealed
+    >>> sealed(b'{"seal": "%s"}' % UNSEALED.encode())[:19]
+    b'{"seal": "3922ac9b4'
+
     Raises:
         ValueError: it has no member ``seal`` with the value `UNSEALED`.
     """
@@ -50,6 +54,12 @@ def sealed(content: bytes) -> bytes:
 
 def check_seal(content: bytes) -> None:
     """Refuse content that is not as it was sealed.
+
+    >>> from vidbench.models import UNSEALED, check_seal, sealed
+    >>> check_seal(sealed(b'{"seal": "%s"}' % UNSEALED.encode()))
+    >>> check_seal(b"{}")
+    Traceback (most recent call last):
+    vidmetrics.sealed.DamagedFileError: it has no readable seal
 
     Raises:
         DamagedFileError: it is empty, has no seal, or a seal of other content.
@@ -126,6 +136,12 @@ def unsealed_tensors(content: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[
 
 def safetensors_metadata(content: bytes) -> dict[str, str]:
     """Return the metadata entries of a safetensors file, without looking at its tensors.
+
+    >>> import numpy as np
+    >>> from safetensors.numpy import save
+    >>> from vidbench.models import safetensors_metadata
+    >>> safetensors_metadata(save({"weight": np.zeros(3)}, {"step": "100"}))
+    {'step': '100'}
 
     Raises:
         DamagedFileError: the content does not begin with a safetensors header.

@@ -266,6 +266,11 @@ def result_path(path: Path) -> Path:
 def read_result(path: Path) -> Result:
     """Read a result file, or the ``result.json`` in the folder of a run.
 
+    >>> from pathlib import Path
+    >>> from vidbench.results import read_result
+    >>> read_result(Path("runs/noise")).model.name  # the folder of a run
+    'noise'
+
     Raises:
         InputError: the file is missing, not JSON, of a later version, or does not match the schema; names the file and the key.
     """
@@ -299,5 +304,10 @@ def _version_of(content: bytes) -> int:
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON schema of ``result.json``."""
+    """Return the JSON schema of ``result.json``.
+
+    >>> from vidbench.results import json_schema
+    >>> json_schema()["title"]
+    'Result'
+    """
     return Result.model_json_schema()

@@ -83,6 +83,14 @@ def open_samples(
 ) -> SampleSource:
     """Open generated clips in any accepted form, without reading them into memory.
 
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from vidbench.samples import open_samples
+    >>> np.save("clips.npy", np.zeros((4, 12, 32, 32, 3), np.uint8))
+    >>> samples = open_samples(Path("clips.npy"))
+    >>> samples.num_samples, samples.read(np.array([0, 3])).shape
+    (4, (2, 12, 32, 32, 3))
+
     Args:
         path: the exchange folder, a ``.npy`` or ``.npz`` file (one array, or arrays ``samples`` and ``labels``), a folder
             of videos, or a folder with one folder of images per sample. Files and folders are taken in natural order.
@@ -283,7 +291,14 @@ def shard_size(num_frames: int, height: int, width: int) -> int:
 
 
 def write_shard(folder: Path, number: int, samples_NTHWC: np.ndarray) -> Shard:
-    """Write one shard of samples uint8 ``[N, T, H, W, 3]`` atomically, and return its manifest entry."""
+    """Write one shard of samples uint8 ``[N, T, H, W, 3]`` atomically, and return its manifest entry.
+
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from vidbench.samples import write_shard
+    >>> write_shard(Path(), 0, np.zeros((4, 12, 32, 32, 3), np.uint8)).file
+    'samples-00000.npy'
+    """
     path = folder / shard_name(number)
     with written_whole(path) as temporary:
         write_array(temporary, samples_NTHWC)

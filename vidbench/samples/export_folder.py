@@ -144,7 +144,13 @@ class Export:
 
 
 def open_export(folder: str | Path) -> Export:
-    """Open the output of `vidbench data export`; see `Export` for errors."""
+    """Open the output of `vidbench data export`; see `Export` for errors.
+
+    >>> from vidbench.exports import open_export
+    >>> export = open_export("export")  # written by: vidbench data export --task tiny.toml --output export
+    >>> export.manifest.num_samples
+    64
+    """
     return Export(Path(folder))
 
 

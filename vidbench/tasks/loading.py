@@ -36,13 +36,23 @@ class LoadedTask:
 
 
 def task_names() -> list[str]:
-    """Return the names of the shipped tasks, sorted."""
+    """Return the names of the shipped tasks, sorted.
+
+    >>> from vidbench.tasks import task_names
+    >>> "shapes-gen" in task_names()
+    True
+    """
     folder = resources.files("vidbench.tasks")
     return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
 
 
 def load_task(name_or_path: str) -> LoadedTask:
     """Read a task by name, or from a TOML file if the argument ends in ``.toml`` or contains a path separator.
+
+    >>> from vidbench.tasks import load_task
+    >>> loaded = load_task("shapes-gen")
+    >>> loaded.task.clips.num_frames, loaded.task.evaluation.num_samples
+    (12, 1024)
 
     ``+ffmpeg-default`` after either gives a task of that name whose videos become RGB by FFmpeg's default conversion: its
     fingerprint is another, and its results are unofficial.

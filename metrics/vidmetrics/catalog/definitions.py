@@ -258,6 +258,10 @@ METRICS: Mapping[str, MetricDefinition] = MappingProxyType({d.id: d for d in _DE
 def get_metric(id: str) -> MetricDefinition:
     """Return the definition of a metric id.
 
+    >>> import vidmetrics
+    >>> vidmetrics.get_metric("fvd").network
+    'i3d-kinetics-400'
+
     Raises:
         InputError: there is no such id; suggests the nearest one.
     """

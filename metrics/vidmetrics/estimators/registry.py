@@ -12,6 +12,15 @@ from vidmetrics.estimators.base import Estimator
 def make_estimator(definition: MetricDefinition, dim: int, num_samples: int, rows_per_sample: int = 1) -> Estimator:
     """Return the estimator of a metric on features.
 
+    >>> import numpy as np, vidmetrics
+    >>> real, generated = np.random.default_rng(0).normal(size=(2, 200, 8))
+    >>> reference = vidmetrics.Moments(8)
+    >>> reference.update(real)
+    >>> estimator = vidmetrics.make_estimator(vidmetrics.get_metric("fvd-shapes"), 8, 200)
+    >>> estimator.update(generated)
+    >>> estimator.result(reference).num_samples
+    200
+
     Args:
         definition: the metric.
         dim: size of the network output that is measured.

@@ -29,6 +29,10 @@ _SIZES = {1: "B", 2**10: "KiB", 2**20: "MiB"}
 def parse_json(data: bytes, where: str = "The document", *, allow_not_finite: bool = False) -> Any:
     """Return the value of a JSON document.
 
+    >>> from vidbench.models import parse_json
+    >>> parse_json(b'{"step": 3}')
+    {'step': 3}
+
     Args:
         data: the document, UTF-8.
         where: subject of the sentence in messages.

@@ -75,6 +75,10 @@ def real_kind(path: Path) -> str | None:
 def what_bytes_are(head: bytes) -> str | None:
     """Return what the first bytes of a file show it to be, as `real_kind` does.
 
+    >>> from vidbench.models import what_bytes_are
+    >>> what_bytes_are(b"<!DOCTYPE html><html>")[:12]
+    'an HTML page'
+
     Args:
         head: the first 512 bytes, or all of a shorter file.
     """

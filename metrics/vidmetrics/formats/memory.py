@@ -24,6 +24,9 @@ def memory_bytes() -> int:
 def refuse_more_than_memory(needed: int, what: str, remedy: str) -> None:
     """Refuse work before it begins if its arrays alone do not fit into memory.
 
+    >>> from vidbench.models import refuse_more_than_memory
+    >>> refuse_more_than_memory(1000, "A batch of 2 clips", "lower --batch-size")
+
     Args:
         needed: bytes that the work allocates at the same time, a lower bound.
         what: the work, as the subject of a sentence.

@@ -44,6 +44,11 @@ def load_network(
 ) -> Network:
     """Load a feature extractor.
 
+    >>> import numpy as np, vidmetrics
+    >>> network = vidmetrics.load_network("shapes")
+    >>> network(np.zeros((2, 12, 32, 32, 3), np.uint8))["logits"].shape
+    (2, 24)
+
     Args:
         name: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"``, ``"inception-2015-12-05"``, ``"c3d-ucf101"`` or
             ``"shapes"``; or a variant of the first as in other FVD code (``"i3d-kinetics-400+videogpt"`` etc., see

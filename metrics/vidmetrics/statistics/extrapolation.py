@@ -66,6 +66,11 @@ def subset_sizes(num_samples: int, dim: int, rows_per_sample: int = 1) -> Labels
 def at_infinity(counts: npt.NDArray[Any], values: npt.NDArray[Any]) -> float:
     """Return the value at 1/n = 0 of the least-squares line through values against 1/n.
 
+    >>> import numpy as np, vidmetrics
+    >>> counts = np.array([100, 200, 400, 800])
+    >>> round(vidmetrics.at_infinity(counts, 50 + 300 / counts), 6)
+    50.0
+
     Args:
         counts: sample counts ``[S]``, at least two different ones.
         values: the score at each, ``[S]``.

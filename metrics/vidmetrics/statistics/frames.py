@@ -35,6 +35,11 @@ _C1, _C2 = (0.01 * _PEAK) ** 2, (0.03 * _PEAK) ** 2
 def psnr_frames(true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any]) -> Array:
     """Return the PSNR of every frame in decibels, float64 ``[N, T]``, infinite for equal frames.
 
+    >>> import numpy as np, vidmetrics
+    >>> true = np.zeros((1, 2, 16, 16, 3), np.uint8)
+    >>> vidmetrics.psnr_frames(true, true + np.uint8(1)).round(2)
+    array([[48.13, 48.13]])
+
     Args:
         true_NTHWC: uint8 RGB ``[N, T, H, W, 3]``, without context frames.
         predicted_NTHWC: same shape.
@@ -53,6 +58,11 @@ def psnr_frames(true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any])
 
 def ssim_frames(true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any]) -> Array:
     """Return the SSIM of every frame, -1 to 1 and 1 for equal frames, float64 ``[N, T]``.
+
+    >>> import numpy as np, vidmetrics
+    >>> true = np.zeros((1, 2, 16, 16, 3), np.uint8)
+    >>> vidmetrics.ssim_frames(true, true)
+    array([[1., 1.]])
 
     Args:
         true_NTHWC: uint8 RGB ``[N, T, H, W, 3]``, without context frames; at least 11x11 pixels.
@@ -95,6 +105,10 @@ FRAME_SCORES: Mapping[str, Callable[[npt.NDArray[Any], npt.NDArray[Any]], Array]
 def best_of_k(scores_KN: npt.NDArray[Any]) -> Array:
     """Return the score of the best prediction of each clip, float64 ``[N]``.
 
+    >>> import numpy as np, vidmetrics
+    >>> vidmetrics.best_of_k(np.array([[20.0, 31.0], [25.0, 30.0]]))  # 2 predictions of 2 clips
+    array([25., 31.])
+
     Args:
         scores_KN: real ``[K, N]``, the mean over frames of each of K predictions of each clip; higher is better.
 
@@ -106,7 +120,12 @@ def best_of_k(scores_KN: npt.NDArray[Any]) -> Array:
 
 
 def mean_of_k(scores_KN: npt.NDArray[Any]) -> Array:
-    """Return the mean score over the predictions of each clip, float64 ``[N]``; arguments as for `best_of_k`."""
+    """Return the mean score over the predictions of each clip, float64 ``[N]``; arguments as for `best_of_k`.
+
+    >>> import numpy as np, vidmetrics
+    >>> vidmetrics.mean_of_k(np.array([[20.0, 31.0], [25.0, 30.0]]))
+    array([22.5, 30.5])
+    """
     mean: Array = _predictions(scores_KN).mean(axis=0)
     return mean
 

@@ -18,6 +18,11 @@ def jackknife_interval(
 ) -> tuple[float, float]:
     """Return the interval ``value ± t * standard error`` from a delete-a-group jackknife.
 
+    >>> import vidmetrics
+    >>> low, high = vidmetrics.jackknife_interval(10.0, [9.8, 10.0, 10.2])
+    >>> round(low, 3), round(high, 3)
+    (9.006, 10.994)
+
     The samples are split into G groups of (nearly) equal size, and the estimator is computed G times, each time without
     one group. The standard error is ``sqrt((G-1)/G * sum((v_g - mean v)^2))`` (Kott, "The delete-a-group jackknife",
     J. Off. Stat. 17, 2001), and t is Student's quantile with G-1 degrees of freedom. The interval is symmetric about
