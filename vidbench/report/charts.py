@@ -31,7 +31,12 @@ class Point:
 
 
 def scale_bar(
-    name: str, value: float, interval: tuple[float, float] | None, bounds: Mapping[str, float], higher_is_better: bool
+    name: str,
+    value: float,
+    interval: tuple[float, float] | None,
+    bounds: Mapping[str, float],
+    higher_is_better: bool,
+    ceiling: float | None = None,
 ) -> str:
     """Return a score between the bounds of its task, the best end on the left.
 
@@ -41,31 +46,37 @@ def scale_bar(
         interval: 95 % confidence interval of the score.
         bounds: value of each bound by name.
         higher_is_better: direction of the metric.
+        ceiling: score that every method should beat; the bar is broken beyond it.
     """
     # An interval may reach down to 0, which a log axis cannot show; it is cut at the end of the axis.
-    axis = axis_over([value, *bounds.values()], reverse=higher_is_better)
+    ends = [value, *bounds.values(), *(() if ceiling is None else (ceiling,))]
+    axis = axis_over(ends, reverse=higher_is_better)
     left, right, y = 14.0, WIDTH - 14.0, 34.0
 
     def at(number: float) -> float:
         return left + axis.place(number) * (right - left)
 
-    parts = [line_between((left, y), (right, y), "rail")]
+    middle = right if ceiling is None else at(ceiling)
+    parts = [line_between((left, y), (middle, y), "rail")]
+    if middle < right:
+        parts.append(line_between((middle, y), (right, y), "beyond"))
     if interval:
         start, stop = sorted(at(end) for end in interval)
         parts.append(line_between((start, y), (stop, y), "span"))
     rows: list[float] = []
     for bound, number in sorted(bounds.items(), key=lambda item: at(item[1])):
         x, text = at(number), f"{bound} {score_text(number)}"
-        row, middle = _free_row(rows, x, text)
+        row, centre = _free_row(rows, x, text)
         below = y + 22 + 15 * row
         parts.append(line_between((x, y - 7), (x, below - 11), "bound"))
-        parts.append(text_at(middle, below, text, "dim", "middle"))
+        parts.append(text_at(centre, below, text, "dim", "middle"))
     x, text = at(value), f"{name} {score_text(value)}"
     parts.append(circle_at(x, y, 6, "dot"))
     parts.append(text_at(_inside(x, text_width(text, _FONT_SIZE, bold=True)), y - 14, text, "strong", "middle"))
     kind = "log" if axis.log else "linear"
     others = ", ".join(f"{bound} {score_text(number)}" for bound, number in bounds.items())
-    height = y + 28 + 15 * max(0, len(rows) - 1)
+    height = y + 45 + 15 * max(0, len(rows) - 1)
+    parts += [text_at(2, height - 4, "better", "dim"), text_at(WIDTH - 2, height - 4, "worse", "dim", "end")]
     return picture(WIDTH, height, parts, f"{name} {score_text(value)} on a {kind} axis; {others}")
 
 

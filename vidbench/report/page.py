@@ -14,8 +14,8 @@ from vidbench.report.charts import Point, growth_chart, scale_bar, sweep_chart
 from vidbench.report.citation import latex_row, result_bibtex
 from vidbench.report.material import Material
 from vidbench.report.pictures import class_strips, pairs, sheets
-from vidbench.report.provenance import provenance
-from vidbench.results.meaning import meaning
+from vidbench.report.provenance import is_digest, provenance
+from vidbench.results.meaning import marked, meaning
 from vidbench.results.schema import Result
 from vidbench.scoring.truncation import why_no_sweep
 from vidbench.tasks.schema import Task
@@ -30,6 +30,7 @@ def report_templates() -> Environment:
     """Return the templates of the reports."""
     environment = html_templates(resources.files("vidbench.report").joinpath("templates"))
     environment.filters["score_text"] = score_text
+    environment.filters["is_digest"] = is_digest
     return environment
 
 
@@ -47,7 +48,7 @@ def render_report(result: Result, task: Task, material: Material) -> str:
         .render(
             result=result,
             task=task,
-            scores=_scores(result),
+            scores=_scores(result, task),
             bounds={name: bound for name, bound in result.bounds.items() if bound.values},
             absent={name: bound.absent for name, bound in result.bounds.items() if bound.absent},
             sheets=sheets(material, result, task),
@@ -67,15 +68,44 @@ def render_report(result: Result, task: Task, material: Material) -> str:
     )
 
 
-def _scores(result: Result) -> list[dict[str, Any]]:
+def _scores(result: Result, task: Task) -> list[dict[str, Any]]:
     scores = []
     for name, metric in result.metrics.items():
         bounds = {bound: record.values[name] for bound, record in result.bounds.items() if name in record.values}
         # A bound that is itself evaluated would be hidden by its own mark.
         others = {bound: value for bound, value in bounds.items() if bound != result.model.name}
-        bar = scale_bar(result.model.name, metric.value, metric.interval, others, metric.higher_is_better)
-        scores.append({"name": name, "metric": metric, "bounds": bounds, "bar": Markup(bar)})  # noqa: S704 - every text in it is escaped when drawn
+        known = {result.model.name: metric.value, **bounds}
+        floor, ceiling = (known.get(end) for end in (task.evaluation.floor, task.evaluation.ceiling))
+        bar, words = "", no_scale(task, floor, ceiling, metric.higher_is_better)
+        if not words:
+            words = beyond_scale(task, metric.value, floor, ceiling, metric.higher_is_better)
+            bar = scale_bar(result.model.name, metric.value, metric.interval, others, metric.higher_is_better, ceiling)
+        scores.append({"name": marked(name), "metric": metric, "bounds": bounds, "bar": Markup(bar), "words": words})  # noqa: S704 - every text in it is escaped when drawn
     return scores
+
+
+def no_scale(task: Task, floor: float | None, ceiling: float | None, higher_is_better: bool) -> str:
+    """Return why the bounds of a task are no scale for a score; empty if they are one."""
+    ends = {task.evaluation.floor: floor, task.evaluation.ceiling: ceiling}
+    if floor is None or ceiling is None:
+        missing = " and ".join(name for name, value in ends.items() if value is None)
+        return f"no scale: without {missing} to compare with"
+    if (floor <= ceiling) if higher_is_better else (floor >= ceiling):
+        shown = " is no better than ".join(
+            f"{name} ({score_text(value)})" for name, value in ends.items() if value is not None
+        )
+        return f"no scale: {shown} here"
+    return ""
+
+
+def beyond_scale(task: Task, value: float, floor: float | None, ceiling: float | None, higher_is_better: bool) -> str:
+    """Return in words that a score lies outside the bounds of its task; empty inside."""
+    if floor is None or ceiling is None:
+        return ""
+    sign = 1 if higher_is_better else -1
+    if sign * value < sign * ceiling:
+        return f"worse than {task.evaluation.ceiling}"
+    return f"better than {task.evaluation.floor}" if sign * value > sign * floor else ""
 
 
 def _growth(result: Result) -> list[dict[str, Any]]:

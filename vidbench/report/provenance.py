@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from vidbench.data.folders.inventory import unused_in_words
 from vidbench.results.schema import Result
+
+
+def is_digest(text: str) -> bool:
+    """Return whether a text is a SHA-256 and nothing else; the page folds it."""
+    return re.fullmatch(r"[0-9a-f]{64}", text) is not None
 
 
 def provenance(result: Result) -> list[tuple[str, str]]:

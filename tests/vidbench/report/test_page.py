@@ -14,8 +14,9 @@ import vidbench
 from vidbench.models.trivial import NoiseModel, StaticModel
 from vidbench.report.charts import WIDTH, Point, growth_chart, scale_bar, sweep_chart
 from vidbench.report.citation import latex_row, result_bibtex
-from vidbench.report.material import _class_indices
+from vidbench.report.material import Extremes, Material, _class_indices
 from vidbench.report.nearest import nearest_real
+from vidbench.report.page import beyond_scale, no_scale, render_report
 from vidbench.report.pictures import reduction
 from vidbench.scoring.clip_sources import DatasetSource, ModelSource, model_task
 from vidbench.scoring.features import FeatureStore
@@ -46,6 +47,39 @@ def test_a_bar_stays_inside_and_names_are_escaped():
     assert rows["static"] != rows["copy"]
     height = float(root.get("viewBox").split()[3])
     assert all(float(text.get("y")) < height for text in root.iter("text"))
+
+
+def _lines(svg, kind):
+    lines = [line for line in ElementTree.fromstring(svg).iter("line") if line.get("class") == kind]
+    return [(float(line.get("x1")), float(line.get("x2"))) for line in lines]
+
+
+@pytest.mark.parametrize(("value", "higher"), [(30.0, False), (0.4, True)])
+def test_a_bar_is_broken_where_a_score_is_worse_than_the_ceiling(value, higher):
+    bounds = {"real": 19.0, "noise": 1.0} if higher else {"real": 1.0, "noise": 19.0}
+    svg = scale_bar("m", value, None, bounds, higher, bounds["noise"])
+    (rail,), (beyond,) = _lines(svg, "rail"), _lines(svg, "beyond")
+    (dot,) = _circles(svg)
+    assert rail[1] == beyond[0] < beyond[1] == pytest.approx(dot)
+    inside = scale_bar("m", 10.0, None, bounds, higher, bounds["noise"])
+    assert _lines(inside, "beyond") == []
+    assert [text.text for text in ElementTree.fromstring(svg).iter("text")][-2:] == ["better", "worse"]
+
+
+def test_bounds_that_are_no_scale_are_not_drawn_as_one():
+    task = load_task("shapes-gen").task
+    assert no_scale(task, 1.0, 19.0, higher_is_better=False) == ""
+    assert no_scale(task, 19.0, 1.0, higher_is_better=True) == ""
+    assert no_scale(task, None, 19.0, higher_is_better=False) == "no scale: without real to compare with"
+    assert no_scale(task, None, None, higher_is_better=False) == "no scale: without real and noise to compare with"
+    assert (
+        no_scale(task, 2.0, 1.0, higher_is_better=False) == "no scale: real (2.00) is no better than noise (1.00) here"
+    )
+    assert no_scale(task, 1.0, 1.0, higher_is_better=True).startswith("no scale: real (1.00)")
+    assert beyond_scale(task, 20.0, 1.0, 19.0, higher_is_better=False) == "worse than noise"
+    assert beyond_scale(task, 0.5, 1.0, 19.0, higher_is_better=False) == "better than real"
+    assert beyond_scale(task, 0.5, 19.0, 1.0, higher_is_better=True) == "worse than noise"
+    assert beyond_scale(task, 19.0, 1.0, 19.0, higher_is_better=False) == ""
 
 
 def test_the_line_of_a_growth_chart_meets_the_ring_and_its_points():
@@ -146,6 +180,13 @@ class _Page(HTMLParser):
         assert self.open.pop() == tag
 
 
+def empty_material(task):
+    """One black clip to show."""
+    clips = np.zeros((1, task.clips.num_frames, task.clips.height, task.clips.width, 3), np.uint8)
+    nothing = Extremes(clips[:0], clips[:0], (), ())
+    return Material(clips, clips, "", nothing, nothing, (0, 0), "not searched", (), 0)
+
+
 def test_the_page_is_whole_and_self_contained(small_task, plugin):
     result = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
     text = (plugin / "out" / "report.html").read_text()
@@ -164,6 +205,29 @@ def test_the_page_is_whole_and_self_contained(small_task, plugin):
     for name in ("disc-drifting-left", "real", "static", "noise"):
         assert name in text
     assert result_bibtex(result).splitlines()[0] in text
+
+    # Every cell says which column it is of, for a page as narrow as a phone.
+    cells = re.findall(r"<td[^>]*>", text.split('id="scores"')[1].split('id="clips"')[0])
+    assert cells
+    assert all('data-label="' in cell for cell in cells)
+    assert f"<summary>{result.task.fingerprint[:12]}…</summary>{result.task.fingerprint}</details>" in text
+    assert text.count(">Copy</button>") == 2
+
+    # Scores worse than noise, and a task without its floor.
+    bounds = result.bounds["noise"].values
+    worse = {
+        id: metric.model_copy(update={"value": bounds[id] * (0.5 if metric.higher_is_better else 2), "interval": None})
+        for id, metric in result.metrics.items()
+    }
+    task, material = load_task(str(small_task)).task, empty_material(task=load_task(str(small_task)).task)
+    changed = result.model_copy(update={"metrics": worse})
+    text = render_report(changed, task, material)
+    assert text.count('class="beyond"') == text.count(">worse than noise</p>") == len(worse)
+    without = {name: bound for name, bound in result.bounds.items() if name != "real"}
+    text = render_report(changed.model_copy(update={"bounds": without}), task, material)
+    assert text.count("no scale: without real to compare with") == len(worse)
+    assert 'class="rail"' not in text
+    assert "Each bar" not in text
 
     row = latex_row(result).splitlines()
     assert row[0].startswith("% vidbench")
