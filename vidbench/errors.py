@@ -12,7 +12,22 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-__all__ = ["InputError", "MissingSplitError", "first_problem", "problem_text"]
+__all__ = ["InputError", "LackingError", "MissingSplitError", "first_problem", "problem_text"]
+
+
+class LackingError(InputError):
+    """Several things are missing for a run; the command line prints one line for each.
+
+    Attributes:
+        head: how many are missing, as a clause.
+        lines: one line for each, with what brings it.
+        advice: what to do, as a clause.
+    """
+
+    def __init__(self, head: str, lines: tuple[str, ...], advice: str) -> None:
+        self.head, self.lines, self.advice = head, lines, advice
+        told = "; ".join(" ".join(line.split()) for line in lines)
+        super().__init__(f"{head} ({told}): {advice}.")
 
 
 def first_problem(error: ValidationError) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from dvdgan.config import DEFAULT_STEPS
-from vidbench.models import InputError, ModelTask, SampleRequest, TrainRequest, VideoModel
+from vidbench.models import InputError, ModelTask, NoCheckpointError, SampleRequest, TrainRequest, VideoModel
 
 if TYPE_CHECKING:
     import torch
@@ -94,11 +94,23 @@ class DVDGAN(VideoModel):
         resolution_groups(task)
         path = SHIPPED / f"{task.name}.safetensors" if checkpoint is None else find_sampler(Path(checkpoint))
         if checkpoint is None and not path.is_file():
-            raise InputError(
-                f"No checkpoint of {cls.name} ships for task '{task.name}'; train one on it with `vidbench train "
-                f"--model {cls.name}` and name it with `--model {cls.name}:CHECKPOINT`."
+            raise NoCheckpointError(
+                f"No checkpoint of {cls.name} ships for task '{task.name}'; train one ({cls._megabytes(task):.0f} MB) with "
+                f"`vidbench train --model {cls.name} --task {task.name}` and name it with `--model {cls.name}:CHECKPOINT`."
             )
         return path
+
+    @classmethod
+    def _megabytes(cls, task: ModelTask) -> float:
+        """Size of a sampling checkpoint with the default settings."""
+        import torch
+
+        from dvdgan.config import MODELS
+        from dvdgan.generator import Generator
+
+        with torch.device("meta"):
+            generator = Generator(task, MODELS[cls.name])
+        return sum(4 * parameter.numel() for parameter in generator.parameters()) / 1e6
 
     @classmethod
     def check_sampling(cls, checkpoint: Path | None, task: ModelTask) -> None:

@@ -16,7 +16,7 @@ import click
 
 from vidbench.cli.groups import Group
 from vidbench.cli.streams import HUNG_UP, ReaderHungUp, discard, guarded_streams, reserve_descriptors
-from vidbench.errors import InputError
+from vidbench.errors import InputError, LackingError
 from vidbench.rendering.printable import printable_line
 from vidbench.version import __version__
 
@@ -154,11 +154,16 @@ def system_refusal(error: OSError) -> str:
 
 
 def refuse(sentence: object) -> int:
-    """Print a refusal to stderr and return its exit code."""
+    """Print a refusal to stderr and return its exit code; of several missing things each has a line above it."""
+    lines: list[object] = []
+    if isinstance(sentence, LackingError):
+        lines = ["Missing:", *(f"  {line}" for line in sentence.lines)]
+        sentence = f"{sentence.head}: {sentence.advice}."
     # Where stderr is full too, only the exit code remains.
     if sys.stderr is not None:
         try:
-            print(printable_line(f"Error: {sentence}"), file=sys.stderr, flush=True)  # noqa: T201
+            for line in (*lines, f"Error: {sentence}"):
+                print(printable_line(str(line)), file=sys.stderr, flush=True)  # noqa: T201
         except OSError:
             discard(sys.stderr)
     return 2

@@ -47,8 +47,15 @@ def evaluate_model(model: str, task: str, options: RunOptions, progress: Progres
     choice = choose_model(model)
     loaded = load_task(task)
     with process_group() as ranks:
-        plan = plan_run(loaded, options, ranks=ranks, progress=progress, default_name=choice.folder_name)
-        choice.check_sampling(model_task(plan.task, ()))
+        plan = plan_run(
+            loaded,
+            options,
+            ranks=ranks,
+            progress=progress,
+            default_name=choice.folder_name,
+            model=model,
+            check_model=lambda: choice.check_sampling(model_task(loaded.task, ())),
+        )
         _refuse_other_result(plan, {"name": choice.name})
         run = open_planned(plan)
         source: ClipSource

@@ -28,6 +28,7 @@ from vidbench.samples.one_clip import WRITERS
 from vidbench.samples.pairing import context_digests, names_clips, task_answers, task_stamp
 from vidbench.samples.unfinished import PLAN_NAME, WRITTEN_NAME, note_chunk, noted_chunks, planned
 from vidbench.scoring.clip_sources import ModelSource, model_task, open_model, sample_labels
+from vidbench.scoring.needs import refuse_lacking
 from vidbench.scoring.run_plan import refuse_large_batch
 from vidbench.tasks import Task, load_task
 from vidbench.tasks.limits import MOST_BATCH, MOST_SEED, check_option, check_total_samples
@@ -89,7 +90,14 @@ def sample_model(model: str, task_name: str, options: SampleOptions, progress: P
     refuse_large_batch(task, min(options.batch_size, count))
     refuse_existing(options.output)
     device = choose_device(options.device, Ranks())
-    choice.check_sampling(model_task(task, ()))
+    refuse_lacking(
+        task,
+        splits=(task.data.evaluation_split,),
+        data=options.data,
+        networks=False,
+        model=model,
+        check_model=lambda: choice.check_sampling(model_task(task, ())),
+    )
     check_data_folder(task, options.data)
     check_writable(options.output.parent)
     evaluation = clips_to_answer(task, options.data, per_run, options.ignore, progress)

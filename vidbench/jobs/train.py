@@ -24,6 +24,7 @@ from vidbench.models.interface import TrainRequest, VideoModel
 from vidbench.progress import Advance, Progress
 from vidbench.rendering.numbers import counted
 from vidbench.scoring.clip_sources import model_task
+from vidbench.scoring.needs import refuse_lacking
 from vidbench.scoring.run_plan import check_outputs
 from vidbench.tasks import LoadedTask, Task, load_task
 from vidbench.version import __version__
@@ -162,6 +163,13 @@ def _check_before_data(
         InputError: an option, a setting, a metric or a run found in ``output`` that would stop the run later.
     """
     task = loaded.task
+    refuse_lacking(
+        task,
+        splits=(task.data.train_split,),
+        data=options.data,
+        networks=options.curve is not None and not options.curve.metrics,
+        model=choice.name,
+    )
     check_data_folder(task, options.data)
     check_recorders(options.logs)
     choice.factory.check_training(

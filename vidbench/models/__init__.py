@@ -6,6 +6,7 @@ from vidbench.files import file_sha256, never_through_links, written_whole
 from vidbench.models.interface import (
     InputError,
     ModelTask,
+    NoCheckpointError,
     SampleRequest,
     TrainingClips,
     TrainRequest,
@@ -20,6 +21,7 @@ __all__ = [
     "UNSEALED",
     "InputError",
     "ModelTask",
+    "NoCheckpointError",
     "SampleRequest",
     "TrainRequest",
     "TrainingClips",

@@ -22,7 +22,23 @@ import numpy as np
 
 from vidmetrics.errors import InputError
 
-__all__ = ["InputError", "ModelTask", "SampleRequest", "TrainRequest", "TrainingClips", "VideoModel"]
+__all__ = [
+    "InputError",
+    "ModelTask",
+    "NoCheckpointError",
+    "SampleRequest",
+    "TrainRequest",
+    "TrainingClips",
+    "VideoModel",
+]
+
+
+class NoCheckpointError(InputError):
+    """A model fits a task and has no checkpoint for it: what `VideoModel.check_sampling` and `VideoModel.load` raise then.
+
+    The message is what is missing, a semicolon, and the command that brings it. A run that lacks other things too lists it
+    with them.
+    """
 
 
 @dataclass(frozen=True)

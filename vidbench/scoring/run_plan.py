@@ -5,7 +5,7 @@ Opening the data of a large task takes minutes, and models, networks and options
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from vidbench.models.choice import choose_registered
 from vidbench.progress import Progress
 from vidbench.rendering.numbers import counted
 from vidbench.scoring.imported_reference import ImportedStatistics, import_statistics, open_statistics
+from vidbench.scoring.needs import refuse_lacking
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import LoadedTask, Task
 from vidbench.tasks.limits import MOST_BATCH, MOST_SEED, check_option, check_total_samples
@@ -62,6 +63,8 @@ def plan_run(
     progress: Progress,
     default_name: str,
     writes: Sequence[Path] | None = None,
+    model: str | None = None,
+    check_model: Callable[[], None] = lambda: None,
 ) -> RunPlan:
     """Check everything about a run that needs no data, and load its networks.
 
@@ -72,6 +75,8 @@ def plan_run(
         progress: where the main rank shows progress.
         default_name: last part of the default output folder.
         writes: folders that the run will write to; None for its output folder and the cache.
+        model: the model as the user named it, if there is one.
+        check_model: refuses what the model refuses before data is read.
 
     Raises:
         InputError: an option, a name, a file of statistics or a network that would stop the run later; see the messages.
@@ -97,9 +102,20 @@ def plan_run(
             f"of the task '{task.name}': give one that is."
         )
     imported = None if options.reference is None else open_statistics(options.reference, task, warns=ranks.is_main)
+    output = options.output or Path("runs") / task.name / default_name
+    reads = (task.data.reference_split, task.data.evaluation_split) if imported is None else ()
+    refuse_lacking(
+        task,
+        splits=reads,
+        data=options.data,
+        model=model,
+        check_model=check_model,
+        output=output if writes is None else None,
+        num_samples=num_samples,
+        reference=imported is None,
+    )
     if imported is None or options.data is not None:
         check_data_folder(task, options.data)
-    output = options.output or Path("runs") / task.name / default_name
     check_outputs((output, home()) if writes is None else writes, ranks)
     networks = _load_networks(task, metrics, device, options.precision)
     return RunPlan(
