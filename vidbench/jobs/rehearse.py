@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class RehearseOptions:
         output: folder to write; None for ``rehearsals/TASK-MODEL``. An earlier rehearsal there is replaced.
         num_samples: samples per run, an even number; the reference set has as many clips.
         steps: training steps, for a model that trains.
-        settings: the model's own settings for training, as text.
+        settings: the model's own settings for training, as text; without any, those that the model has for rehearsals.
         device: torch device; None for a GPU if there is one.
         form: size and length of the videos; None for the usual ones of the dataset.
     """
@@ -106,6 +106,10 @@ def rehearse_task(model: str, task_name: str, options: RehearseOptions, progress
     folder = options.output or Path("rehearsals") / f"{loaded.task.name}-{choice.folder_name}"
     device = choose_device(options.device, Ranks())
     trains = offers_training(choice.factory) and choice.checkpoint is None
+    scale = 1.0
+    if trains and not options.settings:
+        quick, scale = choice.factory.rehearsal_settings(device)
+        options = replace(options, settings=quick)
     _check_model(choice, small, folder, options, trains, device)
     check_writable(folder)
     _start_over(folder)
@@ -140,6 +144,7 @@ def rehearse_task(model: str, task_name: str, options: RehearseOptions, progress
         feature_bytes=_bytes_below(folder / "evaluation" / "features") / _num_sampled(small, shown),
         checkpoint_bytes=_bytes_below(folder / "training"),
         training_steps=getattr(choice.factory, "training_steps", None) if trains else None,
+        training_scale=scale,
         video_frames=0 if made is None else _frames_per_video(small, options),
     )
     lines = tuple(forecast(loaded.task, facts)) if _is_published(loaded) else ()

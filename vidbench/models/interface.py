@@ -241,6 +241,18 @@ class VideoModel(ABC):
         return
 
     @classmethod
+    def rehearsal_settings(cls, device: str) -> tuple[Mapping[str, str], float]:
+        """Return settings with which a step of training is quick, for `vidbench rehearse`; the default has none.
+
+        Args:
+            device: torch device.
+
+        Returns:
+            ``--set`` pairs, and how many times as many clips a step has without them.
+        """
+        return {}, 1.0
+
+    @classmethod
     def train(cls, request: TrainRequest) -> Path:
         """Train, or resume training, and return the checkpoint to load; the default refuses."""
         raise InputError(

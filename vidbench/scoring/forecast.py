@@ -38,6 +38,7 @@ class RehearsalFacts:
         peak_memory: most memory that the process has used, in bytes.
         feature_bytes: bytes of features on disk per clip.
         checkpoint_bytes: bytes of the training run's folder; 0 without training.
+        training_scale: how many times as many clips a real training step has.
         training_steps: steps of a real training run; None if the model does not say or is not trained here.
         video_frames: frames of a video, for training, which keeps all of them in memory; 0 for embedded data.
     """
@@ -48,6 +49,7 @@ class RehearsalFacts:
     checkpoint_bytes: int
     training_steps: int | None
     video_frames: int
+    training_scale: float = 1.0
 
 
 class ForecastLine(NamedTuple):
@@ -70,10 +72,12 @@ def forecast(task: Task, facts: RehearsalFacts) -> list[ForecastLine]:
         count = _real_count(task, title, facts)
         if not units or count is None:
             continue
-        each = seconds / units
+        scale = facts.training_scale if title == "Training" else 1.0
+        each = seconds / units * scale
         total += each * count
         unit = {"Training": "step", "Scanning": "video"}.get(title, "clip")
-        basis = f"{count:,} {unit}s at {seconds_text(each)}, as {units} of them took"
+        took = "as" if scale == 1 else f"{scale:g} times what"
+        basis = f"{count:,} {unit}s at {seconds_text(each)}, {took} {units} of them took"
         lines.append(ForecastLine(title, duration_text(each * count), basis))
     lines.append(ForecastLine("all together", duration_text(total), "one process; a GPU or more processes take less"))
     return [*lines, *_memory(task, facts), *_disk(task, facts)]

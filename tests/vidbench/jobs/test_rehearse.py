@@ -196,6 +196,30 @@ def test_the_forecast_multiplies_the_rates_by_the_real_counts():
     assert lines["data"].amount == "650 GB"
 
 
+def test_a_step_of_fewer_clips_is_scaled_in_the_forecast():
+    facts = RehearsalFacts(
+        stages=[StageTime("Training", 2, 8.0)],
+        peak_memory=1,
+        feature_bytes=0.0,
+        checkpoint_bytes=0,
+        training_steps=900,
+        video_frames=0,
+        training_scale=8.0,
+    )
+    line = forecast(load_task("shapes-gen").task, facts)[0]
+    assert (line.amount, line.basis) == ("8.0 hours", "900 steps at 32 s, 8 times what 2 of them took")
+
+
+def test_the_settings_of_a_rehearsal_are_those_of_the_model():
+    from dvdgan.config import Settings, resolve_auto
+    from dvdgan.model import DVDGAN
+
+    settings, scale = DVDGAN.rehearsal_settings("cpu")
+    assert int(settings["batch_size"]) * scale == resolve_auto(Settings(), "cpu").batch_size
+    assert DVDGAN.rehearsal_settings("cuda:0") == ({}, 1.0)
+    assert DVDGAN.training_steps == 20_000
+
+
 def test_a_dataset_without_a_published_layout_has_no_miniature(tmp_path):
     from vidbench.data.miniature.made_folders import make_folder
 
