@@ -6,6 +6,9 @@ For each preset and compile mode, the batch size is halved from --largest until 
 discriminator steps and the generator step, as in `vidbench train`) are then timed on random clips that are already on
 the device, so data loading is excluded. Compilation and warm-up are timed separately; for a large preset, cuDNN's
 algorithm search adds a minute, which --set autotune=false skips.
+
+--peer also times the same update in eager PyTorch with torch's own operations (`peers/eager_dvdgan.py`), update by update in turn, so that
+other users of the machine slow both alike; its ratios are of medians, on a CPU of CPU seconds.
 """
 
 from __future__ import annotations
@@ -13,14 +16,19 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from dated_results import add_record_option, record
+from peers import eager_dvdgan
 
 from dvdgan.config import MODELS, Settings, resolve_auto
 from dvdgan.fast import graphs
@@ -35,9 +43,10 @@ from vidbench.models import InputError, ModelTask
 SMALLEST, FEWEST, MOST = 2, 3, 50
 # What --record keeps of a measurement.
 COLUMNS = (
-    "preset", "compile", "compile_used", "precision", "batch_size", "step_seconds", "timed_steps", "real_clips_per_second",
-    "peak_memory_gib",
+    "preset", "network", "compile", "compile_used", "precision", "batch_size", "step_seconds", "cpu_seconds", "timed_steps",
+    "real_clips_per_second", "times_the_peer", "peak_memory_gib",
 )  # fmt: skip
+PEER = "peer (eager torch)"
 WARM_UP = graphs.WARM_UP + 2  # capturing a graph and replaying it for the first time are not timed
 
 
@@ -68,9 +77,13 @@ def main() -> None:
         "--global-batch", type=int, default=512, help="batch size assumed in the estimate; default: the paper's"
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--peer", action="store_true", help="also time eager PyTorch, see above")
+    parser.add_argument("--threads", type=int, help="threads of torch on a CPU")
     parser.add_argument("--json", type=Path, help="also write the report to this file after every measurement")
     add_record_option(parser)
     args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
     try:
         report = _all(args)
     except InputError as error:
@@ -79,7 +92,9 @@ def main() -> None:
     print(json.dumps(report, indent=2))
     if args.record:
         rows = [{column: row.get(column, "") for column in COLUMNS} for row in report["measurements"]]
-        print(record(args.record, rows, device=report["device_name"] if args.device != "cpu" else ""), file=sys.stderr)
+        on_cpu = args.device == "cpu"
+        note = f"{torch.get_num_threads()} threads; load average {report['load']:.1f} at the start." if on_cpu else ""
+        print(record(args.record, rows, device="" if on_cpu else report["device_name"], note=note), file=sys.stderr)
 
 
 def _all(args: argparse.Namespace) -> dict[str, Any]:
@@ -88,17 +103,19 @@ def _all(args: argparse.Namespace) -> dict[str, Any]:
         "command": " ".join(sys.argv),
         "device_name": device_name(device),
         "versions": versions() | {"cuda": torch.version.cuda},
+        "load": os.getloadavg()[0],
         "measurements": [],
     }
     given = dict(text.split("=", 1) for text in args.set)
     for name, task, settings in _cases(args.preset, args.shape, args.model, given):
         for mode in args.compile.split(","):
             if time.monotonic() - started > args.limit:
-                row: dict[str, Any] = {"skipped": f"--limit of {args.limit:g} seconds reached"}
+                rows: list[dict[str, Any]] = [{"skipped": f"--limit of {args.limit:g} seconds reached"}]
             else:
-                row = _search(task, settings | {"compile": mode}, args, device)
-            report["measurements"].append({"preset": name, "shape": _shape(task), "compile": mode, **row})
-            print(f"{name} compile={mode}: {_words(row)}", file=sys.stderr, flush=True)
+                rows = _search(task, settings | {"compile": mode}, args, device)
+            for row in rows:
+                report["measurements"].append({"preset": name, "shape": _shape(task), "compile": mode, **row})
+                print(f"{name} compile={mode} {row.get('network', '')}: {_words(row)}", file=sys.stderr, flush=True)
             if args.json is not None:
                 args.json.write_text(json.dumps(report, indent=2) + "\n")
     return report
@@ -139,20 +156,22 @@ def _shape(task: ModelTask) -> dict[str, int]:
             "classes": task.num_classes}  # fmt: skip
 
 
-def _search(task: ModelTask, values: dict[str, Any], args: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+def _search(
+    task: ModelTask, values: dict[str, Any], args: argparse.Namespace, device: torch.device
+) -> list[dict[str, Any]]:
     batch, refused = args.batch or args.largest, []
     while True:
         failure = ""
         try:
-            row = _measure(task, Settings(**(values | {"batch_size": batch})), args, device)
-            return row | {"did_not_fit": refused}
+            rows = _measure(task, Settings(**(values | {"batch_size": batch})), args, device)
+            return [row | {"did_not_fit": refused} for row in rows]
         except RuntimeError as error:  # out of memory, or too many elements for a kernel's index type
             failure = str(error).splitlines()[0]
         # The exception's frames hold tensors, so memory can be freed only after it is gone.
         _release(device)
         refused.append({"batch_size": batch, "why": failure[:200]})
         if args.batch or batch // 2 < SMALLEST:
-            return {"failed": failure, "did_not_fit": refused}
+            return [{"failed": failure, "did_not_fit": refused}]
         batch //= 2
 
 
@@ -163,50 +182,95 @@ def _release(device: torch.device) -> None:
         torch.cuda.empty_cache()
 
 
-def _measure(task: ModelTask, settings: Settings, args: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+class _Contender:
+    """One implementation of the update, and its times."""
+
+    def __init__(
+        self,
+        task: ModelTask,
+        settings: Settings,
+        device: torch.device,
+        around: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self.settings, self._around = settings, around
+        with around():
+            self.networks = Networks(task, settings, 0, device)
+        shape = (settings.batch_size, task.num_frames, task.height, task.width, 3)
+        self._batch = (
+            torch.randint(0, 256, shape, dtype=torch.uint8, device=device),
+            torch.randint(0, max(1, task.num_classes), (settings.batch_size,), device=device),
+        )
+        self._begun = WARM_UP if device.type == "cuda" else 1  # a processor records nothing
+        self.warm_up = [self._update(step)[0] for step in range(self._begun)]
+        self.wall: list[float] = []
+        self.cpu: list[float] = []
+
+    def time_one(self) -> None:
+        """Time one more update."""
+        wall, cpu = self._update(self._begun + len(self.wall))
+        self.wall.append(wall)
+        self.cpu.append(cpu)
+
+    def _update(self, step: int) -> tuple[float, float]:
+        torch.backends.cudnn.benchmark = self.settings.autotune
+        begun, used = time.monotonic(), time.process_time()
+        with self._around():
+            losses = self.networks.update(step, lambda draw: self._batch)
+        if not bool(torch.isfinite(losses).all()):  # waits for the device
+            raise InputError(f"A loss became non-finite in step {step} of the benchmark; lower the learning rates.")
+        return time.monotonic() - begun, time.process_time() - used
+
+
+def _measure(
+    task: ModelTask, settings: Settings, args: argparse.Namespace, device: torch.device
+) -> list[dict[str, Any]]:
     if settings.batch_size == AUTO:
         settings = resolve_auto(settings, device.type)
     _release(device)
-    cuda, n = device.type == "cuda", settings.batch_size
+    cuda = device.type == "cuda"
     if cuda:
         torch.cuda.reset_peak_memory_stats(device)
-    torch.backends.cudnn.benchmark = settings.autotune
-    networks = Networks(task, settings, 0, device)
-    shape = (n, task.num_frames, task.height, task.width, 3)
-    batch = (
-        torch.randint(0, 256, shape, dtype=torch.uint8, device=device),
-        torch.randint(0, max(1, task.num_classes), (n,), device=device),
+    contenders = {"ours": _Contender(task, settings, device, nullcontext)}
+    if args.peer:
+        plain = replace(settings, **eager_dvdgan.SETTINGS)
+        contenders[PEER] = _Contender(task, plain, device, eager_dvdgan.torchs_own_operations)
+    ours = contenders["ours"]
+    while len(ours.wall) < FEWEST or (sum(ours.wall) < args.seconds and len(ours.wall) < MOST):
+        for contender in contenders.values():
+            contender.time_one()
+    rows = [_row(name, contender, args, device) for name, contender in contenders.items()]
+    kind = "step_seconds" if cuda else "cpu_seconds"
+    for row in rows if args.peer else []:
+        row["times_the_peer"] = round(rows[-1][kind] / row[kind], 2)
+    # Both were in memory: which of them had the peak is not known.
+    rows[0]["peak_memory_gib"] = (
+        round(torch.cuda.max_memory_allocated(device) / 2**30, 3) if cuda and not args.peer else None
     )
+    return rows
 
-    def update(step: int) -> float:
-        begun = time.monotonic()
-        finite = bool(torch.isfinite(networks.update(step, lambda draw: batch)).all())  # waits for the device
-        if not finite:
-            raise InputError(f"A loss became non-finite in step {step} of the benchmark; lower the learning rates.")
-        return time.monotonic() - begun
 
-    warm_up = [update(step) for step in range(WARM_UP)]
-    times: list[float] = []
-    while len(times) < FEWEST or (sum(times) < args.seconds and len(times) < MOST):
-        times.append(update(WARM_UP + len(times)))
+def _row(name: str, contender: _Contender, args: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+    settings, times, networks = contender.settings, contender.wall, contender.networks
     seconds = statistics.median(times)
-    clips = settings.d_steps * n / seconds
+    clips = settings.d_steps * settings.batch_size / seconds
     return {
-        "batch_size": n,
+        "network": name,
+        "batch_size": settings.batch_size,
         "accumulate": settings.accumulate,
         "precision": str(compute_dtype(settings, device)).removeprefix("torch."),
         "compile_used": networks.launch.mode,
         "note": networks.launch.take_note(),
         "step_seconds": round(seconds, 5),
         "step_seconds_min_max": [round(min(times), 5), round(max(times), 5)],
+        "cpu_seconds": round(statistics.median(contender.cpu), 5),
         "timed_steps": len(times),
-        "warm_up_seconds": [round(value, 3) for value in warm_up],
+        "warm_up_seconds": [round(value, 3) for value in contender.warm_up],
         "real_clips_per_second": round(clips, 2),
         "parameters": {
             name: sum(p.numel() for p in network.parameters())
             for name, network in (("generator", networks.generator), *networks.discriminators.items())
         },
-        "peak_memory_gib": round(torch.cuda.max_memory_allocated(device) / 2**30, 3) if cuda else None,
+        "peak_memory_gib": None,
         "estimate": {
             "of": f"{args.steps} steps at global batch size {args.global_batch} on one such device, without data loading",
             "device_days": round(args.steps * settings.d_steps * args.global_batch / clips / 86400, 2),

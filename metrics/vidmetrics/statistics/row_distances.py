@@ -19,7 +19,9 @@ Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.floating[Any]]
 
 ENTRIES = 1 << 21
-"""Distances in one block: 16 MiB."""
+"""Distances in one block: 16 MiB, or more where that would be fewer points than `POINTS`."""
+POINTS = 128
+"""Points in one block, at the fewest: all others are centred again for each block, which with fewer takes longer than their product."""
 FEW = 32
 """Features up to which differences are summed directly."""
 _COLUMNS = 4096
@@ -99,7 +101,7 @@ def distance_blocks(points: Rows, others: Rows) -> Iterator[DistanceBlock]:
     """
     from scipy.spatial.distance import cdist
 
-    step = max(1, ENTRIES // len(others))
+    step = max(POINTS, ENTRIES // len(others))
     blocks = [slice(start, min(start + step, len(points))) for start in range(0, len(points), step)]
     if points.shape[1] <= FEW:
         for rows in blocks:

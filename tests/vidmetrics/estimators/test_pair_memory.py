@@ -8,22 +8,29 @@ import numpy as np
 import pytest
 
 from vidmetrics.estimators.kernel import KernelEstimator, KernelSubsetsEstimator
-from vidmetrics.estimators.manifold import CoverageEstimator, RecallEstimator
+from vidmetrics.estimators.manifold import CoverageEstimator, PrecisionEstimator, RecallEstimator
 
-ROWS, DIM = 5000, 4
+ROWS = 5000
 WHOLE = ROWS * ROWS * 8
 
 
-@pytest.mark.parametrize("kind", [KernelEstimator, KernelSubsetsEstimator, CoverageEstimator, RecallEstimator])
-def test_peak_is_below_half_of_one_matrix(kind):
+@pytest.mark.parametrize(
+    ("kind", "dim"),
+    [
+        *((kind, 4) for kind in (KernelEstimator, KernelSubsetsEstimator, CoverageEstimator, RecallEstimator)),
+        # Of more features, distances come from a product.
+        *((kind, 40) for kind in (PrecisionEstimator, CoverageEstimator)),
+    ],
+)
+def test_peak_is_below_half_of_one_matrix(kind, dim):
     rng = np.random.default_rng(0)
-    estimator = kind(DIM, ROWS)
-    estimator.update(rng.normal(size=(ROWS, DIM)).astype(np.float32))
-    reference = [rng.normal(size=(ROWS, DIM)).astype(np.float32)]
+    estimator = kind(dim, ROWS)
+    estimator.update(rng.normal(size=(ROWS, dim)).astype(np.float32))
+    reference = [rng.normal(size=(ROWS, dim)).astype(np.float32)]
     # Imports and their caches are not what is measured.
-    warm = kind(DIM, 1000)
-    warm.update(rng.normal(size=(1000, DIM)).astype(np.float32))
-    warm.result([rng.normal(size=(1000, DIM)).astype(np.float32)])
+    warm = kind(dim, 1000)
+    warm.update(rng.normal(size=(1000, dim)).astype(np.float32))
+    warm.result([rng.normal(size=(1000, dim)).astype(np.float32)])
     tracemalloc.start()
     try:
         estimator.result(reference)
