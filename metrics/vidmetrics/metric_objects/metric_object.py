@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from vidmetrics.estimators.base import Estimate, Reference
 from vidmetrics.metric_objects.clip_features import ClipSize, Output, Rows, SideFeatures, size_text
 from vidmetrics.metric_objects.clip_input import Clips, check_layout, uint8_batches
 from vidmetrics.metric_objects.pixel_values import ValueRange, check_range
-from vidmetrics.metric_objects.rank_exchange import RankExchange, interleaved
+from vidmetrics.metric_objects.rank_exchange import RankExchange, interleaved, repeats_sentence
 from vidmetrics.metric_objects.reduction import estimate_of, reference_of, statistics_of
 from vidmetrics.metric_objects.statistics_files import Statistics, network_facts
 
@@ -190,6 +191,13 @@ class MetricState:
                 estimate, remark = estimate_of(definition, rows, num_samples, reference, num_reference)
                 by_id[definition.id] = asdict(estimate)
                 remarks.extend([remark] if remark else [])
+            for side, rows_of, count in ((self._generated, generated, num_samples), (self._real, real, num_real)):
+                repeats = (
+                    repeats_sentence(next(iter(rows_of.values())), count, exchange.size, side.whose)
+                    if rows_of
+                    else None
+                )
+                remarks.extend([repeats] if repeats else [])
             return json.dumps(by_id).encode()
 
         estimates = json.loads(exchange.from_main(found))
@@ -243,7 +251,7 @@ class MetricState:
 
     def _agree(self, exchange: RankExchange) -> tuple[list[tuple[int, int]], ClipSize | None]:
         """Return the numbers of real and of generated clips of every rank and their size, after comparing what else they have."""
-        given = None if self._statistics is None else self._statistics.num_clips
+        given = None if self._statistics is None else sha256(self._statistics.to_bytes()).hexdigest()
         mine = {
             "made_by": self._maker(),
             "real": self._real.size,

@@ -126,3 +126,22 @@ def interleaved(counts: Sequence[int], rank: int) -> npt.NDArray[np.int64]:
     for other, count in enumerate(counts):
         positions += np.minimum(count, own + (other < rank))
     return positions
+
+
+def repeats_sentence(rows: npt.NDArray[np.float32], num_clips: int, size: int, whose: str) -> str | None:
+    """Return a sentence if a few of the last clips, fewer than there are ranks, have the features of the first ones; else None.
+
+    Args:
+        rows: features of all clips in their order, ``[n, D]``.
+        num_clips: number of clips.
+        size: number of ranks.
+        whose: the clips in the sentence, such as ``"real clips"``.
+    """
+    per_clip = len(rows) // max(1, num_clips)
+    for count in range(min(size - 1, num_clips // 2), 0, -1):
+        if np.array_equal(rows[-count * per_clip :], rows[: count * per_clip]):
+            return (
+                f"The last {count} of the {whose} have the features of the first {count}: a DistributedSampler repeats clips until every rank has "
+                "as many. Choose a number of clips that the number of ranks divides."
+            )
+    return None

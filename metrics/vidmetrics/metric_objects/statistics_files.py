@@ -168,7 +168,15 @@ class Statistics:
                 raise InputError(
                     f"The statistics are of {', '.join(self.metrics)} and do not serve '{definition.id}'; make them for it too."
                 )
-            ours, theirs = network_facts(networks[definition.network]), self.networks.get(definition.network, {})
+            network = networks[definition.network]
+            rows, dim = (content.count, content.dim) if isinstance(content, Moments) else content.shape
+            expected = (self.num_clips * network.rows_per_clip(self.size[0]), network.outputs[definition.output])
+            if (rows, dim) != expected:
+                raise InputError(
+                    f"The statistics of '{definition.network}' are of {rows} rows of {dim} features where {expected[0]} of {expected[1]} "
+                    "belong to their clips; make them again."
+                )
+            ours, theirs = network_facts(network), self.networks.get(definition.network, {})
             for key in _MUST_AGREE:
                 if theirs.get(key) != ours[key]:
                     raise InputError(

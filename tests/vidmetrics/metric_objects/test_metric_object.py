@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -159,6 +160,9 @@ def test_statistics_of_other_metrics_weights_or_bytes_are_refused(tmp_path):
     assert len(content) < 10_000  # the mean and the covariance of 24 logits
     with pytest.raises(InputError, match="are of fvd-shapes and do not serve 'kvd-shapes'"):
         vidmetrics.metric("kvd-shapes").update(vidmetrics.Statistics.load(path), real=True)
+    fewer = dataclasses.replace(vidmetrics.Statistics.load(path), num_clips=68)
+    with pytest.raises(InputError, match="are of 69 rows of 24 features where 68 of 24 belong to their clips"):
+        updated(real=fewer, ids="fvd-shapes")
     network = vidmetrics.load_network("shapes")
     network.weights_sha256 = "ab" * 32
     with pytest.raises(InputError, match=r"'shapes' with weights sha256 [0-9a-f]{64}, and here it is abab"):

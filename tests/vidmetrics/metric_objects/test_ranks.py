@@ -10,7 +10,7 @@ import pytest
 
 from tests.forked import run_ranks
 from tests.vidmetrics.metric_objects.rank_program import measured
-from vidmetrics.metric_objects.rank_exchange import interleaved
+from vidmetrics.metric_objects.rank_exchange import interleaved, repeats_sentence
 
 PROGRAM = Path(__file__).with_name("rank_program.py")
 
@@ -53,3 +53,13 @@ def test_clips_are_ordered_rank_by_rank(counts):
     assert np.array_equal(
         np.sort(np.concatenate([interleaved(counts, r) for r in range(len(counts))])), np.arange(sum(counts))
     )
+
+
+def test_clips_that_a_distributed_sampler_repeats_are_found():
+    rows = np.random.default_rng(0).normal(size=(2 * 10, 3)).astype(np.float32)  # two rows for each clip
+    assert repeats_sentence(rows, 10, 4, "real clips") is None
+    for count in (1, 2, 3):
+        padded = np.concatenate([rows, rows[: 2 * count]])
+        sentence = repeats_sentence(padded, 10 + count, 4, "real clips")
+        assert sentence.startswith(f"The last {count} of the real clips have the features of the first {count}:")
+    assert repeats_sentence(np.concatenate([rows, rows[:2]]), 11, 1, "real clips") is None  # one process pads nothing
