@@ -23,6 +23,7 @@ from vidbench.jobs.rehearse import RehearseOptions, rehearse_task
 from vidbench.leaderboard.admission import objections
 from vidbench.progress import Progress
 from vidbench.results.schema import read_result
+from vidbench.scoring.clip_sources import model_task
 from vidbench.scoring.forecast import RehearsalFacts, StageTime, forecast
 from vidbench.tasks import load_task, task_names
 from vidbench.tasks.rehearsals import PREFIX, REASON, rehearsal_of
@@ -210,13 +211,15 @@ def test_a_step_of_fewer_clips_is_scaled_in_the_forecast():
     assert (line.amount, line.basis) == ("8.0 hours", "900 steps at 32 s, 8 times what 2 of them took")
 
 
-def test_the_settings_of_a_rehearsal_are_those_of_the_model():
+def test_the_settings_of_a_rehearsal_are_those_of_the_model(tmp_path):
     from dvdgan.config import Settings, resolve_auto
     from dvdgan.model import DVDGAN
 
     settings, scale = DVDGAN.rehearsal_settings("cpu")
     assert int(settings["batch_size"]) * scale == resolve_auto(Settings(), "cpu").batch_size
     assert DVDGAN.rehearsal_settings("cuda:0") == ({}, 1.0)
+    task = model_task(load_task("k600-gen").task, ())
+    DVDGAN.check_training(task, output=tmp_path / "out", steps=2, seed=0, device="cpu", settings=settings)
     assert DVDGAN.training_steps == 20_000
 
 
