@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -135,10 +134,10 @@ def _tower(task: ModelTask, settings: Settings, widths: list[int]) -> ContextTow
     )
 
 
-def to_uint8(clips_NTCHW: Tensor) -> np.ndarray:
-    """Convert clips [N, T, 3, H, W] in [-1, 1] to uint8 RGB [N, T, H, W, 3], rounded to the nearest level."""
+def to_uint8(clips_NTCHW: Tensor) -> Tensor:
+    """Convert clips [N, T, 3, H, W] in [-1, 1] to uint8 RGB [N, T, H, W, 3], rounded to the nearest level, on their device."""
     levels = ((clips_NTCHW.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return levels.permute(0, 1, 3, 4, 2).contiguous().cpu().numpy()
+    return levels.permute(0, 1, 3, 4, 2).contiguous()
 
 
 def from_uint8(clips_NTHWC: Tensor, dtype: torch.dtype) -> Tensor:

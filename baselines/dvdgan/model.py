@@ -13,6 +13,7 @@ from vidbench.models import InputError, ModelTask, NoCheckpointError, SampleRequ
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
     from dvdgan.config import Settings
     from dvdgan.generator import Generator
@@ -123,13 +124,15 @@ class DVDGAN(VideoModel):
 
         read_metadata(cls._sampler_file(checkpoint, task), SAMPLER)
 
-    def sample(self, request: SampleRequest) -> np.ndarray:
-        """Generate samples uint8 ``[N, T, H, W, 3]``, each from its own seed, label and context frames.
+    def sample(self, request: SampleRequest) -> np.ndarray | Tensor:
+        """Generate samples uint8 ``[N, T, H, W, 3]``, each from its own seed, label and context frames: on a GPU as a tensor there.
 
         Raises:
             InputError: labels or context frames missing or of a wrong shape, another number of frames than the task's,
                 or a truncation that is not above 0.
         """
+        import torch
+
         if request.num_frames != self._task.predicted_frames:
             raise InputError(
                 f"{self.name} was trained for {self._task.predicted_frames} frames and {request.num_frames} were "
@@ -140,16 +143,17 @@ class DVDGAN(VideoModel):
             raise InputError(f"The truncation for {self.name} is {sigma}; give a number above 0, 1 for none.")
         labels_N, context_NTHWC = self._labels(request), self._context(request)
         count, task = len(request.seeds), self._task
-        clips_NTHWC = np.empty((count, request.num_frames, task.height, task.width, 3), np.uint8)
+        shape = (count, request.num_frames, task.height, task.width, 3)
+        clips_NTHWC = torch.empty(shape, dtype=torch.uint8, device=self._device)
         for start in range(0, count, _CHUNK):
             rows = slice(start, min(start + _CHUNK, count))
             context = None if context_NTHWC is None else context_NTHWC[rows]
             clips_NTHWC[rows] = self._sample_chunk(request.seeds[rows], labels_N[rows], context, sigma)
-        return clips_NTHWC
+        return clips_NTHWC.numpy() if self._device.type == "cpu" else clips_NTHWC
 
     def _sample_chunk(
         self, seeds: np.ndarray, labels_N: np.ndarray, context_NTHWC: np.ndarray | None, sigma: float
-    ) -> np.ndarray:
+    ) -> Tensor:
         """Generate at most a chunk of samples, in a chunk padded to its full size: with fewer rows some kernels sum in
         another order, and a sample would depend, if only by a level in a few pixels, on the number of its neighbours.
         """

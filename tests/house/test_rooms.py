@@ -30,7 +30,7 @@ FLOORS = {
         ("distributed",),
         ("models", "tasks"),
         ("progress", "rendering"),
-        ("files", "json_models"),
+        ("ahead", "files", "json_models"),
         ("errors", "version"),
     ),
     "vidmetrics": (

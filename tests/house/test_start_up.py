@@ -14,10 +14,14 @@ HEAVY = ("torch", "scipy", "pandas", "tensorflow", "torchvision", "av", "PIL", "
 
 
 def _loaded_by(code: str, heavy: tuple[str, ...] = HEAVY) -> list[str]:
+    return _printed_by(code, heavy)[-1].split()
+
+
+def _printed_by(code: str, heavy: tuple[str, ...]) -> list[str]:
     # Which modules are loaded is the cause of a slow start, and unlike the clock it is the same on every machine.
     probe = f"import sys\n{code}\nprint(*[m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()[-1].split()
+    return done.stdout.splitlines()
 
 
 @pytest.mark.parametrize("package", ["vidbench", "vidmetrics", "dvdgan"])
@@ -28,6 +32,28 @@ def test_importing_a_package_loads_nothing_heavy(package):
 def test_help_loads_nothing_heavy():
     code = "from vidbench.cli import main\nsys.argv = ['vidbench', '--help']\ntry:\n    main()\nexcept SystemExit:\n    pass"
     assert _loaded_by(code) == []
+
+
+PLANNED = """
+from vidbench.cli import run_command
+from vidbench.errors import InputError
+from vidbench.scoring import run_plan
+
+def stop(*_):
+    raise InputError("the device is chosen")
+
+run_plan.choose_device = stop
+sys.stderr = sys.stdout
+run_command(["evaluate", "--model", "noise", "--task", "shapes-gen", "--output", {output!r}])
+"""
+
+
+def test_a_run_says_what_it_does_before_torch_is_loaded(tmp_path):
+    said, error, loaded = _printed_by(PLANNED.format(output=str(tmp_path / "out")), ("torch", "scipy"))
+    assert said.startswith("Task shapes-gen: 1024 samples, fvd-shapes, ")
+    assert said.endswith(f"; the result goes to {tmp_path / 'out'}")
+    assert error == "Error: the device is chosen"
+    assert loaded == ""
 
 
 def test_sampling_loads_no_compiler():

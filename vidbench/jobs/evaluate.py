@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,7 @@ from vidbench.scoring.run_features import (
 from vidbench.scoring.run_options import RunOptions
 from vidbench.scoring.run_plan import RunPlan, plan_run
 from vidbench.scoring.truncation import truncated_sources
-from vidbench.tasks import load_task
+from vidbench.tasks import Task, load_task
 from vidmetrics.home import home
 
 CHECKED_CLIPS = 4
@@ -78,9 +79,23 @@ def score_samples(samples: Path, task: str, options: RunOptions, progress: Progr
                 f"--first {options.first} and --num-samples {options.num_samples} name two numbers of samples: give one of them."
             )
         options = replace(options, num_samples=options.first)
-    with process_group() as ranks:
-        plan = plan_run(loaded, options, ranks=ranks, progress=progress, default_name=f"samples-{samples.stem}")
-        opened = _open_files(plan, samples)
+    with process_group() as ranks, ThreadPoolExecutor(1, "vidbench-opening") as pool:
+        opening: list[Future[SampleSource]] = []
+
+        def begin_opening() -> None:
+            opening.append(pool.submit(_open_samples, loaded.task, samples, options))
+
+        # Opening hashes every byte, which lets other threads run.
+        plan = plan_run(
+            loaded,
+            options,
+            ranks=ranks,
+            progress=progress,
+            default_name=f"samples-{samples.stem}",
+            before_networks=begin_opening,
+        )
+        found = opening[0].result() if opening else _open_samples(loaded.task, samples, options)
+        opened = _checked_files(plan, found, samples)
         run = open_planned(plan)
         source, record, reasons = _files_source(run, opened, samples)
         _refuse_other_result(run, record.model_dump(include={"name", "samples_sha256"}))
@@ -129,12 +144,13 @@ def _apart(run: Run) -> tuple[Run, ClipSource]:
     return replace(run, frames=frames), DatasetSource(clips)
 
 
-def _open_files(plan: RunPlan, path: Path) -> SampleSource:
-    """Open samples and check their number and size, which needs no data."""
+def _open_samples(task: Task, path: Path, options: RunOptions) -> SampleSource:
+    return open_samples(path, options.ignore, task.predicted_frames, task.clips.pixels, paired=names_clips(task))
+
+
+def _checked_files(plan: RunPlan, samples: SampleSource, path: Path) -> SampleSource:
+    """Check the number and size of samples, which needs no data."""
     task = plan.task
-    samples = open_samples(
-        path, plan.options.ignore, task.predicted_frames, task.clips.pixels, paired=names_clips(task)
-    )
     if samples.unused:
         plan.progress.say(unused_sentence(f"'{path}'", samples.unused))
     expected = (plan.total_samples, task.predicted_frames, task.clips.height, task.clips.width)

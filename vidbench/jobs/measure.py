@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from vidbench.data.folders.inventory import entries_sentences
 from vidbench.distributed.ranks import choose_device, process_group
@@ -32,10 +33,12 @@ from vidmetrics.formats.memory import refuse_more_than_memory
 from vidmetrics.home import home
 from vidmetrics.metric_objects.statistics_files import Statistics
 from vidmetrics.networks import base_network, default_weights, load_network
-from vidmetrics.networks.network import Network
 from vidmetrics.networks.sharing import shared_passes
 from vidmetrics.regular_files import why_no_file
 from vidmetrics.statistics.moments import Moments
+
+if TYPE_CHECKING:
+    from vidmetrics.networks.network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +83,22 @@ def measure_clips(real: Path | Statistics, samples: Path, options: MeasureOption
         for path in paths.values():
             refuse_missing(path)
         check_outputs((home(),), ranks)
-        networks, not_measured = load_networks(chosen, options, device)
-        metrics = [get_metric(id) for id in chosen if id not in not_measured]
-        if not metrics:
-            raise InputError(f"None of the metrics can be measured: {next(iter(not_measured.values()))}")
-        if given is not None:
-            given.check(networks, metrics)
-        sides = {title: open_clips(path, options.shape, options.ignore) for title, path in paths.items()}
+        # Opening hashes every byte, which lets other threads run: the networks are loaded meanwhile.
+        with ThreadPoolExecutor(len(paths), "vidbench-opening") as pool:
+
+            def begin_opening() -> dict[str, Future[ClipFiles]]:
+                return {
+                    title: pool.submit(open_clips, path, options.shape, options.ignore) for title, path in paths.items()
+                }
+
+            opening = begin_opening() if _all_weights_there(chosen, options) else None
+            networks, not_measured = load_networks(chosen, options, device)
+            metrics = [get_metric(id) for id in chosen if id not in not_measured]
+            if not metrics:
+                raise InputError(f"None of the metrics can be measured: {next(iter(not_measured.values()))}")
+            if given is not None:
+                given.check(networks, metrics)
+            sides = {title: opened.result() for title, opened in (opening or begin_opening()).items()}
         for line in entries_sentences(options.ignore, [(f"'{clips.path}'", clips.unused) for clips in sides.values()]):
             progress.say(line)
         sample_clips = sides["Samples"]
@@ -205,6 +217,13 @@ def _check_sizes(real: ClipFiles, samples: ClipFiles) -> None:
             f"Frames of '{real.path}' have {real.width}x{real.height} pixels and frames of '{samples.path}' "
             f"{samples.width}x{samples.height}: use --resolution to resize both."
         )
+
+
+def _all_weights_there(chosen: Mapping[str, bool], options: MeasureOptions) -> bool:
+    """Return whether loading the networks will take time; where weights are missing, it is refused at once."""
+    names = {METRICS[id].network for id in chosen if METRICS[id].needs_reference != "frames"}
+    given = options.weights
+    return all(name in given or base_network(name) in given or default_weights(name).is_file() for name in names)
 
 
 def load_networks(

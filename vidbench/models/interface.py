@@ -16,11 +16,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from vidmetrics.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = [
     "InputError",
@@ -187,8 +190,11 @@ class VideoModel(ABC):
         """
 
     @abstractmethod
-    def sample(self, request: SampleRequest) -> np.ndarray:
-        """Return samples uint8 ``[N, request.num_frames, H, W, 3]``; for prediction, the predicted frames only."""
+    def sample(self, request: SampleRequest) -> np.ndarray | torch.Tensor:
+        """Return samples uint8 ``[N, request.num_frames, H, W, 3]``; for prediction, the predicted frames only.
+
+        An array, or a torch tensor of the same values, which goes to the networks from the device that it is on.
+        """
 
     @property
     def checkpoint_sha256(self) -> str | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 
+from vidbench.ahead import in_order, num_cores
 from vidbench.data.folders.inventory import NOTHING
 from vidbench.errors import InputError
 from vidbench.files import digest, file_sha256, hash_file
@@ -19,7 +20,21 @@ from vidbench.tasks.limits import MOST_LABEL
 from vidmetrics.formats.faults import UnreadableError
 from vidmetrics.formats.npy_files import map_npy, npz_headers, unpack_npy
 
+_MOST_THREADS = 8
+_THREADS_FROM = 1 << 27
 _WANTED = "samples are uint8 RGB [N, T, H, W, 3] with values 0 to 255"
+
+
+class DirectReading(NamedTuple):
+    """Reading of clips into memory of the caller.
+
+    Attributes:
+        shape: shape of a clip.
+        read: called with indices int64 ``[N]`` and memory uint8 ``[N, *shape]``, contiguous.
+    """
+
+    shape: tuple[int, ...]
+    read: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class ShardedSamples:
@@ -42,21 +57,30 @@ class ShardedSamples:
         self.num_frames, self.height, self.width = manifest.num_frames, manifest.height, manifest.width
         self.labels = None if manifest.labels is None else np.array(manifest.labels, dtype=np.int64)
         self.identity_sha256 = digest(manifest.model_dump(mode="json", exclude={"task", "answers"}))
-        self._shards = [_verified_shard(folder, manifest, number) for number in range(len(manifest.shards))]
+        # A shard is hashed in order, so several are at a time; without threads where they would take longer to start.
+        clip_bytes = self.num_frames * self.height * self.width * 3
+        threads = min(_MOST_THREADS, num_cores()) if self.num_samples * clip_bytes >= _THREADS_FROM else 0
+        numbers = range(len(manifest.shards))
+        self._shards = list(in_order(lambda number: _verified_shard(folder, manifest, number), numbers, threads))
         self._ends = np.cumsum([len(rows) for rows in self._shards])
 
-    def read(self, indices: np.ndarray) -> np.ndarray:
-        """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
+    def read(self, indices: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
+        """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``, in ``into`` if it is given.
 
         Raises:
             InputError: a file has changed since it was opened.
         """
         check_indices(indices, self.num_samples)
-        samples_NTHWC = np.empty((len(indices), self.num_frames, self.height, self.width, 3), np.uint8)
+        shape = (len(indices), self.num_frames, self.height, self.width, 3)
+        samples_NTHWC = np.empty(shape, np.uint8) if into is None else into
         shard_of = np.searchsorted(self._ends, indices, side="right")
         for shard in np.unique(shard_of).tolist():
-            chosen, rows = shard_of == shard, self._shards[shard]
-            samples_NTHWC[chosen] = rows.read(indices[chosen] - int(self._ends[shard]) + len(rows))
+            places, rows = np.flatnonzero(shard_of == shard), self._shards[shard]
+            wanted = indices[places] - int(self._ends[shard]) + len(rows)
+            if places[-1] - places[0] == len(places) - 1:
+                rows.read(wanted, samples_NTHWC[places[0] : places[-1] + 1])
+            else:
+                samples_NTHWC[places] = rows.read(wanted)
         return samples_NTHWC
 
 
@@ -94,14 +118,14 @@ class ArraySamples:
             packed.check(content=False)
             self.identity_sha256 = packed.sha256
 
-    def read(self, indices: np.ndarray) -> np.ndarray:
-        """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
+    def read(self, indices: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
+        """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``, in ``into`` if it is given.
 
         Raises:
             InputError: a file has changed since it was opened.
         """
         check_indices(indices, self.num_samples)
-        return self._rows.read(indices)
+        return self._rows.read(indices, into)
 
 
 def check_indices(indices: np.ndarray, num_samples: int) -> None:

@@ -25,10 +25,13 @@ from vidbench.data.image_files import read_image
 from vidbench.data.images import fit_frames
 from vidbench.errors import InputError
 from vidbench.files import digest, hash_file
+from vidbench.samples.arrays import ArraySamples, DirectReading, ShardedSamples
 from vidbench.samples.exchange import open_samples
 from vidbench.samples.manifest import MANIFEST_NAME
 from vidbench.tasks.schema import PixelConvention
 
+MOST_READERS = 8
+"""Threads that read clips ahead of a GPU, at most."""
 _ACCEPTED = (
     "an exchange folder, a .npy or .npz file, or a folder of videos or of frame folders, with sub-folders or without"
 )
@@ -74,6 +77,16 @@ class ClipFiles:
     identity: dict[str, Any]
     _read_one: Callable[[int], np.ndarray] = field(repr=False)
     unused: Mapping[str, int] = field(default_factory=dict)
+    _read_many: Callable[[np.ndarray, np.ndarray | None], np.ndarray] | None = field(default=None, repr=False)
+
+    most_readers = MOST_READERS
+    """Threads that may read at a time; see `vidbench.scoring.clip_sources.ClipSource`."""
+
+    @property
+    def direct(self) -> DirectReading | None:
+        """How clips are read into memory of the caller, if that is quicker than `read`."""
+        shape = (int(self.identity["num_frames"]), self.height, self.width, 3)
+        return None if self._read_many is None else DirectReading(shape, self._read_many)
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return clips uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``.
@@ -81,6 +94,8 @@ class ClipFiles:
         Raises:
             InputError: a file is damaged, too short, or differs in size from the first one; names the file.
         """
+        if self._read_many is not None:
+            return self._read_many(indices, None)
         return np.stack([self._read_one(int(index)) for index in indices])
 
 
@@ -137,12 +152,23 @@ def _from_samples(path: Path, shape: ClipShape, ignore: Sequence[str]) -> ClipFi
         )
     frames = _frames(shape)
 
+    as_stored = len(frames) == samples.num_frames
+
+    def read_many(indices: np.ndarray, into: np.ndarray | None) -> np.ndarray:
+        if as_stored and isinstance(samples, ShardedSamples | ArraySamples):
+            return samples.read(indices, into)
+        clips_NTHWC = samples.read(indices)[:, frames]
+        if into is not None:
+            into[:] = clips_NTHWC
+        return clips_NTHWC
+
     def read_one(index: int) -> np.ndarray:
-        clip_THWC: np.ndarray = samples.read(np.array([index]))[0][frames]
+        clip_THWC: np.ndarray = read_many(np.array([index]), None)[0]
         return clip_THWC
 
     opened = _opened(path, samples.num_samples, samples.lossy, samples.identity_sha256, read_one, shape, str)
-    return replace(opened, unused=samples.unused)
+    # All clips have one shape, so that those that need no resize are taken as they are.
+    return replace(opened, unused=samples.unused, _read_many=read_many if shape.resolution is None else None)
 
 
 def _from_videos(path: Path, videos: list[Path], shape: ClipShape) -> ClipFiles:

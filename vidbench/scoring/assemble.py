@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from vidbench.data.folders.inventory import NOTHING
 from vidbench.files import digest
@@ -46,7 +45,9 @@ from vidbench.version import __version__
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Estimate
 from vidmetrics.estimators.growth import score_against_count
-from vidmetrics.networks.network import Network
+
+if TYPE_CHECKING:
+    from vidmetrics.networks.network import Network
 
 RealSides = Mapping[str, RealSide | ImportedRealSide]
 
@@ -259,6 +260,8 @@ def network_record(network: Network) -> NetworkRecord:
 
 def environment_record(device: str) -> EnvironmentRecord:
     """Return the record of this machine; ``device`` is a torch device string."""
+    import torch
+
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
     return EnvironmentRecord(
         vidbench=__version__,

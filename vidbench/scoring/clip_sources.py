@@ -6,8 +6,9 @@ are reused only for the same identity.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,10 +20,15 @@ from vidbench.models.evidence import FileWatch, ModelEvidence, gather_evidence, 
 from vidbench.models.interface import ModelTask, SampleRequest
 from vidbench.models.trivial import HeldOutModel
 from vidbench.results.schema import ModelRecord
+from vidbench.samples.arrays import ArraySamples, DirectReading, ShardedSamples
+from vidbench.samples.clip_folder import MOST_READERS
 from vidbench.samples.exchange import SampleSource
 from vidbench.samples.pairing import refuse_other_context
 from vidbench.scoring.seeds import sample_seeds
 from vidbench.tasks.schema import Task
+
+if TYPE_CHECKING:
+    from vidmetrics.networks.network import Clips
 
 
 class ClipSource(Protocol):
@@ -30,7 +36,13 @@ class ClipSource(Protocol):
 
     Attributes:
         identity: JSON-able; everything that determines the bytes of the clips.
+        most_readers: threads that may call `read` at a time, ahead of their use; 0 if only the caller's may.
     """
+
+    @property
+    def most_readers(self) -> int:
+        """See the class."""
+        ...
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -47,6 +59,8 @@ class DatasetSource:
     """Real clips, in the order of their clip plan."""
 
     dataset: ClipDataset
+
+    most_readers = 1  # a dataset keeps what it decoded
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -112,6 +126,8 @@ class ModelSource:
     evidence: ModelEvidence | None = None
     sampling: FileWatch = field(default_factory=FileWatch)
 
+    most_readers = 0  # models promise nothing about threads, and the files that they open are watched by thread
+
     def doubt(self) -> str | None:
         """Check that no file of the model has changed; return why its features cannot be reused by later runs, or None.
 
@@ -146,6 +162,14 @@ class ModelSource:
         Raises:
             InputError: the model returned the wrong shape or dtype.
         """
+        return in_host_memory(self.read_in_place(indices))
+
+    def read_in_place(self, indices: np.ndarray) -> Clips:
+        """Return clips as `read` does, but where the model made them: a torch tensor stays on its device.
+
+        Raises:
+            InputError: the model returned the wrong shape or dtype.
+        """
         context = self._context(indices)
         request = SampleRequest(
             indices=indices,
@@ -159,17 +183,36 @@ class ModelSource:
             samples = self.model.sample(request)
         clips = self.task.clips
         expected = (len(indices), self.task.predicted_frames, clips.height, clips.width, 3)
-        if not isinstance(samples, np.ndarray) or samples.dtype != np.uint8 or samples.shape != expected:
+        if not _are_uint8(samples) or tuple(samples.shape) != expected:
             got = f"{getattr(samples, 'dtype', type(samples).__name__)} {list(getattr(samples, 'shape', []))}"
             raise InputError(
                 f"The model '{self.model_identity['name']}' returned {got}, and the task '{self.task.name}' requires a "
-                f"numpy uint8 array {list(expected)}: frames in 0..255, axes [N, T, H, W, 3]."
+                f"numpy uint8 array {list(expected)}: frames in 0..255, axes [N, T, H, W, 3]; a torch tensor may take its place."
             )
-        return samples if context is None else np.concatenate([context, samples], axis=1)
+        if context is None:
+            return samples
+        if isinstance(samples, np.ndarray):
+            return np.concatenate([context, samples], axis=1)
+        import torch
+
+        return torch.cat([torch.from_numpy(context).to(samples.device), samples], dim=1)
 
     def _context(self, indices: np.ndarray) -> np.ndarray | None:
         frames = self.task.clips.context_frames
         return np.ascontiguousarray(self.evaluation.read(indices)[:, :frames]) if frames else None
+
+
+def in_host_memory(clips_NTHWC: Clips) -> np.ndarray:
+    """Return clips as an array; only those on a device are copied."""
+    return clips_NTHWC if isinstance(clips_NTHWC, np.ndarray) else clips_NTHWC.detach().cpu().numpy()
+
+
+def _are_uint8(samples: Any) -> bool:
+    if isinstance(samples, np.ndarray):
+        return samples.dtype == np.uint8
+    # A model that returns tensors has imported torch.
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(samples, torch.Tensor) and samples.dtype == torch.uint8
 
 
 def open_model(
@@ -221,6 +264,11 @@ class FilesSource:
     evaluation: ClipDataset
 
     @property
+    def most_readers(self) -> int:
+        """See `ClipSource`; the held-out clips that provide context frames are read by one."""
+        return 1 if self.task.clips.context_frames else MOST_READERS
+
+    @property
     def _context_sha256(self) -> tuple[str, ...] | None:
         answers = self.samples.manifest.answers if self.samples.manifest else None
         return answers.context_sha256 if answers and self.task.clips.context_frames else None
@@ -235,6 +283,14 @@ class FilesSource:
             "context_sha256": None if self._context_sha256 is None else digest(self._context_sha256),
             "evaluation": self.evaluation.identity_sha256 if self.task.clips.context_frames else None,
         }
+
+    @property
+    def direct(self) -> DirectReading | None:
+        """How clips are read into memory of the caller, if that is quicker than `read`."""
+        samples = self.samples
+        if self.task.clips.context_frames or not isinstance(samples, ShardedSamples | ArraySamples):
+            return None
+        return DirectReading((samples.num_frames, samples.height, samples.width, 3), samples.read)
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """See `ClipSource.read`.

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,10 +24,13 @@ from vidbench.files import digest, write_bytes, write_text
 from vidbench.progress import Advance, Progress, warn
 from vidbench.scoring.clip_sources import ClipSource, ModelSource
 from vidbench.scoring.frame_comparison import FrameComparison
+from vidbench.scoring.overlap import Outputs, Overlap, Storing, computed, overlap
 from vidmetrics.networks.finite import check_finite
-from vidmetrics.networks.network import Network
 from vidmetrics.regular_files import is_there, read_regular
 from vidmetrics.sealed import DamagedFileError, read_content, sealed_tensors, unsealed_tensors
+
+if TYPE_CHECKING:
+    from vidmetrics.networks.network import Network
 
 FORMAT = "vidbench-features-2"
 SHARD_SIZE = 64
@@ -214,7 +219,8 @@ def fill_stores(
     else:
         progress.say(f"{title}: {num_clips} clips were measured before")
     ranks.barrier()
-    wait_for_shards(stores, shards)
+    mine = {shards[position] for position in ranks.mine(len(shards))}
+    wait_for_shards(stores, [shard for shard in shards if shard not in mine])
     return {network.name: store for network, store in zip(networks, stores, strict=True)}
 
 
@@ -249,7 +255,7 @@ def wait_for_shards(stores: Sequence[FeatureStore], shards: Sequence[int]) -> No
 
     Args:
         stores: the stores.
-        shards: the shards that were missing at the start.
+        shards: those of the shards that were missing at the start that others wrote.
 
     Raises:
         InputError: some are still missing after `vidbench.distributed.shared_folder.VISIBLE_SECONDS`.
@@ -278,6 +284,7 @@ def extract(
     advance: Advance,
     title: str,
     tried: Callable[[float], None] = lambda seconds: None,
+    how: Overlap | None = None,
 ) -> None:
     """Compute this rank's share of the missing shards; each clip is read once for all networks.
 
@@ -291,39 +298,39 @@ def extract(
         advance: called with the number of clips just processed.
         title: what the clips are, for messages, e.g. "Samples".
         tried: called after the first batch with the seconds that each of its clips took.
+        how: what is done in parallel; None for what `vidbench.scoring.overlap.overlap` says.
 
     Raises:
         InputError: a feature is NaN or infinite; names the first such clip of the shard. Or a file of the model has changed.
     """
-    began: float | None = time.monotonic()
-    for position in ranks.mine(len(shards)):
-        shard = shards[position]
+    how = overlap(source, networks, ranks) if how is None else how
+    mine = [shards[position] for position in ranks.mine(len(shards))]
+    batches = [(shard, batch) for shard in mine for batch in _batches(stores[0].indices(shard), batch_size)]
+
+    def write(shard: int, parts: Sequence[Sequence[Outputs]]) -> None:
         indices = stores[0].indices(shard)
-        parts: list[list[dict[str, np.ndarray]]] = [[] for _ in networks]
-        for start in range(0, len(indices), batch_size):
-            batch = indices[start : start + batch_size]
-            clips = source.read(batch)
-            # Progress moves by clip where a network computes clip by clip anyway, with the same bits.
-            slow = next((network for network in networks if getattr(network, "clip_by_clip", False)), None)
-            for network, collected in zip(networks, parts, strict=True):
-                if isinstance(network, FrameComparison):
-                    collected.append(network.compare(clips, batch))
-                elif network is slow:
-                    for number in range(len(clips)):
-                        collected.append(network(clips[number : number + 1]))
-                        advance(1)
-                else:
-                    collected.append(network(clips))
-            if slow is None:
-                advance(len(batch))
-            if began is not None:
-                tried((time.monotonic() - began) / len(batch))
-                began = None
         doubt = source.doubt() if isinstance(source, ModelSource) else None
-        for network, store, collected in zip(networks, stores, parts, strict=True):
+        for network, store, collected in zip(networks, stores, zip(*parts, strict=True), strict=True):
             if doubt is not None:
                 store.mark(doubt)
             outputs = {name: np.concatenate([part[name] for part in collected]) for name in collected[0]}
             if not isinstance(network, FrameComparison):
                 check_finite(outputs, network.name, indices, title.lower())
             store.write(shard, outputs)
+
+    parts: list[list[Outputs]] = []
+    began: float | None = time.monotonic()
+    outputs_of = closing(computed(source, networks, [batch for _, batch in batches], how, advance))
+    with Storing(how.writers) as storing, outputs_of as computing:
+        for (shard, batch), outputs in zip(batches, computing, strict=True):
+            parts.append(outputs)
+            if began is not None:
+                tried((time.monotonic() - began) / len(batch))
+                began = None
+            if batch[-1] == stores[0].indices(shard)[-1]:
+                storing(write, shard, parts)
+                parts = []
+
+
+def _batches(indices: np.ndarray, size: int) -> list[np.ndarray]:
+    return [indices[start : start + size] for start in range(0, len(indices), size)]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vidbench.errors import InputError
 from vidbench.samples.clip_folder import ClipFiles, ClipShape
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Reference
 from vidmetrics.metric_objects.statistics_files import Statistics
-from vidmetrics.networks.network import Network
+
+if TYPE_CHECKING:
+    from vidmetrics.networks.network import Network
 
 
 @dataclass(frozen=True)

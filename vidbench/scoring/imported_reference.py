@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,7 +27,9 @@ from vidbench.scoring.reference_file import (
 from vidbench.tasks.schema import Task
 from vidmetrics.catalog.definitions import MetricDefinition, get_metric
 from vidmetrics.estimators.base import Reference
-from vidmetrics.networks.network import Network
+
+if TYPE_CHECKING:
+    from vidmetrics.networks.network import Network
 
 
 class AbsentClips:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from vidbench.data.clip_dataset import ClipDataset
 from vidbench.tasks.loading import LoadedTask
 from vidbench.tasks.rehearsals import REASON, is_rehearsal
-from vidmetrics.networks.network import Network
+
+if TYPE_CHECKING:
+    from vidmetrics.networks.network import Network
 
 
 def unofficial_reasons(

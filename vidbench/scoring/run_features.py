@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidbench.scoring.bounds import Bound, task_bounds
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource
@@ -11,7 +12,9 @@ from vidbench.scoring.features import Stores, clips_without_shard, feature_store
 from vidbench.scoring.frame_comparison import FrameComparison
 from vidbench.scoring.gpu_rates import gpu_sentence
 from vidbench.scoring.run import Run
-from vidmetrics.networks.network import Network
+
+if TYPE_CHECKING:
+    from vidmetrics.networks.network import Network
 
 
 def expect_work(run: Run, samples: Mapping[str, ClipSource], bounds: Sequence[Bound], cache: Path) -> None:

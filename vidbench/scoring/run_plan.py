@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from vidbench.data import check_data_folder
 from vidbench.distributed.ranks import Ranks, choose_device
@@ -17,6 +17,7 @@ from vidbench.files import check_writable
 from vidbench.models.choice import choose_registered
 from vidbench.progress import Progress
 from vidbench.rendering.numbers import counted
+from vidbench.rendering.printable import printable_line
 from vidbench.scoring.imported_reference import ImportedStatistics, import_statistics, open_statistics
 from vidbench.scoring.needs import refuse_lacking
 from vidbench.scoring.run_options import RunOptions
@@ -25,8 +26,10 @@ from vidbench.tasks.limits import MOST_BATCH, MOST_SEED, check_option, check_tot
 from vidmetrics.catalog.definitions import MetricDefinition, get_metric
 from vidmetrics.formats.memory import refuse_more_than_memory
 from vidmetrics.home import home
-from vidmetrics.networks import load_network
-from vidmetrics.networks.network import Network
+from vidmetrics.networks import default_weights, load_network
+
+if TYPE_CHECKING:
+    from vidmetrics.networks.network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,7 @@ def plan_run(
     writes: Sequence[Path] | None = None,
     model: str | None = None,
     check_model: Callable[[], None] = lambda: None,
+    before_networks: Callable[[], None] | None = None,
 ) -> RunPlan:
     """Check everything about a run that needs no data, and load its networks.
 
@@ -77,6 +81,7 @@ def plan_run(
         writes: folders that the run will write to; None for its output folder and the cache.
         model: the model as the user named it, if there is one.
         check_model: refuses what the model refuses before data is read.
+        before_networks: called before the networks are loaded, which takes seconds; work in threads can begin there.
 
     Raises:
         InputError: an option, a name, a file of statistics or a network that would stop the run later; see the messages.
@@ -93,7 +98,6 @@ def plan_run(
     refuse_large_batch(task, min(options.batch_size, num_samples))
     for name in (task.evaluation.floor, task.evaluation.ceiling):
         choose_registered(name)
-    device = choose_device(options.device, ranks)
     metrics = tuple(get_metric(name) for name in task.evaluation.metrics)
     per_context = task.evaluation.samples_per_context
     if num_samples % per_context:
@@ -117,6 +121,14 @@ def plan_run(
     if imported is None or options.data is not None:
         check_data_folder(task, options.data)
     check_outputs((output, home()) if writes is None else writes, ranks)
+    if ranks.is_main and writes is None:
+        # What is known by now; torch, which takes longer to import than all this, comes after it.
+        measured = f"{counted(num_samples * task.evaluation.repeats, 'sample')}, {', '.join(task.evaluation.metrics)}"
+        progress.say(printable_line(f"Task {task.name}: {measured}; the result goes to {output}"))
+    device = choose_device(options.device, ranks)
+    # Where weights are missing, the user hears of it at once.
+    if before_networks is not None and all(default_weights(name).is_file() for name in _network_names(metrics)):
+        before_networks()
     networks = _load_networks(task, metrics, device, options.precision)
     return RunPlan(
         loaded=loaded,
@@ -163,10 +175,14 @@ def refuse_large_batch(
     )
 
 
+def _network_names(metrics: Sequence[MetricDefinition]) -> list[str]:
+    return list(dict.fromkeys(metric.network for metric in metrics if metric.network))
+
+
 def _load_networks(
     task: Task, metrics: Sequence[MetricDefinition], device: str, precision: Literal["exact", "fast"]
 ) -> dict[str, Network]:
-    names = dict.fromkeys(metric.network for metric in metrics if metric.network)
+    names = _network_names(metrics)
     networks = {name: load_network(name, device=device, precision=precision) for name in names}
     for network in networks.values():
         if problem := network.length_problem(task.clips.num_frames):

@@ -44,5 +44,5 @@ def write_sheet(
     else:
         made = sampler(z, (torch.arange(rows) % classes).to(device))
     png = io.BytesIO()
-    Image.fromarray(tile(to_uint8(made))).save(png, format="PNG")
+    Image.fromarray(tile(to_uint8(made).cpu().numpy())).save(png, format="PNG")
     write_atomically(path, png.getvalue())

@@ -12,6 +12,7 @@ features at once (`KeptFeatures`): 4 bytes times features times rows, 16 MB for 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeAlias
@@ -22,7 +23,7 @@ import numpy.typing as npt
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.errors import InputError
 from vidmetrics.statistics.intervals import jackknife_interval
-from vidmetrics.statistics.moments import Moments, check_rows
+from vidmetrics.statistics.moments import WITHOUT_FLOAT64, Moments, check_rows
 
 Labels = npt.NDArray[np.int64]
 
@@ -104,27 +105,32 @@ class RowBlocks:
             for group, (start, end) in enumerate(zip(starts, ends, strict=True))
             for begin in range(start, end, _BLOCK)
         ][::-1]
-        self._waiting: list[npt.NDArray[Any]] = []
+        self._waiting: list[Any] = []
         self._flushed = 0
 
-    def push(self, rows: npt.NDArray[Any]) -> list[tuple[int, int, npt.NDArray[Any]]]:
-        """Return the blocks completed by these rows: ``(group, index of the first row, rows)``."""
-        rows = np.asarray(rows)
+    def push(self, rows: Any) -> list[tuple[int, int, Any]]:
+        """Return the blocks completed by these rows: ``(group, index of the first row, rows)``.
+
+        Args:
+            rows: real ``[n, width]``; rows that are torch tensors on a GPU are cut there, all of a stream or none.
+        """
+        on_gpu = is_on_gpu(rows)
+        rows = rows if on_gpu else np.asarray(rows)
         if rows.ndim != 2 or rows.shape[1] != self.width:
             raise InputError(f"The features have shape {list(rows.shape)}, but [N, {self.width}] is needed.")
         if self.seen + len(rows) > self.num_samples * self.rows_per_sample:
             raise InputError(self._miscounted(self.seen + len(rows)))
         self.seen += len(rows)
         if not self._cuts or self._cuts[-1][1] > self.seen:
-            self._waiting.append(rows.copy())  # the caller may reuse its buffer
+            self._waiting.append(_copy(rows))  # the caller may reuse its buffer
             return []
-        rows = np.concatenate([*self._waiting, rows])
+        rows = _joined([*self._waiting, rows])
         first, done = self._flushed, []
         while self._cuts and self._cuts[-1][1] <= self.seen:
             group, end = self._cuts.pop()
             done.append((group, self._flushed, rows[self._flushed - first : end - first]))
             self._flushed = end
-        self._waiting = [rows[self._flushed - first :].copy()]
+        self._waiting = [_copy(rows[self._flushed - first :])]
         return done
 
     def check_complete(self) -> None:
@@ -138,6 +144,24 @@ class RowBlocks:
 
     def _miscounted(self, rows: int) -> str:
         return counting_message(rows, self.num_samples, self.rows_per_sample)
+
+
+def is_on_gpu(rows: Any) -> bool:
+    """Return whether rows are a torch tensor on a device with float64, where they are best summed."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(rows, torch.Tensor) and rows.device.type not in WITHOUT_FLOAT64
+
+
+def _copy(rows: Any) -> Any:
+    return rows.clone() if is_on_gpu(rows) else rows.copy()
+
+
+def _joined(parts: list[Any]) -> Any:
+    if not is_on_gpu(parts[-1]):
+        return np.concatenate(parts)
+    import torch
+
+    return torch.cat(parts)
 
 
 class KeptFeatures:

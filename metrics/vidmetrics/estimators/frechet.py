@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import numpy.typing as npt
-
 from vidmetrics.catalog.conventions import Root
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.catalog.facts import statistic_facts
-from vidmetrics.estimators.base import Estimate, RowBlocks, num_groups
+from vidmetrics.estimators.base import Estimate, RowBlocks, is_on_gpu, num_groups
 from vidmetrics.estimators.reference_gaussian import covariance_of, given_moments, reference_gaussian
 from vidmetrics.statistics.frechet import Gaussian, distance, gaussian
 from vidmetrics.statistics.frechet_float32 import distance_float32_svd
@@ -43,21 +41,28 @@ class FrechetEstimator:
         self._ddof, self._root = ddof, root
         self._blocks = RowBlocks(dim, num_samples, count, rows_per_sample)
         self._groups = [Moments(dim) for _ in range(count)]
+        self._group = 0
 
     @classmethod
     def for_metric(cls, definition: MetricDefinition, dim: int, num_samples: int, rows_per_sample: int) -> Self:
         """Create the estimator of a metric, see `vidmetrics.estimators.registry.make_estimator`."""
         return cls(dim, num_samples, rows_per_sample=rows_per_sample, ddof=definition.ddof, root=definition.root)
 
-    def update(self, features: npt.NDArray[Any]) -> None:
-        """Add the next samples in index order, real ``[N, dim]``.
+    def update(self, features: Any) -> None:
+        """Add the next samples in index order, real ``[N, dim]``; a torch tensor on a GPU is summed there.
 
         Raises:
             InputError: wrong shape, NaN or infinity, or more samples than expected.
         """
-        for group, first, rows in self._blocks.push(features):
-            blocks = self._blocks
-            self._groups[group].update(check_rows(rows, blocks.width, "features", first, blocks.rows_per_sample))
+        blocks = self._blocks
+        for group, first, rows in blocks.push(features):
+            if not is_on_gpu(rows) or not bool(rows.isfinite().all()):
+                whole = rows.cpu().numpy() if is_on_gpu(rows) else rows
+                rows = check_rows(whole, blocks.width, "features", first, blocks.rows_per_sample)
+            if group != self._group:
+                self._groups[self._group].collect()  # one group at a time takes memory on a GPU
+                self._group = group
+            self._groups[group].update(rows)
 
     def result(self, reference: Moments | None) -> Estimate:
         """Return the estimate against fixed reference moments.

@@ -8,15 +8,17 @@ and one of what is left over all ranks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.errors import InputError
 from vidmetrics.networks.finite import check_finite
-from vidmetrics.networks.network import Network
 from vidmetrics.networks.sharing import shared_passes
+
+if TYPE_CHECKING:
+    from vidmetrics.networks.network import Network
 
 Output: TypeAlias = tuple[str, str]
 """Name of a network, and of one of its outputs."""

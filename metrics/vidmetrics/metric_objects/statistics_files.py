@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,11 @@ from vidmetrics.errors import InputError
 from vidmetrics.estimators.base import Reference
 from vidmetrics.files import written_whole
 from vidmetrics.metric_objects.clip_features import ClipSize, Output, size_text
-from vidmetrics.networks.network import Network
 from vidmetrics.sealed import DamagedFileError, read_content, sealed_tensors, unsealed_tensors
 from vidmetrics.statistics.moments import Moments
+
+if TYPE_CHECKING:
+    from vidmetrics.networks.network import Network
 
 Content: TypeAlias = "Moments | npt.NDArray[np.float32]"
 """Moments, or the features of every clip, float32 ``[n, D]``."""

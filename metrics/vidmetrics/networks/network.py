@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from vidmetrics.errors import InputError
+from vidmetrics.networks.pending import PendingFeatures
 from vidmetrics.networks.precision import Precision, computing
+
+Clips: TypeAlias = "npt.NDArray[Any] | torch.Tensor"
+"""Clips uint8 ``[N, T, H, W, 3]``: an array, or a torch tensor on any device."""
 
 
 class Body(Protocol):
@@ -18,7 +22,9 @@ class Body(Protocol):
 
     Four attributes are optional: ``per_frame = True`` for a network of frames rather than clips, which returns ``N*T``
     rows in clip-major order; ``max_frames``, the longest clip that it accepts; ``uploads = True`` if it accepts clips in host
-    memory; ``implementation``, the name of its arithmetic.
+    memory; ``implementation``, the name of its arithmetic. So are two methods: ``begin`` takes clips as a call does and returns the
+    outputs, perhaps before they are computed, with a number on the device that is not 0 if they are void (None if they cannot be),
+    and ``repeat`` then computes them in another way.
 
     Attributes:
         outputs: size of each output by name.
@@ -79,28 +85,66 @@ class Network:
         at = getattr(self._body, "preprocessing_at", None)
         return str(at(height, width)) if at else self.preprocessing
 
-    def __call__(self, clips_NTHWC: npt.NDArray[Any]) -> dict[str, npt.NDArray[np.float32]]:
+    @property
+    def overlaps(self) -> bool:
+        """Whether a device of its own computes what `begin` starts, while this process does something else."""
+        return self._device.type == "cuda"
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._device
+
+    def __call__(self, clips_NTHWC: Clips) -> dict[str, npt.NDArray[np.float32]]:
         """Return float32 ``[rows, outputs[name]]`` for each output.
 
         There is one row per clip, ``N`` in all. If ``per_frame``, there is one row per frame, ``N*T`` in clip-major order:
         frame ``t`` of clip ``n`` is row ``n*T + t``.
 
         Args:
-            clips_NTHWC: uint8 RGB ``[N, T, H, W, 3]`` with ``min_frames <= T <= max_frames``.
+            clips_NTHWC: uint8 RGB ``[N, T, H, W, 3]`` with ``min_frames <= T <= max_frames``: an array, or a torch tensor on any
+                device, which is not brought to the host.
 
         Raises:
             InputError: wrong dtype or shape, or clips that are too short or too long.
         """
-        clips_NTHWC = np.asarray(clips_NTHWC)
+        return self.begin(clips_NTHWC).on_host()
+
+    def begin(self, clips_NTHWC: Clips) -> PendingFeatures:
+        """Start to compute the features of clips; on a GPU, return before they are there.
+
+        Start one batch before waiting for the features of the one before it, and the GPU does not wait for the host. The clips
+        must not be changed until then.
+
+        Args:
+            clips_NTHWC: as for a call.
+
+        Raises:
+            InputError: as for a call.
+        """
+        if not isinstance(clips_NTHWC, torch.Tensor):
+            clips_NTHWC = np.asarray(clips_NTHWC)
         self._check(clips_NTHWC)
         if len(clips_NTHWC) == 0:
-            return {output: np.zeros((0, size), np.float32) for output, size in self.outputs.items()}
-        clips = torch.from_numpy(np.ascontiguousarray(clips_NTHWC))
+            empty = {output: torch.zeros(0, size) for output, size in self.outputs.items()}
+            return PendingFeatures(empty, None, lambda: empty)
+        clips = clips_NTHWC
+        if not isinstance(clips, torch.Tensor):
+            clips = torch.from_numpy(np.ascontiguousarray(clips))
         if not getattr(self._body, "uploads", False):
             clips = clips.to(self._device)
+
+        def repeat() -> dict[str, torch.Tensor]:
+            with torch.inference_mode(), computing(self.precision):
+                return self._named(self._body.repeat(clips))  # type: ignore[attr-defined]
+
+        begin = getattr(self._body, "begin", None)
         with torch.inference_mode(), computing(self.precision):
-            features = self._body(clips)
-            return {output: features[output].float().cpu().numpy() for output in self.outputs}
+            outputs, doubt = (self._body(clips), None) if begin is None else begin(clips)
+            return PendingFeatures(self._named(outputs), doubt, repeat)
+
+    def _named(self, outputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {output: outputs[output].float() for output in self.outputs}
 
     def length_problem(self, num_frames: int) -> str | None:
         """Return why clips of this many frames cannot be measured, as a clause for a message; None if they can be."""
@@ -114,8 +158,8 @@ class Network:
         """Return the number of feature rows of a clip with this many frames."""
         return num_frames if self.per_frame else 1
 
-    def _check(self, clips: npt.NDArray[Any]) -> None:
-        if clips.dtype != np.uint8:
+    def _check(self, clips: Clips) -> None:
+        if clips.dtype not in (np.uint8, torch.uint8):
             raise InputError(
                 f"The network '{self.name}' accepts uint8 clips with values 0 to 255, not {clips.dtype}; convert them."
             )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from vidmetrics.catalog.network_cards import base_network
-from vidmetrics.networks.network import Network
+
+if TYPE_CHECKING:
+    from vidmetrics.networks.network import Network
 
 
 def shared_passes(networks: Mapping[str, Network], height: int, width: int) -> dict[str, str]:

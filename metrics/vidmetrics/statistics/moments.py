@@ -29,7 +29,7 @@ _KEPT = 1 / 16
 """Share of a feature's variance that must remain when a part is subtracted: at most four bits are lost."""
 _SQUARE = 256
 """Rows and columns that are mirrored at once."""
-_WITHOUT_FLOAT64 = ("cpu", "mps")
+WITHOUT_FLOAT64 = ("cpu", "mps")
 """Devices of tensors that are summed as arrays on the host: Apple's has no float64, and the processor needs no second way."""
 
 
@@ -91,7 +91,7 @@ class Moments:
         Raises:
             InputError: no rows yet.
         """
-        self._collect()
+        self.collect()
         if self._count < 1:
             raise InputError("The mean of 0 samples is undefined; update the moments with features first.")
         return self._mean.copy()
@@ -103,7 +103,7 @@ class Moments:
         Raises:
             InputError: fewer than two rows yet.
         """
-        self._collect()
+        self.collect()
         if self._count < 2:
             raise InputError(f"A covariance needs at least 2 samples, not {self._count}; add more clips.")
         covariance = self._whole_scatter()
@@ -123,7 +123,7 @@ class Moments:
         """
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(features, torch.Tensor):
-            if features.device.type not in _WITHOUT_FLOAT64 and self._add_tensor(features):
+            if features.device.type not in WITHOUT_FLOAT64 and self._add_tensor(features):
                 return
             features = features.detach().cpu()
             features = (features.float() if features.dtype == torch.bfloat16 else features).numpy()
@@ -146,8 +146,8 @@ class Moments:
         """
         if other.dim != self.dim:
             raise InputError(f"Moments of {self.dim} and of {other.dim} features cannot be merged; use one network.")
-        self._collect()
-        other._collect()
+        self.collect()
+        other.collect()
         self._combine(other._count, other._mean, other._scatter)
 
     def without(self, part: Moments) -> Moments | None:
@@ -166,8 +166,8 @@ class Moments:
             raise InputError(
                 f"{part.count} rows of {part.dim} features are not a part of {self.count} rows of {self.dim}; take some of them."
             )
-        self._collect()
-        part._collect()
+        self.collect()
+        part.collect()
         rest = Moments(self.dim)
         rest._count = self._count - part._count
         shift = part._mean - self._mean
@@ -233,15 +233,15 @@ class Moments:
         self._on_devices[place] = moments
         return True
 
-    def _collect(self) -> None:
-        """Bring what was summed on devices here."""
+    def collect(self) -> None:
+        """Bring what was summed on devices here, and free their memory; reading the moments does so too."""
         while self._on_devices:
             _, moments = self._on_devices.popitem()
             self._combine(*moments.on_host())
 
     def to_tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Return the state for saving: ``count`` int64 ``[]``, ``mean`` and ``scatter`` float64."""
-        self._collect()
+        self.collect()
         return {
             "count": np.array(self._count, np.int64),
             "mean": self._mean.copy(),

@@ -356,3 +356,38 @@ def test_natural_order():
     names = ["a2", "a10", "a1", "b", "a01", "10", "9", "a1b2", "²"]
     ordered = sorted((Path(name) for name in names), key=natural_key)
     assert [path.name for path in ordered] == ["9", "10", "a01", "a1", "a1b2", "a2", "a10", "b", "²"]
+
+
+BLOCKS = {"one row": 1, "two rows": 3 * 8 * 12 * 3 * 2, "all rows": 1 << 22}
+
+
+@pytest.mark.parametrize("threads_from", [0, 1 << 40], ids=["threads", "no threads"])
+@pytest.mark.parametrize("fortran", [False, True])
+@pytest.mark.parametrize("block", BLOCKS)
+def test_rows_are_read_in_any_order_from_blocks_of_any_size(tmp_path, monkeypatch, block, fortran, threads_from):
+    monkeypatch.setattr("vidbench.samples.npy_rows._ROW_BLOCK_BYTES", BLOCKS[block])
+    monkeypatch.setattr("vidbench.samples.npy_rows._THREADS_FROM", threads_from)
+    path = tmp_path / "rows.npy"
+    np.save(path, np.asfortranarray(SAMPLES) if fortran else SAMPLES)
+    source = open_samples(path)
+    assert source.identity_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    for order in ([3], [2, 3], [0, 1, 2, 3], [10], [5, 1, 5, 4], [3, 2], list(range(11)), []):
+        np.testing.assert_array_equal(source.read(np.array(order, np.int64)), SAMPLES[order])
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_changed_row_is_found_with_its_block(tmp_path, monkeypatch, block):
+    monkeypatch.setattr("vidbench.samples.npy_rows._ROW_BLOCK_BYTES", BLOCKS[block])
+    path = tmp_path / "rows.npy"
+    np.save(path, SAMPLES)
+    source = open_samples(path)
+    with path.open("r+b") as file:
+        file.seek(-1, 2)
+        last = file.read(1)[0]
+        file.seek(-1, 2)
+        file.write(bytes([last ^ 1]))
+    for order in ([10], [8, 9, 10], list(range(11))):
+        with pytest.raises(InputError, match="changed while it was in use"):
+            source.read(np.array(order))
+    if block != "all rows":
+        np.testing.assert_array_equal(source.read(np.array([0, 1])), SAMPLES[:2])

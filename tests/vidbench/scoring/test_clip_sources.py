@@ -6,10 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
+from vidbench.distributed.ranks import Ranks
 from vidbench.errors import InputError
 from vidbench.scoring.clip_sources import ModelSource, sample_labels
+from vidbench.scoring.features import FeatureStore, extract
 from vidbench.scoring.seeds import sample_seeds
+from vidmetrics.networks import load_network
 
 CLIPS = np.random.default_rng(0).integers(0, 256, (6, 5, 4, 3, 3), dtype=np.uint8)
 INDICES = np.array([4, 1])
@@ -89,3 +93,49 @@ def test_labels_of_samples():
     source, asked = a_source(0, np.zeros((2, 5, 4, 3, 3), np.uint8), a_task(0, "evaluation"), split)
     source.read(INDICES)
     assert asked[0].labels.tolist() == [0, 2]
+
+
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("context_frames", [0, 2])
+def test_a_tensor_stays_where_the_model_made_it_and_reads_as_the_array(context_frames, device):
+    samples = CLIPS[:2, context_frames:]
+    from_array, _ = a_source(context_frames, samples)
+    from_tensor, _ = a_source(context_frames, torch.from_numpy(samples).to(device))
+    expected = from_array.read(INDICES)
+    assert from_array.read_in_place(INDICES) is samples or context_frames
+    in_place = from_tensor.read_in_place(INDICES)
+    assert in_place.device.type == device
+    assert in_place.dtype == torch.uint8
+    for read in (from_tensor.read(INDICES), in_place.cpu().numpy()):
+        np.testing.assert_array_equal(read, expected, strict=True)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_features_of_a_models_tensors_are_those_of_its_arrays(tmp_path, device):
+    samples = np.random.default_rng(1).integers(0, 256, (70, 12, 32, 32, 3), dtype=np.uint8)
+    network = load_network("shapes", device=device)
+    stores = {}
+    for kind, there in (("arrays", samples), ("tensors", torch.from_numpy(samples).to(device))):
+        model = SimpleNamespace(sample=lambda request, there=there: there[request.indices[0] : request.indices[-1] + 1])
+        task = SimpleNamespace(
+            name="small", predicted_frames=12, evaluation=SimpleNamespace(labels="none"),
+            clips=SimpleNamespace(context_frames=0, height=32, width=32, num_frames=12),
+        )  # fmt: skip
+        source = ModelSource(model, {"name": "mine"}, task, a_split(), seed=3)
+        stores[kind] = FeatureStore(tmp_path / kind / "features", 70)
+        extract(
+            source, [network], [stores[kind]], [0, 1], batch_size=24, ranks=Ranks(0, 1), advance=lambda *_: None,
+            title="Samples",
+        )  # fmt: skip
+    for shard in (0, 1):
+        assert stores["arrays"].path(shard).read_bytes() == stores["tensors"].path(shard).read_bytes()
+
+
+def test_a_tensor_of_another_type_or_shape_is_refused():
+    for wrong in (torch.zeros(2, 5, 4, 3, 3), torch.zeros(2, 4, 4, 3, 3, dtype=torch.uint8)):
+        source, _ = a_source(0, wrong)
+        with pytest.raises(InputError, match=r"requires a numpy uint8 array \[2, 5, 4, 3, 3\].*torch tensor"):
+            source.read(INDICES)

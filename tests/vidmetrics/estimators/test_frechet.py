@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy.linalg import sqrtm
 
-from vidmetrics import Moments, frechet_distance, jackknife_interval
+from vidmetrics import InputError, Moments, frechet_distance, jackknife_interval
 from vidmetrics.estimators.frechet import FrechetEstimator
+from vidmetrics.statistics.tensor_moments import to_sum
 
 
 def reference_of(dim, count=90):
@@ -79,3 +81,41 @@ def test_the_value_alone_takes_no_folds(monkeypatch):
 
     monkeypatch.setattr(FrechetEstimator, "_folds", refuse)
     assert whole.value(reference_of(4)) == expected
+
+
+@pytest.fixture(params=["as a GPU", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))])  # fmt: skip
+def device(request, monkeypatch):
+    """A device on which tensors are summed: a GPU, or the processor treated as one."""
+    if request.param == "cuda":
+        return torch.device("cuda")
+    for module in ("estimators.base", "statistics.moments"):
+        monkeypatch.setattr(f"vidmetrics.{module}.WITHOUT_FLOAT64", ())
+    return torch.device("cpu")
+
+
+@pytest.mark.parametrize("count", [6, 61, 1200])
+def test_tensors_on_a_gpu_are_summed_there_to_the_same_estimate(count, device):
+    rows = np.random.default_rng(count).normal(0.3, 2, (count, 5)).astype(np.float32)
+    here = feed(FrechetEstimator(5, count), rows, 1, 3, count // 2)
+    there = FrechetEstimator(5, count)
+    for part in np.split(rows, [1, 3, count // 2]):
+        for block in to_sum([part], device):
+            assert block.device == torch.empty(0, device=device).device
+            there.update(block)
+    summed = [group for group in there._groups if group._on_devices]
+    assert len(summed) == 1  # the others were collected when their rows were complete
+    expected, found = here.result(reference_of(5)), there.result(reference_of(5))
+    assert found.value == pytest.approx(expected.value, rel=1e-12)
+    assert found.interval == pytest.approx(expected.interval, rel=1e-9)
+    again = FrechetEstimator(5, count)
+    for block in to_sum(np.array_split(rows, 3), device):
+        again.update(block)
+    assert again.result(reference_of(5)).value == found.value  # to the bit, for other batches
+
+
+def test_a_row_that_is_not_finite_is_named_on_a_gpu_too(device):
+    rows = torch.zeros(1200, 5, device=device)
+    rows[700, 2] = float("nan")
+    with pytest.raises(InputError, match="features of sample 700 contain NaN or infinity"):
+        FrechetEstimator(5, 1200).update(rows)
+    assert next(iter(to_sum([np.zeros((3, 2))], None))).shape == (3, 2)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 
+from vidbench.ahead import num_cores
 from vidbench.data.scan.examination import Finding, FindingKey, Subject, crashed, examine_subject
 from vidbench.data.scan.scan_journal import ScanJournals, append_finding, appending
 from vidbench.data.scan.worker_pool import map_processes
@@ -31,7 +31,7 @@ def examine_all(
         InputError: findings of other ranks do not appear in the output folder.
     """
     ranks = journals.ranks
-    workers = workers or max(1, _num_cores() // ranks.local_world_size)
+    workers = workers or max(1, num_cores() // ranks.local_world_size)
     known = journals.read() if ranks.is_main else {}
     outdated = {finding for finding in known.values() if finding.transient}
     findings = {
@@ -86,9 +86,3 @@ def _wait_for_others(
             f"'{missing[0].video_id}': put the output on a file system that all ranks share, and run the command again."
         )
     findings |= {subject.key: known[subject.key] for subject in expected}
-
-
-def _num_cores() -> int:
-    """Return the number of cores that this process may use, or of all where the system does not say."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

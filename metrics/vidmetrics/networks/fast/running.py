@@ -66,6 +66,20 @@ class FastBody:
                 return self._features(clips_NTHWC)
         return self._features(clips_NTHWC)
 
+    @torch.inference_mode()
+    def begin(self, clips_NTHWC: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor | None]:
+        """Start the computation and return without waiting for it; see `vidmetrics.networks.network.Body`."""
+        if self._device.type == "cuda":
+            with torch.cuda.device(self._device):
+                return self._launch(clips_NTHWC)
+        return self._launch(clips_NTHWC)
+
+    @torch.inference_mode()
+    def repeat(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Compute a batch with the plain network, since a number of it exceeded the range of fp16."""
+        self.repeated += 1
+        return self._by_plain(clips_NTHWC)
+
     def agrees(self) -> bool:
         """Return whether the features of clips of noise match the plain network's to within half the bound.
 
@@ -86,17 +100,21 @@ class FastBody:
         return all(_distance(ours[name], theirs[name]) < bound for name in self.outputs)
 
     def _features(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:
+        outputs, doubt = self._launch(clips_NTHWC)
+        return outputs if doubt is None or not int(doubt) else self.repeat(clips_NTHWC)
+
+    def _launch(self, clips_NTHWC: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor | None]:
         num_frames = clips_NTHWC.shape[1]
         if num_frames > LONGEST or clips_NTHWC[0].numel() >= 2**31:
-            return self._by_plain(clips_NTHWC)
-        results = []
+            return self._by_plain(clips_NTHWC), None
+        results, overflows = [], []
         for whole in torch.split(clips_NTHWC, max(1, WHOLE_FRAMES // num_frames)):
             recorded = self._for_shape(whole)
             results.append(recorded(whole))
-            if int(recorded.overflow):
-                self.repeated += 1
-                return self._by_plain(clips_NTHWC)
-        return {name: torch.cat([result[name] for result in results]) for name in self.outputs}
+            # A copy: the next batch clears it.
+            overflows.append(recorded.overflow.clone())
+        outputs = {name: torch.cat([result[name] for result in results]) for name in self.outputs}
+        return outputs, torch.cat(overflows).max()
 
     def _by_plain(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:
         outputs: dict[str, torch.Tensor] = self._plain(clips_NTHWC.to(self._device))

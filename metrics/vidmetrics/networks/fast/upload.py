@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 
@@ -25,13 +26,22 @@ class Upload:
         """Copy a uint8 tensor to the device. The current stream waits for the copy, the host only for a pinned buffer.
 
         Args:
-            source: in host memory or on the device.
+            source: in host memory or on the device. Pinned memory is copied from where it is, and must stay as it is meanwhile; torch
+                does not give it to others before.
             target: on the device, of the same shape, contiguous.
             after: event recorded after the last read of the target.
         """
         current = torch.cuda.current_stream(self._device)
         if source.is_cuda:
             target.copy_(source)
+            return
+        if source.is_pinned():
+            with torch.cuda.stream(self._stream):
+                self._stream.wait_event(after)
+                target.copy_(source, non_blocking=True)
+                copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+                copied.record(self._stream)
+            current.wait_event(copied)
             return
         size = source.numel()
         if not self._pinned or self._pinned[0].numel() < size:
@@ -42,7 +52,8 @@ class Upload:
         copied = self._copied[self._next]
         copied.synchronize()
         pinned = self._pinned[self._next][:size].view(source.shape)
-        pinned.copy_(source)
+        # By one thread: torch's would wait for each other where all cores read clips.
+        np.copyto(pinned.numpy(), source.numpy())
         with torch.cuda.stream(self._stream):
             self._stream.wait_event(after)
             target.copy_(pinned, non_blocking=True)

@@ -145,6 +145,10 @@ def test_an_overflow_repeats_the_batch_with_the_plain_network(body):
     batch[17, 0, 0, 0, 0] = 255
     assert torch.equal(body(batch)["logits"][:, 0] < 0, torch.ones(20, dtype=bool))
     assert body.repeated == 1
+    sound = torch.zeros_like(batch)
+    doubts = [int(body.begin(each)[1]) for each in (batch, sound)]
+    assert doubts == [1, 0]
+    assert body.repeated == 1
     batch[17] = 0
     assert (body(batch)["logits"] >= 0).all()
 
@@ -323,6 +327,19 @@ def test_a_clip_has_the_same_bits_in_any_batch_and_at_any_time(on_gpu, precision
 
 @on_hopper
 @pytest.mark.parametrize("precision", ["fast", "exact"])
+def test_batches_started_before_others_end_and_tensors_on_the_gpu_give_the_same_bits(on_gpu, precision):
+    network, batch = on_gpu[precision], clips(200, 16, 64, 64)
+    parts = [batch[start : start + 64] for start in range(0, 200, 64)]
+    expected = [network(part) for part in parts]
+    for there in (parts, [torch.from_numpy(part).cuda() for part in parts]):
+        started = [network.begin(part) for part in there]
+        for features, answer in zip(started, expected, strict=True):
+            for name in ("logits", "pool"):
+                assert np.array_equal(features.on_host()[name], answer[name])
+
+
+@on_hopper
+@pytest.mark.parametrize("precision", ["fast", "exact"])
 def test_weights_that_overflow_fp16_give_the_plain_features(weights, precision):
     device = torch.device("cuda")
     large = dict(weights)
@@ -333,6 +350,10 @@ def test_weights_that_overflow_fp16_give_the_plain_features(weights, precision):
     batch = clips(3, 16, 64, 64)
     answer = network(batch)
     assert body.repeated == 1
+    started = [network.begin(batch), network.begin(batch)]
+    assert body.repeated == 1
+    assert all(np.array_equal(each.on_host()["logits"], answer["logits"]) for each in started)
+    assert body.repeated == 3
     reference = Network(
         "i3d", plain(large, device), device="cuda", precision=precision, weights_sha256="0" * 64, proven=False
     )
