@@ -154,7 +154,7 @@ def test_a_replaced_file_of_samples_never_becomes_a_score(scored, monkeypatch, f
         assert ended.code == 2, ended.stderr
         assert "changed while it was in use" in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert score(folder, "score", "--samples", name, "--output", "out") == undisturbed
+    assert score(folder, "score", "--samples", name, "--output", "out", "--replace") == undisturbed
 
 
 def test_a_cut_file_under_a_reader_is_a_sentence_and_no_signal(tmp_path):
