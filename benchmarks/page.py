@@ -15,7 +15,7 @@ from dated_results import NAME, RESULTS, DatedResult, read_json
 from vidbench.rendering.svg import picture, text_at
 
 PLOT = "clips_per_second.svg"
-SHOWN = ("i3d_gpu", "i3d_cpu", "decode", "score", "frechet", "dvdgan_step")
+SHOWN = ("i3d_gpu", "inception_c3d_gpu", "i3d_cpu", "decode", "score", "frechet", "dvdgan_step")
 MARKS = ("<!-- shown: written by `python benchmarks/dated_results.py` -->", "<!-- end of shown -->")
 _LABEL, _LONGEST, _BAR, _STEP, _PANEL = 215, 380, 15, 21, 46
 _STYLE = (

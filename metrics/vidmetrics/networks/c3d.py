@@ -50,7 +50,7 @@ WIDTHS = {
 """Output channels of each layer of the published network."""
 
 # These convolutions are followed by a pool; the first does not pool over time.
-_POOLS = {"conv1a": (1, 2, 2), "conv2a": (2, 2, 2), "conv3b": (2, 2, 2), "conv4b": (2, 2, 2), "conv5b": (2, 2, 2)}
+POOLS = {"conv1a": (1, 2, 2), "conv2a": (2, 2, 2), "conv3b": (2, 2, 2), "conv4b": (2, 2, 2), "conv5b": (2, 2, 2)}
 _POSITIONS_LEFT = 4 * 4
 
 
@@ -86,10 +86,18 @@ class C3D(nn.Module):
         return {name: torch.cat([result[name] for result in results]) for name in self.outputs}
 
     def _features(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return self.head(self.trunk(x))
+
+    def trunk(self, x: torch.Tensor) -> torch.Tensor:
+        """Map differences from the mean ``[N, 3, 16, 112, 112]`` to the last pool, ``[N, 512, 1, 4, 4]``."""
         for name, convolution in self.convolutions.items():
             x = F.relu(convolution(x), inplace=True)
-            if name in _POOLS:
-                x = _max_pool(x, _POOLS[name])
+            if name in POOLS:
+                x = _max_pool(x, POOLS[name])
+        return x
+
+    def head(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return ``logits`` and ``fc7`` from the last pool."""
         x = F.relu(self.linears["fc6"](x.flatten(1)))  # channels first, then rows, then columns
         fc7 = F.relu(self.linears["fc7"](x))
         return {"logits": self.linears["fc8"](fc7), "fc7": fc7}
@@ -138,10 +146,10 @@ def preprocess(clips_NTHWC: torch.Tensor, mean_CTHW: torch.Tensor) -> torch.Tens
     """
     # In the order of the released code: resized around zero, then shifted.
     centred_NCTHW = clips_NTHWC.flip(-1).permute(0, 4, 1, 2, 3).float() - 128
-    return _resize_aligned_corners(centred_NCTHW, FRAME_SIZE) + (128 - mean_CTHW[:, :, MEAN_WINDOW, MEAN_WINDOW])
+    return resize_aligned_corners(centred_NCTHW, FRAME_SIZE) + (128 - mean_CTHW[:, :, MEAN_WINDOW, MEAN_WINDOW])
 
 
-def _resize_aligned_corners(x_NCTHW: torch.Tensor, size: int) -> torch.Tensor:
+def resize_aligned_corners(x_NCTHW: torch.Tensor, size: int) -> torch.Tensor:
     """Resize frames like ``chainer.functions.resize_images``: aligned corners, no antialiasing, aspect ratio not preserved."""
     for axis in (3, 4):
         last = x_NCTHW.shape[axis] - 1

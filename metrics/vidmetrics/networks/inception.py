@@ -217,14 +217,18 @@ class Inception(nn.Module):
         return {name: torch.cat([result[name] for result in results]) for name in self.outputs}
 
     def _features(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        pool = self.trunk(x).mean(dim=(2, 3))
+        unbiased = F.linear(pool, self.fc.weight)
+        return {"pool": pool, "logits": unbiased + self.fc.bias, "logits-unbiased": unbiased}
+
+    def trunk(self, x: torch.Tensor) -> torch.Tensor:
+        """Map scaled pixels ``[N, 3, 299, 299]`` to the output of Mixed_7c, ``[N, 2048, 8, 8]``."""
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))  # N x 64 x 147 x 147
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(_pool(x, SHRINK)))  # N x 192 x 71 x 71
         x = _pool(x, SHRINK)  # N x 192 x 35 x 35
         for name in _BLOCKS:
             x = self.get_submodule(name)(x)  # 35 x 35 in blocks 5, 17 x 17 in blocks 6, 8 x 8 in blocks 7
-        pool = x.mean(dim=(2, 3))
-        unbiased = F.linear(pool, self.fc.weight)
-        return {"pool": pool, "logits": unbiased + self.fc.bias, "logits-unbiased": unbiased}
+        return x
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, npt.NDArray[Any]]) -> Inception:

@@ -171,7 +171,7 @@ def _floor(x_NCTHW, kernel):
         ("preprocess", _red_first),
         ("preprocess", _no_mean),
         ("preprocess", _middle_of_the_columns),
-        ("_resize_aligned_corners", _half_pixel),
+        ("resize_aligned_corners", _half_pixel),
         ("_max_pool", _floor),
     ],
     ids=["rgb", "no-mean", "centred-mean", "half-pixel-resize", "floor-pool"],

@@ -127,7 +127,7 @@ def _c3d_half_pixel(inputs: Arrays, clips: Array) -> dict[str, Array]:
         resized = torch.nn.functional.interpolate(x_NCTHW.reshape(N, C * T, H, W), (size, size), mode="bilinear")
         return resized.reshape(N, C, T, size, size)
 
-    with mock.patch.object(c3d, "_resize_aligned_corners", resize):
+    with mock.patch.object(c3d, "resize_aligned_corners", resize):
         return _c3d(inputs, clips)
 
 

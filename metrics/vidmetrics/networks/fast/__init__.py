@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from vidmetrics.networks.fast.cpu_running import CpuBody
     from vidmetrics.networks.fast.operators import Operators
-    from vidmetrics.networks.fast.running import FastBody
-    from vidmetrics.networks.i3d import I3D
+    from vidmetrics.networks.fast.running import FastBody, Plain
     from vidmetrics.networks.precision import Precision
 
 OLDEST_TRITON = (3, 6)
@@ -26,9 +25,9 @@ OLDEST_TRITON = (3, 6)
 def accelerated(body: Any, device: torch.device, precision: Precision) -> Any:
     """Return a faster body with the same outputs, or ``body`` itself.
 
-    There are two for the I3D. One is for NVIDIA GPUs of compute capability 9 (Hopper) with Triton 3.6 or newer, which comes with torch's
-    CUDA builds for Linux; its kernels were measured there. It is used only if clips of noise give the plain network's features to
-    within half the bound of the precision. The other is for x86-64 processors with torch's oneDNN, and is used only if a small patch
+    The I3D, the Inception and the C3D have one for NVIDIA GPUs of compute capability 9 (Hopper) with Triton 3.6 or newer, which comes
+    with torch's CUDA builds for Linux; its kernels were measured there. It is used only if clips of noise give the plain network's features to
+    within four fifths of the bound of the precision. They have one for x86-64 processors with torch's oneDNN too, used only if a small patch
     of noise passes all layers as in the plain network, to within its bound. A warning says why a device that one is made for does not use it.
 
     Args:
@@ -36,9 +35,11 @@ def accelerated(body: Any, device: torch.device, precision: Precision) -> Any:
         device: the device of the body.
         precision: as in `vidmetrics.load_network`.
     """
+    from vidmetrics.networks.c3d import C3D
     from vidmetrics.networks.i3d import I3D
+    from vidmetrics.networks.inception import Inception
 
-    if not isinstance(body, I3D):
+    if not isinstance(body, I3D | Inception | C3D):
         return body
     try:
         if device.type == "cuda" and _supported(device):
@@ -52,12 +53,14 @@ def accelerated(body: Any, device: torch.device, precision: Precision) -> Any:
     else:
         return body
     warnings.warn(
-        f"The fast I3D is not used ({why}); the plain one computes the same, slower.", RuntimeWarning, stacklevel=3
+        f"The fast {type(body).__name__} is not used ({why}); the plain one computes the same, slower.",
+        RuntimeWarning,
+        stacklevel=3,
     )
     return body
 
 
-def _checked(body: I3D, operators: Operators, precision: Precision, device: torch.device) -> FastBody:
+def _checked(body: Plain, operators: Operators, precision: Precision, device: torch.device) -> FastBody:
     """Return the fast body for a GPU.
 
     Raises:
@@ -67,11 +70,13 @@ def _checked(body: I3D, operators: Operators, precision: Precision, device: torc
 
     fast = FastBody(body, operators, precision, device)
     if not fast.agrees():
-        raise ArithmeticError("with these weights its features differ from the plain one's by more than half the bound")
+        raise ArithmeticError(
+            "with these weights its features differ from the plain one's by more than four fifths of the bound"
+        )
     return fast
 
 
-def _for_cpu(body: I3D, precision: Precision) -> I3D | CpuBody:
+def _for_cpu(body: Plain, precision: Precision) -> Plain | CpuBody:
     """Return the body for this CPU, the plain one if torch has no oneDNN here.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The I3D for CPUs as a `vidmetrics.networks.network.Body`, with its error bounds."""
+"""A network for CPUs as a `vidmetrics.networks.network.Body`, with its error bounds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from typing import Any
 
 import torch
 
+from vidmetrics.networks.c3d import C3D
+from vidmetrics.networks.fast.cpu_c3d import CpuC3D
 from vidmetrics.networks.fast.cpu_i3d import CpuI3D
+from vidmetrics.networks.fast.cpu_inception import CpuInception
 from vidmetrics.networks.i3d import I3D
+from vidmetrics.networks.inception import Inception
 from vidmetrics.networks.precision import Precision, computing
 
 CPU_BOUNDS = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
@@ -31,15 +35,23 @@ class CpuBody:
 
     clip_by_clip = True
 
-    def __init__(self, plain: I3D, precision: Precision) -> None:
+    def __init__(self, plain: I3D | Inception | C3D, precision: Precision) -> None:
         self.outputs = plain.outputs
         self.min_frames = plain.min_frames
+        self.max_frames: int | None = getattr(plain, "max_frames", None)
+        self.per_frame: bool = getattr(plain, "per_frame", False)
         self.preprocessing = plain.preprocessing
-        self.preprocessing_at = plain.preprocessing_at
+        self.preprocessing_at = getattr(plain, "preprocessing_at", lambda height, width: plain.preprocessing)
         self._dtype = torch.bfloat16 if precision == "fast" and multiplies_bfloat16() else torch.float32
         self.implementation = f"onednn-{str(self._dtype).removeprefix('torch.')}-2"
-        self._plain = plain
-        self._network = CpuI3D(plain, self._dtype)
+        self._plain: Any = plain
+        self._network: Any
+        if isinstance(plain, I3D):
+            self._network = CpuI3D(plain, self._dtype)
+        elif isinstance(plain, Inception):
+            self._network = CpuInception(plain, self._dtype)
+        else:
+            self._network = CpuC3D(plain, self._dtype)
 
     @torch.inference_mode()
     def __call__(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -48,14 +60,9 @@ class CpuBody:
         return {name: torch.cat([result[name] for result in results]) for name in self.outputs}
 
     def agrees(self) -> bool:
-        """Return whether the last activations for a small patch of noise match the plain network's to within the bound.
-
-        The patch has 16 frames of 32x32, 2 % of a clip's work, and passes through every layer.
-        """
-        noise_THWC = torch.randint(0, 256, (16, 32, 32, 3), generator=torch.Generator().manual_seed(0)).float()
+        """Return whether the last activations for a small patch of noise match the plain network's to within the bound."""
         with torch.inference_mode(), computing("exact"):
-            ours = self._network.trunk(noise_THWC * 2 - 255).double()
-            theirs = self._plain.trunk((noise_THWC / 127.5 - 1).permute(3, 0, 1, 2)[None].contiguous()).double()
+            ours, theirs = (activations.double() for activations in self._network.compared(self._plain))
         return float((ours - theirs).norm() / theirs.norm()) < CPU_BOUNDS[self._dtype]
 
 

@@ -9,14 +9,13 @@ al. (arXiv 1803.10986) suggest small fractions, it is below that of the direct c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 import torch
 
 from vidmetrics.networks.fast.cpu_convolution import Convolution, reordered
-from vidmetrics.networks.fast.packing import fold
-from vidmetrics.networks.i3d import _Unit
 
 NEAR, FAR = 0.75, 1.5
 TILE = 4
@@ -31,12 +30,12 @@ class Cube:
     """A 3x3x3 convolution of stride 1 with bias and ReLU, by tiles of four frames where that is quicker.
 
     Args:
-        unit: the plain network's.
+        folded: returns float64 weights ``[out, in, 3, 3, 3]`` with batch norm folded in, and bias.
         sizes: ``(T, H, W)`` of a typical input.
     """
 
-    def __init__(self, unit: _Unit, sizes: tuple[int, int, int]) -> None:
-        self._unit = unit
+    def __init__(self, folded: Callable[[], tuple[torch.Tensor, torch.Tensor]], sizes: tuple[int, int, int]) -> None:
+        self._folded = folded
         self._sizes = sizes
 
     def __call__(self, x_NCTHW: torch.Tensor) -> torch.Tensor:
@@ -45,12 +44,12 @@ class Cube:
 
     @cached_property
     def _direct(self) -> Convolution:
-        return Convolution(*fold(self._unit), torch.float32, self._sizes, padding=1)
+        return Convolution(*self._folded(), torch.float32, self._sizes, padding=1)
 
     @cached_property
     def _packed(self) -> tuple[list[torch.Tensor], torch.Tensor]:
         """Weights of the six 1x3x3 convolutions, and the bias."""
-        weight, bias = fold(self._unit)
+        weight, bias = self._folded()
         taps = weight.movedim(2, 0)  # T O I H W
         planes = (evaluation() @ taps.reshape(3, -1)).reshape(6, *taps.shape[1:])
         sizes = (1, *self._sizes[1:])

@@ -16,9 +16,10 @@ from typing import cast
 import torch
 
 from vidmetrics.networks.fast.bilinear_tables import bilinear_tables
+from vidmetrics.networks.fast.fast_network import Entrance
 from vidmetrics.networks.fast.first_layer import geometry, identity, pack_first_layer
 from vidmetrics.networks.fast.operators import Operators, Pixels, Window
-from vidmetrics.networks.fast.packing import Packed, Planes, fold, pack_cube, pack_pointwise, round_up, split
+from vidmetrics.networks.fast.packing import Packed, Planes, fold, pack_pointwise, pack_taps, round_up, split
 from vidmetrics.networks.fast.padding import outputs
 from vidmetrics.networks.i3d import _MIXED, I3D, _Mixed, _Unit
 
@@ -70,31 +71,22 @@ def pack_network(plain: I3D, planes: Planes, device: torch.device) -> Weights:
         widths_between = [round_up(len(bias), 32) for _, bias in (b1a, b2a)]
         blocks[name] = Block(
             pack_pointwise([b0, b1a, b2a], [len(b0[1]), *widths_between], planes).to(device),
-            pack_cube(b1b, widths_between[0], planes).to(device),
-            pack_cube(b2b, widths_between[1], planes).to(device),
+            pack_taps(b1b, widths_between[0], planes).to(device),
+            pack_taps(b2b, widths_between[1], planes).to(device),
             pack_pointwise([b3], [len(b3[1])], planes).to(device),
             (len(b0[1]), len(b1b[1]), len(b2b[1]), len(b3[1])),
         )
     return Weights(
         pack_pointwise([unit("Conv3d_2b_1x1")], [64], planes).to(device),
-        pack_cube(unit("Conv3d_2c_3x3"), 64, planes).to(device),
+        pack_taps(unit("Conv3d_2c_3x3"), 64, planes).to(device),
         blocks,
         plain.logits_weight.detach().float().flatten(1).T.contiguous().to(device),
         plain.logits_bias.detach().float().to(device),
     )
 
 
-@dataclass(frozen=True)
-class Entrance:
-    """Pixel layout and first-layer weights for one clip length and frame size."""
-
-    pixels: Pixels
-    packed: Packed
-    resized_before: bool
-
-
 class FastI3D:
-    """The network on one device.
+    """See `vidmetrics.networks.fast.fast_network.FastNetwork`.
 
     Args:
         plain: the plain network.
@@ -102,6 +94,8 @@ class FastI3D:
         planes: 1 for ``fast``, 2 for ``exact``.
         device: device of the operators.
     """
+
+    side = SIDE
 
     def __init__(self, plain: I3D, operators: Operators, planes: Planes, device: torch.device) -> None:
         self.planes = planes
@@ -114,26 +108,19 @@ class FastI3D:
         self._packed: dict[str, Packed] = {}
 
     def entrance(self, num_frames: int, height: int, width: int) -> Entrance:
-        """Return the layout and weights for clips of this length and size, computed at the first call."""
+        """See the protocol."""
         key = (num_frames, height, width)
         if key not in self._entrances:
             self._entrances[key] = self._make_entrance(*key)
         return self._entrances[key]
 
     def middle(self, num_clips: int, num_frames: int) -> torch.Tensor:
-        """Return memory for the output of `start`."""
+        """See the protocol."""
         shape = (self.planes, num_clips, outputs(num_frames, 2), SIDE // 8, SIDE // 8, self._weights.third.columns)
         return torch.empty(shape, dtype=torch.float16, device=self.device)
 
     def start(self, clips_NTHWC: torch.Tensor, memory: torch.Tensor, out: torch.Tensor, overflow: torch.Tensor) -> None:
-        """Compute the activations before Mixed_3b, ``[planes, N, T / 2, 28, 28, 192]``.
-
-        Args:
-            clips_NTHWC: uint8, on the device.
-            memory: from `Pixels.zeros` of the clips' entrance, for at least as many clips.
-            out: from `middle`, or a slice of it.
-            overflow: see `vidmetrics.networks.fast.operators`.
-        """
+        """Compute the activations before Mixed_3b, ``[planes, N, T / 2, 28, 28, 192]``; see the protocol."""
         N, T, H, W, _ = clips_NTHWC.shape
         entrance, run = self.entrance(T, H, W), self._run
         if entrance.resized_before:
@@ -147,7 +134,7 @@ class FastI3D:
         run.max_pool(x, Window(1, 3, 1, 2), out)  # N x T/2 x 28 x 28 x 192
 
     def finish(self, x: torch.Tensor, overflow: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return float32 ``logits`` and ``pool`` from the output of `start`."""
+        """Return float32 ``logits`` and ``pool``; see the protocol."""
         for name, block in self._weights.blocks.items():
             if name == "Mixed_4b":
                 x = self._run.max_pool(x, Window(3, 3, 2, 2))  # N x T/4 x 14 x 14 x 480

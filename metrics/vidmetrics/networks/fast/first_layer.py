@@ -20,9 +20,38 @@ import torch
 
 from vidmetrics.networks.fast.bilinear_tables import Table
 from vidmetrics.networks.fast.packing import Packed, pack_matrix, round_up
-from vidmetrics.networks.fast.padding import same
+from vidmetrics.networks.fast.padding import outputs, same
+
+
+@dataclass(frozen=True)
+class FirstKernel:
+    """Shape of a first convolution.
+
+    Attributes:
+        time: taps in time.
+        space: taps in rows and in columns.
+        time_stride: stride in time.
+        stride: stride in rows and columns.
+        padded: whether padding is "SAME"; otherwise there is none.
+    """
+
+    time: int
+    space: int
+    time_stride: int
+    stride: int
+    padded: bool = True
+
+    def around(self, size: int) -> tuple[int, int]:
+        """Return the zeros before and after an axis of rows or columns."""
+        return same(size, self.space, self.stride) if self.padded else (0, 0)
+
+    def outputs(self, size: int) -> int:
+        """Return the outputs of an axis of rows or columns."""
+        return outputs(size, self.stride) if self.padded else (size - self.space) // self.stride + 1
+
 
 TAPS, STRIDE = 7, 2
+I3D_KERNEL = FirstKernel(TAPS, TAPS, STRIDE, STRIDE)
 ROW_SPANS = (3, 4, 5, 6, 7)
 COLUMN_SPANS = (4, 8)
 """Supported window sizes in pixels. Columns are contiguous in memory, and a kernel reads powers of two."""
@@ -85,27 +114,28 @@ class Geometry:
     Attributes:
         rows: the vertical axis.
         columns: the horizontal axis.
+        kernel: the convolution.
     """
 
     rows: SpatialAxis
     columns: SpatialAxis
+    kernel: FirstKernel = I3D_KERNEL
 
 
-def identity_axis(size: int, span: int) -> SpatialAxis:
+def identity_axis(size: int, span: int, kernel: FirstKernel = I3D_KERNEL) -> SpatialAxis:
     """Return the axis for frames that are not resized, with the zeros of "SAME" padding in memory.
 
     Args:
         size: pixels of the frame.
-        span: window size, at least `TAPS`; pixels beyond the taps have zero weight.
+        span: window size, at least the taps; pixels beyond the taps have zero weight.
+        kernel: the convolution.
     """
-    outputs = -(-size // STRIDE)
-    before, after = same(size, TAPS, STRIDE)
-    weights = torch.eye(TAPS, span, dtype=torch.float64)[None]
+    count, step = kernel.outputs(size), kernel.stride
+    before, after = kernel.around(size)
+    weights = torch.eye(kernel.space, span, dtype=torch.float64)[None]
     # Patches of 16 make a tile of outputs square, so that its windows share cache lines.
-    runs = tuple(
-        OutputRun(first, 1, min(16, outputs - first), first * STRIDE, STRIDE, 0) for first in range(0, outputs, 16)
-    )
-    return SpatialAxis(size, before, after + span - TAPS, span, weights, runs)
+    runs = tuple(OutputRun(first, 1, min(16, count - first), first * step, step, 0) for first in range(0, count, 16))
+    return SpatialAxis(size, before, after + span - kernel.space, span, weights, runs)
 
 
 def resized_axis(matrix: torch.Tensor, spans: tuple[int, ...]) -> SpatialAxis | None:
@@ -160,9 +190,10 @@ def _step(members: list[int], starts: list[int], i: int) -> tuple[int, int]:
     return members[i + 1] - members[i], starts[members[i + 1]] - starts[members[i]]
 
 
-def identity(side: int) -> Geometry:
+def identity(side: int, kernel: FirstKernel = I3D_KERNEL) -> Geometry:
     """Return the windows for frames that are not resized."""
-    return Geometry(identity_axis(side, TAPS), identity_axis(side, COLUMN_SPANS[-1]))
+    wide = next(span for span in COLUMN_SPANS if span >= kernel.space)
+    return Geometry(identity_axis(side, kernel.space, kernel), identity_axis(side, wide, kernel), kernel)
 
 
 def geometry(tables: tuple[Table, Table], side: int) -> Geometry | None:
@@ -179,29 +210,33 @@ def geometry(tables: tuple[Table, Table], side: int) -> Geometry | None:
     return Geometry(rows, columns) if rows and columns else None
 
 
-def pack_first_layer(weight: torch.Tensor, bias: torch.Tensor, shape: Geometry, planes: int) -> Packed:
+def pack_first_layer(
+    weight: torch.Tensor, bias: torch.Tensor, shape: Geometry, planes: int, one: float = 255.0
+) -> Packed:
     """Pack the first convolution for frames of equal size.
 
     Args:
-        weight: folded weights ``[64, 3, 7, 7, 7]``, float64, for pixels in [-1, 1].
+        weight: folded weights ``[out, 3, t, h, w]``, float64.
         bias: folded bias.
         shape: windows for that size.
         planes: as for `Planes`.
+        one: the stored value of a pixel that is 1 to the weights.
 
     Returns:
-        A matrix ``[planes, classes, rows, 64]``. Classes are pairs (class of rows, class of columns), the latter varying fastest.
+        A matrix ``[planes, classes, rows, out]``. Classes are pairs (class of rows, class of columns), the latter varying fastest.
         Rows are (frame tap, pixel row, pixel column, channel).
     """
-    y, x = shape.rows.weights, shape.columns.weights
-    combined = torch.einsum("octhw,yhs,xwr->yxtsrco", weight / 255, y, x)
+    y, x, time = shape.rows.weights, shape.columns.weights, shape.kernel.time
+    combined = torch.einsum("octhw,yhs,xwr->yxtsrco", weight / one, y, x)
     classes, span_y, span_x = len(y) * len(x), shape.rows.span, shape.columns.span
-    padded = combined.new_zeros(classes, TAPS, span_y, span_x, PIXEL, weight.shape[0])
-    padded[..., :3, :] = combined.reshape(classes, TAPS, span_y, span_x, 3, -1)
-    taps = TAPS * span_y
+    padded = combined.new_zeros(classes, time, span_y, span_x, PIXEL, weight.shape[0])
+    padded[..., :3, :] = combined.reshape(classes, time, span_y, span_x, 3, -1)
+    taps = time * span_y
     rows = padded.reshape(classes, taps * span_x * PIXEL, -1)
     full = rows.new_zeros(classes, round_up(rows.shape[1], BLOCK), rows.shape[2])
     full[:, : rows.shape[1]] = rows
-    return pack_matrix(full, bias, planes, taps=taps, channels=span_x * PIXEL, block=BLOCK, widest=16)
+    # To the kernel, the pixels of a row are channels.
+    return pack_matrix(full, bias, planes, kernel=(time, span_y, 1), channels=span_x * PIXEL, block=BLOCK, widest=16)
 
 
 BLOCK = 64

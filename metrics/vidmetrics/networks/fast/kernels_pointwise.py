@@ -34,13 +34,14 @@ def place_pixels(
 
 @triton.jit(do_not_specialize=["count", "T", "H", "W", "SIDE", "clip_frames", "before_t", "rows", "columns", "before_y", "before_x", "plane_pixels"])  # fmt: skip
 def place_resized(
-    clips_ptr, lower_y_ptr, weight_y_ptr, lower_x_ptr, weight_x_ptr, out_ptr,
+    clips_ptr, lower_y_ptr, weight_y_ptr, lower_x_ptr, weight_x_ptr, mean_ptr, out_ptr,
     count, T, H, W, SIDE, clip_frames, before_t, rows, columns, before_y, before_x, plane_pixels,
-    BLOCK: tl.constexpr, PLANES: tl.constexpr,
+    MEAN: tl.constexpr, BLOCK: tl.constexpr, PLANES: tl.constexpr,
 ):  # fmt: skip
     """Like `place_pixels`, for frames that are resized bilinearly to ``SIDE`` in float32 and then split into planes.
 
-    Each axis has a table of lower source indices and weights of the upper ones.
+    Each axis has a table of lower source indices and weights of the upper ones. With `MEAN`, a mean per frame, row, column and colour
+    is subtracted, and the difference is stored as it is.
     """
     plane = plane_pixels * 4
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -59,7 +60,12 @@ def place_resized(
     a = tl.load(source + ((y1 * W + x0) * 3)[:, None], mask=mask, other=0).to(tl.float32)
     b = tl.load(source + ((y1 * W + x1) * 3)[:, None], mask=mask, other=0).to(tl.float32)
     bottom = a + (b - a) * weight_x
-    values = tl.where(mask, (top + (bottom - top) * weight_y) * 2.0 - 255.0, 0.0)
+    values = top + (bottom - top) * weight_y
+    if MEAN:
+        values -= tl.load(mean_ptr + (((t * SIDE + y) * SIDE + x) * 3)[:, None] + c, mask=mask, other=0.0)
+    else:
+        values = values * 2.0 - 255.0
+    values = tl.where(mask, values, 0.0)
     out = ((clip * clip_frames + t + before_t) * rows + y + before_y) * columns + x + before_x
     place = out_ptr + out[:, None] * 4 + c
     high = values.to(tl.float16)
@@ -85,8 +91,8 @@ def _windows(x_ptr, frame, y0, x0, ok, H, W, C, c, x_plane, BP: tl.constexpr, BC
 
 
 @triton.jit
-def _put(out_ptr, values, rows, c, C, ok, out_plane, PLANES: tl.constexpr):
-    at = out_ptr + (rows * C)[:, None] + c[None, :]
+def _put(out_ptr, values, rows, c, C, ok, out_stride, out_plane, PLANES: tl.constexpr):
+    at = out_ptr + (rows * out_stride)[:, None] + c[None, :]
     mask = ok[:, None] & (c < C)[None, :]
     high = values.to(tl.float16)
     tl.store(at, high, mask=mask)
@@ -96,10 +102,10 @@ def _put(out_ptr, values, rows, c, C, ok, out_plane, PLANES: tl.constexpr):
 
 @triton.jit(do_not_specialize=["T", "H", "W", "OUT_T", "OUT_H", "OUT_W", "before_t", "before_y", "before_x"])
 def max_pool(
-    x_ptr, out_ptr, T, H, W, C, OUT_T, OUT_H, OUT_W, before_t, before_y, before_x, x_plane, out_plane,
+    x_ptr, out_ptr, T, H, W, C, OUT_T, OUT_H, OUT_W, before_t, before_y, before_x, x_plane, out_stride, out_plane,
     KT: tl.constexpr, K: tl.constexpr, ST: tl.constexpr, S: tl.constexpr, BP: tl.constexpr, BC: tl.constexpr, PLANES: tl.constexpr,
 ):  # fmt: skip
-    """Max-pool ``KT x K x K`` of stride ``ST x S x S`` with "SAME" padding. Programs: clips, pixels, channels.
+    """Max-pool ``KT x K x K`` of stride ``ST x S x S``. Programs: clips, pixels, channels.
 
     If windows overlap by two frames in time, the maximum of a frame is reused for the next outputs.
     """
@@ -116,7 +122,7 @@ def max_pool(
             if t + 1 < T:
                 after = _windows(x_ptr, clip * T + t + 1, y0, x0, ok, H, W, C, c, x_plane, BP, BC, K, PLANES)
             best = tl.maximum(tl.maximum(before, here), after)
-            _put(out_ptr, best, (clip * OUT_T + t) * OUT_H * OUT_W + p, c, C, ok, out_plane, PLANES)
+            _put(out_ptr, best, (clip * OUT_T + t) * OUT_H * OUT_W + p, c, C, ok, out_stride, out_plane, PLANES)
             before = here
             here = after
     else:
@@ -127,12 +133,42 @@ def max_pool(
                 valid = ok & (frame >= 0) & (frame < T)
                 one = _windows(x_ptr, clip * T + frame, y0, x0, valid, H, W, C, c, x_plane, BP, BC, K, PLANES)
                 best = tl.maximum(best, one)
-            _put(out_ptr, best, (clip * OUT_T + t) * OUT_H * OUT_W + p, c, C, ok, out_plane, PLANES)
+            _put(out_ptr, best, (clip * OUT_T + t) * OUT_H * OUT_W + p, c, C, ok, out_stride, out_plane, PLANES)
+
+
+@triton.jit(do_not_specialize=["pixels", "H", "W"])
+def average_pool(
+    x_ptr, bias_ptr, out_ptr, overflow_ptr, pixels, H, W, C, x_stride, x_plane, out_stride, out_plane,
+    BP: tl.constexpr, BC: tl.constexpr, PLANES: tl.constexpr,
+):  # fmt: skip
+    """Mean over 3x3 pixels, excluding those outside the frame, then bias and ReLU. Programs: pixels, channels."""
+    p = tl.program_id(0) * BP + tl.arange(0, BP)
+    c = tl.program_id(1) * BC + tl.arange(0, BC)
+    ok = p < pixels
+    x, y = p % W, (p // W) % H
+    total = tl.zeros((BP, BC), tl.float32)
+    for dy in tl.static_range(3):
+        for dx in tl.static_range(3):
+            inside = ok & (y + dy > 0) & (y + dy <= H) & (x + dx > 0) & (x + dx <= W)
+            mask = inside[:, None] & (c < C)[None, :]
+            at = x_ptr + ((p + (dy - 1) * W + dx - 1) * x_stride)[:, None] + c[None, :]
+            total += tl.load(at, mask=mask, other=0.0).to(tl.float32)
+            if PLANES == 2:
+                total += tl.load(at + x_plane, mask=mask, other=0.0).to(tl.float32)
+    across = 3 - tl.where(x == 0, 1, 0) - tl.where(x == W - 1, 1, 0)
+    down = 3 - tl.where(y == 0, 1, 0) - tl.where(y == H - 1, 1, 0)
+    bias = tl.load(bias_ptr + c, mask=c < C, other=0.0)[None, :]
+    values = tl.maximum(total / (across * down).to(tl.float32)[:, None] + bias, 0.0)
+    tl.store(overflow_ptr + p * 0, p * 0 + 1, mask=ok & (tl.max(values, axis=1) > 65504.0))
+    _put(out_ptr, values, p, c, C, ok, out_stride, out_plane, PLANES)
 
 
 @triton.jit(do_not_specialize=["T", "P"])
 def average(x_ptr, out_ptr, T, P, C, x_plane, BP: tl.constexpr, BC: tl.constexpr, PLANES: tl.constexpr):
-    """Mean over windows of two frames of ``P`` pixels, then over windows: float32 ``[N, C]``. Programs: clips, channels."""
+    """Mean over windows of two frames of ``P`` pixels, then over windows: float32 ``[N, C]``. Programs: clips, channels.
+
+    Of a clip of one frame, the mean of its pixels.
+    """
     c = tl.program_id(1) * BC + tl.arange(0, BC)
     total = tl.zeros((BC,), tl.float32)
     for t in range(T):
@@ -146,7 +182,8 @@ def average(x_ptr, out_ptr, T, P, C, x_plane, BP: tl.constexpr, BC: tl.constexpr
                 part += tl.load(at + x_plane, mask=mask, other=0.0).to(tl.float32)
         windows = tl.where((t == 0) | (t == T - 1), 1.0, 2.0)
         total += tl.sum(part, axis=0) * windows
-    tl.store(out_ptr + tl.program_id(0) * C + c, total / (2.0 * (T - 1) * P), mask=c < C)
+    count = tl.where(T == 1, P, 2 * (T - 1) * P).to(tl.float32)
+    tl.store(out_ptr + tl.program_id(0) * C + c, total / count, mask=c < C)
 
 
 @triton.jit(do_not_specialize=["N", "C", "classes"])

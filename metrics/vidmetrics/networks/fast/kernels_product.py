@@ -31,14 +31,17 @@ def _product(a, a_low, b, b_low):
 
 
 @triton.jit
-def _store(acc, scale_ptr, bias_ptr, out_ptr, rest_ptr, overflow_ptr, rows, inside, n, columns, split, out_stride, out_plane, rest_stride, rest_plane, PLANES: tl.constexpr, REGAIN: tl.constexpr):  # fmt: skip
+def _store(acc, scale_ptr, bias_ptr, lowest_ptr, out_ptr, rest_ptr, overflow_ptr, rows, inside, n, columns, split, out_stride, out_plane, rest_stride, rest_plane, PLANES: tl.constexpr, REGAIN: tl.constexpr):  # fmt: skip
     """Scale, add the bias, apply ReLU, and store columns below `split` at `out_ptr` and the others at `rest_ptr`.
+
+    ReLU is a maximum with `lowest_ptr`, which is 0, or minus infinity for columns without it.
 
     `REGAIN` is the mean fraction of the sum lost to truncation; see `vidmetrics.networks.fast.accumulation`.
     """
     scaled = acc * tl.load(scale_ptr + n)[None, :]
-    values = tl.maximum(scaled + tl.load(bias_ptr + n)[None, :], 0.0)
-    tl.store(overflow_ptr + rows * 0, rows * 0 + 1, mask=(tl.max(values, axis=1) > 65504.0) & inside)
+    lowest = tl.load(lowest_ptr + n)[None, :]
+    values = tl.maximum(scaled + tl.load(bias_ptr + n)[None, :], lowest)
+    tl.store(overflow_ptr + rows * 0, rows * 0 + 1, mask=(tl.max(tl.abs(values), axis=1) > 65504.0) & inside)
     high = values.to(tl.float16)
     to_out = inside[:, None] & (n < split)[None, :]
     to_rest = inside[:, None] & ((n >= split) & (n < columns))[None, :]
@@ -47,19 +50,31 @@ def _store(acc, scale_ptr, bias_ptr, out_ptr, rest_ptr, overflow_ptr, rows, insi
     tl.store(out, high, mask=to_out)
     tl.store(rest, high, mask=to_rest)
     if PLANES == 2:
-        low = (values - high.to(tl.float32) + tl.where(values > 0, scaled * REGAIN, 0.0)).to(tl.float16)
+        low = (values - high.to(tl.float32) + tl.where(values > lowest, scaled * REGAIN, 0.0)).to(tl.float16)
         tl.store(out + out_plane, low, mask=to_out)
         tl.store(rest + rest_plane, low, mask=to_rest)
 
 
-@triton.jit(do_not_specialize=["rows", "T", "H", "W", "x_vectors", "x_plane_vectors"])
+@triton.jit
+def _inside(first, size, TAPS: tl.constexpr):
+    """Return one bit per tap: whether it is inside an axis of `size`, if the first tap is at `first`."""
+    bits = first * 0
+    for tap in tl.static_range(TAPS):
+        bits += tl.where((first + tap >= 0) & (first + tap < size), 1 << tap, 0)
+    return bits
+
+
+@triton.jit(do_not_specialize=["rows", "T", "H", "W", "OUT_H", "OUT_W", "x_vectors", "x_plane_vectors"])
 def convolve(
-    x_ptr, w_ptr, scale_ptr, bias_ptr, out_ptr, rest_ptr, overflow_ptr,
-    rows, T, H, W, x_vectors, x_plane_vectors, channels, w_columns, w_plane, columns, split, out_stride, out_plane, rest_stride, rest_plane,
-    TAPS: tl.constexpr, BLOCK: tl.constexpr, BM: tl.constexpr, BN0: tl.constexpr, BN1: tl.constexpr, BK: tl.constexpr,
+    x_ptr, w_ptr, scale_ptr, bias_ptr, lowest_ptr, out_ptr, rest_ptr, overflow_ptr,
+    rows, T, H, W, OUT_H, OUT_W, x_vectors, x_plane_vectors, channels, w_columns, w_plane, columns, split, out_stride, out_plane, rest_stride, rest_plane,
+    KT: tl.constexpr, KH: tl.constexpr, KW: tl.constexpr, STRIDE: tl.constexpr, PADDED: tl.constexpr,
+    BLOCK: tl.constexpr, BM: tl.constexpr, BN0: tl.constexpr, BN1: tl.constexpr, BK: tl.constexpr,
     VEC: tl.constexpr, PLANES: tl.constexpr, REGAIN: tl.constexpr,
 ):  # fmt: skip
-    """1x1x1 (`TAPS` 1) or 3x3x3 (`TAPS` 27) convolution of stride 1 with "SAME" padding, bias and ReLU.
+    """Convolution of ``KT x KH x KW`` taps with bias and ReLU, of stride 1 in time.
+
+    If `PADDED`, half a kernel of zeros surrounds the clip; otherwise frames have none, and KT is 1.
 
     A program computes `BM` rows by `BN0 + BN1` columns in steps of `BK` products; `BK` divides `BLOCK`, the channels per block in
     the order of the weights' rows. Strides of the input are given in units of `VEC` values, the size of a copy, so that
@@ -71,7 +86,12 @@ def convolve(
     r = tile_m * BM + tl.arange(0, BM)
     inside = r < rows
     ks = tl.arange(0, BK)
-    x = x_ptr + r[:, None] * x_stride + ks[None, :]
+    TAPS: tl.constexpr = KT * KH * KW
+    at_x, at_y, frame = r % OUT_W, (r // OUT_W) % OUT_H, r // (OUT_W * OUT_H)
+    pixel = r
+    if STRIDE > 1 or not PADDED:
+        pixel = (frame * H + at_y * STRIDE) * W + at_x * STRIDE
+    x = x_ptr + pixel[:, None] * x_stride + ks[None, :]
     n0 = tile_n * (BN0 + BN1) + tl.arange(0, BN0)
     w0 = w_ptr + ks[:, None] * w_columns + n0[None, :]
     acc0 = tl.zeros((BM, BN0), tl.float32)
@@ -80,21 +100,22 @@ def convolve(
         w1 = w_ptr + ks[:, None] * w_columns + n1[None, :]
         acc1 = tl.zeros((BM, BN1), tl.float32)
     blocks = tl.cdiv(channels, BLOCK)
-    if TAPS == 27:
-        # One bit per tap and axis: whether it is inside the clip.
-        at_w, at_h, at_t = r % W, (r // W) % H, (r // (W * H)) % T
-        bits_w = 2 + tl.where(at_w > 0, 1, 0) + tl.where(at_w < W - 1, 4, 0)
-        bits_h = 2 + tl.where(at_h > 0, 1, 0) + tl.where(at_h < H - 1, 4, 0)
-        bits_t = tl.where(inside, 2 + tl.where(at_t > 0, 1, 0) + tl.where(at_t < T - 1, 4, 0), 0)
+    PT: tl.constexpr = KT // 2 if PADDED else 0
+    PH: tl.constexpr = KH // 2 if PADDED else 0
+    PW: tl.constexpr = KW // 2 if PADDED else 0
+    if TAPS > 1:
+        bits_w = _inside(at_x * STRIDE - PW, W, KW)
+        bits_h = _inside(at_y * STRIDE - PH, H, KH)
+        bits_t = tl.where(inside, _inside(frame % T - PT, T, KT), 0)
     PARTS: tl.constexpr = BLOCK // BK
     for step in range(TAPS * blocks * PARTS):
         w_offset = step * BK * w_columns
-        if TAPS == 27:
+        if TAPS > 1:
             whole, part = step // PARTS, step % PARTS
-            tap_t, in_frame = whole // (9 * blocks), whole % (9 * blocks)
-            block, tap = in_frame // 9, in_frame % 9
-            tap_h, tap_w = tap // 3, tap % 3
-            x_offset = (((tap_t - 1) * H + tap_h - 1) * W + tap_w - 1) * x_stride + block * BLOCK + part * BK
+            tap_t, in_frame = whole // (KH * KW * blocks), whole % (KH * KW * blocks)
+            block, tap = in_frame // (KH * KW), in_frame % (KH * KW)
+            tap_h, tap_w = tap // KW, tap % KW
+            x_offset = (((tap_t - PT) * H + tap_h - PH) * W + tap_w - PW) * x_stride + block * BLOCK + part * BK
             ok = ((((bits_t >> tap_t) & (bits_h >> tap_h) & (bits_w >> tap_w)) & 1) != 0)[:, None]
         else:
             x_offset = step * BK
@@ -112,19 +133,19 @@ def convolve(
                 acc1 += _product(a, a_low, b1, tl.load(w1 + w_offset + w_plane))
             else:
                 acc1 = tl.dot(a, b1, acc1)
-    _store(acc0, scale_ptr, bias_ptr, out_ptr, rest_ptr, overflow_ptr, r, inside, n0, columns, split, out_stride, out_plane, rest_stride, rest_plane, PLANES, REGAIN)  # fmt: skip
+    _store(acc0, scale_ptr, bias_ptr, lowest_ptr, out_ptr, rest_ptr, overflow_ptr, r, inside, n0, columns, split, out_stride, out_plane, rest_stride, rest_plane, PLANES, REGAIN)  # fmt: skip
     if BN1 > 0:
-        _store(acc1, scale_ptr, bias_ptr, out_ptr, rest_ptr, overflow_ptr, r, inside, n1, columns, split, out_stride, out_plane, rest_stride, rest_plane, PLANES, REGAIN)  # fmt: skip
+        _store(acc1, scale_ptr, bias_ptr, lowest_ptr, out_ptr, rest_ptr, overflow_ptr, r, inside, n1, columns, split, out_stride, out_plane, rest_stride, rest_plane, PLANES, REGAIN)  # fmt: skip
 
 
 @triton.jit(do_not_specialize=["frame_vectors", "row_vectors", "plane_vectors", "frames", "OUT"])
 def first_layer(
-    p_ptr, w_ptr, scale_ptr, bias_ptr, runs_ptr, tiles_ptr, starts_ptr, out_ptr, overflow_ptr,
-    frame_vectors, row_vectors, plane_vectors, frames, OUT, w_class, w_plane, out_plane,
-    STEPS: tl.constexpr, SPAN_Y: tl.constexpr, KX: tl.constexpr, BM: tl.constexpr, BK: tl.constexpr, VEC: tl.constexpr,
+    p_ptr, w_ptr, scale_ptr, bias_ptr, lowest_ptr, runs_ptr, tiles_ptr, starts_ptr, out_ptr, overflow_ptr,
+    frame_vectors, row_vectors, plane_vectors, frames, OUT, w_columns, w_class, w_plane, out_plane,
+    STEPS: tl.constexpr, SPAN_Y: tl.constexpr, KX: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr, VEC: tl.constexpr,
     P_PLANES: tl.constexpr, W_PLANES: tl.constexpr, REGAIN: tl.constexpr,
 ):  # fmt: skip
-    """The 7x7x7 convolution of stride 2 on stored pixels, with 64 output channels, bias and ReLU.
+    """The first convolution, on stored pixels, with bias and ReLU.
 
     `runs_ptr` has 13 numbers per pair of `vidmetrics.networks.fast.first_layer.OutputRun`: first, step, count, start, start_step
     and number of bits of the count for rows and for columns, then the class of the weights. Rows of the product are numbered
@@ -153,11 +174,11 @@ def first_layer(
     base = start * frame_stride + (start_y + iy * move_y) * row_stride + across
     ks = tl.arange(0, BK)
     x = p_ptr + base[:, None] + (ks % KX)[None, :]
-    n = tl.arange(0, 64)
-    w = w_ptr + weights * w_class + ks[:, None] * 64 + n[None, :]
-    acc = tl.zeros((BM, 64), tl.float32)
+    n = tl.arange(0, BN)
+    w = w_ptr + weights * w_class + ks[:, None] * w_columns + n[None, :]
+    acc = tl.zeros((BM, BN), tl.float32)
     for step in range(STEPS):
-        w_offset = step * (BK * 64)
+        w_offset = step * (BK * w_columns)
         tap = step * (BK // KX) + ks // KX
         x_offset = ((tap // SPAN_Y) * frame_stride + (tap % SPAN_Y) * row_stride)[None, :]
         a = tl.load(x + x_offset, mask=inside[:, None], other=0.0)
@@ -170,12 +191,12 @@ def first_layer(
             acc += tl.dot(a, b, part)
         else:
             acc = tl.dot(a, b, acc)
-    _store(acc, scale_ptr, bias_ptr, out_ptr, out_ptr, overflow_ptr, out_rows, inside, n, 64, 64, 64, out_plane, 64, 0, W_PLANES, REGAIN)  # fmt: skip
+    _store(acc, scale_ptr, bias_ptr, lowest_ptr, out_ptr, out_ptr, overflow_ptr, out_rows, inside, n, BN, BN, BN, out_plane, BN, 0, W_PLANES, REGAIN)  # fmt: skip
 
 
 @triton.jit(do_not_specialize=["rows", "H", "W", "OUT_H", "OUT_W"])
 def pooled_product(
-    x_ptr, w_ptr, scale_ptr, bias_ptr, out_ptr, overflow_ptr,
+    x_ptr, w_ptr, scale_ptr, bias_ptr, lowest_ptr, out_ptr, overflow_ptr,
     rows, H, W, OUT_H, OUT_W, x_plane, w_columns, w_plane, out_plane,
     BM: tl.constexpr, PLANES: tl.constexpr, REGAIN: tl.constexpr,
 ):  # fmt: skip
@@ -204,22 +225,4 @@ def pooled_product(
         acc = _product(high, (best - high.to(tl.float32)).to(tl.float16), w_high, tl.load(w + w_plane))
     else:
         acc = tl.dot(high, w_high)
-    _store(
-        acc,
-        scale_ptr,
-        bias_ptr,
-        out_ptr,
-        out_ptr,
-        overflow_ptr,
-        r,
-        inside,
-        c,
-        64,
-        64,
-        64,
-        out_plane,
-        64,
-        0,
-        PLANES,
-        REGAIN,
-    )
+    _store(acc, scale_ptr, bias_ptr, lowest_ptr, out_ptr, out_ptr, overflow_ptr, r, inside, c, 64, 64, 64, out_plane, 64, 0, PLANES, REGAIN)  # fmt: skip

@@ -1,4 +1,4 @@
-"""The fast I3D for one batch shape: the batch is computed in parts by recorded CUDA graphs."""
+"""A fast network for one batch shape: the batch is computed in parts by recorded CUDA graphs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from itertools import accumulate
 
 import torch
 
-from vidmetrics.networks.fast.fast_i3d import FastI3D
+from vidmetrics.networks.fast.fast_network import FastNetwork
 from vidmetrics.networks.fast.upload import Upload
 
 PART_FRAMES = 256
@@ -41,7 +41,7 @@ class Recorded:
         overflow: int32 ``[1]``, not 0 if a number left fp16's range in the last call.
     """
 
-    def __init__(self, network: FastI3D, upload: Upload | None, shape: tuple[int, int, int, int]) -> None:
+    def __init__(self, network: FastNetwork, upload: Upload | None, shape: tuple[int, int, int, int]) -> None:
         num_clips, num_frames, height, width = shape
         device, frame = network.device, height * width * 3
         size = max(1, min(PART_FRAMES // num_frames, (2**31 - 1) // (num_frames * frame)))

@@ -1,25 +1,44 @@
-"""The fast I3D as a `vidmetrics.networks.network.Body`, with its error bounds and the fallback to the plain network."""
+"""A fast network as a `vidmetrics.networks.network.Body`, with its error bounds and the fallback to the plain network."""
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
-from vidmetrics.networks.fast.fast_i3d import SIDE, FastI3D
+from vidmetrics.networks.c3d import C3D
+from vidmetrics.networks.fast.fast_c3d import FastC3D
+from vidmetrics.networks.fast.fast_i3d import FastI3D
+from vidmetrics.networks.fast.fast_inception import FastInception
+from vidmetrics.networks.fast.fast_network import FastNetwork
 from vidmetrics.networks.fast.operators import Operators
+from vidmetrics.networks.fast.packing import Planes
 from vidmetrics.networks.fast.recording import Recorded
 from vidmetrics.networks.fast.upload import Upload
 from vidmetrics.networks.i3d import I3D
+from vidmetrics.networks.inception import Inception
 from vidmetrics.networks.precision import Precision, computing
 
 WHOLE_FRAMES = 1024
 """Maximum number of frames per batch; larger batches are split."""
 LONGEST = 4096
-"""Longest clip, in frames, whose offsets fit into 32 bits; the plain network computes longer ones."""
+"""Longest clip, in frames, whose offsets in the I3D fit into 32 bits; the plain network computes longer ones."""
 
 BOUNDS = {"exact": 1e-5, "fast": 1e-3}
 """Maximum relative error against float64 of each precision."""
+SHARE = 0.8
+"""Share of the bound that features of noise may differ from the plain network's by."""
+
+
+Plain = I3D | Inception | C3D
+"""The networks that have a fast one."""
+
+
+def fast_network(plain: Plain, operators: Operators, planes: Planes, device: torch.device) -> FastNetwork:
+    """Return the fast network of a plain one."""
+    if isinstance(plain, I3D):
+        return FastI3D(plain, operators, planes, device)
+    if isinstance(plain, Inception):
+        return FastInception(plain, operators, planes, device)
+    return FastC3D(plain, operators, planes, device)
 
 
 class FastBody:
@@ -40,20 +59,22 @@ class FastBody:
 
     uploads = True
 
-    def __init__(self, plain: I3D, operators: Operators, precision: Precision, device: torch.device) -> None:
-        planes: Literal[1, 2] = 2 if precision == "exact" else 1
+    def __init__(self, plain: Plain, operators: Operators, precision: Precision, device: torch.device) -> None:
+        planes: Planes = 2 if precision == "exact" else 1
         if device.type == "cuda" and device.index is None:  # the current device is a property of the thread
             device = torch.device("cuda", torch.cuda.current_device())
         self.outputs = plain.outputs
         self.min_frames = plain.min_frames
+        self.max_frames: int | None = getattr(plain, "max_frames", None)
+        self.per_frame: bool = getattr(plain, "per_frame", False)
         self.preprocessing = plain.preprocessing
-        self.preprocessing_at = plain.preprocessing_at
+        self.preprocessing_at = getattr(plain, "preprocessing_at", lambda height, width: plain.preprocessing)
         self.implementation = f"fp16x{planes}-2"
         self.repeated = 0
         self._plain = plain
         self._operators = operators
         self._precision = precision
-        self._network = FastI3D(plain, operators, planes, device)
+        self._network = fast_network(plain, operators, planes, device)
         self._device = device
         self._upload = Upload(device) if device.type == "cuda" else None
         self._recorded: dict[tuple[int, int, int, int], Recorded] = {}
@@ -81,13 +102,14 @@ class FastBody:
         return self._by_plain(clips_NTHWC)
 
     def agrees(self) -> bool:
-        """Return whether the features of clips of noise match the plain network's to within half the bound.
+        """Return whether the features of clips of noise match the plain network's to within `SHARE` of the bound.
 
-        Two clips of 64x64 are resized as most clips are, two of 224x224 are not, except by a convention that resizes twice.
+        Two clips of 64x64 are resized as most clips are; two of the network's own size, 224x224 for the I3D, are not, except by
+        a convention that resizes twice.
 
         Unusual weights can make activations so small that fp16 loses them, which unlike an overflow is not detected later.
         """
-        return all(self._agrees_on(_noise(side)) for side in (64, SIDE))
+        return all(self._agrees_on(_noise(side)) for side in (64, self._network.side))
 
     def _agrees_on(self, clips_NTHWC: torch.Tensor) -> bool:
         with self._operators.compiling():
@@ -96,7 +118,7 @@ class FastBody:
         with torch.inference_mode(), computing("exact"):
             ours, theirs = self(clips_NTHWC), self._by_plain(clips_NTHWC)
         self._recorded.clear()
-        bound = BOUNDS[self._precision] / 2
+        bound = BOUNDS[self._precision] * SHARE
         return all(_distance(ours[name], theirs[name]) < bound for name in self.outputs)
 
     def _features(self, clips_NTHWC: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -104,11 +126,13 @@ class FastBody:
         return outputs if doubt is None or not int(doubt) else self.repeat(clips_NTHWC)
 
     def _launch(self, clips_NTHWC: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor | None]:
-        num_frames = clips_NTHWC.shape[1]
-        if num_frames > LONGEST or clips_NTHWC[0].numel() >= 2**31:
+        # A network of frames computes clips of one frame.
+        pieces = clips_NTHWC.flatten(0, 1)[:, None] if self.per_frame else clips_NTHWC
+        num_frames = pieces.shape[1]
+        if num_frames > LONGEST or pieces[0].numel() >= 2**31:
             return self._by_plain(clips_NTHWC), None
         results, overflows = [], []
-        for whole in torch.split(clips_NTHWC, max(1, WHOLE_FRAMES // num_frames)):
+        for whole in torch.split(pieces, max(1, WHOLE_FRAMES // num_frames)):
             recorded = self._for_shape(whole)
             results.append(recorded(whole))
             # A copy: the next batch clears it.
@@ -136,7 +160,8 @@ def _noise(side: int) -> torch.Tensor:
     """Return two clips of 16 frames, the second one coarse, like video."""
     generator = torch.Generator().manual_seed(0)
     clips = torch.randint(0, 256, (2, 16, side, side, 3), dtype=torch.uint8, generator=generator)
-    clips[1] = clips[1, :, :8, :8].repeat_interleave(side // 8, 1).repeat_interleave(side // 8, 2)
+    coarse = -(-side // 8)
+    clips[1] = clips[1, :, :8, :8].repeat_interleave(coarse, 1)[:, :side].repeat_interleave(coarse, 2)[:, :, :side]
     return clips
 
 

@@ -1,6 +1,6 @@
 """Tile sizes of the kernels by the shape of the convolution.
 
-Tuned on an NVIDIA H200 with ``benchmarks/i3d_gpu_tiles.py`` at batch 64; see ``benchmarks/notes.md``. Tiles do not change the order of
+Tuned on an NVIDIA H200 with ``benchmarks/i3d_gpu_tiles.py`` at batch 64 and by the same method for the Inception; see ``benchmarks/notes.md``. Tiles do not change the order of
 sums in ``fast``. In ``exact``, the depth is the number of products that are accumulated in the matrix unit.
 """
 
@@ -37,7 +37,9 @@ def tile_for(taps: int, columns: int, channels: int, planes: int) -> Tile:
     """Return the tile of a convolution for its taps, output channels, input channels and planes."""
     if planes == 2:  # two accumulators and twice the inputs: tiles are small, and three programs share a multiprocessor
         if columns <= 32:
-            return Tile(128, 32, depth=32, warps=4, stages=4)
+            return Tile(128, 32, depth=32, warps=4, stages=3 if taps == 9 else 4)
+        if taps == 1 and columns >= 640 and channels % 256 == 0:
+            return Tile(128, 64, warps=4, stages=2)
         if columns % 96 == 0 and (taps == 1 or columns == 96):
             return Tile(128, 64, 32, depth=32, warps=4)
         if taps == 1 and columns <= 64:
@@ -46,12 +48,14 @@ def tile_for(taps: int, columns: int, channels: int, planes: int) -> Tile:
     if taps == 1:
         if columns <= 32:
             return Tile(128, 32, warps=4)
+        if columns >= 640 and channels % 256 == 0:
+            return Tile(128, 128, warps=4)
         return Tile(128, 64, 32, depth=32, warps=4, stages=4) if columns % 96 == 0 else Tile(128, 64, warps=4)
     if columns <= 64:
         return Tile(128, 32 if columns <= 32 else 64, depth=32, warps=4, stages=4)
     if columns in (96, 288):
         return Tile(128, 64, 32, depth=32, warps=4, stages=4)
-    if columns in (192, 320):
+    if columns in (160, 192, 320) or (columns == 384 and channels % 64):
         return Tile(256, 128, 64, depth=32, stages=4)
     if channels % 64 == 0:
         return Tile(128, 128, warps=4)
@@ -66,6 +70,11 @@ def first_layer_tile(pixel_planes: int) -> Tile:
 def second_layer_tile(planes: int) -> Tile:
     """Return the tile of the pool and product after the first layer, which has no pipeline."""
     return Tile(64 if planes == 1 else 128, 64, warps=4)
+
+
+def average_tile() -> Tile:
+    """Return the pixels and channels of a program of an average pool."""
+    return Tile(16, 64, warps=4)
 
 
 def pool_tile(planes: int) -> Tile:

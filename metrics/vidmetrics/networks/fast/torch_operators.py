@@ -11,9 +11,9 @@ import torch
 from torch.nn import functional as F  # noqa: N812 - torch's own documentation writes it so
 
 from vidmetrics.networks.fast.bilinear_tables import Table
-from vidmetrics.networks.fast.first_layer import PIXEL, TAPS, OutputRun
+from vidmetrics.networks.fast.first_layer import PIXEL, OutputRun
 from vidmetrics.networks.fast.operators import Pixels, Window
-from vidmetrics.networks.fast.packing import LARGEST, Packed, split, unpack_cube
+from vidmetrics.networks.fast.packing import LARGEST, Packed, split, unpack_taps
 from vidmetrics.networks.i3d import same_padding
 
 
@@ -37,7 +37,8 @@ class TorchOperators:
         if pixels.resize is not None:
             rows, columns = pixels.resize
             values = _resize(_resize(values, columns, 3), rows, 2)
-        pixels.inside(memory, len(clips_NTHWC))[..., :3] = split(values * 2 - 255, pixels.planes)
+        values = values * 2 - 255 if pixels.mean is None else values - pixels.mean
+        pixels.inside(memory, len(clips_NTHWC))[..., :3] = split(values, pixels.planes)
         if pixels.shifted:
             memory[1, ..., :-1, :] = memory[0, ..., 1:, :]
 
@@ -52,9 +53,9 @@ class TorchOperators:
         out = torch.full((num_clips, frames, height, width, packed.columns), torch.nan, dtype=self._dtype)
         matrix = packed.matrix.to(self._dtype).sum(0)[..., : packed.columns]
         kernels = matrix[:, : packed.taps * packed.channels].reshape(
-            len(matrix), TAPS, rows.span, columns.span, PIXEL, packed.columns
+            len(matrix), packed.kernel[0], rows.span, columns.span, PIXEL, packed.columns
         )
-        windows = x.unfold(1, TAPS, 2)  # N T Y X 4 t
+        windows = x.unfold(1, packed.kernel[0], pixels.shape.kernel.time_stride)  # N T Y X 4 t
         for ry in rows.runs:
             for rx in columns.runs:
                 kernel = kernels[ry.weights * len(columns.weights) + rx.weights]
@@ -79,8 +80,9 @@ class TorchOperators:
             matrix = packed.matrix.to(self._dtype).sum(0)[: packed.channels, : packed.columns]
             sums = values @ matrix
         else:
-            weight = unpack_cube(packed).to(self._dtype)
-            sums = F.conv3d(values.permute(0, 4, 1, 2, 3), weight, padding=1).permute(0, 2, 3, 4, 1)
+            weight, stride = unpack_taps(packed).to(self._dtype), (1, packed.stride, packed.stride)
+            sums = F.conv3d(values.permute(0, 4, 1, 2, 3), weight, stride=stride, padding=packed.before)
+            sums = sums.permute(0, 2, 3, 4, 1)
         result = self._finish(sums, packed, overflow, planes=len(x))
         out.copy_(result[..., : out.shape[-1]])
         if rest is not None:
@@ -91,13 +93,24 @@ class TorchOperators:
         values = x.float().sum(0).permute(0, 4, 1, 2, 3)
         kernel = (window.time, window.space, window.space)
         stride = (window.time_stride, window.space_stride, window.space_stride)
-        padded = F.pad(values, same_padding(values.shape[2:], kernel, stride), value=-torch.inf)
-        result = split(F.max_pool3d(padded, kernel, stride).permute(0, 2, 3, 4, 1), len(x))
+        if window.padded:
+            values = F.pad(values, same_padding(values.shape[2:], kernel, stride), value=-torch.inf)
+        result = split(F.max_pool3d(values, kernel, stride).permute(0, 2, 3, 4, 1), len(x))
         return result if out is None else out.copy_(result)
+
+    def average_pool(self, x: torch.Tensor, bias: torch.Tensor, out: torch.Tensor, overflow: torch.Tensor) -> None:
+        """See the protocol."""
+        frames_NCHW = x.to(self._dtype).sum(0).flatten(0, 1).permute(0, 3, 1, 2)
+        means = F.avg_pool2d(frames_NCHW, 3, stride=1, padding=1, count_include_pad=False).permute(0, 2, 3, 1)
+        values = (means.reshape(x.shape[1:]) + bias).clamp(min=0).float()
+        overflow |= int((values > LARGEST).any())
+        out.copy_(split(values, len(x)))
 
     def average(self, x: torch.Tensor) -> torch.Tensor:
         """See the protocol."""
         values = x.to(self._dtype).sum(0).permute(0, 4, 1, 2, 3)
+        if values.shape[2] == 1:
+            return values.mean((2, 3, 4)).float()
         return F.avg_pool3d(values, (2, *values.shape[3:]), stride=1).mean((2, 3, 4)).float()
 
     def classify(self, x_NC: torch.Tensor, weight_CK: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
@@ -108,8 +121,9 @@ class TorchOperators:
         self, sums: torch.Tensor, packed: Packed, overflow: torch.Tensor, planes: int | None = None
     ) -> torch.Tensor:
         """Scale, add the bias, apply ReLU and split."""
-        values = (sums * packed.scale[: packed.columns] + packed.bias[: packed.columns]).clamp(min=0).float()
-        overflow |= int((values > LARGEST).any())
+        scale, bias, lowest = (t[: packed.columns] for t in (packed.scale, packed.bias, packed.lowest))
+        values = torch.maximum(sums * scale + bias, lowest.to(self._dtype)).float()
+        overflow |= int((values.abs() > LARGEST).any())
         return split(values, planes or len(packed.matrix))
 
 

@@ -16,11 +16,11 @@ import triton
 
 from vidmetrics.networks.fast import kernels_pointwise, kernels_product
 from vidmetrics.networks.fast.accumulation import mean_loss
-from vidmetrics.networks.fast.first_layer import PIXEL, STRIDE
+from vidmetrics.networks.fast.first_layer import PIXEL
 from vidmetrics.networks.fast.operators import Pixels, Window
 from vidmetrics.networks.fast.packing import Packed
 from vidmetrics.networks.fast.padding import outputs, same
-from vidmetrics.networks.fast.tiles import Tile, first_layer_tile, pool_tile, second_layer_tile, tile_for
+from vidmetrics.networks.fast.tiles import Tile, average_tile, first_layer_tile, pool_tile, second_layer_tile, tile_for
 
 
 class TritonOperators:
@@ -72,8 +72,10 @@ class TritonOperators:
         count = N * T * side * side
         self._launch(
             kernels_pointwise.place_resized, (triton.cdiv(count, 512),),
-            clips_NTHWC, rows.lower, rows.weight, columns.lower, columns.weight, memory,
-            count, T, H, W, side, *where, memory.stride(0) // PIXEL, BLOCK=512, PLANES=pixels.planes, num_warps=4,
+            clips_NTHWC, rows.lower, rows.weight, columns.lower, columns.weight,
+            rows.weight if pixels.mean is None else pixels.mean, memory,
+            count, T, H, W, side, *where, memory.stride(0) // PIXEL,
+            MEAN=pixels.mean is not None, BLOCK=512, PLANES=pixels.planes, num_warps=4,
         )  # fmt: skip
 
     def first_layer(
@@ -87,11 +89,11 @@ class TritonOperators:
         runs, tiles, starts = self._first_layer_tables(pixels, num_clips, tile.rows, memory.device)
         self._launch(
             kernels_product.first_layer, (len(tiles),),
-            memory, packed.matrix, packed.scale, packed.bias, runs, tiles, starts, out, overflow,
+            memory, packed.matrix, packed.scale, packed.bias, packed.lowest, runs, tiles, starts, out, overflow,
             memory.stride(1) // vector, memory.stride(2) // vector, memory.stride(0) // vector,
-            num_clips * frames, height, packed.matrix.stride(1), packed.matrix.stride(0), out.stride(0),
+            num_clips * frames, height, packed.matrix.shape[3], packed.matrix.stride(1), packed.matrix.stride(0), out.stride(0),
             STEPS=packed.matrix.shape[2] // packed.block, SPAN_Y=pixels.shape.rows.span, KX=packed.channels,
-            BM=tile.rows, BK=packed.block, VEC=vector, P_PLANES=pixels.planes, W_PLANES=planes, REGAIN=mean_loss(packed.block),
+            BM=tile.rows, BN=packed.columns, BK=packed.block, VEC=vector, P_PLANES=pixels.planes, W_PLANES=planes, REGAIN=mean_loss(packed.block),
             num_warps=tile.warps, num_stages=tile.stages,
         )  # fmt: skip
         return out
@@ -104,7 +106,7 @@ class TritonOperators:
         tile = self.tiles.get("second") or second_layer_tile(planes)
         self._launch(
             kernels_product.pooled_product, (triton.cdiv(rows, tile.rows),),
-            x, packed.matrix, packed.scale, packed.bias, out, overflow,
+            x, packed.matrix, packed.scale, packed.bias, packed.lowest, out, overflow,
             rows, H, W, out.shape[3], out.shape[4], x.stride(0), packed.matrix.shape[2], packed.matrix.stride(0), out.stride(0),
             BM=tile.rows, PLANES=planes, REGAIN=mean_loss(packed.block), num_warps=tile.warps,
         )  # fmt: skip
@@ -117,17 +119,19 @@ class TritonOperators:
         planes, N, T, H, W, _ = x.shape
         key = (packed.taps, packed.columns, packed.channels, planes)
         tile = self.tiles.get(key) or tile_for(*key)
-        rows = N * T * H * W
+        height, width = out.shape[3:5]
+        rows = N * T * height * width
+        kernel = dict(zip(("KT", "KH", "KW"), packed.kernel, strict=True))
         grid = (triton.cdiv(rows, tile.rows) * triton.cdiv(packed.columns, tile.wide + tile.narrow),)
         other = out if rest is None else rest
         depth = min(tile.depth, packed.block)
         self._launch(
             kernels_product.convolve, grid,
-            x, packed.matrix, packed.scale, packed.bias, out, other, overflow,
-            rows, T, H, W, x.stride(4) // tile.vector, x.stride(0) // tile.vector,
+            x, packed.matrix, packed.scale, packed.bias, packed.lowest, out, other, overflow,
+            rows, T, H, W, height, width, x.stride(4) // tile.vector, x.stride(0) // tile.vector,
             packed.channels, packed.matrix.shape[2], packed.matrix.stride(0), packed.columns, out.shape[-1],
             out.stride(4), out.stride(0), other.stride(4), other.stride(0),
-            TAPS=packed.taps, BLOCK=packed.block, BM=tile.rows, BN0=tile.wide, BN1=tile.narrow, BK=depth,
+            **kernel, STRIDE=packed.stride, PADDED=packed.padded, BLOCK=packed.block, BM=tile.rows, BN0=tile.wide, BN1=tile.narrow, BK=depth,
             VEC=tile.vector, PLANES=planes, REGAIN=mean_loss(depth),
             num_warps=tile.warps, num_stages=tile.stages,
         )  # fmt: skip
@@ -137,16 +141,26 @@ class TritonOperators:
         planes, N, T, H, W, C = x.shape
         K, S = window.space, window.space_stride
         tile = self.tiles.get("pool") or pool_tile(planes)
-        before = (same(T, window.time, window.time_stride)[0], same(H, K, S)[0], same(W, K, S)[0])
-        size = (outputs(T, window.time_stride), outputs(H, S), outputs(W, S))
+        before = (same(T, window.time, window.time_stride)[0], window.around(H), window.around(W))
+        size = (outputs(T, window.time_stride), window.outputs(H), window.outputs(W))
         if out is None:
             out = x.new_empty(planes, N, *size, C)
         self._launch(
             kernels_pointwise.max_pool, (N, triton.cdiv(size[1] * size[2], tile.rows), triton.cdiv(C, tile.wide)),
-            x, out, T, H, W, C, *size, *before, x.stride(0), out.stride(0),
+            x, out, T, H, W, C, *size, *before, x.stride(0), out.stride(4), out.stride(0),
             KT=window.time, K=K, ST=window.time_stride, S=S, BP=tile.rows, BC=tile.wide, PLANES=planes, num_warps=tile.warps,
         )  # fmt: skip
         return out
+
+    def average_pool(self, x: torch.Tensor, bias: torch.Tensor, out: torch.Tensor, overflow: torch.Tensor) -> None:
+        """See the protocol."""
+        planes, N, T, H, W, C = x.shape
+        tile, pixels = average_tile(), N * T * H * W
+        self._launch(
+            kernels_pointwise.average_pool, (triton.cdiv(pixels, tile.rows), triton.cdiv(C, tile.wide)),
+            x, bias, out, overflow, pixels, H, W, C, x.stride(4), x.stride(0), out.stride(4), out.stride(0),
+            BP=tile.rows, BC=tile.wide, PLANES=planes, num_warps=tile.warps,
+        )  # fmt: skip
 
     def average(self, x: torch.Tensor) -> torch.Tensor:
         """See the protocol."""
@@ -174,7 +188,7 @@ class TritonOperators:
     ) -> tuple[torch.Tensor, ...]:
         """Return the pairs of runs, ``[pairs, 13]``, tiles ``[programs, 2]`` (pair, number within it) and first frames, int32."""
         shape = pixels.shape
-        key = (shape.rows.runs, shape.columns.runs, pixels.num_frames, num_clips, rows)
+        key = (shape.rows.runs, shape.columns.runs, shape.kernel, pixels.num_frames, num_clips, rows)
         if key not in self._tables:
             frames = num_clips * pixels.out[0]
             runs: list[list[int]] = []
@@ -188,7 +202,8 @@ class TritonOperators:
                         for run, bit in zip((y, x), bits, strict=True)
                     ]
                     runs.append([*axes[0], *axes[1], y.weights * len(shape.columns.weights) + x.weights])
-            starts = [clip * pixels.clip_frames + STRIDE * t for clip in range(num_clips) for t in range(pixels.out[0])]
+            step = shape.kernel.time_stride
+            starts = [clip * pixels.clip_frames + step * t for clip in range(num_clips) for t in range(pixels.out[0])]
             tables = (runs, tiles, starts)
             self._tables[key] = tuple(torch.tensor(table, dtype=torch.int32, device=device) for table in tables)
         return self._tables[key]

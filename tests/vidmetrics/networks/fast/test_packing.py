@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from vidmetrics.networks.fast.packing import block_of, column_scale, fold, pack_cube, pack_pointwise, split, unpack_cube
+from vidmetrics.networks.fast.packing import block_of, column_scale, fold, pack_pointwise, pack_taps, split, unpack_taps
 from vidmetrics.networks.i3d import _Unit
 
 
@@ -51,9 +51,9 @@ def test_scales_are_powers_of_two_that_fill_fp16(random):
 @pytest.mark.parametrize("channels", [32, 64, 96])
 def test_cubes_are_packed_in_blocks(random, channels):
     weight, bias = torch.randn(24, channels - 4, 3, 3, 3, generator=random).double(), torch.randn(24).double()
-    packed = pack_cube((weight, bias), channels, 2)
+    packed = pack_taps((weight, bias), channels, 2)
     assert packed.channels % block_of(channels) == 0
-    back = unpack_cube(packed) * packed.scale[:24, None, None, None, None]
+    back = unpack_taps(packed) * packed.scale[:24, None, None, None, None]
     assert float((back[:, : channels - 4] - weight).abs().max()) < 2**-21 * 4
     assert not back[:, channels - 4 :].any()
     assert torch.equal(packed.bias[:24], bias.float())
