@@ -52,10 +52,12 @@ def as_uint8(clips: Any, value_range: ValueRange | None, whose: str, first: int 
     Raises:
         InputError: another dtype, floats without a range, or a value that is not finite or outside the range.
     """
-    values = _on_host(clips)
+    on_gpu = _is_tensor(clips) and clips.device.type == "cuda" and clips.is_floating_point()
+    # Floats on a GPU are converted there: a quarter of their bytes, or less, comes to the host.
+    values = clips.detach() if on_gpu and value_range is not None else _on_host(clips)
     if values.dtype == np.uint8:
-        return values
-    if values.dtype.kind != "f":
+        return np.asarray(values)
+    if not on_gpu and values.dtype.kind != "f":
         raise InputError(
             f"The {whose} have dtype {values.dtype}, and uint8 from 0 to 255 or floats are needed; convert them first, "
             "such as clips.astype(numpy.uint8) if they are levels already."
@@ -65,20 +67,39 @@ def as_uint8(clips: Any, value_range: ValueRange | None, whose: str, first: int 
         raise InputError(
             f"The {whose} are {values.dtype}{seen}, and nothing says which levels of uint8 they mean; pass {_CHOICES}."
         )
-    low, high = value_range
-    out = np.empty(values.shape, np.uint8)
+    levels_of = _tensor_levels if on_gpu else _array_levels
+    out = np.empty(tuple(values.shape), np.uint8)
     # One clip or less at a time: float64 needs eight times the memory of uint8.
     for index in range(len(values)):
         flat, target = values[index].reshape(-1), out[index].reshape(-1)
         for start in range(0, len(flat), _AT_ONCE):
-            part = flat[start : start + _AT_ONCE].astype(np.float64)
-            _refuse_outside(part, low, high, f"{whose[:-1]} {first + index}")
-            target[start : start + _AT_ONCE] = np.rint((part - low) * (255 / (high - low)))
+            part = slice(start, start + _AT_ONCE)
+            target[part] = levels_of(flat[part], value_range, f"{whose[:-1]} {first + index}")
     return out
 
 
+def _array_levels(part: npt.NDArray[Any], value_range: ValueRange, which: str) -> npt.NDArray[np.uint8]:
+    values, (low, high) = part.astype(np.float64), value_range
+    _refuse_outside(float(values.min()), float(values.max()), bool(np.isfinite(values).all()), value_range, which)
+    return np.rint((values - low) * (255 / (high - low))).astype(np.uint8)
+
+
+def _tensor_levels(part: Any, value_range: ValueRange, which: str) -> npt.NDArray[np.uint8]:
+    """Return the same of a tensor, computed where it is; both steps are rounded as IEEE 754 says, and ties go to even."""
+    values, (low, high) = part.double(), value_range
+    _refuse_outside(float(values.min()), float(values.max()), bool(values.isfinite().all()), value_range, which)
+    import torch
+
+    levels = ((values - low) * (255 / (high - low))).round().to(torch.uint8)
+    return np.asarray(levels.cpu().numpy())
+
+
+def _is_tensor(clips: Any) -> bool:
+    return hasattr(clips, "detach") and hasattr(clips, "cpu")
+
+
 def _on_host(clips: Any) -> npt.NDArray[Any]:
-    if hasattr(clips, "detach") and hasattr(clips, "cpu"):
+    if _is_tensor(clips):
         clips = clips.detach().cpu()
         # numpy has no bfloat16; float32 has all its values.
         clips = clips.float() if str(clips.dtype) == "torch.bfloat16" else clips
@@ -86,11 +107,11 @@ def _on_host(clips: Any) -> npt.NDArray[Any]:
     return np.asarray(clips)
 
 
-def _refuse_outside(values: npt.NDArray[np.float64], low: float, high: float, which: str) -> None:
-    least, most = (float(values.min()), float(values.max())) if values.size else (low, high)
-    if low <= least and most <= high:  # False for NaN
+def _refuse_outside(least: float, most: float, finite: bool, value_range: ValueRange, which: str) -> None:
+    low, high = value_range
+    if finite and low <= least and most <= high:
         return
-    if not np.isfinite(values).all():
+    if not finite:
         raise InputError(f"The {which} has NaN or infinite values; look at the model that made it.")
     worst = least if low - least > most - high else most
     raise InputError(

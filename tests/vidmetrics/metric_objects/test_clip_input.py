@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from vidmetrics import InputError
 from vidmetrics.metric_objects.clip_input import uint8_batches
+from vidmetrics.metric_objects.pixel_values import _array_levels, _tensor_levels
 
 CLIPS = np.random.default_rng(0).integers(0, 256, (7, 4, 5, 6, 3), np.uint8)
 
@@ -103,6 +104,20 @@ def test_floats_are_rounded_to_nearest(low, high):
 def test_what_could_mean_two_things_is_refused(clips, said, sentence):
     with pytest.raises(InputError, match=sentence):
         taken(clips, **said)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1), (0, 255)])
+def test_a_tensor_on_a_gpu_is_converted_there_to_the_same_levels(low, high):
+    # The function that a tensor on a GPU takes, on one that is not; ties between levels are among the values.
+    values = np.random.default_rng(2).uniform(low, high, 10_000).astype(np.float32)
+    values[:511] = (np.arange(511) / 510 * (high - low) + low).astype(np.float32)
+    expected = _array_levels(values, (low, high), "clip 0")
+    assert np.array_equal(_tensor_levels(torch.from_numpy(values), (low, high), "clip 0"), expected)
+    for bad, sentence in ((np.nan, "NaN or infinite"), (high * 1.01, "outside value_range")):
+        values[7] = bad
+        for levels_of, part in ((_array_levels, values), (_tensor_levels, torch.from_numpy(values))):
+            with pytest.raises(InputError, match=f"clip 0 has .*{sentence}"):
+                levels_of(part, (low, high), "clip 0")
 
 
 def test_a_tensor_of_five_axes_is_one_set_of_clips_and_never_batches():
