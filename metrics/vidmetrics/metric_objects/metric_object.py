@@ -188,7 +188,8 @@ class MetricState:
             for definition in self.definitions:
                 reference, num_reference = self._reference(definition, real, num_real)
                 rows = generated[definition.network, definition.output]
-                estimate, remark = estimate_of(definition, rows, num_samples, reference, num_reference)
+                network = self._networks[definition.network]
+                estimate, remark = estimate_of(definition, rows, num_samples, reference, num_reference, network)
                 by_id[definition.id] = asdict(estimate)
                 remarks.extend([remark] if remark else [])
             for side, rows_of, count in ((self._generated, generated, num_samples), (self._real, real, num_real)):
@@ -218,7 +219,8 @@ class MetricState:
             return self._statistics.reference(definition), self._statistics.num_clips
         if not num_real:
             raise InputError(f"The metric '{definition.id}' compares with real clips; add them with real=True.")
-        return reference_of(definition, real[definition.network, definition.output], num_real), num_real
+        rows, network = real[definition.network, definition.output], self._networks[definition.network]
+        return reference_of(definition, rows, num_real, network), num_real
 
     def _side(self, *, real: bool) -> SideFeatures:
         wanted = [each for each in self.definitions if not real or each.needs_reference != "none"]

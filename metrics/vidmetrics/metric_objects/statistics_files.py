@@ -23,8 +23,11 @@ from vidmetrics.files import written_whole
 from vidmetrics.metric_objects.clip_features import ClipSize, Output, size_text
 from vidmetrics.sealed import DamagedFileError, read_content, sealed_tensors, unsealed_tensors
 from vidmetrics.statistics.moments import Moments
+from vidmetrics.statistics.tensor_moments import to_sum
 
 if TYPE_CHECKING:
+    import torch
+
     from vidmetrics.networks.network import Network
 
 Content: TypeAlias = "Moments | npt.NDArray[np.float32]"
@@ -210,10 +213,10 @@ def in_shards(rows: npt.NDArray[np.float32], num_clips: int) -> list[npt.NDArray
     return [rows[start : start + step] for start in range(0, len(rows), max(1, step))]
 
 
-def moments_of(rows: npt.NDArray[np.float32], num_clips: int) -> Moments:
-    """Return the moments of rows ``[n, D]``, summed shard by shard, so that their bits are those of the command."""
+def moments_of(rows: npt.NDArray[np.float32], num_clips: int, device: torch.device | None = None) -> Moments:
+    """Return the moments of rows ``[n, D]``, summed shard by shard or on a GPU, so that their bits are those of the command."""
     moments = Moments(rows.shape[1])
-    for shard in in_shards(rows, num_clips):
+    for shard in to_sum(in_shards(rows, num_clips), device):
         moments.update(shard, "reference features", len(rows) // max(1, num_clips))
     return moments
 
