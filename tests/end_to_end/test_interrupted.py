@@ -22,10 +22,10 @@ UNITS = {
     "data statistics": ("vidbench.scoring.features.FeatureStore.write", 4, {}),
     "evaluate": ("vidbench.scoring.features.FeatureStore.write", 5, {}),
     "measure": ("vidbench.scoring.features.FeatureStore.write", 2, {}),
-    "sample npy": ("vidbench.jobs.sample.note_chunk", 3, {"vidbench.samples.exchange._SHARD_BYTES": 12 * 32 * 32 * 3}),
-    "sample png": ("vidbench.jobs.sample.note_chunk", 2, {"vidbench.jobs.sample._FILES_PER_CHUNK": 1}),
-    "sample gif": ("vidbench.jobs.sample.note_chunk", 2, {"vidbench.jobs.sample._FILES_PER_CHUNK": 1}),
-    "sample mp4": ("vidbench.jobs.sample.note_chunk", 2, {"vidbench.jobs.sample._FILES_PER_CHUNK": 1}),
+    "sample npy": ("vidbench.jobs.sample_chunks.note_chunk", 3, {"vidbench.samples.exchange._SHARD_BYTES": 12 * 32 * 32 * 3}),
+    "sample png": ("vidbench.jobs.sample_chunks.note_chunk", 2, {"vidbench.jobs.sample_chunks._FILES_PER_CHUNK": 1}),
+    "sample gif": ("vidbench.jobs.sample_chunks.note_chunk", 2, {"vidbench.jobs.sample_chunks._FILES_PER_CHUNK": 1}),
+    "sample mp4": ("vidbench.jobs.sample_chunks.note_chunk", 2, {"vidbench.jobs.sample_chunks._FILES_PER_CHUNK": 1}),
     "score": ("vidbench.scoring.features.FeatureStore.write", 5, {}),
     "weights fetch": ("vidmetrics.weights.part_file.PartFile.append", 3, {"vidmetrics.weights.fetch._CHUNK": 1000}),
 }  # fmt: skip
@@ -114,9 +114,9 @@ def unfinished(tmp_path, monkeypatch):
     monkeypatch.setattr("vidbench.samples.exchange._SHARD_BYTES", 2 * 12 * 32 * 32 * 3)
     monkeypatch.chdir(tmp_path)
     Path("gen.toml").write_text(task_text("tiny-gen", num_clips=4, num_samples=6, metrics=("fvd-shapes",)))
-    from vidbench.jobs import sample
+    from vidbench.jobs import sample_chunks
 
-    keep, line = sample.note_chunk, "sample --model noise --task gen.toml --output out --batch-size 3"
+    keep, line = sample_chunks.note_chunk, "sample --model noise --task gen.toml --output out --batch-size 3"
 
     def once(path, number, note):
         if number:
@@ -124,7 +124,7 @@ def unfinished(tmp_path, monkeypatch):
         keep(path, number, note)
 
     with monkeypatch.context() as stopped:
-        stopped.setattr(sample, "note_chunk", once)
+        stopped.setattr(sample_chunks, "note_chunk", once)
         assert ended(line)[0] == 130
     assert not Path("out").exists()
     return Path(".out.partial"), line
