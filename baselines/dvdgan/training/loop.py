@@ -25,6 +25,7 @@ from dvdgan.training.loss_log import LossLog
 from dvdgan.training.memory_need import refuse_large_run
 from dvdgan.training.outputs import Outputs
 from dvdgan.training.prefetch import Prefetch
+from dvdgan.training.recorded_rates import gpu_training_sentence
 from dvdgan.training.starting import start_from
 from dvdgan.training.training_log import TrainingLog, device_name, versions
 from dvdgan.training.update import Networks
@@ -119,6 +120,8 @@ def _begin(request: TrainRequest, base: Settings, world: World, total: int) -> t
     request.agree("the settings", settings.to_values())
     if given.batch_size == AUTO:
         request.say(f"batch_size=auto is {settings.batch_size} clips on {device.type}")
+    if total > first and (elsewhere := gpu_training_sentence(request.task, total - first, device.type)):
+        request.say(elsewhere)
     if networks.launch.mode == "fused":
         request.say("compile=fused compiles in the first update, for one to two minutes")
     return settings, networks, first, start_sha256
