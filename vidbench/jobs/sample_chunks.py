@@ -111,7 +111,7 @@ def write_samples(work: SampleWork, advance: Advance, tried: Callable[[int, floa
     Args:
         work: the samples.
         advance: called with the number of clips just finished.
-        tried: called with the number of clips and the seconds of each batch.
+        tried: called after a batch with the number of clips that are left and the seconds that a clip took.
     """
     task, evaluation = work.source.task, work.source.evaluation
     noted = noted_chunks(work.working / WRITTEN_NAME, "sample again")
