@@ -111,7 +111,9 @@ def test_a_checkpoint_of_another_model_is_refused(folder, task, tmp_path):
 
 
 def test_without_a_shipped_checkpoint_the_way_to_one_is_named(task):
-    with pytest.raises(InputError, match=r"'tiny'.*vidbench train --model dvdgan`.*--model dvdgan:CHECKPOINT"):
+    with pytest.raises(
+        InputError, match=r"'tiny'.*vidbench train --model dvdgan --task tiny`.*--model dvdgan:CHECKPOINT"
+    ):
         DVDGAN.load(None, task, "cpu")
 
 
