@@ -146,7 +146,10 @@ def _data(task: Task, facts: RunFacts) -> list[Need]:
             )
         ]
     lacks = f"{_listed('split', absent)} of {title}{large}, not in {facts.data}"
-    return [Need("data", lacks, f"from {published.origin}, laid out as {published.layout}")]
+    brings = f"from {published.origin}, laid out as {published.layout}"
+    if absent == (task.data.reference_split,) and task.data.evaluation_split in facts.splits:
+        brings += "; or statistics of the reference set instead: --reference FILE"
+    return [Need("data", lacks, brings)]
 
 
 def _listed(noun: str, names: Sequence[str]) -> str:

@@ -81,6 +81,7 @@ def test_a_named_folder_that_lacks_a_split_is_told_with_the_rest(tmp_path, monke
     assert run_command(["evaluate", "--model", "dvdgan", "--task", "k600-gen", "--data", "k600"]) == 2
     said = capsys.readouterr().err
     assert "split train of Kinetics-600, 604 GB, not in k600" in said
+    assert "; or statistics of the reference set instead: --reference FILE" in said
     assert "weights" in said
 
 
