@@ -88,6 +88,13 @@ def train_model(model: str, task_name: str | LoadedTask, options: TrainOptions, 
         output = options.output or Path("runs") / task.name / f"{choice.folder_name}-training"
         if ranks.world_size > 1:
             _compare_ranks(ranks, choice, task, options, device)
+        refuse_lacking(
+            task,
+            splits=(task.data.train_split,),
+            data=options.data,
+            networks=options.curve is not None and not options.curve.metrics,
+            model=choice.name,
+        )
         check_outputs((output,), ranks)
         points: TrainingCurve | None = None
 
@@ -163,13 +170,6 @@ def _check_before_data(
         InputError: an option, a setting, a metric or a run found in ``output`` that would stop the run later.
     """
     task = loaded.task
-    refuse_lacking(
-        task,
-        splits=(task.data.train_split,),
-        data=options.data,
-        networks=options.curve is not None and not options.curve.metrics,
-        model=choice.name,
-    )
     check_data_folder(task, options.data)
     check_recorders(options.logs)
     choice.factory.check_training(

@@ -75,6 +75,15 @@ def test_the_main_command_without_anything_lists_all_of_it(tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_training_run_lists_what_its_curve_lacks_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["train", "--model", "dvdgan", "--task", "k600-gen", "--metrics-every", "10"]) == 2
+    head, *lines, last = capsys.readouterr().err.splitlines()
+    assert (head, [line.split()[0] for line in lines]) == ("Missing:", ["data", "weights"])
+    assert "split train, 604 GB" in lines[0]
+    assert last.startswith("Error: 2 things are missing")
+
+
 def test_a_named_folder_that_lacks_a_split_is_told_with_the_rest(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "k600" / "val").mkdir(parents=True)
