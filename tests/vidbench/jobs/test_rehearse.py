@@ -66,6 +66,7 @@ def stand_ins(monkeypatch):
 
     monkeypatch.setattr(run_plan, "load_network", quick)
     monkeypatch.setattr(rehearse, "_write_seeded_weights", lambda *_: None)
+    monkeypatch.setattr("vidbench.scoring.needs._absent_weights", lambda metrics: {})
 
 
 def options(folder, num_samples: int) -> RehearseOptions:
