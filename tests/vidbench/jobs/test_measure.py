@@ -187,7 +187,7 @@ def test_all_conventions_from_as_few_passes_as_possible(tmp_path, tiny, height, 
     real, generated = clips_of(0, 7, 9, height, width), clips_of(1, 6, 9, height, width)
     np.save(tmp_path / "real.npy", real)
     np.save(tmp_path / "generated.npy", generated)
-    chosen = options("fvd", "fvd-[smvc]*", shape=ClipShape(num_frames=9))
+    chosen = options("fvd", "fvd-[smvc]*", shape=ClipShape(num_frames=9), device="cpu")
     result = measure_clips(tmp_path / "real.npy", tmp_path / "generated.npy", chosen, QUIET)
     assert set(result.metrics) == {*CONVENTIONS, "fvd-shapes"}
     assert tiny == passes

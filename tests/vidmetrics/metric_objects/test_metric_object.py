@@ -38,7 +38,7 @@ def whole():
 def test_the_bits_are_those_of_the_command(whole, tmp_path):
     np.save(tmp_path / "real.npy", REAL)
     np.save(tmp_path / "generated.npy", GENERATED)
-    options = MeasureOptions(metrics=IDS, shape=ClipShape(8))
+    options = MeasureOptions(metrics=IDS, shape=ClipShape(8), device="cpu")
     found = measure_clips(tmp_path / "real.npy", tmp_path / "generated.npy", options, Progress(enabled=False)).metrics
     for id, estimate in whole.items():
         command = found[id]
