@@ -27,8 +27,12 @@ _I3D = ("i3d-kinetics-400", "i3d-kinetics-600")
 GPU_RATES = (
     GpuRate(_I3D, "exact", 16, 2039, "H200", "2026-11-30-i3d_gpu-h200"),
     GpuRate(_I3D, "fast", 16, 6248, "H200", "2026-11-30-i3d_gpu-h200"),
+    GpuRate(("inception-2015-12-05",), "exact", 1, 10088, "H200", "2026-11-30-inception_c3d_gpu-h200"),
+    GpuRate(("inception-2015-12-05",), "fast", 1, 24584, "H200", "2026-11-30-inception_c3d_gpu-h200"),
+    GpuRate(("c3d-ucf101",), "exact", 16, 1793, "H200", "2026-11-30-inception_c3d_gpu-h200"),
+    GpuRate(("c3d-ucf101",), "fast", 16, 4637, "H200", "2026-11-30-inception_c3d_gpu-h200"),
 )
-"""Of clips of 64x64; every clip is resized to 224x224 first, so the size hardly matters."""
+"""Of frames of 64x64; each network resizes every frame to its own size first, so that of the clips hardly matters."""
 
 
 def gpu_sentence(networks: Sequence[Network], num_frames: int, num_clips: int, device: str) -> str:
@@ -48,11 +52,12 @@ def gpu_sentence(networks: Sequence[Network], num_frames: int, num_clips: int, d
         return ""
     seconds = sum(num_clips * num_frames / rate.num_frames / rate.clips_per_second for rate in known.values())
     rate = next(iter(known.values()))
+    unit = "frames" if rate.num_frames == 1 else f"clips of {rate.num_frames} frames"
     others = [name for name in found if name not in known]
     without = f"; no rate of {' and '.join(others)} is recorded" if others else ""
     return (
-        f"A GPU would take about {duration_text(seconds)} for {' and '.join(known)} ({rate.clips_per_second:,.0f} clips of "
-        f"{rate.num_frames} frames per second on one {rate.gpu}, benchmarks/results/{rate.recorded}.md{without}), if reading "
+        f"A GPU would take about {duration_text(seconds)} for {' and '.join(known)} ({rate.clips_per_second:,.0f} {unit} "
+        f"per second on one {rate.gpu}, benchmarks/results/{rate.recorded}.md{without}), if reading "
         "and sampling keep up."
     )
 
