@@ -177,7 +177,7 @@ def _metric(result: Result, name: str, metric: MetricRecord) -> dict[str, Any]:
             "metric_id": f"vidbench.{name}",
             "metric_name": definition.title,
             "metric_kind": definition.statistic,
-            "lower_is_better": not metric.higher_is_better,
+            "lower_is_better": not definition.higher_is_better,
             "score_type": "continuous",
             "min_score": _limit(lowest),
             "max_score": _limit(highest),

@@ -19,7 +19,7 @@ from vidbench.scoring.forecast import BYTES_PER_LISTED_VIDEO, real_clips
 from vidbench.tasks import Task, task_names
 from vidbench.tasks.datasets import DATASETS
 from vidmetrics.catalog.definitions import MetricDefinition, get_metric
-from vidmetrics.catalog.network_cards import base_network, classes_of, embedded_networks
+from vidmetrics.catalog.network_cards import base_network, classes_of, embedded_networks, network_card
 from vidmetrics.formats.memory import gigabytes, memory_bytes
 from vidmetrics.home import home
 from vidmetrics.networks import default_weights
@@ -28,9 +28,6 @@ from vidmetrics.weights.sources import published_networks, source_of
 SMALLEST_DISK = 10**8
 """Features that need less are not compared with the free space; a full disk is reported when it is met."""
 
-_PENULTIMATE = {"i3d-kinetics-400": 1024, "i3d-kinetics-600": 1024, "inception-2015-12-05": 2048, "c3d-ucf101": 4096}
-_SECOND_LOGITS = {"inception-2015-12-05": 1008}  # without the bias
-_PER_FRAME = ("inception-2015-12-05",)
 _MATRICES = 30
 
 
@@ -163,14 +160,12 @@ def feature_bytes(metrics: Sequence[MetricDefinition], num_frames: int) -> int:
         metrics: the metrics of the task.
         num_frames: frames per clip.
     """
-    networks = {metric.network for metric in metrics if base_network(metric.network) in _PENULTIMATE}
-    rows = {network: num_frames if base_network(network) in _PER_FRAME else 1 for network in networks}
-    return sum(4 * rows[network] * _values_per_row(network) for network in networks)
-
-
-def _values_per_row(network: str) -> int:
-    base = base_network(network)
-    return classes_of(base) + _PENULTIMATE[base] + _SECOND_LOGITS.get(base, 0)
+    cards = {name: network_card(name) for name in {metric.network for metric in metrics} if name}
+    return sum(
+        4 * (num_frames if card.per_frame else 1) * (classes_of(card.name) + card.pooled + card.more_values)
+        for card in cards.values()
+        if not card.embedded
+    )
 
 
 def memory_needed(task: Task, splits: Sequence[str]) -> int:
@@ -181,8 +176,8 @@ def memory_needed(task: Task, splits: Sequence[str]) -> int:
         splits: the splits that it lists.
     """
     metrics = [get_metric(id) for id in task.evaluation.metrics]
-    distances = {base_network(metric.network) for metric in metrics if metric.needs_reference == "moments"}
-    widest = max((_PENULTIMATE.get(network, 0) for network in distances), default=0)
+    distances = {metric.network for metric in metrics if metric.needs_reference == "moments"}
+    widest = max((network_card(network).pooled for network in distances), default=0)
     listed = 0
     if task.data.dataset in PUBLISHED:
         known = PUBLISHED[task.data.dataset].splits

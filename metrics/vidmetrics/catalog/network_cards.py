@@ -27,6 +27,9 @@ class NetworkCard:
         embedded: whether its weights ship with this package.
         settings: fields of this card that its ``from_tensors`` takes as keyword arguments.
         judges_only: the only clips that its features say anything about, in words; ``""`` for a network of any video.
+        pooled: size of its widest output besides the logits.
+        more_values: numbers in a row of features besides those two.
+        per_frame: whether a clip has a row of features for each of its frames, and not one.
     """
 
     name: str
@@ -37,6 +40,9 @@ class NetworkCard:
     embedded: bool = False
     settings: tuple[str, ...] = ()
     judges_only: str = ""
+    pooled: int = 0
+    more_values: int = 0
+    per_frame: bool = False
 
 
 _CARDS = (
@@ -47,6 +53,7 @@ _CARDS = (
         num_classes=400,
         tensors=("Logits/Conv3d_0c_1x1/conv_3d/w",),
         settings=("num_classes",),
+        pooled=1024,
     ),
     NetworkCard(
         name="i3d-kinetics-600",
@@ -55,6 +62,7 @@ _CARDS = (
         num_classes=600,
         tensors=("Logits/Conv3d_0c_1x1/conv_3d/w",),
         settings=("num_classes",),
+        pooled=1024,
     ),
     NetworkCard(
         name="inception-2015-12-05",
@@ -62,6 +70,9 @@ _CARDS = (
         weights="pt_inception-2015-12-05-6726825d.pth",
         num_classes=1008,
         tensors=("Conv2d_1a_3x3.conv.weight", "fc.weight"),
+        pooled=2048,
+        more_values=1008,  # logits without the bias
+        per_frame=True,
     ),
     NetworkCard(
         name="c3d-ucf101",
@@ -69,6 +80,7 @@ _CARDS = (
         weights="conv3d_deepnetA_ucf.npz with mean2.npz",
         num_classes=101,
         tensors=("conv1a/W", "mean"),
+        pooled=4096,
     ),
     NetworkCard(
         name="shapes",

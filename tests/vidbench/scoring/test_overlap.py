@@ -58,14 +58,15 @@ class Started:
 
 def run(folder, how, source=None, network=None, shards=(0, 1, 2, 4), batch_size=24):
     store = FeatureStore(folder, 300)
-    advanced = []
+    advanced, before = [], set(threading.enumerate())
     try:
         extract(
             source or Indices(), [network or Started()], [store], shards, batch_size=batch_size, ranks=Ranks(0, 1),
             advance=advanced.append, title="Samples", how=how,
         )  # fmt: skip
     finally:
-        assert not [thread for thread in threading.enumerate() if thread.name.startswith("vidbench")]
+        # Of this run; a watch of another test's ranks may still be ending.
+        assert not [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("vidbench")]
     return store, sum(advanced)
 
 

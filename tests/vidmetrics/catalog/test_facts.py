@@ -20,17 +20,22 @@ import numpy as np
 import pytest
 
 import vidmetrics
+from vidbench.cli import metrics as metrics_command
+from vidbench.jobs import export_result, folder_statistics, rehearse
 from vidbench.jobs import measure as measure_job
 from vidbench.jobs.training_curve import CurveOptions, TrainingCurve
 from vidbench.leaderboard import admission, rows
 from vidbench.progress import Progress
+from vidbench.results import every_eval_ever
+from vidbench.results.meaning import meaning
 from vidbench.results.schema import MetricRecord, Result
 from vidbench.samples.clip_folder import ClipShape
-from vidbench.scoring import assemble, bounds, frame_comparison, frame_scores, imported_reference, reference_file
+from vidbench.scoring import assemble, bounds, frame_comparison, frame_scores, imported_reference, needs, reference_file
 from vidbench.scoring.imported_reference import ImportedRealSide
 from vidbench.scoring.reference import RealSide
 from vidbench.scoring.repeats import over_runs
 from vidbench.tasks import load_task
+from vidbench.tasks.croissant import croissant_document
 from vidbench.tasks.words import protocol_text
 from vidmetrics import METRICS, InputError, Moments
 from vidmetrics.catalog.definitions import function_ids
@@ -38,8 +43,11 @@ from vidmetrics.catalog.facts import STATISTICS
 from vidmetrics.catalog.network_cards import NETWORKS
 from vidmetrics.estimators import growth
 from vidmetrics.estimators.base import Estimate
+from vidmetrics.estimators.few_samples import few_samples_warning
 from vidmetrics.estimators.frames import estimate_mean
 from vidmetrics.estimators.registry import make_estimator
+from vidmetrics.metric_objects.reduction import reference_of
+from vidmetrics.metric_objects.statistics_files import Statistics
 from vidmetrics.networks import build_body, default_weights, load_network
 from vidmetrics.weights.importing import network_of
 
@@ -197,7 +205,63 @@ def admission_counts_real_clips(context):
     return has("fvd-shapes .* 100 real clips", context.objections())
 
 
+@follows("needs_reference", "kernel", "none", "vidmetrics/metric_objects/statistics_files.py", False, True)
+def a_file_hands_out_features(_):
+    content = {("shapes", "logits"): ROWS}
+    held = Statistics(
+        metrics=("kvd-shapes",), num_clips=60, size=(12, 16, 16), networks={}, protocol={}, content=content
+    )
+    return held.reference(METRICS["kvd-shapes"]) is None
+
+
+@follows("needs_reference", "psnr", "moments", "vidmetrics/metric_objects/metric_choice.py", True, False)
+def an_object_refuses_frames(_):
+    return has("compares each predicted frame", outcome(vidmetrics.metric, "psnr", kind=(InputError, KeyError)))
+
+
+@follows("needs_reference", "kernel", "moments", "vidmetrics/metric_objects/reduction.py", False, True)
+def features_of_an_object_are_reduced(_):
+    return isinstance(reference_of(METRICS["kvd-shapes"], ROWS, 60, SimpleNamespace()), Moments)
+
+
+@follows("needs_reference", "frechet", "none", "vidmetrics/metric_objects/metric_object.py", False, True)
+def an_object_refuses_real_clips(_):
+    return has("uses only generated clips", outcome(vidmetrics.metric("fvd-shapes").update, CLIPS, real=True))
+
+
+@follows("needs_reference", "inception-score", "moments", "vidbench/jobs/folder_statistics.py", True, False)
+def statistics_of_a_folder_are_useless(context):
+    np.save(context.folder / "real.npy", CLIPS)
+    # On a device that does not exist nothing is computed.
+    options = measure_job.MeasureOptions(metrics=("is-shapes",), shape=ClipShape(12), device="nowhere")
+    paths = (context.folder / "real.npy", context.folder / "statistics.safetensors")
+    refusal = outcome(folder_statistics.save_folder_statistics, *paths, options, Progress(enabled=False))
+    return has("uses no statistics of real clips", refusal)
+
+
+@follows("needs_reference", "frechet", "none", "vidbench/scoring/needs.py", True, False)
+def a_distance_needs_memory(_):
+    return needs.memory_needed(load_task("k600-pred").task, ()) > 0
+
+
 # Which way is better.
+
+
+@follows("higher_is_better", "frechet", True, "vidbench/cli/metrics.py", "lower", "higher")
+def the_list_of_metrics_says_which_way_is_better(_):
+    return metrics_command._row(METRICS["fvd-shapes"])["better"]
+
+
+@follows("higher_is_better", "frechet", True, "vidbench/tasks/croissant.py", False, True)
+def an_exported_task_says_which_way_is_better(_):
+    document = croissant_document(load_task("shapes-gen").task)
+    (of_metrics,) = (each for each in document["recordSet"] if each["name"] == "metrics")
+    return next(row for row in of_metrics["data"] if row["metrics/id"] == "fvd-shapes")["metrics/higher_is_better"]
+
+
+@follows("higher_is_better", "frechet", True, "vidbench/results/every_eval_ever.py", True, False)
+def an_exported_result_says_which_way_is_better(context):
+    return context.exported("fvd-shapes")["lower_is_better"]
 
 
 @follows("higher_is_better", "frechet", True, "vidbench/leaderboard/rows.py", (False, False), (True, True))
@@ -278,6 +342,16 @@ def an_impossible_score_of_a_bound_in_a_file(_):
     return has("which no clips can have", refused)
 
 
+@follows("lowest", "inception-score", 0.0, "vidbench/results/meaning.py", True, False)
+def the_least_score_is_called_that(_):
+    return has("the least possible", meaning("is-shapes", 1.0, None))
+
+
+@follows("lowest", "frechet", -1.0, "vidbench/results/every_eval_ever.py", 0.0, -1.0)
+def the_range_of_an_exported_result(context):
+    return context.exported("fvd-shapes")["min_score"]
+
+
 @follows("at_most_classes", "inception-score", False, "vidmetrics/catalog/metric.py", 24.0, np.inf)
 def the_number_of_classes_ends_a_score(_):
     return METRICS["is-shapes"].attainable_range[1]
@@ -301,6 +375,21 @@ def an_imported_reference_needs_the_floor(context):
     context.document["data"]["imported"] = {"sha256": "ab" * 32, "environment": context.document["environment"]}
     context.document["metrics"]["fvd-shapes"]["floor"] = None
     return has("without the score of real clips", context.objections())
+
+
+@follows("is_distance", "frechet", False, "vidbench/results/meaning.py", True, False)
+def a_distance_below_zero_is_noise(_):
+    return has("within noise of 0", meaning("fvd-shapes", -0.1, None))
+
+
+@follows("is_distance", "frechet", False, "vidmetrics/estimators/few_samples.py", True, False)
+def a_distance_of_few_clips_warns(_):
+    return has("is biased upwards", few_samples_warning(METRICS["fvd-shapes"], moments(), 2, 2, 60))
+
+
+@follows("unbiased", "frechet", True, "vidmetrics/estimators/few_samples.py", True, False)
+def an_unbiased_distance_does_not_warn(_):
+    return has("is biased upwards", few_samples_warning(METRICS["fvd-shapes"], moments(), 2, 2, 60))
 
 
 @follows("unbiased", "kernel", False, "vidbench/leaderboard/admission.py", [], ["held-out real clips"])
@@ -434,6 +523,52 @@ def embedded_weights_must_be_ours(context):
     return has("not the ones that ship", context.objections())
 
 
+@follows("frame_score", "psnr", "", "vidbench/jobs/export_result.py", ["psnr"], [])
+def scores_of_clips_are_exported(context):
+    return context.scores_of_clips("psnr")
+
+
+@follows("best_of_several", "psnr", True, "vidbench/jobs/export_result.py", ["psnr"], [])
+def the_best_of_several_is_not_exported(context):
+    return context.scores_of_clips("psnr")
+
+
+@follows("pooled", "i3d-kinetics-400", 0, "vidbench/scoring/needs.py", 4 * 1424, 4 * 400)
+def features_need_disk(_):
+    return needs.feature_bytes([METRICS["fvd"]], 16)
+
+
+@follows("more_values", "inception-2015-12-05", 0, "vidbench/scoring/needs.py", 16 * 4 * 4064, 16 * 4 * 3056)
+def features_of_more_outputs_need_disk(_):
+    return needs.feature_bytes([METRICS["fid"]], 16)
+
+
+@follows("per_frame", "inception-2015-12-05", False, "vidbench/scoring/needs.py", 16 * 4 * 4064, 4 * 4064)
+def features_of_frames_need_disk(_):
+    return needs.feature_bytes([METRICS["fid"]], 16)
+
+
+@follows("embedded", "shapes", False, "vidbench/jobs/rehearse.py", [], ["shapes"])
+def weights_are_rehearsed_with(context):
+    made = []
+    context.patch.setattr(
+        "vidmetrics.conformance.seeded_weights.seeded_weights", lambda name, _: made.append(name) or {}
+    )
+    context.patch.setattr("safetensors.numpy.save_file", lambda *_: None)
+    rehearse._write_seeded_weights(load_task("shapes-gen").task, context.folder, Progress(enabled=False))
+    return made
+
+
+@follows("judges_only", "shapes", "", "vidmetrics/catalog/metric.py", True, False)
+def a_metric_is_cautioned_against(_):
+    return METRICS["fvd-shapes"].caution is not None
+
+
+@follows("weights", "i3d-kinetics-400", "these", "vidbench/jobs/measure.py", False, True)
+def missing_weights_of_two_folders_are_named(_):
+    return has(r"\(these\)", measure_job._without_weights(METRICS["fvd"]))
+
+
 @follows("weights", "c3d-ucf101", "these", "vidmetrics/networks/__init__.py", False, True)
 def missing_weights_are_named(_):
     return has(r"\(these\)", outcome(load_network, "c3d-ucf101"))
@@ -509,6 +644,16 @@ class Context:
         sides = (self.folder / f"{name}.npy" for name in ("real", "samples"))
         return measure_job.measure_clips(*sides, options, Progress(enabled=False))
 
+    def exported(self, metric):
+        result = Result.model_validate(self.document)
+        return every_eval_ever._metric(result, metric, result.metrics[metric])["metric_config"]
+
+    def scores_of_clips(self, metric):
+        self.patch.setattr(export_result, "_stores", lambda run: [[]])
+        self.patch.setattr(export_result, "_of_store", lambda shards, score: [1.0])
+        record = SimpleNamespace(num_samples=1, runs=None, value=1.0)
+        return sorted(export_result.clip_scores(self.folder, SimpleNamespace(metrics={metric: record})))
+
     def evaluate(self):
         import vidbench
 
@@ -547,6 +692,7 @@ READ = {
 DISPATCH = {
     "metrics/vidmetrics/estimators/growth.py": "which function computes a curve",
     "metrics/vidmetrics/statistics/frames.py": "which function computes a score of frames",
+    "vidbench/scoring/gpu_rates.py": "which rates were recorded",
 }
 
 
@@ -569,8 +715,10 @@ def reads(tree, attribute):
     return any(isinstance(node, ast.Attribute) and node.attr == attribute for node in ast.walk(tree))
 
 
-def imports(tree, module):
-    return any(isinstance(node, ast.ImportFrom) and node.module == module for node in ast.walk(tree))
+def imports(tree, module, besides=()):
+    """Whether a module takes something from another, besides some names."""
+    taken = [node.names for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == module]
+    return any(alias.name not in besides for names in taken for alias in names)
 
 
 @pytest.mark.parametrize("attribute", READ)
@@ -584,7 +732,8 @@ def test_every_reader_of_a_direction_or_a_network_card_is_listed():
     definitions, cards = "vidmetrics.catalog.definitions", "vidmetrics.catalog.network_cards"
     directed = {n for n, tree in sources() if imports(tree, definitions) and reads(tree, "higher_is_better")}
     assert directed == listed("higher_is_better")
-    carded = {name for name, tree in sources() if imports(tree, cards)}
+    # The network that a variant takes its weights from is no fact of a card.
+    carded = {name for name, tree in sources() if imports(tree, cards, besides=("base_network",))}
     of_cards = [fact for fact in NETWORKS["shapes"].__dataclass_fields__ if fact != "name"]
     assert carded <= listed(*of_cards)
     assert {consumer.fact for consumer in CONSUMERS} >= set(of_cards)
