@@ -116,7 +116,7 @@ def test_a_damaged_input_is_refused(inputs, kind):
         assert "Traceback" not in ended.stderr
         assert not (folder / "no").exists()
     path.write_bytes(content)
-    assert run(folder, *arguments, "--output", "sound").code == 0
+    assert run(folder, *arguments, "--output", f"sound-{path.stem}").code == 0
 
 
 def test_a_damaged_journal_or_note_of_a_scan_is_not_used(tmp_path, capsys):

@@ -68,7 +68,8 @@ def test_what_is_no_file_in_place_of_a_cache_is_said(evaluated, kind):
     if kind is folder:
         # Nothing of somebody else's is removed.
         assert ended.code == 2
-        assert "Is a directory" in ended.stderr
+        assert "is a folder where a stored file belongs: move or remove it" in ended.stderr
+        assert any(str(path.relative_to(where)) in ended.stderr for path in originals)
         for path, content in originals.items():
             path.rmdir()
             path.write_bytes(content)

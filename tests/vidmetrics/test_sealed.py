@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
+from vidmetrics.errors import InputError
 from vidmetrics.sealed import (
     UNSEALED,
     DamagedFileError,
@@ -70,7 +71,11 @@ def test_what_was_sealed_by_another_rule_is_refused(tmp_path):
     with pytest.raises(DamagedFileError, match="no readable seal"):
         unsealed_json(b'{"value": 1}')
     with pytest.raises(DamagedFileError, match="cannot be read"):
+        read_content(tmp_path / "absent")
+    # A folder is no damage that could be written again.
+    with pytest.raises(InputError, match="is a folder where a stored file belongs: move or remove it") as refused:
         read_content(tmp_path)
+    assert not isinstance(refused.value, DamagedFileError)
     with pytest.raises(ValueError, match="no empty seal"):
         sealed(b"{}")
     with pytest.raises(ValueError, match="JSON compliant"):

@@ -94,7 +94,8 @@ def score_samples(samples: Path, task: str, options: RunOptions, progress: Progr
             default_name=f"samples-{samples.stem}",
             before_networks=begin_opening,
         )
-        found = opening[0].result() if opening else _open_samples(loaded.task, samples, options)
+        # Taken off the list: a refusal, whose traceback holds this frame, would keep itself and all that it refers to alive.
+        found = opening.pop().result() if opening else _open_samples(loaded.task, samples, options)
         opened = _checked_files(plan, found, samples)
         run = open_planned(plan)
         source, record, reasons = _files_source(run, opened, samples)

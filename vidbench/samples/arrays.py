@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -99,24 +100,30 @@ class ArraySamples:
         """
         self.labels: np.ndarray | None = None
         packed = hash_file(path) if path.suffix.lower() == ".npz" else None
-        if packed is not None:
-            members = _npz_members(path)
-            # Unpacked to a private file, so that memory does not grow with the number of samples.
-            self._unpacked = _unpack(path, members["samples"])
-            self._rows = NpyRows(Path(self._unpacked.name), path, _WANTED)
-            if "labels" in members:
-                with _unpack(path, members["labels"]) as file:
-                    self.labels = _labels(_map(Path(file.name), str(path)), path)
-        else:
-            self._rows = NpyRows(path, path, _WANTED)
-        _refuse_other_than_clips(self._rows, path)
-        self.num_samples, self.num_frames, self.height, self.width, _ = self._rows.shape
-        if self.labels is not None and len(self.labels) != self.num_samples:
-            raise InputError(f"The file '{path}' has {self.num_samples} samples but {len(self.labels)} labels; fix it.")
-        self.identity_sha256 = self._rows.hash()
-        if packed is not None:
-            packed.check(content=False)
-            self.identity_sha256 = packed.sha256
+        # Private files are removed here when the samples are refused, not when nothing refers to the error any more.
+        with ExitStack() as refused:
+            if packed is not None:
+                members = _npz_members(path)
+                # Unpacked to a private file, so that memory does not grow with the number of samples.
+                self._unpacked = refused.enter_context(_unpack(path, members["samples"]))
+                self._rows = NpyRows(Path(self._unpacked.name), path, _WANTED)
+                if "labels" in members:
+                    with _unpack(path, members["labels"]) as file:
+                        self.labels = _labels(_map(Path(file.name), str(path)), path)
+            else:
+                self._rows = NpyRows(path, path, _WANTED)
+            refused.callback(self._rows.close)
+            _refuse_other_than_clips(self._rows, path)
+            self.num_samples, self.num_frames, self.height, self.width, _ = self._rows.shape
+            if self.labels is not None and len(self.labels) != self.num_samples:
+                raise InputError(
+                    f"The file '{path}' has {self.num_samples} samples but {len(self.labels)} labels; fix it."
+                )
+            self.identity_sha256 = self._rows.hash()
+            if packed is not None:
+                packed.check(content=False)
+                self.identity_sha256 = packed.sha256
+            refused.pop_all()
 
     def read(self, indices: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
         """Return samples uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``, in ``into`` if it is given.
@@ -145,18 +152,15 @@ def _verified_shard(folder: Path, manifest: SamplesManifest, number: int) -> Npy
         raise InputError(f"The shard '{path}' named in '{MANIFEST_NAME}' is missing; copy the whole folder again.")
     if path.resolve().parent != folder.resolve():
         raise InputError(f"The shard '{path}' is a link that leads out of its folder; replace it with the file itself.")
-    differs = InputError(
-        f"The shard '{path}' is not the file named in '{MANIFEST_NAME}': its sha256 differs; copy the whole folder again."
-    )
     try:
         rows = NpyRows(path, path, _WANTED)
         sha256 = rows.hash() if rows.shape else None
     except InputError:
         if file_sha256(path) != shard.sha256:
-            raise differs from None
+            raise _differs(path) from None
         raise
     if sha256 is not None and sha256 != shard.sha256:
-        raise differs
+        raise _differs(path)
     expected = (shard.num_samples, manifest.num_frames, manifest.height, manifest.width, 3)
     if rows.dtype != np.uint8 or rows.shape != expected:
         raise InputError(
@@ -164,6 +168,13 @@ def _verified_shard(folder: Path, manifest: SamplesManifest, number: int) -> Npy
             f"uint8 {list(expected)}; write the samples again."
         )
     return rows
+
+
+def _differs(path: Path) -> InputError:
+    # Not a local of its caller: its traceback would refer to it, so that private files of other shards stayed.
+    return InputError(
+        f"The shard '{path}' is not the file named in '{MANIFEST_NAME}': its sha256 differs; copy the whole folder again."
+    )
 
 
 def _map(path: Path, source: str) -> np.ndarray:

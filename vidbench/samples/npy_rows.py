@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
+from contextlib import ExitStack
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import IO, Any
@@ -118,6 +119,11 @@ class NpyRows:
             os.close(handle)
         return found
 
+    def close(self) -> None:
+        """Remove the private file, if there is one, of rows that will not be read."""
+        if self._transposed is not None:
+            self._transposed.close()
+
     @property
     def _row_bytes(self) -> int:
         return math.prod(self.shape[1:]) * self.dtype.itemsize
@@ -161,13 +167,19 @@ class NpyRows:
     def _in_row_order(self, file: IO[bytes], whole: Any) -> IO[bytes]:
         """Copy an array in Fortran order to a private file, row after row, with the axes of each row reversed."""
         header = self._header
+        with ExitStack() as refused:
+            # Not closed without an error: it must live as long as its reader.
+            target = refused.enter_context(tempfile.NamedTemporaryFile(suffix=".rows"))
+            target.truncate(header.num_bytes)
+            if header.num_bytes:
+                self._copy_rows(file, whole, target.name)
+            refused.pop_all()
+        return target
+
+    def _copy_rows(self, file: IO[bytes], whole: Any, target: str) -> None:
+        header = self._header
         rows, values = header.shape[0], math.prod(header.shape[1:])
-        # Not closed here: it must live as long as its reader.
-        target = tempfile.NamedTemporaryFile(suffix=".rows")  # noqa: SIM115
-        target.truncate(header.num_bytes)
-        if header.num_bytes == 0:
-            return target
-        copied = np.memmap(target.name, header.dtype, "r+", 0, (rows, values))
+        copied = np.memmap(target, header.dtype, "r+", 0, (rows, values))
         size = max(1, _BLOCK_BYTES // (rows * header.dtype.itemsize))
         for start in range(0, values, size):
             stop = min(start + size, values)
@@ -177,7 +189,6 @@ class NpyRows:
             whole.update(content)
             copied[:, start:stop] = np.frombuffer(content, header.dtype).reshape(stop - start, rows).T
         copied.flush()
-        return target
 
     def _hashed_blocks(self, file: IO[bytes], whole: Any) -> list[bytes]:
         """Return the digest of each block; ``whole`` is updated with all of them unless it is None.

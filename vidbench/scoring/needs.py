@@ -290,7 +290,15 @@ def _features_left(
 
 
 def _size_of(folder: Path) -> int:
-    return sum(entry.stat().st_size for path, _, names in os.walk(folder) for entry in (Path(path, n) for n in names))
+    return sum(_file_bytes(Path(path, name)) for path, _, names in os.walk(folder) for name in names)
+
+
+def _file_bytes(path: Path) -> int:
+    """Return the size of a file, or 0 for what has none: a link that leads nowhere, or a file that another run just removed."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _existing(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import struct
@@ -246,6 +247,23 @@ def _manifest(change: Callable[[dict[str, Any]], object] | bytes) -> Callable[[P
         return ["score", "--samples", "samples", "--task", "shapes-gen", "--num-samples", "4", *_RUN]
 
     return make
+
+
+def _columns_before_a_changed_shard(folder: Path) -> list[str]:
+    """Write two shards in Fortran order, which are read through private files; the second is not that of the manifest."""
+    from vidbench.samples.exchange import SampleWriter
+
+    with SampleWriter(folder / "samples", num_frames=12, height=32, width=32, shard_samples=2) as writer:
+        writer.add(_clips(), np.arange(4))
+    path = folder / "samples" / "manifest.json"
+    document = json.loads(path.read_bytes())
+    for shard in document["shards"]:
+        file = folder / "samples" / shard["file"]
+        np.save(file, np.asfortranarray(np.load(file)))
+        shard["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    document["shards"][1]["sha256"] = "0" * 64
+    path.write_text(json.dumps(document))
+    return ["score", "--samples", "samples", "--task", "shapes-gen", "--num-samples", "4", *_RUN]
 
 
 _MANIFESTS: tuple[tuple[str, Callable[[dict[str, Any]], object] | bytes, str], ...] = (
@@ -506,6 +524,7 @@ CASES = (
     *_tasks(),
     *_arrays(),
     *(Case(f"manifest: {name}", _manifest(change), word) for name, change, word in _MANIFESTS),
+    Case("manifest: other digest after a shard in Fortran order", _columns_before_a_changed_shard, "sha256 differs"),
     *_weights(),
     *_checkpoints(),
     *(

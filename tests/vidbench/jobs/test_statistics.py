@@ -135,7 +135,7 @@ def test_score_takes_the_statistics_too(task, data, statistics, plugin):
     fewer = vidbench.score(str(task), "clips.npy", reference=statistics, output="few", num_samples=16)
     assert fewer.metrics["fvd-shapes"].floor == direct.metrics["fvd-shapes"].floor
     np.save(plugin / "clips.npy", rng.integers(0, 255, (9, 12, 32, 32, 3), dtype=np.uint8))
-    fewer = vidbench.score(str(task), "clips.npy", reference=statistics, output="few", num_samples=9)
+    fewer = vidbench.score(str(task), "clips.npy", reference=statistics, output="fewer", num_samples=9)
     assert fewer.metrics["fvd-shapes"].floor is None
     assert fewer.metrics["fvd-shapes"].ceiling is not None
 
@@ -193,7 +193,7 @@ def test_the_command_writes_the_same_bytes_every_time_and_replaces_nothing(task,
 
 def test_where_the_file_cannot_be_is_said_before_anything_is_measured(task, data, plugin):
     (plugin / "taken").write_text("a file")
-    with pytest.raises(FileExistsError, match="taken"):
+    with pytest.raises(InputError, match=r"taken is a file, where a folder is to be written: choose another one"):
         export_statistics(
             str(task), plugin / "taken" / "real.safetensors", RunOptions(data=data), QUIET, with_bounds=True
         )

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 
 from vidbench.data.folders.frame_names import natural_key
 from vidbench.errors import InputError
+from vidbench.files import file_changed
 from vidbench.samples.exchange import SamplesManifest, SampleWriter, TaskStamp, open_samples
 
 SAMPLES = np.random.default_rng(0).integers(0, 256, (11, 3, 8, 12, 3), dtype=np.uint8)
@@ -254,6 +256,34 @@ def test_archives_that_are_unclear_or_damaged(tmp_path):
     data[len(data) // 2] ^= 0xFF
     (tmp_path / "flip.npz").write_bytes(data)
     refusal(tmp_path / "flip.npz", "flip.npz", "unpacked")
+
+
+REFUSED = {
+    "labels of another length": {"labels": LABELS[:4]},
+    "labels that are floats": {"labels": LABELS / 2},
+    "negative labels": {"labels": -1 - LABELS},
+    "no clips": {"samples": SAMPLES[0]},
+    "changed meanwhile": {},
+    "changed meanwhile, in Fortran order": {"samples": np.asfortranarray(SAMPLES)},
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_refusal_leaves_no_private_file_even_while_the_error_is_kept(tmp_path, monkeypatch, case):
+    path, private = tmp_path / "a.npz", tmp_path / "private"
+    private.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(private))
+    np.savez(path, **{"samples": SAMPLES, "labels": LABELS, **REFUSED[case]})
+    if case.startswith("changed"):
+
+        def changed(content):
+            assert len(list(private.iterdir())) == 1 + case.endswith("Fortran order")
+            raise file_changed(path)
+
+        monkeypatch.setattr("vidbench.samples.arrays.hash_file", lambda _: SimpleNamespace(check=changed))
+    with pytest.raises(InputError) as kept:
+        open_samples(path)
+    assert list(private.iterdir()) == [], kept.value
 
 
 def test_a_folder_of_lossless_videos_in_natural_order(tmp_path):

@@ -146,6 +146,8 @@ def test_features_that_are_there_need_no_disk(tmp_path):
     np.save(folder / "shard", np.zeros(10_000))
     after = sum(needs._features_left(K600, metrics, tmp_path / "out", 100, False).values())
     assert before - after == (folder / "shard.npy").stat().st_size
+    (folder / "nowhere").symlink_to("absent")
+    assert after == sum(needs._features_left(K600, metrics, tmp_path / "out", 100, False).values())
 
 
 def test_the_memory_of_an_evaluation_is_the_sum_of_docs_scale():
