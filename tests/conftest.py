@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -22,10 +23,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory):
+    """Numbered folders; `mktemp` would look through those of all earlier tests for the next number."""
+    folder, numbers = tmp_path_factory.mktemp("homes"), itertools.count()
+    return (folder / str(number) for number in numbers)
+
+
 @pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory, monkeypatch):
+def _own_home(_homes, monkeypatch):
     """Keep tests from reading or filling the caches of the user who runs them."""
-    monkeypatch.setenv("VIDBENCH_HOME", str(tmp_path_factory.mktemp("home")))
+    home = next(_homes)
+    home.mkdir()
+    monkeypatch.setenv("VIDBENCH_HOME", str(home))
 
 
 @pytest.fixture

@@ -42,15 +42,16 @@ def make_wheel(folder, version):
     return path.stat().st_size
 
 
-@pytest.fixture
-def index(tmp_path):
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
     """An index with torch 9.9.9, as a web server of this process; its address and the bytes of the wheel."""
-    folder = tmp_path / "torch"
+    root = tmp_path_factory.mktemp("index")
+    folder = root / "torch"
     folder.mkdir()
     size = make_wheel(folder, "9.9.9+cpu")
-    handler = functools.partial(Quiet, directory=str(tmp_path))
+    handler = functools.partial(Quiet, directory=str(root))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", size
         server.shutdown()

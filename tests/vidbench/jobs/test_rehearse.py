@@ -67,6 +67,9 @@ def stand_ins(monkeypatch):
     monkeypatch.setattr(run_plan, "load_network", quick)
     monkeypatch.setattr(rehearse, "_write_seeded_weights", lambda *_: None)
     monkeypatch.setattr("vidbench.scoring.needs._absent_weights", lambda metrics: {})
+    # A sheet of 32 rows takes longer than the training step before it.
+    monkeypatch.setattr("dvdgan.training.sheet._ROWS", 2)
+    monkeypatch.setattr("dvdgan.training.sheet._MOST_ROWS", 2)
 
 
 def options(folder, num_samples: int) -> RehearseOptions:

@@ -1,4 +1,4 @@
-"""One rank of a program that measures every W-th clip, and prints what it computes; run by test_ranks.py."""
+"""One rank of a program that measures every W-th clip in one case after another, and prints what it computes; run by test_ranks.py."""
 
 from __future__ import annotations
 
@@ -30,10 +30,8 @@ def measured(num_real: int, num_generated: int, rank: int, size: int) -> vidmetr
     return metrics
 
 
-def main() -> None:
-    """Join the others and print the estimates, or the sentence of a refusal."""
-    num_real, num_generated, fault = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    distributed.init_process_group("gloo", timeout=timedelta(seconds=60))
+def found_by(num_real: int, num_generated: int, fault: str) -> dict:
+    """The estimates of this rank, or the sentence of a refusal."""
     rank, size = distributed.get_rank(), distributed.get_world_size()
     metrics = measured(num_real, num_generated, rank, size)
     if fault == "size" and rank == 1:
@@ -46,7 +44,15 @@ def main() -> None:
         assert all(found[id][0] == again[id].value for id in IDS)
     except vidmetrics.InputError as error:
         found = {"error": str(error)}
-    print(json.dumps(found))
+    return found
+
+
+def main() -> None:
+    """Join the others and print what each case ends with; a case is REAL,GENERATED,FAULT."""
+    distributed.init_process_group("gloo", timeout=timedelta(seconds=60))
+    for case in sys.argv[1:]:
+        num_real, num_generated, fault = case.split(",")
+        print(json.dumps(found_by(int(num_real), int(num_generated), fault)))
     distributed.destroy_process_group()
 
 

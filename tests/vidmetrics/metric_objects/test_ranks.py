@@ -15,10 +15,14 @@ from vidmetrics.metric_objects.rank_exchange import interleaved, repeats_sentenc
 PROGRAM = Path(__file__).with_name("rank_program.py")
 
 
-def run(size, num_real, num_generated, fault="none"):
-    ended = run_ranks([PROGRAM, str(num_real), str(num_generated), fault], size)
+WHOLE, OTHER_SIZE, TOO_FEW = "101,75,none", "40,40,size", "1,40,none"
+
+
+def run(size, *cases):
+    """What the ranks find in each case, as one list per rank."""
+    ended = run_ranks([PROGRAM, *cases], size)
     assert [rank.returncode for rank in ended] == [0] * size, ended[0].stderr + ended[-1].stderr
-    return [json.loads(rank.stdout.splitlines()[-1]) for rank in ended]
+    return [[json.loads(line) for line in rank.stdout.splitlines()[-len(cases) :]] for rank in ended]
 
 
 @pytest.fixture(scope="module")
@@ -28,20 +32,30 @@ def alone():
     return found | {"statistics": len(metrics.statistics().to_bytes())}
 
 
-@pytest.mark.parametrize("size", [2, 4])
-def test_the_bits_are_those_of_one_process_on_every_rank(alone, size):
-    # 101 and 75 are no multiples of the batch of 32, nor of the number of ranks.
-    assert run(size, 101, 75) == [alone] * size
+@pytest.fixture(scope="module")
+def two_ranks():
+    """What each of two ranks finds, by case: the refused ones are first, so no rank keeps anything of them."""
+    cases = OTHER_SIZE, TOO_FEW, WHOLE
+    return {case: list(found) for case, found in zip(cases, zip(*run(2, *cases), strict=True), strict=True)}
 
 
-def test_other_clips_on_one_rank_are_refused_on_all():
-    found = run(2, 40, 40, "size")
+# 101 and 75 are no multiples of the batch of 32, nor of the number of ranks.
+def test_the_bits_are_those_of_one_process_on_two_ranks(alone, two_ranks):
+    assert two_ranks[WHOLE] == [alone] * 2
+
+
+def test_the_bits_are_those_of_one_process_on_four_ranks(alone):
+    assert run(4, WHOLE) == [[alone]] * 4
+
+
+def test_other_clips_on_one_rank_are_refused_on_all(two_ranks):
+    found = two_ranks[OTHER_SIZE]
     assert found[0] == found[1]
     assert found[0]["error"].startswith("The ranks have clips of 8 frames of 32x16 and 8 frames of 32x32;")
 
 
-def test_too_few_clips_are_refused_on_all_ranks():
-    assert run(2, 1, 40) == [{"error": "A covariance needs at least 2 samples, not 1; add more clips."}] * 2
+def test_too_few_clips_are_refused_on_all_ranks(two_ranks):
+    assert two_ranks[TOO_FEW] == [{"error": "A covariance needs at least 2 samples, not 1; add more clips."}] * 2
 
 
 @pytest.mark.parametrize("counts", [[5, 5, 4], [3, 0, 4], [7]])
