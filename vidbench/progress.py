@@ -65,7 +65,7 @@ class Progress:
         )
         if later:
             total = duration_text(seconds + later * seconds_each)
-            text += f"; all {_counted(count + later, unit)} of this run take about {total} at this rate"
+            text += f"; all {_counted(count + later, unit)} of this run take about {total} if the others take as long"
         elsewhere = self._elsewhere(count + later)
         self.say(f"{text}. {elsewhere}".rstrip())
 

@@ -31,7 +31,7 @@ def test_the_first_trial_tells_the_whole_run_and_later_ones_their_stage(capsys):
     progress.expect({"Samples": 100, "Reference clips": 300}, lambda clips: f"A GPU would take {clips} ms.")
     progress.cost("Samples", 100, 36.0)
     assert lines(capsys) == [
-        "Samples: 100 clips at 36 s each take about 60 minutes; all 400 clips of this run take about 4.0 hours at this rate. "
+        "Samples: 100 clips at 36 s each take about 60 minutes; all 400 clips of this run take about 4.0 hours if the others take as long. "
         "A GPU would take 400 ms."
     ]
     progress.cost("Reference clips", 300, 40.0)
