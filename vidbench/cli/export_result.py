@@ -31,7 +31,12 @@ from vidbench.cli.streams import echo_line
     default=None,
     help="every-eval-ever: of the organization to the model.",
 )
-@click.option("--output", type=PATH, metavar="DIR", help="every-eval-ever: write into the folders of its database.")
+@click.option(
+    "--output",
+    type=PATH,
+    metavar="DIR",
+    help="Write below DIR, not to the screen: into .eval_results/ of the model's repository, or into the folders of that database.",
+)
 def command(
     result: Path,
     style: str,
@@ -45,11 +50,11 @@ def command(
     """Print RESULT, a result.json or the folder of a run, in a form that other collections of results read.
 
     Values that the result does not contain are left out or asked for. From the folder of a run, every-eval-ever also writes a line for
-    each clip of metrics that score single clips (psnr, ssim).
+    each clip of metrics that score single clips (psnr, ssim). A rehearsal is refused.
     """
     from vidbench.distributed.launcher import require_single_process
     from vidbench.errors import InputError
-    from vidbench.jobs.export_result import write_records
+    from vidbench.jobs.export_result import refuse_rehearsal, write_eval_results, write_records
     from vidbench.results.comparison import load
     from vidbench.results.every_eval_ever import Evaluator, aggregate_record
     from vidbench.results.hub_results import eval_results_yaml, require_repository
@@ -66,8 +71,11 @@ def command(
     if missing:
         raise InputError(f"The format {style} needs what a result does not contain: give {' and '.join(missing)}.")
     loaded = load(result)
+    refuse_rehearsal(loaded, result)
     if style == "hf-eval-results":
-        for line in eval_results_yaml(loaded, require_repository(dataset, "--dataset"), source_url).splitlines():
+        text = eval_results_yaml(loaded, require_repository(dataset, "--dataset"), source_url)
+        shown = text.splitlines() if output is None else [write_eval_results(loaded, text, output)]
+        for line in shown:
             echo_line(line)
         return
     evaluator = Evaluator(

@@ -14,10 +14,37 @@ from vidbench.errors import InputError
 from vidbench.files import write_text
 from vidbench.results.every_eval_ever import Evaluator, aggregate_record, instance_lines, record_name
 from vidbench.results.schema import Result
+from vidbench.tasks.rehearsals import rehearsed
 from vidmetrics.catalog.definitions import METRICS
 from vidmetrics.sealed import DamagedFileError, read_content, unsealed_tensors
 
 _SHARD = re.compile(r"features-(\d+)\+(\d+)\.safetensors")
+
+
+def refuse_rehearsal(result: Result, origin: Path) -> None:
+    """Refuse a result whose values mean nothing, before another collection reads them.
+
+    Raises:
+        InputError: it is that of a rehearsal.
+    """
+    if rehearsed(result.task.name, result.reasons):
+        raise InputError(
+            f"The result {origin} cannot be exported: it is a rehearsal, with made-up videos and random networks; export that of a "
+            "run of the task itself."
+        )
+
+
+def write_eval_results(result: Result, text: str, output: Path) -> Path:
+    """Write the document of `eval_results_yaml` where the Hub reads it; returns the file.
+
+    Args:
+        result: the result.
+        text: the document.
+        output: folder of the model's repository, which gets ``.eval_results/TASK-vVERSION.yaml``.
+    """
+    path = output / ".eval_results" / f"{result.task.name}-v{result.task.version}.yaml"
+    write_text(path, text)
+    return path
 
 
 def write_records(result: Result, run: Path | None, evaluator: Evaluator, output: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from vidbench.errors import InputError
 from vidbench.results.schema import MetricRecord, Result
 from vidbench.tasks import load_task, task_names
 from vidbench.tasks.loading import LoadedTask
-from vidbench.tasks.rehearsals import REASON, is_rehearsal
+from vidbench.tasks.rehearsals import rehearsed
 from vidbench.tasks.schema import Task
 from vidmetrics.catalog.definitions import METRICS, MetricDefinition
 from vidmetrics.catalog.network_cards import embedded_networks
@@ -22,7 +22,7 @@ def objections(result: Result) -> list[str]:
     Args:
         result: a result that satisfies the schema.
     """
-    if is_rehearsal(result.task.name) or REASON in result.reasons:
+    if rehearsed(result.task.name, result.reasons):
         return ["it is a rehearsal, with made-up videos and random networks"]
     if result.task.name not in task_names():
         return [f"'{result.task.name}' is not a shipped task, and only those have leaderboards"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vidbench.tasks.schema import Task
 
 PREFIX = "rehearsal-"
@@ -41,3 +43,8 @@ def rehearsal_of(task: Task, num_samples: int) -> Task:
 def is_rehearsal(task_name: str) -> bool:
     """Return whether a task is a rehearsal, by its name."""
     return task_name.startswith(PREFIX)
+
+
+def rehearsed(task_name: str, reasons: Sequence[str]) -> bool:
+    """Return whether a result is that of a rehearsal, by its task or by its reasons to be unofficial."""
+    return is_rehearsal(task_name) or REASON in reasons

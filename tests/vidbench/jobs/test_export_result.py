@@ -21,6 +21,7 @@ from vidbench.errors import InputError
 from vidbench.jobs.export_result import clip_scores
 from vidbench.results.comparison import load
 from vidbench.tasks import task_names
+from vidbench.tasks.rehearsals import PREFIX, REASON
 
 _ROOT = Path(__file__).resolve().parents[3]
 _RESULT = next((_ROOT / "leaderboards" / "results").glob("99368c05*.json"))
@@ -83,6 +84,35 @@ def test_a_result_without_scores_of_clips_has_no_lines(tmp_path):
     assert "detailed_evaluation_results" not in json.loads(path.read_text())
     printed = json.loads(_invoke(_RESULT, "--format", "every-eval-ever", *_WHO).output)
     assert printed["evaluation_results"] == json.loads(path.read_text())["evaluation_results"]
+
+
+def test_eval_results_are_written_where_the_hub_reads_them(tmp_path):
+    arguments = (_RESULT, "--format", "hf-eval-results", "--dataset", "someone/videos")
+    done = _invoke(*arguments, "--output", tmp_path / "model")
+    assert done.exit_code == 0, done.output
+    (path,) = map(Path, done.output.splitlines())
+    task = load(_RESULT).task
+    assert path == tmp_path / "model" / ".eval_results" / f"{task.name}-v{task.version}.yaml"
+    assert path.read_text() == _invoke(*arguments).output
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == [path]
+
+
+@pytest.mark.parametrize("mark", ["name", "reason"])
+@pytest.mark.parametrize(
+    "form", [("hf-eval-results", "--dataset", "a/b"), ("every-eval-ever", *_WHO)], ids=["hub", "eee"]
+)
+def test_a_rehearsal_is_not_exported(form, mark, tmp_path):
+    document = json.loads(_RESULT.read_text())
+    if mark == "name":
+        document["task"]["name"] = f"{PREFIX}{document['task']['name']}"
+    else:
+        document |= {"official": False, "reasons": [REASON]}
+    (tmp_path / "result.json").write_text(json.dumps(document))
+    refused = _invoke(tmp_path / "result.json", "--format", *form, "--output", tmp_path / "out")
+    assert isinstance(refused.exception, InputError)
+    assert "it is a rehearsal, with made-up videos and random networks" in str(refused.exception)
+    assert not refused.output
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
