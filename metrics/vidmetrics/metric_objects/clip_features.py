@@ -7,7 +7,8 @@ and one of what is left over all ranks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -83,8 +84,21 @@ class SideFeatures:
             self._rows[output].extend(other._rows[output])
         self._waiting |= {self.count + index: clip for index, clip in other._waiting.items()}
         self.count += other.count
-        while len(self._waiting) >= self._batch_size:
-            self._compute(list(self._waiting)[: self._batch_size])
+        self._compute_full_batches()
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Remove what was added in the block if the block fails."""
+        size, count, waiting = self.size, self.count, dict(self._waiting)
+        try:
+            yield
+        except BaseException:
+            self.size, self.count, self._waiting = size, count, waiting
+            for rows in self._rows.values():
+                del rows[count:]
+                for index in waiting:
+                    rows[index] = None  # its batch may have had clips that are gone
+            raise
 
     def complete(self, positions: npt.NDArray[np.int64] | None = None, total: int | None = None) -> dict[Output, Rows]:
         """Return the features of all clips; those that wait are computed as they would be in one process.
@@ -121,6 +135,10 @@ class SideFeatures:
                 f"Some {self.whose} have {size_text(size)} and others {size_text(self.size)}; give all of them the same number of "
                 "frames and the same size."
             )
+
+    def _compute_full_batches(self) -> None:
+        while len(self._waiting) >= self._batch_size:
+            self._compute(list(self._waiting)[: self._batch_size])
 
     def _compute(self, indices: Sequence[int]) -> None:
         for output, rows in self._pass(indices, len(indices)).items():
@@ -183,3 +201,4 @@ class SideFeatures:
             ) from None
         self.size = None if not any(size) else (size[0], size[1], size[2])
         self.count, self._rows, self._waiting = count, rows, clips
+        self._compute_full_batches()  # the object that was saved may have had larger batches

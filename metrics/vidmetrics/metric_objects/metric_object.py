@@ -65,7 +65,7 @@ class MetricState:
         layout: str | None = None,
         value_range: ValueRange | None = None,
     ) -> None:
-        """Add clips to one side.
+        """Add clips to one side: all of them, or none if they are refused.
 
         Args:
             clips: uint8 RGB ``[N, T, H, W, 3]``, or floats with their ``value_range``: an array or a torch tensor on any device, a list of
@@ -86,12 +86,13 @@ class MetricState:
         if real and not self._real.outputs:
             raise InputError(f"The metric '{self.ids[0]}' uses only generated clips; add none with real=True.")
         said = self._range if value_range is None else value_range
-        for batch in uint8_batches(clips, self._layout if layout is None else layout, said, side.whose):
-            if len(batch):
-                size = (batch.shape[1], batch.shape[2], batch.shape[3])
-                side.check(size)
-                self._check_other_side(size, real)
-                side.add(batch)
+        with side.all_or_nothing():
+            for batch in uint8_batches(clips, self._layout if layout is None else layout, said, side.whose):
+                if len(batch):
+                    size = (batch.shape[1], batch.shape[2], batch.shape[3])
+                    side.check(size)
+                    self._check_other_side(size, real)
+                    side.add(batch)
 
     def merge(self, other: Self) -> None:
         """Append the clips of another object with the same metrics, which stays as it is.
@@ -109,9 +110,14 @@ class MetricState:
                 raise InputError(
                     "The real clips are different, and one is given by Statistics; use the same Statistics for both."
                 )
-            self._statistics = mine or theirs
-        self._real.merge(other._real)
-        self._generated.merge(other._generated)
+        for size, real in ((other._real_size, True), (other._generated.size, False)):
+            if size is not None:
+                (self._real if real else self._generated).check(size)
+                self._check_other_side(size, real)
+        with self._real.all_or_nothing(), self._generated.all_or_nothing():
+            self._real.merge(other._real)
+            self._generated.merge(other._generated)
+        self._statistics = self._statistics or other._statistics
 
     def reset(self, *, keep_real: bool = False) -> None:
         """Remove the clips of both sides, or those of the generated side alone."""
@@ -236,9 +242,12 @@ class MetricState:
         self._check_other_side(statistics.size, real=True)
         self._statistics = statistics
 
+    @property
+    def _real_size(self) -> ClipSize | None:
+        return self._real.size if self._statistics is None else self._statistics.size
+
     def _check_other_side(self, size: ClipSize, real: bool) -> None:
-        real_size = self._statistics.size if self._statistics is not None else self._real.size
-        other = self._generated.size if real else real_size
+        other = self._generated.size if real else self._real_size
         if other is not None and other != size:
             first, second = (size, other) if real else (other, size)
             raise InputError(
@@ -256,7 +265,7 @@ class MetricState:
         given = None if self._statistics is None else sha256(self._statistics.to_bytes()).hexdigest()
         mine = {
             "made_by": self._maker(),
-            "real": self._real.size,
+            "real": self._real_size,
             "generated": self._generated.size,
             "statistics": given,
             "counts": [self._real.count, self._generated.count],
@@ -268,7 +277,8 @@ class MetricState:
         sizes = {tuple(of_rank[side]) for of_rank in everyone for side in ("real", "generated") if of_rank[side]}
         if len(sizes) > 1:
             found = " and ".join(size_text(size) for size in sorted(sizes))
-            raise InputError(f"The ranks have clips of {found}; cut and resize all of them the same way.")
+            whose = "ranks" if exchange.size > 1 else "two sides"
+            raise InputError(f"The {whose} have clips of {found}; cut and resize all of them the same way.")
         size = next(iter(sizes), None)
         return [(of_rank["counts"][0], of_rank["counts"][1]) for of_rank in everyone], size
 

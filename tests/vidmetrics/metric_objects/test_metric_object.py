@@ -195,3 +195,59 @@ def test_the_network_may_be_loaded_by_the_caller():
     network = vidmetrics.load_network("shapes")
     with pytest.raises(InputError, match="defined on 'i3d-kinetics-400', not on 'shapes'"):
         vidmetrics.metric("fvd", networks={"i3d-kinetics-400": network})
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        lambda: iter([GENERATED[:20], GENERATED[20:30, :, :, :16]]),
+        lambda: [*GENERATED[:40], GENERATED[0, :, :16]],
+        lambda: (batch for batch in (GENERATED[:33] / 255, np.full((2, 8, 32, 32, 3), np.nan))),
+    ],
+    ids=["iter", "list", "nan"],
+)
+def test_an_update_that_is_refused_adds_none_of_its_clips(failing):
+    metrics = vidmetrics.metric("is-shapes", value_range=(0, 1))
+    for start in (None, 7):  # nothing, and clips that wait for a batch
+        if start:
+            metrics.update(GENERATED[:start], real=False)
+        before = metrics.state_dict()
+        with pytest.raises(InputError):
+            metrics.update(failing(), real=False)
+        after = metrics.state_dict()
+        assert list(after) == list(before)
+        assert all(torch.equal(after[key], before[key]) for key in before if key != "made_by")
+    metrics.update(GENERATED[7:], real=False)
+    assert metrics.compute() == vidmetrics.measure("is-shapes", None, GENERATED)
+
+
+def test_a_merge_of_other_sizes_on_any_side_is_refused_and_changes_nothing():
+    real, small = REAL[:4], GENERATED[:4, :, :16, :16]
+    given = updated(real=real, generated=[], ids="fvd-shapes").statistics()
+    for sides in ((given, []), (real, []), (given, GENERATED[:4])):
+        for swapped in (False, True):
+            one, other = updated(*sides, ids="fvd-shapes"), updated([], small, ids="fvd-shapes")
+            one, other = (other, one) if swapped else (one, other)
+            before = one.state_dict()
+            with pytest.raises(InputError, match=r"have 8 frames of (32x32|16x16) and .* 8 frames of (32x32|16x16); "):
+                one.merge(other)
+            after = one.state_dict()
+            assert list(after) == list(before)
+            assert all(torch.equal(after[key], before[key]) for key in before if key != "made_by")
+    kept = updated([], small, ids="fvd-shapes")
+    kept.load_state_dict(
+        updated(given, [], ids="fvd-shapes").state_dict()
+        | {key: value for key, value in kept.state_dict().items() if key.startswith("generated/")}
+    )
+    with pytest.raises(InputError, match="The two sides have clips of 8 frames of 16x16 and 8 frames of 32x32;"):
+        kept.compute()
+
+
+def test_a_state_serves_an_object_of_smaller_batches():
+    smaller = vidmetrics.metric("is-shapes", batch_size=8)
+    saved = vidmetrics.metric("is-shapes", batch_size=32)
+    saved.update(GENERATED[:20], real=False)
+    smaller.load_state_dict(saved.state_dict())
+    at_once = vidmetrics.metric("is-shapes", batch_size=8)
+    at_once.update(GENERATED[:20], real=False)
+    assert smaller.compute() == at_once.compute()
