@@ -29,7 +29,8 @@ UNSEALED = "0" * 64
 
 # In a safetensors header the member is inside a string, so that its quotes are escaped.
 _SEAL = re.compile(rb'\\?"seal\\?": ?\\?"([0-9a-f]{64})\\?"')
-_METADATA = "sealed"
+METADATA = "sealed"
+"""Key of the one metadata entry of `sealed_tensors`."""
 
 
 class DamagedFileError(InputError):
@@ -117,7 +118,7 @@ def sealed_tensors(tensors: Mapping[str, npt.NDArray[Any]], fields: Mapping[str,
 
     # One metadata entry, because safetensors writes several in any order.
     text = json.dumps({**fields, "seal": UNSEALED}, sort_keys=True, allow_nan=False)
-    return sealed(save({name: np.asarray(array, order="C") for name, array in tensors.items()}, {_METADATA: text}))
+    return sealed(save({name: np.asarray(array, order="C") for name, array in tensors.items()}, {METADATA: text}))
 
 
 def unsealed_tensors(content: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
@@ -127,7 +128,7 @@ def unsealed_tensors(content: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[
         DamagedFileError: the content is not as it was sealed, or was not made by `sealed_tensors`.
     """
     check_seal(content)
-    fields = _fields(safetensors_metadata(content).get(_METADATA, "{}").encode("utf-8", "surrogatepass"))
+    fields = _fields(safetensors_metadata(content).get(METADATA, "{}").encode("utf-8", "surrogatepass"))
     try:
         return safetensors_content(content), fields
     except UnreadableError as error:

@@ -17,6 +17,7 @@ from tests.end_to_end.miniatures import write_video
 from tests.task_texts import task_text
 from tests.vidbench.cli.test_command_line import run
 from vidbench.errors import InputError
+from vidmetrics.metric_objects.statistics_files import Statistics
 from vidmetrics.networks import default_weights
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,6 +77,7 @@ FOLLOWED = (
     ("cannot be trained: `vidbench models list`", TRAIN.replace("dvdgan", "noise"), "models list"),
     ("name other metrics for the curve with --metric", f"{TRAIN} --metrics-every 1 --metric psnr", f"{TRAIN} --metrics-every 1 --metric fvd-shapes"),
     ("There is no leaderboards folder at", "leaderboard build --leaderboards nowhere --output site", (ADD, "leaderboard build --leaderboards boards --output site")),
+    ("DIR and --leaderboards DIR name the same", "leaderboard check boards --leaderboards boards", (ADD, "leaderboard check --leaderboards boards")),
     ("without --group lists the groups", "leaderboard show shapes-gen --group nothing", "leaderboard show shapes-gen"),
     ("is a file: give a folder for --output", "leaderboard build --output gen.toml", (ADD, "leaderboard build --leaderboards boards --output site")),
     ("names a file and no callable in it", EVALUATE.replace("noise", "plug.py"), EVALUATE.replace("noise", "plug.py:load")),
@@ -99,6 +101,9 @@ FOLLOWED = (
     ("that one result can have: lower --num-samples", f"{EVALUATE} --num-samples 99999999", f"{EVALUATE} --num-samples 6"),
     ("but not a statistics file: create one with", f"{EVALUATE} --reference WEIGHTS", ("data statistics --task gen.toml --no-bounds --output t.safetensors", f"{EVALUATE} --reference t.safetensors")),
     ("holds no statistics of real clips", "measure six.npy --metric fvd-shapes --num-frames 12 --real-statistics nine.npy", (STATISTICS, "measure six.npy --metric fvd-shapes --num-frames 12 --real-statistics s.safetensors")),
+    ("There is no file of statistics at", "measure six.npy --metric fvd-shapes --num-frames 12 --real-statistics nowhere.safetensors", (STATISTICS, "measure six.npy --metric fvd-shapes --num-frames 12 --real-statistics s.safetensors")),
+    ("SAMPLES is missing: --real-statistics takes", "measure --metric fvd-shapes --num-frames 12 --real-statistics clips.safetensors", (STATISTICS, "measure six.npy --metric fvd-shapes --num-frames 12 --real-statistics s.safetensors")),
+    ("holds statistics of clips for", f"{EVALUATE} --reference clips.safetensors", ("data statistics --task gen.toml --no-bounds --output t.safetensors", f"{EVALUATE} --reference t.safetensors")),
     ("There is no torch device", EVALUATE.replace("cpu", "nonsense"), EVALUATE),
     ("because all processors are one device", EVALUATE.replace("cpu", "cpu:1"), EVALUATE),
     ("does not compute clips: use --device", EVALUATE.replace("cpu", "meta"), EVALUATE),
@@ -225,6 +230,7 @@ def inputs(tmp_path_factory):
     (folder / "several.toml").write_text(several)
     clips = np.random.default_rng(0).integers(0, 256, (9, 12, 32, 32, 3), np.uint8)
     np.save(folder / "nine.npy", clips)
+    Statistics(("fvd-shapes",), 9, (12, 32, 32), {}, {}, {}).save(folder / "clips.safetensors")
     np.save(folder / "six.npy", clips[:6])
     np.save(folder / "small.npy", clips[:, :, ::2, ::2])
     np.savez(folder / "labelled.npz", samples=clips[:6], labels=np.full(6, 3))

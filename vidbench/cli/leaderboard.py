@@ -81,12 +81,15 @@ def leaderboard_show(task: str, style: str, group: tuple[str, ...], leaderboards
 @command.command("check")
 @click.argument("folder", required=False, type=PATH, metavar="[DIR]")
 @options.as_json
-def leaderboard_check(folder: Path | None, as_json: bool) -> None:
+@_folder
+def leaderboard_check(folder: Path | None, as_json: bool, leaderboards: Path | None) -> None:
     """Validate every row and every stored result of a leaderboards folder; exit 1 if anything is wrong."""
     from vidbench.leaderboard.boards import leaderboards_folder
     from vidbench.leaderboard.check import check_folder
 
-    boards, findings = check_folder(leaderboards_folder(folder))
+    if folder is not None and leaderboards is not None:
+        raise click.UsageError("DIR and --leaderboards DIR name the same thing: give one of them.")
+    boards, findings = check_folder(leaderboards_folder(folder or leaderboards))
     if as_json:
         rows = {board.name: len(board.rows) for board in boards}
         click.echo(json.dumps({"rows": rows, "findings": [vars(each) for each in findings]}, indent=2))

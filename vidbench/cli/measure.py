@@ -16,7 +16,7 @@ from vidbench.tasks.schema import PixelConvention
 
 
 @click.command("measure")
-@click.argument("real", type=CLIPS)
+@click.argument("real", type=CLIPS, required=False, metavar="REAL")
 @click.argument("samples", type=CLIPS, nargs=-1)
 @click.option(
     "--metric",
@@ -43,7 +43,7 @@ from vidbench.tasks.schema import PixelConvention
 @options.batch_size
 @options.as_json
 def command(
-    real: Path,
+    real: Path | None,
     samples: tuple[Path, ...],
     num_frames: int,
     stride: int,
@@ -67,6 +67,12 @@ def command(
     from vidbench.samples.clip_folder import ClipShape
     from vidmetrics.metric_objects.statistics_files import Statistics
 
+    if real is None:
+        raise InputError(
+            "REAL and SAMPLES are missing: name the real clips and one or more folders or arrays of samples."
+            if real_statistics is None
+            else "SAMPLES is missing: --real-statistics takes the place of REAL, so name one or more folders or arrays of samples."
+        )
     given: Path | Statistics = real
     if real_statistics is not None:
         given, samples = Statistics.load(real_statistics), (real, *samples)

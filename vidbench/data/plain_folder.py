@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from vidbench.data.layouts.folder import WHOLE
@@ -87,6 +89,23 @@ def folder_task(data: Path, num_frames: int, resolution: int) -> LoadedTask:
         ),
     )
     return LoadedTask(task, shipped=False, origin=str(data))
+
+
+def scan_command(task: str | LoadedTask, data: Path | None, ignore: Sequence[str] = ()) -> str:
+    """Return the `vidbench data scan` whose digests a run takes: a scan belongs to a task, so it needs the options of the run.
+
+    Args:
+        task: value of ``--task``, or the task of a plain folder.
+        data: value of ``--data``.
+        ignore: values of ``--ignore``.
+    """
+    if isinstance(task, str):
+        chosen = ["--task", task]
+    else:
+        clips = task.task.clips
+        chosen = ["--num-frames", str(clips.num_frames), "--resolution", str(clips.height)]
+    patterns = [part for pattern in ignore for part in ("--ignore", pattern)]
+    return shlex.join(["vidbench", "data", "scan", str(data), *chosen, *patterns])
 
 
 def write_task_file(folder: Path, task: Task) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vidbench.data import ClipDataset, check_data_folder, open_split, open_training
 from vidbench.data.folders.inventory import entries_sentences
-from vidbench.data.plain_folder import write_task_file
+from vidbench.data.plain_folder import scan_command, write_task_file
 from vidbench.distributed.ranks import Ranks, choose_device, process_group
 from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
@@ -114,6 +114,7 @@ def train_model(model: str, task_name: str | LoadedTask, options: TrainOptions, 
         place = f"split '{task.data.train_split}' of '{options.data}'"
         for line in entries_sentences(options.ignore, [(place, split.unused)]):
             progress.say(line)
+        _say_hashing(split, scan_command(task_name, options.data, options.ignore), progress)
         data_sha256 = _agreed_digest(ranks, split, progress)
         ranks.check_shared(output)
         shown = _StepProgress(progress)
@@ -210,6 +211,13 @@ def _compare_ranks(ranks: Ranks, choice: ModelChoice, task: Task, options: Train
     ranks.agree("the kind of device", torch.device(device).type)
 
 
+def _say_hashing(split: ClipDataset, scan: str, progress: Progress) -> None:
+    from vidbench.data.videos import VideoDataset
+
+    if isinstance(split, VideoDataset) and split.num_unhashed:
+        progress.say(f"Hashing {counted(split.num_unhashed, 'training video')}: `{scan}` does it once for all runs.")
+
+
 def _agreed_digest(ranks: Ranks, split: ClipDataset, progress: Progress) -> str:
     """Return the digest of the training data after comparing it; ranks of one node that see the same files hash them once.
 
@@ -220,9 +228,6 @@ def _agreed_digest(ranks: Ranks, split: ClipDataset, progress: Progress) -> str:
 
     hashes = True
     if isinstance(split, VideoDataset):
-        if split.num_unhashed:
-            videos = counted(split.num_unhashed, "training video")
-            progress.say(f"Hashing {videos}: `vidbench data scan` does it once for all runs.")
         seen = ranks.from_all([socket.gethostname(), split.state_sha256 if ranks.world_size > 1 else ""])
         hashes = seen.index(seen[ranks.rank]) == ranks.rank
     own = split.identity_sha256 if hashes else ""

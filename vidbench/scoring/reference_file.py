@@ -36,8 +36,17 @@ from vidbench.tasks.limits import MOST_LABEL, MOST_SAMPLES
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.formats.faults import UnreadableError, real_kind
 from vidmetrics.formats.tensor_archives import safetensors_content
+from vidmetrics.metric_objects.statistics_files import FORMAT
 from vidmetrics.regular_files import why_no_file
-from vidmetrics.sealed import UNSEALED, DamagedFileError, check_seal, read_content, safetensors_metadata, sealed
+from vidmetrics.sealed import (
+    METADATA,
+    UNSEALED,
+    DamagedFileError,
+    check_seal,
+    read_content,
+    safetensors_metadata,
+    sealed,
+)
 from vidmetrics.statistics.moments import Moments
 
 _KEY = "vidbench"
@@ -183,6 +192,11 @@ def read_statistics(path: Path) -> StatisticsFile:
         # A bit of the key alone may have changed, and metadata without a key is another file's.
         if any(_FORMAT in value for value in metadata.values()):
             raise InputError(f"The statistics file {path} was changed after it was written: {AGAIN}.")
+        if FORMAT in metadata.get(METADATA, ""):
+            raise InputError(
+                f"The file {path} holds statistics of clips for `vidbench measure --real-statistics`: a task needs those of "
+                "`vidbench data statistics --task TASK`."
+            )
         raise InputError(
             f"The file {path} is safetensors, but not a statistics file: create one with `vidbench data statistics`."
         )

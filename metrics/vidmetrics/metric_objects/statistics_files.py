@@ -21,6 +21,7 @@ from vidmetrics.errors import InputError
 from vidmetrics.estimators.base import Reference
 from vidmetrics.files import written_whole
 from vidmetrics.metric_objects.clip_features import ClipSize, Output, size_text
+from vidmetrics.regular_files import is_there, why_no_file
 from vidmetrics.sealed import DamagedFileError, read_content, sealed_tensors, unsealed_tensors
 from vidmetrics.statistics.moments import Moments
 from vidmetrics.statistics.tensor_moments import to_sum
@@ -107,7 +108,11 @@ class Statistics:
         """
         path = Path(path)
         if not path.is_file():
-            raise InputError(f"There is no file of statistics at {path}; make it with Statistics.save.")
+            there = f", which {why_no_file(path)}" if is_there(path) else ""
+            raise InputError(
+                f"There is no file of statistics at {path}{there}; make one with Statistics.save or "
+                "`vidbench data statistics DIR --metric ID`."
+            )
         try:
             return cls.from_bytes(read_content(path))
         except DamagedFileError as error:

@@ -59,6 +59,11 @@ def test_what_is_wrong_is_said_before_anything_is_measured():
         (("real.npy", "one.npy", "nowhere"), "There are no clips at 'nowhere'"),
         (("real.npy", "one.npy", "--output", "two.npy"), "two.npy is a file, where a folder is to be written"),
         (("one.npy", "--real-statistics", "nowhere"), "There is no file of statistics at nowhere"),
+        (
+            ("one.npy", "--real-statistics", "."),
+            "There is no file of statistics at ., which is a folder and not a file",
+        ),
+        (("--real-statistics", "real.npy"), "SAMPLES is missing: --real-statistics takes the place of REAL"),
     ):
         done = measured(*arguments)
         assert_refused(done, words)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
+import shlex
 import shutil
 import socket
 import threading
 from contextlib import redirect_stderr
 
 import pytest
+from click.testing import CliRunner
 
 from tests.abuse.test_replaced_files import clips, write_videos
 from tests.task_texts import videos_task
 from tests.vidbench.distributed.test_coordination import run_ranks
+from vidbench.cli.data import command as data
 from vidbench.data import open_split
 from vidbench.data.layouts.listing import VideoFile
+from vidbench.data.plain_folder import folder_task, scan_command
 from vidbench.distributed.ranks import Ranks
 from vidbench.errors import InputError
 from vidbench.jobs import train
@@ -96,8 +101,22 @@ def test_hashing_is_said_and_the_code_of_a_model_is_not_hashed_for_one_process(t
     options = TrainOptions(data=tmp_path / "one", output=tmp_path / "run", device="cpu")
     with redirect_stderr(said):
         train_model("mine", str(tmp_path / "task.toml"), options, Progress(enabled=True))
-    assert "training videos: `vidbench data scan` does it once for all runs." in said.getvalue()
+    command = f"vidbench data scan {tmp_path / 'one'} --task {tmp_path / 'task.toml'}"
+    assert f"training videos: `{command}` does it once for all runs." in said.getvalue()
     assert said.getvalue().startswith("Hashing ")
+
+
+@pytest.mark.usefixtures("task")
+def test_the_scan_that_is_advised_for_a_plain_folder_hashes_for_the_next_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIDBENCH_HOME", str(tmp_path / "home"))
+    made, options = folder_task(tmp_path / "one", 4, 16), ("--ignore", "no such *")
+    words = shlex.split(scan_command(made, tmp_path / "one", options[1:]))
+    assert words[-6:] == ["--num-frames", "4", "--resolution", "16", *options]
+    opened = functools.partial(open_split, made.task, made.task.data.train_split, tmp_path / "one", 1)
+    assert opened().num_unhashed > 0
+    done = CliRunner().invoke(data, [*words[2:], "--output", str(tmp_path / "scan"), "--workers", "1"])
+    assert done.exit_code == 0, done.output
+    assert opened().num_unhashed == 0
 
 
 class _Factory:

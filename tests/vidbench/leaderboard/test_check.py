@@ -99,6 +99,9 @@ def test_exit_codes_and_output(folder):
     fine = CliRunner().invoke(command, ["check", str(folder)])
     assert fine.exit_code == 0
     assert "49 rows" in fine.output
+    assert CliRunner().invoke(command, ["check", "--leaderboards", str(folder)]).output == fine.output
+    twice = CliRunner().invoke(command, ["check", str(folder), "--leaderboards", str(folder)])
+    assert (twice.exit_code, "give one of them" in twice.output) == (2, True)
     edit(folder / "bair-pred.csv", 4, value="x")
     found = CliRunner().invoke(command, ["check", str(folder)])
     assert found.exit_code == 1
