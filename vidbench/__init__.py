@@ -192,7 +192,13 @@ def measure(
 
     Raises:
         InputError: bad input, or a metric that was named, not matched by a pattern, cannot run.
+
+    Warns:
+        UserWarning: a distance of fewer rows than features, with the bias to expect.
     """
+    import warnings
+
+    from vidbench.distributed.ranks import ranks_from_environment
     from vidbench.jobs.measure import MeasureOptions, measure_clips
     from vidbench.progress import Progress
     from vidbench.samples.clip_folder import ClipShape
@@ -206,11 +212,29 @@ def measure(
         precision=precision,
         batch_size=batch_size,
     )
-    return measure_clips(_real(real), Path(samples), options, Progress(enabled=False))
+    sides = _real(real), _clips_path(samples, "samples")
+    measured = measure_clips(*sides, options, Progress(enabled=False))
+    for found in measured.metrics.values():
+        if found.bias and ranks_from_environment().is_main:
+            warnings.warn(found.bias, stacklevel=2)
+    return measured
 
 
 def _real(value: str | Path | Statistics) -> Path | Statistics:
-    return Path(value) if isinstance(value, str | Path) else value
+    from vidmetrics.metric_objects.statistics_files import Statistics
+
+    return value if isinstance(value, Statistics) else _clips_path(value, "real clips")
+
+
+def _clips_path(value: str | Path, whose: str) -> Path:
+    from vidbench.errors import InputError
+
+    if not isinstance(value, str | Path):
+        raise InputError(
+            f"The {whose} are of type {type(value).__name__}, and vidbench.measure reads the clips of one path; clips in memory are for "
+            "vidmetrics.measure, or vidmetrics.metric for several metrics."
+        )
+    return Path(value)
 
 
 def _path(value: str | Path | None) -> Path | None:

@@ -56,6 +56,11 @@ def measure(
     """
     from vidmetrics.catalog.definitions import get_metric
 
+    if not isinstance(metric, str):
+        raise InputError(
+            f"vidmetrics.measure takes one metric id, not a {type(metric).__name__}; for several make vidmetrics.metric([ID, ...]), then "
+            "update and compute."
+        )
     definition = get_metric(metric)
     form = {"layout": layout, "value_range": value_range}
     if definition.needs_reference != "none" and real_clips is None:

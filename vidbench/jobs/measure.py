@@ -175,6 +175,8 @@ def choose_metrics(patterns: Sequence[str]) -> dict[str, bool]:
     Raises:
         InputError: an unknown id, or a pattern without a match.
     """
+    if not patterns:
+        raise InputError("There is no metric to measure; name at least one, such as 'fvd'.")
     chosen: dict[str, bool] = {}
     for pattern in patterns:
         if not set(pattern) & set("*?["):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.errors import InputError
-from vidmetrics.metric_objects.pixel_values import ValueRange, as_uint8, check_range
+from vidmetrics.metric_objects.pixel_values import DarkClips, ValueRange, as_uint8, check_range
 
 Layout: TypeAlias = Literal["NTHWC", "NTCHW", "NCTHW"]
 """Order of the axes: clips, time, height, width, channels."""
@@ -47,14 +48,21 @@ def uint8_batches(
 
     Raises:
         InputError: another form, or axes or values whose meaning is not said.
+
+    Warns:
+        UserWarning: all levels from 0 to 255 that the clips have are 0 and 1.
     """
     value_range = check_range(value_range)
     order = check_layout("NTHWC" if layout is None else layout)
-    count = 0
+    count, dark = 0, DarkClips()
     for batch in _batches(clips, whose):
         arranged = _arranged(batch, order, layout is not None, whose)
-        yield np.ascontiguousarray(as_uint8(arranged, value_range, whose, count))
+        levels = np.ascontiguousarray(as_uint8(arranged, value_range, whose, count))
+        dark.look_at(arranged, value_range)
+        yield levels
         count += len(batch)
+    if sentence := dark.sentence(whose):
+        warnings.warn(sentence, stacklevel=3)  # at the call of `update`
 
 
 def _is_array(clips: Any) -> bool:

@@ -119,6 +119,11 @@ def torchmetric(id: str, *, reset_real_features: bool = True, **options: Any) ->
     """
     from importlib.util import find_spec
 
+    if not isinstance(id, str):
+        raise InputError(
+            f"A torchmetrics.Metric has one value, and a {type(id).__name__} of ids was given; make one for each id, for example in a "
+            "torchmetrics.MetricCollection."
+        )
     if find_spec("torchmetrics") is None:
         raise InputError(
             "The package torchmetrics is not installed; run `pip install torchmetrics`, or use vidmetrics.metric."

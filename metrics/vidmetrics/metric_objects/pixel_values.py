@@ -78,6 +78,38 @@ def as_uint8(clips: Any, value_range: ValueRange | None, whose: str, first: int 
     return out
 
 
+class DarkClips:
+    """Whether clips that go by have no value above 1 where white is 255; looks no further once there is one."""
+
+    def __init__(self) -> None:
+        self._least, self._most, self._dtype = np.inf, -np.inf, ""
+
+    def look_at(self, clips: Any, value_range: ValueRange | None) -> None:
+        """Look at clips that `as_uint8` took, along their first axis."""
+        self._dtype = str(clips.dtype).removeprefix("torch.")
+        if self._dtype != "uint8" and value_range != (0, 255):
+            self._most = np.inf
+        for index in range(len(clips)):
+            if self._most > 1:
+                break
+            clip = clips[index]
+            self._least, self._most = min(self._least, float(clip.min())), max(self._most, float(clip.max()))
+
+    def sentence(self, whose: str) -> str | None:
+        """Return a sentence if all values are from 0 to 1, and not one alone, such as black; else None."""
+        if not self._least < self._most <= 1:
+            return None
+        if self._dtype == "uint8":
+            return (
+                f"The {whose} are uint8 with the levels 0 and 1 alone, and white is 255: if they were floats from 0 to 1, pass those with "
+                "value_range=(0, 1)."
+            )
+        return (
+            f"The {whose} are {self._dtype} from {self._least:.4g} to {self._most:.4g}, and with value_range=(0, 255) white is 255: if it is 1 "
+            "in these clips, pass value_range=(0, 1)."
+        )
+
+
 def _array_levels(part: npt.NDArray[Any], value_range: ValueRange, which: str) -> npt.NDArray[np.uint8]:
     values, (low, high) = part.astype(np.float64), value_range
     _refuse_outside(float(values.min()), float(values.max()), bool(np.isfinite(values).all()), value_range, which)
@@ -114,7 +146,9 @@ def _refuse_outside(least: float, most: float, finite: bool, value_range: ValueR
     if not finite:
         raise InputError(f"The {which} has NaN or infinite values; look at the model that made it.")
     worst = least if low - least > most - high else most
+    texts = (f"{worst:.{digits}g}" for digits in (7, 9, 17))  # short, of a float32, of a float64
+    text = next(text for text in texts if not low <= float(text) <= high)
     raise InputError(
-        f"The {which} has the value {worst:.7g}, outside value_range=({low:g}, {high:g}); name the range that the clips "
+        f"The {which} has the value {text}, outside value_range=({low:g}, {high:g}); name the range that the clips "
         "have, or clamp them yourself if the overshoot is meant to be cut."
     )

@@ -129,7 +129,7 @@ def interleaved(counts: Sequence[int], rank: int) -> npt.NDArray[np.int64]:
 
 
 def repeats_sentence(rows: npt.NDArray[np.float32], num_clips: int, size: int, whose: str) -> str | None:
-    """Return a sentence if a few of the last clips, fewer than there are ranks, have the features of the first ones; else None.
+    """Return a sentence if all ranks have the same clips, or a few of the last ones, fewer than ranks, the features of the first; else None.
 
     Args:
         rows: features of all clips in their order, ``[n, D]``.
@@ -138,6 +138,13 @@ def repeats_sentence(rows: npt.NDArray[np.float32], num_clips: int, size: int, w
         whose: the clips in the sentence, such as ``"real clips"``.
     """
     per_clip = len(rows) // max(1, num_clips)
+    if size > 1 and num_clips >= 2 * size and num_clips % size == 0:
+        by_turn = rows.reshape(num_clips // size, size, per_clip, -1)  # see `interleaved`
+        if (by_turn == by_turn[:, :1]).all():
+            return (
+                f"The {whose} of all {size} ranks have the same features, so that each counts {size} times: give every rank its own part, "
+                "as a DistributedSampler does."
+            )
     for count in range(min(size - 1, num_clips // 2), 0, -1):
         if np.array_equal(rows[-count * per_clip :], rows[: count * per_clip]):
             return (

@@ -94,7 +94,9 @@ def test_samples_that_are_cut_otherwise_are_refused(folder, statistics):
 
 def test_a_distance_of_few_clips_comes_with_its_bias(folder):
     np.save(folder / "few.npy", clips(0, 9))
-    found = vidbench.measure(folder / "real.npy", folder / "few.npy", "fvd-shapes", num_frames=8)
+    with pytest.warns(UserWarning, match="fvd-shapes of 9 generated and 69 real clips is biased upwards") as warned:
+        found = vidbench.measure(folder / "real.npy", folder / "few.npy", "fvd-shapes", num_frames=8)
+    assert [str(each.message) for each in warned] == [found.metrics["fvd-shapes"].bias]
     assert "fvd-shapes of 9 generated and 69 real clips is biased upwards" in found.metrics["fvd-shapes"].bias
     assert found.metrics["fvd-shapes"].bias in found.remarks
 
@@ -117,3 +119,14 @@ def test_what_is_not_one_thing_is_refused(folder, arguments, sentence):
     ended = run("data", "statistics", *named, "--output", "other.safetensors", cwd=folder)
     assert_refused(ended, sentence)
     assert not (folder / "other.safetensors").exists()
+
+
+def test_what_is_no_path_and_no_metric_is_refused(folder):
+    for sides, sentence in (
+        ((clips(1, 3), "few.npy"), "real clips are of type ndarray, .* clips in memory are for vidmetrics.measure"),
+        (("real.npy", ["few.npy"]), "samples are of type list, and vidbench.measure reads the clips of one path"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            vidbench.measure(*sides, "fvd-shapes")
+    with pytest.raises(InputError, match="no metric to measure; name at least one"):
+        vidbench.measure(folder / "real.npy", folder / "generated.npy", metrics=[])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from datetime import timedelta
 
 import numpy as np
@@ -37,6 +38,14 @@ def found_by(num_real: int, num_generated: int, fault: str) -> dict:
     if fault == "size" and rank == 1:
         metrics.reset()
         metrics.update(clips(0, 3)[:, :, :16], real=False)
+    if fault == "same":
+        metrics.reset()
+        metrics.update(clips(1, num_real), real=True)
+        metrics.update(clips(0, num_generated)[rank::size], real=False)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            metrics.compute()
+        return {"warned": [str(each.message) for each in warned]}
     try:
         found = {id: [each.value, each.interval, each.num_samples] for id, each in metrics.compute().items()}
         again = metrics.compute()

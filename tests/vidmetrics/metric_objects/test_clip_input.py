@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from fractions import Fraction
 from pathlib import Path
 
@@ -69,6 +70,16 @@ def test_floats_are_rounded_to_nearest(low, high):
             {"value_range": (0, 1)},
             r"generated clip \d has the value 1.003937, outside value_range=\(0, 1\)",
         ),
+        (
+            np.full((1, 2, 3, 3, 3), np.nextafter(np.float32(1), np.float32(2))),
+            {"value_range": (0, 1)},
+            r"the value 1\.00000012, outside value_range=\(0, 1\)",
+        ),
+        (
+            np.full((1, 2, 3, 3, 3), np.nextafter(1, 2)),
+            {"value_range": (0, 1)},
+            r"the value 1\.0000000000000002, outside value_range=\(0, 1\)",
+        ),
         (CLIPS / 128 - 1.001, {"value_range": (-1, 1)}, r"clip 0 has the value -1.001, outside value_range=\(-1, 1\)"),
         (
             np.where(CLIPS[5, 0, 0, 0, 0] == CLIPS, np.nan, 0.5)[5:],
@@ -127,3 +138,26 @@ def test_a_tensor_of_five_axes_is_one_set_of_clips_and_never_batches():
 
     watched = torch.from_numpy(CLIPS).as_subclass(Watched)
     assert np.array_equal(taken(watched), CLIPS)
+
+
+def test_clips_of_a_range_that_ends_at_1_are_noticed_where_white_is_255():
+    floats, bits = (CLIPS / 255).astype(np.float32), (CLIPS > 127).astype(np.uint8)
+    for clips, said, sentence in (
+        (
+            floats,
+            {"value_range": (0, 255)},
+            r"clips are float32 from 0 to 1, and with .*\(0, 255\) white is 255: if it is 1",
+        ),
+        (torch.from_numpy(floats[:, None, 0] / 3), {"value_range": (0, 255)}, "are float32 from 0 to 0.3333, and with"),
+        (iter([bits[:3], torch.from_numpy(bits[3:])]), {}, "are uint8 with the levels 0 and 1 alone, and white is 255"),
+    ):
+        with pytest.warns(UserWarning, match=sentence) as warned:
+            taken(clips, **said)
+        assert len(warned) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        taken([*bits[:3], CLIPS[3]])
+        taken(floats, value_range=(0, 1))
+        for level in (0, 1):
+            taken(np.full_like(CLIPS, level))
+            taken(np.full(CLIPS.shape, level / 2), value_range=(0, 255))

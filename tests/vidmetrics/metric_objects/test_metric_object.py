@@ -111,6 +111,8 @@ def test_other_sizes_and_lengths_are_refused_and_change_nothing(whole):
 def test_what_cannot_be_done_is_refused():
     with pytest.raises(InputError, match="'psnr' compares each predicted frame"):
         vidmetrics.metric("psnr")
+    with pytest.raises(InputError, match=r"takes one metric id, not a list; for several make vidmetrics\.metric"):
+        vidmetrics.measure(["fvd-shapes"], REAL, GENERATED)
     with pytest.raises(InputError, match="no metric to compute"):
         vidmetrics.metric([])
     with pytest.raises(InputError, match="batch_size is at least 1"):

@@ -15,7 +15,7 @@ from vidmetrics.metric_objects.rank_exchange import interleaved, repeats_sentenc
 PROGRAM = Path(__file__).with_name("rank_program.py")
 
 
-WHOLE, OTHER_SIZE, TOO_FEW = "101,75,none", "40,40,size", "1,40,none"
+WHOLE, OTHER_SIZE, TOO_FEW, SAME_REAL = "101,75,none", "40,40,size", "1,40,none", "40,40,same"
 
 
 def run(size, *cases):
@@ -35,7 +35,7 @@ def alone():
 @pytest.fixture(scope="module")
 def two_ranks():
     """What each of two ranks finds, by case: the refused ones are first, so no rank keeps anything of them."""
-    cases = OTHER_SIZE, TOO_FEW, WHOLE
+    cases = OTHER_SIZE, TOO_FEW, WHOLE, SAME_REAL
     return {case: list(found) for case, found in zip(cases, zip(*run(2, *cases), strict=True), strict=True)}
 
 
@@ -77,3 +77,18 @@ def test_clips_that_a_distributed_sampler_repeats_are_found():
         sentence = repeats_sentence(padded, 10 + count, 4, "real clips")
         assert sentence.startswith(f"The last {count} of the real clips have the features of the first {count}:")
     assert repeats_sentence(np.concatenate([rows, rows[:2]]), 11, 1, "real clips") is None  # one process pads nothing
+
+
+def test_ranks_that_each_hold_all_clips_are_found():
+    rows = np.random.default_rng(0).normal(size=(10, 2, 3)).astype(np.float32)
+    order = np.concatenate([interleaved([10] * 4, rank) for rank in range(4)])
+    merged = np.concatenate([rows] * 4)[np.argsort(order)]
+    sentence = repeats_sentence(merged.reshape(-1, 3), 40, 4, "real clips")
+    assert sentence.startswith("The real clips of all 4 ranks have the same features, so that each counts 4 times:")
+    merged[17] += 1
+    assert repeats_sentence(merged.reshape(-1, 3), 40, 4, "real clips") is None
+
+
+def test_ranks_that_each_hold_all_real_clips_are_warned_of(two_ranks):
+    (first, _) = two_ranks[SAME_REAL]
+    assert [text.split(",")[0] for text in first["warned"]] == ["The real clips of all 2 ranks have the same features"]

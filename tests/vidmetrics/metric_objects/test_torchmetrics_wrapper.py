@@ -38,6 +38,11 @@ def test_it_has_the_value_of_the_metric_and_keeps_real_clips():
         fvd.compute()
 
 
+def test_several_ids_are_refused():
+    with pytest.raises(vidmetrics.InputError, match="has one value, and a list of ids was given; make one for each id"):
+        vidmetrics.torchmetric(["fvd-shapes", "kvd-shapes"])
+
+
 def test_without_torchmetrics_it_says_what_to_do(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(vidmetrics.InputError, match="pip install torchmetrics"):
