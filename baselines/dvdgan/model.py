@@ -99,6 +99,10 @@ class DVDGAN(VideoModel):
                 f"No checkpoint of {cls.name} ships for task '{task.name}'; train one ({cls._megabytes(task):.0f} MB) with "
                 f"`vidbench train --model {cls.name} --task {task.name}` and name it with `--model {cls.name}:CHECKPOINT`."
             )
+        if not path.exists():
+            raise NoCheckpointError(
+                f"There is no checkpoint {path}; give a file that `vidbench train --model {cls.name}` wrote."
+            )
         return path
 
     @classmethod

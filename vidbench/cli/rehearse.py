@@ -24,7 +24,7 @@ from vidbench.rendering.numbers import score_text
     "--steps",
     type=click.IntRange(min=1),
     metavar="N",
-    default=2,
+    default=3,
     show_default=True,
     help="Training steps, if it trains.",
 )

@@ -6,13 +6,15 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vidbench.data.miniature.made_folders import FORMS, MadeFolder, make_folder
+import numpy as np
+
+from vidbench.data.miniature.made_folders import FORMS, MadeFolder, check_made, make_folder
 from vidbench.data.miniature.made_videos import VideoForm
 from vidbench.data.scan.scan import scan_folder
 from vidbench.distributed.launcher import require_single_process
@@ -52,7 +54,7 @@ class RehearseOptions:
 
     output: Path | None = None
     num_samples: int = 16
-    steps: int = 2
+    steps: int = 3
     settings: Mapping[str, str] = field(default_factory=dict)
     device: str | None = None
     form: VideoForm | None = None
@@ -102,6 +104,8 @@ def rehearse_task(model: str, task_name: str, options: RehearseOptions, progress
         )
     if is_rehearsal(loaded.task.name):
         raise InputError(f"The task '{loaded.task.name}' is a rehearsal already: name the task that it rehearses.")
+    if not loaded.task.data.embedded:
+        check_made(loaded.task)
     small = rehearsal_of(loaded.task, options.num_samples)
     folder = options.output or Path("rehearsals") / f"{loaded.task.name}-{choice.folder_name}"
     device = choose_device(options.device, Ranks())
@@ -113,7 +117,7 @@ def rehearse_task(model: str, task_name: str, options: RehearseOptions, progress
     _check_model(choice, small, folder, options, trains, device)
     check_writable(folder)
     _start_over(folder)
-    shown = _RehearsalProgress(progress)
+    shown = _RehearsalProgress(progress, steps_end_late=not device.startswith("cpu"))
     with _own_home(folder / "home"):
         task_file = folder / "task.toml"
         write_text(task_file, task_toml(small))
@@ -252,9 +256,10 @@ def _peak_memory() -> int:
 class _RehearsalProgress(Progress):
     """Says with every line that this is a rehearsal, and takes the time of every stage."""
 
-    def __init__(self, shown: Progress) -> None:
+    def __init__(self, shown: Progress, *, steps_end_late: bool = False) -> None:
+        """See the class; on a GPU a step may be reported before it is done."""
         super().__init__()
-        self._shown = shown
+        self._shown, self._steps_end_late = shown, steps_end_late
         self.stages: list[StageTime] = []
 
     def say(self, text: str) -> None:
@@ -267,8 +272,34 @@ class _RehearsalProgress(Progress):
     def stage(self, title: str, total: int, unit: str = "clips", *, done: int = 0) -> Iterator[Advance]:
         began = time.monotonic()
         with self._shown.stage(f"Rehearsal: {title}", total, unit, done=done) as advance:
-            yield advance
-        self.stages.append(StageTime(title, total - done, time.monotonic() - began))
+            if title != "Training":
+                yield advance
+                self.stages.append(StageTime(title, total - done, time.monotonic() - began))
+                return
+            ends = [began]
+
+            def step_ended(count: int, note: str = "") -> None:
+                ends.append(time.monotonic())
+                advance(count, note)
+
+            yield step_ended
+        self.stages.append(_time_of_steps(ends, first_done=done > 0, late=self._steps_end_late))
+
+
+def _time_of_steps(ends: Sequence[float], *, first_done: bool, late: bool) -> StageTime:
+    """Return the time of training steps, without the first one, which warms up, and what follows the last.
+
+    Args:
+        ends: when the stage began and each of its steps ended.
+        first_done: whether the stage began when the first step ended.
+        late: whether steps are reported before they are done: then only their sum is known, else the median counts.
+    """
+    each = np.diff(ends)
+    if not first_done and len(each) > 1:
+        each = each[1:]
+    if not len(each):
+        return StageTime("Training", 0, 0.0)
+    return StageTime("Training", len(each), len(each) * float(np.mean(each) if late else np.median(each)))
 
 
 def rehearsal_document(rehearsal: Rehearsal) -> dict[str, Any]:

@@ -43,7 +43,8 @@ def sheets(material: Material, result: Result, task: Task) -> list[Picture]:
     """Return sheets of the first samples and the first held-out real clips."""
     count, num_real = len(material.samples_NTHWC), len(material.real_NTHWC)
     split = task.data.evaluation_split
-    pictures = [_sheet(f"First {count} samples of {result.model.name}", material.samples_NTHWC)]
+    whose = "" if result.model.samples_sha256 else f" of {result.model.name}"
+    pictures = [_sheet(f"First {count} samples{whose}", material.samples_NTHWC)]
     if num_real:
         pictures.append(_sheet(f"First {num_real} held-out real clips ({split})", material.real_NTHWC))
     return pictures

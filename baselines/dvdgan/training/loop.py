@@ -120,7 +120,7 @@ def _begin(request: TrainRequest, base: Settings, world: World, total: int) -> t
     request.agree("the settings", settings.to_values())
     if given.batch_size == AUTO:
         request.say(f"batch_size=auto is {settings.batch_size} clips on {device.type}")
-    if total > first and (elsewhere := gpu_training_sentence(request.task, total - first, device.type)):
+    if total > first and (elsewhere := gpu_training_sentence(request.task, total - first, device.type, settings)):
         request.say(elsewhere)
     if networks.launch.mode == "fused":
         request.say("compile=fused compiles in the first update, for one to two minutes")

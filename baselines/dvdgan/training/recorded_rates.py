@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from dvdgan.config import Settings
+from dvdgan.presets import PRESETS, preset_values
 from vidbench.models import ModelTask
 
 
@@ -39,25 +41,47 @@ RECORDED_STEPS: dict[tuple[int, int, int], RecordedStep] = {
 """By number of frames, context frames and side of the clips."""
 
 
-def gpu_training_sentence(task: ModelTask, steps: int, device_type: str) -> str:
-    """Return what the steps of a run would take on a GPU, with the setting that was timed; empty if nothing is recorded.
+def gpu_training_sentence(task: ModelTask, steps: int, device_type: str, settings: Settings) -> str:
+    """Return what the steps of a run would take on a GPU; empty if nothing is recorded for clips of its shape.
+
+    If another batch or other widths were timed, the sentence says so, and the time is that of as many clips.
 
     Args:
         task: the task to train for.
         steps: generator steps that are left.
         device_type: where the run computes; on a GPU there is nothing to say.
+        settings: settings of the run, with a number as batch size.
     """
     found = RECORDED_STEPS.get((task.num_frames, task.context_frames, task.height))
     if device_type == "cuda" or found is None or task.height != task.width:
         return ""
+    batch_size = int(settings.batch_size)
+    counted = f"{steps:,} step{'' if steps == 1 else 's'}"
+    recorded = f"on one {found.gpu}, benchmarks/results/{found.recorded}.md"
+    others = [] if _has_widths(settings, found.setting) else ["other widths"]
+    others += [] if batch_size == found.batch_size else ["another batch"]
+    if not others:
+        return (
+            f"A GPU would take {_duration(steps * found.seconds)} for {counted} of {batch_size} clips with "
+            f"{found.setting} ({found.seconds:.2g} s each {recorded})."
+        )
+    seconds = steps * batch_size * found.seconds / found.batch_size
     return (
-        f"A GPU would take about {_duration(steps * found.seconds)} for {steps:,} steps of {found.batch_size} clips with "
-        f"{found.setting} ({found.seconds:.2g} s each on one {found.gpu}, benchmarks/results/{found.recorded}.md)."
+        f"A GPU has been timed with {' and '.join(others)} only: {found.seconds:.2g} s for a step of {found.batch_size} clips "
+        f"with {found.setting} ({recorded}), which for as many clips as {counted} of {batch_size} have is {_duration(seconds)}."
     )
+
+
+def _has_widths(settings: Settings, setting: str) -> bool:
+    if setting not in PRESETS:
+        return f"{settings.ch} x {settings.g_multipliers}" == setting
+    values = preset_values(setting, "v2")
+    widths = ("ch", "d_ch", "tower_ch", "g_multipliers", "d_multipliers")
+    return settings.architecture == "v2" and all(getattr(settings, name) == values[name] for name in widths)
 
 
 def _duration(seconds: float) -> str:
     for size, name in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 1.5 * size:
-            return f"{seconds / size:.1f} {name}"
-    return f"{seconds:.0f} seconds"
+            return f"about {seconds / size:.1f} {name}"
+    return "less than 2 seconds" if seconds < 1.5 else f"about {seconds:.0f} seconds"

@@ -20,6 +20,7 @@ from vidbench.data.miniature.made_videos import VideoForm
 from vidbench.errors import InputError
 from vidbench.jobs import rehearse
 from vidbench.jobs.rehearse import RehearseOptions, rehearse_task
+from vidbench.jobs.train import _StepProgress
 from vidbench.leaderboard.admission import objections
 from vidbench.progress import Progress
 from vidbench.results.schema import read_result
@@ -163,6 +164,17 @@ def test_what_cannot_be_rehearsed_is_refused_before_anything_is_made(tmp_path, m
     assert not (tmp_path / "out").exists()
 
 
+def test_a_task_on_a_plain_folder_is_refused_before_anything_is_written_or_said(tmp_path, capsys):
+    task = load_task("k600-gen").task
+    text = task_toml(task).replace(f'dataset = "{task.data.dataset}"', 'dataset = "folder"')
+    text = text.replace(f'name = "{task.name}"', 'name = "own"')
+    (tmp_path / "task.toml").write_text(text)
+    with pytest.raises(InputError, match="'folder' has no published layout"):
+        rehearse_task("noise", str(tmp_path / "task.toml"), options(tmp_path / "out", 10), Progress())
+    assert not (tmp_path / "out").exists()
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("name", task_names())
 def test_a_rehearsal_keeps_the_protocol_and_is_read_from_its_file(tmp_path, name):
     task = load_task(name).task
@@ -233,3 +245,22 @@ def test_a_dataset_without_a_published_layout_has_no_miniature(tmp_path):
     task = SimpleNamespace(data=SimpleNamespace(dataset="folder"))
     with pytest.raises(InputError, match="'folder' has no published layout"):
         make_folder(task, tmp_path / "data", 2)
+
+
+@pytest.mark.parametrize(
+    ("first_call", "late", "seconds"), [(1, False, 3.0), (0, False, 3.0), (1, True, 4.0), (0, True, 4.0)]
+)
+def test_the_rate_of_training_is_without_the_first_step_and_what_follows_the_last(
+    monkeypatch, first_call, late, seconds
+):
+    now = [0.0]
+    monkeypatch.setattr(rehearse, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    shown = rehearse._RehearsalProgress(Progress(enabled=False), steps_end_late=late)
+    steps = _StepProgress(shown)
+    for done, at in ((0, 0.0), (1, 40.0), (2, 43.0), (3, 46.0), (4, 52.0)):
+        now[0] = at
+        if done >= first_call:
+            steps(done, 4, "")
+    now[0] = 90.0
+    steps.close()
+    assert shown.stages == [StageTime("Training", 3, 3 * seconds)]

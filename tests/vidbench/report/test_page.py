@@ -17,7 +17,7 @@ from vidbench.report.citation import latex_row, result_bibtex
 from vidbench.report.material import Extremes, Material, _class_indices
 from vidbench.report.nearest import nearest_real
 from vidbench.report.page import beyond_scale, no_scale, render_report
-from vidbench.report.pictures import reduction
+from vidbench.report.pictures import reduction, sheets
 from vidbench.scoring.clip_sources import DatasetSource, ModelSource, model_task
 from vidbench.scoring.features import FeatureStore
 from vidbench.tasks import load_task
@@ -235,3 +235,18 @@ def test_the_page_is_whole_and_self_contained(small_task, plugin):
     assert row[-1].startswith(r"slow\_plugin:load & ")
     assert row[-1].count("&") == row[1].count("&") == 3
     assert re.sub(r"[\\{}]", "", result_bibtex(result)).count("=") == 4
+
+
+@pytest.mark.parametrize(
+    ("model", "title"),
+    [
+        (SimpleNamespace(name="samples", samples_sha256="0" * 64), "First 2 samples"),
+        (SimpleNamespace(name="dvdgan", samples_sha256=None), "First 2 samples of dvdgan"),
+    ],
+    ids=["files", "model"],
+)
+def test_samples_from_files_are_not_named_after_a_model(model, title):
+    clips = np.zeros((2, 2, 8, 8, 3), np.uint8)
+    material = SimpleNamespace(samples_NTHWC=clips, real_NTHWC=clips[:0])
+    (picture,) = sheets(material, SimpleNamespace(model=model), load_task("shapes-gen").task)
+    assert picture.title == title

@@ -75,6 +75,20 @@ def test_the_main_command_without_anything_lists_all_of_it(tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_checkpoint_that_is_not_there_is_told_with_the_rest(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    command = ["evaluate", "--model", "dvdgan:nope", "--task", "k600-gen", "--data", "empty"]
+    assert run_command(command) == 2
+    head, *lines, last = capsys.readouterr().err.splitlines()
+    assert (head, [line.split()[0] for line in lines]) == ("Missing:", ["data", "weights", "checkpoint"])
+    assert "there is no checkpoint nope: give a file that `vidbench train --model dvdgan` wrote" in lines[2]
+    assert last.startswith("Error: 3 things are missing")
+    # Alone it has its own sentence.
+    assert run_command(["sample", "--model", "dvdgan:nope", "--task", "shapes-gen", "--output", "out"]) == 2
+    assert capsys.readouterr().err.startswith("Error: There is no checkpoint nope; give a file")
+
+
 def test_a_training_run_lists_what_its_curve_lacks_too(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run_command(["train", "--model", "dvdgan", "--task", "k600-gen", "--metrics-every", "10"]) == 2

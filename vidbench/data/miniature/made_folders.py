@@ -40,6 +40,27 @@ class MadeFolder:
     missing: str
 
 
+def check_made(task: Task) -> None:
+    """Refuse a task whose folder has no miniature.
+
+    Raises:
+        InputError: no layout is published for the dataset of the task, or its miniature lacks a split.
+    """
+    dataset = task.data.dataset
+    if dataset not in _MAKERS:
+        raise InputError(
+            f"The dataset '{dataset}' has no published layout to make a miniature of: rehearse a shipped task."
+        )
+    unknown = [split for split in _splits(task) if dataset == "ucf101" and split not in ("all", "train01", "test01")]
+    if unknown:
+        raise InputError(f"A miniature of UCF-101 has no split '{unknown[0]}': rehearse a task on split 01.")
+
+
+def _splits(task: Task) -> tuple[str, ...]:
+    data = task.data
+    return tuple(dict.fromkeys((data.reference_split, data.evaluation_split, data.train_split)))
+
+
 def make_folder(task: Task, root: Path, num_videos: int, form: VideoForm | None = None) -> MadeFolder:
     """Write a miniature of the folder that a task reads.
 
@@ -53,16 +74,12 @@ def make_folder(task: Task, root: Path, num_videos: int, form: VideoForm | None 
         form: size and length of videos; None for those of the dataset.
 
     Raises:
-        InputError: no layout is published for the dataset of the task.
+        InputError: as `check_made`.
     """
-    if task.data.dataset not in _MAKERS:
-        raise InputError(
-            f"The dataset '{task.data.dataset}' has no published layout to make a miniature of: rehearse a shipped task."
-        )
-    data = task.data
-    splits = tuple(dict.fromkeys((data.reference_split, data.evaluation_split, data.train_split)))
+    check_made(task)
+    dataset = task.data.dataset
     root.mkdir(parents=True)
-    return _MAKERS[data.dataset](task, root, splits, num_videos, form or FORMS[data.dataset])
+    return _MAKERS[dataset](task, root, _splits(task), num_videos, form or FORMS[dataset])
 
 
 def _kinetics600(task: Task, root: Path, splits: Sequence[str], num_videos: int, form: VideoForm) -> MadeFolder:
@@ -97,8 +114,6 @@ def _kinetics600(task: Task, root: Path, splits: Sequence[str], num_videos: int,
 
 def _ucf101(task: Task, root: Path, splits: Sequence[str], num_videos: int, form: VideoForm) -> MadeFolder:
     """``classInd.txt``, train and test list 01, and class folders; other lists are not made."""
-    if unknown := [split for split in splits if split not in ("all", "train01", "test01")]:
-        raise InputError(f"A miniature of UCF-101 has no split '{unknown[0]}': rehearse a task on split 01.")
     pool = _pool(root, 2 * num_videos, form)
     classes = [f"Class{number:03d}" for number in range(1, NUM_CLASSES + 1)]
     (root / "classInd.txt").write_text("".join(f"{n} {name}\n" for n, name in enumerate(classes, start=1)))
