@@ -27,7 +27,7 @@ TEST_ENVIRONMENT = OMP_NUM_THREADS=1 VIDBENCH_SHARED=$(abspath $(SHARED))
 
 help:
 	@echo "make demo              set up, then evaluate dvdgan on shapes-gen (about 3 minutes on 2 cores)"
-	@echo "make test              set up, then lint, types and tests (under 10 minutes on 2 cores)"
+	@echo "make test              set up, then lint, types and tests (about 12 minutes on 2 cores)"
 	@echo "make lint              ruff, bandit, the files themselves, workflows, issue forms and CITATION.cff (seconds)"
 	@echo "make audit             look the pinned packages up in the registry's list of vulnerabilities, where one answers"
 	@echo "make coverage          the tests once more, with the share of lines that they execute"
