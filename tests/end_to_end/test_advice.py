@@ -151,6 +151,7 @@ NOT_FOLLOWED = {
     "requires network access": "needs the network",
     "or fetch without --via": "needs the network",
     "that `vidbench train --model dvdgan` wrote": "a training run; tests/dvdgan trains and samples",
+    "that `vidbench train --model {}` wrote": "a training run; tests/dvdgan trains and samples",
     "or train one with `vidbench train --model dvdgan": "a training run; tests/dvdgan trains and samples",
     "holds a generator of architecture": "from Python only: `--model dvdgan:FILE` finds its class",
     "ships for task '{}'; train one (": "a training run; tests/dvdgan trains and samples",
