@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vidmetrics.errors import InputError
@@ -28,3 +30,17 @@ def home() -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("vidbench")
+
+
+@contextmanager
+def home_at(folder: Path) -> Iterator[None]:
+    """Let `home` be a folder of one's own for a while, in this process and those that it starts."""
+    before = os.environ.get("VIDBENCH_HOME")
+    os.environ["VIDBENCH_HOME"] = str(folder.absolute())
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["VIDBENCH_HOME"]
+        else:
+            os.environ["VIDBENCH_HOME"] = before

@@ -9,19 +9,17 @@ The model records the memory and the open files of the process at every batch. P
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from tests.task_texts import task_text
+from vidmetrics.home import home_at
 
 BATCH_SIZE = 2
 # The first batches fill pools and caches; growth is counted from here.
@@ -86,7 +84,7 @@ def run(folder: Path, batches: int) -> list[Reading]:
         more=f"samples_per_context = {samples // 10}",
     )
     (folder / "soak.toml").write_text(task)
-    with _home(folder / "home"):
+    with home_at(folder / "home"):
         vidbench.evaluate(
             "tests.abuse.soak:load", str(folder / "soak.toml"), data=folder / "data", output=folder / "run", device="cpu",
             batch_size=BATCH_SIZE,
@@ -123,19 +121,6 @@ def _video(path: Path, seed: int) -> None:
             blocks = rng.integers(0, 256, (4, 4, 3), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(blocks, format="rgb24")))
         container.mux(stream.encode())
-
-
-@contextmanager
-def _home(folder: Path) -> Iterator[None]:
-    before = os.environ.get("VIDBENCH_HOME")
-    os.environ["VIDBENCH_HOME"] = str(folder)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["VIDBENCH_HOME"]
-        else:
-            os.environ["VIDBENCH_HOME"] = before
 
 
 def main() -> int:

@@ -12,21 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.house.test_public_names import PACKAGES
 from tests.vidbench.cli.test_command_line import run
 from tests.vidmetrics.test_one_call import Colours, FrameColours
 from vidmetrics.catalog.definitions import function_ids
 from vidmetrics.networks.network import Network
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = (
-    "vidbench",
-    "vidbench.models",
-    "vidbench.samples",
-    "vidbench.exports",
-    "vidbench.tasks",
-    "vidbench.results",
-    "vidmetrics",
-)
 
 
 def _public():

@@ -240,7 +240,7 @@ def _measure_alone(
     unused: Mapping[str, int],
 ) -> Result:
     say_unmatched(run, unused)
-    title = "Samples of " + record.name
+    title = "Samples" if record.samples_sha256 else f"Samples of {record.name}"
     run.ranks.check_shared(run.output)
     cache = _cache(run)
     sweep = truncated_sources(run, source)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import time
@@ -34,6 +33,7 @@ from vidbench.tasks.rehearsals import REASON, is_rehearsal, rehearsal_of
 from vidbench.tasks.writing import task_toml
 from vidmetrics.catalog.definitions import get_metric
 from vidmetrics.catalog.network_cards import base_network, embedded_networks
+from vidmetrics.home import home_at
 
 NOTE = "REHEARSAL.txt"
 _SEED = 0
@@ -118,7 +118,8 @@ def rehearse_task(model: str, task_name: str, options: RehearseOptions, progress
     check_writable(folder)
     _start_over(folder)
     shown = _RehearsalProgress(progress, steps_end_late=not device.startswith("cpu"))
-    with _own_home(folder / "home"):
+    # Keeps the seeded weights, and features under them, out of the user's caches.
+    with home_at(folder / "home"):
         task_file = folder / "task.toml"
         write_text(task_file, task_toml(small))
         _write_seeded_weights(small, folder / "home" / "weights", shown)
@@ -179,20 +180,6 @@ def _start_over(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / NOTE, f"{REASON}\n")
-
-
-@contextmanager
-def _own_home(folder: Path) -> Iterator[None]:
-    """Keep the seeded weights, and features under them, out of the user's caches."""
-    before = os.environ.get("VIDBENCH_HOME")
-    os.environ["VIDBENCH_HOME"] = str(folder.absolute())
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["VIDBENCH_HOME"]
-        else:
-            os.environ["VIDBENCH_HOME"] = before
 
 
 def _write_seeded_weights(task: Task, folder: Path, progress: Progress) -> None:

@@ -59,6 +59,8 @@ def load_implementation(target: str) -> Implementation:
     module_name, _, attribute = target.partition(":")
     if not attribute or not all(part.isidentifier() for part in module_name.split(".")):
         raise InputError(f"'{target}' does not name an implementation; write package.module:callable.")
+    if module_name.endswith(".py"):
+        raise InputError(f"'{target}' names a file; name its module, '{module_name.removesuffix('.py')}:{attribute}'.")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:

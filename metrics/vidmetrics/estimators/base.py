@@ -13,6 +13,7 @@ features at once (`KeptFeatures`): 4 bytes times features times rows, 16 MB for 
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeAlias
@@ -164,7 +165,7 @@ def _joined(parts: list[Any]) -> Any:
     return torch.cat(parts)
 
 
-class KeptFeatures:
+class KeptFeatures(ABC):
     """Stores the features of a stream of samples as float32.
 
     Args:
@@ -199,9 +200,9 @@ class KeptFeatures:
         self._rows[self._seen : self._seen + len(rows)] = rows
         self._seen += len(rows)
 
+    @abstractmethod
     def result(self, reference: Any) -> Estimate:
         """Return the estimate; see the class."""
-        raise NotImplementedError
 
     def value(self, reference: Any) -> float:
         """Return the value of `result`."""

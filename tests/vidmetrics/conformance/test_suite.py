@@ -292,6 +292,11 @@ def test_other_forms_of_a_name_are_refused(target):
         load_implementation(target)
 
 
+def test_a_file_in_place_of_a_module_is_told_to_drop_its_suffix():
+    with pytest.raises(InputError, match=r"name its module, 'mine:answer'"):
+        load_implementation("mine.py:answer")
+
+
 def test_one_pass_float32_is_the_covariance_where_nothing_cancels():
     rows = np.random.default_rng(0).normal(size=(5, 3))
     mean, covariance = one_pass_float32(rows)
