@@ -35,16 +35,18 @@ class Progress:
     def __init__(self, enabled: bool = True) -> None:
         self._enabled = enabled
         self._ahead: dict[str, int] = {}
+        self._others = 0
         self._elsewhere: Callable[[int], str] = _nowhere
 
-    def expect(self, stages: Mapping[str, int], elsewhere: Callable[[int], str]) -> None:
+    def expect(self, stages: Mapping[str, int], elsewhere: Callable[[int], str], others: int = 0) -> None:
         """Take note of all that a run will do, so that its first trial can tell what the run costs.
 
         Args:
-            stages: clips of each stage that is still to come, by title.
+            stages: clips of each stage that is still to come and takes as long per clip as the first, by title.
             elsewhere: a sentence on what a number of clips would take on other hardware; empty if that is not known.
+            others: clips of the stages that have a rate of their own, such as real clips after those of a model.
         """
-        self._ahead, self._elsewhere = dict(stages), elsewhere
+        self._ahead, self._elsewhere, self._others = dict(stages), elsewhere, others
 
     def cost(self, title: str, count: int, seconds_each: float, unit: str = "clip") -> None:
         """Announce what a stage will take, and all stages that were expected; silent if that is only seconds.
@@ -57,6 +59,7 @@ class Progress:
         """
         self._ahead.pop(title, None)
         later, self._ahead = sum(self._ahead.values()), {}
+        others, self._others = self._others, 0
         seconds = count * seconds_each
         if seconds + later * seconds_each < ANNOUNCED_SECONDS:
             return
@@ -65,8 +68,10 @@ class Progress:
         )
         if later:
             total = duration_text(seconds + later * seconds_each)
-            text += f"; all {_counted(count + later, unit)} of this run take about {total} if the others take as long"
-        elsewhere = self._elsewhere(count + later)
+            text += f"; all {_counted(count + later, unit)} of this kind take about {total}"
+        if others:
+            text += f"; {_counted(others, unit)} of other stages follow at rates of their own"
+        elsewhere = self._elsewhere(count + later + others)
         self.say(f"{text}. {elsewhere}".rstrip())
 
     def say(self, text: str) -> None:

@@ -28,11 +28,13 @@ def lines(capsys) -> list[str]:
 
 def test_the_first_trial_tells_the_whole_run_and_later_ones_their_stage(capsys):
     progress = Progress()
-    progress.expect({"Samples": 100, "Reference clips": 300}, lambda clips: f"A GPU would take {clips} ms.")
+    progress.expect(
+        {"Samples": 100, "Samples, sigma 0.5": 300}, lambda clips: f"A GPU would take {clips} ms.", others=50
+    )
     progress.cost("Samples", 100, 36.0)
     assert lines(capsys) == [
-        "Samples: 100 clips at 36 s each take about 60 minutes; all 400 clips of this run take about 4.0 hours if the others take as long. "
-        "A GPU would take 400 ms."
+        "Samples: 100 clips at 36 s each take about 60 minutes; all 400 clips of this kind take about 4.0 hours; 50 clips of other "
+        "stages follow at rates of their own. A GPU would take 450 ms."
     ]
     progress.cost("Reference clips", 300, 40.0)
     assert lines(capsys) == ["Reference clips: 300 clips at 40 s each take about 3.3 hours. A GPU would take 300 ms."]

@@ -10,6 +10,12 @@ import pytest
 from vidmetrics.home import home, home_at
 
 
+def _look_and_fail(seen):
+    with home_at(Path("mine")):
+        seen.append(home())
+        raise KeyError
+
+
 @pytest.mark.parametrize("before", [None, "/somewhere"])
 def test_another_home_lasts_as_long_as_it_is_asked_for(tmp_path, monkeypatch, before):
     monkeypatch.chdir(tmp_path)
@@ -17,7 +23,8 @@ def test_another_home_lasts_as_long_as_it_is_asked_for(tmp_path, monkeypatch, be
         monkeypatch.delenv("VIDBENCH_HOME", raising=False)
     else:
         monkeypatch.setenv("VIDBENCH_HOME", before)
-    with pytest.raises(KeyError), home_at(Path("mine")):
-        assert home() == tmp_path / "mine"
-        raise KeyError
+    seen = []
+    with pytest.raises(KeyError):
+        _look_and_fail(seen)
+    assert seen == [tmp_path / "mine"]
     assert os.environ.get("VIDBENCH_HOME") == before

@@ -32,9 +32,11 @@ def expect_work(run: Run, samples: Mapping[str, ClipSource], bounds: Sequence[Bo
     sources += [(_title(bound), bound.source, run.num_samples, cache) for bound in bounds if bound.source is not None]
     networks, frames, ranks = list(run.networks.values()), run.task.clips.num_frames, run.ranks
     left = {title: _clips_left(source, networks, count, root) for title, source, count, root in sources}
+    mine = {title: -(-clips // ranks.world_size) for title, clips in left.items()}
     run.progress.expect(
-        {title: -(-clips // ranks.world_size) for title, clips in left.items()},
+        {title: clips for title, clips in mine.items() if title in samples},
         lambda clips: gpu_sentence(networks, frames, clips * ranks.world_size, run.device),
+        others=sum(clips for title, clips in mine.items() if title not in samples),
     )
 
 
