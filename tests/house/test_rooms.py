@@ -46,7 +46,7 @@ FLOORS = {
         ("files", "sealed"),
         ("locks",),
         ("formats",),
-        ("home", "regular_files"),
+        ("home", "one_parser", "regular_files"),
         ("errors",),
     ),
 }

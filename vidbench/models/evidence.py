@@ -23,6 +23,7 @@ from typing import Any
 from weakref import WeakSet
 
 from vidbench.files import HashedFile, digest, hash_file
+from vidmetrics.one_parser import parse_alone
 from vidmetrics.regular_files import read_regular
 
 WEIGHT_SUFFIXES = frozenset(
@@ -76,8 +77,6 @@ class FileWatch:
         return reader not in self.earlier and all(watch.thread is not reader for watch in tuple(_active))
 
 
-# Python 3.11 fails if two threads parse at the same time (python/cpython issue 106905).
-_PARSING = threading.Lock()
 _active: list[FileWatch] = []
 _installed: list[bool] = []
 
@@ -243,8 +242,7 @@ def _imported(path: Path) -> frozenset[str]:
 @lru_cache(maxsize=1024)  # one run gathers the evidence of its model and of both bounds, which share most files
 def _imported_names(source: bytes) -> frozenset[str]:
     try:
-        with _PARSING:
-            nodes = list(_statements(ast.parse(source)))
+        nodes = list(_statements(parse_alone(lambda: ast.parse(source))))
     except (SyntaxError, ValueError, RecursionError):
         return frozenset()
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from vidmetrics.errors import InputError
 from vidmetrics.formats.faults import UnreadableError, reason, unreadable
 from vidmetrics.formats.memory import refuse_more_than_memory
+from vidmetrics.one_parser import parse_alone
 from vidmetrics.regular_files import open_regular
 
 MOST_MEMBERS = 100_000
@@ -176,13 +177,19 @@ class _HeaderError(Exception):
 def _header(file: IO[bytes]) -> NpyHeader:
     form = np.lib.format
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # headers of Python 2 are read, with a warning
-            version = form.read_magic(file)
-            read: Any = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}.get(version)
-            if read is None:
-                raise _HeaderError(f"it is a numpy array of the unknown version {version[0]}.{version[1]}")
-            shape, fortran_order, dtype = read(file)
+        version = form.read_magic(file)
+        read: Any = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}.get(version)
+        if read is None:
+            raise _HeaderError(f"it is a numpy array of the unknown version {version[0]}.{version[1]}")
+        start = file.tell()
+
+        def parsed() -> Any:
+            file.seek(start)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # headers of Python 2 are read, with a warning
+                return read(file)
+
+        shape, fortran_order, dtype = parse_alone(parsed)
     except _HeaderError:
         raise
     except Exception as error:  # numpy parses the header as a Python literal, and lets SyntaxError and others through
