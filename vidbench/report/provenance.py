@@ -47,6 +47,7 @@ def provenance(result: Result) -> list[tuple[str, str]]:
         arithmetic = f"{network.precision}, {network.implementation} arithmetic"
         rows.append((name, f"weights {proof}, {network.preprocessing}, precision {arithmetic}"))
         rows.append((f"{name} weights", network.weights_sha256))
+        rows.append((f"{name} licence", network.license))
     environment = result.environment
     rows.append(
         (

@@ -190,6 +190,11 @@ class NetworkRecord(_Record):
         description="The arithmetic: 'plain' is torch in float32 (or TF32 if fast), other names are kernels for particular hardware "
         "within the bounds of docs/precision.md. Since schema version 3.",
     )
+    license: str | None = Field(
+        default=None,
+        description="Licence of the weights as far as their source states it, in words; 'unknown' with the reason if it does not "
+        "or if they are not proven. Null in results that do not record it. Since schema version 3.",
+    )
 
 
 class EntriesRecord(_Record):

@@ -45,6 +45,7 @@ from vidbench.version import __version__
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Estimate
 from vidmetrics.estimators.growth import score_against_count
+from vidmetrics.weights.sources import licence_of
 
 if TYPE_CHECKING:
     from vidmetrics.networks.network import Network
@@ -255,7 +256,7 @@ def network_record(network: Network) -> NetworkRecord:
     """Return the record of a network in a result."""
     fields: dict[str, Any] = network_identity(network)
     del fields["name"]
-    return NetworkRecord(proven=network.proven, **fields)
+    return NetworkRecord(proven=network.proven, license=licence_of(network.name, proven=network.proven), **fields)
 
 
 def environment_record(device: str) -> EnvironmentRecord:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vidmetrics.catalog.network_cards import NETWORKS, base_network
 from vidmetrics.errors import InputError, unknown_name
 from vidmetrics.formats.documents import parse_toml
 from vidmetrics.home import home
@@ -117,3 +118,22 @@ def source_of(network: str, name: str | None = None) -> Source:
     if name not in found:
         raise InputError(unknown_name(f"source of '{network}'", name, found))
     return found[name]
+
+
+def licence_of(network: str, *, proven: bool) -> str:
+    """Return the licence of a network's weights as far as its source states it, in words.
+
+    Args:
+        network: a feature extractor, or a variant of the I3D.
+        proven: whether the weights in use are known to be the published ones; those of any others are unknown.
+    """
+    base = base_network(network)
+    if not proven:
+        return "unknown: the weights are not proven to be the published ones"
+    if base in NETWORKS and NETWORKS[base].embedded:
+        return "Apache-2.0: trained for vidbench and shipped with it"
+    if base not in published_networks():
+        return "unknown: no source of these weights is listed"
+    # Proven weights are those of the first source, whichever copy they were read from.
+    licence = source_of(base).licence
+    return f"unknown: {licence}" if licence.startswith("not stated") else licence

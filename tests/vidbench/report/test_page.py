@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -18,6 +19,8 @@ from vidbench.report.material import Extremes, Material, _class_indices
 from vidbench.report.nearest import nearest_real
 from vidbench.report.page import beyond_scale, no_scale, render_report
 from vidbench.report.pictures import reduction, sheets
+from vidbench.report.provenance import provenance
+from vidbench.results.schema import Result
 from vidbench.scoring.clip_sources import DatasetSource, ModelSource, model_task
 from vidbench.scoring.features import FeatureStore
 from vidbench.tasks import load_task
@@ -204,6 +207,13 @@ def test_the_page_is_whole_and_self_contained(small_task, plugin):
         assert digest in text
     for name in ("disc-drifting-left", "real", "static", "noise"):
         assert name in text
+    assert result.networks["shapes"].license == "Apache-2.0: trained for vidbench and shipped with it"
+    assert ("shapes licence", result.networks["shapes"].license) in provenance(result)
+    assert "shapes licence" in text
+    # A result from before the key says nothing of licences.
+    older = json.loads(result.to_json())
+    del older["networks"]["shapes"]["license"]
+    assert "shapes licence" not in dict(provenance(Result.model_validate(older)))
     assert result_bibtex(result).splitlines()[0] in text
 
     # Every cell says which column it is of, for a page as narrow as a phone.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vidmetrics import InputError
-from vidmetrics.weights.sources import published_networks, source_of, sources
+from vidmetrics.weights.sources import licence_of, published_networks, source_of, sources
 from vidmetrics.weights.verify import git_blob_id, why_wrong
 
 
@@ -59,3 +59,20 @@ def test_an_index_that_is_none(tmp_path):
 def test_git_blob_ids(tmp_path):
     (tmp_path / "hello").write_bytes(b"hello world\n")
     assert git_blob_id(tmp_path / "hello") == "3b18e512dba79e4c8300dd08aeb37f8e728b8dad"  # of git hash-object
+
+
+@pytest.mark.parametrize(
+    ("network", "licence"),
+    [
+        ("i3d-kinetics-400", "Apache-2.0"),
+        ("i3d-kinetics-400+videogpt", "Apache-2.0"),
+        ("i3d-kinetics-600", "Apache-2.0"),
+        ("inception-2015-12-05", "Apache-2.0 (pytorch-fid); not stated for the original file"),
+        ("c3d-ucf101", "unknown: not stated"),
+        ("shapes", "Apache-2.0: trained for vidbench and shipped with it"),
+        ("frames", "unknown: no source of these weights is listed"),
+    ],
+)
+def test_proven_weights_have_the_licence_of_their_source_and_others_are_unknown(network, licence):
+    assert licence_of(network, proven=True) == licence
+    assert licence_of(network, proven=False) == "unknown: the weights are not proven to be the published ones"
