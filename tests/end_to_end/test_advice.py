@@ -132,7 +132,6 @@ NOT_FOLLOWED = {
     "is not empty and holds no rehearsal": "a rehearsal takes minutes",
     "--log {} needs a package that is not installed": "depends on what is installed",
     "`vidbench leaderboard check` lists every fault": "tests/vidbench/leaderboard/test_check.py",
-    "The status 'reproduced' needs the training log": "tests/vidbench/leaderboard/test_adding.py",
     "give the model another name with --name": "tests/vidbench/leaderboard/test_adding.py",
     "something other than a leaderboard site": "tests/vidbench/leaderboard/pages",
     "The board has no rows yet": "every shipped board has rows",

@@ -107,12 +107,6 @@ def leaderboard_check(folder: Path | None, as_json: bool, leaderboards: Path | N
 @click.argument("result", type=PATH)
 @click.option("--name", "model", default="", metavar="TEXT", help="Name of the model in the table.")
 @click.option(
-    "--status",
-    type=click.Choice(["recomputed", "reproduced"]),
-    help="recomputed: from given samples, a checkpoint or code; reproduced: from a checkpoint whose training log is in the "
-    "leaderboards folder. Default: reproduced if it is, else recomputed.",
-)
-@click.option(
     "--training-log",
     "training_logs",
     type=PATH,
@@ -132,7 +126,7 @@ def leaderboard_check(folder: Path | None, as_json: bool, leaderboards: Path | N
 @click.option("--note", default="", metavar="TEXT", help="Anything else a reader must know.")
 @_folder
 def leaderboard_add(result: Path, leaderboards: Path | None, **said: Any) -> None:
-    """Check RESULT (a result.json) against its task, store it, and add its rows.
+    """Check RESULT (a result.json) against its task, store it, and add its rows as claimed.
 
     Refused: a task or fingerprint that is not shipped, unofficial results, unproven weights, missing data, and implausibly
     good or bad scores.
@@ -175,14 +169,15 @@ def _require_stated(said: dict[str, Any]) -> None:
 
 def _place(row: BoardRow, rows: Sequence[BoardRow]) -> str:
     from vidbench.leaderboard.placement import standing_words
-    from vidbench.leaderboard.ranking import standings
+    from vidbench.leaderboard.ranking import once_verified, standings
     from vidbench.leaderboard.rows import not_stated
 
-    found = "; ".join(f"would {standing_words(each)}" for each in standings(row, rows) if each.condition)
-    if not_stated(row):
-        return f"not ranked ({', '.join(not_stated(row))} not stated" + (f"; {found})" if found else ")")
-    (standing,) = standings(row, rows)
-    return standing_words(standing)
+    if row.open_flags:
+        return f"not ranked (flagged {', '.join(row.open_flags)})"
+    missing = [f"{', '.join(not_stated(row))} not stated"] if not_stated(row) else []
+    ranks = [each for each in standings(once_verified(row), rows) if each.rank is not None]
+    would = [f"would {standing_words(each)}" for each in ranks if each.condition or not missing]
+    return f"not ranked ({'; '.join([row.status, *missing, *would])})"
 
 
 @command.command("build")

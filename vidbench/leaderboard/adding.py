@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import ValidationError
 
@@ -15,11 +14,13 @@ from vidbench.files import write_bytes
 from vidbench.leaderboard.admission import require_admissible
 from vidbench.leaderboard.boards import RESULTS, append_rows, board_names, board_of_task, examine_board
 from vidbench.leaderboard.copies import repeated_result
-from vidbench.leaderboard.rows import BoardRow, Status, group_of
-from vidbench.leaderboard.training_logs import held_trainings, require_led_to, store_logs
+from vidbench.leaderboard.flags import flag_cell, row_flags
+from vidbench.leaderboard.rows import BoardRow, group_of
+from vidbench.leaderboard.training_logs import require_led_to, store_logs
 from vidbench.results.schema import MetricRecord, Result, read_result, result_path
 from vidbench.tasks import load_task
 from vidbench.tasks.schema import Task
+from vidmetrics.catalog.definitions import METRICS
 from vidmetrics.locks import sole_writer
 from vidmetrics.regular_files import read_regular, why_no_file
 
@@ -30,8 +31,6 @@ class Submission:
 
     Attributes:
         model: name for the table; if empty, the name in the result.
-        status: recomputed or reproduced; ``""`` for reproduced if the folder holds the training log of the checkpoint, else
-            recomputed.
         training: splits the model was trained on, ``none`` for a model without training, ``""`` if unknown.
         extra_data: additional training data, ``""`` if unknown.
         paper: paper of the model.
@@ -41,7 +40,6 @@ class Submission:
     """
 
     model: str = ""
-    status: Status | Literal[""] = ""
     training: str = ""
     extra_data: str = ""
     paper: str = ""
@@ -95,7 +93,6 @@ def _add(path: Path, folder: Path, submission: Submission) -> list[BoardRow]:
             )
     if submission.training_logs:
         require_led_to(submission.training_logs, result.model.checkpoint_sha256)
-    submission = replace(submission, status=_status(submission, result, folder))
     rows = [
         _unless_taken(row, taken) for row in result_rows(result, load_task(result.task.name).task, sha256, submission)
     ]
@@ -113,16 +110,6 @@ def _add(path: Path, folder: Path, submission: Submission) -> list[BoardRow]:
     return rows
 
 
-def _status(submission: Submission, result: Result, folder: Path) -> Status:
-    held = bool(submission.training_logs) or result.model.checkpoint_sha256 in held_trainings(folder)
-    if submission.status == "reproduced" and not held:
-        raise InputError(
-            f"The status 'reproduced' needs the training log of the checkpoint, and {folder} holds none: give it with "
-            "--training-log, or add the result as 'recomputed'."
-        )
-    return submission.status or ("reproduced" if held else "recomputed")
-
-
 def _read(path: Path) -> bytes:
     path = result_path(path)
     if not path.is_file():
@@ -134,7 +121,7 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
     model = _one_line(submission.model or result.model.name)
     fields = {
         "id": slug(f"{model}-{task.name}-{name}-{sha256[:8]}"),
-        "status": submission.status or "recomputed",
+        "status": "claimed",
         "role": "method",
         "model": model,
         "metric": name,
@@ -167,6 +154,10 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
         "task_version": task.version,
         "fingerprint": result.task.fingerprint,
         "result_sha256": sha256,
+        "reference_sha256": _measured_against(result, name, metric),
+        "flags": flag_cell(row_flags(result)),
+        "cleared": "",
+        "retracted": "",
     }
     try:
         row = BoardRow.model_validate(fields)
@@ -181,6 +172,14 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
 def _imported(result: Result) -> str:
     imported = result.data.imported
     return "" if imported is None else f"; reference statistics from the file {imported.sha256[:12]}"
+
+
+def _measured_against(result: Result, name: str, metric: MetricRecord) -> str:
+    if metric.num_reference is None:
+        return ""
+    # Frames are compared with those of the clip whose context was given.
+    frames = METRICS[name].needs_reference == "frames"
+    return (result.data.evaluation if frames else result.data.reference).sha256
 
 
 def _reference(task: Task, metric: MetricRecord) -> str:

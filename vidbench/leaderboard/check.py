@@ -10,8 +10,9 @@ from vidbench.leaderboard.adding import Submission, result_rows
 from vidbench.leaderboard.admission import objections
 from vidbench.leaderboard.boards import RESULTS, Board, BoardFault, examine_board, stray_boards
 from vidbench.leaderboard.copies import copied_rows
+from vidbench.leaderboard.flags import row_flags
 from vidbench.leaderboard.rows import BoardRow
-from vidbench.leaderboard.training_logs import held_trainings, training_faults
+from vidbench.leaderboard.training_logs import training_faults
 from vidbench.results.schema import read_result
 from vidbench.tasks import load_task, task_names
 
@@ -33,6 +34,7 @@ _FROM_RESULT = (
     "task",
     "task_version",
     "fingerprint",
+    "reference_sha256",
 )
 
 
@@ -91,8 +93,6 @@ def _result_faults(folder: Path, board: Path, row: BoardRow, line: int) -> list[
     against = [
         fault("result_sha256", f"the stored result cannot be on a board: {reason}") for reason in objections(result)
     ]
-    if row.status == "reproduced" and not _is_held(folder, result.model.checkpoint_sha256):
-        against.append(fault("status", "'reproduced' needs the training log of the checkpoint in training.toml"))
     if against:
         return against
     expected = {
@@ -100,19 +100,15 @@ def _result_faults(folder: Path, board: Path, row: BoardRow, line: int) -> list[
     }.get(row.metric)
     if expected is None:
         return [fault("metric", f"the stored result has no metric '{row.metric}'")]
-    return [
+    lost = [code for code in row_flags(result) if code not in row.flags_raised]
+    unflagged = [
+        fault("flags", f"the stored result has the flag '{code}', which the row does not show") for code in lost
+    ]
+    return unflagged + [
         fault(name, f"is '{getattr(row, name)}' but the stored result says '{getattr(expected, name)}'")
         for name in _FROM_RESULT
         if getattr(row, name) != getattr(expected, name)
     ]
-
-
-def _is_held(folder: Path, checkpoint_sha256: str | None) -> bool:
-    try:
-        return checkpoint_sha256 in held_trainings(folder)
-    except InputError:
-        # `training_faults` reports the index itself.
-        return True
 
 
 def _orphans(folder: Path, boards: list[Board]) -> list[BoardFault]:

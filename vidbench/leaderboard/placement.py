@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from vidbench.errors import InputError
 from vidbench.leaderboard.adding import Submission, result_rows
 from vidbench.leaderboard.boards import board_names, board_of_task, leaderboards_folder, read_board
-from vidbench.leaderboard.ranking import Standing, nearest_papers, standings
+from vidbench.leaderboard.flags import FLAGS
+from vidbench.leaderboard.ranking import Standing, nearest_papers, once_verified, standings
 from vidbench.leaderboard.rows import BoardRow
 from vidbench.leaderboard.tables import origin, score_cell
 from vidbench.results.schema import Result
@@ -33,8 +34,10 @@ def placement_lines(result: Result, task: Task) -> list[str]:
 
 
 def _of_metric(row: BoardRow, rows: Sequence[BoardRow]) -> list[str]:
+    if row.open_flags:
+        return [f"  {row.metric}: no rank until a reviewer clears: {code} ({FLAGS[code]})" for code in row.open_flags]
     lines = []
-    for each in standings(row, rows):
+    for each in standings(once_verified(row), rows):
         if each.num_ranked > 1:
             lines += [f"  {row.metric}: would {standing_words(each)}"]
             lines += [f"    {side}: {_named(other)}" for side, other in each.neighbours()]
@@ -47,9 +50,9 @@ def _of_metric(row: BoardRow, rows: Sequence[BoardRow]) -> list[str]:
 
 
 def standing_words(standing: Standing) -> str:
-    """Return ``rank 2 of 3``, and what must hold for it."""
+    """Return ``rank 2 of 3 once verified``, and what else must hold for it."""
     condition = f", if {standing.condition}" if standing.condition else ""
-    return f"rank {standing.rank} of {standing.num_ranked}{condition}"
+    return f"rank {standing.rank} of {standing.num_ranked} once verified{condition}"
 
 
 def _named(row: BoardRow) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from vidbench.errors import InputError
-from vidbench.leaderboard.rows import BoardRow, family, group_of, group_parts, not_stated, training_words
+from vidbench.leaderboard.rows import RANKED_TIERS, BoardRow, family, group_of, group_parts, not_stated, training_words
 
 _MOST_UNRANKED = 3
 _PRINTED_DIGITS = 4
@@ -144,8 +144,8 @@ def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = ()) -> list[Ra
 def rank_rows(rows: Iterable[BoardRow]) -> tuple[RankedRow, ...]:
     """Rank the rows of one group, best first, after the real data; rows without a rank come last.
 
-    A row measured here that does not state its training data is not ranked, nor is a published row that is alone in a group
-    with values that are not stated: nothing is known to be comparable with it.
+    A retracted or flagged row is not ranked, nor is a measured one that nobody has made again or that does not state its training
+    data, nor is a published row that is alone in a group with values that are not stated: nothing is known to be comparable with it.
     """
     members = list(rows)
     methods = [row for row in members if row.role == "method"]
@@ -155,7 +155,7 @@ def rank_rows(rows: Iterable[BoardRow]) -> tuple[RankedRow, ...]:
     last: list[RankedRow] = []
     first, rank = None, 0
     for row in methods:
-        reason = _no_rank(row, alone=len(methods) == 1)
+        reason = _no_rank(row, alone=sum(not row.retracted for row in methods) == 1)
         if reason:
             last.append(RankedRow(row, None, reason))
             continue
@@ -166,6 +166,12 @@ def rank_rows(rows: Iterable[BoardRow]) -> tuple[RankedRow, ...]:
 
 
 def _no_rank(row: BoardRow, alone: bool) -> str:
+    if row.retracted:
+        return f"retracted {row.retracted}"
+    if row.open_flags:
+        return f"flagged {', '.join(row.open_flags)}"
+    if row.status != "reported" and row.status not in RANKED_TIERS:
+        return row.status
     open_values = not_stated(row)
     if not open_values or (row.status == "reported" and not alone):
         return ""
@@ -184,6 +190,11 @@ def tied(one: BoardRow, other: BoardRow) -> bool:
     size = max(abs(one.value), abs(other.value))
     unit = 10.0 ** (math.floor(math.log10(size)) - _PRINTED_DIGITS + 1)
     return abs(one.value - other.value) <= unit
+
+
+def once_verified(row: BoardRow) -> BoardRow:
+    """Return a measured row as it will stand when `vidbench leaderboard verify` has made it again."""
+    return row.model_copy(update={"status": "verified"})
 
 
 def standings(row: BoardRow, rows: Iterable[BoardRow]) -> list[Standing]:

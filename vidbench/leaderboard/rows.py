@@ -6,17 +6,29 @@ A row is a line of ``leaderboards/BOARD.csv``. An empty cell in a comparability 
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from vidbench.leaderboard.flags import FLAGS, codes_of, reasons_of
 from vidbench.rendering.numbers import counted
 from vidbench.rendering.printable import hidden_characters, is_formula
 from vidmetrics.catalog.definitions import METRICS
 from vidmetrics.catalog.facts import StatisticFacts, statistic_facts
 from vidmetrics.catalog.published_names import PUBLISHED_NAMES
 
-Status = Literal["reported", "recomputed", "reproduced"]
+Status = Literal["reported", "claimed", "recomputed", "verified"]
+STATUSES = {
+    "reported": "printed in a paper",
+    "claimed": "stated by a result file and not yet made again, hence not ranked",
+    "recomputed": "made again from the stored samples with `vidbench leaderboard verify`",
+    "verified": "made again with `vidbench leaderboard verify` from a checkpoint or code, with seeds drawn for it too",
+}
+"""Values of the column ``status``, with what each says."""
+
+RANKED_TIERS = ("recomputed", "verified")
+"""Statuses of the measured rows that are ranked."""
 
 KNOWN_ERRORS = {
     "copied-spread": "Later tables reprint this model's test score with the spread of its train score (69.1 ± 0.78).",
@@ -37,6 +49,7 @@ CONFIDENCES = {
 
 _REQUIRED_OF_PAPERS = ("setting", "paper", "source", "confidence")
 _REQUIRED_OF_RESULTS = ("task", "task_version", "fingerprint", "result_sha256")
+_ONLY_OF_RESULTS = (*_REQUIRED_OF_RESULTS, "reference_sha256", "flags", "cleared")
 
 
 # What Python reads beyond this (1_000, full-width digits, infinity) other readers of the file do not.
@@ -81,8 +94,8 @@ class BoardRow(BaseModel):
 
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="Permanent name of the row: its link on the site.")
     status: Status = Field(
-        description="reported by a paper; recomputed here from samples, a checkpoint or code; or reproduced: measured here, "
-        "with a checkpoint whose training log this repository holds."
+        description="reported by a paper; claimed by a result file; or made again by `vidbench leaderboard verify`: "
+        "recomputed from the stored samples, verified from a checkpoint or code, with drawn seeds too."
     )
     role: Literal["method", "real-data"] = Field(description="real-data rows are bounds: shown, never ranked.")
     model: str = Field(min_length=1, description="Its name in the paper.")
@@ -133,6 +146,18 @@ class BoardRow(BaseModel):
     result_sha256: str = Field(
         pattern=r"^([0-9a-f]{64})?$", description="SHA-256 of the stored result file, leaderboards/results/SHA256.json."
     )
+    reference_sha256: str = Field(
+        pattern=r"^([0-9a-f]{64})?$",
+        description="Digest of the real clips that the row was measured against; empty for metrics without a reference.",
+    )
+    flags: str = Field(description="Codes of what a reviewer has to look at, separated by '; '.")
+    cleared: str = Field(
+        description="Flags that a reviewer cleared, each with the reason: 'CODE: reason; CODE: reason'."
+    )
+    retracted: str = Field(
+        pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}: \S.*)?$",
+        description="'YYYY-MM-DD: reason' for a retracted row, which is shown struck out and unranked, and never deleted.",
+    )
 
     @field_validator("*")
     @classmethod
@@ -149,6 +174,12 @@ class BoardRow(BaseModel):
             raise ValueError("has a link that runs code")
         return value
 
+    @field_validator("cleared")
+    @classmethod
+    def _gives_reasons(cls, value: str) -> str:
+        reasons_of(value)
+        return value
+
     @property
     def higher_is_better(self) -> bool:
         """Direction of the metric."""
@@ -161,6 +192,17 @@ class BoardRow(BaseModel):
     def errors(self) -> tuple[str, ...]:
         """Codes of `known_error`."""
         return tuple(code.strip() for code in self.known_error.split(";") if code.strip())
+
+    @property
+    def flags_raised(self) -> tuple[str, ...]:
+        """Codes of `flags`, cleared or not."""
+        return codes_of(self.flags)
+
+    @property
+    def open_flags(self) -> tuple[str, ...]:
+        """Codes of `flags` that nobody cleared."""
+        cleared = reasons_of(self.cleared)
+        return tuple(code for code in self.flags_raised if code not in cleared)
 
 
 COLUMNS: tuple[str, ...] = tuple(BoardRow.model_fields)
@@ -278,7 +320,20 @@ def problems(row: BoardRow) -> list[tuple[str, str]]:
         found.append(("known_error", "'reconstructed-reference' marks the rows whose reference is 'reconstructions'"))
     if (row.camera == "image-main") != ("image-main" in row.errors):
         found.append(("known_error", "'image-main' marks the rows measured on that camera"))
-    return found + _provenance_problems(row)
+    return found + _review_problems(row) + _provenance_problems(row)
+
+
+def _review_problems(row: BoardRow) -> list[tuple[str, str]]:
+    flags = row.flags_raised
+    found = [("flags", f"unknown code '{code}'; known: {', '.join(FLAGS)}") for code in flags if code not in FLAGS]
+    found += [
+        ("cleared", f"'{code}' is not a flag of the row") for code in reasons_of(row.cleared) if code not in flags
+    ]
+    try:
+        date.fromisoformat(row.retracted[:10] or "2000-01-01")
+    except ValueError:
+        found.append(("retracted", f"'{row.retracted[:10]}' is not a date"))
+    return found
 
 
 def _impossible(row: BoardRow) -> list[str]:
@@ -314,9 +369,7 @@ def attainable(metric: str) -> tuple[float, float]:
 
 def _provenance_problems(row: BoardRow) -> list[tuple[str, str]]:
     reported = row.status == "reported"
-    required, empty = (
-        (_REQUIRED_OF_PAPERS, _REQUIRED_OF_RESULTS) if reported else (_REQUIRED_OF_RESULTS, ("confidence",))
-    )
+    required, empty = (_REQUIRED_OF_PAPERS, _ONLY_OF_RESULTS) if reported else (_REQUIRED_OF_RESULTS, ("confidence",))
     found = [(name, f"a {row.status} row needs it") for name in required if getattr(row, name) in ("", None)]
     if row.confidence in _RELIABLE and not has_locator(row):
         found.append(

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from vidbench.leaderboard.flags import FLAGS, reasons_of
 from vidbench.leaderboard.ranking import RankedGroup, RankedRow
 from vidbench.leaderboard.rows import KNOWN_ERRORS, BoardRow
 from vidbench.rendering.latex import latex_escaped
@@ -52,7 +53,7 @@ def rank_cell(entry: RankedRow) -> str:
 
 def _cells(entry: RankedRow) -> tuple[str, ...]:
     row = entry.row
-    mark = " *" if row.errors else ""
+    mark = (" *" if row.errors else "") + (" [retracted]" if row.retracted else " [flagged]" if row.open_flags else "")
     return rank_cell(entry), row.model + mark, score_cell(row), str(row.year), row.status, origin(row)
 
 
@@ -65,8 +66,22 @@ def caveats(group: RankedGroup) -> list[str]:
         lines.append(f"Not stated: {', '.join(group.open)}; {then}.")
     for entry in group.entries:
         lines += [f"* {entry.row.model}: {KNOWN_ERRORS[code]}" for code in entry.row.errors]
+        lines += _review(entry.row)
     lines += [
         f"Not ranked: {each.row.model} {score_cell(each.row)} ({origin(each.row)}): {each}." for each in group.unranked
+    ]
+    return lines
+
+
+def _review(row: BoardRow) -> list[str]:
+    """Return why a row is not ranked as far as that depends on a person: retracted, flagged, or only claimed."""
+    if row.retracted:
+        return [f"Retracted: {row.model} {score_cell(row)}, {row.retracted}."]
+    lines = [f"Flagged, hence no rank: {row.model} {score_cell(row)}: {FLAGS[code]}" for code in row.open_flags]
+    if row.status == "claimed":
+        lines.append(f"Claimed, hence no rank until it is made again: vidbench leaderboard verify {row.id}")
+    lines += [
+        f"Cleared: {row.model} {score_cell(row)}, {code}: {why}." for code, why in reasons_of(row.cleared).items()
     ]
     return lines
 

@@ -1,4 +1,4 @@
-"""The training logs behind rows with the status `reproduced`.
+"""The training logs of the checkpoints of rows, which say nothing about the tier of a row.
 
 ``training.toml`` of a leaderboards folder names, for the SHA-256 of a checkpoint, the logs of the training runs that led to it, in
 order, relative to the folder that contains the leaderboards. The last log ends with that digest.

@@ -47,7 +47,6 @@ _CHOICES = (
     (_SAMPLE, "--format", ("avi", "NPY", "")),
     (_EXPORT, "--format", ("mp4", "")),
     (_SHOW, "--format", ("html", "")),
-    (_ADD, "--status", ("published", "")),
     (_ADD, "--training", ("test", "")),
     (_ADD, "--extra-data", ("all", "")),
 )  # fmt: skip
@@ -66,7 +65,7 @@ _TAKES_VALUE = (
     *((_EXPORT, option) for option in ("--task", "--data", "--output", "--num-samples", "--format")),
     *((_STATISTICS, option) for option in ("--task", "--data", "--output", "--batch-size")),
     *((_SHOW, option) for option in ("--format", "--group", "--leaderboards")),
-    *((_ADD, option) for option in ("--name", "--status", "--training", "--extra-data", "--paper", "--arxiv", "--note", "--training-log")),
+    *((_ADD, option) for option in ("--name", "--training", "--extra-data", "--paper", "--arxiv", "--note", "--training-log")),
     *((_EXPORT_RESULT, option) for option in ("--format", "--dataset", "--source-url", "--model-id", "--organization", "--output")),
     ("weights fetch i3d-kinetics-400", "--via"),
     ("weights import clips.npy", "--network"),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.vidbench.leaderboard.verified_rows import call_verified
 from vidbench.cli.leaderboard import command
 from vidbench.errors import InputError
 from vidbench.leaderboard import placement
@@ -47,12 +48,20 @@ def test_a_sound_result_enters_and_is_stored_byte_for_byte(tmp_path, result_docu
     assert board.rows == tuple(rows)
     assert check_folder(tmp_path / "boards")[1] == []
     fvd = next(row for row in rows if row.metric == "fvd-shapes")
-    assert (fvd.value, fvd.spread, fvd.spread_kind, fvd.status) == (56.0, 4.0, "interval-95", "recomputed")
+    assert (fvd.value, fvd.spread, fvd.spread_kind, fvd.status) == (56.0, 4.0, "interval-95", "claimed")
     assert (fvd.samples, fvd.reference, fvd.training, fvd.year) == (1024, "train-4096", "train", 2026)
     assert fvd.result_sha256 == digest
+    reference = result_document["data"]["reference"]["sha256"]
+    assert {row.metric: row.reference_sha256 for row in rows} == {
+        "fvd-shapes": reference,
+        "fid-shapes": reference,
+        "is-shapes": "",
+    }
 
 
-def test_scored_files_are_recomputed_and_a_second_result_ranks_beside_the_first(tmp_path, result_document):
+def test_scored_files_are_claimed_and_a_second_result_ranks_beside_the_first_once_both_are_verified(
+    tmp_path, result_document
+):
     said = {"training": "train", "extra_data": "none"}
     add_result(_write(tmp_path / "a.json", result_document), tmp_path / "boards", Submission(model="First", **said))
     before = (tmp_path / "boards" / "shapes-gen.csv").read_bytes()
@@ -61,8 +70,11 @@ def test_scored_files_are_recomputed_and_a_second_result_ranks_beside_the_first(
     rows = add_result(
         _write(tmp_path / "b.json", result_document), tmp_path / "boards", Submission(model="Second", **said)
     )
-    assert {row.status for row in rows} == {"recomputed"}
+    assert {row.status for row in rows} == {"claimed"}
     assert (tmp_path / "boards" / "shapes-gen.csv").read_bytes().startswith(before)
+    group = next(g for g in rank_groups(read_board(tmp_path / "boards", "shapes-gen").rows) if g.metric == "fvd-shapes")
+    assert [(entry.rank, entry.unranked) for entry in group.entries] == [(None, "claimed")] * 2
+    call_verified(tmp_path / "boards" / "shapes-gen.csv")
     group = next(g for g in rank_groups(read_board(tmp_path / "boards", "shapes-gen").rows) if g.metric == "fvd-shapes")
     assert [(entry.rank, entry.row.model) for entry in group.entries] == [(1, "Second"), (2, "First")]
 
@@ -191,7 +203,11 @@ def test_the_command_prints_the_rows(tmp_path, result_document):
         ],
     )
     assert done.exit_code == 0, done.output
-    assert re.search(r"^fvd-shapes +56 ± 4  recomputed  rank 1 of 1  fvd-shapes/", done.output, re.MULTILINE)
+    assert re.search(
+        r"^fvd-shapes +56 ± 4  claimed  not ranked \(claimed; would rank 1 of 1 once verified\)  fvd-shapes/",
+        done.output,
+        re.MULTILINE,
+    )
     with (tmp_path / "boards" / "shapes-gen.csv").open(newline="") as file:
         assert {row["model"] for row in csv.DictReader(file)} == {"A B"}
     refused = CliRunner().invoke(
@@ -214,8 +230,10 @@ def test_neighbours_of_a_result(tmp_path, result_document, monkeypatch):
         other["metrics"]["fvd-shapes"] |= {"value": value, "interval": [value - 1, value + 1]}
         said = Submission(model=name, training="train+test", extra_data="none")
         add_result(_write(tmp_path / f"{name}.json", other), boards, said)
+    assert "no comparable row" in _lines(result_document, boards, monkeypatch)
+    call_verified(boards / "shapes-gen.csv")
     text = _lines(result_document, boards, monkeypatch)
-    assert "fvd-shapes: would rank 2 of 3, if trained on train+test, no extra data" in text
+    assert "fvd-shapes: would rank 2 of 3 once verified, if trained on train+test, no extra data" in text
     assert text.index("better: Better 20") < text.index("worse: Worse 90")
     result_document |= {"official": False, "reasons": ["The seed is 1 where the task requires 0."]}
     assert "unofficial results do not enter" in _lines(result_document, boards, monkeypatch)
@@ -229,6 +247,7 @@ def test_a_row_of_the_same_score_is_level(tmp_path, result_document, monkeypatch
         boards,
         Submission(model="Same", training="train", extra_data="none"),
     )
+    call_verified(boards / "shapes-gen.csv")
     text = _lines(result_document, boards, monkeypatch)
     assert "fvd-shapes: would rank 1 of 2" in text
     assert "tied: Same" in text

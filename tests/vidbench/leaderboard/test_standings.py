@@ -8,6 +8,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from tests.vidbench.leaderboard.verified_rows import call_verified
 from vidbench.cli.leaderboard import command
 from vidbench.errors import InputError
 from vidbench.leaderboard import placement
@@ -28,6 +29,7 @@ def boards(tmp_path, result_document):
     for metric, value in (("fvd-shapes", 0.6009579649727047), ("fid-shapes", 0.25), ("is-shapes", 18.0)):
         leader["metrics"][metric] |= {"value": value, "interval": [value * 0.9, value * 1.1]}
     _add(tmp_path, leader, _LEADER)
+    call_verified(tmp_path / "boards" / "shapes-gen.csv")
     return tmp_path / "boards"
 
 
@@ -51,9 +53,12 @@ def _on_the_board(folder, row):
 @pytest.mark.parametrize("training", ["train", "none"])
 def test_a_result_is_ranked_where_evaluate_said_it_would(tmp_path, boards, result_document, monkeypatch, training):
     text = _announced(result_document, boards, monkeypatch)
-    assert "fvd-shapes: would rank 2 of 2, if trained on train, no extra data" in text
+    assert "fvd-shapes: would rank 2 of 2 once verified, if trained on train, no extra data" in text
     assert "better: Leader 0.601" in text
-    rows = _add(tmp_path, result_document, Submission(model="Untrained", training=training, extra_data="none"))
+    _add(tmp_path, result_document, Submission(model="Untrained", training=training, extra_data="none"))
+    call_verified(boards / "shapes-gen.csv")
+    rows = [row for row in read_board(boards, "shapes-gen").rows if row.model == "Untrained"]
+    assert len(rows) == 3
     for row in rows:
         group, entry = _on_the_board(boards, row)
         (standing,) = standings(row, read_board(boards, "shapes-gen").rows)
@@ -65,7 +70,9 @@ def test_a_result_is_ranked_where_evaluate_said_it_would(tmp_path, boards, resul
 
 def test_what_is_not_stated_is_shown_as_such_and_not_ranked(tmp_path, boards, result_document):
     result_document["metrics"]["fvd-shapes"] |= {"value": 0.3, "interval": [0.2, 0.4]}
-    rows = _add(tmp_path, result_document, Submission(model="Silent"))
+    _add(tmp_path, result_document, Submission(model="Silent"))
+    call_verified(boards / "shapes-gen.csv")
+    rows = [row for row in read_board(boards, "shapes-gen").rows if row.model == "Silent"]
     group, entry = _on_the_board(boards, rows[0])
     assert (entry.rank, entry.unranked) == (None, "training data, extra data not stated")
     assert group.open == ("training data", "extra data")
@@ -79,9 +86,10 @@ def test_several_groups_are_each_announced_with_their_condition(tmp_path, boards
     other = copy.deepcopy(result_document)
     other["metrics"]["fvd-shapes"] |= {"value": 90.0, "interval": [89.0, 91.0]}
     _add(tmp_path, other, Submission(model="More data", training="train", extra_data="pre-training"))
+    call_verified(boards / "shapes-gen.csv")
     text = _announced(result_document, boards, monkeypatch)
-    assert "would rank 2 of 2, if trained on train, no extra data" in text
-    assert "would rank 1 of 2, if trained on train, extra pre-training data" in text
+    assert "would rank 2 of 2 once verified, if trained on train, no extra data" in text
+    assert "would rank 1 of 2 once verified, if trained on train, extra pre-training data" in text
 
 
 def test_the_command_asks_for_what_a_result_does_not_say(tmp_path, boards, result_document):
@@ -99,7 +107,10 @@ def test_the_command_asks_for_what_a_result_does_not_say(tmp_path, boards, resul
     assert "its seed is 5" in str(CliRunner().invoke(command, arguments).exception)
     path.write_text(json.dumps(result_document))
     done = CliRunner().invoke(command, [*arguments, "--training", "not-stated", "--extra-data", "not-stated"])
-    assert "not ranked (training data, extra data not stated; would rank 2 of 2, if trained on train" in done.output
+    assert (
+        "not ranked (claimed; training data, extra data not stated; would rank 2 of 2 once verified, if trained on train"
+        in done.output
+    )
 
 
 def test_scores_are_tied_within_the_last_printed_digit(boards):

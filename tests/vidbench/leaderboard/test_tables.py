@@ -157,7 +157,7 @@ def test_a_truncation_chosen_for_its_score_stands_behind_the_untruncated_row(our
         update={
             "id": "ours",
             "metric": "is-i3d-k600",
-            "status": "reproduced",
+            "status": "verified",
             "sampling": "",
             "protocol": "k600-gen-v1",
         }

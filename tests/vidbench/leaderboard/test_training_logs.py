@@ -1,4 +1,4 @@
-"""`reproduced` rests on a training log that the repository holds."""
+"""The training logs of the checkpoints of rows, which say nothing about the tier of a row."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from vidbench.errors import InputError
 from vidbench.leaderboard.adding import Submission, add_result
 from vidbench.leaderboard.boards import read_board
 from vidbench.leaderboard.check import check_folder
+from vidbench.leaderboard.pages.build import build_site
 from vidbench.leaderboard.training_logs import INDEX, final_checkpoint, held_trainings, training_faults
 from vidbench.results.schema import read_result
 
@@ -30,7 +31,7 @@ def _log(path, digest):
     return path
 
 
-def test_every_shipped_row_that_is_called_reproduced_has_its_training_log():
+def test_every_shipped_row_has_its_training_log():
     held = held_trainings(BOARDS)
     for name in ("shapes-gen", "shapes-pred"):
         for row in read_board(BOARDS, name).rows:
@@ -39,20 +40,22 @@ def test_every_shipped_row_that_is_called_reproduced_has_its_training_log():
     assert training_faults(BOARDS) == []
 
 
-def test_reproduced_is_refused_without_a_log_and_recomputed_is_the_default(tmp_path, result):
-    with pytest.raises(InputError, match="needs the training log of the checkpoint"):
-        add_result(result, tmp_path / "boards", Submission(status="reproduced"))
-    assert not (tmp_path / "boards").exists()
-    assert {row.status for row in add_result(result, tmp_path / "boards", Submission())} == {"recomputed"}
+def test_a_result_is_claimed_with_and_without_a_training_log(tmp_path, result):
+    log = _log(tmp_path / "train.jsonl", _DIGEST)
+    assert {row.status for row in add_result(result, tmp_path / "boards", Submission())} == {"claimed"}
+    with_log = Submission(training_logs=(log,))
+    assert {row.status for row in add_result(result, tmp_path / "others", with_log)} == {"claimed"}
 
 
-def test_a_training_log_is_stored_and_makes_a_row_reproduced(tmp_path, result):
+def test_a_training_log_is_stored_and_shown_with_the_rows(tmp_path, result):
     logs = (_log(tmp_path / "first.jsonl", "b" * 64), _log(tmp_path / "last.jsonl", _DIGEST))
-    rows = add_result(result, tmp_path / "boards", Submission(training_logs=logs))
-    assert {row.status for row in rows} == {"reproduced"}
+    add_result(result, tmp_path / "boards", Submission(training_logs=logs))
     stored = held_trainings(tmp_path / "boards")[_DIGEST]
     assert [(tmp_path / name).read_bytes() for name in stored] == [log.read_bytes() for log in logs]
     assert check_folder(tmp_path / "boards")[1] == []
+    build_site(tmp_path / "boards", tmp_path / "site")
+    page = (tmp_path / "site" / "shapes-gen.html").read_text()
+    assert page.count(f"the training logs of the checkpoint are in the repository: {', '.join(stored)}") == 3
 
 
 @pytest.mark.parametrize(
@@ -70,13 +73,13 @@ def test_the_log_of_another_training_is_refused_and_nothing_is_written(tmp_path,
     if content is not None:
         log.write_text(content)
     with pytest.raises(InputError, match=word):
-        add_result(result, tmp_path / "boards", Submission(status="reproduced", training_logs=(log,)))
+        add_result(result, tmp_path / "boards", Submission(training_logs=(log,)))
     assert not (tmp_path / "boards").exists()
 
 
-def test_check_finds_a_claim_without_its_log(tmp_path, result):
+def test_check_finds_a_log_that_is_missing_or_of_another_training(tmp_path, result):
     log = _log(tmp_path / "train.jsonl", _DIGEST)
-    rows = add_result(result, tmp_path / "boards", Submission(training_logs=(log,)))
+    add_result(result, tmp_path / "boards", Submission(training_logs=(log,)))
     index = tmp_path / "boards" / INDEX
     text = index.read_text()
     (stored,) = held_trainings(tmp_path / "boards")[_DIGEST]
@@ -87,9 +90,7 @@ def test_check_finds_a_claim_without_its_log(tmp_path, result):
     (tmp_path / stored).unlink()
     assert [f.message for f in check_folder(tmp_path / "boards")[1]] == [f"the training log {stored} is missing"]
     index.unlink()
-    assert [(f.column, f.row) for f in check_folder(tmp_path / "boards")[1]] == [
-        ("status", 2 + i) for i in range(len(rows))
-    ]
+    assert check_folder(tmp_path / "boards")[1] == []
     index.write_text(text.replace(_DIGEST, "short"))
     assert "is not valid" in check_folder(tmp_path / "boards")[1][0].message
     index.write_text(text.replace(stored, "../../etc/passwd"))

@@ -14,9 +14,11 @@ from vidbench.files import failures_named, temporary_name
 from vidbench.leaderboard.bibtex import row_bibtex
 from vidbench.leaderboard.boards import RESULTS, Board
 from vidbench.leaderboard.check import check_folder
+from vidbench.leaderboard.flags import FLAGS, reasons_of
 from vidbench.leaderboard.ranking import RankedGroup, rank_groups
-from vidbench.leaderboard.rows import CONFIDENCES, KNOWN_ERRORS, BoardRow, group_parts, training_words
+from vidbench.leaderboard.rows import CONFIDENCES, KNOWN_ERRORS, STATUSES, BoardRow, group_parts, training_words
 from vidbench.leaderboard.tables import origin, rank_cell, score_cell
+from vidbench.leaderboard.training_logs import held_trainings
 from vidbench.leaderboard.years_chart import ReferenceLine, years_chart
 from vidbench.rendering.numbers import counted, score_text
 from vidbench.rendering.templates import html_templates
@@ -62,6 +64,11 @@ class _Card:
     def leader(self) -> BoardRow | None:
         """Row of rank 1; None if the group ranks nobody."""
         return next((entry.row for entry in self.group.entries if entry.rank == 1), None)
+
+    @property
+    def num_claimed(self) -> int:
+        """Number of rows of the board that are claimed only."""
+        return sum(row.status == "claimed" for row in self.board.rows)
 
     @property
     def num_ranked(self) -> int:
@@ -121,12 +128,19 @@ def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
         confidences=CONFIDENCES,
         bibtex=row_bibtex,
         known_errors=KNOWN_ERRORS,
+        flags=FLAGS,
+        reasons=reasons_of,
+        statuses=STATUSES,
     )
     boards = [board for board in boards if board.rows]
     titles = {board.name: _title(board.name) for board in boards}
     for board in boards:
         page = environment.get_template("board.html.jinja").render(
-            board=board, title=titles[board.name], titles=titles, sections=_sections(folder, board)
+            board=board,
+            title=titles[board.name],
+            titles=titles,
+            sections=_sections(folder, board),
+            training_logs=_training_logs(folder, board),
         )
         (site / f"{board.name}.html").write_text(page, encoding="utf-8")
         shutil.copyfile(board.path, site / f"{board.name}.csv")
@@ -139,6 +153,16 @@ def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
             shutil.copyfile(stored, site / RESULTS / stored.name)
     (site / _MARK).write_text(f"vidbench {__version__}\n", encoding="utf-8")
     return ["index.html", *(f"{board.name}.html" for board in boards)]
+
+
+def _training_logs(folder: Path, board: Board) -> dict[str, tuple[str, ...]]:
+    """Return the training logs behind the measured rows that have them, by row."""
+    held = held_trainings(folder)
+    measured = [row for row in board.rows if row.result_sha256]
+    checkpoints = {
+        row.id: read_result(folder / RESULTS / f"{row.result_sha256}.json").model.checkpoint_sha256 for row in measured
+    }
+    return {row: held[digest] for row, digest in checkpoints.items() if digest in held}
 
 
 def _title(name: str) -> str:
@@ -156,6 +180,7 @@ def _sections(folder: Path, board: Board) -> list[_Section]:
     found = []
     for i, group in enumerate(rank_groups(board.rows)):
         rows = [entry.row for entry in group.entries if entry.row.role == "method" and entry.row.value > 0]
+        rows = [row for row in rows if not row.retracted]
         bounds = _bounds(folder, board, rows) if rows else []
         chart = _chart(group, rows, bounds)
         found.append(_Section(group, f"g{i}", group_words(group.entries[0].row), tuple(bounds), chart))
