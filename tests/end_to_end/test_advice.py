@@ -160,6 +160,7 @@ NOT_FOLLOWED = {
     "from {}, then --data DIR": "a line of the list of what a run lacks; tests/vidbench/scoring/test_needs.py",
     "try the whole path without them": "a line of the list of what a run lacks; a rehearsal takes minutes",
     "can run with --data DIR": "a line of `vidbench doctor`",
+    "is of `vidbench measure`, whose numbers have no protocol": "asks for another kind of file; tests/vidbench/results/test_schema.py",
     "vidbench data scan DIR --task {}": "a line of `vidbench doctor`",
     "`vidbench tasks show` prints it in words": "a description in a file",
     "--{}/--no-{}": "the name of an option",

@@ -30,9 +30,10 @@ class _Record(BaseModel):
 
 
 class _Version(BaseModel):
-    """The only key that every version has; a later one may have any others."""
+    """The only key that every version has, with one that only a measurement has; a later version may have any others."""
 
     schema_version: int = 0
+    not_measured: Any = None
 
 
 class TaskRecord(_Record):
@@ -287,7 +288,13 @@ def read_result(path: Path) -> Result:
             f"The result file {path} has more than {_LARGEST_BYTES >> 20} MiB, so it is none: give the path of a result.json."
         )
     content = read_regular(path)
-    version = _version_of(content)
+    read = _version_of(content)
+    if read.not_measured is not None:
+        raise InputError(
+            f"The file {path} is of `vidbench measure`, whose numbers have no protocol, and not a result: give the result.json of "
+            "`vidbench evaluate` or `vidbench score`."
+        )
+    version = read.schema_version
     if version > SCHEMA_VERSION:
         raise InputError(
             f"The result file {path} has schema version {version}, and this vidbench reads versions {_OLDEST_READ} to "
@@ -299,13 +306,12 @@ def read_result(path: Path) -> Result:
         raise InputError(f"The result file {path} is not valid at '{error.place}': {error.problem}.") from None
 
 
-def _version_of(content: bytes) -> int:
+def _version_of(content: bytes) -> _Version:
     """Return the schema version that a document states, 0 if it states none."""
     try:
-        version = _Version.model_validate_json(content).schema_version
+        return _Version.model_validate_json(content)
     except ValidationError:
-        return 0
-    return version
+        return _Version()
 
 
 def json_schema() -> dict[str, Any]:

@@ -63,3 +63,9 @@ def test_a_file_that_is_too_large_for_a_result_is_not_read(tmp_path):
         file.truncate(1 << 40)
     with pytest.raises(InputError, match="more than 64 MiB"):
         read_result(tmp_path / "r.json")
+
+
+def test_a_measurement_is_told_from_a_result(tmp_path):
+    said = _refused(tmp_path / "r.json", json.dumps({"metrics": {}, "not_measured": {}, "real": {}}).encode())
+    assert "is of `vidbench measure`" in said
+    assert "vidbench score" in said

@@ -8,7 +8,7 @@ from pathlib import Path
 from vidbench.data.layouts import find_listing
 from vidbench.data.layouts.listing import Listing, with_pixels
 from vidbench.data.scan.examination import Subject
-from vidbench.errors import InputError
+from vidbench.errors import InputError, MissingSplitError
 from vidbench.tasks.schema import ClipSpec, Task
 
 
@@ -35,10 +35,19 @@ def listings_of(root: Path, task: Task | None, splits: Sequence[str], ignore: Se
         return {split: find_listing("folder", root, split, ignore) for split in splits or ("all",)}
     if task.data.embedded:
         raise InputError(f"The task '{task.name}' uses embedded data: there is no folder to scan.")
-    return {
-        split: with_pixels(find_listing(task.data.dataset, root, split, ignore), task.clips.pixels)
-        for split in splits or task_splits(task)
-    }
+    try:
+        return {
+            split: with_pixels(find_listing(task.data.dataset, root, split, ignore), task.clips.pixels)
+            for split in splits or task_splits(task)
+        }
+    except MissingSplitError as error:
+        there = [split for split in task_splits(task) if (root / split).is_dir()]
+        if splits or not there:
+            raise
+        chosen = " ".join(f"--split {split}" for split in there)
+        raise InputError(
+            f"{error.fact}, which the task '{task.name}' reads: put its videos in '{error.folder}', or scan what is there with {chosen}."
+        ) from None
 
 
 def subjects_of(split: str, listing: Listing, task: Task | None) -> list[Subject]:

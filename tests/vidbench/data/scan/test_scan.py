@@ -128,6 +128,22 @@ def test_the_manifest_holds_what_the_task_reads(root):
         assert {row["id"]: row["sha256"] for row in written}[video.video_id] == expected
 
 
+def test_a_split_that_is_not_there_can_be_left_out(tmp_path):
+    write_video(tmp_path / "data" / "val" / "a" / "one.mp4", 10)
+    task = own_task()
+    with pytest.raises(
+        InputError, match=r"no split 'train' .* the task 'own' reads: .* or scan what is there with --split val\.$"
+    ):
+        scan(tmp_path / "data", task, tmp_path / "scan")
+    assert not (tmp_path / "scan").exists()
+    assert [split.split for split in scan(tmp_path / "data", task, tmp_path / "scan", splits=("val",)).splits] == [
+        "val"
+    ]
+    with pytest.raises(InputError, match="no split 'train'") as refused:
+        scan(tmp_path / "data", task, tmp_path / "scan", splits=("train",))
+    assert "--split" not in str(refused.value)
+
+
 def test_the_manifest_covers_the_real_sides_own_clips(root, tmp_path):
     def with_plan(**plan) -> Task:
         task = own_task()
