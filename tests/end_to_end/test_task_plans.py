@@ -18,7 +18,11 @@ from vidbench.data import open_evaluation, open_reference
 from vidbench.tasks import load_task, task_names
 
 GENERATION = {"k600-gen": 12, "k600-gen-12x128": 12, "k600-gen-12x256": 12, "k600-gen-48x64": 48, "k600-gen-48x128": 48}
-KINETICS = [*GENERATION, *(f"k600-pred{kind}" for kind in ("", "-dvdgan", "-dvdgan-train", "-vdm", "-magvit"))]
+KINETICS = [
+    *GENERATION,
+    *(f"k600-pred{kind}" for kind in ("", "-disjoint", "-dvdgan", "-dvdgan-train", "-vdm", "-magvit")),
+]
+UCF101 = {"ucf101-gen": 24, "ucf101-gen-fvd": 24, "ucf101-gen-train": 16, "ucf101-gen-train-fvd": 16}
 CENTER = 5  # left column of the central 30 of 40
 
 
@@ -109,7 +113,7 @@ def replaced(minis, split, seed, limit, on_disk):
 
 
 def test_every_shipped_task_with_videos_is_tested_here():
-    here = {*KINETICS, "ucf101-gen", "ucf101-gen-train", "bair-pred", "bair-pred-debiased"}
+    here = {*KINETICS, *UCF101, "bair-pred", "bair-pred-debiased"}
     assert here | {"shapes-gen", "shapes-pred"} == set(task_names())
 
 
@@ -130,6 +134,15 @@ def test_prediction_takes_other_windows_of_the_same_videos(opened, minis):
     assert sorted(real) == sorted(uniform(minis, "val", 1, 2, 16, 10))
     assert sorted(given) == sorted(uniform(minis, "val", 0, 2, 16, minis.SAMPLES))
     assert not set(real) & set(given)
+
+
+def test_the_recommended_prediction_has_no_video_on_both_sides(opened, minis):
+    task, reference, evaluation = opened("k600-pred-disjoint")
+    assert sorted(taken(task, reference, minis)) == sorted(uniform(minis, "train", 0, 1, 16, 10))
+    assert sorted(taken(task, evaluation, minis)) == sorted(uniform(minis, "val", 0, 2, 16, minis.SAMPLES))
+    every = reference.origins(reference.num_clips), evaluation.origins(evaluation.num_clips)
+    assert len(every[0]) == 10, "each train video once"
+    assert not every[0] & every[1]
 
 
 @pytest.mark.parametrize("split", ["test", "train"])
@@ -161,7 +174,7 @@ def test_magvit_has_six_real_clips_of_every_video_and_two_steps_of_resize(opened
     assert sorted(given[: minis.SAMPLES]) == sorted(uniform(minis, "val", 0, 2, 16, minis.SAMPLES))
 
 
-@pytest.mark.parametrize(("name", "num_videos"), [("ucf101-gen", 24), ("ucf101-gen-train", 16)])
+@pytest.mark.parametrize(("name", "num_videos"), UCF101.items())
 def test_ucf101_takes_one_clip_of_every_video(opened, minis, name, num_videos):
     task, reference, evaluation = opened(name)
     real = taken(task, reference, minis)
@@ -198,7 +211,7 @@ def test_every_shipped_task_is_evaluated_from_end_to_end(minis, roots, tmp_path,
     model = "copy" if task.clips.context_frames else "noise"
     result = vidbench.evaluate(model, str(path), data=roots(name), output=tmp_path / "out", device="cpu")
     assert list(result.metrics) == list(task.evaluation.metrics)
-    counts = {"k600-gen": 24, "k600-pred-magvit": 144, "ucf101-gen": 24, "ucf101-gen-train": 16}
+    counts = {"k600-gen": 24, "k600-pred-magvit": 144, **UCF101}
     counts |= {"bair-pred": 3, "bair-pred-debiased": 45}
     real = counts.get(name, 24 if name in GENERATION else 10)
     for id, metric in result.metrics.items():

@@ -24,12 +24,24 @@ def tasks_list(as_json: bool) -> None:
     """Print one line per shipped task."""
     tasks = [load_task(name).task for name in task_names()]
     if as_json:
-        rows = [{"name": t.name, "version": t.version, "title": t.title, "fingerprint": t.fingerprint} for t in tasks]
+        rows = [
+            {
+                "name": t.name,
+                "version": t.version,
+                "title": t.title,
+                "status": t.status,
+                "successor": t.successor,
+                "fingerprint": t.fingerprint,
+            }
+            for t in tasks
+        ]
         click.echo(json.dumps(rows, indent=2))
         return
     width = max(len(task.name) for task in tasks)
     for task in tasks:
-        echo_line(f"{task.name:<{width}}  v{task.version}  {task.title}")
+        instead = f", use {task.successor}" if task.successor else ""
+        mark = "" if task.status == "active" else f"  [{task.status}{instead}]"
+        echo_line(f"{task.name:<{width}}  v{task.version}  {task.title}{mark}")
 
 
 @command.command("export")

@@ -219,8 +219,9 @@ def _verify_network(name: str) -> Verdict:
 def _why_not(name: str, path: Path) -> str:
     if name not in published_networks():
         return "not proven: not the file shipped with vidmetrics"
-    if not any(file.sha256 for file in source_of(name).files):
-        return "not proven: no hash of these weights has been published"
+    unknown = [file for file in source_of(name).files if not file.verifiable]
+    if unknown:
+        return f"not proven: of {unknown[0].name} there is {unknown[0].known_by}"
     if not import_record_path(path).is_file():
         return "not proven: there is no import record next to the file; import the published file again"
     return "not proven: imported from a file other than the published one, or changed since"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vidbench.data.clip_dataset import ClipDataset
 from vidbench.tasks.loading import LoadedTask
 from vidbench.tasks.rehearsals import REASON, is_rehearsal
+from vidbench.tasks.words import status_sentence
 
 if TYPE_CHECKING:
     from vidmetrics.networks.network import Network
@@ -38,6 +39,8 @@ def unofficial_reasons(
     reasons = [REASON] if is_rehearsal(task.name) else []
     if not loaded.shipped:
         reasons.append(f"The task comes from a file of the user's own ({task.name}), not from vidbench.")
+    if task.status == "broken":
+        reasons.append(status_sentence(task))
     if task.clips.pixels != "exact":
         reasons.append(
             f"Frames were converted to RGB by '{task.clips.pixels}', which depends on the processor and serves comparison "

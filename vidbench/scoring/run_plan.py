@@ -15,7 +15,7 @@ from vidbench.distributed.ranks import Ranks, choose_device
 from vidbench.errors import InputError
 from vidbench.files import check_writable
 from vidbench.models.choice import choose_registered
-from vidbench.progress import Progress
+from vidbench.progress import Progress, warn
 from vidbench.rendering.numbers import counted
 from vidbench.rendering.printable import printable_line
 from vidbench.scoring.imported_reference import ImportedStatistics, import_statistics, open_statistics
@@ -23,6 +23,7 @@ from vidbench.scoring.needs import refuse_lacking
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import LoadedTask, Task
 from vidbench.tasks.limits import MOST_BATCH, MOST_SEED, check_option, check_total_samples
+from vidbench.tasks.words import status_sentence
 from vidmetrics.catalog.definitions import MetricDefinition, get_metric
 from vidmetrics.formats.memory import refuse_more_than_memory
 from vidmetrics.home import home
@@ -105,7 +106,14 @@ def plan_run(
             f"--num-samples {num_samples} is not a multiple of {per_context}, the number of samples per evaluation clip "
             f"of the task '{task.name}': give one that is."
         )
+    if task.status != "active" and ranks.is_main:
+        warn(status_sentence(task))
     imported = None if options.reference is None else open_statistics(options.reference, task, warns=ranks.is_main)
+    if imported is not None and task.data.embedded:
+        raise InputError(
+            f"The clips of the task '{task.name}' are embedded, so that its reference statistics are always computed and never "
+            f"taken from a file: omit --reference {options.reference}."
+        )
     output = options.output or Path("runs") / task.name / default_name
     reads = (task.data.reference_split, task.data.evaluation_split) if imported is None else ()
     refuse_lacking(

@@ -112,7 +112,8 @@ def croissant_document(task: Task) -> dict[str, Any]:
 
 def _settings(task: Task) -> list[tuple[str, str]]:
     """Return the protocol as pairs of a dotted name and a JSON value."""
-    document = task.model_dump(mode="json", exclude={"name", "version", "title", "description", "notes"})
+    words = {"name", "version", "title", "description", "notes", "status", "successor", "reason"}
+    document = task.model_dump(mode="json", exclude=words)
     found = []
     for section, values in document.items():
         for name, value in values.items() if isinstance(values, dict) else [("", values)]:

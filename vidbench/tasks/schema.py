@@ -261,6 +261,12 @@ class Note(_Frozen):
     )
 
 
+Status = Literal["active", "deprecated", "broken"]
+
+# Fields that describe a protocol without changing it.
+_WORDS = frozenset({"title", "description", "notes", "status", "successor", "reason"})
+
+
 class Task(_Frozen):
     """A protocol as data. Tasks with the same fingerprint give the same scores."""
 
@@ -273,6 +279,18 @@ class Task(_Frozen):
     reference: ReferenceSpec
     evaluation: EvaluationSpec
     notes: tuple[Note, ...] = Field(default=(), max_length=MOST_NOTES)
+    status: Status = Field(
+        default="active",
+        description="'deprecated': results stay official, and new work should use `successor`; 'broken': the score does not say "
+        "what it should, so that results are unofficial.",
+    )
+    successor: str = Field(
+        default="",
+        pattern=r"^([a-z0-9][a-z0-9.-]*)?$",
+        max_length=LONGEST_NAME,
+        description="Task to use instead of a deprecated or broken one.",
+    )
+    reason: str = Field(default="", max_length=LONGEST_TEXT, description="Why the task is deprecated or broken.")
 
     @property
     def kind(self) -> Literal["generation", "prediction"]:
@@ -292,14 +310,16 @@ class Task(_Frozen):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of everything that determines the score: all fields but title, description and notes."""
-        fields = self.identity(frozenset({"title", "description", "notes"}))
+        """SHA-256 of everything that determines the score: all fields but the words about it (title, notes, status and so on)."""
+        fields = self.identity(_WORDS)
         return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     @model_validator(mode="after")
     def _consistent(self) -> Task:
         if self.clips.context_frames >= self.clips.num_frames:
             raise ValueError("clips.context_frames must be smaller than clips.num_frames")
+        if (self.status == "active") == bool(self.reason) or (self.status == "active" and self.successor):
+            raise ValueError("a deprecated or broken task has a reason, and an active one neither reason nor successor")
         if self.kind == "prediction" and self.evaluation.labels == "balanced":
             raise ValueError(
                 "evaluation.labels of a prediction task is 'evaluation' or 'none': context frames determine the class"

@@ -15,6 +15,8 @@ _WIDTH = 100
 def protocol_text(task: Task) -> str:
     """Return the whole protocol as text: every number that determines the score, and the source of each choice."""
     lines = [f"{task.name} v{task.version}: {task.title}", ""]
+    if task.status != "active":
+        lines += [textwrap.fill(status_sentence(task), _WIDTH, break_on_hyphens=False), ""]
     if task.description:
         lines += [textwrap.fill(" ".join(task.description.split()), _WIDTH, break_on_hyphens=False), ""]
     for title, text in _sentences(task):
@@ -31,6 +33,15 @@ def protocol_text(task: Task) -> str:
         text = f"[{origin}] {note.what}" + (f" - {note.source}" if note.source else "")
         lines += _wrapped(text, "  ", "    ")
     return "\n".join([*lines, "", f"fingerprint {task.fingerprint}"])
+
+
+def status_sentence(task: Task) -> str:
+    """Say that a task is deprecated or broken, why, and what to use instead; ``""`` for an active one."""
+    if task.status == "active":
+        return ""
+    effect = ", so that its results are unofficial" if task.status == "broken" else ""
+    instead = f"; use '{task.successor}' instead" if task.successor else ""
+    return f"The task '{task.name}' is {task.status}{effect}: {task.reason.rstrip('.')}{instead}."
 
 
 def _wrapped(text: str, first: str, others: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,33 @@ from vidmetrics.catalog.network_cards import NETWORKS, base_network
 from vidmetrics.errors import InputError, unknown_name
 from vidmetrics.formats.documents import parse_toml
 from vidmetrics.home import home
+
+NEEDED_REPORTS = 3
+"""Independent parties that must report the same SHA-256 of a file whose author has published none."""
+
+
+@dataclass(frozen=True)
+class HashReport:
+    """What somebody measured of a file whose author has published no hash.
+
+    Attributes:
+        sha256: SHA-256 of the file's bytes.
+        by: who measured it, a person or a group; reports of one party count once.
+        date: when, ISO 8601.
+        where: a link to the report, and where the party had the file from.
+    """
+
+    sha256: str
+    by: str
+    date: str
+    where: str
+
+
+def agreed_sha256(reports: Sequence[HashReport]) -> str | None:
+    """Return the SHA-256 that enough independent parties report; None if they are too few, or if any two disagree."""
+    hashes = {report.sha256 for report in reports}
+    enough = len({report.by.casefold() for report in reports}) >= NEEDED_REPORTS
+    return hashes.pop() if enough and len(hashes) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -24,6 +52,8 @@ class PublishedFile:
         sha256: SHA-256 of its bytes.
         git_blob: its git blob id, or a prefix.
         crc_table: the checkpoint in ``i3d_tensor_crc32c.csv`` that an index must match.
+        rests_on: where a hash comes from that the author of the file has not published.
+        reports: what others measured; `sha256` is what they agree on, if it is not known otherwise.
     """
 
     name: str
@@ -32,6 +62,8 @@ class PublishedFile:
     sha256: str | None = None
     git_blob: str | None = None
     crc_table: str | None = None
+    rests_on: str = ""
+    reports: tuple[HashReport, ...] = ()
 
     @property
     def verifiable(self) -> bool:
@@ -47,7 +79,7 @@ class PublishedFile:
             return f"git blob id {self.git_blob}" + "…" * (len(self.git_blob) < 40)
         if self.crc_table:
             return f"the tensor checksums of {self.crc_table}"
-        return "no published hash"
+        return f"no published hash, and {len(self.reports)} of {NEEDED_REPORTS} reports that must agree on one"
 
 
 @dataclass(frozen=True)
@@ -94,9 +126,18 @@ def sources() -> tuple[Source, ...]:
 
 
 def _source(table: dict[str, Any]) -> Source:
-    files = tuple(PublishedFile(**{**row, "urls": tuple(row["urls"])}) for row in table.pop("file", ()))
+    files = tuple(_file(row) for row in table.pop("file", ()))
     imports = tuple(table.pop("imports", ()))
     return Source(files=files, imports=imports, handle=table.pop("handle", None), **table)
+
+
+def _file(row: dict[str, Any]) -> PublishedFile:
+    reports = tuple(HashReport(**report) for report in row.get("report", ()))
+    fields = {name: value for name, value in row.items() if name != "report"}
+    # A file of which the author published a hash needs no consensus.
+    if not any(name in fields for name in ("sha256", "git_blob", "crc_table")):
+        fields["sha256"] = agreed_sha256(reports)
+    return PublishedFile(**{**fields, "urls": tuple(row["urls"]), "reports": reports})
 
 
 def published_networks() -> list[str]:

@@ -15,7 +15,7 @@ from safetensors.numpy import save, save_file
 
 import vidbench
 import vidmetrics
-from vidbench.cli import cli
+from vidbench.cli import cli, run_command
 from vidbench.data import open_reference
 from vidbench.data.scan.scan import scan_folder
 from vidbench.distributed.ranks import Ranks
@@ -138,6 +138,23 @@ def test_score_takes_the_statistics_too(task, data, statistics, plugin):
     fewer = vidbench.score(str(task), "clips.npy", reference=statistics, output="fewer", num_samples=9)
     assert fewer.metrics["fvd-shapes"].floor is None
     assert fewer.metrics["fvd-shapes"].ceiling is not None
+
+
+@pytest.mark.parametrize("command", ["evaluate --model noise", "score --samples clips.npy"])
+def test_an_embedded_task_takes_no_statistics_file(plugin, monkeypatch, capsys, command):
+    # Sound in every respect: whoever writes such a file chooses the reference set.
+    from tests.abuse.fuzz.parsers import PARSERS
+
+    (plugin / "own.safetensors").write_bytes(PARSERS["statistics"].samples(Path())[1])
+    np.save(plugin / "clips.npy", np.zeros((4, 12, 32, 32, 3), np.uint8))
+    line = f"{command} --task shapes-gen --reference own.safetensors --output out"
+    assert run_command(line.split()) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said == (
+        "Error: The clips of the task 'shapes-gen' are embedded, so that its reference statistics are always computed and never "
+        "taken from a file: omit --reference own.safetensors."
+    )
+    assert not (plugin / "out").exists()
 
 
 def test_the_scan_and_the_names_of_the_held_out_clips_come_with_the_file(task, data, plugin):

@@ -10,7 +10,7 @@ import pytest
 from vidbench.errors import InputError
 from vidbench.tasks import load_task, task_names
 from vidbench.tasks.schema import EvaluationSpec, Task
-from vidbench.tasks.words import protocol_text
+from vidbench.tasks.words import protocol_text, status_sentence
 
 
 @pytest.fixture
@@ -63,6 +63,41 @@ def test_words_do_not_change_the_fingerprint(own):
     assert changed.task.fingerprint == load_task("shapes-gen").task.fingerprint
 
 
+_DEPRECATED = 'version = 1\nstatus = "deprecated"\nsuccessor = "shapes-pred"\nreason = "It is old."'
+_BROKEN = 'version = 1\nstatus = "broken"\nreason = "The floor is 0"'
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (_DEPRECATED, "The task 'shapes-gen' is deprecated: It is old; use 'shapes-pred' instead."),
+        (_BROKEN, "The task 'shapes-gen' is broken, so that its results are unofficial: The floor is 0."),
+    ],
+)
+def test_the_status_of_a_task_is_said_and_changes_no_fingerprint(own, lines, sentence):
+    task = load_task(own(("version = 1", lines))).task
+    assert task.fingerprint == load_task("shapes-gen").task.fingerprint
+    assert status_sentence(task) == sentence
+    assert sentence in " ".join(protocol_text(task).split())
+    assert status_sentence(load_task("shapes-gen").task) == ""
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ['status = "broken"', 'reason = "It is old."', 'successor = "shapes-pred"', 'status = "gone"\nreason = "x"'],
+)
+def test_a_status_needs_a_reason_and_an_active_task_has_none(own, lines):
+    with pytest.raises(InputError, match=r"status|active"):
+        load_task(own(("version = 1", f"version = 1\n{lines}")))
+
+
+def test_the_successor_of_a_shipped_task_ships_and_is_active():
+    tasks = [load_task(name).task for name in task_names()]
+    named = {task.name: task.successor for task in tasks if task.status != "active"}
+    assert named == {"ucf101-gen": "ucf101-gen-fvd", "ucf101-gen-train": "ucf101-gen-train-fvd"}
+    assert all(load_task(successor).task.status == "active" for successor in named.values())
+
+
 # The first three predate the modes of clip plans: results with them remain valid. A fingerprint changes only
 # together with the version of its task.
 FINGERPRINTS = {
@@ -77,11 +112,14 @@ FINGERPRINTS = {
     "k600-gen-48x128": "22800d7042e95ee6afcc51c499dc1d217038c46b14615d70d158363f30c4a182",
     "k600-gen-48x64": "9bb98143a88f3b61da2115616d3705677f92fee7c616c79831876cfc29a5b571",
     "k600-pred": "73aeb16a3599569c74866a398289fd80f9155017e19137cd9707f9707de682ff",
+    "k600-pred-disjoint": "e18260e2c5f6684fe6a3a341a2a5fe374d4ca544219546d61fc89e885bb159a3",
     "k600-pred-dvdgan": "4e1f6ce048055ce7a22e066fdc9e25305040780f910af52a7c8d89dd3a87a699",
     "k600-pred-dvdgan-train": "ff6b4d2a00e6687d302e8dba30f70cea7cf5f6968483d0c4dd4bd91eb44b9672",
     "k600-pred-magvit": "aa44590b3cb238c47b076daa0e25224f9821d1bebcb33fea33df475710727405",
     "k600-pred-vdm": "040ce1cfbccfd9cd8be4149cbf3365164cee3aaa3ca37411656c5e219effe44b",
     "ucf101-gen": "63a1cc9838e591790ce58d7b55b9519d662147d4870af448cefbdd0bc7db111e",
+    "ucf101-gen-fvd": "399e7664ccc8fd9bf213f5d97b0a40b5da83a3afbecebd1193fe051d03e43ee7",
+    "ucf101-gen-train-fvd": "7493690f9dea988895606656d2d7f44fcc0a57432a647ffe78c7ae6de5da686e",
     "ucf101-gen-train": "7ccaa5b590d954ec5fa6081c77440872d8969575ed742add4dd8b63f014d3e22",
 }
 
@@ -173,7 +211,7 @@ def test_every_shipped_task_has_an_entry_that_says_everything(name):
 
 def test_every_field_outside_the_words_enters_the_fingerprint():
     # A new top-level field must not slip past the fingerprint unnoticed.
-    assert set(Task.model_fields) - {"title", "description", "notes"} == {
+    assert set(Task.model_fields) - {"title", "description", "notes", "status", "successor", "reason"} == {
         "name",
         "version",
         "data",
@@ -238,6 +276,7 @@ def test_the_words_hold_the_numbers_and_the_fingerprint(name):
     [
         ("k600-gen", "split 'val'"),
         ("k600-pred", "split 'train'"),
+        ("k600-pred-disjoint", "split 'val'"),
         ("ucf101-gen", "none, the reference set contains every video"),
     ],
 )
