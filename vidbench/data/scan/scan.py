@@ -200,11 +200,11 @@ def _problems(
             problems.append(UnusableVideo(subject.split, subject.video_id, path, "duplicated", reason))
     named = {problem.path for problem in problems}
     for split, listing in listings.items():
-        for name, path in listing.withdrawn.items():
+        for name, file in listing.withdrawn.items():
             reason = (
-                f"The video '{path}' was withdrawn and is not read (GOVERNANCE.md); delete it, and every copy of it."
+                f"The video '{file}' was withdrawn and is not read (GOVERNANCE.md); delete it, and every copy of it."
             )
-            problems.append(UnusableVideo(split, name, str(path), WITHDRAWN, reason))
+            problems.append(UnusableVideo(split, name, str(file), WITHDRAWN, reason))
         for name, kept, other in listing.duplicates:
             if str(other) in named:
                 continue  # its content said so
