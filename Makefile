@@ -22,7 +22,7 @@ SCHEDULE = --dist loadfile --no-loadscope-reorder
 TEST_ENVIRONMENT = OMP_NUM_THREADS=1 VIDBENCH_SHARED=$(abspath $(SHARED))
 
 .PHONY: help setup setup-tensorflow demo test lint lint-code lint-format lint-files lint-workflows lint-security audit types unit coverage test-tensorflow \
-  setup-exports test-exports \
+  setup-exports test-exports verify-boards \
   schema wheel hooks clean
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo "make coverage          the tests once more, with the share of lines that they execute"
 	@echo "make test-tensorflow   compare the I3D with TensorFlow, in a separate environment"
 	@echo "make test-exports      read exported results and tasks with mlcroissant and huggingface_hub, in a separate environment"
+	@echo "make verify-boards     make the measured rows of leaderboards/ again, with drawn seeds (over an hour on 2 idle cores)"
 	@echo "make schema            write docs/*.schema.json and vidmetrics/__init__.pyi from what they describe"
 	@echo "make wheel             build dist/vidbench-VERSION-py3-none-any.whl"
 	@echo "make hooks             run lint and types before every commit (pre-commit)"
@@ -134,6 +135,10 @@ $(VENV_EXPORTS)/.installed: constraints.txt
 # mlcroissant brings type stubs of pandas, which would change what mypy finds.
 test-exports: setup setup-exports
 	@VIDBENCH_EXPORT_READERS=$(abspath $(VENV_EXPORTS)/bin/python) $(VENV)/bin/python -m pytest tests/vidbench/jobs/test_export_result.py
+
+# On demand and not in CI of every commit: nine evaluations of each result.
+verify-boards: setup
+	@$(VENV)/bin/python tools/verify_boards.py
 
 schema: setup
 	@$(VENV)/bin/python tools/write_schemas.py

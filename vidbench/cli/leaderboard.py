@@ -12,6 +12,7 @@ import click
 
 from vidbench.cli import options
 from vidbench.cli.groups import Group
+from vidbench.cli.leaderboard_verify import verify_command
 from vidbench.cli.paths import PATH
 from vidbench.cli.streams import echo_line
 
@@ -178,6 +179,9 @@ def _place(row: BoardRow, rows: Sequence[BoardRow]) -> str:
     ranks = [each for each in standings(once_verified(row), rows) if each.rank is not None]
     would = [f"would {standing_words(each)}" for each in ranks if each.condition or not missing]
     return f"not ranked ({'; '.join([row.status, *missing, *would])})"
+
+
+command.add_command(verify_command)
 
 
 @command.command("build")

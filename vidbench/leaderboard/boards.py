@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -180,6 +180,31 @@ def append_rows(path: Path, rows: list[BoardRow]) -> None:
     if not content.endswith((b"\n", b"\r")):
         content += ending.encode()
     write_bytes(path, content + b"".join(_line(cells_of(row), ending) for row in rows))
+
+
+def replace_cells(path: Path, changed: Mapping[str, Mapping[str, str]]) -> None:
+    """Replace cells of some rows of a board; every byte of the other rows stays.
+
+    Args:
+        path: a board without faults.
+        changed: the new cells, by id of the row and column.
+    """
+    text = read_regular(path).decode("utf-8")
+    ending = _first_ending(text.encode())
+    # A cell may contain a newline, so a row may have several lines.
+    physical = list(io.StringIO(text, newline=""))
+    reader = csv.reader(physical, strict=True)
+    parts, start = [], 0
+    for cells in reader:
+        lines, start = physical[start : reader.line_num], reader.line_num
+        cells_of_row = changed.get(cells[0]) if cells else None
+        if cells_of_row is None:
+            parts += [line.encode() for line in lines]
+        else:
+            parts.append(
+                _line(tuple(cells_of_row.get(name, cell) for name, cell in zip(COLUMNS, cells, strict=True)), ending)
+            )
+    write_bytes(path, b"".join(parts))
 
 
 def _first_ending(content: bytes) -> str:

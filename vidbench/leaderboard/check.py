@@ -13,9 +13,9 @@ from vidbench.leaderboard.copies import copied_rows
 from vidbench.leaderboard.flags import row_flags
 from vidbench.leaderboard.rows import BoardRow
 from vidbench.leaderboard.training_logs import training_faults
+from vidbench.leaderboard.verification import log_faults, stray_logs
 from vidbench.results.schema import read_result
-from vidbench.tasks import task_names
-from vidbench.tasks.loading import measured_task
+from vidbench.tasks import load_task, task_names
 
 # Columns that a measured row copies from its result file; whoever adds the row provides the others.
 _FROM_RESULT = (
@@ -61,9 +61,10 @@ def check_folder(folder: Path) -> tuple[list[Board], list[BoardFault]]:
             findings += _board_faults(board, row, line)
             if row.status != "reported" and row.result_sha256:
                 findings += _result_faults(folder, board.path, row, line)
+                findings += log_faults(folder, board, row, line)
     findings += stray_boards(folder, task_names())
     findings += training_faults(folder)
-    return boards, findings + copied_rows(boards) + _orphans(folder, boards)
+    return boards, findings + copied_rows(boards) + _orphans(folder, boards) + stray_logs(folder, boards)
 
 
 def _board_faults(board: Board, row: BoardRow, line: int) -> list[BoardFault]:
@@ -92,15 +93,13 @@ def _result_faults(folder: Path, board: Path, row: BoardRow, line: int) -> list[
     except InputError as error:
         return [fault("result_sha256", str(error).rstrip("."))]
     against = [
-        fault("result_sha256", f"the stored result cannot be on a board: {reason}")
-        for reason in objections(result, there=True)
+        fault("result_sha256", f"the stored result cannot be on a board: {reason}") for reason in objections(result)
     ]
     if against:
         return against
-    task = measured_task(result.task.name, result.task.version).task
-    expected = {each.metric: each for each in result_rows(result, task, row.result_sha256, Submission())}.get(
-        row.metric
-    )
+    expected = {
+        each.metric: each for each in result_rows(result, load_task(row.task).task, row.result_sha256, Submission())
+    }.get(row.metric)
     if expected is None:
         return [fault("metric", f"the stored result has no metric '{row.metric}'")]
     lost = [code for code in row_flags(result) if code not in row.flags_raised]

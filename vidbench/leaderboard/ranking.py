@@ -187,9 +187,15 @@ def tied(one: BoardRow, other: BoardRow) -> bool:
     """
     if one.value == other.value or "reported" in (one.status, other.status):
         return one.value == other.value
-    size = max(abs(one.value), abs(other.value))
-    unit = 10.0 ** (math.floor(math.log10(size)) - _PRINTED_DIGITS + 1)
-    return abs(one.value - other.value) <= unit
+    return printed_alike(one.value, other.value)
+
+
+def printed_alike(one: float, other: float) -> bool:
+    """Return whether two measured values differ by at most a unit of the last printed digit."""
+    if one == other:
+        return True
+    unit = 10.0 ** (math.floor(math.log10(max(abs(one), abs(other)))) - _PRINTED_DIGITS + 1)
+    return abs(one - other) <= unit
 
 
 def once_verified(row: BoardRow) -> BoardRow:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -25,10 +24,8 @@ from vidbench.samples.arrays import ArraySamples, DirectReading, ShardedSamples
 from vidbench.samples.clip_folder import MOST_READERS
 from vidbench.samples.exchange import SampleSource
 from vidbench.samples.pairing import refuse_other_context
-from vidbench.scoring.keyed_clips import ContextClips
 from vidbench.scoring.seeds import sample_seeds
 from vidbench.tasks.schema import Task
-from vidmetrics.statistics.clip_keys import Keys
 
 if TYPE_CHECKING:
     from vidmetrics.networks.network import Clips
@@ -173,7 +170,7 @@ class ModelSource:
         Raises:
             InputError: the model returned the wrong shape or dtype.
         """
-        context = None if self._contexts is None else self._contexts.context(indices)
+        context = self._context(indices)
         request = SampleRequest(
             indices=indices,
             seeds=sample_seeds(self.seed, indices),
@@ -200,14 +197,9 @@ class ModelSource:
 
         return torch.cat([torch.from_numpy(context).to(samples.device), samples], dim=1)
 
-    def context_keys(self, indices: np.ndarray) -> Keys | None:
-        """Return the keys of the clips that samples continue, uint64 ``[N]``; None if they continue none."""
-        return None if self._contexts is None else self._contexts.keys(indices)
-
-    @cached_property
-    def _contexts(self) -> ContextClips | None:
+    def _context(self, indices: np.ndarray) -> np.ndarray | None:
         frames = self.task.clips.context_frames
-        return ContextClips(self.evaluation, frames) if frames else None
+        return np.ascontiguousarray(self.evaluation.read(indices)[:, :frames]) if frames else None
 
 
 def in_host_memory(clips_NTHWC: Clips) -> np.ndarray:
@@ -307,18 +299,10 @@ class FilesSource:
             InputError: a sample continues other context frames than those of the data.
         """
         samples = self.samples.read(indices)
-        if self._contexts is None:
+        frames = self.task.clips.context_frames
+        if not frames:
             return samples
-        context_NTHWC = self._contexts.context(indices)
+        context_NTHWC = self.evaluation.read(indices)[:, :frames]
         if self._context_sha256 is not None:
             refuse_other_context(self._context_sha256, indices, context_NTHWC)
         return np.concatenate([context_NTHWC, samples], axis=1)
-
-    def context_keys(self, indices: np.ndarray) -> Keys | None:
-        """See `ModelSource.context_keys`."""
-        return None if self._contexts is None else self._contexts.keys(indices)
-
-    @cached_property
-    def _contexts(self) -> ContextClips | None:
-        frames = self.task.clips.context_frames
-        return ContextClips(self.evaluation, frames) if frames else None
