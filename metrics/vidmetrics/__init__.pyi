@@ -47,6 +47,7 @@ fvd_inf: _one_call.Pairwise
 fvd_inf_shapes: _one_call.Pairwise
 fvd_magvit: _one_call.Pairwise
 fvd_shapes: _one_call.Pairwise
+fvd_shapes_second: _one_call.Pairwise
 fvd_styleganv: _one_call.Pairwise
 fvd_videogpt: _one_call.Pairwise
 is_: _one_call.Alone

@@ -92,6 +92,14 @@ _DEFINITIONS = (
         source="Ours: the embedded counterpart of `fvd`, on a small classifier of moving shapes; needs no download.",
     ),
     MetricDefinition(
+        id="fvd-shapes-second",
+        title="Fréchet distance on logits of the second embedded shapes network",
+        network="shapes-second",
+        output="logits",
+        statistic="frechet",
+        source="Ours: `fvd-shapes` on a classifier of another architecture, for a second opinion; needs no download.",
+    ),
+    MetricDefinition(
         id="fid-shapes",
         title="Fréchet distance on pooled features of the embedded shapes network",
         network="shapes",

@@ -90,6 +90,14 @@ _CARDS = (
         embedded=True,
         judges_only="the moving shapes of vidbench's own tasks",
     ),
+    NetworkCard(
+        name="shapes-second",
+        target="shapes_second:SecondShapesNetwork",
+        weights="the ones shipped in this package",
+        num_classes=24,
+        embedded=True,
+        judges_only="the moving shapes of vidbench's own tasks",
+    ),
 )
 
 NETWORKS: Mapping[str, NetworkCard] = MappingProxyType({card.name: card for card in _CARDS})

@@ -16,6 +16,7 @@ CLASSES = {
     "inception-2015-12-05": 1008,
     "c3d-ucf101": 101,
     "shapes": 24,
+    "shapes-second": 24,
 }
 
 

@@ -490,7 +490,10 @@ def has_logits(network, file, classes):
         return getattr(module, NETWORKS[network].target.partition(":")[2])().outputs["logits"]
 
 
-for _network in (("shapes", "shapes", 24), ("inception-2015-12-05", "inception", 1008), ("c3d-ucf101", "c3d", 101)):
+for _network in (
+    ("shapes", "shapes", 24), ("shapes-second", "shapes_second", 24), ("inception-2015-12-05", "inception", 1008),
+    ("c3d-ucf101", "c3d", 101),
+):  # fmt: skip
     has_logits(*_network)
 
 

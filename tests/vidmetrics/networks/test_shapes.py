@@ -16,7 +16,8 @@ import vidmetrics.networks
 from vidbench.data.shapes.dataset import CLASS_NAMES, render
 from vidmetrics import Moments, frechet_distance, inception_score, load_network
 from vidmetrics.errors import InputError
-from vidmetrics.networks.shapes import ShapesNetwork, preprocess
+from vidmetrics.networks.moving_shapes import preprocess
+from vidmetrics.networks.shapes import ShapesNetwork
 
 FOLDER = Path(vidmetrics.networks.__file__).parent
 KINDS = ("real", "shuffled", "static", "noise")

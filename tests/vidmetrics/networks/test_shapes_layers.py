@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from vidmetrics.networks.shapes import ShapesNetwork, preprocess
+from vidmetrics.networks.moving_shapes import preprocess
+from vidmetrics.networks.shapes import ShapesNetwork
 
 STRIDES = ((1, 2, 2), (1, 2, 2), (2, 1, 1), (1, 2, 2))
 SHAPES = ((16, 3), (32, 16), (48, 32), (64, 48))
