@@ -1,4 +1,4 @@
-"""`vidbench data scan`, `vidbench data export` and `vidbench data statistics`."""
+"""`vidbench data scan`, `vidbench data freeze`, `vidbench data export` and `vidbench data statistics`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from vidbench.cli import options
 from vidbench.cli.groups import Group
-from vidbench.cli.paths import CLIPS
+from vidbench.cli.paths import CLIPS, PATH
 from vidbench.cli.statistics import command as statistics
 from vidbench.cli.streams import echo_line
 
@@ -99,6 +99,33 @@ def data_scan(
     else:
         _print(outcome, with_videos=task is None)
     ctx.exit(1 if outcome.problems or outcome.changed else 0)
+
+
+@command.command("freeze")
+@click.argument("folder", metavar="DIR", type=CLIPS)
+@options.task
+@click.option("--year", type=click.IntRange(2000, 2099), required=True, help="Year of the list.")
+@options.ignore
+@click.option("--output", required=True, type=PATH, metavar="FILE", help="The .json file to write; it must not exist.")
+@options.as_json
+def data_freeze(folder: Path, task: str, year: int, ignore: tuple[str, ...], output: Path, as_json: bool) -> None:
+    """Write the usable videos of DIR, as its last scan found them, to a list: TASK@FILE is then the task on exactly these videos.
+
+    The list has names, classes and digests of frames, so that everyone who has the videos gets the same reference set, and what disappears
+    later is a new list instead of a drift.
+    """
+    from vidbench.jobs.freeze import freeze_folder
+
+    frozen = freeze_folder(folder, task, year, output, ignore)
+    counts = {name: {"official": split.official, "videos": len(split.videos)} for name, split in frozen.splits.items()}
+    if as_json:
+        document = {"file": str(output), "sha256": frozen.sha256, "year": year, "splits": counts}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    for name, count in counts.items():
+        echo_line(f"split {name}: {count['videos']:,} usable of {count['official']:,} official")
+    echo_line(f"list       {output}")
+    echo_line(f"sha256     {frozen.sha256}")
 
 
 @command.command("export")

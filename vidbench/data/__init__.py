@@ -148,18 +148,32 @@ def _open_clips(
 def _open_videos(
     task: Task, split: str, data: Path | None, num_clips: int | None, clips: ClipSpec, ignore: Sequence[str]
 ) -> VideoDataset:
+    from vidbench.data.frozen import frames_of, held_listing, with_frames_of
     from vidbench.data.layouts import find_listing
     from vidbench.data.layouts.listing import with_pixels
     from vidbench.data.scan.scanned import last_scan
     from vidbench.data.videos import VideoDataset
+    from vidbench.tasks.frozen_lists import list_of
 
     root = _need_folder(task, data)
-    listing = with_pixels(find_listing(task.data.dataset, root, split, ignore), clips.pixels)
+    frozen = list_of(task.data)
+    listing = held_listing(find_listing(task.data.dataset, root, split, ignore), split, frozen)
+    listing = with_pixels(listing, clips.pixels)
     scan = last_scan(root, task)
+    sources = listing.sources
+    if frozen is not None and split in frozen.splits:
+        if scan is None:
+            raise InputError(
+                f"The task '{task.name}' is held to the frames on a list, and only a scan compares them with those of '{root}': run "
+                f"`vidbench data scan {root} --task TASK` first, with the --output of an earlier scan to decode nothing again."
+            )
+        listing = with_frames_of(listing, split, frozen, scan.frames())
     dataset = VideoDataset(listing if scan is None else scan.indexed(split, listing), clips, num_clips)
     dataset.advise(f"like every other that `vidbench data scan {root} --task TASK` lists in problems.csv")
     if scan is not None:
-        dataset.vouch(scan.manifest_sha256, scan.unchanged(split, listing.sources))
+        dataset.vouch(scan.manifest_sha256, scan.unchanged(split, sources))
+    if frozen is not None and split in frozen.splits:
+        dataset.hold_to(frames_of(frozen, split))
     return dataset
 
 

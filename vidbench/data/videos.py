@@ -103,6 +103,7 @@ class VideoDataset:
         here = np.array([position_of.get(name, -1) for name in official], dtype=np.int64)[plan[:, 0]]
         present = np.flatnonzero(here >= 0)
         self._limit = limit if clips.spares == "next" else None
+        self._cut = limit is not None and (clips.spares == "none" or clips.draw == "replacement")
         if self._limit is not None:
             present = np.array([place for _, place in fill_places(iter(present.tolist()), self._limit)], dtype=np.int64)
         self.plan_positions, self._video_of, self._number_of = present, here[present], plan[present, 1]
@@ -111,6 +112,7 @@ class VideoDataset:
         self.labels = None if labels is None else labels[self._video_of]
         self._advice = ""
         self._file_sha256: dict[str, str] = {}
+        self._frames_on_list: dict[str, str] = {}
         self._states: dict[Path, tuple[int, int, int]] = {}
         self._frame_counts: dict[int, int] = {}
         self._cache: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
@@ -127,6 +129,14 @@ class VideoDataset:
         for video in self.videos:
             self._check_unchanged(video.path)
 
+    def hold_to(self, frames: Mapping[str, str]) -> None:
+        """Identify the clips by their frames, as a frozen list records them, instead of the files that contain them.
+
+        Args:
+            frames: official name to the digest of the frames, for every video; they have been compared with a scan.
+        """
+        self._frames_on_list = dict(frames)
+
     def advise(self, advice: str) -> None:
         """Append ``advice`` to the message whenever a video is refused."""
         self._advice = advice
@@ -139,7 +149,10 @@ class VideoDataset:
 
     @cached_property
     def identity_sha256(self) -> str:
-        """Digest of the plan and of the bytes of every file in use; folders, dates and file order do not enter."""
+        """Digest of the plan and of the bytes of every file in use; folders, dates and file order do not enter.
+
+        On a frozen list it is of the frames instead, and so the same for everyone who has all of them.
+        """
         return self._identity(self._sha256_of)
 
     @property
@@ -153,6 +166,8 @@ class VideoDataset:
     @property
     def num_unhashed(self) -> int:
         """Number of videos that `identity_sha256` has to read, since no scan knows their digest."""
+        if self._frames_on_list:
+            return 0
         return sum(not self._file_sha256.get(video.video_id) for video in self.videos)
 
     def _identity(self, content: Callable[[Video], object]) -> str:
@@ -168,9 +183,14 @@ class VideoDataset:
         if self._limit is not None:
             # Which clip replaces a missing one depends on how many were requested.
             identity["wanted"] = self._limit
+        if self.missing and self._cut:
+            # Where the plan ends early, missing videos decide which others it reaches.
+            identity["missing"] = self.missing
         return digest(identity)
 
     def _sha256_of(self, video: Video) -> str:
+        if self._frames_on_list:
+            return f"frames {self._frames_on_list[video.video_id]}"
         known = self._file_sha256.get(video.video_id)
         if known:
             return known

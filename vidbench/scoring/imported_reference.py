@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidbench.data.folders.inventory import NOTHING
+from vidbench.data.frozen import expected_identity
 from vidbench.errors import InputError
 from vidbench.models.trivial import TRIVIAL_NAMES
 from vidbench.progress import warn
@@ -24,6 +25,7 @@ from vidbench.scoring.reference_file import (
     read_moments,
     read_statistics,
 )
+from vidbench.tasks.frozen_lists import list_of
 from vidbench.tasks.schema import Task
 from vidmetrics.catalog.definitions import MetricDefinition, get_metric
 from vidmetrics.estimators.base import Reference
@@ -103,6 +105,15 @@ def open_statistics(path: Path, task: Task, *, warns: bool = True) -> Statistics
             "statistics of this task."
         )
     _refuse_foreign_bounds(path, file.provenance, task)
+    frozen = list_of(task.data)
+    if frozen is not None:
+        wanted = None if task.reference.num_clips == "all" else task.reference.num_clips
+        expected = expected_identity(task, frozen, task.data.reference_split, task.reference_clips, wanted)
+        if file.provenance.reference.sha256 != expected:
+            raise InputError(
+                f"The statistics in {path} are of other clips than those on the frozen list of {frozen.year} "
+                f"({file.provenance.reference.sha256[:12]} instead of {expected[:12]}): use statistics of '{task.name}'."
+            )
     if warns and file.provenance.version == 1:
         warn(
             f"The statistics file {path} has version 1, in which nothing protects the metadata: make it again with "

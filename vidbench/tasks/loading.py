@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from vidbench.errors import InputError, problem_text
+from vidbench.tasks.frozen_lists import find_list, on_list, shipped_lists, split_name
 from vidbench.tasks.schema import Task
 from vidmetrics.errors import unknown_name
 from vidmetrics.formats.documents import TOML_LIMIT, parse_toml
@@ -36,14 +37,15 @@ class LoadedTask:
 
 
 def task_names() -> list[str]:
-    """Return the names of the shipped tasks, sorted.
+    """Return the names of the shipped tasks, sorted; a task on a shipped list is one of its own (``k600-gen@2026``).
 
     >>> from vidbench.tasks import task_names
     >>> "shapes-gen" in task_names()
     True
     """
     folder = resources.files("vidbench.tasks")
-    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+    tasks = [file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")]
+    return sorted((*tasks, *shipped_lists()))
 
 
 def load_task(name_or_path: str) -> LoadedTask:
@@ -56,6 +58,9 @@ def load_task(name_or_path: str) -> LoadedTask:
 
     ``+ffmpeg-default`` after either gives a task of that name whose videos become RGB by FFmpeg's default conversion: its
     fingerprint is another, and its results are unofficial.
+
+    ``TASK@YEAR`` and ``TASK@FILE.json`` give the task on a frozen list (`vidbench.tasks.frozen_lists`): one that ships, or that of a
+    file.
 
     Raises:
         InputError: there is no such task, or the file is unreadable or has an unknown key or a bad value; names the file
@@ -70,6 +75,11 @@ def load_task(name_or_path: str) -> LoadedTask:
 
 
 def _load(name_or_path: str) -> LoadedTask:
+    parts = split_name(name_or_path)
+    if parts is not None:
+        loaded = _load(parts[0])
+        frozen, shipped = find_list(loaded.task.name, parts[1])
+        return replace(loaded, task=on_list(loaded.task, frozen), shipped=loaded.shipped and shipped)
     if name_or_path.endswith(".toml") or "/" in name_or_path:
         path = Path(name_or_path)
         if not path.is_file():
@@ -88,6 +98,10 @@ def _on_default_pixels(loaded: LoadedTask) -> LoadedTask:
     if task.data.embedded:
         raise InputError(
             f"The clips of the task '{task.name}' are embedded and not decoded: omit '{_DEFAULT_PIXELS}' after its name."
+        )
+    if task.data.frozen:
+        raise InputError(
+            f"The task '{task.name}' is held to frames of the exact conversion: omit '{_DEFAULT_PIXELS}' after its name, or the list."
         )
     clips = task.clips.model_copy(update={"pixels": "ffmpeg-default"})
     return replace(loaded, task=task.model_copy(update={"name": task.name + _DEFAULT_PIXELS, "clips": clips}))

@@ -33,6 +33,8 @@ def rehearsal_of(task: Task, num_samples: int) -> Task:
             "name": PREFIX + task.name,
             "title": f"Rehearsal of {task.name}: made-up videos, random networks",
             "description": REASON,
+            # The made-up videos are on no list.
+            "data": task.data.model_copy(update={"frozen": "", "frozen_sha256": ""}),
             "reference": task.reference.model_copy(update={"num_clips": num_samples}),
             "evaluation": evaluation.model_copy(update=changes),
             "notes": (),

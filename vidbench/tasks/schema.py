@@ -75,6 +75,13 @@ class DataSpec(_Frozen):
         default=1.0, ge=0, le=1, description="Share of the official clips required for an official result."
     )
 
+    frozen: str = Field(
+        default="",
+        pattern=r"^(20[0-9]{2})?$",
+        description="Year of the frozen list that the splits are held to; `TASK@YEAR` sets it (docs/data.md).",
+    )
+    frozen_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$", description="Digest of that list.")
+
     @property
     def embedded(self) -> bool:
         """Whether vidbench generates the clips, so that no folder is read."""
@@ -334,6 +341,10 @@ class Task(_Frozen):
             raise ValueError("evaluation.num_samples must be a multiple of evaluation.samples_per_context")
         if self.data.embedded and self.clips.pixels != "exact":
             raise ValueError(f"the embedded {self.data.dataset} are not decoded, so clips.pixels must be 'exact'")
+        if bool(self.data.frozen) != bool(self.data.frozen_sha256) or (self.data.frozen and self.data.embedded):
+            raise ValueError(
+                "data.frozen and data.frozen_sha256 belong together, and to data that is read from a folder"
+            )
         if self.data.embedded and self._has_own_plan:
             raise ValueError(
                 f"the embedded {self.data.dataset} have no videos to plan clips from: omit the keys of the clip plan"

@@ -71,11 +71,13 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
         "evaluation": "sample i has the label of evaluation clip i",
         "none": "no labels",
     }[evaluation.labels]
+    held = (
+        f"exactly the videos of the frozen list of {data.frozen} ({data.frozen_sha256[:12]}), with the frames that it records"
+        if data.frozen
+        else f"at least {data.min_coverage:.1%} of the videos are required"
+    )
     return [
-        (
-            "data",
-            f"{source}; models train on '{data.train_split}'; at least {data.min_coverage:.1%} of the videos are required",
-        ),
+        ("data", f"{source}; models train on '{data.train_split}'; {held}"),
         ("clips", f"{size}; {_fitting(clips)}; {_plan(clips)}"),
         *_pixels(clips),
         ("context", f"{context}; {labels}"),

@@ -12,7 +12,7 @@ import io
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -20,13 +20,15 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vidbench.data.layouts.listing import FrameSource, Listing, VideoFile
-from vidbench.data.scan.scan_manifest import write_rows
+from vidbench.data.scan.scan_manifest import ManifestVideo, manifest_sha256, write_rows
 from vidbench.data.seek.source import IndexedVideo
 from vidbench.data.seek.stored import KEYFRAMES_NAME, IndexedFile, StoredIndexes
 from vidbench.errors import InputError
-from vidbench.files import digest, file_sha256, write_bytes
+from vidbench.files import digest, file_sha256, file_state, write_bytes
 from vidbench.progress import warn
 from vidbench.tasks.schema import Task
+from vidmetrics.formats.documents import parse_json
+from vidmetrics.formats.faults import UnreadableError
 from vidmetrics.home import home
 from vidmetrics.regular_files import is_there
 from vidmetrics.sealed import DamagedFileError, read_content, sealed_json, unsealed_json
@@ -104,6 +106,15 @@ class LastScan:
             )
         return {name: file.sha256 for name, file in scanned.items() if file.sha256}
 
+    def frames(self) -> Mapping[tuple[str, str], str]:
+        """Return the digest of the frames that the task gets from each usable video, by split and name.
+
+        Raises:
+            InputError: the manifest of the scan is gone or was changed since.
+        """
+        path = self.output / "manifest.json"
+        return _frames_of_manifest(path, self.manifest_sha256, file_state(path) if path.is_file() else None)
+
     def indexed(self, split: str, listing: Listing) -> Listing:
         """Return a listing whose videos are read through the scan's keyframe indexes; see `unchanged` for whether they may."""
         path = self.output / KEYFRAMES_NAME
@@ -119,6 +130,19 @@ class LastScan:
             for name, source in listing.sources.items()
         }
         return replace(listing, sources=sources)
+
+
+@lru_cache(maxsize=1)
+def _frames_of_manifest(path: Path, sha256: str, state: tuple[int, int, int] | None) -> Mapping[tuple[str, str], str]:
+    try:
+        document = parse_json(read_content(path))
+        videos = [ManifestVideo(**video) for video in document["videos"]]
+        same = manifest_sha256(document["task"], videos) == sha256
+    except (DamagedFileError, UnreadableError, KeyError, TypeError):
+        same = False
+    if not same:
+        raise InputError(f"The manifest '{path}' is not that of the last scan: run `vidbench data scan` again.")
+    return {(video.split, video.id): video.sha256 for video in videos}
 
 
 @cache

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from vidbench.data.frozen import held_listing
 from vidbench.data.layouts import find_listing
 from vidbench.data.layouts.listing import Listing, with_pixels
 from vidbench.data.scan.examination import Subject
 from vidbench.errors import InputError, MissingSplitError
+from vidbench.tasks.frozen_lists import list_of
 from vidbench.tasks.schema import ClipSpec, Task
 
 
@@ -35,9 +37,12 @@ def listings_of(root: Path, task: Task | None, splits: Sequence[str], ignore: Se
         return {split: find_listing("folder", root, split, ignore) for split in splits or ("all",)}
     if task.data.embedded:
         raise InputError(f"The task '{task.name}' uses embedded data: there is no folder to scan.")
+    frozen = list_of(task.data)
     try:
         return {
-            split: with_pixels(find_listing(task.data.dataset, root, split, ignore), task.clips.pixels)
+            split: with_pixels(
+                held_listing(find_listing(task.data.dataset, root, split, ignore), split, frozen), task.clips.pixels
+            )
             for split in splits or task_splits(task)
         }
     except MissingSplitError as error:
