@@ -45,6 +45,8 @@ def animated_webp(frames_THWC: np.ndarray, frames_per_second: float, lossless: b
         quality=80,
         # Slower lossless methods take ten times as long here and save nothing.
         method=0 if lossless else 2,
+        # A loop needs no key frames; each would be encoded twice to see which is smaller. Lossless ones are smaller with them.
+        **({} if lossless else {"kmin": 0, "kmax": 0}),
     )
     return buffer.getvalue()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import vidbench
 from vidbench.models.trivial import NoiseModel, StaticModel
@@ -18,7 +20,7 @@ from vidbench.report.citation import latex_row, result_bibtex
 from vidbench.report.material import Extremes, Material, _class_indices
 from vidbench.report.nearest import nearest_real
 from vidbench.report.page import beyond_scale, no_scale, render_report
-from vidbench.report.pictures import reduction, sheets
+from vidbench.report.pictures import _strip_webp, reduction, sheets
 from vidbench.report.provenance import provenance
 from vidbench.results.schema import Result
 from vidbench.scoring.clip_sources import DatasetSource, ModelSource, model_task
@@ -155,6 +157,25 @@ def test_large_clips_are_reduced_to_be_shown():
     assert reduction(12, 32, 32) == reduction(12, 128, 128) == 1
     assert reduction(48, 128, 128) == reduction(12, 256, 256) == 2
     assert reduction(10**9, 2, 2) == 1
+
+
+def test_a_strip_has_twice_its_size_where_that_fits():
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (12, 64, 64, 3), np.uint8)
+    plain = np.tile((np.arange(32, dtype=np.uint8) * 7)[None, None, :, None], (12, 32, 1, 3))
+
+    def size(webp):
+        with Image.open(io.BytesIO(webp)) as image:
+            assert image.n_frames in (1, 12)
+            return image.size
+
+    assert size(_strip_webp(plain)) == (64, 64)
+    # Noise does not fit, nor does what fits by its first picture alone; a still that one picture calls too large does.
+    assert size(_strip_webp(noise)) == (64, 64)
+    late = np.concatenate([np.zeros_like(noise[:1]), noise[1:]])
+    assert size(_strip_webp(late)) == (64, 64)
+    still = np.repeat(noise[:1, :48, :48], 12, axis=0)
+    assert size(_strip_webp(still)) == (96, 96)
 
 
 class _Page(HTMLParser):
