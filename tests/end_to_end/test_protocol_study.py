@@ -1,0 +1,175 @@
+"""The study of protocols: its whole chain on made-up videos and a tiny network, its parts against oracles, its stored result."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from studies.protocols import __main__ as program
+from studies.protocols import distances, page, ranks, tuning
+from studies.protocols.analysis import study
+from studies.protocols.collect import StudySettings
+from studies.protocols.corruptions import CORRUPTIONS, cropped_then_resized, resized_then_cropped, through_mp4
+from studies.protocols.features import FeatureStore
+from studies.protocols.record import record_of, write_record
+from studies.protocols.windows import drawn_windows, every_window, read_videos
+from vidmetrics import frechet_distance
+
+
+def _write_video(file: Path, seed: int, frames: int = 25) -> None:
+    rng = np.random.default_rng(seed)
+    colours, (y, x) = rng.integers(40, 215, (2, 3)), rng.integers(4, 40, 2)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25, options={"threads": "1"})
+        stream.height, stream.width, stream.pix_fmt = 64, 64, "yuv420p"
+        for t in range(frames):
+            picture = np.full((64, 64, 3), colours[0], np.uint8)
+            picture[y : y + 20, (x + t) % 44 : (x + t) % 44 + 20] = colours[1]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Two classes, seven people in train and two in test, as the Weizmann folder names them."""
+    folder = tmp_path_factory.mktemp("weizmann")
+    for number, label in enumerate(("bending", "waving")):
+        for person in range(9):
+            split = "train" if person < 7 else "test"
+            _write_video(
+                folder / split / label / f"wz{number}{2 * person:02d}weizma_000000_000001.mp4", 10 * person + number
+            )
+    return folder
+
+
+def _tiny_network(choice):
+    projection = np.random.default_rng(choice.seed).standard_normal((3 * 16, 5))
+
+    def extract(clips_NTHWC):
+        blocks = clips_NTHWC.reshape(len(clips_NTHWC), 12, 4, 16, 4, 16, 3).mean((1, 3, 5)) / 64
+        return (blocks.reshape(len(clips_NTHWC), -1) @ projection).astype(np.float32)
+
+    return extract
+
+
+@pytest.fixture(scope="module")
+def settings(data):
+    return StudySettings(
+        data=data,
+        checkpoints={},
+        num_samples=16,
+        per_video=4,
+        network_seeds=(0, 1),
+        corruptions=("noise", "one-person"),
+        protocols=("base", "another-seed", "test"),
+    )
+
+
+@pytest.fixture(scope="module")
+def stored_study(settings, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("features")
+    return folder, study(settings, FeatureStore(folder, _tiny_network, lambda line: None))
+
+
+def test_the_whole_study_runs_small(settings, stored_study, tmp_path):
+    folder, found = stored_study
+    assert found["models"] == ["memoriser", "noise", "one-person"]
+    assert set(found["summary"]["protocols"]) == {"base", "another-seed", "test"}
+    assert found["summary"]["protocols"]["base"]["tau"] == 1
+    assert found["summary"]["protocols"]["test"]["networks"] == 2
+    assert found["networks"]["0"]["protocols"]["test"]["num_reference"] == 2 * 2 * 4
+    assert (
+        found["networks"]["0"]["conventions"]["fvd-magvit"]["scores"]
+        == found["networks"]["0"]["protocols"]["base"]["scores"]
+    )
+    store = FeatureStore(folder, _tiny_network, lambda line: None)
+    write_record(tmp_path / "results.json", record_of(settings, store, found))
+    record = json.loads((tmp_path / "results.json").read_text())
+    assert record["clip_passes"] > 300
+    assert record["settings"]["num_samples"] == 16
+    assert "| `another-seed` |" in page.tables(record)
+    assert page.draw(record).startswith("<svg xmlns=")
+
+
+def test_what_is_stored_is_not_computed_again(settings, stored_study):
+    folder, found = stored_study
+
+    def refuse(choice):
+        raise AssertionError("a network was made although all features are stored")
+
+    assert study(settings, FeatureStore(folder, refuse, lambda line: None)) == found
+
+
+def test_a_folder_without_videos_is_refused_in_a_sentence(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(program, "train_checkpoints", lambda *arguments: None)
+    with pytest.raises(SystemExit) as stopped:
+        program.main(["--data", str(tmp_path), "--output", str(tmp_path / "out")])
+    assert stopped.value.code == 2
+    assert "give --data the Weizmann folder" in capsys.readouterr().err
+
+
+def test_windows_are_of_the_videos_and_the_people(data):
+    videos = read_videos(data, "train")
+    assert [video.person for video in videos] == 2 * list(range(7))
+    windows = drawn_windows(videos, 28, seed=3, stride=2)
+    assert sorted(window.video.name for window in windows) == sorted(2 * [video.name for video in videos])
+    for window in windows:
+        assert np.array_equal(window.clip(), window.video.frames_THWC[window.start :: 2][:12])
+    assert len(every_window(videos, 4)) == 14 * len(range(0, 25 - 12 + 1, 4))
+
+
+@pytest.mark.parametrize("name", sorted(CORRUPTIONS))
+def test_a_corruption_of_no_strength_changes_nothing_and_a_strong_one_something(name):
+    rng = np.random.default_rng(0)
+    clips = rng.integers(60, 190, (2, 12, 64, 64, 3)).astype(np.uint8)
+    apply = CORRUPTIONS[name].apply
+    assert np.array_equal(apply(clips, 0.0, 1), clips)
+    changed = apply(clips, min(1.0, CORRUPTIONS[name].most), 1)
+    assert changed.shape == clips.shape
+    assert changed.dtype == np.uint8
+    assert not np.array_equal(changed, clips)
+
+
+def test_mp4_and_the_two_orders_of_crop_and_resize_keep_the_picture():
+    y, x = np.mgrid[:64, :64]
+    clip = np.stack([np.stack([2 * x + t, 2 * y, x + y], -1) for t in range(12)]).astype(np.uint8)[None]
+    assert np.abs(through_mp4(clip).astype(int) - clip).mean() < 4
+    first, second = cropped_then_resized(clip).astype(int), resized_then_cropped(clip).astype(int)
+    assert first.shape == second.shape == clip.shape
+    assert 0 < np.abs(first - second).max() <= 3  # a ramp: the views differ by less than two pixels
+
+
+@pytest.mark.parametrize(("power", "most", "reached"), [(2.0, 100.0, True), (0.7, 100.0, True), (2.0, 1.5, False)])
+def test_tuning_finds_the_strength_or_says_that_it_cannot(power, most, reached):
+    found = tuning.tune(lambda s: 1.0 + 0.1 * s**power, target=2.0, clean=1.0, first=1.0, most=most)
+    assert found.reached == reached
+    assert found.strength == pytest.approx(10 ** (1 / power), rel=0.1) if reached else found.strength == most
+
+
+def test_drawn_distances_are_those_of_the_repeated_rows():
+    rng = np.random.default_rng(1)
+    reference, samples = rng.standard_normal((21, 6)), rng.standard_normal((9, 6)) + 0.3
+    people = np.repeat([0, 1, 2], 7)
+    weights = distances.drawn_people(3, 5, seed=2)
+    assert (weights.sum(1) == 3).all()
+    for ddof in (0, 1):
+        drawn = distances.reference_draws(reference, people, weights, np.arange(3), ddof)
+        found = distances.drawn_distances(distances.SampleFactor.of(samples, ddof), drawn)
+        for row, value in zip(weights, found, strict=True):
+            rows = np.concatenate([np.tile(reference[people == p], (times, 1)) for p, times in enumerate(row)])
+            moments = [f for x in (samples, rows) for f in (x.mean(0), np.cov(x, rowvar=False, ddof=ddof))]
+            assert value == pytest.approx(frechet_distance(*moments), rel=1e-5)
+
+
+def test_a_flip_is_certain_if_both_differences_exclude_zero():
+    base, other = np.array([1.0, 2.0, 3.0]), np.array([2.5, 2.0, 3.0])
+    assert ranks.flipped_pairs(base, other) == [(0, 1)]
+    spread = np.linspace(-0.1, 0.1, 50)
+    base_MB, other_MB = base[:, None] + 0 * spread, other[:, None] + np.stack([spread, -spread, 0 * spread])
+    assert ranks.certain_flips([(0, 1)], base_MB, other_MB) == [(0, 1)]
+    assert ranks.certain_flips([(0, 1)], base_MB, other[:, None] + np.stack([8 * spread, 0 * spread, 0 * spread])) == []
