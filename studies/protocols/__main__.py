@@ -17,6 +17,7 @@ from studies.protocols.collect import StudySettings
 from studies.protocols.features import FeatureStore, seeded_extractor
 from studies.protocols.models import find_checkpoints
 from studies.protocols.page import draw, tables
+from studies.protocols.protocols import SAMPLE_CHANGES
 from studies.protocols.record import record_of, write_record
 from studies.protocols.training import train_checkpoints
 from vidbench.errors import InputError
@@ -31,6 +32,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--num-samples", type=int, default=96, help="clips per model")
     parser.add_argument("--windows-per-video", type=int, default=6, help="half of them are the base's reference")
     parser.add_argument("--network-seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--other-changes",
+        nargs="+",
+        choices=tuple(SAMPLE_CHANGES),
+        default=list(SAMPLE_CHANGES),
+        help="changes of the samples that the networks after the first see",
+    )
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of the convolutions")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     chosen = parser.parse_args(arguments)
@@ -46,6 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
             num_samples=chosen.num_samples,
             per_video=chosen.windows_per_video,
             network_seeds=tuple(chosen.network_seeds),
+            other_changes=tuple(chosen.other_changes),
             precision=chosen.precision,
             device=chosen.device,
         )

@@ -89,7 +89,7 @@ def analyse_network(collection: Collection, seed: int, with_conventions: bool) -
     base_drawn = Drawn(collection, network, base_protocol)
     base = _scores(collection, network, base_protocol)
     found: dict[str, Any] = {"protocols": {}, "conventions": {}}
-    for protocol in collection.protocols:
+    for protocol in collection.protocols_of(seed):
         drawn = base_drawn if protocol.id == BASE else Drawn(collection, network, protocol)
         scores = _scores(collection, network, protocol)
         found["protocols"][protocol.id] = {

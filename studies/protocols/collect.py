@@ -31,6 +31,8 @@ class StudySettings:
         num_samples: clips per model.
         per_video: windows of each video; half of those of the train split are the base's reference.
         network_seeds: one network for each; corruptions are tuned on the first.
+        other_changes: what of `SAMPLE_CHANGES` the networks after the first see; all but where time is short. Protocols that
+            need another change then have fewer networks, and tables say how many.
         precision: type of the convolutions.
         corruptions: their names; all nine but in a test.
         protocols: their ids, the base first; all twelve but in a test.
@@ -42,6 +44,7 @@ class StudySettings:
     num_samples: int
     per_video: int
     network_seeds: tuple[int, ...] = (0, 1, 2)
+    other_changes: tuple[str, ...] = tuple(SAMPLE_CHANGES)
     precision: str = "float32"
     corruptions: tuple[str, ...] = CORRUPTED
     protocols: tuple[str, ...] = tuple(protocol.id for protocol in PROTOCOLS)
@@ -65,6 +68,11 @@ class Collection:
     def models(self) -> tuple[str, ...]:
         """Names of the models."""
         return tuple(self._models)
+
+    def protocols_of(self, seed: int) -> tuple[Protocol, ...]:
+        """Return the protocols that the network of a seed measures."""
+        first = seed == self.settings.network_seeds[0]
+        return tuple(one for one in self.protocols if first or one.samples in self.settings.other_changes)
 
     def network(self, seed: int, eps: float = 1e-3) -> NetworkChoice:
         """Return the network of a seed."""
@@ -118,7 +126,7 @@ class Collection:
 def fill(collection: Collection) -> None:
     """Compute all features, one network after the other; for the other eps of batch norm, only what conventions need."""
     for seed in collection.settings.network_seeds:
-        _fill_network(collection, collection.network(seed), collection.protocols)
+        _fill_network(collection, collection.network(seed), collection.protocols_of(seed))
     for seed in collection.settings.network_seeds[:1]:
         _fill_network(collection, collection.network(seed, eps=1e-5), collection.protocols[:1])
 

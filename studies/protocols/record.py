@@ -36,6 +36,7 @@ def record_of(settings: StudySettings, store: FeatureStore, found: dict[str, Any
             "windows_per_video": settings.per_video,
             "all_windows_step": STEP,
             "network_seeds": list(settings.network_seeds),
+            "other_changes": list(settings.other_changes),
             "precision": settings.precision,
             "sample_seeds": SAMPLE_SEEDS,
             "pool_seed": POOL_SEED,
