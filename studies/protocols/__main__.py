@@ -1,4 +1,4 @@
-"""Run the whole study: train, tune, extract, analyse. Interrupted, the same command goes on where it was.
+"""Run the whole study: train, tune, extract, analyse. Interrupted, the same command resumes.
 
 python -m studies.protocols --data DIR --output DIR
 """

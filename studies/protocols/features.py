@@ -58,7 +58,7 @@ def seeded_extractor(choice: NetworkChoice, device: str) -> Extract:
 
 
 class FeatureStore:
-    """Features of sets of clips in a folder, computed where they are missing; an interrupted study goes on where it was.
+    """Features of sets of clips in a folder, computed where they are missing; an interrupted study resumes.
 
     ``passes.csv`` there has a line for each set: network, set, clips, seconds (those that it took to make the clips included).
     """
