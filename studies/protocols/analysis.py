@@ -10,74 +10,86 @@ import numpy as np
 from studies.protocols.collect import Collection, StudySettings, fill
 from studies.protocols.distances import (
     REFERENCE_CONVENTION,
-    SampleFactor,
+    PeopleParts,
     drawn_distances,
     drawn_people,
     fvd,
-    reference_draws,
 )
 from studies.protocols.features import FeatureStore, NetworkChoice
 from studies.protocols.protocols import BASE, Protocol, samples_of
 from studies.protocols.ranks import certain_flips, flipped_pairs, tau
 from vidmetrics import CONVENTIONS
 
-DRAWS = 200
+DRAWS = 100
 DRAW_SEED = 0
+KINDS = {"certain": False, "certain_with_samples": True}
+"""Kinds of draws, by the name of the flips that they make certain: whether samples of a person are drawn with the reference."""
 Scores = dict[str, float]
 
 
 class Drawn:
-    """Scores of models for each draw of people, computed for the models that are asked for."""
+    """Scores of models for each draw of people, computed for the models that are asked for.
 
-    def __init__(self, collection: Collection, network: NetworkChoice, protocol: Protocol, ddof: int = 1) -> None:
+    Args:
+        collection: access to features.
+        network: the feature extractor.
+        protocol: whose reference is drawn.
+        follow: whether samples that are clips of a person are drawn with that person; those of DVD-GAN never are.
+        ddof: of the covariances.
+    """
+
+    def __init__(
+        self, collection: Collection, network: NetworkChoice, protocol: Protocol, follow: bool, ddof: int = 1
+    ) -> None:
         reference_ND, people_N = collection.reference(network, protocol)
-        self.num_reference = len(reference_ND)
         self._samples: Callable[[str], np.ndarray] = lambda model: samples_of(
             protocol, collection.samples(network, model, protocol.samples)
         )
+        self._people: Callable[[str], np.ndarray | None] = lambda model: (
+            collection.sample_people(model, protocol.samples) if follow else None
+        )
+        people = np.unique(people_N)
+        self._weights_BP = np.concatenate([_draws(people[people < 7], 0), _draws(people[people >= 7], 1)], axis=1)
+        self._parts = PeopleParts.of(reference_ND, people_N, people)
         self._ddof = ddof
-        self._references = reference_draws(reference_ND, people_N, *_people_draws(people_N), ddof)
         self._known: dict[str, np.ndarray] = {}
 
     def __call__(self, model: str) -> np.ndarray:
         """Return float64 ``[DRAWS]``."""
         if model not in self._known:
-            self._known[model] = drawn_distances(SampleFactor.of(self._samples(model), self._ddof), self._references)
+            samples_ND, people = self._samples(model), self._people(model)
+            weights_BN = np.ones((DRAWS, len(samples_ND)))
+            if people is not None:  # they are of the train split, whose draws are the same in every protocol
+                weights_BN = _draws(np.arange(7), 0)[:, people[: len(samples_ND)]].astype(float)
+            self._known[model] = drawn_distances(samples_ND, weights_BN, self._parts, self._weights_BP, self._ddof)
         return self._known[model]
 
 
-def _people_draws(people_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how often each person is drawn, and the people: those of the two splits are drawn apart.
-
-    The draws of the train split are the same whatever else is in the reference, so that protocols are paired.
-    """
-    people = np.unique(people_N)
-    train, test = people[people < 7], people[people >= 7]
-    parts = [drawn_people(len(part), DRAWS, DRAW_SEED + side) for side, part in enumerate((train, test)) if len(part)]
-    return np.concatenate(parts, axis=1), np.concatenate([part for part in (train, test) if len(part)])
+def _draws(people: np.ndarray, side: int) -> np.ndarray:
+    """Return how often each person of a split is drawn, the same for every protocol: they are paired."""
+    return drawn_people(len(people), DRAWS, DRAW_SEED + side) if len(people) else np.zeros((DRAWS, 0), int)
 
 
 def compared(
-    models: tuple[str, ...], base: Scores, other: Scores, base_drawn: Drawn, other_drawn: Drawn
+    models: tuple[str, ...],
+    base: Scores,
+    other: Scores,
+    drawn: dict[str, tuple[Callable[[str], np.ndarray], Callable[[str], np.ndarray]]],
 ) -> dict[str, Any]:
-    """Return tau, flipped pairs and certain flips of two lists of scores, with the names of the models."""
+    """Return tau, flipped pairs and the certain ones among them, with the names of the models.
+
+    Args:
+        models: their names.
+        base: scores under the base.
+        other: scores under the other protocol.
+        drawn: by the name of a kind of draw, the drawn scores of a model under the base and under the other protocol.
+    """
     base_M, other_M = (np.array([scores[model] for model in models]) for scores in (base, other))
-    flips = flipped_pairs(base_M, other_M)
-    needed = sorted({model for pair in flips for model in pair})
-    place = {model: row for row, model in enumerate(needed)}
-    certain = []
-    if flips:
-        drawn = [np.stack([of(models[model]) for model in needed]) for of in (base_drawn, other_drawn)]
-        found = certain_flips([(place[a], place[b]) for a, b in flips], *drawn)
-        certain = [(needed[a], needed[b]) for a, b in found]
-
-    def named(pairs: list[tuple[int, int]]) -> list[list[str]]:
-        return [[models[a], models[b]] for a, b in pairs]
-
+    flips = [(models[a], models[b]) for a, b in flipped_pairs(base_M, other_M)]
     return {
         "tau": tau(base_M, other_M),
-        "flips": named(flips),
-        "certain": named(certain),
+        "flips": flips,
+        **{name: certain_flips(flips, *pair) for name, pair in drawn.items()},
         "winner": models[int(np.argmin(other_M))],
     }
 
@@ -86,25 +98,30 @@ def analyse_network(collection: Collection, seed: int, with_conventions: bool) -
     """Return what the study finds with one network: ``protocols`` and ``conventions``, by id."""
     network = collection.network(seed)
     base_protocol = collection.protocols[0]
-    base_drawn = Drawn(collection, network, base_protocol)
+    base_drawn = {name: Drawn(collection, network, base_protocol, follow) for name, follow in KINDS.items()}
     base = _scores(collection, network, base_protocol)
     found: dict[str, Any] = {"protocols": {}, "conventions": {}}
+
+    def beside(network: NetworkChoice, protocol: Protocol, ddof: int = 1) -> dict[str, Any]:
+        return {
+            name: (base_drawn[name], Drawn(collection, network, protocol, follow, ddof))
+            for name, follow in KINDS.items()
+        }
+
     for protocol in collection.protocols_of(seed):
-        drawn = base_drawn if protocol.id == BASE else Drawn(collection, network, protocol)
         scores = _scores(collection, network, protocol)
         found["protocols"][protocol.id] = {
-            "num_reference": drawn.num_reference,
+            "num_reference": len(collection.reference(network, protocol)[0]),
             "num_samples": round(protocol.share * collection.settings.num_samples),
             "scores": scores,
-            **compared(collection.models, base, scores, base_drawn, drawn),
+            **compared(collection.models, base, scores, beside(network, protocol)),
         }
     for id, convention in CONVENTIONS.items() if with_conventions else ():
         other = collection.network(seed, convention.batch_norm_eps)
         scores = _scores(collection, other, base_protocol, id)
-        drawn = Drawn(collection, other, base_protocol, convention.ddof)
         found["conventions"][id] = {
             "scores": scores,
-            **compared(collection.models, base, scores, base_drawn, drawn),
+            **compared(collection.models, base, scores, beside(other, base_protocol, convention.ddof)),
         }
     return found
 
@@ -119,27 +136,35 @@ def _scores(
     }
 
 
-def summary(networks: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+def summary(networks: dict[str, Any], kind: str, tuned: set[str]) -> dict[str, dict[str, Any]]:
     """Return, for each protocol or convention, means over the networks, and the flips that all networks have.
 
     Args:
         networks: what `analyse_network` returned, by the seed of the network.
         kind: ``"protocols"`` or ``"conventions"``.
+        tuned: names of the corruptions, whose pairs are ties under the base.
     """
     rows = {}
     for id in dict.fromkeys(id for network in networks.values() for id in network[kind]):
         found = [network[kind][id] for network in networks.values() if id in network[kind]]
-        everywhere = set.intersection(*({tuple(pair) for pair in one["flips"]} for one in found))
+        everywhere = set.intersection(*(set(one["flips"]) for one in found))
         rows[id] = {
             "networks": len(found),
             "tau": float(np.mean([one["tau"] for one in found])),
             "lowest_tau": min(one["tau"] for one in found),
             "flips": float(np.mean([len(one["flips"]) for one in found])),
-            "certain": float(np.mean([len(one["certain"]) for one in found])),
+            "among_tuned": float(np.mean([sum(tuned >= set(pair) for pair in one["flips"]) for one in found])),
+            **{name: float(np.mean([len(one[name]) for one in found])) for name in KINDS},
+            "spread_of_tuned": float(np.mean([_spread(one["scores"], tuned) for one in found])),
             "flips_in_every_network": len(everywhere),
             "winners": [one["winner"] for one in found],
         }
     return rows
+
+
+def _spread(scores: Scores, tuned: set[str]) -> float:
+    values = [scores[model] for model in tuned]
+    return max(values) / min(values)
 
 
 def between_networks(networks: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -165,7 +190,7 @@ def study(settings: StudySettings, store: FeatureStore) -> dict[str, Any]:
         "models": list(collection.models),
         "protocols": {protocol.id: protocol.title for protocol in collection.protocols},
         "tuned": {name: vars(found) for name, found in collection.tuned.items()},
-        "summary": {kind: summary(networks, kind) for kind in ("protocols", "conventions")},
+        "summary": {kind: summary(networks, kind, set(collection.tuned)) for kind in ("protocols", "conventions")},
         "between_networks": between_networks(networks),
         "networks": networks,
     }

@@ -11,10 +11,18 @@ import numpy as np
 
 from studies.protocols.distances import fvd
 from studies.protocols.features import FeatureStore, NetworkChoice
-from studies.protocols.models import CORRUPTED, MEMORISER, all_models, corrupted_clips, first_guess, memorised_clips
+from studies.protocols.models import (
+    CORRUPTED,
+    MEMORISER,
+    all_models,
+    corrupted_clips,
+    first_guess,
+    memorised_clips,
+    source_windows,
+)
 from studies.protocols.protocols import BASE, PROTOCOLS, SAMPLE_CHANGES, Protocol, RealSet, real_sets, reference_of
 from studies.protocols.tuning import Tuned, tune
-from studies.protocols.windows import read_videos
+from studies.protocols.windows import people_of, read_videos
 
 LEVEL = 1.3
 """Score that corruptions are tuned to, over that of unchanged training clips."""
@@ -90,6 +98,14 @@ class Collection:
         if model in self.tuned and change == BASE:
             return self.store(network, self._trial(model, self.tuned[model].strength), self._drawn(model, seed))
         return self.store(network, f"{model}-{change}", lambda: SAMPLE_CHANGES[change](self._drawn(model, seed)()))
+
+    def sample_people(self, model: str, change: str) -> np.ndarray | None:
+        """Return who is in each sample, int64 ``[N]``; None for DVD-GAN, whose samples are nobody."""
+        if model != MEMORISER and model not in self.tuned:
+            return None
+        strength = self.tuned[model].strength if model in self.tuned else 0.0
+        count = self.settings.num_samples
+        return people_of(source_windows(model, strength, self.train, count, SAMPLE_SEEDS[change]))
 
     def _drawn(self, model: str, seed: int) -> Callable[[], np.ndarray]:
         """Return a function that makes samples once and keeps them for the next network."""

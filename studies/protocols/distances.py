@@ -25,63 +25,70 @@ def fvd(samples_ND: np.ndarray, reference_ND: np.ndarray, convention: str = REFE
     return distance_float32_svd(*moments) if chosen.root == "float32-svd" else frechet_distance(*moments)
 
 
-@dataclass(frozen=True)
-class SampleFactor:
-    """A set of samples as far as a distance needs it: mean ``[D]`` and thin factor ``[N, D]`` of the covariance."""
-
-    mean: np.ndarray
-    factor: np.ndarray
-
-    @classmethod
-    def of(cls, samples_ND: np.ndarray, ddof: int = 1) -> SampleFactor:
-        """Return mean and factor; the covariance ``factor.T @ factor`` divides by ``N - ddof``."""
-        rows = samples_ND.astype(np.float64)
-        return cls(rows.mean(0), (rows - rows.mean(0)) / np.sqrt(len(rows) - ddof))
-
-
 def drawn_people(num_people: int, draws: int, seed: int) -> np.ndarray:
     """Return how often each person is drawn: int64 ``[draws, num_people]``, each row with the sum ``num_people``."""
     return np.random.default_rng(seed).multinomial(num_people, np.full(num_people, 1 / num_people), size=draws)
 
 
-def reference_draws(
-    reference_ND: np.ndarray, people_N: np.ndarray, weights_BP: np.ndarray, people: np.ndarray, ddof: int = 1
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return mean and covariance of the reference for each draw: a person drawn twice counts twice.
+@dataclass(frozen=True)
+class PeopleParts:
+    """A reference set as sums over each person's clips, so that a draw of people is a weighted sum.
+
+    Attributes:
+        shift: ``[D]``, subtracted from all features, so that sums of squares keep their digits.
+        counts: clips of each person, ``[P]``.
+        sums: ``[P, D]``.
+        squares: sums of outer products, ``[P, D, D]``.
+    """
+
+    shift: np.ndarray
+    counts: np.ndarray
+    sums: np.ndarray
+    squares: np.ndarray
+
+    @classmethod
+    def of(cls, reference_ND: np.ndarray, people_N: np.ndarray, people: np.ndarray) -> PeopleParts:
+        """Return the sums of the people in the order of ``people``."""
+        rows = reference_ND.astype(np.float64)
+        shift = rows.mean(0)
+        parts = [rows[people_N == person] - shift for person in people]
+        counts = np.array([len(part) for part in parts])
+        return cls(shift, counts, np.stack([p.sum(0) for p in parts]), np.stack([p.T @ p for p in parts]))
+
+
+def drawn_distances(
+    samples_ND: np.ndarray, weights_BN: np.ndarray, reference: PeopleParts, weights_BP: np.ndarray, ddof: int = 1
+) -> np.ndarray:
+    """Return the Fréchet distance for each draw: float64 ``[B]``.
+
+    With the weighted covariance of the samples as A.T A, tr((A.T A C)^(1/2)) is the sum of the roots of the eigenvalues of
+    A C A.T, which is only N x N and, but for weights and centring, a sum over people. Roots of rounding noise leave about six
+    digits, enough for an interval.
 
     Args:
-        reference_ND: features.
-        people_N: who is in each clip.
-        weights_BP: how often each person is drawn, see `drawn_people`.
-        people: int ``[P]``, the person of each column.
-        ddof: the covariance divides by the number of drawn clips less this.
+        samples_ND: features of the samples.
+        weights_BN: how often each sample counts in each draw.
+        reference: see `PeopleParts`.
+        weights_BP: how often each person of the reference is drawn, see `drawn_people`.
+        ddof: covariances divide by the number of clips less this.
     """
-    rows = reference_ND.astype(np.float64)
-    shift = rows.mean(0)  # sums of squares around the mean keep their digits
-    rows = rows - shift
-    parts = [rows[people_N == person] for person in people]
-    counts = np.array([len(part) for part in parts])
-    sums = np.stack([part.sum(0) for part in parts])
-    squares = np.stack([part.T @ part for part in parts])
-    drawn = []
-    for weights in weights_BP:
-        total = weights @ counts
-        mean = weights @ sums / total
-        covariance = (np.tensordot(weights, squares, 1) - total * np.outer(mean, mean)) / (total - ddof)
-        drawn.append((mean + shift, covariance))
-    return drawn
-
-
-def drawn_distances(samples: SampleFactor, references: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Return the Fréchet distance to each drawn reference: float64 ``[draws]``.
-
-    With the covariance of the samples as A.T A, tr((A.T A C)^(1/2)) is the sum of the roots of the eigenvalues of A C A.T,
-    which is only N x N. Roots of rounding noise make it good to about 1e-6 of the value, enough for an interval.
-    """
-    A = samples.factor
-    own = (A * A).sum()
-    values = []
-    for mean, covariance in references:
-        roots = np.sqrt(np.clip(np.linalg.eigvalsh(A @ covariance @ A.T), 0, None)).sum()
-        values.append(((samples.mean - mean) ** 2).sum() + own + np.trace(covariance) - 2 * roots)
-    return np.array(values)
+    X = samples_ND.astype(np.float64) - reference.shift
+    kernels_PNN = X @ reference.squares @ X.T
+    products_NP, norms_N = X @ reference.sums.T, (X * X).sum(1)
+    traces_P = np.trace(reference.squares, axis1=1, axis2=2)
+    values, kernels = [], []
+    for drawn, people in zip(weights_BN, weights_BP, strict=True):
+        total, count = people @ reference.counts, drawn.sum()
+        mean, along = people @ reference.sums / total, products_NP @ people / total
+        kernel = (np.tensordot(people, kernels_PNN, 1) - total * np.outer(along, along)) / (total - ddof)
+        share = drawn / count
+        left = kernel @ share
+        kernel = kernel - left[:, None] - left[None, :] + share @ left
+        scale = np.sqrt(drawn / (count - ddof))
+        kernels.append(scale[:, None] * kernel * scale)
+        own_mean = share @ X
+        own = (drawn @ norms_N - count * own_mean @ own_mean) / (count - ddof)
+        trace = (people @ traces_P - total * mean @ mean) / (total - ddof)
+        values.append(((own_mean - mean) ** 2).sum() + own + trace)
+    roots = np.sqrt(np.clip(np.linalg.eigvalsh(np.stack(kernels)), 0, None)).sum(1)
+    return np.array(values) - 2 * roots

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from studies.protocols.corruptions import CORRUPTIONS, resized
-from studies.protocols.windows import FRAMES, Video, clips_of, drawn_windows
+from studies.protocols.windows import FRAMES, Video, Window, clips_of, drawn_windows
 from vidbench.errors import InputError
 from vidbench.models.choice import choose_registered
 from vidbench.models.interface import ModelTask, SampleRequest
@@ -37,26 +37,36 @@ def first_guess(corruption: str) -> tuple[float, float]:
 def corrupted_clips(
     name: str, strength: float, videos: list[Video], count: int, sample_seed: int
 ) -> Callable[[], np.ndarray]:
-    """Return a function that makes the clips of a corruption: uint8 ``[N, 12, 64, 64, 3]``.
-
-    Windows are the model's own: two corruptions do not share their source clips.
-    """
-    seed = 1000 * (sample_seed + 1) + CORRUPTED.index(name)
+    """Return a function that makes the clips of a corruption: uint8 ``[N, 12, 64, 64, 3]``."""
 
     def make() -> np.ndarray:
-        windows = drawn_windows(videos, count, seed)
-        if name != ONE_PERSON:
-            return CORRUPTIONS[name].apply(clips_of(windows), strength, seed)
-        alone = drawn_windows([video for video in videos if video.person == KEPT_PERSON], count, seed)
-        replaced = round(strength * count)
-        return clips_of(alone[:replaced] + windows[replaced:])
+        clips_NTHWC = clips_of(source_windows(name, strength, videos, count, sample_seed))
+        if name not in CORRUPTIONS:
+            return clips_NTHWC
+        return CORRUPTIONS[name].apply(clips_NTHWC, strength, _seed_of(name, sample_seed))
 
     return make
 
 
+def _seed_of(name: str, sample_seed: int) -> int:
+    """Return the seed of a model's windows and noise: two models do not share their source clips."""
+    return 1000 * (sample_seed + 1) + (999 if name == MEMORISER else CORRUPTED.index(name))
+
+
+def source_windows(name: str, strength: float, videos: list[Video], count: int, sample_seed: int) -> list[Window]:
+    """Return the training clips that the memoriser or a corruption begins with."""
+    seed = _seed_of(name, sample_seed)
+    windows = drawn_windows(videos, count, seed)
+    if name != ONE_PERSON:
+        return windows
+    alone = drawn_windows([video for video in videos if video.person == KEPT_PERSON], count, seed)
+    replaced = round(strength * count)
+    return alone[:replaced] + windows[replaced:]
+
+
 def memorised_clips(videos: list[Video], count: int, sample_seed: int) -> Callable[[], np.ndarray]:
     """Return a function that draws training clips, unchanged."""
-    return lambda: clips_of(drawn_windows(videos, count, 1000 * (sample_seed + 1) + 999))
+    return lambda: clips_of(source_windows(MEMORISER, 0.0, videos, count, sample_seed))
 
 
 def sampled_clips(

@@ -60,9 +60,10 @@ def tables(found: dict[str, Any]) -> str:
 def _comparison(found: dict[str, Any], kind: str, title: str) -> list[str]:
     predicted = predictions()
     lines = [
-        f"| {title} | tau: mean (lowest) | predicted | flips of {num_pairs(found)} | predicted | certain | predicted "
-        "| flips in every network | networks | wins |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|",
+        f"| {title} | tau: mean (lowest) | predicted | flips of {num_pairs(found)} | predicted "
+        "| of them among the nine | certain | predicted | certain, samples drawn too | in every network | networks "
+        "| spread of the nine | wins |",
+        f"|---|{'---:|' * 10}---|",
     ]
     for id, row in found["summary"][kind].items():
         if id == {"protocols": "base", "conventions": "fvd"}[kind]:
@@ -74,10 +75,13 @@ def _comparison(found: dict[str, Any], kind: str, title: str) -> list[str]:
             _range(said["tau"], row["tau"], ".2f"),
             f"{row['flips']:.1f}",
             _range(said["flips"], row["flips"], "d"),
+            f"{row['among_tuned']:.1f}",
             f"{row['certain']:.1f}",
             _range(said["certain"], row["certain"], "d"),
+            f"{row['certain_with_samples']:.1f}",
             str(row["flips_in_every_network"]),
             str(row["networks"]),
+            f"{row['spread_of_tuned']:.2f}",
             ", ".join(dict.fromkeys(row["winners"])),
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -132,7 +136,9 @@ def draw(found: dict[str, Any]) -> str:
         _STYLE,
         text_at(8, 18, f"Pairs of models, of {pairs}, whose order is not that of the base protocol", "name"),
     ]
-    for legend, (kind, what) in enumerate((("all", "flipped"), ("certain", "certain"), ("band", "predicted"))):
+    for legend, (kind, what) in enumerate(
+        (("all", "flipped"), ("certain", "not among the nine"), ("band", "predicted"))
+    ):
         start = _LABEL + 110 * legend
         parts.append(
             f'<rect class="{kind}" x="{start}" y="28" width="12" height="12"/>{text_at(start + 17, 39, what, "tick")}'
@@ -150,9 +156,8 @@ def draw(found: dict[str, Any]) -> str:
         parts.append(
             f'<rect class="band" x="{x(low):.1f}" y="{y + 4}" width="{max(x(high) - x(low), 2):.1f}" height="22"/>'
         )
-        for name, height in (("flips", 12), ("certain", 6)):
-            css = "all" if name == "flips" else "certain"
-            left, wide = x(0), x(row[name]) - x(0)
+        for css, value, height in (("all", row["flips"], 12), ("certain", row["flips"] - row["among_tuned"], 6)):
+            left, wide = x(0), x(value) - x(0)
             parts.append(
                 f'<rect class="{css}" x="{left:.1f}" y="{y + 15 - height / 2:g}" width="{wide:.1f}" height="{height}"/>'
             )

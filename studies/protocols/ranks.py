@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -31,14 +32,14 @@ def excludes_zero(differences_B: np.ndarray) -> bool:
     return bool(low > 0 or high < 0)
 
 
-def certain_flips(flips: list[tuple[int, int]], base_MB: np.ndarray, other_MB: np.ndarray) -> list[tuple[int, int]]:
+def certain_flips(
+    flips: list[tuple[str, str]], base: Callable[[str], np.ndarray], other: Callable[[str], np.ndarray]
+) -> list[tuple[str, str]]:
     """Return the flips whose two models differ beyond the draws under the base and under the other protocol.
 
     Args:
         flips: pairs of models.
-        base_MB: scores of each model for each draw of people, under the base.
-        other_MB: the same under the other protocol.
+        base: from a model to its scores for each draw of people, under the base.
+        other: the same under the other protocol; asked only for pairs that differ under the base.
     """
-    return [
-        (a, b) for a, b in flips if excludes_zero(base_MB[a] - base_MB[b]) and excludes_zero(other_MB[a] - other_MB[b])
-    ]
+    return [(a, b) for a, b in flips if excludes_zero(base(a) - base(b)) and excludes_zero(other(a) - other(b))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 
 import av
@@ -153,23 +154,29 @@ def test_tuning_finds_the_strength_or_says_that_it_cannot(power, most, reached):
 
 def test_drawn_distances_are_those_of_the_repeated_rows():
     rng = np.random.default_rng(1)
-    reference, samples = rng.standard_normal((21, 6)), rng.standard_normal((9, 6)) + 0.3
-    people = np.repeat([0, 1, 2], 7)
+    reference, samples = rng.standard_normal((21, 6)), rng.standard_normal((12, 6)) + 0.3
+    people, sample_people = np.repeat([0, 1, 2], 7), np.repeat([0, 1, 2], 4)
     weights = distances.drawn_people(3, 5, seed=2)
     assert (weights.sum(1) == 3).all()
-    for ddof in (0, 1):
-        drawn = distances.reference_draws(reference, people, weights, np.arange(3), ddof)
-        found = distances.drawn_distances(distances.SampleFactor.of(samples, ddof), drawn)
-        for row, value in zip(weights, found, strict=True):
-            rows = np.concatenate([np.tile(reference[people == p], (times, 1)) for p, times in enumerate(row)])
-            moments = [f for x in (samples, rows) for f in (x.mean(0), np.cov(x, rowvar=False, ddof=ddof))]
+    parts = distances.PeopleParts.of(reference, people, np.arange(3))
+    for ddof, follow in product((0, 1), (False, True)):
+        counts = weights[:, sample_people] if follow else np.ones((5, 12), int)
+        found = distances.drawn_distances(samples, counts, parts, weights, ddof)
+        for row, count, value in zip(weights, counts, found, strict=True):
+            drawn = (np.repeat(samples, count, axis=0), np.repeat(reference, row[people], axis=0))
+            moments = [f for x in drawn for f in (x.mean(0), np.cov(x, rowvar=False, ddof=ddof))]
             assert value == pytest.approx(frechet_distance(*moments), rel=1e-5)
 
 
 def test_a_flip_is_certain_if_both_differences_exclude_zero():
     base, other = np.array([1.0, 2.0, 3.0]), np.array([2.5, 2.0, 3.0])
     assert ranks.flipped_pairs(base, other) == [(0, 1)]
+    assert ranks.tau(base, other) == pytest.approx(1 / 3)
     spread = np.linspace(-0.1, 0.1, 50)
-    base_MB, other_MB = base[:, None] + 0 * spread, other[:, None] + np.stack([spread, -spread, 0 * spread])
-    assert ranks.certain_flips([(0, 1)], base_MB, other_MB) == [(0, 1)]
-    assert ranks.certain_flips([(0, 1)], base_MB, other[:, None] + np.stack([8 * spread, 0 * spread, 0 * spread])) == []
+
+    def drawn(values, times):
+        return lambda model: values["abc".index(model)] + times * spread * ("abc".index(model) - 1)
+
+    assert ranks.certain_flips([("a", "b")], drawn(base, 1), drawn(other, 1)) == [("a", "b")]
+    assert ranks.certain_flips([("a", "b")], drawn(base, 1), drawn(other, 8)) == []
+    assert ranks.certain_flips([("a", "b")], drawn(base, 20), drawn(other, 1)) == []
