@@ -25,6 +25,7 @@ from vidbench.samples.clip_folder import MOST_READERS, ClipShape, open_clips
 from vidbench.scoring.features import SHARD_SIZE, FeatureStore
 from vidmetrics.estimators.frechet import FrechetEstimator
 from vidmetrics.networks.finite import check_finite
+from vidmetrics.statistics.clip_keys import place_keys
 from vidmetrics.statistics.tensor_moments import to_sum
 
 
@@ -59,7 +60,10 @@ def stages(folder: Path, count: int, side: int, device: str) -> dict[str, float]
         "check features",
         lambda: [check_finite(cut(shard), "network", store.indices(shard), "clips") for shard in shards],
     )
-    timed("store features", lambda: [store.write(shard, cut(shard)) for shard in shards])
+    timed(
+        "store features",
+        lambda: [store.write(shard, cut(shard), place_keys(len(store.indices(shard)))) for shard in shards],
+    )
     timed("look at stored features", lambda: store.missing(shards))
     timed("read stored features", lambda: list(store.read("logits")))
     estimator = FrechetEstimator(400, count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -31,6 +31,7 @@ def measure(
     device: str = "cpu",
     layout: str | None = None,
     value_range: tuple[float, float] | None = None,
+    labels: Sequence[int] | None = None,
 ) -> Estimate:
     """Measure clips by a metric id; `metric` takes clips as they come, and several ids at once.
 
@@ -50,6 +51,7 @@ def measure(
         device: as for `metric`.
         layout: as for `metric`.
         value_range: as for `metric`.
+        labels: the label that each generated clip was made for, see `vidmetrics.Metric.update`.
 
     Raises:
         InputError: unknown metric, clips in another form or of different sizes, too few clips, missing weights.
@@ -70,6 +72,8 @@ def measure(
     if definition.needs_reference == "frames":
         if network is not None:
             raise InputError(f"The metric '{metric}' compares frames and uses no network; omit it.")
+        if labels is not None:
+            raise InputError(f"The metric '{metric}' compares frames, whatever their labels; omit them.")
         if definition.facts.best_of_several:
             raise InputError(
                 f"The metric '{metric}' scores the best of several predictions of each clip; compute the frame scores of each with "
@@ -78,7 +82,7 @@ def measure(
         true = _at_once(real_clips, form, "true clips")
         return _compare_frames(definition, true, _at_once(generated_clips, form, "predicted clips"))
     networks = {} if network is None else {definition.network: network}
-    return _measure_features(definition, real_clips, generated_clips, networks, device, form)
+    return _measure_features(definition, real_clips, generated_clips, networks, device, form, labels)
 
 
 def _measure_features(
@@ -88,13 +92,14 @@ def _measure_features(
     networks: Mapping[str, Network],
     device: str,
     form: Mapping[str, Any],
+    labels: Sequence[int] | None,
 ) -> Estimate:
     from vidmetrics.metric_objects.metric_choice import metric
 
     measured = metric(definition.id, networks=networks, device=device, sync_on_compute=False)
     if real_clips is not None:
         measured.update(real_clips, real=True, **form)
-    measured.update(generated_clips, real=False, **form)
+    measured.update(generated_clips, real=False, labels=labels, **form)
     return measured.compute()
 
 

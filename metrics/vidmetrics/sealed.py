@@ -22,7 +22,7 @@ from vidmetrics.errors import InputError
 from vidmetrics.formats.documents import parse_json
 from vidmetrics.formats.faults import UnreadableError, reason
 from vidmetrics.formats.tensor_archives import safetensors_content, safetensors_header
-from vidmetrics.regular_files import read_regular
+from vidmetrics.regular_files import open_regular, read_regular
 
 UNSEALED = "0" * 64
 """Value of the member ``seal`` until `sealed` fills it in."""
@@ -133,6 +133,22 @@ def unsealed_tensors(content: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[
         return safetensors_content(content), fields
     except UnreadableError as error:
         raise DamagedFileError(error.clause) from None
+
+
+def sealed_fields(path: Path) -> dict[str, Any]:
+    """Return the fields of a file of `sealed_tensors`, without reading its tensors, and so without checking the seal.
+
+    Raises:
+        DamagedFileError: it cannot be read, or is no such file.
+    """
+    try:
+        with open_regular(path) as file:
+            header = safetensors_header(file)
+        return _fields(str(header["__metadata__"][METADATA]).encode("utf-8", "surrogatepass"))
+    except OSError as error:
+        raise DamagedFileError(f"it cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedFileError("it has no fields") from error
 
 
 def safetensors_metadata(content: bytes) -> dict[str, str]:

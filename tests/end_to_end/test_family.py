@@ -13,6 +13,7 @@ from vidbench.scoring.features import FeatureStore
 from vidbench.scoring.reference import RealSide, estimate
 from vidbench.scoring.seeds import sample_seeds
 from vidmetrics import get_metric
+from vidmetrics.statistics.clip_keys import place_keys
 
 IDS = ["kvd-shapes", "fvd-inf-shapes", "precision-shapes", "recall-shapes", "density-shapes", "coverage-shapes"]
 
@@ -32,7 +33,7 @@ def test_values_are_those_of_a_direct_computation(small_task, plugin):
     generated = slow_plugin.Slow().sample(Request)
     real = ShapesDataset("train", 150, 12, 32, 32).read(np.arange(150))
     for id in IDS:
-        found, expected = result.metrics[id], vidmetrics.measure(id, real, generated)
+        found, expected = result.metrics[id], vidmetrics.measure(id, real, generated, labels=Request.labels)
         assert found.value == pytest.approx(expected.value, rel=1e-5, abs=1e-9), id
         assert found.interval == pytest.approx(expected.interval, rel=1e-4, abs=1e-9), id
         assert (found.num_samples, found.num_reference) == (250, 150)
@@ -64,7 +65,8 @@ def test_rows_of_frames_are_grouped_by_clip(tmp_path):
     for name, rows in (("real", real), ("samples", samples)):
         store = FeatureStore(tmp_path / name, len(rows) // 4)
         for shard in range(store.num_shards):
-            store.write(shard, {"pool": rows.reshape(-1, 4, 3)[store.indices(shard)].reshape(-1, 3).astype(np.float32)})
+            clips = rows.reshape(-1, 4, 3)[store.indices(shard)]
+            store.write(shard, {"pool": clips.reshape(-1, 3).astype(np.float32)}, place_keys(len(clips)))
         stores.append(store)
     side = RealSide(tmp_path, stores[0], _Frames(), 4)
     found = estimate(get_metric("fid"), stores[1], side)

@@ -22,6 +22,13 @@ def main(folder):
         dataset = mlcroissant.Dataset(jsonld=path)
         issues = dataset.metadata.ctx.issues
         assert not issues.errors, (path, issues.errors)
+        said = dataset.metadata
+        # Terms of the responsible-AI vocabulary, as mlcroissant understands them.
+        assert said.data_collection, path
+        for several in (said.personal_sensitive_information, said.data_use_cases, said.data_limitations):
+            assert several, path
+        assert said.data_social_impact, path
+        assert said.data_release_maintenance_plan, path
         for name in ("protocol", "metrics", "origins"):
             assert list(dataset.records(name)), (path, name)
     benchmarks = sorted(folder.glob("*.eval.yaml"))

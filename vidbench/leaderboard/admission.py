@@ -8,7 +8,7 @@ from datetime import datetime
 from vidbench.errors import InputError
 from vidbench.results.schema import MetricRecord, Result
 from vidbench.tasks import load_task, task_names
-from vidbench.tasks.loading import LoadedTask
+from vidbench.tasks.loading import LoadedTask, measured_task
 from vidbench.tasks.rehearsals import rehearsed
 from vidbench.tasks.schema import Task
 from vidmetrics.catalog.definitions import METRICS, MetricDefinition
@@ -16,17 +16,18 @@ from vidmetrics.catalog.network_cards import embedded_networks
 from vidmetrics.networks import is_shipped
 
 
-def objections(result: Result) -> list[str]:
+def objections(result: Result, *, there: bool = False) -> list[str]:
     """Return every reason why a result cannot enter; empty if it can.
 
     Args:
         result: a result that satisfies the schema.
+        there: whether its rows are on a board already, so that it may be of an earlier version of its task.
     """
     if rehearsed(result.task.name, result.reasons):
         return ["it is a rehearsal, with made-up videos and random networks"]
     if result.task.name not in task_names():
         return [f"'{result.task.name}' is not a shipped task, and only those have leaderboards"]
-    loaded = load_task(result.task.name)
+    loaded = measured_task(result.task.name, result.task.version) if there else load_task(result.task.name)
     found = _protocol(result, loaded)
     if found:
         # Counts and bounds of another protocol would only repeat the same reason.

@@ -15,7 +15,8 @@ from vidbench.leaderboard.rows import BoardRow
 from vidbench.leaderboard.training_logs import training_faults
 from vidbench.leaderboard.verification import log_faults, stray_logs
 from vidbench.results.schema import read_result
-from vidbench.tasks import load_task, task_names
+from vidbench.tasks import task_names
+from vidbench.tasks.loading import measured_task
 
 # Columns that a measured row copies from its result file; whoever adds the row provides the others.
 _FROM_RESULT = (
@@ -93,13 +94,15 @@ def _result_faults(folder: Path, board: Path, row: BoardRow, line: int) -> list[
     except InputError as error:
         return [fault("result_sha256", str(error).rstrip("."))]
     against = [
-        fault("result_sha256", f"the stored result cannot be on a board: {reason}") for reason in objections(result)
+        fault("result_sha256", f"the stored result cannot be on a board: {reason}")
+        for reason in objections(result, there=True)
     ]
     if against:
         return against
-    expected = {
-        each.metric: each for each in result_rows(result, load_task(row.task).task, row.result_sha256, Submission())
-    }.get(row.metric)
+    task = measured_task(result.task.name, result.task.version).task
+    expected = {each.metric: each for each in result_rows(result, task, row.result_sha256, Submission())}.get(
+        row.metric
+    )
     if expected is None:
         return [fault("metric", f"the stored result has no metric '{row.metric}'")]
     lost = [code for code in row_flags(result) if code not in row.flags_raised]

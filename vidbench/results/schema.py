@@ -78,6 +78,16 @@ class MetricRecord(_Record):
     runs: tuple[float, ...] | None = Field(
         default=None, description="The value of each run; null if the task does not repeat."
     )
+    leave_one_out: tuple[float, ...] | None = Field(
+        default=None,
+        description="The value without each of the groups of samples (docs/intervals.md), for the interval of a difference; null if "
+        "the task repeats, or the metric has none. Since schema version 3.",
+    )
+    groups_sha256: str | None = Field(
+        default=None,
+        description="Digest of which clip is in which of these groups; equal for two results whose groups correspond. Since schema "
+        "version 3.",
+    )
     num_samples: int = Field(description="Number of samples; per run if the task repeats.")
     num_reference: int | None = Field(description="Number of reference clips; null for metrics without a reference.")
     higher_is_better: bool
@@ -120,6 +130,10 @@ class GrowthRecord(_Record):
     values: tuple[float, ...]
     num_fitted: int = Field(description="How many of the largest counts the line in 1/n is fitted to.")
     at_infinity: float | None = Field(description="Value of the line at 1/n = 0.")
+    at_infinity_interval: tuple[float, float] | None = Field(
+        default=None,
+        description="95 % confidence interval of `at_infinity` over the generated clips. Since schema version 3.",
+    )
     reason: str | None = Field(description="Why there is no line or no curve.")
 
 

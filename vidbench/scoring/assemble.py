@@ -41,6 +41,7 @@ from vidbench.scoring.official import unofficial_reasons
 from vidbench.scoring.reference import RealSide, estimate
 from vidbench.scoring.repeats import over_runs
 from vidbench.scoring.run import Run
+from vidbench.scoring.run_keys import run_keys
 from vidbench.version import __version__
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Estimate
@@ -94,6 +95,8 @@ def assemble(measured: Measured) -> Result:
             value=found.value,
             interval=found.interval,
             runs=runs,
+            leave_one_out=found.leave_one_out,
+            groups_sha256=found.groups_sha256,
             num_samples=found.num_samples,
             num_reference=found.num_reference,
             higher_is_better=metric.higher_is_better,
@@ -166,11 +169,10 @@ def _value(
     """Return the estimate over all runs, and the value of each run if there are several."""
     starts = range(0, run.total_samples, run.num_samples)
     runs = [range(start, start + run.num_samples) for start in starts]
-    if metric.needs_reference != "frames":
-        return over_runs(
-            metric, [estimate(metric, stores[metric.network], real[metric.network], clips) for clips in runs]
-        )
     per_context = run.task.evaluation.samples_per_context
+    if metric.needs_reference != "frames":
+        side, store = real[metric.network], stores[metric.network]
+        return over_runs(metric, [estimate(metric, store, side, clips, run_keys(run, store, clips)) for clips in runs])
     found = [estimate_frames(metric, stores[FRAMES], clips, per_context) for clips in runs]
     refuse_infinite(metric, stores[FRAMES], [each.value for each in found])
     return over_runs(metric, found)
@@ -202,6 +204,7 @@ def _against_count(run: Run, stores: Stores, real: RealSides) -> dict[str, Growt
             run.num_samples,
             side.rows_per_clip,
             side.for_metric(metric),
+            run_keys(run, store, range(run.num_samples)),
         )
         if growth is not None:
             curves[metric.id] = GrowthRecord(**asdict(growth))

@@ -26,6 +26,7 @@ from vidbench.scoring.frame_scores import estimate_frames
 from vidbench.scoring.imported_reference import ImportedRealSide
 from vidbench.scoring.reference import RealSide, estimate_value
 from vidbench.scoring.run import Run
+from vidbench.scoring.run_keys import run_keys
 from vidbench.version import __version__
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.regular_files import is_there
@@ -145,7 +146,7 @@ def bound_values(
     values = {}
     for metric in run.metrics:
         if metric.needs_reference != "frames":
-            values[metric.id] = _cached_value(metric, stores[metric.network], real[metric.network], cache)
+            values[metric.id] = _cached_value(metric, stores[metric.network], real[metric.network], cache, run)
         elif FRAMES in stores:
             clips, per_context = range(run.num_samples), run.task.evaluation.samples_per_context
             values[metric.id] = estimate_frames(metric, stores[FRAMES], clips, per_context).value
@@ -153,18 +154,24 @@ def bound_values(
 
 
 def _cached_value(
-    metric: MetricDefinition, store: FeatureStore, real: RealSide | ImportedRealSide, cache: Path
+    metric: MetricDefinition,
+    store: FeatureStore,
+    real: RealSide | ImportedRealSide,
+    cache: Path,
+    run: Run,
 ) -> float:
     # The name of a feature folder is the content key of clips and network.
     sides = [[store.folder.name, store.num_clips], real.identity]
-    origin = {"format": "vidbench-bound-2", "vidbench": __version__, "metric": metric.id, "sides": sides}
+    origin = {"format": "vidbench-bound-3", "vidbench": __version__, "metric": metric.id, "sides": sides}
+    evaluation = run.task.evaluation
+    origin["groups"] = [evaluation.samples_per_context, evaluation.labels]  # they move the last bits
     path = cache / "bounds" / f"{digest(origin)[:24]}.json"
     if is_there(path):
         try:
             return _stored_value(path, origin)
         except DamagedFileError as error:
             warn(f"The score of a bound in {path} is damaged ({error}) and will be computed again.")
-    value = estimate_value(metric, store, real)
+    value = estimate_value(metric, store, real, run_keys(run, store))
     if math.isfinite(value):
         write_bytes(path, sealed_json({**origin, "value": value}))
     return value

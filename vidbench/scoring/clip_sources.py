@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -24,8 +25,10 @@ from vidbench.samples.arrays import ArraySamples, DirectReading, ShardedSamples
 from vidbench.samples.clip_folder import MOST_READERS
 from vidbench.samples.exchange import SampleSource
 from vidbench.samples.pairing import refuse_other_context
+from vidbench.scoring.keyed_clips import ContextClips
 from vidbench.scoring.seeds import sample_seeds
 from vidbench.tasks.schema import Task
+from vidmetrics.statistics.clip_keys import Keys
 
 if TYPE_CHECKING:
     from vidmetrics.networks.network import Clips
@@ -170,7 +173,7 @@ class ModelSource:
         Raises:
             InputError: the model returned the wrong shape or dtype.
         """
-        context = self._context(indices)
+        context = None if self._contexts is None else self._contexts.context(indices)
         request = SampleRequest(
             indices=indices,
             seeds=sample_seeds(self.seed, indices),
@@ -197,9 +200,14 @@ class ModelSource:
 
         return torch.cat([torch.from_numpy(context).to(samples.device), samples], dim=1)
 
-    def _context(self, indices: np.ndarray) -> np.ndarray | None:
+    def context_keys(self, indices: np.ndarray) -> Keys | None:
+        """Return the keys of the clips that samples continue, uint64 ``[N]``; None if they continue none."""
+        return None if self._contexts is None else self._contexts.keys(indices)
+
+    @cached_property
+    def _contexts(self) -> ContextClips | None:
         frames = self.task.clips.context_frames
-        return np.ascontiguousarray(self.evaluation.read(indices)[:, :frames]) if frames else None
+        return ContextClips(self.evaluation, frames) if frames else None
 
 
 def in_host_memory(clips_NTHWC: Clips) -> np.ndarray:
@@ -299,10 +307,18 @@ class FilesSource:
             InputError: a sample continues other context frames than those of the data.
         """
         samples = self.samples.read(indices)
-        frames = self.task.clips.context_frames
-        if not frames:
+        if self._contexts is None:
             return samples
-        context_NTHWC = self.evaluation.read(indices)[:, :frames]
+        context_NTHWC = self._contexts.context(indices)
         if self._context_sha256 is not None:
             refuse_other_context(self._context_sha256, indices, context_NTHWC)
         return np.concatenate([context_NTHWC, samples], axis=1)
+
+    def context_keys(self, indices: np.ndarray) -> Keys | None:
+        """See `ModelSource.context_keys`."""
+        return None if self._contexts is None else self._contexts.keys(indices)
+
+    @cached_property
+    def _contexts(self) -> ContextClips | None:
+        frames = self.task.clips.context_frames
+        return ContextClips(self.evaluation, frames) if frames else None

@@ -1,6 +1,6 @@
 """Feature shards on disk: the unit of resume, and all that the ranks of a run exchange.
 
-A shard holds the outputs of one network for a fixed range of indices. Its path depends on the identity of the clips and
+A shard holds the outputs of one network for a fixed range of indices, and the keys of the clips. Its path depends on the identity of the clips and
 of the network, never on the batch size or the number of ranks, and it is written atomically. A killed run therefore
 resumes where it stopped, and any number of ranks produces the same files. A shard carries a digest of all that it holds: one
 that is damaged is computed again, with a warning.
@@ -27,13 +27,16 @@ from vidbench.scoring.frame_comparison import FrameComparison
 from vidbench.scoring.overlap import Outputs, Overlap, Storing, computed, overlap
 from vidmetrics.networks.finite import check_finite
 from vidmetrics.regular_files import is_there, read_regular
-from vidmetrics.sealed import DamagedFileError, read_content, sealed_tensors, unsealed_tensors
+from vidmetrics.sealed import DamagedFileError, read_content, sealed_fields, sealed_tensors, unsealed_tensors
+from vidmetrics.statistics.clip_keys import Keys
 
 if TYPE_CHECKING:
     from vidmetrics.networks.network import Network
 
-FORMAT = "vidbench-features-2"
+FORMAT = "vidbench-features-3"
 SHARD_SIZE = 64
+_KEYS = "keys"
+"""Field of a shard: 16 hex digits for each clip. In the header, so that it can be read without the features."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,29 @@ class FeatureStore:
             return str(error)
         return None
 
-    def write(self, shard: int, outputs: Mapping[str, np.ndarray]) -> None:
-        """Write the network outputs of one shard, float32 ``[n, D]``, atomically."""
-        write_bytes(self.path(shard), sealed_tensors(outputs, self._fields(shard)))
+    def write(self, shard: int, outputs: Mapping[str, np.ndarray], keys: Keys) -> None:
+        """Write the network outputs of one shard, float32 ``[n, D]``, and the keys of its clips, uint64 ``[n]``, atomically."""
+        if len(keys) != len(self.indices(shard)):
+            raise ValueError(f"{len(keys)} keys for {len(self.indices(shard))} clips")
+        fields = {**self._fields(shard), _KEYS: keys.astype(">u8").tobytes().hex()}
+        write_bytes(self.path(shard), sealed_tensors(outputs, fields))
+
+    def keys(self, clips: range | None = None) -> Keys:
+        """Return the keys of all clips, or of a range of them, uint64 ``[n]``; the features are not read.
+
+        Raises:
+            InputError: a shard was damaged after the run had found or written it.
+        """
+        wanted = range(self.num_clips) if clips is None else clips
+        shards = range(wanted.start // SHARD_SIZE, -(-wanted.stop // SHARD_SIZE))
+        parts = []
+        for shard in shards:
+            try:
+                parts.append(_keys(sealed_fields(self.path(shard)), len(self.indices(shard))))
+            except DamagedFileError as error:
+                raise self._damaged(shard, str(error)) from None
+        first = shards.start * SHARD_SIZE
+        return np.concatenate([np.empty(0, np.uint64), *parts])[wanted.start - first : wanted.stop - first]
 
     def read(self, output: str, clips: range | None = None) -> Iterator[np.ndarray]:
         """Yield one output shard by shard, ``[n, D]`` in index order, for all clips or for a range of them.
@@ -85,13 +108,16 @@ class FeatureStore:
                 rows = self._tensors(shard)[output]
             except (DamagedFileError, KeyError) as error:
                 reason = "an output is missing" if isinstance(error, KeyError) else str(error)
-                raise InputError(
-                    f"The feature shard {self.path(shard)} was damaged during this run: {reason}; run the same command again."
-                ) from None
+                raise self._damaged(shard, reason) from None
             indices = self.indices(shard)
             per_clip = len(rows) // len(indices)
             first, last = max(wanted.start, indices[0]) - indices[0], min(wanted.stop, indices[-1] + 1) - indices[0]
             yield rows[first * per_clip : last * per_clip]
+
+    def _damaged(self, shard: int, reason: str) -> InputError:
+        return InputError(
+            f"The feature shard {self.path(shard)} was damaged during this run: {reason}; run the same command again."
+        )
 
     @property
     def _doubt_path(self) -> Path:
@@ -127,9 +153,21 @@ class FeatureStore:
 
     def _tensors(self, shard: int) -> dict[str, np.ndarray]:
         tensors, fields = unsealed_tensors(read_content(self.path(shard)))
-        if fields != self._fields(shard):
+        if {name: field for name, field in fields.items() if name != _KEYS} != self._fields(shard):
             raise DamagedFileError("it is a shard of other clips or of another network")
+        _keys(fields, len(self.indices(shard)))
         return tensors
+
+
+def _keys(fields: Mapping[str, object], count: int) -> Keys:
+    digits = fields.get(_KEYS)
+    try:
+        keys = np.frombuffer(bytes.fromhex(digits if isinstance(digits, str) else ""), ">u8").astype(np.uint64)
+    except ValueError:
+        keys = np.empty(0, np.uint64)
+    if len(keys) != count:
+        raise DamagedFileError("it has no keys of its clips")
+    return keys
 
 
 Stores = dict[str, FeatureStore]
@@ -307,7 +345,7 @@ def extract(
     mine = [shards[position] for position in ranks.mine(len(shards))]
     batches = [(shard, batch) for shard in mine for batch in _batches(stores[0].indices(shard), batch_size)]
 
-    def write(shard: int, parts: Sequence[Sequence[Outputs]]) -> None:
+    def write(shard: int, parts: Sequence[Sequence[Outputs]], keys: Sequence[Keys]) -> None:
         indices = stores[0].indices(shard)
         doubt = source.doubt() if isinstance(source, ModelSource) else None
         for network, store, collected in zip(networks, stores, zip(*parts, strict=True), strict=True):
@@ -316,20 +354,22 @@ def extract(
             outputs = {name: np.concatenate([part[name] for part in collected]) for name in collected[0]}
             if not isinstance(network, FrameComparison):
                 check_finite(outputs, network.name, indices, title.lower())
-            store.write(shard, outputs)
+            store.write(shard, outputs, np.concatenate(keys))
 
     parts: list[list[Outputs]] = []
+    keys: list[Keys] = []
     began: float | None = time.monotonic()
     outputs_of = closing(computed(source, networks, [batch for _, batch in batches], how, advance))
     with Storing(how.writers) as storing, outputs_of as computing:
-        for (shard, batch), outputs in zip(batches, computing, strict=True):
+        for (shard, batch), (of_batch, outputs) in zip(batches, computing, strict=True):
             parts.append(outputs)
+            keys.append(of_batch)
             if began is not None:
                 tried((time.monotonic() - began) / len(batch))
                 began = None
             if batch[-1] == stores[0].indices(shard)[-1]:
-                storing(write, shard, parts)
-                parts = []
+                storing(write, shard, parts, keys)
+                parts, keys = [], []
 
 
 def _batches(indices: np.ndarray, size: int) -> list[np.ndarray]:

@@ -16,6 +16,7 @@ from vidbench.scoring.features import FeatureStore
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Estimate
 from vidmetrics.estimators.frames import estimate_mean
+from vidmetrics.estimators.jackknife_groups import ClipKeys
 from vidmetrics.statistics.frames import best_of_k, mean_of_k
 
 
@@ -32,7 +33,8 @@ def estimate_frames(definition: MetricDefinition, store: FeatureStore, clips: ra
     scores = np.concatenate([frames.mean(axis=1) for frames in store.read(score, clips)])
     scores_KN = scores.reshape(-1, per_context).T
     scores_N = best_of_k(scores_KN) if definition.facts.best_of_several else mean_of_k(scores_KN)
-    return estimate_mean(definition.statistic, scores_N, len(clips))
+    keys = ClipKeys(store.keys(clips)[::per_context])
+    return estimate_mean(definition.statistic, scores_N, len(clips), keys)
 
 
 def refuse_infinite(definition: MetricDefinition, store: FeatureStore, values: Iterable[float]) -> None:

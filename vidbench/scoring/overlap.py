@@ -21,6 +21,8 @@ from vidbench.progress import Advance
 from vidbench.samples.arrays import DirectReading
 from vidbench.scoring.clip_sources import ClipSource, in_host_memory
 from vidbench.scoring.frame_comparison import FrameComparison
+from vidbench.scoring.keyed_clips import keys_of
+from vidmetrics.statistics.clip_keys import Keys
 
 if TYPE_CHECKING:
     from vidmetrics.networks.network import Network
@@ -63,8 +65,8 @@ def computed(
     batches: Sequence[np.ndarray],
     how: Overlap,
     advance: Advance,
-) -> Generator[list[Outputs]]:
-    """Yield the outputs of each network for each batch, in order; each clip is read once.
+) -> Generator[tuple[Keys, list[Outputs]]]:
+    """Yield the keys of the clips and the outputs of each network for each batch, in order; each clip is read once.
 
     Args:
         source: the clips.
@@ -79,20 +81,24 @@ def computed(
     read = _pinned_reader(source) if how.readers else getattr(source, "read_in_place", source.read)
     # Progress moves by clip where a network computes clip by clip anyway, with the same bits.
     slow = next((network for network in networks if getattr(network, "clip_by_clip", False)), None)
-    waiting: deque[tuple[int, list[Callable[[], Outputs]]]] = deque()
+    waiting: deque[tuple[int, Callable[[], Keys], list[Callable[[], Outputs]]]] = deque()
 
-    def finished() -> list[Outputs]:
-        size, started = waiting.popleft()
+    def keyed(batch: np.ndarray) -> tuple[Any, Callable[[], Keys]]:
+        clips = read(batch)
+        return clips, keys_of(source, clips, batch)
+
+    def finished() -> tuple[Keys, list[Outputs]]:
+        size, keys, started = waiting.popleft()
         outputs = [wait() for wait in started]
         if slow is None:
             advance(size)
-        return outputs
+        return keys(), outputs
 
-    with closing(in_order(read, batches, how.readers)) as clips_of:
+    with closing(in_order(keyed, batches, how.readers)) as clips_of:
         for batch in batches:
             failure = None
             try:
-                clips = next(clips_of)
+                clips, keys = next(clips_of)
             except Exception as error:
                 failure = error
             else:
@@ -100,7 +106,7 @@ def computed(
                     _by_clip(network, clips, advance) if network is slow else _started(network, clips, batch)
                     for network in networks
                 ]
-                waiting.append((len(batch), started))
+                waiting.append((len(batch), keys, started))
             while len(waiting) > (how.in_flight if failure is None else 0):
                 yield finished()
             if failure is not None:

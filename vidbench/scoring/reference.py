@@ -16,6 +16,7 @@ from vidbench.scoring.imported_reference import ImportedRealSide
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Estimate, Estimator, Reference
 from vidmetrics.estimators.frechet import FrechetEstimator
+from vidmetrics.estimators.jackknife_groups import ClipKeys
 from vidmetrics.estimators.registry import make_estimator
 from vidmetrics.regular_files import is_there
 from vidmetrics.sealed import DamagedFileError, read_content, sealed_tensors, unsealed_tensors
@@ -113,6 +114,7 @@ def estimate(
     store: FeatureStore,
     real: RealSide | ImportedRealSide | GivenRealSide,
     clips: range | None = None,
+    keys: ClipKeys | None = None,
 ) -> Estimate:
     """Compute one metric from complete shards, in index order.
 
@@ -121,13 +123,16 @@ def estimate(
         store: features of the samples.
         real: reference side under the same network.
         clips: range of samples; None for all.
+        keys: keys of the samples, see `vidbench.scoring.run_keys.run_keys`; None for those of the store alone.
     """
-    return _filled(definition, store, real, clips).result(real.for_metric(definition))
+    return _filled(definition, store, real, clips, keys).result(real.for_metric(definition))
 
 
-def estimate_value(definition: MetricDefinition, store: FeatureStore, real: RealSide | ImportedRealSide) -> float:
-    """Compute the value of `estimate` over all clips, without the time of the interval."""
-    return _filled(definition, store, real, None).value(real.for_metric(definition))
+def estimate_value(
+    definition: MetricDefinition, store: FeatureStore, real: RealSide | ImportedRealSide, keys: ClipKeys | None = None
+) -> float:
+    """Compute the value of `estimate` over all clips, with the same bits, without the time of the interval."""
+    return _filled(definition, store, real, None, keys).value(real.for_metric(definition))
 
 
 def _filled(
@@ -135,10 +140,12 @@ def _filled(
     store: FeatureStore,
     real: RealSide | ImportedRealSide | GivenRealSide,
     clips: range | None,
+    keys: ClipKeys | None,
 ) -> Estimator:
+    keys = ClipKeys(store.keys(clips)) if keys is None else keys
     dim = real.network.outputs[definition.output]
     count = store.num_clips if clips is None else len(clips)
-    estimator = make_estimator(definition, dim, count, real.rows_per_clip)
+    estimator = make_estimator(definition, dim, count, real.rows_per_clip, keys)
     device = _gpu_of(real.network) if isinstance(estimator, FrechetEstimator) else None
     for features in to_sum(store.read(definition.output, clips), device):
         estimator.update(features)

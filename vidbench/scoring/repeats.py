@@ -26,4 +26,6 @@ def over_runs(definition: MetricDefinition, estimates: Sequence[Estimate]) -> tu
         return estimates[0], None
     values = tuple(estimate.value for estimate in estimates)
     interval = cut(mean_interval(values), *definition.attainable_range)
-    return replace(estimates[0], value=float(np.mean(values)), interval=interval), values
+    return replace(
+        estimates[0], value=float(np.mean(values)), interval=interval, leave_one_out=None, groups_sha256=None
+    ), values

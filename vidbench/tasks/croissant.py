@@ -1,7 +1,8 @@
 """A task as Croissant metadata (MLCommons, version 1.1): its protocol, its metrics and where its choices come from.
 
 The document describes the task, not the videos: their files and licences are those of the dataset, which vidbench does not
-distribute. What is not known is left out.
+distribute. The terms of the responsible-AI vocabulary (RAI, version 1.0) say where the videos come from and who is in them, out of the
+dataset's data sheet. What is not known is left out.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 from typing import Any
 
 from vidbench.tasks.datasets import DATASETS
+from vidbench.tasks.datasheets import RAI_VERSION, rai_statements
 from vidbench.tasks.schema import Task
 from vidmetrics.catalog.definitions import METRICS
 
@@ -68,10 +70,11 @@ _CONTEXT: dict[str, Any] = {
 def croissant_document(task: Task) -> dict[str, Any]:
     """Return the metadata of a task as a JSON-LD document."""
     metrics = [METRICS[name] for name in task.evaluation.metrics]
+    responsible = rai_statements(task.data.dataset)
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
-        "conformsTo": CROISSANT_VERSION,
+        "conformsTo": [CROISSANT_VERSION, RAI_VERSION] if responsible else CROISSANT_VERSION,
         "name": task.name,
         "description": f"{task.title}. {task.description}".strip(),
         "version": f"{task.version}.0.0",
@@ -79,6 +82,7 @@ def croissant_document(task: Task) -> dict[str, Any]:
         "keywords": ["video generation", "benchmark", task.kind],
         "identifier": f"vidbench task {task.name} v{task.version}, fingerprint {task.fingerprint}",
         "isBasedOn": DATASETS[task.data.dataset].title,
+        **responsible,
         "recordSet": [
             _record_set(
                 "protocol",

@@ -74,6 +74,23 @@ def load_task(name_or_path: str) -> LoadedTask:
     return _on_default_pixels(_load(name))
 
 
+def measured_task(name: str, version: int) -> LoadedTask:
+    """Return a shipped task as it was in a version: the present one, or the file that was kept when its version was raised.
+
+    Args:
+        name: a shipped task.
+        version: a version that a result states.
+
+    Returns:
+        That version; the present one if no file of it was kept.
+    """
+    loaded = load_task(name)
+    file = resources.files("vidbench.tasks") / "earlier" / f"{name}-v{version}.toml"
+    if version >= loaded.task.version or not file.is_file():
+        return loaded
+    return LoadedTask(_parse(file.read_bytes(), str(file)), shipped=True, origin=str(file))
+
+
 def _load(name_or_path: str) -> LoadedTask:
     parts = split_name(name_or_path)
     if parts is not None:

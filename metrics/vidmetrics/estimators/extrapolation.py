@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vidmetrics.estimators.base import Estimate, KeptFeatures
+from vidmetrics.estimators.jackknife_groups import ClipKeys
 from vidmetrics.estimators.reference_gaussian import given_moments, reference_gaussian
 from vidmetrics.statistics.extrapolation import frechet_at_infinity, subset_sizes
 from vidmetrics.statistics.moments import Moments
@@ -14,8 +15,8 @@ class FrechetInfinityEstimator(KeptFeatures):
     Interval: delete-a-group jackknife over the whole procedure, with 10 groups because each fold computes 15 distances.
     """
 
-    def __init__(self, dim: int, num_samples: int, rows_per_sample: int = 1) -> None:
-        super().__init__(dim, num_samples, rows_per_sample, groups=10)
+    def __init__(self, dim: int, num_samples: int, rows_per_sample: int = 1, keys: ClipKeys | None = None) -> None:
+        super().__init__(dim, num_samples, rows_per_sample, groups=10, keys=keys)
         subset_sizes(num_samples, dim, rows_per_sample)  # refuses too few samples at once
 
     def result(self, reference: Moments | None) -> Estimate:
@@ -28,8 +29,8 @@ class FrechetInfinityEstimator(KeptFeatures):
         value, folds = frechet_at_infinity(
             rows,
             reference_gaussian(real),
-            self._group_of_sample(),
-            self._num_groups,
+            self._groups.labels,
+            self._groups.count,
             rows_per_sample=self._rows_per_sample,
         )
-        return self._estimate(value, self._jackknife(value, folds), real.count)
+        return self._jackknifed(value, folds, real.count)

@@ -7,13 +7,15 @@ from typing import Any, Self
 from vidmetrics.catalog.conventions import Root
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.catalog.facts import statistic_facts
-from vidmetrics.estimators.base import Estimate, RowBlocks, is_on_gpu, num_groups
+from vidmetrics.estimators.base import Estimate, estimate_with
+from vidmetrics.estimators.jackknife_groups import ClipKeys, Groups
 from vidmetrics.estimators.reference_gaussian import covariance_of, given_moments, reference_gaussian
+from vidmetrics.estimators.row_blocks import RowBlocks, refuse_empty
 from vidmetrics.statistics.frechet import Gaussian, distance, gaussian
 from vidmetrics.statistics.frechet_float32 import distance_float32_svd
 from vidmetrics.statistics.frechet_many import quick_distances
 from vidmetrics.statistics.intervals import cut, jackknife_interval
-from vidmetrics.statistics.moments import Moments, check_rows, leave_one_out, merged_moments, merged_without_one
+from vidmetrics.statistics.moments import Moments, leave_one_out, merged_moments, merged_without_one
 
 
 class FrechetEstimator:
@@ -22,10 +24,11 @@ class FrechetEstimator:
     Args:
         dim: number of features per sample.
         num_samples: exact number of samples to expect.
-        groups: jackknife groups, contiguous index ranges ``g*N//G``; fewer if there are few samples.
+        groups: number of jackknife groups; fewer if there are few samples.
         rows_per_sample: rows per sample: 1, or its number of frames.
         ddof: the covariances of both sides divide by ``N - ddof``.
         root: method of the matrix square root, see `vidmetrics.catalog.conventions.Convention`.
+        keys: keys of the clips, from which the groups are drawn; None to draw them by place.
     """
 
     def __init__(
@@ -36,17 +39,26 @@ class FrechetEstimator:
         rows_per_sample: int = 1,
         ddof: int = 1,
         root: Root = "frechet-exact",
+        keys: ClipKeys | None = None,
     ) -> None:
-        count = num_groups(groups, num_samples)
+        refuse_empty(dim, num_samples, rows_per_sample)
         self._ddof, self._root = ddof, root
-        self._blocks = RowBlocks(dim, num_samples, count, rows_per_sample)
-        self._groups = [Moments(dim) for _ in range(count)]
-        self._group = 0
+        self._drawn = Groups.drawn(keys, num_samples, groups)
+        self._blocks = RowBlocks(dim, self._drawn.labels, rows_per_sample)
+        self._groups = [Moments(dim) for _ in range(self._drawn.count)]
 
     @classmethod
-    def for_metric(cls, definition: MetricDefinition, dim: int, num_samples: int, rows_per_sample: int) -> Self:
+    def for_metric(
+        cls,
+        definition: MetricDefinition,
+        dim: int,
+        num_samples: int,
+        rows_per_sample: int,
+        keys: ClipKeys | None = None,
+    ) -> Self:
         """Create the estimator of a metric, see `vidmetrics.estimators.registry.make_estimator`."""
-        return cls(dim, num_samples, rows_per_sample=rows_per_sample, ddof=definition.ddof, root=definition.root)
+        ddof, root = definition.ddof, definition.root
+        return cls(dim, num_samples, rows_per_sample=rows_per_sample, ddof=ddof, root=root, keys=keys)
 
     def update(self, features: Any) -> None:
         """Add the next samples in index order, real ``[N, dim]``; a torch tensor on a GPU is summed there.
@@ -54,14 +66,7 @@ class FrechetEstimator:
         Raises:
             InputError: wrong shape, NaN or infinity, or more samples than expected.
         """
-        blocks = self._blocks
-        for group, first, rows in blocks.push(features):
-            if not is_on_gpu(rows) or not bool(rows.isfinite().all()):
-                whole = rows.cpu().numpy() if is_on_gpu(rows) else rows
-                rows = check_rows(whole, blocks.width, "features", first, blocks.rows_per_sample)
-            if group != self._group:
-                self._groups[self._group].collect()  # one group at a time takes memory on a GPU
-                self._group = group
+        for group, rows in self._blocks.push(self._blocks.check(features)):
             self._groups[group].update(rows)
 
     def result(self, reference: Moments | None) -> Estimate:
@@ -72,12 +77,11 @@ class FrechetEstimator:
         """
         real = self._given(reference)
         everything, value = self._whole(real)
-        interval = None
-        if len(self._groups) > 1:
-            interval = jackknife_interval(value, self._folds(everything, real))
-        num_reference = real.count // self._blocks.rows_per_sample
+        folds = self._folds(everything, real) if self._drawn.count > 1 else None
+        interval = None if folds is None else jackknife_interval(value, folds)
         interval = cut(interval, *statistic_facts("frechet").attainable_range(self._root))
-        return Estimate(value, interval, self._blocks.num_samples, num_reference)
+        num_reference = real.count // self._blocks.rows_per_sample
+        return estimate_with(self._drawn, value, interval, self._blocks.num_samples, num_reference, folds)
 
     def value(self, reference: Moments | None) -> float:
         """Return the value of `result` alone, for a twentieth of its time."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from vidmetrics.errors import InputError
 from vidmetrics.estimators.base import Estimate, KeptFeatures
+from vidmetrics.estimators.jackknife_groups import ClipKeys
 from vidmetrics.statistics.kernel import SUBSET_SIZE, grouped_kid, grouped_mmd
 
 
@@ -24,8 +25,8 @@ class KernelEstimator(KeptFeatures):
         rows, real = self._features(), self._reference(reference, 2)
         if len(rows) < 2:
             raise InputError(f"An unbiased MMD needs at least 2 samples, not {len(rows)}; add more clips.")
-        value, folds = grouped_mmd(rows, real, self._group_of_row(), self._num_groups)
-        return self._estimate(value, self._jackknife(value, folds), len(real))
+        value, folds = grouped_mmd(rows, real, self._group_of_row(), self._groups.count)
+        return self._jackknifed(value, folds, len(real))
 
 
 class KernelSubsetsEstimator(KeptFeatures):
@@ -39,10 +40,18 @@ class KernelSubsetsEstimator(KeptFeatures):
         num_samples: exact number of samples to expect.
         rows_per_sample: rows per sample.
         subset_size: rows of each side in a subset; 1,000 in the definition of KID.
+        keys: as for `KeptFeatures`.
     """
 
-    def __init__(self, dim: int, num_samples: int, rows_per_sample: int = 1, subset_size: int = SUBSET_SIZE) -> None:
-        super().__init__(dim, num_samples, rows_per_sample)
+    def __init__(
+        self,
+        dim: int,
+        num_samples: int,
+        rows_per_sample: int = 1,
+        subset_size: int = SUBSET_SIZE,
+        keys: ClipKeys | None = None,
+    ) -> None:
+        super().__init__(dim, num_samples, rows_per_sample, keys=keys)
         self._subset_size = subset_size
         if num_samples * rows_per_sample < subset_size:
             raise InputError(
@@ -53,6 +62,6 @@ class KernelSubsetsEstimator(KeptFeatures):
     def result(self, reference: Iterable[npt.NDArray[Any]] | None) -> Estimate:
         """Return the estimate; raises like `KernelEstimator.result`, and if the reference is smaller than a subset."""
         rows, real = self._features(), self._reference(reference, self._subset_size)
-        values, folds = grouped_kid(rows, real, self._group_of_row(), self._num_groups, subset_size=self._subset_size)
+        values, folds = grouped_kid(rows, real, self._group_of_row(), self._groups.count, subset_size=self._subset_size)
         value = float(values.mean())
-        return self._estimate(value, self._jackknife(value, folds), len(real))
+        return self._jackknifed(value, folds, len(real))

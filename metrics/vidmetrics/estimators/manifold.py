@@ -52,7 +52,7 @@ class PrecisionEstimator(_ManifoldEstimator):
         inside = ball_counts(generated, real, radii(real, self.nearest), closed=True) > 0
         value = float(inside.mean())
         interval = cut(share_interval(value, self._num_samples), *statistic_facts("precision").attainable_range())
-        return self._estimate(value, interval, len(real))
+        return self._estimate(value, interval, len(real), self._groups.means_without(self._clip_means(inside)))
 
 
 class DensityEstimator(_ManifoldEstimator):
@@ -65,15 +65,16 @@ class DensityEstimator(_ManifoldEstimator):
         real, generated = self._sides(reference)
         counts = ball_counts(generated, real, radii(real, self.nearest), closed=False) / self.nearest
         lowest, highest = statistic_facts("density").attainable_range()
-        interval = cut(mean_interval(self._clip_means(counts)), lowest, min(highest, len(real) / self.nearest))
-        return self._estimate(float(counts.mean()), interval, len(real))
+        means = self._clip_means(counts)
+        interval = cut(mean_interval(means), lowest, min(highest, len(real) / self.nearest))
+        return self._estimate(float(counts.mean()), interval, len(real), self._groups.means_without(means))
 
 
 class RecallEstimator(_ManifoldEstimator):
     """Share of real rows inside the generated manifold.
 
-    Interval: `vidmetrics.statistics.intervals.halves_interval` over 20 seeded random halvings of the samples; none if a
-    half is too small for a ball.
+    Interval: `vidmetrics.statistics.intervals.halves_interval` over 20 halvings of the samples, drawn from their keys; none if
+    a half is too small for a ball.
     """
 
     nearest = PRECISION_NEAREST
@@ -89,10 +90,11 @@ class RecallEstimator(_ManifoldEstimator):
         return self._estimate(value, interval, len(real))
 
     def _halves(self, count: int = 20, seed: int = 0) -> npt.NDArray[np.bool_]:
-        """Return which rows belong to a random half of the samples, bool ``[count, rows]``."""
+        """Return which rows belong to a half of the samples, bool ``[count, rows]``; another order of the samples has the same halves."""
         random = np.random.default_rng(seed)
         size = self._num_samples // 2
-        first = np.stack([random.permutation(self._num_samples) < size for _ in range(count)])
+        first = np.empty((count, self._num_samples), np.bool_)
+        first[:, self._groups.order] = [random.permutation(self._num_samples) < size for _ in range(count)]
         return np.repeat(first, self._rows_per_sample, axis=1)
 
 
@@ -107,7 +109,7 @@ class CoverageEstimator(_ManifoldEstimator):
         counts, ones, twos = coverage_holders(real, generated, self._rows_per_sample, self.nearest)
         value = float((counts > 0).mean())
         interval = None
-        if self._num_groups > 1:
+        if self._groups.count > 1:
             interval = holders_interval(value, ones, twos, len(real), self._num_samples)
             interval = cut(interval, *statistic_facts("coverage").attainable_range())
         return self._estimate(value, interval, len(real))

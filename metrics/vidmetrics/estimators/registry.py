@@ -7,9 +7,16 @@ import importlib
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.errors import InputError
 from vidmetrics.estimators.base import Estimator
+from vidmetrics.estimators.jackknife_groups import ClipKeys
 
 
-def make_estimator(definition: MetricDefinition, dim: int, num_samples: int, rows_per_sample: int = 1) -> Estimator:
+def make_estimator(
+    definition: MetricDefinition,
+    dim: int,
+    num_samples: int,
+    rows_per_sample: int = 1,
+    keys: ClipKeys | None = None,
+) -> Estimator:
     """Return the estimator of a metric on features.
 
     >>> import numpy as np, vidmetrics
@@ -26,6 +33,8 @@ def make_estimator(definition: MetricDefinition, dim: int, num_samples: int, row
         dim: size of the network output that is measured.
         num_samples: exact number of generated samples to expect.
         rows_per_sample: rows of features per sample, see `vidmetrics.networks.network.Network.rows_per_clip`.
+        keys: keys of the clips, from which the groups of the interval are drawn; None to draw them by place, so that samples in
+            another order have a slightly different interval.
 
     Raises:
         InputError: the metric compares frames and needs no features, or there are too few samples.
@@ -37,5 +46,5 @@ def make_estimator(definition: MetricDefinition, dim: int, num_samples: int, row
         )
     file, _, name = definition.facts.estimator.partition(":")
     cls = getattr(importlib.import_module(f"vidmetrics.estimators.{file}"), name)
-    estimator: Estimator = cls.for_metric(definition, dim, num_samples, rows_per_sample)
+    estimator: Estimator = cls.for_metric(definition, dim, num_samples, rows_per_sample, keys)
     return estimator

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from vidmetrics.errors import InputError
 from vidmetrics.networks.finite import check_finite
 from vidmetrics.networks.sharing import shared_passes
+from vidmetrics.statistics.clip_keys import Keys, clip_keys
 
 if TYPE_CHECKING:
     from vidmetrics.networks.network import Network
@@ -26,6 +27,7 @@ Output: TypeAlias = tuple[str, str]
 Rows: TypeAlias = npt.NDArray[np.float32]
 ClipSize: TypeAlias = tuple[int, int, int]
 """Frames, height and width of a clip."""
+NO_LABEL = -1
 
 
 def size_text(size: ClipSize) -> str:
@@ -50,10 +52,16 @@ class SideFeatures:
         self.whose = whose
         self._networks, self._batch_size = networks, batch_size
         self._rows: dict[Output, list[Rows | None]] = {output: [] for output in self.outputs}
+        self._keys: list[np.uint64] = []
+        self._labels: list[int] = []
         self._waiting: dict[int, npt.NDArray[np.uint8]] = {}
 
-    def add(self, clips_NTHWC: npt.NDArray[np.uint8]) -> None:
+    def add(self, clips_NTHWC: npt.NDArray[np.uint8], labels_N: Sequence[int] | None = None) -> None:
         """Add clips of the size that the others have.
+
+        Args:
+            clips_NTHWC: uint8 clips.
+            labels_N: the label of each, at least 0; None for clips without.
 
         Raises:
             InputError: another size, or a length that a network does not take; then none of them is added.
@@ -62,7 +70,10 @@ class SideFeatures:
             return
         self.check((clips_NTHWC.shape[1], clips_NTHWC.shape[2], clips_NTHWC.shape[3]))
         self.size = (clips_NTHWC.shape[1], clips_NTHWC.shape[2], clips_NTHWC.shape[3])
-        for clip in clips_NTHWC:
+        labels = [NO_LABEL] * len(clips_NTHWC) if labels_N is None else labels_N
+        for clip, key, label in zip(clips_NTHWC, clip_keys(clips_NTHWC), labels, strict=True):
+            self._keys.append(key)
+            self._labels.append(label)
             self._waiting[self.count] = clip.copy()  # the caller may reuse its buffer
             self.count += 1
             for rows in self._rows.values():
@@ -82,6 +93,8 @@ class SideFeatures:
         self.size = other.size
         for output in self.outputs:
             self._rows[output].extend(other._rows[output])
+        self._keys.extend(other._keys)
+        self._labels.extend(other._labels)
         self._waiting |= {self.count + index: clip for index, clip in other._waiting.items()}
         self.count += other.count
         self._compute_full_batches()
@@ -94,6 +107,7 @@ class SideFeatures:
             yield
         except BaseException:
             self.size, self.count, self._waiting = size, count, waiting
+            del self._keys[count:], self._labels[count:]
             for rows in self._rows.values():
                 del rows[count:]
                 for index in waiting:
@@ -119,6 +133,16 @@ class SideFeatures:
                     for index, of_clip in zip(indices, rows, strict=False):
                         done[output][index] = of_clip
         return {output: np.stack([row for row in rows if row is not None]) for output, rows in done.items() if rows}
+
+    @property
+    def keys(self) -> Keys:
+        """Keys of the clips in their order, uint64 ``[count]``."""
+        return np.array(self._keys, np.uint64)
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Labels of the clips in their order, int64 ``[count]``; `NO_LABEL` for a clip without."""
+        return np.array(self._labels, np.int64)
 
     def check(self, size: ClipSize) -> None:
         """Refuse clips of a size that the others do not have, or of a length that a network does not take.
@@ -171,6 +195,8 @@ class SideFeatures:
             "size": np.array(self.size or (0, 0, 0), np.int64),
             "count": np.array(self.count, np.int64),
             "waiting": np.array(list(self._waiting), np.int64),
+            "labels": self.labels,
+            "keys": self.keys.view(np.int64),  # not every torch has uint64
         }
         if self._waiting:
             arrays["clips"] = np.stack(list(self._waiting.values()))
@@ -195,10 +221,15 @@ class SideFeatures:
                 for index, row in zip(computed, arrays[f"{name}/{output}"] if computed else (), strict=True):
                     rows[name, output][index] = row
             clips = dict(zip(waiting, arrays["clips"] if waiting else (), strict=True))
+            keys = arrays["keys"].view(np.uint64)
+            labels = [int(label) for label in arrays["labels"]]
+            if (len(keys), len(labels)) != (count, count):
+                raise ValueError(f"{len(keys)} keys and {len(labels)} labels of {count} clips")
         except (KeyError, ValueError, TypeError) as error:
             raise InputError(
                 f"The state of the {self.whose} is not one of these metrics ({error}); make the object with the ids that it had."
             ) from None
         self.size = None if not any(size) else (size[0], size[1], size[2])
         self.count, self._rows, self._waiting = count, rows, clips
+        self._keys, self._labels = list(keys), labels
         self._compute_full_batches()  # the object that was saved may have had larger batches

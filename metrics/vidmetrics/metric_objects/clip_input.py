@@ -65,6 +65,57 @@ def uint8_batches(
         warnings.warn(sentence, stacklevel=3)  # at the call of `update`
 
 
+class LabelsInTurn:
+    """Labels of the clips of one call, given out batch by batch.
+
+    Args:
+        labels: integers of at least 0, one for each clip; None for clips without labels.
+        whose: the clips in messages.
+
+    Raises:
+        InputError: they are not.
+    """
+
+    def __init__(self, labels: Any, whose: str) -> None:
+        self._whose = whose
+        self._given: list[int] | None = None
+        self._taken = 0
+        if labels is None:
+            return
+        given = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)
+        if given.ndim != 1 or given.dtype.kind not in "iu" or (given < 0).any():
+            raise InputError(
+                f"The labels of the {whose} are {given.dtype} {list(given.shape)}, and one integer of at least 0 is needed for each clip."
+            )
+        self._given = [int(label) for label in given]
+
+    def of_next(self, count: int) -> list[int] | None:
+        """Return the labels of the next clips, or None without labels.
+
+        Raises:
+            InputError: there are too few.
+        """
+        if self._given is None:
+            return None
+        self._taken += count
+        if self._taken > len(self._given):
+            raise self._miscounted("at least ")
+        return self._given[self._taken - count : self._taken]
+
+    def check_all_taken(self) -> None:
+        """Refuse labels that belong to no clip.
+
+        Raises:
+            InputError: there are such.
+        """
+        if self._given is not None and self._taken != len(self._given):
+            raise self._miscounted("")
+
+    def _miscounted(self, least: str) -> InputError:
+        labels = len(self._given or ())
+        return InputError(f"There are {labels} labels for {least}{self._taken} {self._whose}; give one for each clip.")
+
+
 def _is_array(clips: Any) -> bool:
     return hasattr(clips, "ndim") and hasattr(clips, "shape") and hasattr(clips, "dtype")
 

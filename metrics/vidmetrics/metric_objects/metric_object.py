@@ -10,12 +10,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from vidmetrics.catalog.metric import MetricDefinition
 from vidmetrics.errors import InputError
 from vidmetrics.estimators.base import Estimate, Reference
+from vidmetrics.estimators.jackknife_groups import ClipKeys
 from vidmetrics.metric_objects.clip_features import ClipSize, Output, Rows, SideFeatures, size_text
-from vidmetrics.metric_objects.clip_input import Clips, check_layout, uint8_batches
+from vidmetrics.metric_objects.clip_input import Clips, LabelsInTurn, check_layout, uint8_batches
 from vidmetrics.metric_objects.pixel_values import ValueRange, check_range
 from vidmetrics.metric_objects.rank_exchange import RankExchange, interleaved, repeats_sentence
 from vidmetrics.metric_objects.reduction import estimate_of, reference_of, statistics_of
@@ -64,6 +66,7 @@ class MetricState:
         *,
         layout: str | None = None,
         value_range: ValueRange | None = None,
+        labels: Sequence[int] | None = None,
     ) -> None:
         """Add clips to one side: all of them, or none if they are refused.
 
@@ -73,6 +76,8 @@ class MetricState:
             real: whether they are real clips, or generated ones.
             layout: order of their axes, if it is not that of the object.
             value_range: range of floats, if it is not that of the object.
+            labels: the label that each of these clips was generated for, integers of at least 0. The interval then takes the number of clips
+                of each label as fixed, which makes it narrower where labels differ; the value does not depend on it.
 
         Raises:
             InputError: clips in another form, or of another size or length than those on either side.
@@ -86,13 +91,15 @@ class MetricState:
         if real and not self._real.outputs:
             raise InputError(f"The metric '{self.ids[0]}' uses only generated clips; add none with real=True.")
         said = self._range if value_range is None else value_range
+        given = LabelsInTurn(labels, side.whose)
         with side.all_or_nothing():
             for batch in uint8_batches(clips, self._layout if layout is None else layout, said, side.whose):
                 if len(batch):
                     size = (batch.shape[1], batch.shape[2], batch.shape[3])
                     side.check(size)
                     self._check_other_side(size, real)
-                    side.add(batch)
+                    side.add(batch, given.of_next(len(batch)))
+            given.check_all_taken()
 
     def merge(self, other: Self) -> None:
         """Append the clips of another object with the same metrics, which stays as it is.
@@ -185,7 +192,12 @@ class MetricState:
         num_real, num_samples = (sum(side) for side in zip(*counts, strict=True))
         if size is None or not num_samples:
             raise InputError("There are no generated clips to measure; give at least two.")
-        generated = self._rows(exchange, self._generated, [of_rank for _, of_rank in counts], size)
+        of_ranks = [of_rank for _, of_rank in counts]
+        generated = self._rows(exchange, self._generated, of_ranks, size)
+        keys = ClipKeys(
+            self._in_order(exchange, self._generated.keys, of_ranks),
+            strata=self._in_order(exchange, self._generated.labels, of_ranks),
+        )
         real = {} if self._statistics else self._rows(exchange, self._real, [of_rank for of_rank, _ in counts], size)
         remarks: list[str] = []
 
@@ -195,7 +207,7 @@ class MetricState:
                 reference, num_reference = self._reference(definition, real, num_real)
                 rows = generated[definition.network, definition.output]
                 network = self._networks[definition.network]
-                estimate, remark = estimate_of(definition, rows, num_samples, reference, num_reference, network)
+                estimate, remark = estimate_of(definition, rows, num_samples, reference, num_reference, network, keys)
                 by_id[definition.id] = asdict(estimate)
                 remarks.extend([remark] if remark else [])
             for side, rows_of, count in ((self._generated, generated, num_samples), (self._real, real, num_real)):
@@ -210,10 +222,7 @@ class MetricState:
         estimates = json.loads(exchange.from_main(found))
         for text in remarks:
             warnings.warn(text, stacklevel=3)  # at the call of `compute`
-        return {
-            id: Estimate(**{**fields, "interval": fields["interval"] and tuple(fields["interval"])})
-            for id, fields in estimates.items()
-        }
+        return {id: Estimate(**_without_lists(fields)) for id, fields in estimates.items()}
 
     def _reference(
         self, definition: MetricDefinition, real: Mapping[Output, Rows], num_real: int
@@ -287,20 +296,30 @@ class MetricState:
     ) -> dict[Output, Rows]:
         """Return the features of all clips of a side ``[rows, D]`` in the order of one process; on other ranks than 0 an empty mapping."""
         total = sum(counts)
-        positions = [interleaved(counts, rank) for rank in range(exchange.size)]
-        mine = exchange.together(lambda: side.complete(positions[exchange.rank], total))
+        positions = interleaved(counts, exchange.rank)
+        mine = exchange.together(lambda: side.complete(positions, total))
         if not total:
             return {}
-        order = np.argsort(np.concatenate(positions), kind="stable")
         rows: dict[Output, Rows] = {}
         for name, output in side.outputs:
             per_clip = self._networks[name].rows_per_clip(size[0])
             empty = np.zeros((0, per_clip, self._networks[name].outputs[output]), np.float32)
-            parts = exchange.rows_to_main(mine.get((name, output), empty))
-            if parts:
-                everything = np.concatenate(parts)[order] if len(parts) > 1 else parts[0]
+            everything = self._in_order(exchange, mine.get((name, output), empty), counts)
+            if exchange.rank == 0:
                 rows[name, output] = everything.reshape(-1, everything.shape[-1])
         return rows
+
+    def _in_order(self, exchange: RankExchange, of_clips: npt.NDArray[Any], counts: Sequence[int]) -> npt.NDArray[Any]:
+        """Return arrays of the clips of all ranks in the order of one process; on other ranks than 0 those of the rank."""
+        parts = exchange.rows_to_main(of_clips)
+        if len(parts) < 2:
+            return of_clips
+        positions = [interleaved(counts, rank) for rank in range(exchange.size)]
+        return np.concatenate(parts)[np.argsort(np.concatenate(positions), kind="stable")]
+
+
+def _without_lists(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(field) if isinstance(field, list) else field for name, field in fields.items()}
 
 
 class Metric(MetricState):

@@ -33,13 +33,13 @@ class RankExchange:
         parts = self._gather(json.dumps(value).encode(), everywhere=True)
         return [json.loads(part) for part in parts]
 
-    def rows_to_main(self, rows: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
-        """Return the arrays of all ranks, ``[n, ...]`` with equal further axes, on rank 0; an empty list on the others."""
+    def rows_to_main(self, rows: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """Return the arrays of all ranks, ``[n, ...]`` with equal dtype and further axes, on rank 0; an empty list on the others."""
         if self.size == 1:
             return [rows]
         shape = rows.shape[1:]
         parts = self._gather(np.ascontiguousarray(rows).tobytes(), everywhere=False)
-        return [np.frombuffer(part, np.float32).reshape(-1, *shape) for part in parts]
+        return [np.frombuffer(part, rows.dtype).reshape(-1, *shape) for part in parts]
 
     def from_main(self, make: Callable[[], bytes]) -> bytes:
         """Call a function on rank 0 and return what it returns on every rank.

@@ -10,6 +10,7 @@ from vidmetrics.catalog.metric import MetricDefinition
 from vidmetrics.estimators.base import Estimate, Reference
 from vidmetrics.estimators.few_samples import few_samples_warning
 from vidmetrics.estimators.frechet import FrechetEstimator
+from vidmetrics.estimators.jackknife_groups import ClipKeys
 from vidmetrics.estimators.registry import make_estimator
 from vidmetrics.metric_objects.clip_features import ClipSize, Output, Rows
 from vidmetrics.metric_objects.statistics_files import Statistics, in_shards, moments_of, network_facts
@@ -40,6 +41,7 @@ def estimate_of(
     reference: Reference,
     num_reference: int,
     network: Network,
+    keys: ClipKeys,
 ) -> tuple[Estimate, str | None]:
     """Return the estimate of a metric, and a sentence about its bias if there are few samples.
 
@@ -50,8 +52,9 @@ def estimate_of(
         reference: what the metric needs of the real clips.
         num_reference: number of real clips.
         network: the network of the metric.
+        keys: keys of the generated clips.
     """
-    estimator = make_estimator(definition, rows.shape[1], num_samples, len(rows) // num_samples)
+    estimator = make_estimator(definition, rows.shape[1], num_samples, len(rows) // num_samples, keys)
     device = gpu_of(network) if isinstance(estimator, FrechetEstimator) else None
     for shard in to_sum(in_shards(rows, num_samples), device):
         estimator.update(shard)

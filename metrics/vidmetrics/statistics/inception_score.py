@@ -33,6 +33,20 @@ class ScoreSums:
         return ScoreSums(self.count + other.count, self.plogp + other.plogp, self.p + other.p)
 
 
+def check_logits(logits: npt.NDArray[Any], first_index: int = 0, rows_per_sample: int = 1) -> Array:
+    """Return logits as float64 ``[N, C]``; arguments and errors are those of `score_sums`."""
+    logits = np.asarray(logits)
+    if logits.ndim != 2 or logits.shape[1] < 1 or logits.dtype.kind not in "fiu":
+        raise InputError(f"The logits are {logits.dtype} {list(logits.shape)}, but real numbers [N, C] are needed.")
+    values = logits.astype(np.float64)
+    bad = np.isnan(values).any(axis=1) | ~np.isfinite(values.max(axis=1, initial=-np.inf))
+    if bad.any():
+        sample, frame = divmod(first_index + int(np.argmax(bad)), rows_per_sample)
+        place = f"sample {sample}" if rows_per_sample == 1 else f"sample {sample}, frame {frame},"
+        raise InputError(f"The logits of {place} contain NaN or infinity; check the clip and the network.")
+    return values
+
+
 def score_sums(logits: npt.NDArray[Any], first_index: int = 0, rows_per_sample: int = 1) -> ScoreSums:
     """Return the sums over a batch.
 
@@ -44,15 +58,7 @@ def score_sums(logits: npt.NDArray[Any], first_index: int = 0, rows_per_sample: 
     Raises:
         InputError: wrong shape or dtype; a row with NaN, ``+inf`` or no finite value.
     """
-    logits = np.asarray(logits)
-    if logits.ndim != 2 or logits.shape[1] < 1 or logits.dtype.kind not in "fiu":
-        raise InputError(f"The logits are {logits.dtype} {list(logits.shape)}, but real numbers [N, C] are needed.")
-    values = logits.astype(np.float64)
-    bad = np.isnan(values).any(axis=1) | ~np.isfinite(values.max(axis=1, initial=-np.inf))
-    if bad.any():
-        sample, frame = divmod(first_index + int(np.argmax(bad)), rows_per_sample)
-        place = f"sample {sample}" if rows_per_sample == 1 else f"sample {sample}, frame {frame},"
-        raise InputError(f"The logits of {place} contain NaN or infinity; check the clip and the network.")
+    values = check_logits(logits, first_index, rows_per_sample)
     shifted = values - values.max(axis=1, keepdims=True, initial=-np.inf)
     exponentials = np.exp(shifted)
     totals = exponentials.sum(axis=1, keepdims=True)

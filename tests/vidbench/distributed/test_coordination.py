@@ -18,6 +18,7 @@ from vidbench.distributed.ranks import Ranks
 from vidbench.errors import InputError
 from vidbench.files import temporary_name
 from vidbench.scoring.features import FeatureStore, wait_for_shards
+from vidmetrics.statistics.clip_keys import place_keys
 
 
 def free_port():
@@ -154,7 +155,7 @@ def test_a_slow_rank_that_beats_is_waited_for():
 def test_shards_that_show_late_are_waited_for(tmp_path, monkeypatch):
     store = FeatureStore(tmp_path, 1)
     threading.Timer(0.1, store.path(0).touch).start()  # not all of its bytes are visible yet
-    threading.Timer(0.5, lambda: store.write(0, {"logits": np.ones((1, 2), np.float32)})).start()
+    threading.Timer(0.5, lambda: store.write(0, {"logits": np.ones((1, 2), np.float32)}, place_keys(1))).start()
     wait_for_shards([store], [0])
     assert store.missing([0]) == []
     monkeypatch.setattr("vidbench.distributed.shared_folder.VISIBLE_SECONDS", 0.3)

@@ -26,6 +26,7 @@ from vidbench.results.schema import Result
 from vidbench.scoring.clip_sources import DatasetSource, ModelSource, model_task
 from vidbench.scoring.features import FeatureStore
 from vidbench.tasks import load_task
+from vidmetrics.statistics.clip_keys import place_keys
 
 
 def _circles(svg):
@@ -115,7 +116,7 @@ def _store(folder, rows):
     store = FeatureStore(folder, len(rows))
     for shard in range(store.num_shards):
         clips = rows[store.indices(shard)]
-        store.write(shard, {"pool": clips.reshape(-1, clips.shape[-1]).astype(np.float32)})
+        store.write(shard, {"pool": clips.reshape(-1, clips.shape[-1]).astype(np.float32)}, place_keys(len(clips)))
     return store
 
 

@@ -21,7 +21,7 @@ def a_store(scores):
         yield scores[clips.start : 2]
         yield scores[2 : clips.stop]
 
-    return SimpleNamespace(read=read)
+    return SimpleNamespace(read=read, keys=lambda clips: np.array(clips, np.uint64) // 2)
 
 
 @pytest.mark.parametrize(("best", "value"), [(True, (32 + 25 + 28) / 3), (False, (26.5 + 23.5 + 27.5) / 3)])

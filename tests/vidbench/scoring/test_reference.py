@@ -9,6 +9,7 @@ import numpy as np
 from vidbench.scoring.features import FeatureStore
 from vidbench.scoring.reference import RealSide, reference_moments
 from vidmetrics.catalog.definitions import get_metric
+from vidmetrics.statistics.clip_keys import place_keys
 
 ROWS = np.random.default_rng(0).normal(size=(70, 3)).astype(np.float32)
 NETWORK = SimpleNamespace(outputs={"logits": 3}, rows_per_clip=lambda num_frames: 1)
@@ -17,7 +18,7 @@ NETWORK = SimpleNamespace(outputs={"logits": 3}, rows_per_clip=lambda num_frames
 def test_moments_are_read_from_the_second_time_on(tmp_path, capsys):
     store = FeatureStore(tmp_path / "features", 70)
     for shard, rows in ((0, ROWS[:64]), (1, ROWS[64:])):
-        store.write(shard, {"logits": rows})
+        store.write(shard, {"logits": rows}, place_keys(len(rows)))
     first = reference_moments(tmp_path, store, NETWORK, "logits", 12)
     assert first.count == 70
     np.testing.assert_allclose(first.covariance, np.cov(ROWS.astype(np.float64).T), rtol=1e-9)
@@ -32,7 +33,7 @@ def test_moments_are_read_from_the_second_time_on(tmp_path, capsys):
 
 def test_all_metrics_of_an_output_share_its_moments(tmp_path):
     store = FeatureStore(tmp_path / "features", 64)
-    store.write(0, {"logits": ROWS[:64]})
+    store.write(0, {"logits": ROWS[:64]}, place_keys(64))
     side = RealSide(tmp_path, store, NETWORK, 12)
     moments = side.for_metric(get_metric("fvd"))
     assert moments.count == 64
@@ -41,7 +42,7 @@ def test_all_metrics_of_an_output_share_its_moments(tmp_path):
 
 def test_a_damaged_file_is_computed_again_aloud(tmp_path, capsys):
     store = FeatureStore(tmp_path / "features", 64)
-    store.write(0, {"logits": ROWS[:64]})
+    store.write(0, {"logits": ROWS[:64]}, place_keys(64))
     first = reference_moments(tmp_path, store, NETWORK, "logits", 12)
     (file,) = (tmp_path / "reference").iterdir()
     content = bytearray(file.read_bytes())

@@ -6,6 +6,7 @@ import numpy as np
 
 from vidmetrics import Moments, jackknife_interval
 from vidmetrics.estimators.extrapolation import FrechetInfinityEstimator
+from vidmetrics.statistics.clip_keys import drawn_groups, place_keys
 from vidmetrics.statistics.extrapolation import frechet_at_infinity
 from vidmetrics.statistics.frechet import gaussian
 
@@ -25,8 +26,7 @@ def test_extrapolation():
     moments.update(REAL)
     target = gaussian(moments.mean, moments.covariance)
     estimate = feed(FrechetInfinityEstimator(3, 82), ROWS, 40).result(moments)
-    groups = np.searchsorted([g * 82 // 10 for g in range(1, 10)], np.arange(82), side="right")
-    value, folds = frechet_at_infinity(ROWS, target, groups, 10)
+    value, folds = frechet_at_infinity(ROWS, target, drawn_groups(place_keys(82), 10), 10)
     assert estimate.value == value
     assert estimate.interval == jackknife_interval(value, folds)
     assert (estimate.num_samples, estimate.num_reference) == (82, 60)

@@ -9,6 +9,7 @@ from scipy.linalg import sqrtm
 
 from vidmetrics import InputError, Moments, frechet_distance, jackknife_interval
 from vidmetrics.estimators.frechet import FrechetEstimator
+from vidmetrics.statistics.clip_keys import drawn_groups, groups_sha256, place_keys
 from vidmetrics.statistics.tensor_moments import to_sum
 
 
@@ -34,12 +35,14 @@ def test_frechet_value_and_interval(count, groups):
     rows = np.random.default_rng(count).normal(0.3, 2, (count, 5))
     reference = reference_of(5)
     estimate = feed(FrechetEstimator(5, count), rows, 1, 3, count // 2).result(reference)
-    bounds = [g * count // groups for g in range(groups + 1)]
-    folds = [np.delete(rows, np.s_[bounds[g] : bounds[g + 1]], axis=0) for g in range(groups)]
+    group_of_row = drawn_groups(place_keys(count), groups)
+    folds = [rows[group_of_row != g] for g in range(groups)]
     low, high = jackknife_interval(direct(rows, reference), [direct(fold, reference) for fold in folds])
     assert estimate.value == pytest.approx(direct(rows, reference), rel=1e-11)
     assert estimate.interval == pytest.approx((max(low, 0), high), rel=1e-9)
     assert (estimate.num_samples, estimate.num_reference) == (count, 90)
+    assert estimate.leave_one_out == pytest.approx([direct(fold, reference) for fold in folds], rel=1e-9)
+    assert estimate.groups_sha256 == groups_sha256(place_keys(count), group_of_row)
 
 
 def test_the_caller_may_reuse_its_buffer():
@@ -65,7 +68,8 @@ def test_the_interval_of_many_features_is_that_of_matrix_roots():
         spread = np.trace(covariance) + np.trace(reference.covariance) - 2 * np.trace(root)
         return np.square(rows.mean(0) - reference.mean).sum() + spread
 
-    folds = [by_root(np.delete(rows, np.s_[g * 32 : (g + 1) * 32], axis=0)) for g in range(groups)]
+    group_of_row = drawn_groups(place_keys(count), groups)
+    folds = [by_root(rows[group_of_row != g]) for g in range(groups)]
     estimate = feed(FrechetEstimator(dim, count), rows, 100, 333).result(reference)
     assert estimate.value == pytest.approx(by_root(rows), rel=1e-9)
     assert estimate.interval == pytest.approx(jackknife_interval(by_root(rows), folds), rel=1e-8)
@@ -88,7 +92,7 @@ def device(request, monkeypatch):
     """A device on which tensors are summed: a GPU, or the processor treated as one."""
     if request.param == "cuda":
         return torch.device("cuda")
-    for module in ("estimators.base", "statistics.moments"):
+    for module in ("estimators.row_blocks", "statistics.moments"):
         monkeypatch.setattr(f"vidmetrics.{module}.WITHOUT_FLOAT64", ())
     return torch.device("cpu")
 
@@ -102,8 +106,7 @@ def test_tensors_on_a_gpu_are_summed_there_to_the_same_estimate(count, device):
         for block in to_sum([part], device):
             assert block.device == torch.empty(0, device=device).device
             there.update(block)
-    summed = [group for group in there._groups if group._on_devices]
-    assert len(summed) == 1  # the others were collected when their rows were complete
+    assert all(group._on_devices for group in there._groups)
     expected, found = here.result(reference_of(5)), there.result(reference_of(5))
     assert found.value == pytest.approx(expected.value, rel=1e-12)
     assert found.interval == pytest.approx(expected.interval, rel=1e-9)

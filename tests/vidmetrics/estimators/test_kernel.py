@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
 from vidmetrics import InputError, jackknife_interval, polynomial_mmd
 from vidmetrics.estimators.kernel import KernelEstimator
+from vidmetrics.statistics.clip_keys import drawn_groups, place_keys
 
 RNG = np.random.default_rng(0)
 REAL = RNG.normal(size=(60, 3)).astype(np.float32)
@@ -31,8 +30,8 @@ def feed(estimator, rows, *cuts):
 def test_jackknifed_estimators(make, function, low, high, rows_per_sample):
     clips = 82 // rows_per_sample
     estimate = feed(make(3, clips, rows_per_sample), ROWS, 1, 30).result(iter(np.split(REAL, [7, 50])))
-    bounds = [rows_per_sample * (g * clips // 20) for g in range(21)]
-    folds = [function(np.delete(ROWS, np.s_[bounds[g] : bounds[g + 1]], axis=0)) for g in range(20)]
+    group_of_row = np.repeat(drawn_groups(place_keys(clips), 20), rows_per_sample)
+    folds = [function(ROWS[group_of_row != g]) for g in range(20)]
     expected = jackknife_interval(function(ROWS), folds)
     assert estimate.value == pytest.approx(function(ROWS), rel=1e-10)
     assert estimate.interval == pytest.approx((max(low, expected[0]), min(high, expected[1])), rel=1e-8)
@@ -63,6 +62,7 @@ def test_groups_of_few_samples_have_at_least_two(clips, groups):
     if groups == 1:
         assert estimate.interval is None
         return
-    bounds = [g * clips // groups for g in range(groups + 1)]
-    folds = [polynomial_mmd(np.delete(ROWS[:clips], np.s_[a:b], axis=0), REAL) for a, b in pairwise(bounds)]
+    group_of_row = drawn_groups(place_keys(clips), groups)
+    assert np.bincount(group_of_row).min() >= 2
+    folds = [polynomial_mmd(ROWS[:clips][group_of_row != g], REAL) for g in range(groups)]
     assert estimate.interval == pytest.approx(jackknife_interval(estimate.value, folds), rel=1e-7)

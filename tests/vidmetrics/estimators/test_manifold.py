@@ -7,6 +7,7 @@ import pytest
 
 from vidmetrics import InputError, density_coverage, precision_recall
 from vidmetrics.estimators.manifold import CoverageEstimator, DensityEstimator, PrecisionEstimator, RecallEstimator
+from vidmetrics.statistics.clip_keys import drawn_order, place_keys
 from vidmetrics.statistics.intervals import share_interval
 
 RNG = np.random.default_rng(0)
@@ -30,7 +31,9 @@ def test_recall_and_the_spread_of_its_halves(clips, rows_per_sample):
     assert estimate.value == precision_recall(REAL, rows)[1]
     random, variances, disagreements = np.random.default_rng(0), [], []
     for _ in range(20):
-        side = np.repeat(random.permutation(clips) < clips // 2, rows_per_sample)
+        of_clip = np.empty(clips, bool)
+        of_clip[drawn_order(place_keys(clips))] = random.permutation(clips) < clips // 2
+        side = np.repeat(of_clip, rows_per_sample)
         hits = [_in_manifold(rows[half].astype(np.float64)) for half in (side, ~side)]
         variances.append((hits[0].mean() - hits[1].mean()) ** 2 / 2)
         disagreements.append((hits[0] != hits[1]).mean() / 2 / 60)

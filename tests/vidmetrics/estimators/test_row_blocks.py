@@ -8,6 +8,7 @@ import pytest
 from vidmetrics import InputError, Moments, frechet_distance, inception_score, jackknife_interval
 from vidmetrics.estimators.frechet import FrechetEstimator
 from vidmetrics.estimators.inception_score import InceptionScoreEstimator
+from vidmetrics.statistics.clip_keys import drawn_groups, place_keys
 
 
 def reference_of(dim, count=90):
@@ -83,8 +84,8 @@ def test_groups_of_frames_are_groups_of_clips():
     rows = np.random.default_rng(7).normal(size=(70 * 3, 4))
     reference = reference_of(4)
     estimate = feed(FrechetEstimator(4, 70, rows_per_sample=3), rows, 1, 100).result(reference)
-    bounds = [3 * (g * 70 // 20) for g in range(21)]
-    folds = [np.delete(rows, np.s_[bounds[g] : bounds[g + 1]], axis=0) for g in range(20)]
+    group_of_row = np.repeat(drawn_groups(place_keys(70), 20), 3)
+    folds = [rows[group_of_row != g] for g in range(20)]
     low, high = jackknife_interval(direct(rows, reference), [direct(fold, reference) for fold in folds])
     assert estimate.value == pytest.approx(direct(rows, reference), rel=1e-11)
     assert estimate.interval == pytest.approx((max(low, 0), high), rel=1e-9)

@@ -70,6 +70,41 @@ def test_batches_merges_and_states_change_no_bit(whole, tmp_path):
         third.compute()
 
 
+def test_no_order_of_the_clips_and_their_labels_moves_an_interval(whole):
+    labels = np.arange(len(GENERATED)) % 3
+    order = np.argsort(labels, kind="stable")
+    for given in (None, labels):
+        found = []
+        for places in (np.arange(len(GENERATED)), order):
+            metric = vidmetrics.metric("fvd-shapes")
+            metric.update(REAL, real=True)
+            for part in np.split(places, [10, 31]):
+                metric.update(GENERATED[part], real=False, labels=None if given is None else given[part])
+            state = metric.state_dict()
+            metric.reset()
+            metric.load_state_dict(state)
+            found.append(metric.compute())
+        assert found[0].value == pytest.approx(found[1].value, rel=1e-5)
+        assert found[0].interval == pytest.approx(found[1].interval, rel=1e-4)
+        assert found[0].groups_sha256 == found[1].groups_sha256
+        assert (found[0].groups_sha256 == whole["fvd-shapes"].groups_sha256) == (given is None)
+        assert len(found[0].leave_one_out) == 20
+
+
+def test_labels_are_one_for_each_clip():
+    metric = vidmetrics.metric("fvd-shapes")
+    for labels, said in (([0, 1], "2 labels for at least 45"), (range(46), "46 labels for 45 generated clips")):
+        with pytest.raises(InputError, match=said):
+            metric.update(GENERATED, real=False, labels=list(labels))
+    for labels in ([-1] * 45, [0.5] * 45, [[0]] * 45):
+        with pytest.raises(InputError, match="one integer of at least 0 is needed for each clip"):
+            metric.update(GENERATED, real=False, labels=labels)
+    with pytest.raises(InputError, match="whatever their labels; omit them"):
+        vidmetrics.measure("psnr", REAL[:2], REAL[:2], labels=[0, 1])
+    with pytest.raises(InputError, match="no generated clips"):
+        metric.compute()
+
+
 def test_one_load_and_one_pass_serve_all_metrics_on_a_network(monkeypatch):
     loads, passes = [], []
     load = vidmetrics.load_network

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from vidmetrics import Moments, get_metric
+from vidmetrics.estimators.jackknife_groups import ClipKeys
 from vidmetrics.estimators.registry import make_estimator
 from vidmetrics.metric_objects.reduction import estimate_of, gpu_of, reference_of
 from vidmetrics.statistics.tensor_moments import to_sum
@@ -29,9 +30,10 @@ def test_features_are_summed_as_the_command_sums_them(on_gpu):
         expected.update(block)
     reference = reference_of(FVD, ROWS[1], 4500, network)
     assert np.array_equal(reference.covariance, expected.covariance)
-    estimator = make_estimator(FVD, 3, 4500)
+    keys = np.arange(4500, dtype=np.uint64) // 2
+    estimator = make_estimator(FVD, 3, 4500, keys=ClipKeys(keys))
     for block in to_sum((ROWS[0][start : start + 64] for start in range(0, 4500, 64)), None):
         estimator.update(block)
-    estimate, remark = estimate_of(FVD, ROWS[0], 4500, reference, 4500, network)
+    estimate, remark = estimate_of(FVD, ROWS[0], 4500, reference, 4500, network, ClipKeys(keys))
     assert estimate == estimator.result(expected)
     assert remark is None

@@ -13,6 +13,7 @@ from vidbench.data.layouts.kinetics import find_kinetics
 from vidbench.data.layouts.kinetics600 import find_kinetics600
 from vidbench.data.layouts.listing import Listing
 from vidbench.data.layouts.ucf101 import find_ucf101
+from vidbench.data.layouts.withdrawn import without_withdrawn
 
 
 class Reader(Protocol):
@@ -35,7 +36,7 @@ READERS: dict[str, Reader] = {
 
 
 def find_listing(dataset: str, root: Path, split: str, ignore: Sequence[str] = ()) -> Listing:
-    """List one split of a data folder.
+    """List one split of a data folder; withdrawn videos are on the list and never read.
 
     Args:
         dataset: ``data.dataset`` of a task, one that reads a folder.
@@ -47,4 +48,4 @@ def find_listing(dataset: str, root: Path, split: str, ignore: Sequence[str] = (
         InputError: the folder is not in the layout of the dataset, holds none of its videos, or has an entry that should be
             read and cannot be.
     """
-    return READERS[dataset](root, split, ignore=ignore)
+    return without_withdrawn(dataset, READERS[dataset](root, split, ignore=ignore))

@@ -106,6 +106,7 @@ class Listing:
         duplicates: videos found twice; the clips of such a split cannot be used.
         remarks: what a person should know about the list, one sentence each.
         unused: number of entries of the split's folder that are not in use, by reason.
+        withdrawn: official name to file, for videos on disk that are not read because they were withdrawn.
     """
 
     dataset: str
@@ -118,6 +119,7 @@ class Listing:
     duplicates: tuple[Duplicate, ...] = ()
     remarks: tuple[str, ...] = ()
     unused: Mapping[str, int] = field(default_factory=dict)
+    withdrawn: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def coverage(self) -> float:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from vidbench.data.folders.inventory import entries_sentences
 from vidbench.data.layouts.listing import Listing
+from vidbench.data.layouts.withdrawn import WITHDRAWN
 from vidbench.data.scan.division import examine_all
 from vidbench.data.scan.examination import Finding, FindingKey, Subject
 from vidbench.data.scan.scan_journal import ScanJournals
@@ -199,6 +200,11 @@ def _problems(
             problems.append(UnusableVideo(subject.split, subject.video_id, path, "duplicated", reason))
     named = {problem.path for problem in problems}
     for split, listing in listings.items():
+        for name, file in listing.withdrawn.items():
+            reason = (
+                f"The video '{file}' was withdrawn and is not read (GOVERNANCE.md); delete it, and every copy of it."
+            )
+            problems.append(UnusableVideo(split, name, str(file), WITHDRAWN, reason))
         for name, kept, other in listing.duplicates:
             if str(other) in named:
                 continue  # its content said so
