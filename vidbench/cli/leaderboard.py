@@ -18,6 +18,7 @@ from vidbench.cli.streams import echo_line
 
 if TYPE_CHECKING:
     from vidbench.leaderboard.rows import BoardRow
+    from vidbench.tasks import Task
 
 _folder = click.option(
     "--leaderboards",
@@ -47,7 +48,7 @@ def leaderboard_list(as_json: bool, leaderboards: Path | None) -> None:
 
     folder = leaderboards_folder(leaderboards)
     boards = [read_board(folder, name) for name in board_names(folder)]
-    titles = {name: load_task(name).task.title for name in task_names()}
+    titles = {task.name: _marked_title(task) for task in (load_task(name).task for name in task_names())}
     rows = [{"name": each.name, "rows": len(each.rows), "title": titles.get(each.name, "")} for each in boards]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -55,6 +56,10 @@ def leaderboard_list(as_json: bool, leaderboards: Path | None) -> None:
     width = max(len(str(row["name"])) for row in rows)
     for row in rows:
         echo_line(f"{row['name']:<{width}}  {row['rows']:>4} rows  {row['title']}".rstrip())
+
+
+def _marked_title(task: Task) -> str:
+    return task.title if task.status == "active" else f"{task.title} [{task.status}]"
 
 
 @command.command("show")

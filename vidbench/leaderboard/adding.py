@@ -16,11 +16,12 @@ from vidbench.leaderboard.boards import RESULTS, append_rows, board_names, board
 from vidbench.leaderboard.copies import repeated_result
 from vidbench.leaderboard.flags import flag_cell, row_flags
 from vidbench.leaderboard.rows import BoardRow, group_of
+from vidbench.leaderboard.shared_clips import beside_equals
 from vidbench.leaderboard.training_logs import require_led_to, store_logs
+from vidbench.results.comparability import real_clips_sha256
 from vidbench.results.schema import MetricRecord, Result, read_result, result_path
 from vidbench.tasks import load_task
 from vidbench.tasks.schema import Task
-from vidmetrics.catalog.definitions import METRICS
 from vidmetrics.locks import sole_writer
 from vidmetrics.regular_files import read_regular, why_no_file
 
@@ -94,7 +95,8 @@ def _add(path: Path, folder: Path, submission: Submission) -> list[BoardRow]:
     if submission.training_logs:
         require_led_to(submission.training_logs, result.model.checkpoint_sha256)
     rows = [
-        _unless_taken(row, taken) for row in result_rows(result, load_task(result.task.name).task, sha256, submission)
+        beside_equals(_unless_taken(row, taken), result, there_rows, folder)
+        for row in result_rows(result, load_task(result.task.name).task, sha256, submission)
     ]
     same = repeated_result(rows, there_rows)
     if same:
@@ -154,7 +156,7 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
         "task_version": task.version,
         "fingerprint": result.task.fingerprint,
         "result_sha256": sha256,
-        "reference_sha256": _measured_against(result, name, metric),
+        "reference_sha256": real_clips_sha256(result, name),
         "flags": flag_cell(row_flags(result)),
         "cleared": "",
         "retracted": "",
@@ -172,14 +174,6 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
 def _imported(result: Result) -> str:
     imported = result.data.imported
     return "" if imported is None else f"; reference statistics from the file {imported.sha256[:12]}"
-
-
-def _measured_against(result: Result, name: str, metric: MetricRecord) -> str:
-    if metric.num_reference is None:
-        return ""
-    # Frames are compared with those of the clip whose context was given.
-    frames = METRICS[name].needs_reference == "frames"
-    return (result.data.evaluation if frames else result.data.reference).sha256
 
 
 def _reference(task: Task, metric: MetricRecord) -> str:

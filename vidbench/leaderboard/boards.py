@@ -97,8 +97,9 @@ def stray_boards(folder: Path, tasks: Iterable[str]) -> list[BoardFault]:
 
 def board_of_task(task: str, names: list[str]) -> str:
     """Return the board for a task's scores: its own, that of the task it is a variant of, or a new one of its name."""
-    fitting = [name for name in names if task == name or task.startswith(f"{name}-")]
-    return max(fitting, key=len, default=task)
+    base = task.partition("@")[0]
+    fitting = [name for name in names if base == name or base.startswith(f"{name}-")]
+    return max(fitting, key=len, default=base)
 
 
 def examine_board(path: Path) -> tuple[Board, list[BoardFault]]:

@@ -10,6 +10,7 @@ from vidbench.leaderboard.boards import board_names, board_of_task, leaderboards
 from vidbench.leaderboard.flags import FLAGS
 from vidbench.leaderboard.ranking import Standing, nearest_papers, once_verified, standings
 from vidbench.leaderboard.rows import BoardRow
+from vidbench.leaderboard.shared_clips import beside_equals
 from vidbench.leaderboard.tables import origin, score_cell
 from vidbench.results.schema import Result
 from vidbench.tasks.schema import Task
@@ -28,7 +29,8 @@ def placement_lines(result: Result, task: Task) -> list[str]:
     except InputError as error:
         return [f"neighbours: none, {error}"]
     lines = ["neighbours:"]
-    for row in result_rows(result, task, "0" * 64, Submission()):
+    for new in result_rows(result, task, "0" * 64, Submission()):
+        row = beside_equals(new, result, board.rows, folder)
         lines += _of_metric(row, board.rows)
     return lines
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from vidbench.errors import InputError
+from vidbench.leaderboard.group_notes import group_notes, is_earlier
 from vidbench.leaderboard.rows import RANKED_TIERS, BoardRow, family, group_of, group_parts, not_stated, training_words
 
 _MOST_UNRANKED = 3
@@ -97,12 +98,14 @@ class RankedGroup:
         entries: the rows with their ranks.
         open: comparability values that none of its papers states.
         unranked: the nearest published rows, if the group has measured rows only.
+        notes: why the group is one of its own, where its name alone does not tell.
     """
 
     name: str
     entries: tuple[RankedRow, ...]
     open: tuple[str, ...]
     unranked: tuple[UnrankedRow, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def metric(self) -> str:
@@ -113,7 +116,7 @@ class RankedGroup:
 def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = ()) -> list[RankedGroup]:
     """Divide rows into groups and rank within each.
 
-    Groups with measured rows come first, then those with ranks, then those that leave the least open and state the
+    Groups of an earlier version of their task come last. Of the others those with measured rows come first, then those with ranks, then those that leave the least open and state the
     most, then the largest.
 
     Args:
@@ -137,7 +140,7 @@ def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = ()) -> list[Ra
             if wanted
             else "The board has no rows yet: `vidbench leaderboard add RESULT` adds one."
         )
-    groups = [_group(name, members, rows) for name, members in kept.items()]
+    groups = [_group(name, members, rows, by_name) for name, members in kept.items()]
     return sorted(groups, key=_order)
 
 
@@ -275,19 +278,20 @@ def _follows(row: BoardRow, paper: BoardRow) -> bool:
     return bool(paper.protocol) and f"-{paper.protocol}-" in f"-{row.protocol}-"
 
 
-def _group(name: str, members: list[BoardRow], rows: Sequence[BoardRow]) -> RankedGroup:
+def _group(name: str, members: list[BoardRow], rows: Sequence[BoardRow], groups: Iterable[str]) -> RankedGroup:
     entries = rank_rows(members)
     measured = [entry.row for entry in entries if entry.row.status != "reported"]
     papers = any(entry.row.status == "reported" for entry in entries)
     unranked = nearest_papers(measured[0], rows) if measured and not papers else ()
-    return RankedGroup(name, entries, not_stated(entries[0].row), unranked)
+    return RankedGroup(name, entries, not_stated(entries[0].row), unranked, group_notes(name, members, groups))
 
 
-def _order(group: RankedGroup) -> tuple[bool, bool, int, int, int]:
+def _order(group: RankedGroup) -> tuple[bool, bool, bool, int, int, int]:
     ranked = any(entry.rank is not None for entry in group.entries)
     # A score without a reference set has a value less to state. Equals stay in the order of the file.
     stated = sum(bool(value) and (name, value) != ("reference", "none") for name, value in _parts(group).items())
-    return not _measured(group), not ranked, len(group.open), -stated, -len(group.entries)
+    earlier = is_earlier(entry.row for entry in group.entries)
+    return earlier, not _measured(group), not ranked, len(group.open), -stated, -len(group.entries)
 
 
 def _parts(group: RankedGroup) -> dict[str, str]:

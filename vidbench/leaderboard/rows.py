@@ -125,7 +125,7 @@ class BoardRow(BaseModel):
         description="Training data beyond the splits in `training`."
     )
     sampling: Literal["", "untruncated", "truncated-for-best-is"] = Field(description="Truncation of the latent.")
-    protocol: str = Field(pattern=r"^[a-z0-9.-]*$", description="Evaluation recipe or task; empty if not stated.")
+    protocol: str = Field(pattern=r"^[a-z0-9.@-]*$", description="Evaluation recipe or task; empty if not stated.")
     group: str = Field(description="Comparability key: the columns from `metric` to `protocol`.")
     known_error: str = Field(description="Codes of known copy errors and traps, separated by '; '.")
     setting: str = Field(description="The setting in words.")
@@ -148,7 +148,9 @@ class BoardRow(BaseModel):
     )
     reference_sha256: str = Field(
         pattern=r"^([0-9a-f]{64})?$",
-        description="Digest of the real clips that the row was measured against; empty for metrics without a reference.",
+        description="Digest of the real clips behind the score, of the reference set and the held-out clips; of the held-out clips for "
+        "metrics that compare frames; empty for metrics without a reference. Where a scan found the same frames in other files, "
+        "that of the first row with them.",
     )
     flags: str = Field(description="Codes of what a reviewer has to look at, separated by '; '.")
     cleared: str = Field(
@@ -255,10 +257,22 @@ _TAGS = {
 }
 
 
+_CLIPS_DIGITS = 12
+
+
+def without_clips(group: str) -> str:
+    """Return the key of a group without the digest of its real clips: the protocol that it shares with others."""
+    return re.sub(rf"/clips=[0-9a-f]{{{_CLIPS_DIGITS}}}$", "", group)
+
+
 def group_of(row: BoardRow) -> str:
     """Return the key of the comparability group; rows are ranked only against rows with the same key."""
     parts = group_parts(row)
-    word = "/".join(_TAGS[name] + value for name, value in parts.items() if value)
+    words = [_TAGS[name] + value for name, value in parts.items() if value]
+    if row.reference_sha256 and row.status != "reported":
+        # Whoever chose other real clips measured something else, whatever the rest says.
+        words.append(f"clips={row.reference_sha256[:_CLIPS_DIGITS]}")
+    word = "/".join(words)
     return re.sub(r"\s+", "-", word)
 
 

@@ -59,7 +59,7 @@ def _cells(entry: RankedRow) -> tuple[str, ...]:
 
 def caveats(group: RankedGroup) -> list[str]:
     """Return the remarks that belong below the table of a group."""
-    lines = []
+    lines = list(group.notes)
     if group.open:
         ranked = any(entry.rank is not None for entry in group.entries)
         then = "the ranks hold only if the papers used the same" if ranked else "hence no rank"
@@ -125,6 +125,7 @@ def as_json(groups: Sequence[RankedGroup]) -> str:
         {
             "group": group.name,
             "not_stated": group.open,
+            "notes": group.notes,
             "rows": [
                 {"rank": entry.rank, "unranked": entry.unranked, **entry.row.model_dump(mode="json")}
                 for entry in group.entries

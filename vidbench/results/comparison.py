@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidbench.results.schema import MetricRecord, NetworkRecord, Result, SplitRecord, read_result
+from vidbench.results.comparability import network_obstacles, obstacles, protocol_obstacles
+from vidbench.results.schema import MetricRecord, Result, read_result
 
 
 @dataclass(frozen=True)
@@ -91,78 +92,12 @@ def _difference(name: str, a: MetricRecord, b: MetricRecord) -> Difference:
 
 
 def _obstacles(a: Result, b: Result, shared: list[str]) -> list[str]:
-    found = _task_obstacles(a, b)
-    if a.pixels.convention != b.pixels.convention:
-        found.append(
-            f"The pixel conventions differ: frames were converted to RGB by '{a.pixels.convention}' in A and by "
-            f"'{b.pixels.convention}' in B."
-        )
+    found = protocol_obstacles(a, b)
     for name in sorted(set(a.metrics) ^ set(b.metrics)):
         found.append(f"Only {'A' if name in a.metrics else 'B'} has the metric {name}.")
+    # Metric by metric, what does not depend on the metric once.
     for name in shared:
-        found += _metric_obstacles(name, a.metrics[name], b.metrics[name])
-    for name in sorted(set(a.networks) & set(b.networks)):
-        found += _network_obstacles(name, a.networks[name], b.networks[name])
-    same_frames = a.data.manifest == b.data.manifest == "scan" and a.data.manifest_sha256 == b.data.manifest_sha256
-    found += _data_obstacles("reference", a.data.reference, b.data.reference, same_frames)
-    found += _data_obstacles("evaluation", a.data.evaluation, b.data.evaluation, same_frames)
-    if a.official != b.official:
-        side, result = ("A", a) if not a.official else ("B", b)
-        found.append(f"Only {side} is unofficial: {' '.join(result.reasons) or 'no reason is recorded.'}")
-    elif set(a.reasons) != set(b.reasons):
-        found += [f"Only A is unofficial because: {reason}" for reason in a.reasons if reason not in b.reasons]
-        found += [f"Only B is unofficial because: {reason}" for reason in b.reasons if reason not in a.reasons]
-    return found
-
-
-def _task_obstacles(a: Result, b: Result) -> list[str]:
-    if a.task.name != b.task.name:
-        return [f"The tasks differ: {a.task.name} and {b.task.name}."]
-    if a.task.version != b.task.version:
-        return [f"The versions of {a.task.name} differ: {a.task.version} and {b.task.version}."]
-    if a.task.fingerprint != b.task.fingerprint:
-        return [
-            f"The fingerprints of {a.task.name} v{a.task.version} differ: {a.task.fingerprint[:12]} and "
-            f"{b.task.fingerprint[:12]}: two different protocols have the same name."
-        ]
-    return []
-
-
-def _metric_obstacles(name: str, a: MetricRecord, b: MetricRecord) -> list[str]:
-    found = []
-    if a.num_samples != b.num_samples:
-        found.append(
-            f"{name} is over {a.num_samples} samples in A and {b.num_samples} in B; its bias depends on that number."
-        )
-    if a.num_reference != b.num_reference:
-        found.append(f"{name} uses {a.num_reference} reference clips in A and {b.num_reference} in B.")
-    if a.network != b.network:
-        found.append(f"{name} was measured on {a.network} in A and on {b.network} in B.")
-    return found
-
-
-def _network_obstacles(name: str, a: NetworkRecord, b: NetworkRecord) -> list[str]:
-    found = []
-    if a.weights_sha256 != b.weights_sha256:
-        found.append(f"The weights of {name} differ: {a.weights_sha256[:12]} and {b.weights_sha256[:12]}.")
-    if a.preprocessing != b.preprocessing:
-        found.append(f"The preprocessing of {name} differs: {a.preprocessing} and {b.preprocessing}.")
-    if a.precision != b.precision:
-        found.append(f"{name} ran with precision {a.precision} in A and {b.precision} in B.")
-    if a.proven != b.proven:
-        found.append(f"The weights of {name} are proven only in {'A' if a.proven else 'B'}.")
-    return found
-
-
-def _data_obstacles(part: str, a: SplitRecord, b: SplitRecord, same_frames: bool) -> list[str]:
-    found = []
-    if a.split != b.split:
-        found.append(f"The {part} clips are from the split {a.split} in A and {b.split} in B.")
-    # Different files, e.g. in another container, may contain the same frames; only a scan can tell.
-    if a.sha256 != b.sha256 and not same_frames:
-        found.append(f"The {part} clips differ: {a.sha256[:12]} and {b.sha256[:12]}.")
-    if a.coverage != b.coverage:
-        found.append(f"{a.coverage:.2%} of the {part} clips were available in A and {b.coverage:.2%} in B.")
+        found += [each for each in obstacles(a, b, name) if each not in found]
     return found
 
 
@@ -175,6 +110,9 @@ def _remarks(a: Result, b: Result) -> list[str]:
     if a.model == b.model:
         found.append("Both have the same model, code and weights.")
     for name in sorted(a.networks.keys() & b.networks.keys()):
+        digests = a.networks[name].weights_sha256, b.networks[name].weights_sha256
+        if digests[0] != digests[1] and not network_obstacles(name, a, b):
+            found.append(f"The files of the weights of {name} differ, and both hold the published weights.")
         ours, theirs = a.networks[name].implementation, b.networks[name].implementation
         if ours != theirs:
             found.append(

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from tests.vidbench.leaderboard.verified_rows import call_verified
 from vidbench.cli.leaderboard import command
 from vidbench.errors import InputError
+from vidbench.files import digest as digest_of
 from vidbench.leaderboard import placement
 from vidbench.leaderboard.adding import Submission, add_result, result_rows
 from vidbench.leaderboard.admission import implausible, objections
@@ -51,7 +52,7 @@ def test_a_sound_result_enters_and_is_stored_byte_for_byte(tmp_path, result_docu
     assert (fvd.value, fvd.spread, fvd.spread_kind, fvd.status) == (56.0, 4.0, "interval-95", "claimed")
     assert (fvd.samples, fvd.reference, fvd.training, fvd.year) == (1024, "train-4096", "train", 2026)
     assert fvd.result_sha256 == digest
-    reference = result_document["data"]["reference"]["sha256"]
+    reference = digest_of([result_document["data"][split]["sha256"] for split in ("reference", "evaluation")])
     assert {row.metric: row.reference_sha256 for row in rows} == {
         "fvd-shapes": reference,
         "fid-shapes": reference,

@@ -24,6 +24,7 @@ from vidbench.rendering.numbers import counted, score_text
 from vidbench.rendering.templates import html_templates
 from vidbench.results.schema import read_result
 from vidbench.tasks import load_task, task_names
+from vidbench.tasks.words import status_sentence
 from vidbench.version import __version__
 from vidmetrics.locks import remove_leftovers, sole_writer
 
@@ -138,6 +139,7 @@ def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
         page = environment.get_template("board.html.jinja").render(
             board=board,
             title=titles[board.name],
+            status=_status(board.name),
             titles=titles,
             sections=_sections(folder, board),
             training_logs=_training_logs(folder, board),
@@ -163,6 +165,10 @@ def _training_logs(folder: Path, board: Board) -> dict[str, tuple[str, ...]]:
         row.id: read_result(folder / RESULTS / f"{row.result_sha256}.json").model.checkpoint_sha256 for row in measured
     }
     return {row: held[digest] for row, digest in checkpoints.items() if digest in held}
+
+
+def _status(name: str) -> str:
+    return status_sentence(load_task(name).task) if name in task_names() else ""
 
 
 def _title(name: str) -> str:

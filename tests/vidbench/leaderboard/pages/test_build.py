@@ -89,6 +89,11 @@ def test_every_row_has_a_line_an_entry_and_its_source(site, name):
         assert not anchor or target or anchor in page.ids or anchor == "main", link
 
 
+def test_the_page_of_a_deprecated_task_says_so(site):
+    assert "The task &#39;ucf101-gen&#39; is deprecated" in (site / "ucf101-gen.html").read_text()
+    assert "is deprecated" not in (site / "k600-gen.html").read_text()
+
+
 def test_no_page_fetches_anything(site):
     for path in site.glob("*.html"):
         page = Page(path.read_text())
