@@ -20,6 +20,8 @@ PIP_FLAGS = --quiet --disable-pip-version-check
 # One worker runs all tests of a file, which share fixtures; tests/longest_first.txt says which files start first.
 SCHEDULE = --dist loadfile --no-loadscope-reorder
 TEST_ENVIRONMENT = OMP_NUM_THREADS=1 VIDBENCH_SHARED=$(abspath $(SHARED))
+# Many tests import the packages in a process of their own; where Python is told to write no bytecode, each would compile them again.
+COMPILE = $(VENV)/bin/python -m compileall -q vidbench metrics baselines
 
 .PHONY: help setup setup-tensorflow demo test lint lint-code lint-format lint-files lint-workflows lint-security audit types unit coverage test-tensorflow \
   setup-exports test-exports verify-boards \
@@ -100,10 +102,12 @@ types: setup
 
 unit: setup
 	@echo "== pytest"
+	@$(COMPILE)
 	@$(TEST_ENVIRONMENT) $(VENV)/bin/python -m pytest -n $(JOBS) $(SCHEDULE)
 
 coverage: setup
 	@echo "== pytest under coverage"
+	@$(COMPILE)
 	@$(TEST_ENVIRONMENT) $(VENV)/bin/python -m pytest -n $(JOBS) $(SCHEDULE) --cov --cov-report=term --cov-report=html:build/coverage
 
 setup-tensorflow: $(VENV_TF)/.installed
