@@ -43,6 +43,7 @@ def evaluate(
     precision: Literal["exact", "fast"] = "exact",
     seed: int | None = None,
     reference: str | Path | None = None,
+    floor_sets: int | None = None,
     replace: bool = False,
 ) -> Result:
     """Sample from a model, measure the samples, and write ``result.json`` and ``report.html``.
@@ -64,6 +65,7 @@ def evaluate(
         precision: ``"exact"`` (within 1e-5 of float64) or ``"fast"`` (within 1e-3, on CPUs 1e-2).
         seed: seed of the samples; any other than the task's makes the result unofficial.
         reference: file of reference statistics from `vidbench data statistics`, instead of the reference clips.
+        floor_sets: disjoint sets of held-out clips to measure the floor on, as far as the split has them; does not affect the score.
         replace: replace the result of another model in the output folder, which is refused otherwise.
 
     Returns:
@@ -86,6 +88,7 @@ def evaluate(
         device=device,
         precision=precision,
         seed=seed,
+        floor_sets=floor_sets,
         replace=replace,
     )
     return evaluate_model(model, task, options, Progress(enabled=False))[0]
@@ -104,6 +107,7 @@ def score(
     precision: Literal["exact", "fast"] = "exact",
     reference: str | Path | None = None,
     first: int | None = None,
+    floor_sets: int | None = None,
     replace: bool = False,
 ) -> Result:
     """Score clips on disk, from any model; arguments, result and errors as for `evaluate`.
@@ -127,6 +131,7 @@ def score(
         precision: ``"exact"`` or ``"fast"``.
         reference: file of reference statistics.
         first: score the first samples only, this many per run of the task; unofficial.
+        floor_sets: disjoint sets of held-out clips to measure the floor on.
         replace: replace the result of other samples in the output folder, which is refused otherwise.
     """
     from vidbench.jobs.evaluate import score_samples
@@ -143,6 +148,7 @@ def score(
         device=device,
         precision=precision,
         first=first,
+        floor_sets=floor_sets,
         replace=replace,
     )
     return score_samples(Path(samples), task, options, Progress(enabled=False))[0]

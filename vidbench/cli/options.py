@@ -54,6 +54,7 @@ ignore = of_run("ignore")
 device = of_run("device")
 batch_size = of_run("batch_size")
 precision = of_run("precision")
+floor_sets = of_run("floor_sets")
 
 
 def output(help_text: str, required: bool = False) -> Decorator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vidbench.rendering.numbers import score_text
 from vidbench.results.meaning import meaning
+from vidbench.results.real_clips import sets_words
 from vidbench.results.schema import MetricRecord, Result
 
 
@@ -36,6 +37,8 @@ def _places(result: Result) -> list[str]:
         sign = " > " if metric.higher_is_better else " < "
         row = [f"{who} {score_text(value)}" for who, value in ranked(result, name, metric)]
         lines.append(f"  {name:<{width}}  {sign.join(row)}")
+    said = dict.fromkeys(sets_words(sets) for bound in result.bounds.values() for sets in bound.sets.values())
+    lines += [f"  floor ± standard deviation: {words}" for words in said]
     lines += [f"  no '{name}': {bound.absent}" for name, bound in result.bounds.items() if bound.absent]
     return lines
 

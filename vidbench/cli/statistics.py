@@ -12,6 +12,8 @@ from vidbench.cli import options
 from vidbench.cli.paths import PATH
 from vidbench.cli.streams import echo_line
 from vidbench.errors import InputError
+from vidbench.rendering.numbers import counted
+from vidbench.results.real_clips import floor_text
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks.schema import PixelConvention
 
@@ -36,6 +38,7 @@ from vidbench.tasks.schema import PixelConvention
     help="The .safetensors file to write; it must not exist.",
 )
 @click.option("--bounds/--no-bounds", default=True, show_default=True, help="Also score the bounds of the task.")
+@options.floor_sets
 @options.clip_shape
 @options.batch_size
 @options.device
@@ -49,6 +52,7 @@ def command(
     metrics: tuple[str, ...],
     output: Path,
     bounds: bool,
+    floor_sets: int | None,
     num_frames: int,
     stride: int,
     resolution: int | None,
@@ -62,6 +66,7 @@ def command(
     with --real-statistics FILE, and Python with vidmetrics.Statistics.load. Runs under torchrun without changes.
     """
     _refuse_mixture(ctx, folder, task, metrics)
+    _refuse_sets(floor_sets, folder, bounds)
     if folder is not None:
         data = chosen.pop("data")
         if data is not None:
@@ -69,7 +74,7 @@ def command(
         shape = (num_frames, stride, resolution, pixels)
         _write_of_folder(folder, output, metrics, shape, as_json, chosen)
     elif task is not None:
-        _write_of_task(task, output, bounds, as_json, chosen)
+        _write_of_task(task, output, bounds, as_json, {**chosen, "floor_sets": floor_sets})
 
 
 def _refuse_mixture(ctx: click.Context, folder: Path | None, task: str | None, metrics: tuple[str, ...]) -> None:
@@ -90,6 +95,15 @@ def _refuse_mixture(ctx: click.Context, folder: Path | None, task: str | None, m
             raise InputError(
                 f"--{name.replace('_', '-')} is of a folder, and a task says how its clips are cut: leave it out."
             )
+
+
+def _refuse_sets(floor_sets: int | None, folder: Path | None, bounds: bool) -> None:
+    if floor_sets is not None and folder is not None:
+        raise InputError("--floor-sets is of a task, and a folder has no held-out clips: leave it out.")
+    if floor_sets is not None and not bounds:
+        raise InputError(
+            f"--floor-sets {floor_sets} measures the floor, which --no-bounds leaves out: give one of the two."
+        )
 
 
 def _write_of_folder(
@@ -141,3 +155,9 @@ def _write_of_task(task: str, output: Path, bounds: bool, as_json: bool, chosen:
     echo_line(f"sha256     {sha256}")
     echo_line(f"task       {provenance.task.name} v{provenance.task.version}, {provenance.task.fingerprint[:12]}")
     echo_line(f"reference  {real.num_clips:,} clips of split {real.split}, {real.coverage:.2%} of the official ones")
+    bounds_written = {} if provenance.bounds is None else provenance.bounds.bounds
+    for record in bounds_written.values():
+        for metric, sets in record.sets.items():
+            echo_line(
+                f"floor      {metric} {floor_text(None, sets)} ({counted(sets.num_sets, 'set')} of held-out clips)"
+            )

@@ -12,6 +12,7 @@ from vidbench.cli.streams import echo_line, table_console
 from vidbench.rendering.numbers import score_text
 from vidbench.rendering.printable import printable_line
 from vidbench.results.meaning import marked
+from vidbench.results.real_clips import FloorSets, floor_text
 from vidbench.results.schema import MetricRecord, Result
 from vidbench.tasks import Task, load_task
 
@@ -42,11 +43,11 @@ def _table(result: Result, task: Task) -> Table:
     table.add_column(f"floor ({task.evaluation.floor})", justify="right")
     table.add_column(f"ceiling ({task.evaluation.ceiling})", justify="right")
     for name, metric in result.metrics.items():
-        table.add_row(marked(name), *_cells(metric))
+        table.add_row(marked(name), *_cells(metric, result.floor_sets_of(name)))
     return table
 
 
-def _cells(metric: MetricRecord) -> tuple[str, ...]:
+def _cells(metric: MetricRecord, sets: FloorSets | None) -> tuple[str, ...]:
     interval = (
         "-" if metric.interval is None else f"{score_text(metric.interval[0])} to {score_text(metric.interval[1])}"
     )
@@ -54,7 +55,7 @@ def _cells(metric: MetricRecord) -> tuple[str, ...]:
         "higher" if metric.higher_is_better else "lower",
         score_text(metric.value) + ("" if metric.spread is None else f" ± {score_text(metric.spread)}"),
         interval,
-        "-" if metric.floor is None else score_text(metric.floor),
+        floor_text(metric.floor, sets),
         "-" if metric.ceiling is None else score_text(metric.ceiling),
     )
 

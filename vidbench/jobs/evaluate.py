@@ -32,6 +32,8 @@ from vidbench.scoring.run_features import (
     expect_work,
     reference_features,
     sample_features,
+    set_features,
+    sets_to_measure,
 )
 from vidbench.scoring.run_options import RunOptions
 from vidbench.scoring.run_plan import RunPlan, plan_run
@@ -245,8 +247,9 @@ def _measure_alone(
     cache = _cache(run)
     sweep = truncated_sources(run, source)
     bounds = bounds_to_measure(run)
+    sets = sets_to_measure(run, bounds)
     truncated_too = {f"{title}, sigma {sigma:g}": truncated for sigma, truncated in sweep.items()}
-    expect_work(run, {title: source, **truncated_too}, bounds, cache)
+    expect_work(run, {title: source, **truncated_too}, bounds, cache, sets)
     stores = sample_features(run, source, title)
     doubt = next((doubt for store in stores.values() if (doubt := store.doubt())), None)
     if doubt is not None and run.ranks.is_main:
@@ -258,6 +261,8 @@ def _measure_alone(
         stores=stores,
         real_stores=reference_features(run, cache),
         bounds=bound_features(run, bounds, cache),
+        sets=sets,
+        set_stores=set_features(run, sets, cache),
         sweep={
             sigma: sample_features(run, truncated, f"{title}, sigma {sigma:g}") for sigma, truncated in sweep.items()
         },

@@ -24,6 +24,7 @@ from vidbench.scoring.assemble import (
 )
 from vidbench.scoring.bounds import Bound
 from vidbench.scoring.features import Stores
+from vidbench.scoring.floor_sets import HeldOutSets
 from vidbench.scoring.reference import reference_moments
 from vidbench.scoring.reference_file import (
     BoundsRecord,
@@ -34,7 +35,13 @@ from vidbench.scoring.reference_file import (
     write_statistics,
 )
 from vidbench.scoring.run import Run, open_planned, say_unmatched
-from vidbench.scoring.run_features import bound_features, bounds_to_measure, reference_features
+from vidbench.scoring.run_features import (
+    bound_features,
+    bounds_to_measure,
+    reference_features,
+    set_features,
+    sets_to_measure,
+)
 from vidbench.scoring.run_options import RunOptions
 from vidbench.scoring.run_plan import plan_run
 from vidbench.tasks import load_task
@@ -83,8 +90,11 @@ def export_statistics(
             if ranks.is_main:
                 refuse_existing(path, "file")  # the process before may have finished it
             stores = reference_features(run, cache)
-            bounds = bound_features(run, bounds_to_measure(run), cache) if with_bounds else None
-            written = _write(run, path, needed, stores, bounds, cache) if ranks.is_main else None
+            listed = bounds_to_measure(run) if with_bounds else []
+            sets = sets_to_measure(run, listed)
+            bounds = bound_features(run, listed, cache) if with_bounds else None
+            set_stores = set_features(run, sets, cache)
+            written = _write(run, path, needed, stores, bounds, (sets, set_stores), cache) if ranks.is_main else None
     return written
 
 
@@ -94,6 +104,7 @@ def _write(
     needed: Sequence[tuple[str, str]],
     stores: Stores,
     bounds: Sequence[tuple[Bound, Stores | None]] | None,
+    sets: tuple[HeldOutSets | None, Stores],
     cache: Path,
 ) -> tuple[str, Provenance]:
     moments: Outputs = {
@@ -105,7 +116,8 @@ def _write(
     scores = None
     if bounds is not None:
         scores = BoundsRecord(
-            num_samples=run.num_samples, bounds=bound_records(run, bounds, real_sides(run, stores, cache), cache)
+            num_samples=run.num_samples,
+            bounds=bound_records(run, bounds, real_sides(run, stores, cache), cache, *sets),
         )
     tensors = statistics_tensors(moments)
     reference, evaluation = split_records(run)

@@ -24,10 +24,17 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class ReferenceLine:
-    """A horizontal line: the score of real clips (the floor) or of a trivial model (the ceiling)."""
+    """A horizontal line: the score of real clips (the floor) or of a trivial model (the ceiling).
+
+    Attributes:
+        label: what it is.
+        value: its height, positive.
+        deviation: half the height of a shade around it; 0 for none.
+    """
 
     label: str
     value: float
+    deviation: float = 0.0
 
 
 def years_chart(rows: Sequence[BoardRow], lines: Sequence[ReferenceLine], label: str, progress: bool = True) -> str:
@@ -50,6 +57,7 @@ def years_chart(rows: Sequence[BoardRow], lines: Sequence[ReferenceLine], label:
     taken: list[Box] = [(x - 5, y - 5, 10, 10) for x, y in (plot.at(row.year, row.value) for row in rows)]
     for line in lines:
         height = plot.at(first, line.value)[1]
+        marks += _shade(plot, line)
         marks += [plot.across(line.value, "bound"), text_at(plot.left + 3, height - 4, line.label, "tick over")]
         taken.append((plot.left, height - 13, text_width(line.label, _FONT_SIZE) + 6, 15))
     best = _best_so_far(rows)
@@ -59,6 +67,16 @@ def years_chart(rows: Sequence[BoardRow], lines: Sequence[ReferenceLine], label:
     named = [row for row in rows if row.status != "reported"] + best
     marks += [text for row in dict.fromkeys(named) if (text := _name(plot, row, taken))]
     return picture(WIDTH, HEIGHT, marks, label, role="group")
+
+
+def _shade(plot: Plot, line: ReferenceLine) -> list[str]:
+    if line.deviation <= 0:
+        return []
+    # Cut at the ends of the axis, by `Axis.place`; below zero there is no place on a log axis.
+    ends = (line.value + line.deviation, max(line.value - line.deviation, plot.y.low))
+    top, bottom = (plot.at(plot.x.low, end)[1] for end in ends)
+    width = WIDTH - plot.left - plot.right
+    return [f'<rect class="shade" x="{plot.left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{bottom - top:.1f}"/>']
 
 
 def _best_so_far(rows: Sequence[BoardRow]) -> list[BoardRow]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from vidbench.rendering.axes import Axis, axis_over, linear_ticks
 from vidbench.rendering.numbers import score_text, tick_text
 from vidbench.rendering.svg import Plot, circle_at, line_between, picture, text_at, text_width
+from vidbench.results.real_clips import FloorSets, floor_text
 
 WIDTH = 340
 _HEIGHT = 190
@@ -37,6 +38,7 @@ def scale_bar(
     bounds: Mapping[str, float],
     higher_is_better: bool,
     ceiling: float | None = None,
+    floor_sets: FloorSets | None = None,
 ) -> str:
     """Return a score between the bounds of its task, the best end on the left.
 
@@ -47,10 +49,12 @@ def scale_bar(
         bounds: value of each bound by name.
         higher_is_better: direction of the metric.
         ceiling: score that every method should beat; the bar is broken beyond it.
+        floor_sets: scores of several sets of real clips; their mean ± standard deviation is a shade on the bar.
     """
     # An interval may reach down to 0, which a log axis cannot show; it is cut at the end of the axis.
     ends = [value, *bounds.values(), *(() if ceiling is None else (ceiling,))]
-    axis = axis_over(ends, reverse=higher_is_better)
+    shade = () if floor_sets is None else _around(floor_sets)
+    axis = axis_over([*ends, *shade], reverse=higher_is_better)
     left, right, y = 14.0, WIDTH - 14.0, 34.0
 
     def at(number: float) -> float:
@@ -60,6 +64,9 @@ def scale_bar(
     parts = [line_between((left, y), (middle, y), "rail")]
     if middle < right:
         parts.append(line_between((middle, y), (right, y), "beyond"))
+    if shade:
+        start, stop = sorted(at(end) for end in shade)
+        parts.append(line_between((start, y), (stop, y), "floor"))
     if interval:
         start, stop = sorted(at(end) for end in interval)
         parts.append(line_between((start, y), (stop, y), "span"))
@@ -75,9 +82,18 @@ def scale_bar(
     parts.append(text_at(_inside(x, text_width(text, _FONT_SIZE, bold=True)), y - 14, text, "strong", "middle"))
     kind = "log" if axis.log else "linear"
     others = ", ".join(f"{bound} {score_text(number)}" for bound, number in bounds.items())
+    if floor_sets is not None and shade:
+        others += f"; {floor_sets.num_sets} sets of real clips {floor_text(None, floor_sets)}"
     height = y + 45 + 15 * max(0, len(rows) - 1)
     parts += [text_at(2, height - 4, "better", "dim"), text_at(WIDTH - 2, height - 4, "worse", "dim", "end")]
     return picture(WIDTH, height, parts, f"{name} {score_text(value)} on a {kind} axis; {others}")
+
+
+def _around(sets: FloorSets) -> tuple[float, ...]:
+    """Return the ends of mean ± standard deviation, within the values of the sets: an axis of positive scores stays one."""
+    if sets.deviation is None:
+        return ()
+    return max(min(sets.values), sets.mean - sets.deviation), min(max(sets.values), sets.mean + sets.deviation)
 
 
 def growth_chart(counts: Sequence[int], values: Sequence[float], num_fitted: int, at_infinity: float | None) -> str:

@@ -16,6 +16,7 @@ from vidbench.report.material import Material
 from vidbench.report.pictures import class_strips, pairs, sheets
 from vidbench.report.provenance import is_digest, provenance
 from vidbench.results.meaning import marked, meaning
+from vidbench.results.real_clips import FloorSets, floor_text, sets_words
 from vidbench.results.schema import Result
 from vidbench.scoring.truncation import why_no_sweep
 from vidbench.tasks.schema import Task
@@ -74,13 +75,25 @@ def _scores(result: Result, task: Task) -> list[dict[str, Any]]:
         bounds = {bound: record.values[name] for bound, record in result.bounds.items() if name in record.values}
         # A bound that is itself evaluated would be hidden by its own mark.
         others = {bound: value for bound, value in bounds.items() if bound != result.model.name}
-        known = {result.model.name: metric.value, **bounds}
+        known, sets = {result.model.name: metric.value, **bounds}, result.floor_sets_of(name)
         floor, ceiling = (known.get(end) for end in (task.evaluation.floor, task.evaluation.ceiling))
         bar, words = "", no_scale(task, floor, ceiling, metric.higher_is_better)
         if not words:
-            words = beyond_scale(task, metric.value, floor, ceiling, metric.higher_is_better)
-            bar = scale_bar(result.model.name, metric.value, metric.interval, others, metric.higher_is_better, ceiling)
-        scores.append({"name": marked(name), "metric": metric, "bounds": bounds, "bar": Markup(bar), "words": words})  # noqa: S704 - every text in it is escaped when drawn
+            words = beyond_scale(task, metric.value, floor, ceiling, metric.higher_is_better, sets)
+            bar = scale_bar(
+                result.model.name, metric.value, metric.interval, others, metric.higher_is_better, ceiling, sets
+            )
+        scores.append(
+            {
+                "name": marked(name),
+                "metric": metric,
+                "bounds": bounds,
+                "floor": floor_text(floor, sets),
+                "sets": "" if sets is None else sets_words(sets),
+                "bar": Markup(bar),  # noqa: S704 - every text in it is escaped when drawn
+                "words": words,
+            }
+        )
     return scores
 
 
@@ -98,13 +111,26 @@ def no_scale(task: Task, floor: float | None, ceiling: float | None, higher_is_b
     return ""
 
 
-def beyond_scale(task: Task, value: float, floor: float | None, ceiling: float | None, higher_is_better: bool) -> str:
-    """Return in words that a score lies outside the bounds of its task; empty inside."""
+def beyond_scale(
+    task: Task,
+    value: float,
+    floor: float | None,
+    ceiling: float | None,
+    higher_is_better: bool,
+    sets: FloorSets | None = None,
+) -> str:
+    """Return in words that a score lies outside the bounds of its task; empty inside.
+
+    Where the floor is known of several sets of real clips, a score is beyond it if it is better than every one of them.
+    """
     if floor is None or ceiling is None:
         return ""
     sign = 1 if higher_is_better else -1
     if sign * value < sign * ceiling:
         return f"worse than {task.evaluation.ceiling}"
+    if sets is not None and sets.num_sets > 1:
+        better = all(sign * value > sign * each for each in sets.values)
+        return f"better than each of {sets.num_sets} sets of real clips" if better else ""
     return f"better than {task.evaluation.floor}" if sign * value > sign * floor else ""
 
 

@@ -16,6 +16,7 @@ from vidbench.errors import InputError
 from vidbench.files import write_text
 from vidbench.json_models import InvalidDocumentError, model_from_json
 from vidbench.results.meaning import cautions, meanings
+from vidbench.results.real_clips import FloorSets, NearestRecord
 from vidbench.tasks.schema import PixelConvention
 from vidmetrics.regular_files import read_regular, why_no_file
 
@@ -107,6 +108,11 @@ class BoundRecord(_Record):
     what: str = Field(description="What the clips are.")
     values: dict[str, float] = Field(description="By metric id; empty if it could not be measured.")
     absent: str | None = Field(description="Why it could not be measured.")
+    sets: dict[str, FloorSets] = Field(
+        default_factory=dict,
+        description="By metric id: the scores of several disjoint sets of such clips, of which `values` has the first; only "
+        "of real clips. Since schema version 3.",
+    )
 
 
 class TruncatedMetric(_Record):
@@ -253,6 +259,11 @@ class Result(_Record):
     against_count: dict[str, GrowthRecord] = Field(
         default_factory=dict, description="Score against the number of samples, by metric id; since schema version 2."
     )
+    nearest: dict[str, NearestRecord] = Field(
+        default_factory=dict,
+        description="By network: whether the real clips nearest to the samples are reference clips or held-out ones; empty "
+        "for predictions, and where either side is missing. Since schema version 3.",
+    )
     entries: EntriesRecord = Field(
         default_factory=EntriesRecord,
         description="What else the folders of clips hold; since schema version 3.",
@@ -262,6 +273,10 @@ class Result(_Record):
     official: bool
     reasons: tuple[str, ...] = Field(description="Why it is unofficial; empty if it is official.")
     execution: ExecutionRecord
+
+    def floor_sets_of(self, metric: str) -> FloorSets | None:
+        """Return the scores of several sets of held-out clips on a metric, or None if the result has none."""
+        return next((bound.sets[metric] for bound in self.bounds.values() if metric in bound.sets), None)
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from vidbench.data.folders.inventory import NOTHING
 from vidbench.files import digest
+from vidbench.results.real_clips import FloorSets
 from vidbench.results.schema import (
     BoundRecord,
     DataRecord,
@@ -34,9 +35,11 @@ from vidbench.results.schema import (
 )
 from vidbench.scoring.bounds import Bound, bound_values
 from vidbench.scoring.features import Stores, network_identity
+from vidbench.scoring.floor_sets import HeldOutSets, measured_sets, recorded_sets
 from vidbench.scoring.frame_comparison import FRAMES
 from vidbench.scoring.frame_scores import estimate_frames, refuse_infinite
 from vidbench.scoring.imported_reference import ImportedRealSide
+from vidbench.scoring.nearest_sides import nearest_records
 from vidbench.scoring.official import unofficial_reasons
 from vidbench.scoring.reference import RealSide, estimate
 from vidbench.scoring.repeats import over_runs
@@ -50,6 +53,8 @@ from vidmetrics.weights.sources import licence_of
 
 if TYPE_CHECKING:
     from vidmetrics.networks.network import Network
+
+NO_STORES: Stores = {}
 
 RealSides = Mapping[str, RealSide | ImportedRealSide]
 
@@ -65,6 +70,8 @@ class Measured:
         stores: features of the samples.
         real_stores: features of the reference set; empty if its statistics were imported.
         bounds: the bounds of the task with their features, None for an absent one; empty if their scores were imported.
+        sets: the disjoint sets of held-out clips that the user asked for, or None.
+        set_stores: features of their clips; empty without them.
         sweep: features of truncated samples, by sigma.
         cache: folder of the reference statistics and of the scores of the bounds.
         samples_unused: entries of the samples' folder that are not samples, by reason.
@@ -81,13 +88,17 @@ class Measured:
     cache: Path
     started: float
     samples_unused: Mapping[str, int] = field(default_factory=dict)
+    sets: HeldOutSets | None = None
+    set_stores: Stores = field(default_factory=dict)
 
 
 def assemble(measured: Measured) -> Result:
     """Compute every metric of the task and return the result record."""
     run, stores = measured.run, measured.stores
     real = real_sides(run, measured.real_stores, measured.cache)
-    limits = run.imported_bounds or bound_records(run, measured.bounds, real, measured.cache)
+    limits = run.imported_bounds or bound_records(
+        run, measured.bounds, real, measured.cache, measured.sets, measured.set_stores
+    )
     metrics: dict[str, MetricRecord] = {}
     for metric in run.metrics:
         found, runs = _value(run, metric, stores, real)
@@ -124,6 +135,12 @@ def assemble(measured: Measured) -> Result:
         bounds=dict(limits),
         truncation=tuple(_truncation_record(run, sigma, of_sigma, real) for sigma, of_sigma in measured.sweep.items()),
         against_count=_against_count(run, stores, real),
+        nearest=nearest_records(
+            run,
+            stores,
+            measured.real_stores,
+            next((of_bound for bound, of_bound in measured.bounds if bound.name == "real"), None),
+        ),
         entries=entries_record(run, measured.samples_unused),
         environment=environment_record(run.device),
         seed=run.seed,
@@ -150,17 +167,31 @@ def real_sides(run: Run, real_stores: Stores, cache: Path) -> dict[str, RealSide
 
 
 def bound_records(
-    run: Run, bounds: Sequence[tuple[Bound, Stores | None]], real: RealSides, cache: Path
+    run: Run,
+    bounds: Sequence[tuple[Bound, Stores | None]],
+    real: RealSides,
+    cache: Path,
+    sets: HeldOutSets | None = None,
+    set_stores: Stores = NO_STORES,
 ) -> dict[str, BoundRecord]:
     """Return the scores of each bound by name; arguments as in `Measured`."""
+    of_sets = _recorded(run) if sets is None else measured_sets(run, sets, set_stores, real)
     return {
         bound.name: BoundRecord(
             what=bound.what,
             values={} if of_bound is None else bound_values(run, of_bound, real, cache),
             absent=bound.absent,
+            sets=of_sets if bound.name == "real" and of_bound is not None else {},
         )
         for bound, of_bound in bounds
     }
+
+
+def _recorded(run: Run) -> dict[str, FloorSets]:
+    """Return the recorded sets of the task, if they are of as many clips, measured alike."""
+    if run.num_samples != run.task.evaluation.num_samples or run.options.precision != "exact":
+        return {}
+    return recorded_sets(run.task, {name: network.weights_sha256 for name, network in run.networks.items()})
 
 
 def _value(

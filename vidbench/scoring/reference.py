@@ -129,10 +129,14 @@ def estimate(
 
 
 def estimate_value(
-    definition: MetricDefinition, store: FeatureStore, real: RealSide | ImportedRealSide, keys: ClipKeys | None = None
+    definition: MetricDefinition,
+    store: FeatureStore,
+    real: RealSide | ImportedRealSide,
+    keys: ClipKeys | None = None,
+    clips: range | None = None,
 ) -> float:
-    """Compute the value of `estimate` over all clips, with the same bits, without the time of the interval."""
-    return _filled(definition, store, real, None, keys).value(real.for_metric(definition))
+    """Compute the value of `estimate`, with the same bits, without the time of the interval."""
+    return _filled(definition, store, real, clips, keys).value(real.for_metric(definition))
 
 
 def _filled(

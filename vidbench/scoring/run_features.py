@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vidbench.scoring.bounds import Bound, task_bounds
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource
 from vidbench.scoring.features import Stores, clips_without_shard, feature_store, fill_stores
+from vidbench.scoring.floor_sets import HeldOutSets, held_out_sets
 from vidbench.scoring.frame_comparison import FrameComparison
 from vidbench.scoring.gpu_rates import gpu_sentence
 from vidbench.scoring.run import Run
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
     from vidmetrics.networks.network import Network
 
 
-def expect_work(run: Run, samples: Mapping[str, ClipSource], bounds: Sequence[Bound], cache: Path) -> None:
+SETS_TITLE = "Held-out sets"
+
+
+def expect_work(
+    run: Run,
+    samples: Mapping[str, ClipSource],
+    bounds: Sequence[Bound],
+    cache: Path,
+    sets: HeldOutSets | None = None,
+) -> None:
     """Tell the progress how many clips of each stage a run has still to measure.
 
     Args:
@@ -25,11 +35,14 @@ def expect_work(run: Run, samples: Mapping[str, ClipSource], bounds: Sequence[Bo
         samples: the sources of samples, truncated ones included, by the title of their stage.
         bounds: the bounds to measure.
         cache: folder of the features of real clips and bounds.
+        sets: the held-out sets to measure, if any.
     """
     sources = [(title, source, run.total_samples, run.output) for title, source in samples.items()]
     if run.statistics is None:
         sources.append(("Reference clips", DatasetSource(run.reference), run.num_reference, cache))
     sources += [(_title(bound), bound.source, run.num_samples, cache) for bound in bounds if bound.source is not None]
+    if sets is not None:
+        sources.append((SETS_TITLE, DatasetSource(sets.dataset), sets.num_clips, cache))
     networks, frames, ranks = list(run.networks.values()), run.task.clips.num_frames, run.ranks
     left = {title: _clips_left(source, networks, count, root) for title, source, count, root in sources}
     mine = {title: -(-clips // ranks.world_size) for title, clips in left.items()}
@@ -80,6 +93,18 @@ def _bound_features(run: Run, bound: Bound, cache: Path) -> Stores | None:
     # Real clips are themselves what frames are compared with.
     frames = None if bound.name == "real" else run.frames
     return _fill(run, bound.source, run.num_samples, _title(bound), cache, frames)
+
+
+def sets_to_measure(run: Run, bounds: Sequence[Bound]) -> HeldOutSets | None:
+    """Return the held-out sets that the user asked for; None without the option, or where the task has no real clips for a floor."""
+    most = run.options.floor_sets
+    has_floor = any(bound.name == "real" and bound.source is not None for bound in bounds)
+    return held_out_sets(run, most) if most is not None and has_floor else None
+
+
+def set_features(run: Run, sets: HeldOutSets | None, cache: Path) -> Stores:
+    """Measure the held-out sets into the cache folder; empty without any."""
+    return {} if sets is None else _fill(run, DatasetSource(sets.dataset), sets.num_clips, SETS_TITLE, cache)
 
 
 def _fill(

@@ -60,6 +60,14 @@ class RunOptions:
             (2, 2**31),
         ),
     ] = None
+    floor_sets: Annotated[
+        int | None,
+        Help(
+            "Disjoint sets of held-out clips to measure the floor on, as far as the split has them; does not affect the score.",
+            "K",
+            (1, 1000),
+        ),
+    ] = None
     replace: Annotated[
         bool, Help("Replace the result of another model, or of other samples, in the output folder.")
     ] = False

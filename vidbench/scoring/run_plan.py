@@ -22,7 +22,7 @@ from vidbench.scoring.imported_reference import ImportedStatistics, import_stati
 from vidbench.scoring.needs import refuse_lacking
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import LoadedTask, Task
-from vidbench.tasks.limits import MOST_BATCH, MOST_SEED, check_option, check_total_samples
+from vidbench.tasks.limits import MOST_BATCH, MOST_FLOOR_SETS, MOST_SEED, check_option, check_total_samples
 from vidbench.tasks.words import status_sentence
 from vidmetrics.catalog.definitions import MetricDefinition, get_metric
 from vidmetrics.formats.memory import refuse_more_than_memory
@@ -90,6 +90,8 @@ def plan_run(
     """
     task = loaded.task
     check_option("--batch-size", options.batch_size, MOST_BATCH)
+    if options.floor_sets is not None:
+        _check_floor_sets(options)
     if options.seed is not None:
         check_option("--seed", options.seed, MOST_SEED, least=0)
     num_samples = options.num_samples if options.num_samples is not None else task.evaluation.num_samples
@@ -150,6 +152,17 @@ def plan_run(
         networks=networks,
         statistics=None if imported is None else import_statistics(imported, metrics, networks, task.clips.num_frames),
     )
+
+
+def _check_floor_sets(options: RunOptions) -> None:
+    """Check ``--floor-sets``, which cannot measure what a statistics file stands for."""
+    if options.floor_sets is not None:
+        check_option("--floor-sets", options.floor_sets, MOST_FLOOR_SETS)
+    if options.reference is not None:
+        raise InputError(
+            f"--floor-sets {options.floor_sets} measures held-out clips, and with --reference {options.reference} the floor "
+            "comes from that file: give --floor-sets to `vidbench data statistics` when it is made."
+        )
 
 
 def check_outputs(folders: Sequence[Path], ranks: Ranks) -> None:

@@ -28,6 +28,7 @@ CHOSEN = {
     "device": ("cpu", "cpu"),
     "precision": ("fast", "fast"),
     "first": ("7", 7),
+    "floor_sets": ("4", 4),
     "replace": (None, True),
     "seed": ("5", 5),
 }

@@ -25,12 +25,24 @@ from vidbench.jobs import export_result, folder_statistics, rehearse
 from vidbench.jobs import measure as measure_job
 from vidbench.jobs.training_curve import CurveOptions, TrainingCurve
 from vidbench.leaderboard import admission, rows
+from vidbench.leaderboard.better_than_real import floor_chance, real_clip_flags
 from vidbench.progress import Progress
 from vidbench.results import every_eval_ever
 from vidbench.results.meaning import meaning
+from vidbench.results.real_clips import floor_sets as floors_of
 from vidbench.results.schema import MetricRecord, Result
 from vidbench.samples.clip_folder import ClipShape
-from vidbench.scoring import assemble, bounds, frame_comparison, frame_scores, imported_reference, needs, reference_file
+from vidbench.scoring import (
+    assemble,
+    bounds,
+    floor_sets,
+    frame_comparison,
+    frame_scores,
+    imported_reference,
+    nearest_sides,
+    needs,
+    reference_file,
+)
 from vidbench.scoring.imported_reference import ImportedRealSide
 from vidbench.scoring.reference import RealSide
 from vidbench.scoring.repeats import over_runs
@@ -49,6 +61,7 @@ from vidmetrics.estimators.registry import make_estimator
 from vidmetrics.metric_objects.reduction import reference_of
 from vidmetrics.metric_objects.statistics_files import Statistics
 from vidmetrics.networks import build_body, default_weights, load_network
+from vidmetrics.statistics.exchangeability import SideCounts
 from vidmetrics.weights.importing import network_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -179,6 +192,24 @@ def a_bound_is_measured(context):
     context.patch.setattr(bounds, "_cached_value", lambda *_: 1.0)
     context.patch.setattr(bounds, "estimate_frames", lambda *_: Estimate(2.0, None, 4, None))
     return bounds.bound_values(run, Anything(frames=None), Anything(), Path())
+
+
+@follows("needs_reference", "psnr", "moments", "vidbench/scoring/floor_sets.py", set(), {"psnr"})
+def sets_of_real_clips_are_scored(context):
+    context.patch.setattr(floor_sets, "estimate_value", lambda *_: 1.0)
+    run, sets = SimpleNamespace(metrics=[METRICS["psnr"]]), floor_sets.HeldOutSets(None, 2, 4)
+    return set(floor_sets.measured_sets(run, sets, Anything(), Anything()))
+
+
+@follows("needs_reference", "frechet", "none", "vidbench/scoring/nearest_sides.py", {"shapes"}, set())
+def the_nearest_real_clips_are_sought(context):
+    context.patch.setattr(nearest_sides, "count_sides", lambda *_: SideCounts(4, 4, 2, 1))
+    context.patch.setattr(nearest_sides, "_spread", lambda *_: ROWS)
+    network = SimpleNamespace(outputs={"logits": 3}, rows_per_clip=lambda _: 1)
+    task = SimpleNamespace(clips=SimpleNamespace(context_frames=0, num_frames=12))
+    run = SimpleNamespace(task=task, networks={"shapes": network}, metrics=[METRICS["fvd-shapes"]])
+    stores = {"shapes": SimpleNamespace(read=lambda _: [ROWS])}
+    return set(nearest_sides.nearest_records(run, stores, stores, stores))
 
 
 @follows("needs_reference", "psnr", "moments", "vidbench/jobs/measure.py", True, False)
@@ -365,9 +396,10 @@ def a_score_above_the_number_of_classes(_):
 # What a distance is.
 
 
-@follows("is_distance", "frechet", False, "vidbench/leaderboard/admission.py", ["held-out real clips"], [])
-def nothing_is_nearer_than_real_clips(_):
-    return implausible("fvd-shapes", 1.0, floor=2.0)
+@follows("is_distance", "frechet", False, "vidbench/leaderboard/better_than_real.py", True, False)
+def nothing_is_much_nearer_than_real_clips(context):
+    context.document["metrics"]["fvd-shapes"] |= {"value": 0.0, "interval": None}
+    return has("better than held-out real clips", real_clip_flags(Result.model_validate(context.document)))
 
 
 @follows("is_distance", "frechet", False, "vidbench/leaderboard/admission.py", True, False)
@@ -392,9 +424,11 @@ def an_unbiased_distance_does_not_warn(_):
     return has("is biased upwards", few_samples_warning(METRICS["fvd-shapes"], moments(), 2, 2, 60))
 
 
-@follows("unbiased", "kernel", False, "vidbench/leaderboard/admission.py", [], ["held-out real clips"])
-def an_interval_that_holds_the_floor(_):
-    return implausible("kvd", 1.0, floor=2.0, interval=(0.0, 3.0))
+@follows("unbiased", "kernel", False, "vidbench/leaderboard/better_than_real.py", False, True)
+def a_score_below_zero_is_impossible(_):
+    numbers = {"num_samples": 4, "num_reference": 4, "network": "", "floor": None, "ceiling": None}
+    metric = MetricRecord(value=-0.1, interval=None, higher_is_better=False, **numbers)
+    return floor_chance(METRICS["kvd"], metric, floors_of([0.1, 0.2, 0.4])) == 0.0
 
 
 @follows("unbiased", "kernel", False, "vidmetrics/estimators/growth.py", True, False)

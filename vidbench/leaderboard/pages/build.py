@@ -22,6 +22,7 @@ from vidbench.leaderboard.training_logs import held_trainings
 from vidbench.leaderboard.years_chart import ReferenceLine, years_chart
 from vidbench.rendering.numbers import counted, score_text
 from vidbench.rendering.templates import html_templates
+from vidbench.results.real_clips import floor_text
 from vidbench.results.schema import read_result
 from vidbench.tasks import load_task, task_names
 from vidbench.tasks.words import status_sentence
@@ -237,9 +238,14 @@ def _bounds(folder: Path, board: Board, rows: list[BoardRow]) -> list[ReferenceL
     """Return floor and ceiling of a stored result of the group, or published scores of real data at the same size."""
     for row in rows:
         if row.status != "reported":
-            metric = read_result(folder / RESULTS / f"{row.result_sha256}.json").metrics[row.metric]
-            pairs = (("floor (held-out real clips)", metric.floor), ("ceiling", metric.ceiling))
-            return [ReferenceLine(label, value) for label, value in pairs if value is not None and value > 0]
+            result = read_result(folder / RESULTS / f"{row.result_sha256}.json")
+            metric, sets = result.metrics[row.metric], result.floor_sets_of(row.metric)
+            if sets is None:
+                floor = ReferenceLine("floor (held-out real clips)", metric.floor or 0.0)
+            else:
+                label = f"floor ({sets.num_sets} sets of held-out real clips: {floor_text(None, sets)})"
+                floor = ReferenceLine(label, sets.mean, sets.deviation or 0.0)
+            return [line for line in (floor, ReferenceLine("ceiling", metric.ceiling or 0.0)) if line.value > 0]
     size = (rows[0].metric, rows[0].frames, rows[0].resolution)
     real = [row for row in board.rows if row.role == "real-data" and (row.metric, row.frames, row.resolution) == size]
     return [ReferenceLine(f"real clips: {row.value:g}", row.value) for row in real]
