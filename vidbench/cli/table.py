@@ -19,6 +19,7 @@ from vidbench.tasks import Task, load_task
 
 def print_result(result: Result, task_name: str, output: Path, as_json: bool) -> None:
     """Print a result as a table with its neighbours on the leaderboard, or as one JSON document."""
+    from vidbench.leaderboard.better_than_real import real_clip_flags
     from vidbench.leaderboard.placement import placement_lines
 
     if as_json:
@@ -26,7 +27,8 @@ def print_result(result: Result, task_name: str, output: Path, as_json: bool) ->
         return
     task = load_task(task_name).task
     table_console(width=120).print(_table(result, task))
-    for line in (*result.remarks, *result_lines(result), *_status(result, output)):
+    flags = [f"flagged {code}: {words}" for code, words in real_clip_flags(result).items()]
+    for line in (*result.remarks, *flags, *result_lines(result), *_status(result, output)):
         echo_line(line)
     click.echo("\n".join(["", *placement_lines(result, task)]))
 

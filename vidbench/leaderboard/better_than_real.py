@@ -27,14 +27,14 @@ BOARD_ROWS = 100
 _NORMAL_95 = 1.959963984540054
 
 
-def real_clip_flags(result: Result) -> tuple[str, ...]:
-    """Return a sentence for each test that a result fails, in the order of its metrics; empty if it passes all.
+def real_clip_flags(result: Result) -> dict[str, str]:
+    """Return what a result fails, by code of `vidbench.leaderboard.flags.FLAGS`, in sentences with the numbers; empty if it passes.
 
     Args:
         result: a result of a shipped task; of another task nothing is known, so only its own record counts.
     """
     sets, shared = _sets(result), _shares_frames(result)
-    chances: list[tuple[float, str]] = []
+    chances: list[tuple[float, str, str]] = []
     for name, metric in result.metrics.items():
         definition = METRICS.get(name)
         # Samples can be classified with more confidence than real clips: only a distance has a floor.
@@ -42,13 +42,20 @@ def real_clip_flags(result: Result) -> tuple[str, ...]:
             continue
         chance = floor_chance(definition, metric, sets.get(name))
         if chance is not None:
-            chances.append((chance, f"{name}: {_floor_sentence(metric, sets.get(name))}"))
+            chances.append((chance, "below-floor", f"{name}: {_floor_sentence(metric, sets.get(name))}"))
     for name, record in result.nearest.items():
         counts = _counts(record)
-        chances.append((chance_of_reference(counts), f"{name}: {_nearest_sentence(record, counts, 'reference')}"))
-        chances.append((chance_of_held_out(counts), f"{name}: {_nearest_sentence(record, counts, 'held-out')}"))
+        for code, side, chance in (
+            ("near-reference", "reference", chance_of_reference(counts)),
+            ("near-held-out", "held-out", chance_of_held_out(counts)),
+        ):
+            chances.append((chance, code, f"{name}: {_nearest_sentence(record, counts, side)}"))
     level = BOARD_LEVEL / BOARD_ROWS / max(1, len(chances))
-    return tuple(f"{sentence} (p = {chance:.1g}, level {level:.1g})" for chance, sentence in chances if chance < level)
+    found: dict[str, list[str]] = {}
+    for chance, code, sentence in chances:
+        if chance < level:
+            found.setdefault(code, []).append(f"{sentence} (p = {chance:.1g}, level {level:.1g})")
+    return {code: "; ".join(sentences) for code, sentences in found.items()}
 
 
 def floor_chance(definition: MetricDefinition, metric: MetricRecord, sets: FloorSets | None) -> float | None:

@@ -8,9 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from vidbench.leaderboard.better_than_real import real_clip_flags
 from vidbench.results.schema import Result
 
 FLAGS = {
+    "below-floor": "A distance is less than that of held-out real clips by more than chance, on a board, once in a hundred boards.",
+    "near-reference": "The real clips nearest to the samples are more often reference clips than of a model that has copied none.",
+    "near-held-out": "The real clips nearest to the samples are more often held-out clips than of a model that has copied none.",
     "seed-ignored": "The clips of the model are the same for every sampling seed, so its score is of one chosen draw.",
     "seed-outlier": "The score with the task's seed is better than that of each seed drawn by `vidbench leaderboard verify`, and "
     "by more than their scatter.",
@@ -26,7 +30,7 @@ def row_flags(result: Result) -> tuple[str, ...]:
     Args:
         result: an admissible result.
     """
-    found: set[str] = set()
+    found: set[str] = set(real_clip_flags(result))
     return ordered_codes(found)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from vidbench.leaderboard.better_than_real import real_clip_flags
 from vidbench.rendering.numbers import score_text
 from vidbench.rendering.templates import html_templates
 from vidbench.report.charts import Point, growth_chart, scale_bar, sweep_chart
@@ -60,6 +61,7 @@ def render_report(result: Result, task: Task, material: Material) -> str:
             truncation=_truncation(result),
             no_truncation=_no_truncation(result, task),
             growth=_growth(result),
+            flags=real_clip_flags(result),
             protocol=protocol_text(task),
             provenance=provenance(result),
             latex=latex_row(result),

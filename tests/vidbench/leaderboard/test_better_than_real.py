@@ -10,6 +10,7 @@ from scipy.stats import hypergeom, norm, t
 
 from vidbench.leaderboard.admission import objections
 from vidbench.leaderboard.better_than_real import BOARD_LEVEL, BOARD_ROWS, floor_chance, real_clip_flags
+from vidbench.leaderboard.flags import FLAGS, row_flags
 from vidbench.results.real_clips import floor_sets
 from vidbench.results.schema import MetricRecord, Result
 from vidmetrics.catalog.definitions import METRICS
@@ -45,19 +46,24 @@ def test_a_score_below_the_floor_is_no_objection_and_a_flag_only_beyond_chance(r
     result = _result(result_document)
     assert objections(result) == []
     flags = real_clip_flags(result)
-    assert bool(flags) == flagged
-    assert all(f"{metric}: " in flag and "16 sets" in flag for flag in flags)
+    assert row_flags(result) == tuple(flags) == (("below-floor",) if flagged else ())
+    assert all(f"{metric}: " in flag and "16 sets" in flag for flag in flags.values())
+
+
+def test_every_flag_of_this_module_has_its_words():
+    assert {"below-floor", "near-reference", "near-held-out"} <= set(FLAGS)
 
 
 def test_copies_of_the_reference_set_and_held_out_clips_are_flagged_by_their_neighbours(result_document):
-    assert real_clip_flags(_result(result_document)) == ()
+    assert real_clip_flags(_result(result_document)) == {}
     result_document["nearest"] = _nearest(890, 712)  # 80 %, as expected
-    assert real_clip_flags(_result(result_document)) == ()
+    assert real_clip_flags(_result(result_document)) == {}
     result_document["nearest"] = _nearest(890, 890)
-    (flag,) = real_clip_flags(_result(result_document))
+    flag = real_clip_flags(_result(result_document))["near-reference"]
     assert "890 are reference clips, and 712 are expected" in flag
     result_document["nearest"] = _nearest(1024, 0)
-    (flag,) = real_clip_flags(_result(result_document))
+    assert row_flags(_result(result_document)) == ("near-held-out",)
+    flag = real_clip_flags(_result(result_document))["near-held-out"]
     assert "1,024 are held-out clips, and 205 are expected" in flag
     assert objections(_result(result_document)) == []
 
@@ -109,7 +115,9 @@ def test_without_sets_the_interval_tells_how_far_chance_reaches():
 def test_a_prediction_from_frames_of_the_reference_may_beat_real_clips_of_other_videos(result_document):
     # In k600-pred the real clips of the floor are those of other videos.
     fields = result_document | {"metrics": {"fvd": _record(0.1, floor=2.0).model_dump(mode="json")}}
-    assert "better than held-out real clips (2.00) by more than chance" in real_clip_flags(_result(fields))[0]
+    assert (
+        "better than held-out real clips (2.00) by more than chance" in real_clip_flags(_result(fields))["below-floor"]
+    )
     for task, flagged in (("k600-pred", False), ("k600-gen", True)):
         fields["task"] = fields["task"] | {"name": task}
         assert bool(real_clip_flags(_result(fields))) == flagged
@@ -119,7 +127,6 @@ def test_an_embedded_task_is_judged_by_its_recorded_sets_whatever_the_result_say
     result_document["metrics"]["fid-shapes"] |= {"value": 0.001, "interval": [0.0, 0.01]}
     of_its_own = {"fid-shapes": floor_sets([0.001, 0.002, 0.0005]).model_dump(mode="json")}
     result_document["bounds"] = {"real": {"what": "", "values": {}, "absent": None, "sets": of_its_own}}
-    (flag,) = real_clip_flags(_result(result_document))
-    assert "16 sets" in flag
+    assert "16 sets" in real_clip_flags(_result(result_document))["below-floor"]
     result_document["task"]["name"] = "somebody-elses"
-    assert real_clip_flags(_result(result_document)) == ()
+    assert real_clip_flags(_result(result_document)) == {}
