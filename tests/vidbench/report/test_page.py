@@ -15,6 +15,7 @@ from PIL import Image
 
 import vidbench
 from vidbench.models.trivial import NoiseModel, StaticModel
+from vidbench.rendering.axes import Axis
 from vidbench.report.charts import WIDTH, Point, growth_chart, scale_bar, sweep_chart
 from vidbench.report.citation import latex_row, result_bibtex
 from vidbench.report.material import Extremes, Material, _class_indices
@@ -22,6 +23,7 @@ from vidbench.report.nearest import nearest_real
 from vidbench.report.page import beyond_scale, no_scale, render_report
 from vidbench.report.pictures import _strip_webp, reduction, sheets
 from vidbench.report.provenance import provenance
+from vidbench.results.real_clips import floor_sets
 from vidbench.results.schema import Result
 from vidbench.scoring.clip_sources import DatasetSource, ModelSource, model_task
 from vidbench.scoring.features import FeatureStore
@@ -86,6 +88,26 @@ def test_bounds_that_are_no_scale_are_not_drawn_as_one():
     assert beyond_scale(task, 0.5, 1.0, 19.0, higher_is_better=False) == "better than real"
     assert beyond_scale(task, 0.5, 19.0, 1.0, higher_is_better=True) == "worse than noise"
     assert beyond_scale(task, 19.0, 1.0, 19.0, higher_is_better=False) == ""
+    # Of several sets of real clips, the one draw is no limit: every fourth honest score is below it.
+    several = floor_sets([1.0, 0.6, 1.4])
+    assert beyond_scale(task, 0.7, 1.0, 19.0, higher_is_better=False, sets=several) == ""
+    assert beyond_scale(task, 0.5, 1.0, 19.0, higher_is_better=False, sets=several).startswith(
+        "better than each of 3 sets"
+    )
+    assert beyond_scale(task, 1.5, 1.0, 0.1, higher_is_better=True, sets=several).startswith(
+        "better than each of 3 sets"
+    )
+
+
+def test_the_floor_of_several_sets_is_a_shade_of_its_mean_and_deviation():
+    several, bounds = floor_sets([2.0, 3.0, 4.0]), {"real": 2.0, "noise": 200.0}
+    assert 'class="floor"' not in scale_bar("m", 30.0, None, bounds, False)
+    assert 'class="floor"' not in scale_bar("m", 30.0, None, bounds, False, floor_sets=floor_sets([2.0]))
+    svg = scale_bar("m", 30.0, None, bounds, False, floor_sets=several)
+    (left, right) = map(float, re.search(r'<line class="floor" x1="([\d.]+)"[^>]*x2="([\d.]+)"', svg).groups())
+    axis = Axis(2.0, 200.0, log=True)
+    assert (left, right) == pytest.approx([14 + axis.place(end) * (WIDTH - 28) for end in (2.0, 4.0)], abs=0.1)
+    assert "3 sets of real clips 3.00 ± 1.00" in svg
 
 
 def test_the_line_of_a_growth_chart_meets_the_ring_and_its_points():

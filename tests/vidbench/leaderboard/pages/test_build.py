@@ -176,6 +176,14 @@ def test_a_measured_row_shows_its_bounds_and_links_its_result(tmp_path, result_d
     assert text.count("&lt;b&gt;Mine&lt;/b&gt; &amp; co") > 3
     assert Page(text).open == []
 
+    # A floor of several sets is their mean and deviation.
+    sets = {"num_sets": 2, "mean": 0.3, "deviation": 0.05, "values": [0.25, 0.35]}
+    result_document["bounds"] = {"real": {"what": "", "values": {}, "absent": None, "sets": {"fvd-shapes": sets}}}
+    path.write_text(json.dumps(result_document))
+    add_result(path, tmp_path / "others", Submission(model="Mine"))
+    build_site(tmp_path / "others", tmp_path / "site")
+    assert "floor (2 sets of held-out real clips: 0.300 ± 0.050)" in (tmp_path / "site" / "shapes-gen.html").read_text()
+
 
 def test_a_folder_of_something_else_is_not_replaced(tmp_path):
     (tmp_path / "precious").mkdir()
@@ -211,6 +219,11 @@ def test_the_chart_has_a_log_axis():
     steps = [a[1] - b[1] for a, b in itertools.pairwise(points)]
     assert steps == pytest.approx([steps[0]] * 3, abs=0.3)
     assert steps[0] > 10
+    assert 'class="shade"' not in svg
+    shaded = years_chart(rows, [ReferenceLine("floor", 0.1, 0.05)], "label")
+    (shade,) = re.findall(r'<rect class="shade"[^>]* y="([\d.]+)"[^>]* height="([\d.]+)"', shaded)
+    (line,) = re.findall(r'<line class="bound"[^>]* y1="([\d.]+)"', shaded)
+    assert float(shade[0]) < float(line) < float(shade[0]) + float(shade[1])
     (floor,) = re.findall(r'<line class="bound"[^>]* y1="([\d.]+)"', svg)
     assert float(floor) - points[0][1] == pytest.approx(points[0][1] - points[1][1], abs=0.3)
     assert re.findall(r'href="#(r\d)"', svg) == ["r0", "r1", "r2", "r3"]
