@@ -24,7 +24,8 @@ from vidbench.files import arrays_sha256, file_sha256
 from vidbench.jobs.export import ExportOptions, export_task
 from vidbench.jobs.statistics import export_statistics
 from vidbench.progress import Progress
-from vidbench.scoring.reference_file import Provenance
+from vidbench.results.real_clips import floor_text
+from vidbench.scoring.reference_file import Provenance, read_statistics
 from vidbench.scoring.run import open_run
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import load_task
@@ -118,10 +119,27 @@ def test_without_the_data_the_result_is_identical(task, data, statistics, plugin
     assert result.data.imported.sha256 == file_sha256(statistics)
     assert imported["data"].pop("imported")["environment"] == direct["environment"]
     assert direct["data"].pop("imported") is None
+    # Which real clips are nearest needs each of them.
+    assert imported.pop("nearest") == {}
+    assert set(direct.pop("nearest")) == {"shapes"}
     # Bitwise, without tolerance: values, intervals, floor and ceiling.
     assert imported == direct
     assert all(metric["floor"] is not None for metric in imported["metrics"].values())
     assert (plugin / "imported" / "report.html").is_file()
+
+
+def test_a_file_keeps_the_floor_of_as_many_sets_as_the_split_has(task, data, plugin):
+    command = ["data", "statistics", "--task", str(task), "--data", str(data), "--floor-sets", "5", "--output"]
+    text = task.read_text()
+    task.write_text(text.replace("num_samples = 16", "num_samples = 8"))
+    done = CliRunner().invoke(cli, [*command, "sets.safetensors"])
+    assert done.exit_code == 0, done.stderr
+    real = read_statistics(plugin / "sets.safetensors").provenance.bounds.bounds["real"]
+    sets = real.sets["fvd-shapes"]
+    assert (sets.num_sets, sets.values[0]) == (2, pytest.approx(real.values["fvd-shapes"], rel=1e-9))
+    assert f"fvd-shapes {floor_text(None, sets)} (2 sets of held-out clips)" in done.stdout
+    refused = CliRunner().invoke(cli, [*command, "none.safetensors", "--no-bounds"])
+    assert (refused.exit_code, "--no-bounds leaves out" in refused.stderr) == (2, True)
 
 
 def test_score_takes_the_statistics_too(task, data, statistics, plugin):
