@@ -128,7 +128,7 @@ def measured_sets(
         if metric.needs_reference == "frames":
             continue  # real clips cannot be compared with themselves
         values = [
-            estimate_value(metric, stores[metric.network], real[metric.network], sets.clips(number))
+            estimate_value(metric, stores[metric.network], real[metric.network], clips=sets.clips(number))
             for number in range(sets.num_sets)
         ]
         if all(math.isfinite(value) for value in values):

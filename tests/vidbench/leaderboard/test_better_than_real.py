@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from scipy.stats import hypergeom, norm, t
 
+from vidbench.data.shapes.dataset import render
 from vidbench.leaderboard.admission import objections
 from vidbench.leaderboard.better_than_real import BOARD_LEVEL, BOARD_ROWS, floor_chance, real_clip_flags
 from vidbench.leaderboard.flags import FLAGS, row_flags
 from vidbench.results.real_clips import floor_sets
 from vidbench.results.schema import MetricRecord, Result
 from vidmetrics.catalog.definitions import METRICS
+from vidmetrics.networks import load_network
+from vidmetrics.statistics.exchangeability import count_sides
 
 
 def _result(document):
@@ -66,6 +70,30 @@ def test_copies_of_the_reference_set_and_held_out_clips_are_flagged_by_their_nei
     flag = real_clip_flags(_result(result_document))["near-held-out"]
     assert "1,024 are held-out clips, and 205 are expected" in flag
     assert objections(_result(result_document)) == []
+
+
+def test_training_clips_as_samples_are_flagged_and_fresh_streams_are_not(result_document):
+    network = load_network("shapes", device="cpu")
+    streams = {"train": 128, "test": 64, **{f"fresh-{number}": 64 for number in range(4)}}
+    clips = {name: render(name, np.arange(count), 12, 32, 32)[0] for name, count in streams.items()}
+    noise = np.random.default_rng(0).normal(0, 2, (64, 12, 32, 32, 3))
+    made = {
+        "copies": clips["train"][:64],
+        "copies-in-another-order": clips["train"][np.random.default_rng(1).permutation(128)[:64]],
+        "noisy-copies": np.clip(clips["train"][64:] + noise + 0.5, 0, 255).astype(np.uint8),
+        "held-out": clips["test"],
+        **{name: samples for name, samples in clips.items() if name.startswith("fresh")},
+    }
+    sides = [[network(clips[side])["pool"]] for side in ("train", "test")]
+    flags = {}
+    for name, samples in made.items():
+        counts = count_sides(network(samples)["pool"], *sides)
+        record = {"output": "pool", "num_samples": 64, **asdict(counts)}
+        result = _result(result_document | {"nearest": {"shapes": record}})
+        assert objections(result) == []
+        flags[name] = row_flags(result)
+    copies = dict.fromkeys(("copies", "copies-in-another-order", "noisy-copies"), ("near-reference",))
+    assert flags == {**copies, "held-out": ("near-held-out",), **{f"fresh-{number}": () for number in range(4)}}
 
 
 def test_the_level_is_shared_by_the_rows_of_a_board_and_the_tests_of_a_row(result_document):

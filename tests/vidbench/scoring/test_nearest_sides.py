@@ -12,6 +12,7 @@ from vidbench.scoring.nearest_sides import nearest_records
 from vidmetrics import METRICS
 
 RNG = np.random.default_rng(0)
+KEYS = RNG.permutation(np.arange(200, dtype=np.uint64) << np.uint64(50))
 
 
 def _stores(folder, *sides):
@@ -21,7 +22,8 @@ def _stores(folder, *sides):
         store = FeatureStore(folder / name, len(rows))
         for shard in range(store.num_shards):
             chosen = rows[store.indices(shard)].astype(np.float32)
-            store.write(shard, {"large": chosen, "small": np.zeros((len(chosen), 1), np.float32)})
+            outputs = {"large": chosen, "small": np.zeros((len(chosen), 1), np.float32)}
+            store.write(shard, outputs, KEYS[store.indices(shard)])
         stores.append({"network": store})
     return stores
 
@@ -36,7 +38,7 @@ def _run(context_frames=0, rows_per_clip=1):
     return SimpleNamespace(task=SimpleNamespace(clips=clips), networks={"network": network}, metrics=metrics)
 
 
-def test_of_many_samples_an_even_selection_is_compared(tmp_path, monkeypatch):
+def test_of_many_samples_those_of_the_least_keys_are_compared(tmp_path, monkeypatch):
     reference, held_out = RNG.normal(size=(200, 4)), RNG.normal(size=(150, 4))
     samples = np.concatenate([held_out[:100], reference[:100]])
     stores = _stores(tmp_path, samples, reference, held_out)
@@ -44,7 +46,10 @@ def test_of_many_samples_an_even_selection_is_compared(tmp_path, monkeypatch):
     assert (record.output, record.num_samples, record.found, record.found_in_reference) == ("large", 200, 200, 100)
     monkeypatch.setattr(nearest_sides, "MOST_SAMPLES", 10)
     record = nearest_records(_run(), *stores)["network"]
-    assert (record.num_samples, record.found, record.found_in_reference) == (10, 10, 5)
+    # The first half of the samples are held-out clips, the second half reference clips.
+    expected = int((np.argsort(KEYS)[:10] >= 100).sum())
+    assert 0 < expected < 10
+    assert (record.num_samples, record.found, record.found_in_reference) == (10, 10, expected)
     assert (record.num_reference, record.num_held_out) == (200, 150)
 
 

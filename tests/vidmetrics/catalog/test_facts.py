@@ -204,7 +204,7 @@ def sets_of_real_clips_are_scored(context):
 @follows("needs_reference", "frechet", "none", "vidbench/scoring/nearest_sides.py", {"shapes"}, set())
 def the_nearest_real_clips_are_sought(context):
     context.patch.setattr(nearest_sides, "count_sides", lambda *_: SideCounts(4, 4, 2, 1))
-    context.patch.setattr(nearest_sides, "_spread", lambda *_: ROWS)
+    context.patch.setattr(nearest_sides, "_drawn", lambda *_: ROWS)
     network = SimpleNamespace(outputs={"logits": 3}, rows_per_clip=lambda _: 1)
     task = SimpleNamespace(clips=SimpleNamespace(context_frames=0, num_frames=12))
     run = SimpleNamespace(task=task, networks={"shapes": network}, metrics=[METRICS["fvd-shapes"]])
