@@ -5,8 +5,8 @@
 Everything is scored as `vidbench evaluate` scores shapes-gen: 1,024 clips against the first 4,096 clips of the train split, with the
 first 1,024 clips of the test split as held-out clips. A stream of honest clips takes its i-th clip from one of the blocks of 1,024 test
 clips behind the recorded floor, drawn at random for every i, so every stream has the labels of the task and no clip twice; two streams
-share one clip in as many as there are blocks. With ``--blocks 500`` and as many streams, each block is a stream of its own. Copies are
-1,024 different clips of the reference set, unchanged or degraded, or of the training clips behind it (seed 0).
+share one clip in as many as there are blocks. Copies are 1,024 different clips of the reference set with the labels of the task,
+unchanged or degraded, or of the training clips behind it (seed 0).
 
 Prints one line for each kind: how many sets the distances flag, how many the nearest real clips flag, and what they score. Rendering
 and features take about 3 ms a clip on one idle core; ``--features DIR`` keeps the features.
@@ -28,12 +28,13 @@ from vidbench.leaderboard.better_than_real import BOARD_LEVEL, BOARD_ROWS, floor
 from vidbench.results.schema import MetricRecord
 from vidbench.scoring.floor_sets import recorded_sets
 from vidbench.tasks import load_task
-from vidmetrics import METRICS, frechet_distance, load_network
+from vidmetrics import METRICS, load_network
 from vidmetrics.statistics.exchangeability import SideCounts, chance_of_held_out, chance_of_reference, nearest_indices
 
-N, STRIDE, REFERENCE, FIRST_BLOCK = 1024, 1032, 4096, 16
+N, STRIDE, REFERENCE, FIRST_BLOCK, CLASSES = 1024, 1032, 4096, 16, 24
 OUTPUTS = {"fvd-shapes": "logits", "fid-shapes": "pool"}
 NEAREST = "pool"
+FIRST_DRAW = 0.2072
 Features = dict[str, np.ndarray]
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -95,12 +96,32 @@ class Clips:
         return {output: np.concatenate([each[output] for each in found]) for output in OUTPUTS.values()}
 
 
+def _balanced(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw as many different clips, of which the i-th has the label i modulo the number of classes."""
+    order = rng.permutation(len(labels))
+    by_class = [order[labels[order] == label] for label in range(CLASSES)]
+    return np.array([by_class[i % CLASSES][i // CLASSES] for i in range(count)])
+
+
+def _factored(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and root of the covariance."""
+    values, vectors = np.linalg.eigh(np.cov(rows.T))
+    return rows.mean(0), (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+
+
+def _distance(rows: np.ndarray, mean: np.ndarray, root: np.ndarray) -> float:
+    """Return the Fréchet distance to a factored side: thirty times as fast as a matrix root for each set."""
+    cov = np.cov(rows.T)
+    roots = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ cov @ root), 0)).sum()
+    return float(np.square(rows.mean(0) - mean).sum() + np.trace(cov) + np.square(root).sum() - 2 * roots)
+
+
 class Judge:
     """Scores a set of clips and says which tests it fails."""
 
     def __init__(self, reference: Features, held_out: Features) -> None:
         self.sides = [reference[NEAREST]], [held_out[NEAREST]]
-        self.moments = {output: (rows.mean(0), np.cov(rows.T)) for output, rows in reference.items()}
+        self.moments = {output: _factored(rows) for output, rows in reference.items()}
         task = load_task("shapes-gen").task
         self.sets = recorded_sets(task, {"shapes": load_network("shapes").weights_sha256})
         self.level = BOARD_LEVEL / BOARD_ROWS / 4
@@ -116,7 +137,7 @@ class Judge:
         by_distance = False
         for id, output in OUTPUTS.items():
             rows = features[output]
-            found[id] = frechet_distance(rows.mean(0), np.cov(rows.T), *self.moments[output])
+            found[id] = _distance(rows, *self.moments[output])
             record = MetricRecord(
                 value=found[id],
                 interval=None,
@@ -151,7 +172,7 @@ def say(what: str, found: list[dict[str, float]]) -> None:
     print(
         f"| {what} | {flags['flagged']} of {len(found)} | {flags['distance']} | {flags['nearest']} | "
         f"{fvd.mean():.3f} ± {fvd.std(ddof=1):.3f}, {fvd.min():.3f} to {fvd.max():.3f} | {fid.mean():.3f} ± {fid.std(ddof=1):.3f} | "
-        f"{share.mean():.3f} | {p.min():.2g} |",
+        f"{share.mean():.3f} | {p.min():.2g} | {(fvd < FIRST_DRAW).sum()} |",
         flush=True,
     )
 
@@ -172,9 +193,10 @@ def main() -> None:
     reference = clips.blocks(reference_blocks)
     judge = Judge(reference, clips.block("test-000", "test", 0))
     print(
-        "| sets of 1,024 clips | flagged | by distance | by nearest clips | fvd-shapes | fid-shapes | share | least p |"
+        "| sets of 1,024 clips | flagged | by distance | by nearest clips | fvd-shapes | fid-shapes | share of reference clips "
+        f"| least p | fvd-shapes below {FIRST_DRAW} |"
     )
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
 
     def positions(pool: Features, num_blocks: int, streams: int) -> list[dict[str, float]]:
         nearest, every = judge.nearest(pool), np.arange(N)
@@ -184,9 +206,10 @@ def main() -> None:
         ]
         return [judge.judge({output: rows[pick] for output, rows in pool.items()}, nearest[pick]) for pick in picks]
 
-    def drawn(pool: Features, streams: int) -> list[dict[str, float]]:
+    def drawn(pool: Features, streams: int, first_label: int = 0) -> list[dict[str, float]]:
         nearest = judge.nearest(pool)
-        picks = [rng.choice(len(nearest), N, replace=False) for _ in range(streams)]
+        labels = (first_label + np.arange(len(nearest))) % CLASSES
+        picks = [_balanced(labels, N, rng) for _ in range(streams)]
         return [judge.judge({output: rows[pick] for output, rows in pool.items()}, nearest[pick]) for pick in picks]
 
     last = FIRST_BLOCK + args.blocks
@@ -197,19 +220,22 @@ def main() -> None:
     for name, change in DEGRADED.items():
         blocks = [(f"{name}-{k}", split, start) for k, (_, split, start) in enumerate(reference_blocks)]
         say(WORDS[name], drawn(clips.blocks(blocks, change), args.streams))
+    near_fresh, near_reference = judge.nearest(fresh), judge.nearest(reference)
     for share in (0.1, 0.2, 0.3, 0.5):
         number = round(N * share)
         found = []
-        near_fresh, near_reference = judge.nearest(fresh), judge.nearest(reference)
         for _ in range(args.streams):
-            copies = rng.choice(REFERENCE, number, replace=False)
+            copies = _balanced(np.arange(REFERENCE) % CLASSES, number, rng)
             others = rng.integers(args.blocks, size=N - number) * N + np.arange(N - number)
             mixed = {output: np.concatenate([reference[output][copies], fresh[output][others]]) for output in reference}
             found.append(judge.judge(mixed, np.concatenate([near_reference[copies], near_fresh[others]])))
         say(f"{share:.0%} copies, the rest honest", found)
     first = REFERENCE // N
     others_pool = clips.blocks([(f"train-{k:02d}", "train", k * N) for k in range(first, first + args.train_blocks)])
-    say(f"training clips behind the reference set, {args.train_blocks} blocks", drawn(others_pool, args.streams))
+    say(
+        f"training clips behind the reference set, {args.train_blocks} blocks",
+        drawn(others_pool, args.streams, REFERENCE % CLASSES),
+    )
 
 
 if __name__ == "__main__":
