@@ -20,11 +20,13 @@ from vidbench.leaderboard.boards import read_board
 from vidbench.results.comparison import compare_results
 from vidbench.results.schema import read_result
 from vidbench.tasks import load_task, loading
+from vidbench.tasks.frozen_lists import read_frozen_list
 from vidbench.tasks.loading import measured_task
 
 ROOT = Path(__file__).resolve().parents[2]
 
 SCAN = ("data", "scan", "data", "--task", "task.toml", "--workers", "1", "--json")
+FREEZE = ("data", "freeze", "data", "--task", "task.toml", "--year", "2026")
 SCORE = ("score", "--samples", "samples", "--task", "task.toml", "--data", "data", "--json")
 
 
@@ -35,7 +37,11 @@ def folder(tmp_path):
         _video(tmp_path / "data" / "train" / f"v{number}.mkv", number)
     for number in range(2):
         _video(tmp_path / "samples" / f"{number}.mkv", 50 + number)
-    (tmp_path / "task.toml").write_text(videos_task("folder", 2))
+    # A takedown may take some videos of a task, and the list of a year needs its share.
+    text = videos_task("folder", 2).replace(
+        'reference_split = "train"\n', 'reference_split = "train"\nmin_coverage = 0.5\n'
+    )
+    (tmp_path / "task.toml").write_text(text)
     return tmp_path
 
 
@@ -44,6 +50,9 @@ def test_a_withdrawn_video_makes_another_list_and_old_results_stay_readable(fold
     done = run(*SCORE, "--output", "before", cwd=folder)
     assert done.returncode == 0, done.stderr
     before = read_result(folder / "before")
+    done = run(*FREEZE, "--output", "list-2026.json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    frozen = read_frozen_list(folder / "list-2026.json")
 
     with (folder / "scan" / "manifest.csv").open(newline="") as lines:
         names = [row["id"] for row in csv.DictReader(lines)]
@@ -68,6 +77,15 @@ def test_a_withdrawn_video_makes_another_list_and_old_results_stay_readable(fold
     second = json.loads(done.stdout)
     assert second["manifest_sha256"] != first["manifest_sha256"]
     assert second["splits"][0]["coverage"] == pytest.approx(2 / 3)
+
+    # The next list is without it and has another digest; the old one says what it said, and is no longer complete.
+    done = run(*FREEZE, "--output", "list-next.json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    following = read_frozen_list(folder / "list-next.json")
+    assert following.sha256 != frozen.sha256
+    assert read_frozen_list(folder / "list-2026.json") == frozen
+    listed = [sorted(each.splits["train"].videos) for each in (frozen, following)]
+    assert listed == [names, [name for name in names if name != names[1]]]
 
     assert run(*SCORE, "--output", "after", cwd=folder).returncode == 0
     after = read_result(folder / "after")
