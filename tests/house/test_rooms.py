@@ -24,6 +24,7 @@ FLOORS = {
         ("report",),
         ("leaderboard",),
         ("scoring",),
+        ("validity",),
         ("samples",),
         ("data",),
         ("results",),

@@ -15,6 +15,7 @@ from vidbench.results.meaning import marked
 from vidbench.results.real_clips import FloorSets, floor_text
 from vidbench.results.schema import MetricRecord, Result
 from vidbench.tasks import Task, load_task
+from vidbench.validity.checks import panel_lines
 
 
 def print_result(result: Result, task_name: str, output: Path, as_json: bool) -> None:
@@ -28,7 +29,8 @@ def print_result(result: Result, task_name: str, output: Path, as_json: bool) ->
     task = load_task(task_name).task
     table_console(width=120).print(_table(result, task))
     flags = [f"flagged {code}: {words}" for code, words in real_clip_flags(result).items()]
-    for line in (*result.remarks, *flags, *result_lines(result), *_status(result, output)):
+    panel = [*panel_lines(result.validity), ""] if result.validity else []
+    for line in (*result.remarks, *flags, *result_lines(result), *panel, *_status(result, output)):
         echo_line(line)
     click.echo("\n".join(["", *placement_lines(result, task)]))
 

@@ -25,6 +25,7 @@ from vidbench.samples.pairing import check_answers, names_clips
 from vidbench.scoring.assemble import Measured, assemble
 from vidbench.scoring.bounds import disjoint_real
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, FilesSource, model_task, open_model, sample_labels
+from vidbench.scoring.panel import open_panel
 from vidbench.scoring.run import Run, open_planned, say_unmatched
 from vidbench.scoring.run_features import (
     bound_features,
@@ -250,7 +251,8 @@ def _measure_alone(
     sets = sets_to_measure(run, bounds)
     truncated_too = {f"{title}, sigma {sigma:g}": truncated for sigma, truncated in sweep.items()}
     expect_work(run, {title: source, **truncated_too}, bounds, cache, sets)
-    stores = sample_features(run, source, title)
+    panel = open_panel(run)
+    stores = sample_features(run, source, title, panel.of_samples(run))
     doubt = next((doubt for store in stores.values() if (doubt := store.doubt())), None)
     if doubt is not None and run.ranks.is_main:
         warn(f"Later runs do not reuse the features of the model '{record.name}', because {doubt}.")
@@ -259,13 +261,15 @@ def _measure_alone(
         model=record.model_copy(update={"not_reused": doubt}),
         reasons=reasons,
         stores=stores,
-        real_stores=reference_features(run, cache),
-        bounds=bound_features(run, bounds, cache),
+        real_stores=reference_features(run, cache, panel.of_reference(run)),
+        bounds=bound_features(run, bounds, cache, lambda name: panel.of_bound(run, name)),
         sets=sets,
         set_stores=set_features(run, sets, cache),
         sweep={
             sigma: sample_features(run, truncated, f"{title}, sigma {sigma:g}") for sigma, truncated in sweep.items()
         },
+        source=source,
+        panel=panel,
         cache=cache,
         started=started,
         samples_unused=unused,

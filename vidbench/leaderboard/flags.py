@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from vidbench.leaderboard.better_than_real import real_clip_flags
 from vidbench.results.schema import Result
+from vidbench.validity.checks import CHECKS
 
 FLAGS = {
     "below-floor": "A distance is less than that of held-out real clips by more than chance, on a board, once in a hundred boards.",
@@ -18,6 +19,7 @@ FLAGS = {
     "seed-ignored": "The clips of the model are the same for every sampling seed, so its score is of one chosen draw.",
     "seed-outlier": "The score with the task's seed is better than that of each seed drawn by `vidbench leaderboard verify`, and "
     "by more than their scatter.",
+    **{check.id: f"Validity panel: it seems that {check.tells}." for check in CHECKS.values()},
 }
 """Codes of the column ``flags``, with what each says."""
 
@@ -30,7 +32,7 @@ def row_flags(result: Result) -> tuple[str, ...]:
     Args:
         result: an admissible result.
     """
-    found: set[str] = set(real_clip_flags(result))
+    found = {*real_clip_flags(result), *(record.check for record in result.validity if record.flagged)}
     return ordered_codes(found)
 
 

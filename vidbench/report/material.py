@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vidbench.models.trivial import HeldOutModel
 from vidbench.report.nearest import NearestClips, nearest_real
-from vidbench.scoring.clip_sources import ClipSource, DatasetSource, ModelSource, sample_labels
+from vidbench.scoring.clip_sources import ClipSource, DatasetSource
 from vidbench.scoring.features import FeatureStore
+from vidbench.scoring.panel import shown_labels
 from vidbench.scoring.run import Run
 
 NUM_CLIPS = 16
@@ -132,23 +132,9 @@ def _neighbours(
     return found, f"'{metric.output}' of the network '{metric.network}'", None
 
 
-def _shown_labels(run: Run, source: ClipSource) -> np.ndarray | None:
-    """Return the labels int64 ``[num_samples]`` of what the samples show, or None without labels."""
-    indices = np.arange(run.num_samples)
-    asked = sample_labels(run.task, indices, run.evaluation)
-    # Real clips show their own class, whatever class was requested.
-    if isinstance(source, DatasetSource):
-        real = source.dataset
-    elif isinstance(source, ModelSource) and isinstance(source.model, HeldOutModel):
-        real = source.evaluation
-    else:
-        return asked
-    return None if asked is None or real.labels is None else real.labels[indices]
-
-
 def _class_indices(run: Run, source: ClipSource) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Return the indices of the samples and held-out clips to show, by label; empty for tasks without labels."""
-    labels = _shown_labels(run, source)
+    labels = shown_labels(run, source, run.num_samples)
     if labels is None:
         return {}
     present = np.unique(labels)

@@ -22,6 +22,7 @@ from vidbench.results.schema import Result
 from vidbench.scoring.truncation import why_no_sweep
 from vidbench.tasks.schema import Task
 from vidbench.tasks.words import protocol_text
+from vidbench.validity.checks import CHECKS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -53,6 +54,7 @@ def render_report(result: Result, task: Task, material: Material) -> str:
             scores=_scores(result, task),
             bounds={name: bound for name, bound in result.bounds.items() if bound.values},
             absent={name: bound.absent for name, bound in result.bounds.items() if bound.absent},
+            validity=[{"record": record, "check": CHECKS.get(record.check)} for record in result.validity],
             sheets=sheets(material, result, task),
             material=material,
             best=pairs(material.best),

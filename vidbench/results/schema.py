@@ -218,6 +218,19 @@ class NetworkRecord(_Record):
     )
 
 
+class ValidityRecord(_Record):
+    """One check of the validity panel; docs/validity.md says what each can tell and what it cannot."""
+
+    check: str = Field(description="Id of the check.")
+    what: str = Field(description="What was compared.")
+    value: float | None = Field(description="What was found of the samples; null if the check is absent.")
+    against: float | None = Field(description="The same of what it is compared with; null if that is not known.")
+    threshold: float | None = Field(description="The value from which the check flags; null if there is none.")
+    flagged: bool = Field(description="Whether the samples look like something else than samples of a model.")
+    sentence: str = Field(description="What was found, in words.")
+    absent: str | None = Field(description="Why the check could not be done; null if it was.")
+
+
 class EntriesRecord(_Record):
     """Entries of the folders of clips that are not clips of this result."""
 
@@ -267,6 +280,10 @@ class Result(_Record):
     entries: EntriesRecord = Field(
         default_factory=EntriesRecord,
         description="What else the folders of clips hold; since schema version 3.",
+    )
+    validity: tuple[ValidityRecord, ...] = Field(
+        default=(),
+        description="The validity panel: checks of the samples themselves; a flag changes no score. Since schema version 3.",
     )
     environment: EnvironmentRecord
     seed: int

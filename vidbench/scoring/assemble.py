@@ -34,6 +34,7 @@ from vidbench.results.schema import (
     TruncationRecord,
 )
 from vidbench.scoring.bounds import Bound, bound_values
+from vidbench.scoring.clip_sources import ClipSource
 from vidbench.scoring.features import Stores, network_identity
 from vidbench.scoring.floor_sets import HeldOutSets, measured_sets, recorded_sets
 from vidbench.scoring.frame_comparison import FRAMES
@@ -41,6 +42,7 @@ from vidbench.scoring.frame_scores import estimate_frames, refuse_infinite
 from vidbench.scoring.imported_reference import ImportedRealSide
 from vidbench.scoring.nearest_sides import nearest_records
 from vidbench.scoring.official import unofficial_reasons
+from vidbench.scoring.panel import Found, Panel, panel_records
 from vidbench.scoring.reference import RealSide, estimate
 from vidbench.scoring.repeats import over_runs
 from vidbench.scoring.run import Run
@@ -73,6 +75,8 @@ class Measured:
         sets: the disjoint sets of held-out clips that the user asked for, or None.
         set_stores: features of their clips; empty without them.
         sweep: features of truncated samples, by sigma.
+        source: the samples.
+        panel: what was probed for the validity panel.
         cache: folder of the reference statistics and of the scores of the bounds.
         samples_unused: entries of the samples' folder that are not samples, by reason.
         started: `time.monotonic` at the start of the run.
@@ -85,6 +89,8 @@ class Measured:
     real_stores: Stores
     bounds: Sequence[tuple[Bound, Stores | None]]
     sweep: Mapping[float, Stores]
+    source: ClipSource
+    panel: Panel
     cache: Path
     started: float
     samples_unused: Mapping[str, int] = field(default_factory=dict)
@@ -142,6 +148,18 @@ def assemble(measured: Measured) -> Result:
             next((of_bound for bound, of_bound in measured.bounds if bound.name == "real"), None),
         ),
         entries=entries_record(run, measured.samples_unused),
+        validity=panel_records(
+            Found(
+                run=run,
+                panel=measured.panel,
+                source=measured.source,
+                stores=stores,
+                real_stores=measured.real_stores,
+                bounds=measured.bounds,
+                real=real,
+                metrics=metrics,
+            )
+        ),
         environment=environment_record(run.device),
         seed=run.seed,
         official=not why,

@@ -22,9 +22,10 @@ from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
 from vidbench.files import digest, write_bytes, write_text
 from vidbench.progress import Advance, Progress, warn
+from vidbench.scoring.clip_probe import ClipProbe
 from vidbench.scoring.clip_sources import ClipSource, ModelSource
 from vidbench.scoring.frame_comparison import FrameComparison
-from vidbench.scoring.overlap import Outputs, Overlap, Storing, computed, overlap
+from vidbench.scoring.overlap import Comparison, Outputs, Overlap, Storing, computed, overlap
 from vidmetrics.networks.finite import check_finite
 from vidmetrics.regular_files import is_there, read_regular
 from vidmetrics.sealed import DamagedFileError, read_content, sealed_fields, sealed_tensors, unsealed_tensors
@@ -114,6 +115,18 @@ class FeatureStore:
             first, last = max(wanted.start, indices[0]) - indices[0], min(wanted.stop, indices[-1] + 1) - indices[0]
             yield rows[first * per_clip : last * per_clip]
 
+    def shards(self) -> Iterator[dict[str, np.ndarray]]:
+        """Yield all outputs of each shard, whatever their number of rows.
+
+        Raises:
+            InputError: a shard was damaged after the run had found or written it.
+        """
+        for shard in range(self.num_shards):
+            try:
+                yield self._tensors(shard)
+            except DamagedFileError as error:
+                raise self._damaged(shard, str(error)) from None
+
     def _damaged(self, shard: int, reason: str) -> InputError:
         return InputError(
             f"The feature shard {self.path(shard)} was damaged during this run: {reason}; run the same command again."
@@ -174,7 +187,7 @@ Stores = dict[str, FeatureStore]
 """Complete feature stores of one set of clips, by network name."""
 
 
-def network_identity(network: Network | FrameComparison) -> dict[str, object]:
+def network_identity(network: Network | Comparison) -> dict[str, object]:
     """Return everything that determines the features of a network or a frame comparison."""
     identity: dict[str, object] = {
         "name": network.name,
@@ -187,14 +200,14 @@ def network_identity(network: Network | FrameComparison) -> dict[str, object]:
     return identity if implementation == "plain" else {**identity, "implementation": implementation}
 
 
-def feature_key(source: ClipSource, network: Network | FrameComparison) -> str:
+def feature_key(source: ClipSource, network: Network | Comparison) -> str:
     """Return the content key of a source's features under a network, 64 hex digits."""
     return digest(
         {"format": FORMAT, "shard": SHARD_SIZE, "source": source.identity, "network": network_identity(network)}
     )
 
 
-def feature_store(root: Path, source: ClipSource, network: Network | FrameComparison, num_clips: int) -> FeatureStore:
+def feature_store(root: Path, source: ClipSource, network: Network | Comparison, num_clips: int) -> FeatureStore:
     """Return the store of a source under a network; its folder is named by the content key."""
     return FeatureStore(root / "features" / feature_key(source, network)[:24], num_clips)
 
@@ -206,7 +219,7 @@ def clips_without_shard(store: FeatureStore) -> int:
 
 def fill_stores(
     source: ClipSource,
-    networks: Sequence[Network | FrameComparison],
+    networks: Sequence[Network | Comparison],
     num_clips: int,
     *,
     root: Path,
@@ -219,7 +232,7 @@ def fill_stores(
 
     Args:
         source: the clips.
-        networks: the networks, and the frame comparison of a prediction task.
+        networks: the networks, the frame comparison of a prediction task, and the probe of the validity panel.
         num_clips: clips to process, the first of the source.
         root: folder that holds the stores; shared by all ranks.
         batch_size: maximum clips per call of the source and the networks; does not change the features.
@@ -313,7 +326,7 @@ def wait_for_shards(stores: Sequence[FeatureStore], shards: Sequence[int]) -> No
 
 def extract(
     source: ClipSource,
-    networks: Sequence[Network | FrameComparison],
+    networks: Sequence[Network | Comparison],
     stores: Sequence[FeatureStore],
     shards: Sequence[int],
     *,
@@ -352,7 +365,7 @@ def extract(
             if doubt is not None:
                 store.mark(doubt)
             outputs = {name: np.concatenate([part[name] for part in collected]) for name in collected[0]}
-            if not isinstance(network, FrameComparison):
+            if not isinstance(network, FrameComparison | ClipProbe):
                 check_finite(outputs, network.name, indices, title.lower())
             store.write(shard, outputs, np.concatenate(keys))
 

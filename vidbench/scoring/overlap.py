@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from vidbench.ahead import in_order, num_cores
 from vidbench.distributed.ranks import Ranks
 from vidbench.progress import Advance
 from vidbench.samples.arrays import DirectReading
+from vidbench.scoring.clip_probe import ClipProbe
 from vidbench.scoring.clip_sources import ClipSource, in_host_memory
 from vidbench.scoring.frame_comparison import FrameComparison
 from vidbench.scoring.keyed_clips import keys_of
@@ -27,6 +28,8 @@ from vidmetrics.statistics.clip_keys import Keys
 if TYPE_CHECKING:
     from vidmetrics.networks.network import Network
 
+Comparison: TypeAlias = FrameComparison | ClipProbe
+"""What is computed from clips along with networks, in host memory."""
 Outputs = dict[str, np.ndarray]
 """Outputs of one network for one batch, by name."""
 
@@ -46,7 +49,7 @@ class Overlap:
     writers: int = 0
 
 
-def overlap(source: ClipSource, networks: Sequence[Network | FrameComparison], ranks: Ranks) -> Overlap:
+def overlap(source: ClipSource, networks: Sequence[Network | Comparison], ranks: Ranks) -> Overlap:
     """Return what can be done in parallel for a source and networks: nothing unless a network is on a GPU.
 
     Frame comparisons read real clips in the calling thread, perhaps those of the source.
@@ -61,7 +64,7 @@ def overlap(source: ClipSource, networks: Sequence[Network | FrameComparison], r
 
 def computed(
     source: ClipSource,
-    networks: Sequence[Network | FrameComparison],
+    networks: Sequence[Network | Comparison],
     batches: Sequence[np.ndarray],
     how: Overlap,
     advance: Advance,
@@ -137,9 +140,9 @@ def _pinned_reader(source: ClipSource) -> Callable[[np.ndarray], Any]:
     return read
 
 
-def _started(network: Network | FrameComparison, clips: Any, batch: np.ndarray) -> Callable[[], Outputs]:
+def _started(network: Network | Comparison, clips: Any, batch: np.ndarray) -> Callable[[], Outputs]:
     """Start a batch, and return what waits for its outputs."""
-    if isinstance(network, FrameComparison):
+    if isinstance(network, FrameComparison | ClipProbe):
         outputs = network.compare(in_host_memory(clips), batch)
     elif getattr(network, "overlaps", False):
         return network.begin(clips).on_host

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidbench.scoring.bounds import Bound, task_bounds
+from vidbench.scoring.clip_probe import ClipProbe
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource
 from vidbench.scoring.features import Stores, clips_without_shard, feature_store, fill_stores
 from vidbench.scoring.floor_sets import HeldOutSets, held_out_sets
@@ -64,16 +65,16 @@ def _title(bound: Bound) -> str:
     return f"Bound ({bound.name})"
 
 
-def sample_features(run: Run, source: ClipSource, title: str) -> Stores:
-    """Measure all samples of a run; their features go to its output folder."""
-    return _fill(run, source, run.total_samples, title, run.output, run.frames)
+def sample_features(run: Run, source: ClipSource, title: str, probe: ClipProbe | None = None) -> Stores:
+    """Measure all samples of a run; their features, and what a probe finds, go to its output folder."""
+    return _fill(run, source, run.total_samples, title, run.output, run.frames, probe)
 
 
-def reference_features(run: Run, cache: Path) -> Stores:
+def reference_features(run: Run, cache: Path, probe: ClipProbe | None = None) -> Stores:
     """Measure the reference set into the cache folder; empty if its statistics were imported."""
     if run.statistics is not None:
         return {}
-    return _fill(run, DatasetSource(run.reference), run.num_reference, "Reference clips", cache)
+    return _fill(run, DatasetSource(run.reference), run.num_reference, "Reference clips", cache, probe=probe)
 
 
 def bounds_to_measure(run: Run) -> list[Bound]:
@@ -81,18 +82,20 @@ def bounds_to_measure(run: Run) -> list[Bound]:
     return [] if run.imported_bounds is not None else task_bounds(run)
 
 
-def bound_features(run: Run, bounds: Sequence[Bound], cache: Path) -> list[tuple[Bound, Stores | None]]:
-    """Measure bounds of the task into the cache folder, None for one without clips."""
-    return [(bound, _bound_features(run, bound, cache)) for bound in bounds]
+def bound_features(
+    run: Run, bounds: Sequence[Bound], cache: Path, probe_of: Callable[[str], ClipProbe | None] = lambda name: None
+) -> list[tuple[Bound, Stores | None]]:
+    """Measure bounds of the task into the cache folder, None for one without clips; ``probe_of`` returns the probe of each by name."""
+    return [(bound, _bound_features(run, bound, cache, probe_of(bound.name))) for bound in bounds]
 
 
-def _bound_features(run: Run, bound: Bound, cache: Path) -> Stores | None:
+def _bound_features(run: Run, bound: Bound, cache: Path, probe: ClipProbe | None) -> Stores | None:
     if bound.source is None:
         run.progress.say(f"{_title(bound)}: {bound.absent}")
         return None
     # Real clips are themselves what frames are compared with.
     frames = None if bound.name == "real" else run.frames
-    return _fill(run, bound.source, run.num_samples, _title(bound), cache, frames)
+    return _fill(run, bound.source, run.num_samples, _title(bound), cache, frames, probe)
 
 
 def sets_to_measure(run: Run, bounds: Sequence[Bound]) -> HeldOutSets | None:
@@ -108,11 +111,17 @@ def set_features(run: Run, sets: HeldOutSets | None, cache: Path) -> Stores:
 
 
 def _fill(
-    run: Run, source: ClipSource, num_clips: int, title: str, root: Path, frames: FrameComparison | None = None
+    run: Run,
+    source: ClipSource,
+    num_clips: int,
+    title: str,
+    root: Path,
+    frames: FrameComparison | None = None,
+    probe: ClipProbe | None = None,
 ) -> Stores:
     return fill_stores(
         source,
-        [*run.networks.values(), *([] if frames is None else [frames])],
+        [*run.networks.values(), *(each for each in (frames, probe) if each is not None)],
         num_clips,
         root=root,
         batch_size=run.options.batch_size,

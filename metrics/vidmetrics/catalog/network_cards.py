@@ -30,6 +30,7 @@ class NetworkCard:
         pooled: size of its widest output besides the logits.
         more_values: numbers in a row of features besides those two.
         per_frame: whether a clip has a row of features for each of its frames, and not one.
+        second: another network on which what is good on this one should be good too; ``""`` for none.
     """
 
     name: str
@@ -43,6 +44,7 @@ class NetworkCard:
     pooled: int = 0
     more_values: int = 0
     per_frame: bool = False
+    second: str = ""
 
 
 _CARDS = (
@@ -54,6 +56,7 @@ _CARDS = (
         tensors=("Logits/Conv3d_0c_1x1/conv_3d/w",),
         settings=("num_classes",),
         pooled=1024,
+        second="i3d-kinetics-600",
     ),
     NetworkCard(
         name="i3d-kinetics-600",
@@ -63,6 +66,7 @@ _CARDS = (
         tensors=("Logits/Conv3d_0c_1x1/conv_3d/w",),
         settings=("num_classes",),
         pooled=1024,
+        second="i3d-kinetics-400",
     ),
     NetworkCard(
         name="inception-2015-12-05",
@@ -81,6 +85,7 @@ _CARDS = (
         num_classes=101,
         tensors=("conv1a/W", "mean"),
         pooled=4096,
+        second="i3d-kinetics-400",
     ),
     NetworkCard(
         name="shapes",
@@ -89,6 +94,7 @@ _CARDS = (
         num_classes=24,
         embedded=True,
         judges_only="the moving shapes of vidbench's own tasks",
+        second="shapes-second",
     ),
     NetworkCard(
         name="shapes-second",
