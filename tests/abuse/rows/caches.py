@@ -188,7 +188,7 @@ CASES = (
     Case(
         "statistics, undamaged",
         _evaluated("mine:load", _write_statistics(bytes), *_STATISTICS),
-        "do not include the network",
+        "are embedded",
     ),
     Case(
         "statistics of a later version",
