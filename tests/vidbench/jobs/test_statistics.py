@@ -187,6 +187,7 @@ def test_the_scan_and_the_names_of_the_held_out_clips_come_with_the_file(task, d
     imported = comparable(vidbench.score(str(task), "samples", reference="real.safetensors", output="imported"))
     assert imported["data"].pop("imported") is not None
     assert direct["data"].pop("imported") is None
+    assert (imported.pop("nearest"), set(direct.pop("nearest"))) == ({}, {"shapes"})
     assert imported == direct
     assert imported["data"]["manifest"] == "scan"
     assert imported["data"]["manifest_sha256"] == outcome.manifest_sha256

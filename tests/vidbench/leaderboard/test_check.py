@@ -159,18 +159,24 @@ def test_a_row_on_another_tasks_board_is_found(measured):
     assert {place[2] for place in places(folder)} == {"task"}
 
 
-def test_a_forged_result_with_a_matching_hash_is_still_held_against_its_task(measured, result_document):
+@pytest.mark.parametrize(
+    ("value", "finding"),
+    [("0.001", "the flag 'below-floor', which the row"), ("999.0", "which a trivial model reaches")],
+)
+def test_a_forged_result_with_a_matching_hash_is_still_held_against_its_task(measured, result_document, value, finding):
     import hashlib
 
     folder, stored = measured
-    result_document["metrics"]["fvd-shapes"] |= {"value": 0.1, "interval": [0.05, 0.15]}
+    forged_value = float(value)
+    interval = [forged_value / 2, forged_value * 1.5]
+    result_document["metrics"]["fvd-shapes"] |= {"value": forged_value, "interval": interval}
     content = json.dumps(result_document).encode()
     forged = hashlib.sha256(content).hexdigest()
     stored.unlink()
     (folder / "results" / f"{forged}.json").write_bytes(content)
     board = folder / "shapes-gen.csv"
-    board.write_text(board.read_text().replace(stored.stem, forged).replace("56.0", "0.1"))
-    assert any("impossible" in f.message for f in check_folder(folder)[1])
+    board.write_text(board.read_text().replace(stored.stem, forged).replace("56.0", value))
+    assert any(finding in f.message for f in check_folder(folder)[1])
 
 
 @pytest.mark.parametrize("value", ["0", "-0.0", "1e-400", "1_000", "６２", "+62", "0x3e", "inf", "62,0"])
