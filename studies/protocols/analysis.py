@@ -20,7 +20,7 @@ from studies.protocols.protocols import BASE, Protocol, samples_of
 from studies.protocols.ranks import certain_flips, flipped_pairs, tau
 from vidmetrics import CONVENTIONS
 
-DRAWS = 100
+DRAWS = 400
 DRAW_SEED = 0
 KINDS = {"certain": False, "certain_with_samples": True}
 """Kinds of draws, by the name of the flips that they make certain: whether samples of a person are drawn with the reference."""

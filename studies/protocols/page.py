@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from vidbench.files import write_text
-from vidbench.rendering.svg import line_between, picture, text_at
+from vidbench.rendering.svg import circle_at, line_between, picture, text_at, text_width
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parents[1] / "docs"
 PAGE, FIGURE = DOCS / "which-differences-matter.md", DOCS / "images" / "which-differences-matter.svg"
-MARKS = ("<!-- tables: written by `python -m studies.protocols.page` -->", "<!-- end of tables -->")
+MARKS = ("<!-- tables: written by studies.protocols.page -->", "<!-- end of tables -->")
 CONTROL = "another-seed"
-_LABEL, _WIDTH, _ROW, _TOP = 240, 440, 30, 52
+_LABEL, _WIDTH, _ROW, _TOP = 150, 530, 30, 66
 _STYLE = (
     "<style>text{font:13px system-ui,sans-serif;fill:#1f2937}.tick{font-size:11px;fill:#6b7280}.band{fill:#e5e7eb}"
     ".all{fill:#93c5fd}.certain{fill:#1d4ed8}.one{fill:none;stroke:#1f2937}.control{stroke:#dc2626;stroke-dasharray:4 3}"
@@ -126,7 +126,10 @@ def draw(found: dict[str, Any]) -> str:
     rows = [(id, row, kind) for kind in ("protocols", "conventions") for id, row in found["summary"][kind].items()]
     rows = [(id, row, kind) for id, row, kind in rows if id not in ("base", "fvd")]
     rows.sort(key=lambda entry: (entry[2] == "conventions", -entry[1]["flips"]))
-    most = max([10, *(row["flips"] for _, row, _ in rows), *(predicted[id]["flips"][1] for id, _, _ in rows)])
+    single = [
+        len(one[id]["flips"]) for network in found["networks"].values() for one in (network["protocols"],) for id in one
+    ]
+    most = max([10, *single, *(row["flips"] for _, row, _ in rows), *(predicted[id]["flips"][1] for id, _, _ in rows)])
     bottom = _TOP + _ROW * len(rows)
 
     def x(value: float) -> float:
@@ -136,16 +139,12 @@ def draw(found: dict[str, Any]) -> str:
         _STYLE,
         text_at(8, 18, f"Pairs of models, of {pairs}, whose order is not that of the base protocol", "name"),
     ]
-    for legend, (kind, what) in enumerate(
-        (("all", "flipped"), ("certain", "not among the nine"), ("band", "predicted"))
-    ):
-        start = _LABEL + 110 * legend
-        parts.append(
-            f'<rect class="{kind}" x="{start}" y="28" width="12" height="12"/>{text_at(start + 17, 39, what, "tick")}'
-        )
-    parts.append(
-        f'<circle class="one" cx="{_LABEL + 336}" cy="34" r="3.5"/>{text_at(_LABEL + 344, 39, "one network", "tick")}'
-    )
+    start = 8.0
+    for kind, what in (("all", "flipped"), ("certain", "not two of the nine tuned to tie"), ("band", "predicted")):
+        parts.append(f'<rect class="{kind}" x="{start:.1f}" y="29" width="12" height="12"/>')
+        parts.append(text_at(start + 17, 39, what, "tick"))
+        start += 40 + text_width(what, 11)
+    parts.append(circle_at(start + 6, 35, 3.5, "one") + text_at(start + 15, 39, "one network", "tick"))
     for tick in range(0, int(most) + 1, 10):
         parts += [line_between((x(tick), _TOP), (x(tick), bottom), "rule")]
         parts += [text_at(x(tick), bottom + 15, str(tick), "tick", "middle")]
@@ -164,7 +163,7 @@ def draw(found: dict[str, Any]) -> str:
         for network in found["networks"].values():
             if id in network[group]:
                 count = len(network[group][id]["flips"])
-                parts.append(f'<circle class="one" cx="{x(count):.1f}" cy="{y + 15}" r="3.5"/>')
+                parts.append(circle_at(x(count), y + 15, 3.5, "one"))
     if CONTROL in found["summary"]["protocols"]:
         place = x(found["summary"]["protocols"][CONTROL]["flips"])
         parts.append(line_between((place, _TOP), (place, bottom), "control"))

@@ -47,7 +47,7 @@ def record_of(settings: StudySettings, store: FeatureStore, found: dict[str, Any
             "checkpoint_sha256": {name: file_sha256(file) for name, file in settings.checkpoints.items()},
         },
         "clip_passes": passes,
-        "clip_pass_seconds": round(seconds),
+        "seconds_per_clip_pass": seconds,
         **found,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 
 import av
@@ -19,6 +19,8 @@ from studies.protocols.features import FeatureStore
 from studies.protocols.record import record_of, write_record
 from studies.protocols.windows import drawn_windows, every_window, read_videos
 from vidmetrics import frechet_distance
+
+STORED = page.HERE / "results.json"
 
 
 def _write_video(file: Path, seed: int, frames: int = 25) -> None:
@@ -180,3 +182,38 @@ def test_a_flip_is_certain_if_both_differences_exclude_zero():
     assert ranks.certain_flips([("a", "b")], drawn(base, 1), drawn(other, 1)) == [("a", "b")]
     assert ranks.certain_flips([("a", "b")], drawn(base, 1), drawn(other, 8)) == []
     assert ranks.certain_flips([("a", "b")], drawn(base, 20), drawn(other, 1)) == []
+
+
+def _tau_by_counting(a, b):
+    """Kendall's tau without ties, from its definition."""
+    signs = [np.sign((a[i] - a[j]) * (b[i] - b[j])) for i, j in combinations(range(len(a)), 2)]
+    return float(np.mean(signs)), sum(sign < 0 for sign in signs)
+
+
+def test_the_printed_taus_and_flips_follow_from_the_stored_scores():
+    record = json.loads(STORED.read_text(encoding="utf-8"))
+    text = page.PAGE.read_text(encoding="utf-8")
+    for id in record["protocols"]:
+        if id == "base":
+            continue
+        counted = []
+        for network in record["networks"].values():
+            if id not in network["protocols"]:
+                continue  # the row says how many networks saw it
+            base, other = (
+                [network["protocols"][which]["scores"][m] for m in record["models"]] for which in ("base", id)
+            )
+            counted.append(_tau_by_counting(base, other))
+        taus, flips = zip(*counted, strict=True)
+        assert len(counted) == record["summary"]["protocols"][id]["networks"]
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{id}` |"))
+        cells = [cell.strip() for cell in row.split("|")]
+        assert cells[2] == f"{np.mean(taus):.2f} ({min(taus):.2f})"
+        assert cells[4] == f"{np.mean(flips):.1f}"
+
+
+def test_page_and_figure_are_those_of_the_stored_result():
+    record = json.loads(STORED.read_text(encoding="utf-8"))
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert page.with_tables(text, record) == text
+    assert page.FIGURE.read_text(encoding="utf-8") == page.draw(record)
