@@ -128,8 +128,9 @@ def test_a_split_without_room_gives_as_many_sets_as_it_has(tmp_path, monkeypatch
 
 def sample_features(folder):
     """The logits of the samples of a run, from its shards."""
-    stores = [path for path in (folder / "features").iterdir() if path.is_dir()]
-    return FeatureStore(stores[0], 64).read("logits")
+    stores = [FeatureStore(path, 64) for path in (folder / "features").iterdir() if path.is_dir()]
+    (store,) = (store for store in stores if "logits" in next(store.shards()))
+    return store.read("logits")
 
 
 def test_what_cannot_be_measured_is_refused():

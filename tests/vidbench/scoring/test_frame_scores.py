@@ -130,7 +130,7 @@ def test_batches_ranks_kills_and_files_change_nothing(own, monkeypatch):
     import noisy_plugin
 
     shards = sorted((own.parent / "other" / "features").glob("*/features-00000064+064.safetensors"))
-    assert len(shards) == 2  # of the network and of the frames
+    assert len(shards) == 3  # of the network, of the frames and of the validity panel
     shards[0].unlink()
     asked = []
     sample = noisy_plugin.Noisy.sample

@@ -77,7 +77,7 @@ def test_the_sweep_is_measured_and_the_score_is_untouched(small_task, sweep_task
     assert half.value == pytest.approx(expected, rel=1e-6)
     # At sigma 1 this model samples as without truncation, but the features are stored in separate shards.
     assert whole.value == result.metrics["fvd-shapes"].value
-    assert len(list((truncating / "out" / "features").iterdir())) == 3
+    assert len(list((truncating / "out" / "features").iterdir())) == 4  # with what the validity panel found
 
     text = "\n".join(result_lines(result))
     assert "sigma 0.5" in text
