@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
 PACKAGES = {"vidbench": "vidbench", "vidmetrics": "metrics/vidmetrics", "dvdgan": "baselines/dvdgan"}
 # Malformed input, tests of several modules together, of the repository, of the documents, and of the recipes in CONTRIBUTING.
-BESIDE_THE_MIRROR = {"abuse", "end_to_end", "mutants", "house", "docs", "recipes"}
+BESIDE_THE_MIRROR = {"abuse", "attacks", "end_to_end", "mutants", "house", "docs", "recipes"}
 # Recorded answers, and the programs that recorded them.
 NO_TESTS = {"golden", "oracles"}
 

@@ -67,8 +67,7 @@ def place(tmp_path_factory):
         patch.chdir(folder)
         np.save(folder / "clips.npy", _clips())
         quiet = Progress(enabled=False)
-        for name in ("honest", "deaf"):
-            evaluate_model(f"board_models:{name}", "shapes-gen", RunOptions(output=folder / name), quiet)
+        evaluate_model("board_models:honest", "shapes-gen", RunOptions(output=folder / "honest"), quiet)
         score_samples(folder / "clips.npy", "shapes-gen", RunOptions(output=folder / "scored"), quiet)
         yield folder
     sys.modules.pop("board_models", None)
@@ -130,15 +129,6 @@ def test_a_model_that_is_made_again_with_drawn_seeds_is_verified_and_ranked(plac
     assert again.log.values == log.values
     assert again.log.drawn_seeds == log.drawn_seeds
     assert (boards / "shapes-gen.csv").read_bytes() == before
-
-
-def test_a_model_that_ignores_the_seeds_is_flagged_and_not_ranked(place, boards, tmp_path):
-    row = _row(boards, place, "deaf")
-    outcome = _verify(row, boards, tmp_path, model="board_models:deaf")
-    assert (outcome.log.flags, outcome.log.unchanged) == (("seed-ignored",), 1.0)
-    entry = _entries(boards)[row]
-    assert (entry.row.status, entry.rank, entry.unranked) == ("verified", None, "flagged seed-ignored")
-    assert check_folder(boards)[1] == []
 
 
 def test_samples_that_are_made_again_are_recomputed(place, boards, tmp_path):

@@ -1,0 +1,1 @@
+"""Attempts to enter a board with a false row, each of which must not end ranked without a flag."""
