@@ -76,12 +76,12 @@ def _marked_title(task: Task) -> str:
 @_folder
 def leaderboard_show(task: str, style: str, group: tuple[str, ...], leaderboards: Path | None) -> None:
     """Print the board of TASK, ranked within comparability groups, never across them."""
-    from vidbench.leaderboard.boards import leaderboards_folder, read_board
+    from vidbench.leaderboard.boards import leaderboards_folder, read_board, why_unranked
     from vidbench.leaderboard.ranking import rank_groups
     from vidbench.leaderboard.tables import FORMATS
 
     board = read_board(leaderboards_folder(leaderboards), task)
-    click.echo(FORMATS[style](rank_groups(board.rows, group)))
+    click.echo(FORMATS[style](rank_groups(board.rows, group, why_unranked(board.name))))
 
 
 @command.command("check")
@@ -174,10 +174,13 @@ def _require_stated(said: dict[str, Any]) -> None:
 
 
 def _place(row: BoardRow, rows: Sequence[BoardRow]) -> str:
+    from vidbench.leaderboard.boards import why_unranked
     from vidbench.leaderboard.placement import standing_words
     from vidbench.leaderboard.ranking import once_verified, standings
     from vidbench.leaderboard.rows import not_stated
 
+    if reason := why_unranked(row.task):
+        return f"not ranked ({row.status}; {reason})"
     if row.open_flags:
         return f"not ranked (flagged {', '.join(row.open_flags)})"
     missing = [f"{', '.join(not_stated(row))} not stated"] if not_stated(row) else []

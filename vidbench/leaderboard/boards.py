@@ -15,6 +15,7 @@ from vidbench import version
 from vidbench.errors import InputError, problem_text
 from vidbench.files import write_bytes
 from vidbench.leaderboard.rows import COLUMNS, BoardRow, problems
+from vidbench.tasks import load_task, task_names
 from vidmetrics.errors import unknown_name
 from vidmetrics.regular_files import is_there, read_regular
 
@@ -100,6 +101,11 @@ def board_of_task(task: str, names: list[str]) -> str:
     base = task.partition("@")[0]
     fitting = [name for name in names if base == name or base.startswith(f"{name}-")]
     return max(fitting, key=len, default=base)
+
+
+def why_unranked(board: str) -> str:
+    """Return why the results of a board's task are shown without ranks; ``""`` if they are ranked, or the board is no task's."""
+    return load_task(board).task.unranked if board in task_names() else ""
 
 
 def examine_board(path: Path) -> tuple[Board, list[BoardFault]]:

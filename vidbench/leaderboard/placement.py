@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vidbench.errors import InputError
 from vidbench.leaderboard.adding import Submission, result_rows
-from vidbench.leaderboard.boards import board_names, board_of_task, leaderboards_folder, read_board
+from vidbench.leaderboard.boards import board_names, board_of_task, leaderboards_folder, read_board, why_unranked
 from vidbench.leaderboard.flags import FLAGS
 from vidbench.leaderboard.ranking import Standing, nearest_papers, once_verified, standings
 from vidbench.leaderboard.rows import BoardRow
@@ -25,6 +25,8 @@ def placement_lines(result: Result, task: Task) -> list[str]:
             return [f"neighbours: none, the task '{task.name}' has no leaderboard yet."]
         if not result.official:
             return ["neighbours: none, unofficial results do not enter leaderboards."]
+        if reason := why_unranked(task.name):
+            return [f"neighbours: none, results of '{task.name}' are not ranked: {reason}."]
         board = read_board(folder, task.name)
     except InputError as error:
         return [f"neighbours: none, {error}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vidbench.errors import InputError
 from vidbench.leaderboard.group_notes import group_notes, is_earlier
@@ -99,6 +99,7 @@ class RankedGroup:
         open: comparability values that none of its papers states.
         unranked: the nearest published rows, if the group has measured rows only.
         notes: why the group is one of its own, where its name alone does not tell.
+        no_ranks: why none of its rows has a rank; ``""`` if they may have one.
     """
 
     name: str
@@ -106,6 +107,7 @@ class RankedGroup:
     open: tuple[str, ...]
     unranked: tuple[UnrankedRow, ...]
     notes: tuple[str, ...] = ()
+    no_ranks: str = ""
 
     @property
     def metric(self) -> str:
@@ -113,7 +115,7 @@ class RankedGroup:
         return self.entries[0].row.metric
 
 
-def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = ()) -> list[RankedGroup]:
+def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = (), no_ranks: str = "") -> list[RankedGroup]:
     """Divide rows into groups and rank within each.
 
     Groups of an earlier version of their task come last. Of the others those with measured rows come first, then those with ranks, then those that leave the least open and state the
@@ -122,6 +124,7 @@ def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = ()) -> list[Ra
     Args:
         rows: the rows of a board.
         wanted: keep only groups whose key contains one of these, ignoring case; empty for all.
+        no_ranks: why the board has no ranks, see `vidbench.tasks.schema.Task.unranked`; rows keep their order.
 
     Raises:
         InputError: no group key contains any of ``wanted``, or there are no rows.
@@ -141,7 +144,14 @@ def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = ()) -> list[Ra
             else "The board has no rows yet: `vidbench leaderboard add RESULT` adds one."
         )
     groups = [_group(name, members, rows, by_name) for name, members in kept.items()]
-    return sorted(groups, key=_order)
+    return [_without_ranks(group, no_ranks) for group in sorted(groups, key=_order)]
+
+
+def _without_ranks(group: RankedGroup, reason: str) -> RankedGroup:
+    if not reason:
+        return group
+    entries = tuple(replace(entry, rank=None, unranked=entry.unranked or reason) for entry in group.entries)
+    return replace(group, entries=entries, no_ranks=reason)
 
 
 def rank_rows(rows: Iterable[BoardRow]) -> tuple[RankedRow, ...]:

@@ -59,7 +59,8 @@ def _cells(entry: RankedRow) -> tuple[str, ...]:
 
 def caveats(group: RankedGroup) -> list[str]:
     """Return the remarks that belong below the table of a group."""
-    lines = list(group.notes)
+    lines = [f"No ranks: {group.no_ranks}."] if group.no_ranks else []
+    lines += group.notes
     if group.open:
         ranked = any(entry.rank is not None for entry in group.entries)
         then = "the ranks hold only if the papers used the same" if ranked else "hence no rank"

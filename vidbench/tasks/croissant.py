@@ -116,7 +116,7 @@ def croissant_document(task: Task) -> dict[str, Any]:
 
 def _settings(task: Task) -> list[tuple[str, str]]:
     """Return the protocol as pairs of a dotted name and a JSON value."""
-    words = {"name", "version", "title", "description", "notes", "status", "successor", "reason"}
+    words = {"name", "version", "title", "description", "notes", "status", "successor", "reason", "unranked"}
     document = task.model_dump(mode="json", exclude=words)
     found = []
     for section, values in document.items():

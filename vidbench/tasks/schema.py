@@ -271,7 +271,7 @@ class Note(_Frozen):
 Status = Literal["active", "deprecated", "broken"]
 
 # Fields that describe a protocol without changing it.
-_WORDS = frozenset({"title", "description", "notes", "status", "successor", "reason"})
+_WORDS = frozenset({"title", "description", "notes", "status", "successor", "reason", "unranked"})
 
 
 class Task(_Frozen):
@@ -298,6 +298,11 @@ class Task(_Frozen):
         description="Task to use instead of a deprecated or broken one.",
     )
     reason: str = Field(default="", max_length=LONGEST_TEXT, description="Why the task is deprecated or broken.")
+    unranked: str = Field(
+        default="",
+        max_length=LONGEST_TEXT,
+        description="Why the leaderboard shows results of the task without ranks; empty if they are ranked.",
+    )
 
     @property
     def kind(self) -> Literal["generation", "prediction"]:

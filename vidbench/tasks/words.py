@@ -17,6 +17,8 @@ def protocol_text(task: Task) -> str:
     lines = [f"{task.name} v{task.version}: {task.title}", ""]
     if task.status != "active":
         lines += [textwrap.fill(status_sentence(task), _WIDTH, break_on_hyphens=False), ""]
+    if task.unranked:
+        lines += [textwrap.fill(f"Its results are not ranked: {task.unranked}.", _WIDTH, break_on_hyphens=False), ""]
     if task.description:
         lines += [textwrap.fill(" ".join(task.description.split()), _WIDTH, break_on_hyphens=False), ""]
     for title, text in _sentences(task):

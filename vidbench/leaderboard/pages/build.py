@@ -12,7 +12,7 @@ from markupsafe import Markup
 from vidbench.errors import InputError
 from vidbench.files import failures_named, temporary_name
 from vidbench.leaderboard.bibtex import row_bibtex
-from vidbench.leaderboard.boards import RESULTS, Board
+from vidbench.leaderboard.boards import RESULTS, Board, why_unranked
 from vidbench.leaderboard.check import check_folder
 from vidbench.leaderboard.flags import FLAGS, reasons_of
 from vidbench.leaderboard.ranking import RankedGroup, rank_groups
@@ -179,13 +179,13 @@ def _title(name: str) -> str:
 
 
 def _card(board: Board, title: str) -> _Card:
-    groups = rank_groups(board.rows)
+    groups = rank_groups(board.rows, no_ranks=why_unranked(board.name))
     return _Card(board, title, len(groups), groups[0], group_words(groups[0].entries[0].row))
 
 
 def _sections(folder: Path, board: Board) -> list[_Section]:
     found = []
-    for i, group in enumerate(rank_groups(board.rows)):
+    for i, group in enumerate(rank_groups(board.rows, no_ranks=why_unranked(board.name))):
         rows = [entry.row for entry in group.entries if entry.row.role == "method" and entry.row.value > 0]
         rows = [row for row in rows if not row.retracted]
         bounds = _bounds(folder, board, rows) if rows else []
