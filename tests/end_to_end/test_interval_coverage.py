@@ -58,6 +58,14 @@ def test_equal_distributions_are_covered_too(tool):
         assert found.width <= 2.2
 
 
+def test_groups_that_are_ranges_can_be_dealt_out_and_drawn_ones_cannot(tool):
+    ranges, drawn, balanced = (tool.simulate_order("dealt out", groups, 4, count=120) for groups in tool.GROUPS)
+    assert ranges.width < 0.5 * balanced.width < 0.5 * drawn.width
+    for groups, dealt in zip(tool.GROUPS[1:], (drawn, balanced), strict=True):
+        in_turn = tool.simulate_order("labels in turn", groups, 4, count=120)
+        assert (in_turn.coverage, in_turn.width) == (dealt.coverage, pytest.approx(dealt.width, rel=1e-6))
+
+
 def test_obvious_alternatives_do_not_cover(tool):
     # Real rows share generated balls, so their coverage is not independent; the subsets of KID share rows.
     assert tool.simulate("recall", "far", 100, 100).naive < 0.8

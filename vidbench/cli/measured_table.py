@@ -17,14 +17,14 @@ def print_measured(found: Sequence[Measurement]) -> None:
     """Print one table of all folders of samples, metric by metric, and remarks on the values."""
     from rich.table import Table
 
-    from vidbench.rendering.numbers import interval_text, score_text
+    from vidbench.rendering.numbers import INTERVAL_HEADER, interval_text, score_text
     from vidbench.results.meaning import marked
 
     several = len(found) > 1
     table = Table()
     for name in ("metric", "better", *(["of"] if several else [])):
         table.add_column(name)
-    for name in ("value", "95 % interval", "samples", "real"):
+    for name in ("value", INTERVAL_HEADER, "samples", "real"):
         table.add_column(name, justify="right")
     for id in dict.fromkeys(id for each in found for id in each.metrics):
         for each in found:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from vidbench.rendering.numbers import score_text
+from vidbench.rendering.numbers import interval_text, score_text
 from vidbench.results.meaning import meaning
 from vidbench.results.real_clips import sets_words
-from vidbench.results.schema import MetricRecord, Result
+from vidbench.results.schema import GrowthRecord, MetricRecord, Result
 
 
 def result_lines(result: Result) -> list[str]:
@@ -46,16 +46,18 @@ def _places(result: Result) -> list[str]:
 def _growth(result: Result) -> list[str]:
     rows = [
         f"  {name}  {score_text(curve.values[0])} at {curve.counts[0]:,}, {score_text(curve.values[-1])} at "
-        f"{curve.counts[-1]:,}, {score_text(curve.at_infinity)} extrapolated{_in_words(name, curve.at_infinity)}"
+        f"{curve.counts[-1]:,}, {score_text(curve.at_infinity)} extrapolated{_in_brackets(name, curve)}"
         for name, curve in result.against_count.items()
         if curve.at_infinity is not None
     ]
     return ["against the number of samples", *rows] if rows else []
 
 
-def _in_words(name: str, at_infinity: float) -> str:
-    words = meaning(name, at_infinity, None)
-    return f" ({words})" if words else ""
+def _in_brackets(name: str, curve: GrowthRecord) -> str:
+    """Return the interval of an extrapolated value, and what it means, where there are such."""
+    interval, words = curve.at_infinity_interval, meaning(name, curve.at_infinity or 0.0, None)
+    parts = [*([] if interval is None else [interval_text(interval)]), *([words] if words else [])]
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _truncation(result: Result) -> list[str]:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from vidbench.cli.result_lines import result_lines
 from vidbench.cli.streams import echo_line, table_console
-from vidbench.rendering.numbers import score_text
+from vidbench.rendering.numbers import INTERVAL_HEADER, interval_text, score_text
 from vidbench.rendering.printable import printable_line
 from vidbench.results.meaning import marked
 from vidbench.results.real_clips import FloorSets, floor_text
@@ -43,7 +43,7 @@ def _table(result: Result, task: Task) -> Table:
     table.add_column("metric")
     table.add_column("better")
     table.add_column("value", justify="right", style="bold")
-    table.add_column("95 % interval", justify="right")
+    table.add_column(INTERVAL_HEADER, justify="right")
     table.add_column(f"floor ({task.evaluation.floor})", justify="right")
     table.add_column(f"ceiling ({task.evaluation.ceiling})", justify="right")
     for name, metric in result.metrics.items():
@@ -52,13 +52,10 @@ def _table(result: Result, task: Task) -> Table:
 
 
 def _cells(metric: MetricRecord, sets: FloorSets | None) -> tuple[str, ...]:
-    interval = (
-        "-" if metric.interval is None else f"{score_text(metric.interval[0])} to {score_text(metric.interval[1])}"
-    )
     return (
         "higher" if metric.higher_is_better else "lower",
         score_text(metric.value) + ("" if metric.spread is None else f" ± {score_text(metric.spread)}"),
-        interval,
+        interval_text(metric.interval),
         floor_text(metric.floor, sets),
         "-" if metric.ceiling is None else score_text(metric.ceiling),
     )

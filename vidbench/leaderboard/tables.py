@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from vidbench.leaderboard.flags import FLAGS, reasons_of
@@ -57,10 +57,18 @@ def _cells(entry: RankedRow) -> tuple[str, ...]:
     return rank_cell(entry), row.model + mark, score_cell(row), str(row.year), row.status, origin(row)
 
 
+def spread_note(rows: Iterable[BoardRow]) -> str | None:
+    """Return what ± covers in rows that were measured, or None if none of them has it."""
+    if not any(row.spread is not None and row.spread_kind == "interval-95" for row in rows):
+        return None
+    return "± of measured rows: 95 % interval, sampling only; another reference set or training run is not covered."
+
+
 def caveats(group: RankedGroup) -> list[str]:
     """Return the remarks that belong below the table of a group."""
     lines = [f"No ranks: {group.no_ranks}."] if group.no_ranks else []
-    lines += group.notes
+    note = spread_note(entry.row for entry in group.entries)
+    lines += [*([note] if note else []), *group.notes]
     if group.open:
         ranked = any(entry.rank is not None for entry in group.entries)
         then = "the ranks hold only if the papers used the same" if ranked else "hence no rank"
@@ -174,6 +182,9 @@ def as_latex(groups: Sequence[RankedGroup]) -> str:
             rank, model, value, year, status, _ = _cells(entry)
             cells = [rank, latex_escaped(model.removesuffix(" *")), value.replace("±", r"$\pm$"), year, status]
             lines.append(" & ".join(cells) + r" \\")
+    if note := spread_note(entry.row for group in groups for entry in group.entries):
+        text = latex_escaped(note).replace("±", r"$\pm$")
+        lines += [r"\midrule", rf"\multicolumn{{5}}{{l}}{{\small {text}}} \\"]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 

@@ -20,6 +20,10 @@ def score_text(value: float) -> str:
     return f"{value:.{digits}f}"
 
 
+INTERVAL_HEADER = "95 % interval, sampling only"
+"""Head of a column of intervals: they cover other clips of the same model, not another reference set or training run."""
+
+
 def interval_text(interval: tuple[float, float] | None) -> str:
     """Return an interval as tables print it, "-" without one."""
     return "-" if interval is None else f"{score_text(interval[0])} to {score_text(interval[1])}"

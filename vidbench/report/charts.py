@@ -96,7 +96,13 @@ def _around(sets: FloorSets) -> tuple[float, ...]:
     return max(min(sets.values), sets.mean - sets.deviation), min(max(sets.values), sets.mean + sets.deviation)
 
 
-def growth_chart(counts: Sequence[int], values: Sequence[float], num_fitted: int, at_infinity: float | None) -> str:
+def growth_chart(
+    counts: Sequence[int],
+    values: Sequence[float],
+    num_fitted: int,
+    at_infinity: float | None,
+    interval: tuple[float, float] | None = None,
+) -> str:
     """Return a score against 1/n with the line that extrapolates it; infinitely many samples are on the left.
 
     Args:
@@ -104,17 +110,20 @@ def growth_chart(counts: Sequence[int], values: Sequence[float], num_fitted: int
         values: the score at each.
         num_fitted: how many of the largest counts the line is fitted to.
         at_infinity: value of the line at 1/n = 0, or None without a line.
+        interval: 95 % confidence interval of that value, if it has one.
     """
     points = [Point(1 / count, value) for count, value in zip(counts, values, strict=True)]
     # The most important first: of two marks that would overlap, the later one is left out.
     names = {0.0: "∞"} | {1 / counts[place]: f"{counts[place]:,}" for place in (-1, 0, 1, 3)}
-    extra = [] if at_infinity is None else [at_infinity]
+    extra = [] if at_infinity is None else [at_infinity, *(interval or ())]
     plot = _plot(Axis(0.0, points[0].x * 1.02), axis_over([*values, *extra], log=False, margin=0.12))
     parts = plot.grid(_apart(names, plot), "samples (axis in 1/n)")
     if at_infinity is not None:
         end = points[len(points) - num_fitted]
         slope = _slope(points[-num_fitted:], at_infinity)
         parts.append(plot.curve([(0.0, at_infinity), (end.x, at_infinity + slope * end.x)], "fit"))
+        if interval:
+            parts.append(line_between(plot.at(0.0, interval[0]), plot.at(0.0, interval[1]), "error"))
         parts.append(circle_at(*plot.at(0.0, at_infinity), _RING, "ring"))
     parts += [circle_at(*plot.at(point.x, point.y), _DOT, "dot") for point in points]
     line = "no line" if at_infinity is None else f"{score_text(at_infinity)} extrapolated"

@@ -141,7 +141,8 @@ def beyond_scale(
 def _growth(result: Result) -> list[dict[str, Any]]:
     curves = []
     for name, curve in result.against_count.items():
-        chart = growth_chart(curve.counts, curve.values, curve.num_fitted, curve.at_infinity) if curve.counts else ""
+        line = curve.at_infinity, curve.at_infinity_interval
+        chart = growth_chart(curve.counts, curve.values, curve.num_fitted, *line) if curve.counts else ""
         words = None if curve.at_infinity is None else meaning(name, curve.at_infinity, None)
         curves.append({"name": name, "curve": curve, "words": words, "chart": Markup(chart)})  # noqa: S704 - every text in it is escaped when drawn
     return curves

@@ -14,7 +14,7 @@ from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.catalog.facts import statistic_facts
 from vidmetrics.errors import InputError
 from vidmetrics.estimators.base import Estimate, estimate_with
-from vidmetrics.estimators.jackknife_groups import ClipKeys, Groups
+from vidmetrics.estimators.jackknife_groups import ClipKeys, Groups, keys_or_places
 from vidmetrics.estimators.row_blocks import RowBlocks, refuse_empty
 from vidmetrics.statistics.inception_score import ScoreSums, check_logits, score_from_sums, score_sums
 from vidmetrics.statistics.intervals import cut, jackknife_interval
@@ -25,7 +25,7 @@ class InceptionScoreEstimator:
     """Inception Score of a stream of logits: the mean over contiguous splits, like `vidmetrics.inception_score`.
 
     The splits are those of the definition, ranges of the order of samples. The jackknife groups are drawn from the keys of the clips and
-    cross the splits: each fold recomputes the mean without one group.
+    cross the splits, with nearly as many clips of each: each fold recomputes the mean without one group.
 
     Args:
         num_classes: number of logits per sample.
@@ -51,9 +51,11 @@ class InceptionScoreEstimator:
         if not 1 <= splits <= num_samples:
             raise InputError(f"{num_samples} samples cannot be divided into {splits} splits; give more samples.")
         refuse_empty(num_classes, num_samples, rows_per_sample)
-        self._splits, self._drawn = splits, Groups.drawn(keys, num_samples, groups)
         ends = [(split + 1) * num_samples // splits for split in range(splits - 1)]
         split_of_sample = np.searchsorted(ends, np.arange(num_samples), side="right")
+        given = keys_or_places(keys, num_samples)
+        self._splits = splits
+        self._drawn = Groups.drawn(given.within(split_of_sample) if splits > 1 else given, num_samples, groups)
         cells = split_of_sample * self._drawn.count + self._drawn.labels
         self._blocks = RowBlocks(num_classes, cells, rows_per_sample)
         self._sums = [ScoreSums(0, 0.0, np.zeros(num_classes)) for _ in range(splits * self._drawn.count)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,13 @@ class ClipKeys:
     keys: Keys
     samples_per_key: int = 1
     strata: Labels | None = None
+
+    def within(self, parts_N: Labels) -> ClipKeys:
+        """Return the same keys, with the parts of a division of the samples as further strata; parts are int64 ``[N]``."""
+        if self.strata is None:
+            return replace(self, strata=parts_N)
+        _, strata = np.unique(np.stack([parts_N, self.strata]), axis=1, return_inverse=True)
+        return replace(self, strata=strata.reshape(-1).astype(np.int64))
 
 
 @dataclass(frozen=True)

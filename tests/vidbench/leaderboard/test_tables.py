@@ -17,7 +17,7 @@ from vidbench.leaderboard import placement
 from vidbench.leaderboard.boards import board_of_task, read_board
 from vidbench.leaderboard.ranking import nearest_papers, rank_groups, rank_rows
 from vidbench.leaderboard.rows import group_of
-from vidbench.leaderboard.tables import score_cell
+from vidbench.leaderboard.tables import FORMATS, score_cell, spread_note
 from vidbench.rendering.latex import latex_escaped
 
 BOARDS = Path(__file__).resolve().parents[3] / "leaderboards"
@@ -41,6 +41,16 @@ def test_ranks_start_again_in_every_group_and_follow_the_direction(rows):
         alone = len(group.entries) == 1 and group.open
         assert group.entries[0].rank == (None if alone else 1)
         assert ("alone in its group" in group.entries[0].unranked) == bool(alone)
+
+
+def test_what_plus_minus_covers_is_said_once_where_a_measured_row_has_it(rows):
+    said = "sampling only"
+    for form, times in (("table", 1), ("markdown", 1), ("latex", 1)):
+        groups = rank_groups(read_board(BOARDS, "shapes-gen").rows)
+        measured = [group for group in groups if any(entry.row.spread_kind == "interval-95" for entry in group.entries)]
+        assert FORMATS[form](measured[:1]).count(said) == times
+        assert said not in FORMATS[form](rank_groups(rows))
+    assert spread_note(rows) is None
 
 
 def test_ties_share_a_rank_and_real_data_has_none(rows):

@@ -124,6 +124,13 @@ def test_the_line_of_a_growth_chart_meets_the_ring_and_its_points():
     assert circles["dot"][1] == pytest.approx(end, abs=0.11)
     assert len(circles["dot"]) == 4
     assert "ring" not in growth_chart(counts, values, 0, None)
+    assert 'class="error"' not in svg
+    wide = ElementTree.fromstring(growth_chart(counts, values, 3, 5.0, (1.0, 9.0)))
+    (band,) = [line for line in wide.iter("line") if line.get("class") == "error"]
+    assert (
+        float(band.get("x1")) == float(band.get("x2")) == pytest.approx(float(wide.find("circle").get("cx")), abs=0.11)
+    )
+    assert float(band.get("y1")) > float(wide.find("circle").get("cy")) > float(band.get("y2"))
     flat = ElementTree.fromstring(growth_chart(counts, [2.0] * 4, 4, 2.0))
     assert all(0 <= float(c.get("cy")) <= 190 for c in flat.iter("circle"))
 

@@ -12,7 +12,9 @@ from vidmetrics.catalog.definitions import get_metric
 from vidmetrics.errors import InputError
 from vidmetrics.estimators import growth
 from vidmetrics.estimators.growth import NUM_SIZES, nested_levels, score_against_count
+from vidmetrics.estimators.jackknife_groups import ClipKeys
 from vidmetrics.estimators.registry import make_estimator
+from vidmetrics.statistics.clip_keys import drawn_groups
 from vidmetrics.statistics.moments import Moments
 
 RNG = np.random.default_rng(5)
@@ -152,6 +154,44 @@ def test_the_line_is_fitted_to_sizes_of_half_the_rows_that_it_needs(width, count
     assert found.num_fitted == fitted
     x, y = 1 / np.array(found.counts[-fitted:]), found.values[-fitted:]
     assert found.at_infinity == pytest.approx(np.polyfit(x, y, 1)[1], rel=1e-8)
+
+
+@pytest.mark.parametrize(("id", "rows_per_sample"), [("fvd", 1), ("fid", 2), ("fvd-styleganv", 1), ("is", 1)])
+def test_the_interval_at_infinity_fits_a_line_to_every_size_without_each_group(id, rows_per_sample):
+    definition, count = replace(get_metric(id), splits=2 if id == "is" else None), 700 // rows_per_sample
+    keys = ClipKeys(np.random.default_rng(8).integers(0, 1 << 63, count).astype(np.uint64), strata=np.arange(count) % 3)
+    real = None if id == "is" else _moments(B)
+    found = score_against_count(definition, _batches(A, 64), 6, count, rows_per_sample, real, keys)
+    group = np.repeat(drawn_groups(keys.keys, growth.NUM_GROUPS, 1, keys.strata), rows_per_sample)
+    splits = definition.splits or 1
+    level = np.repeat(nested_levels(count, splits), rows_per_sample)
+
+    def value(kept):
+        if id == "is":
+            return np.mean(
+                [vidmetrics.inception_score(A[half][kept[half]], 1)[0] for half in np.split(np.arange(700), 2)]
+            )
+        one = A[kept]
+        covariance = np.cov(one, rowvar=False, ddof=definition.ddof)
+        target = real.covariance * (real.count - 1) / (real.count - definition.ddof)
+        return vidmetrics.frechet_distance(one.mean(0), covariance, real.mean, target)
+
+    lines = []
+    for gone in range(growth.NUM_GROUPS):
+        sets = [(level <= size) & (group != gone) for size in range(NUM_SIZES - found.num_fitted, NUM_SIZES)]
+        inverse = [rows_per_sample / kept.sum() for kept in sets]
+        lines.append(np.polyfit(inverse, [value(kept) for kept in sets], 1)[1])
+    assert found.at_infinity_interval == pytest.approx(
+        vidmetrics.jackknife_interval(found.at_infinity, lines), rel=1e-6
+    )
+    assert found.at_infinity_interval[0] < found.at_infinity < found.at_infinity_interval[1]
+    again = score_against_count(definition, _batches(A, 7), 6, count, rows_per_sample, real, keys)
+    assert again == found
+
+
+def test_without_a_line_there_is_no_interval():
+    short = score_against_count(get_metric("fvd"), _batches(A[:50], 64), 6, 50, 1, _moments(B))
+    assert (short.at_infinity, short.at_infinity_interval) == (None, None)
 
 
 def test_a_kernel_curve_of_another_number_of_samples_is_refused():

@@ -32,8 +32,8 @@ def test_inception_score_value(count, splits):
 )
 def test_folds_leave_a_group_out_of_every_split(count, splits, groups):
     logits = np.random.default_rng(count).normal(0, 2, (count, 6))
-    group = drawn_groups(place_keys(count), groups)
     bounds = [i * count // splits for i in range(splits + 1)]
+    group = drawn_groups(place_keys(count), groups, 1, np.searchsorted(bounds[1:-1], np.arange(count), side="right"))
 
     def score(kept):
         parts = [logits[a:b][kept[a:b]] for a, b in pairwise(bounds)]

@@ -17,7 +17,7 @@ from vidbench.leaderboard.check import check_folder
 from vidbench.leaderboard.flags import FLAGS, reasons_of
 from vidbench.leaderboard.ranking import RankedGroup, rank_groups
 from vidbench.leaderboard.rows import CONFIDENCES, KNOWN_ERRORS, STATUSES, BoardRow, group_parts, training_words
-from vidbench.leaderboard.tables import origin, rank_cell, score_cell
+from vidbench.leaderboard.tables import origin, rank_cell, score_cell, spread_note
 from vidbench.leaderboard.training_logs import held_trainings
 from vidbench.leaderboard.years_chart import ReferenceLine, years_chart
 from vidbench.rendering.numbers import counted, score_text
@@ -143,6 +143,7 @@ def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
             status=_status(board.name),
             titles=titles,
             sections=_sections(folder, board),
+            spread_note=spread_note(board.rows),
             training_logs=_training_logs(folder, board),
         )
         (site / f"{board.name}.html").write_text(page, encoding="utf-8")
