@@ -39,7 +39,11 @@ def placement_lines(result: Result, task: Task) -> list[str]:
 
 def _of_metric(row: BoardRow, rows: Sequence[BoardRow]) -> list[str]:
     if row.open_flags:
-        return [f"  {row.metric}: no rank until a reviewer clears: {code} ({FLAGS[code]})" for code in row.open_flags]
+        flagged = [
+            f"  {row.metric}: no rank until a reviewer clears: {code} ({FLAGS[code]})" for code in row.open_flags
+        ]
+        near = nearest_papers(row, rows, limit=1)
+        return [*flagged, *(f"    the nearest published row is {_named(each.row)}, which {each}" for each in near)]
     lines = []
     for each in standings(once_verified(row), rows):
         if each.num_ranked > 1:

@@ -13,6 +13,7 @@ from vidbench.leaderboard import placement
 from vidbench.leaderboard.adding import Submission, add_result
 from vidbench.leaderboard.boards import read_board
 from vidbench.leaderboard.check import check_folder
+from vidbench.leaderboard.flags import row_flags
 from vidbench.leaderboard.ranking import rank_groups
 from vidbench.leaderboard.shared_clips import beside_equals
 from vidbench.leaderboard.tables import as_json, as_table
@@ -123,20 +124,30 @@ def test_a_result_on_other_real_clips_is_ranked_apart_and_the_board_says_why(tmp
     _add(tmp_path, honest, "Honest")
     monkeypatch.setattr(placement, "leaderboards_folder", lambda given: tmp_path / "boards")
     lines = placement.placement_lines(Result.model_validate(chosen), load_task("k600-gen").task)
-    assert any("fid-i3d-k600: no comparable row" in line for line in lines)
+    assert any("fid-i3d-k600: no rank until a reviewer clears: partial-clips" in line for line in lines)
     _add(tmp_path, chosen, "Chosen")
     assert check_folder(tmp_path / "boards")[1] == []
     call_verified(tmp_path / "boards" / "k600-gen.csv")
     groups = [g for g in rank_groups(read_board(tmp_path / "boards", "k600-gen").rows) if g.metric == "fid-i3d-k600"]
-    assert [[(entry.rank, entry.row.model) for entry in group.entries] for group in groups] == [
-        [(1, "Honest")],
-        [(1, "Chosen")],
+    # Nobody can tell whose missing clips were chosen, so neither has a rank until a reviewer knows.
+    assert [[(e.rank, e.row.model, e.unranked) for e in group.entries] for group in groups] == [
+        [(None, "Honest", "flagged partial-clips")],
+        [(None, "Chosen", "flagged partial-clips")],
     ]
     note = "Other real clips than in 1 other group of the same protocol, hence ranked apart"
     assert all(any(note in line for line in group.notes) for group in groups)
     assert as_table(groups).count(note) == 2
     assert note in json.loads(as_json(groups))[0]["notes"][0]
     assert not compare_results(Result.model_validate(honest), Result.model_validate(chosen)).comparable
+
+
+def test_a_result_on_every_clip_has_no_flag_for_missing_ones(result_document):
+    whole = k600(result_document)
+    for coverage, flags in ((1.0, ()), (0.999, ("partial-clips",))):
+        for split in ("reference", "evaluation"):
+            made = changed(whole, {"data/reference/coverage": 1.0, "data/evaluation/coverage": 1.0})
+            made["data"][split]["coverage"] = coverage
+            assert row_flags(Result.model_validate(made)) == flags
 
 
 def test_two_files_of_the_published_weights_stand_together(tmp_path, result_document):
