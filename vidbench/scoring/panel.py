@@ -80,13 +80,20 @@ class Panel:
 
 
 def open_panel(run: Run) -> Panel:
-    """Choose what is probed, and load the second network if its weights are there; a rehearsal probes little, to take little time."""
+    """Choose what is probed, and load the second network if it is of use and its weights are there.
+
+    A rehearsal probes little, to take little time, and so does a run of fewer samples than scores can be judged on.
+    """
     metric = next((metric for metric in run.metrics if metric.statistic == "frechet"), None)
     if metric is None:
         return Panel(None, None, None, "The task has no Fréchet distance.")
     if is_rehearsal(run.task.name):
         return Panel(metric, None, None, "This is a rehearsal.")
+    if run.total_samples < LEAST:
+        return Panel(metric, None, None, f"It needs at least {LEAST} samples.")
     network = run.networks[metric.network]
+    if run.statistics is not None:
+        return Panel(metric, network, None, STATISTICS)
     name = network_card(metric.network).second
     if not name:
         return Panel(metric, network, None, f"There is no second network beside '{metric.network}'.")
@@ -286,8 +293,6 @@ def _second_network(found: Found, samples: Probed) -> ValidityRecord:
     run, panel, metric = found.run, found.panel, found.panel.metric
     if panel.second is None or metric is None:
         return not_done("second-network", panel.no_second)
-    if not found.real_stores:
-        return not_done("second-network", STATISTICS)
     of_ends = [found.bound(name) for name in _ends(run)]
     record = found.metrics[metric.id]
     if any(stores is None for stores in of_ends) or record.floor is None or record.ceiling is None:
