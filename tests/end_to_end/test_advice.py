@@ -38,6 +38,7 @@ OF_FOLDER = "measure {} six.npy --metric fvd-shapes --device cpu --num-frames 12
 VIDEOS = "evaluate --task folder.toml --output out --device cpu --model"
 PREDICT = "--task pred-folder.toml --data both --device cpu --output out"
 STATISTICS = "data statistics nine.npy --metric fvd-shapes --num-frames 12 --device cpu --output s.safetensors"
+TASK_STATISTICS = "data statistics --task gen.toml --device cpu --output t.safetensors"
 ADD = "leaderboard add result.json --leaderboards boards --training not-stated --extra-data not-stated"
 PLAIN = "train --model dvdgan --device cpu --data videos --num-frames 16 --resolution 32"
 
@@ -50,6 +51,9 @@ FOLLOWED = (
     ("Statistics are of a task (--task TASK) or", "data statistics --output s.safetensors", STATISTICS),
     ("--metric ID is missing", "data statistics nine.npy --output s.safetensors", STATISTICS),
     ("--metric chooses for a folder", "data statistics --task gen.toml --metric fvd-shapes --output t.safetensors", "data statistics --task gen.toml --no-bounds --output t.safetensors"),
+    ("--floor-sets is of a task", f"{STATISTICS} --floor-sets 2", STATISTICS),
+    ("which --no-bounds leaves out", f"{TASK_STATISTICS} --no-bounds --floor-sets 2", f"{TASK_STATISTICS} --no-bounds"),
+    ("comes from that file: give --floor-sets to", f"{VIDEOS} noise --reference t.safetensors --floor-sets 2", ("data statistics --task folder.toml --data both --floor-sets 2 --output t.safetensors", f"{VIDEOS} noise --reference t.safetensors")),
     ("have no effect without --metrics-every", f"{TRAIN} --metric fvd-shapes", f"{TRAIN} --metric fvd-shapes --metrics-every 1"),
     ("--set {} is not of the form", f"{TRAIN} --set batch_size", f"{TRAIN} --set batch_size=16"),
     ("--set {} is given twice", f"{TRAIN} --set batch_size=16 --set batch_size=8", f"{TRAIN} --set batch_size=16"),
@@ -132,6 +136,16 @@ NOT_FOLLOWED = {
     "is not empty and holds no rehearsal": "a rehearsal takes minutes",
     "--log {} needs a package that is not installed": "depends on what is installed",
     "`vidbench leaderboard check` lists every fault": "tests/vidbench/leaderboard/test_check.py",
+    "are two ways to make a row again": "needs a row; tests/vidbench/jobs/test_row_verification.py",
+    "was printed in a paper, so there is nothing": "needs a row; tests/vidbench/jobs/test_row_verification.py",
+    "is of stored samples, whose digest begins with": "needs a row; tests/vidbench/jobs/test_row_verification.py",
+    "which is not registered here: give it with": "needs a row; tests/vidbench/jobs/test_row_verification.py",
+    "and names no stored samples": "needs a row; tests/vidbench/jobs/test_row_verification.py",
+    "is not empty and holds no verification": "needs a row; tests/vidbench/jobs/test_row_verification.py",
+    "holds another verification": "needs a row; tests/vidbench/jobs/test_row_verification.py",
+    ": remove {} or choose another --output": "needs a row; tests/vidbench/jobs/test_row_verification.py",
+    "; give the same data with --data": "needs a row; tests/vidbench/jobs/test_row_verification.py",
+    "`vidbench leaderboard verify` writes it": "needs a row; tests/vidbench/jobs/test_row_verification.py",
     "give the model another name with --name": "tests/vidbench/leaderboard/test_adding.py",
     "something other than a leaderboard site": "tests/vidbench/leaderboard/pages",
     "The board has no rows yet": "every shipped board has rows",
@@ -151,6 +165,7 @@ NOT_FOLLOWED = {
     "and the statistics contain none": "tests/vidbench/scoring/test_reference_file.py",
     "contains only means and covariances": "tests/vidbench/scoring/test_reference_file.py",
     "or `vidbench weights import PATH` if you have them": "needs the network",
+    "are not here; `vidbench weights fetch {}` brings them": "needs the network",
     "use `vidbench weights fetch`, or give": "needs the network",
     "requires network access": "needs the network",
     "or fetch without --via": "needs the network",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PROBE = "validity"
 PROBED = 512
 """Clips of each side that noise and the second network are computed for, those with the smallest keys."""
+PREDICTED, COPIED = "psnr", "copy_psnr"
+"""Outputs for samples that continue real clips: PSNR of each predicted frame, and of the last context frame in its place."""
 _MARGIN = 1.15
 
 
@@ -100,6 +102,6 @@ class ClipProbe:
             true = true[:, self.context_frames :]
             outputs["still"] = (last == true).all(axis=(1, 2, 3, 4)).astype(np.int64)
             psnr = FRAME_SCORES["psnr"]
-            outputs["psnr"] = psnr(true[chosen], clips[:, self.context_frames :])
-            outputs["copy_psnr"] = psnr(true[chosen], last[chosen])
+            outputs[PREDICTED] = psnr(true[chosen], clips[:, self.context_frames :])
+            outputs[COPIED] = psnr(true[chosen], last[chosen])
         return outputs

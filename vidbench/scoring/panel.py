@@ -11,7 +11,7 @@ import numpy as np
 from vidbench.models.trivial import HeldOutModel
 from vidbench.results.schema import MetricRecord, ValidityRecord
 from vidbench.scoring.bounds import Bound
-from vidbench.scoring.clip_probe import PROBE, PROBED, ClipProbe
+from vidbench.scoring.clip_probe import COPIED, PREDICTED, PROBE, PROBED, ClipProbe
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, ModelSource, sample_labels
 from vidbench.scoring.features import FeatureStore, Stores
 from vidbench.scoring.imported_reference import ImportedRealSide
@@ -253,9 +253,9 @@ def _keys(stores: Stores) -> np.ndarray | None:
 
 
 def _true_futures(found: Found, samples: Probed) -> ValidityRecord:
-    if "psnr" not in samples.outputs:
+    if PREDICTED not in samples.outputs:
         return not_done("true-futures", "The task has no context frames to predict from.")
-    return true_futures(samples.outputs["psnr"][samples.places], samples.outputs["copy_psnr"][samples.places])
+    return true_futures(samples.outputs[PREDICTED][samples.places], samples.outputs[COPIED][samples.places])
 
 
 def _label_agreement(found: Found) -> ValidityRecord:

@@ -46,6 +46,8 @@ about 5 minutes on one core. A Fréchet curve of 50,000 clips takes 10 seconds o
 72 seconds and 0.6 GB with 2,048; the curve of an Inception Score takes seconds."""
 NUM_GROUPS = 10
 """Jackknife groups: each fold of a Fréchet curve takes a distance per size."""
+_UNBIASED = "The estimator is unbiased at any number of samples, so there is nothing to extrapolate."
+_NO_FOLDS = "A curve over all pairs of rows has no folds, so a line through it would have no interval."
 
 
 @dataclass(frozen=True)
@@ -109,15 +111,15 @@ def score_against_count(
                 reason=f"The curve of a kernel distance is omitted above {MAX_PRODUCTS:.0e} multiplications; it would take "
                 f"{products:.1e} here."
             )
-    if definition.facts.unbiased:
+    make = _CURVES.get(definition.statistic)
+    if make is None:
         values = _kernel(batches, levels, rows_per_sample, reference)
-        reason = "The estimator is unbiased at any number of samples, so there is nothing to extrapolate."
-        return Growth(counts, values, reason=reason)
+        return Growth(counts, values, reason=_UNBIASED if definition.facts.unbiased else _NO_FOLDS)
     width = dim * splits
     needed = -(-MIN_ROWS_PER_FEATURE * width // rows_per_sample)
     groups = Groups.drawn(keys, num_samples, NUM_GROUPS if num_samples >= needed else 1)
     fitted = sum(count * rows_per_sample >= MIN_ROWS_PER_FEATURE * width / 2 for count in counts)
-    curve = _CURVES[definition.statistic](definition, dim, levels, rows_per_sample, reference, groups)
+    curve = make(definition, dim, levels, rows_per_sample, reference, groups)
     for cell, rows in _by_cell(batches, curve.cells, dim, rows_per_sample):
         curve.add(cell, rows)
     values = tuple(curve.values(range(NUM_SIZES)))

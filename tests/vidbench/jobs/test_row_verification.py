@@ -20,11 +20,12 @@ from vidbench.jobs import row_verification
 from vidbench.jobs.evaluate import evaluate_model, score_samples
 from vidbench.jobs.row_verification import VerifyOptions, verify_row
 from vidbench.leaderboard.adding import Submission, add_result
-from vidbench.leaderboard.boards import read_board
+from vidbench.leaderboard.boards import packaged_folder, read_board
 from vidbench.leaderboard.check import check_folder
 from vidbench.leaderboard.ranking import rank_groups
 from vidbench.leaderboard.verification import read_verification, verification_path
 from vidbench.progress import Progress
+from vidbench.results.schema import Result
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import loading
 from vidmetrics.home import home_at
@@ -177,7 +178,21 @@ def test_an_edited_result_is_not_made_again_and_stays_claimed(place, boards, tmp
     assert check_folder(boards)[1] == []
 
 
-def test_what_cannot_be_verified_is_refused_in_one_sentence(place, boards, tmp_path):
+def _of_other_clips(place):
+    document = json.loads((place / "scored" / "result.json").read_text())
+    document["data"]["evaluation"]["sha256"] = "0" * 64
+    return Result.model_validate(document)
+
+
+def test_a_row_of_a_paper_is_not_made_again(tmp_path):
+    shipped, _ = packaged_folder()
+    row = next(row for row in read_board(shipped, "k600-gen").rows if row.status == "reported")
+    with pytest.raises(InputError, match=r"was printed in a paper.* measure its model with `vidbench evaluate`"):
+        _verify(row.id, shipped, tmp_path)
+    assert not (tmp_path / "work").exists()
+
+
+def test_what_cannot_be_verified_is_refused_in_one_sentence(place, boards, tmp_path, monkeypatch):
     honest, scored = _row(boards, place, "honest"), _row(boards, place, "scored")
     np.save(tmp_path / "others.npy", 255 - _clips())
     for row, options, words in (
@@ -198,6 +213,20 @@ def test_what_cannot_be_verified_is_refused_in_one_sentence(place, boards, tmp_p
     (tmp_path / "thesis" / "thesis.tex").write_text("")
     with pytest.raises(InputError, match="is not empty and holds no verification"):
         _verify(scored, boards, tmp_path, name="thesis", samples=place / "clips.npy")
+    (tmp_path / "taken").mkdir()
+    for plan, words in (
+        ({"result_sha256": "0" * 64}, "holds another verification: choose"),
+        (None, "remove .*taken or"),
+    ):
+        (tmp_path / "taken" / "verification-plan.json").write_text("{" if plan is None else json.dumps(plan))
+        with pytest.raises(InputError, match=words):
+            _verify(scored, boards, tmp_path, name="taken", samples=place / "clips.npy")
+    with monkeypatch.context() as patch:
+        patch.setattr(row_verification, "score_samples", lambda *_: (_of_other_clips(place), None))
+        with pytest.raises(InputError, match="clips of the split 'test' are not those of"):
+            _verify(scored, boards, tmp_path, name="other", samples=place / "clips.npy")
+    both = ["verify", scored, "--samples", str(place / "clips.npy"), "--model", "noise", "--leaderboards", str(boards)]
+    assert "give one of them" in CliRunner().invoke(command, both).output
     edit(boards / "shapes-gen.csv", 2, retracted="2026-11-30: a mistake")
     with pytest.raises(InputError, match="is retracted"):
         _verify(honest, boards, tmp_path, model="board_models:honest")

@@ -72,9 +72,6 @@ def test_the_page_strikes_a_retracted_row_and_names_flags(board, tmp_path, monke
     edit(board, 2, retracted="2026-11-30: trained on the test split")
     edit(board, 3, flags="seed-ignored", cleared="seed-ignored: a model without noise")
     edit(board, 4, flags="seed-outlier")
-    # The rows only count as verified; the tier has tests of its own.
-    text = board.read_text()
-    board.write_text(text.replace(",verified,", ",claimed,"))
     build_site(board.parent, tmp_path / "site")
     page = (tmp_path / "site" / "shapes-gen.html").read_text()
     assert page.count("<s>") == 2

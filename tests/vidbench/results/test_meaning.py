@@ -11,6 +11,7 @@ from tests.vidbench.cli.test_command_line import run
 from vidbench.results.meaning import cautions, marked, meaning, meanings
 from vidbench.results.schema import Result
 from vidmetrics import METRICS
+from vidmetrics.catalog.network_cards import embedded_networks
 
 CAUTION = (
     "* Measured by a small network that knows only the moving shapes of vidbench's own tasks: on any other clips the value "
@@ -39,7 +40,7 @@ def test_the_meaning_of_a_value(metric, value, interval, words):
 
 
 def test_only_metrics_of_the_embedded_network_are_marked():
-    embedded = {id for id in METRICS if id.endswith("-shapes")}
+    embedded = {id for id, metric in METRICS.items() if metric.network in embedded_networks()}
     assert len(embedded) >= 8
     assert {id for id in METRICS if marked(id) != id} == embedded
     assert cautions(sorted(embedded)) == [CAUTION]

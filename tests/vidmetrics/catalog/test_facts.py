@@ -24,10 +24,11 @@ from vidbench.cli import metrics as metrics_command
 from vidbench.jobs import export_result, folder_statistics, rehearse
 from vidbench.jobs import measure as measure_job
 from vidbench.jobs.training_curve import CurveOptions, TrainingCurve
-from vidbench.leaderboard import admission, rows
+from vidbench.leaderboard import admission, rows, verification
 from vidbench.leaderboard.better_than_real import floor_chance, real_clip_flags
+from vidbench.leaderboard.drawn_seeds import draw_test
 from vidbench.progress import Progress
-from vidbench.results import every_eval_ever
+from vidbench.results import comparability, every_eval_ever
 from vidbench.results.meaning import meaning
 from vidbench.results.real_clips import floor_sets as floors_of
 from vidbench.results.schema import MetricRecord, Result
@@ -41,6 +42,7 @@ from vidbench.scoring import (
     imported_reference,
     nearest_sides,
     needs,
+    panel,
     reference_file,
 )
 from vidbench.scoring.imported_reference import ImportedRealSide
@@ -63,6 +65,7 @@ from vidmetrics.metric_objects.statistics_files import Statistics
 from vidmetrics.networks import build_body, default_weights, load_network
 from vidmetrics.statistics.exchangeability import SideCounts
 from vidmetrics.weights.importing import network_of
+from vidmetrics.weights.sources import licence_of
 
 ROOT = Path(__file__).resolve().parents[3]
 RNG = np.random.default_rng(0)
@@ -177,6 +180,7 @@ def a_value_is_computed(context):
         kind = "of frames" if name == "estimate_frames" else "of features"
         context.patch.setattr(assemble, name, lambda *_, kind=kind: Estimate(kind, None, 4, None))
     context.patch.setattr(assemble, "refuse_infinite", lambda *_: None)
+    context.patch.setattr(assemble, "run_keys", lambda *_: None)
     return assemble._value(run, METRICS["psnr"], Anything(), Anything())[0].value
 
 
@@ -275,6 +279,11 @@ def a_distance_needs_memory(_):
     return needs.memory_needed(load_task("k600-pred").task, ()) > 0
 
 
+@follows("needs_reference", "frechet", "none", "vidbench/results/comparability.py", True, False)
+def results_stand_together_on_the_same_real_clips(context):
+    return comparability.real_clips_sha256(Result.model_validate(context.document), "fvd-shapes") != ""
+
+
 # Which way is better.
 
 
@@ -323,6 +332,16 @@ def a_measurement_says_which_way_is_better(context):
 @follows("higher_is_better", "frechet", True, "vidbench/scoring/assemble.py", False, True)
 def a_result_says_which_way_is_better(context):
     return context.evaluate().metrics["fvd-shapes"].higher_is_better
+
+
+@follows("higher_is_better", "frechet", True, "vidbench/leaderboard/verification.py", [], ["another test"])
+def a_score_too_good_for_its_drawn_seeds_is_tested(_):
+    drawn = tuple(range(2, 10))
+    value = verification.MadeAgain(claimed=1.0, again=1.0, drawn=drawn, test=draw_test(1.0, drawn, False, 1))
+    log = SimpleNamespace(
+        tier="verified", seed=0, drawn_seeds=drawn, values={"fvd-shapes": value}, unchanged=0.0, flags=()
+    )
+    return ["another test" for problem in verification._inconsistent(log, "fvd-shapes", value) if "test" in problem]
 
 
 # Where values end.
@@ -465,7 +484,7 @@ def a_task_compares_frames(_):
 @follows("frame_score", "psnr", "ssim", "vidbench/scoring/frame_scores.py", ["psnr"], ["ssim"])
 def shards_of_a_score_are_read(_):
     read = []
-    store = SimpleNamespace(read=lambda name, *_: read.append(name) or [np.ones((4, 2))])
+    store = frame_store(lambda name, *_: read.append(name) or [np.ones((4, 2))])
     frame_scores.estimate_frames(METRICS["psnr"], store, range(4), 1)
     return read
 
@@ -480,7 +499,7 @@ def an_infinite_frame_is_looked_for(_):
 
 @follows("best_of_several", "psnr", True, "vidbench/scoring/frame_scores.py", 1.5, 2.0)
 def two_predictions_of_a_clip(_):
-    store = SimpleNamespace(read=lambda *_: [np.array([[1.0], [2.0]])])
+    store = frame_store(lambda *_: [np.array([[1.0], [2.0]])])
     return frame_scores.estimate_frames(METRICS["psnr"], store, range(2), 2).value
 
 
@@ -554,6 +573,17 @@ def weights_are_looked_for(_):
     return default_weights("shapes").parent.name
 
 
+@follows("embedded", "shapes", False, "vidbench/results/comparability.py", False, True)
+def other_published_weights_do_not_part_results(_):
+    proven = SimpleNamespace(proven=True)
+    return comparability._published("shapes", proven, proven)
+
+
+@follows("embedded", "shapes", False, "vidmetrics/weights/sources.py", True, False)
+def embedded_weights_have_our_licence(_):
+    return has("shipped with it", licence_of("shapes", proven=True))
+
+
 @follows("embedded", "shapes", False, "vidbench/leaderboard/admission.py", True, False)
 def embedded_weights_must_be_ours(context):
     context.document["networks"]["shapes"]["weights_sha256"] = "0" * 64
@@ -596,6 +626,19 @@ def weights_are_rehearsed_with(context):
     return made
 
 
+@follows("second", "shapes", "", "vidbench/scoring/panel.py", "shapes-second", None)
+def a_second_network_is_asked(context):
+    made = {"length_problem": lambda _: "", "outputs": ["logits"]}
+    context.patch.setattr(panel, "load_network", lambda name, **_: SimpleNamespace(name=name, **made))
+    task = SimpleNamespace(name="shapes-gen", clips=SimpleNamespace(num_frames=16))
+    options = SimpleNamespace(precision="exact")
+    run = SimpleNamespace(
+        metrics=[METRICS["fvd-shapes"]], networks={"shapes": None}, task=task, device="cpu", options=options
+    )
+    second = panel.open_panel(run).second
+    return second and second[0].name
+
+
 @follows("judges_only", "shapes", "", "vidmetrics/catalog/metric.py", True, False)
 def a_metric_is_cautioned_against(_):
     return METRICS["fvd-shapes"].caution is not None
@@ -629,6 +672,11 @@ class Anything(dict):
 
     def __missing__(self, key):
         return None
+
+
+def frame_store(read):
+    """A store of scores of frames; the keys of its clips are their places."""
+    return SimpleNamespace(read=read, keys=lambda clips: np.array(clips, np.uint64))
 
 
 def moments():
