@@ -111,6 +111,8 @@ def _needed(entry):
     [
         ("vidbench evaluate --modl noise --task shapes-gen", "No such option"),
         ("vidbench evaluate --model noise --task shapes-gan", "Unknown task"),
+        ("vidbench evaluate --model noise --task shapes-gan@LIST.json", "Unknown task"),
+        ("vidbench evaluate --model noise --task k600-gen@1999", "1999"),
         ("vidbench evaluate --model dvdgna --task shapes-gen", "Unknown model"),
         ("vidbench evaluate --model noise", "--task"),
         ("vidbench evaluate --model noise --task shapes-gen --precision half", "half"),

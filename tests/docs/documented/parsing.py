@@ -84,7 +84,9 @@ def _vidbench(arguments: list[str]) -> None:
 def _look_up(parameters: dict[str, Any]) -> None:
     task = parameters.get("task") or parameters.get("task_name")
     if task is not None:
-        load_task(task)
+        # A list that does not ship is written by an earlier command of its document; the task that it is of is known before.
+        of_task, _, frozen = task.rpartition("@")
+        load_task(of_task if frozen.endswith(".json") and not Path(frozen).exists() else task)
     if "model" in parameters and "samples" not in parameters and "result" not in parameters:
         choose_model(parameters["model"])
     for pattern in parameters.get("metrics", ()):
