@@ -104,6 +104,7 @@ def test_definitions():
         "kvd-shapes": ("shapes", "logits", "kernel", None, False),
         "fvd-inf-shapes": ("shapes", "logits", "frechet-inf", None, False),
         "fvd-shapes": ("shapes", "logits", "frechet", None, False),
+        "fvd-shapes-second": ("shapes-second", "logits", "frechet", None, False),
         "fid-shapes": ("shapes", "pool", "frechet", None, False),
         "is-shapes": ("shapes", "logits", "inception-score", 1, True),
     }

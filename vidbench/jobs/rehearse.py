@@ -30,6 +30,7 @@ from vidbench.scoring.forecast import ForecastLine, RehearsalFacts, StageTime, f
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import LoadedTask, Task, load_task
 from vidbench.tasks.rehearsals import REASON, is_rehearsal, rehearsal_of
+from vidbench.tasks.words import status_sentence
 from vidbench.tasks.writing import task_toml
 from vidmetrics.catalog.definitions import get_metric
 from vidmetrics.catalog.network_cards import base_network, embedded_networks
@@ -118,6 +119,8 @@ def rehearse_task(model: str, task_name: str, options: RehearseOptions, progress
     check_writable(folder)
     _start_over(folder)
     shown = _RehearsalProgress(progress, steps_end_late=not device.startswith("cpu"))
+    if said := status_sentence(loaded.task):
+        shown.say(said)
     # Keeps the seeded weights, and features under them, out of the user's caches.
     with home_at(folder / "home"):
         task_file = folder / "task.toml"

@@ -38,6 +38,10 @@ def rehearsal_of(task: Task, num_samples: int) -> Task:
             "reference": task.reference.model_copy(update={"num_clips": num_samples}),
             "evaluation": evaluation.model_copy(update=changes),
             "notes": (),
+            # `vidbench rehearse` says what the task is; its rehearsal is never official anyway.
+            "status": "active",
+            "successor": "",
+            "reason": "",
         }
     )
 

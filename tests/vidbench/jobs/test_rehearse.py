@@ -97,6 +97,7 @@ def test_the_whole_path_of_a_shipped_task_works(stand_ins, tmp_path, capsys, nam
     said = capsys.readouterr()
     assert said.out == ""
     assert all("Rehearsal: " in line for line in said.err.splitlines())
+    assert (" is deprecated" in said.err) == (task.status == "deprecated")
     assert "rehearsal-" in (tmp_path / "out" / "evaluation" / "report.html").read_text()
     if not task.data.embedded:
         assert outcome.broken is not None

@@ -109,6 +109,16 @@ def rewritten(path, change_tensors=None, change_provenance=None, seal=True):
     return other
 
 
+def _assert_panels_agree(imported, direct):
+    """A statistics file has no reference clips: what compares samples with them could not be done; everything else is equal."""
+    assert [record["check"] for record in imported] == [record["check"] for record in direct]
+    differ = {one["check"]: one["absent"] for one, other in zip(imported, direct, strict=True) if one != other}
+    assert differ == {
+        "train-distance": "The reference is a file of statistics, which contains no clips.",
+        "copies": "No real clips are available to compare with.",
+    }
+
+
 def test_without_the_data_the_result_is_identical(task, data, statistics, plugin, monkeypatch):
     model = "slow_plugin:load"
     direct = comparable(vidbench.evaluate(model, str(task), data=data, output="direct"))
@@ -122,6 +132,7 @@ def test_without_the_data_the_result_is_identical(task, data, statistics, plugin
     # Which real clips are nearest needs each of them.
     assert imported.pop("nearest") == {}
     assert set(direct.pop("nearest")) == {"shapes"}
+    _assert_panels_agree(imported.pop("validity"), direct.pop("validity"))
     # Bitwise, without tolerance: values, intervals, floor and ceiling.
     assert imported == direct
     assert all(metric["floor"] is not None for metric in imported["metrics"].values())
@@ -188,6 +199,7 @@ def test_the_scan_and_the_names_of_the_held_out_clips_come_with_the_file(task, d
     assert imported["data"].pop("imported") is not None
     assert direct["data"].pop("imported") is None
     assert (imported.pop("nearest"), set(direct.pop("nearest"))) == ({}, {"shapes"})
+    _assert_panels_agree(imported.pop("validity"), direct.pop("validity"))
     assert imported == direct
     assert imported["data"]["manifest"] == "scan"
     assert imported["data"]["manifest_sha256"] == outcome.manifest_sha256
