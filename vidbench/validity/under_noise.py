@@ -12,7 +12,7 @@ from vidbench.validity.checks import done
 
 LEVELS = (1, 2, 4)
 """Standard deviations of the noise, of 255."""
-SHARE = 0.0025
+SHARE = 0.01
 """Rise of a distance from which the check flags, as a share of the scale from floor to ceiling; docs/validity.md has what it was calibrated on."""
 
 

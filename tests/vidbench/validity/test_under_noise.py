@@ -41,5 +41,12 @@ def test_a_score_that_noise_destroys_is_flagged():
     assert brittle.value == (60.0 - 11.0) / 300.0
 
 
+def test_a_rise_that_an_honest_predictor_has_is_no_flag():
+    # DVD-GAN-FP on shapes-pred (docs/validity.md): 0.36 % of the scale.
+    rise = under_noise("fvd", _scores(12.63, 12.67, 12.70, 12.84), _scores(0.93, 0.93, 0.95, 0.97), 56.52, 512)
+    assert rise.value == (12.84 - 12.63) / 56.52
+    assert not rise.flagged
+
+
 def test_what_noise_does_to_real_clips_too_is_no_flag():
     assert not under_noise("fvd", _scores(11.0, 12.0, 20.0, 40.0), _scores(1.0, 2.0, 8.0, 31.0), 300.0, 512).flagged
