@@ -633,7 +633,13 @@ def a_second_network_is_asked(context):
     task = SimpleNamespace(name="shapes-gen", clips=SimpleNamespace(num_frames=16))
     options = SimpleNamespace(precision="exact")
     run = SimpleNamespace(
-        metrics=[METRICS["fvd-shapes"]], networks={"shapes": None}, task=task, device="cpu", options=options
+        metrics=[METRICS["fvd-shapes"]],
+        networks={"shapes": None},
+        task=task,
+        device="cpu",
+        options=options,
+        total_samples=1024,
+        statistics=None,
     )
     second = panel.open_panel(run).second
     return second and second[0].name
