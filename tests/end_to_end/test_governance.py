@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCAN = ("data", "scan", "data", "--task", "task.toml", "--workers", "1", "--json")
 FREEZE = ("data", "freeze", "data", "--task", "task.toml", "--year", "2026")
 SCORE = ("score", "--samples", "samples", "--task", "task.toml", "--data", "data", "--json")
+ADDED = ("--leaderboards", "boards", "--training", "train", "--extra-data", "none")
 
 
 @pytest.fixture
@@ -168,18 +169,7 @@ def test_rows_of_an_earlier_version_of_a_task_stay_and_are_not_ranked_with_the_n
 
     old = read_result(boards / "results" / f"{_measured(boards, 'shapes-gen')[0].result_sha256}.json")
     (boards.parent / "old.json").write_text(old.to_json())
-    refused = run(
-        "leaderboard",
-        "add",
-        "old.json",
-        "--leaderboards",
-        "boards",
-        "--training",
-        "train",
-        "--extra-data",
-        "none",
-        cwd=boards.parent,
-    )
+    refused = run("leaderboard", "add", "old.json", *ADDED, cwd=boards.parent)
     assert refused.returncode == 2
     assert "it uses version 1 of 'shapes-gen', but this vidbench ships version 2" in refused.stderr
 
@@ -192,18 +182,7 @@ def test_rows_of_an_earlier_version_of_a_task_stay_and_are_not_ranked_with_the_n
         metric["value"] *= 1.01
         metric["interval"] = [1.01 * end for end in metric["interval"]]
     (boards.parent / "new.json").write_text(json.dumps(document))
-    added = run(
-        "leaderboard",
-        "add",
-        "new.json",
-        "--leaderboards",
-        "boards",
-        "--training",
-        "train",
-        "--extra-data",
-        "none",
-        cwd=boards.parent,
-    )
+    added = run("leaderboard", "add", "new.json", *ADDED, cwd=boards.parent)
     assert added.returncode == 0, added.stderr
     after = _shown(boards, "shapes-gen")
     assert {name: after[name] for name in before} == before

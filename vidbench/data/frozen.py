@@ -85,13 +85,16 @@ class _OnTheList:
     path: Path
 
     def count(self) -> int:
-        raise NotImplementedError
+        raise self._unread()
 
     def frames(self, frame_indices: np.ndarray | None = None) -> Iterator[np.ndarray]:
-        raise NotImplementedError
+        raise self._unread()
 
     def sha256(self) -> str:
-        raise NotImplementedError
+        raise self._unread()
+
+    def _unread(self) -> InputError:
+        return InputError(f"The video '{self.path}' is known from a frozen list alone, which has no frames.")
 
 
 def _class_of(listing: Listing, name: str) -> str | None:
