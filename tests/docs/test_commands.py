@@ -14,9 +14,6 @@ values, {videos} is the folder of real videos with the splits train and test.
 from __future__ import annotations
 
 import importlib.util
-import json
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -143,19 +140,6 @@ def test_a_script_with_an_option_that_does_not_exist_is_found(command, sandbox, 
 def test_a_name_of_nothing_is_found(name):
     with pytest.raises((AssertionError, click.ClickException)):
         parsing.check_name(name.split())
-
-
-@pytest.mark.parametrize(
-    ("comparable", "exceeds_noise", "better", "said"),
-    [(True, True, "b", ""), (True, False, "a", ""), (True, True, "a", "fvd"), (False, True, "b", "other task")],
-)
-def test_the_gate_of_the_ci_page_says_no_to_what_is_worse(sandbox, comparable, exceeds_noise, better, said):
-    difference = {"metric": "fvd", "exceeds_noise": exceeds_noise, "better": better}
-    found = {"comparable": comparable, "obstacles": ["other task"], "differences": [difference]}
-    (sandbox.folder / "found.json").write_text(json.dumps(found))
-    done = subprocess.run([sys.executable, "gate.py", "found.json"], cwd=sandbox.folder, capture_output=True, text=True)
-    assert done.returncode == (1 if said else 0)
-    assert said in done.stderr
 
 
 MARKDOWN = """Type `vidbench doctor`, or `vidbench conformance

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,37 +15,55 @@ from vidbench.cli.paths import PATH
 from vidbench.cli.streams import echo_line
 
 if TYPE_CHECKING:
-    from vidbench.results.comparison import Difference
+    from vidbench.results.comparison import Comparison, Difference
+    from vidbench.results.schema import Result
 
 
 @click.command("compare")
 @click.argument("a", type=PATH)
 @click.argument("b", type=PATH)
+@click.option(
+    "--max-regression",
+    type=click.FloatRange(min=0),
+    metavar="SHARE",
+    help="Exit with 1 if a metric of B is worse than A's by more than this share of A's value (0.05: 5 %) and beyond the noise, or "
+    "if the two are not comparable.",
+)
 @options.as_json
-def command(a: Path, b: Path, as_json: bool) -> None:
+def command(a: Path, b: Path, max_regression: float | None, as_json: bool) -> None:
     """Compare two results, each a result.json or the folder of a run.
 
     Prints B - A for each metric with its 95 % confidence interval, whether it exceeds the noise, and each reason why the two
-    are not comparable. The intervals cover the sampling of generated clips with the reference set fixed; the two runs are
-    taken to be independent.
+    are not comparable. The intervals cover the sampling of generated clips with the reference set fixed. Predictions of the
+    same contexts are compared in pairs ("paired"), which tells smaller differences; other runs are taken to be independent.
     """
-    from vidbench.rendering.numbers import score_text
-    from vidbench.results.comparison import compare_results, load
+    from vidbench.results.comparison import compare_results, load, regressions
 
     first, second = load(a), load(b)
     found = compare_results(first, second)
+    worse = () if max_regression is None else regressions(found, max_regression)
     if as_json:
-        click.echo(json.dumps({"comparable": found.comparable, **dataclasses.asdict(found)}, indent=2))
-        return
-    names = ("A", "B")
-    for name, path, result in zip(names, (a, b), (first, second), strict=True):
+        document = {"comparable": found.comparable, **dataclasses.asdict(found)}
+        click.echo(json.dumps(document if max_regression is None else document | {"regressions": worse}, indent=2))
+    else:
+        _print((a, b), (first, second), found)
+        for sentence in worse:
+            echo_line(f"regression: {sentence}")
+    if max_regression is not None and (worse or not found.comparable):
+        sys.exit(1)
+
+
+def _print(paths: tuple[Path, Path], results: tuple[Result, Result], found: Comparison) -> None:
+    from vidbench.rendering.numbers import score_text
+
+    for name, path, result in zip("AB", paths, results, strict=True):
         status = "official" if result.official else "unofficial"
         echo_line(f"{name}  {result.model.name} on {result.task.name} v{result.task.version}, {status}: {path}")
     click.echo("")
     for each in found.differences:
         line = f"{each.metric:<14} A {score_text(each.a)}  B {score_text(each.b)}  B - A {_signed(each.difference)}"
         if each.interval is not None:
-            line += f"  [{_signed(each.interval[0])}, {_signed(each.interval[1])}]"
+            line += f"  [{_signed(each.interval[0])}, {_signed(each.interval[1])}{', paired' if each.paired else ''}]"
         click.echo(f"{line}  {_verdict(each, found.comparable)}")
     click.echo("")
     click.echo("comparable" if found.comparable else "not comparable:")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vidbench.results.comparability import network_obstacles, obstacles, protocol_obstacles
 from vidbench.results.schema import MetricRecord, Result, read_result
+from vidmetrics.statistics.intervals import jackknife_interval
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Difference:
         a, b: the two values.
         difference: ``b - a``.
         interval: 95 % confidence interval of the difference; None if either value has none.
+        paired: whether the interval is that of pairs: clips of the same contexts left out of both sides together.
         exceeds_noise: whether the interval excludes 0; None without an interval.
         better: ``"a"`` or ``"b"``, the side with the better value; None if the values are equal.
     """
@@ -28,6 +30,7 @@ class Difference:
     b: float
     difference: float
     interval: tuple[float, float] | None
+    paired: bool
     exceeds_noise: bool | None
     better: str | None
 
@@ -67,6 +70,25 @@ def compare_results(a: Result, b: Result) -> Comparison:
     )
 
 
+def regressions(found: Comparison, max_regression: float) -> tuple[str, ...]:
+    """Return a sentence for each metric whose value is worse in B, beyond the noise and beyond what is allowed.
+
+    Args:
+        found: a comparison of an earlier result A with a new one, B.
+        max_regression: share of A's value by which B may be worse, at least 0. A value without an interval counts as free of noise.
+    """
+    return tuple(
+        f"{each.metric} is worse in B: {each.b:.6g} after {each.a:.6g}, {abs(each.difference / each.a):.2%} of A "
+        f"where {max_regression:.2%} is allowed."
+        if each.a
+        else f"{each.metric} is worse in B: {each.b:.6g} after 0."
+        for each in found.differences
+        if each.better == "a"
+        and each.exceeds_noise is not False
+        and abs(each.difference) > max_regression * abs(each.a)
+    )
+
+
 def difference_interval(
     a: float, a_interval: tuple[float, float], b: float, b_interval: tuple[float, float]
 ) -> tuple[float, float]:
@@ -82,13 +104,37 @@ def difference_interval(
     return low, high
 
 
+def paired_interval(a: MetricRecord, b: MetricRecord) -> tuple[float, float] | None:
+    """Return the 95 % confidence interval of ``b - a`` from the values that leave the same groups of clips out.
+
+    Two predictions of one context are good or bad together, and what they share is no part of their difference: it is a
+    delete-a-group jackknife of the difference itself. In simulations with shared contexts it covers as often as the interval of
+    independent estimates at less than half the width (docs/intervals.md, `tools/difference_coverage.py`).
+
+    Args:
+        a: one side.
+        b: the other side.
+
+    Returns:
+        The interval; None if the two have no such values, or if different clips are in their groups: samples of a generation
+        task, or predictions of different contexts. Pairing those would understate or overstate the noise at random.
+    """
+    if a.leave_one_out is None or b.leave_one_out is None or a.groups_sha256 is None:
+        return None
+    if a.groups_sha256 != b.groups_sha256 or len(a.leave_one_out) != len(b.leave_one_out):
+        return None
+    without_group = [theirs - ours for ours, theirs in zip(a.leave_one_out, b.leave_one_out, strict=True)]
+    return jackknife_interval(b.value - a.value, without_group)
+
+
 def _difference(name: str, a: MetricRecord, b: MetricRecord) -> Difference:
-    interval = None
-    if a.interval is not None and b.interval is not None:
+    interval = paired_interval(a, b)
+    paired = interval is not None
+    if not paired and a.interval is not None and b.interval is not None:
         interval = difference_interval(a.value, a.interval, b.value, b.interval)
     better = None if a.value == b.value else "b" if (b.value > a.value) == a.higher_is_better else "a"
     exceeds = None if interval is None else interval[0] > 0 or interval[1] < 0
-    return Difference(name, a.value, b.value, b.value - a.value, interval, exceeds, better)
+    return Difference(name, a.value, b.value, b.value - a.value, interval, paired, exceeds, better)
 
 
 def _obstacles(a: Result, b: Result, shared: list[str]) -> list[str]:

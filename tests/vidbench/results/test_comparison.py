@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +14,10 @@ from click.testing import CliRunner
 
 from vidbench.cli.compare import command
 from vidbench.errors import InputError
-from vidbench.results.comparison import compare_results, difference_interval
+from vidbench.results.comparison import compare_results, difference_interval, regressions
 from vidbench.results.schema import Result
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def _result(document):
@@ -169,3 +174,71 @@ def test_the_command(tmp_path, result_document):
     assert "is better" not in done.output
     missing = CliRunner().invoke(command, [str(run), str(tmp_path / "nothing.json")])
     assert isinstance(missing.exception, InputError)
+
+
+def _with_groups(document, values, groups, value):
+    document["metrics"]["fvd-shapes"] |= {"value": value, "leave_one_out": values, "groups_sha256": groups}
+    return document
+
+
+def test_the_same_contexts_are_compared_in_pairs(result_document):
+    other = copy.deepcopy(result_document)
+    # Both go up and down together by 9; their difference is 1, 0.9 or 1.1.
+    a = _with_groups(result_document, [47.0, 56.0, 65.0], "a" * 64, 56.0)
+    b = _with_groups(other, [48.0, 56.9, 66.1], "a" * 64, 57.0)
+    (fvd, fid, _) = compare_results(_result(a), _result(b)).differences
+    half = 4.302652729911275 * (2 / 3 * (0.1**2 + 0.1**2)) ** 0.5  # Student's 0.975 quantile with 2 degrees of freedom
+    assert fvd.paired
+    assert fvd.interval == pytest.approx((1 - half, 1 + half))
+    assert (fvd.exceeds_noise, fvd.better) == (True, "a")
+    assert not fid.paired
+
+
+@pytest.mark.parametrize(
+    ("values", "groups"),
+    [([48.0, 56.9, 66.1], "b" * 64), ([48.0, 66.1], "a" * 64), (None, "a" * 64), ([1.0] * 3, None)],
+)
+def test_other_contexts_make_no_pairs(result_document, values, groups):
+    other = copy.deepcopy(result_document)
+    a = _with_groups(result_document, [47.0, 56.0, 65.0], "a" * 64, 56.0)
+    b = _with_groups(other, values, groups, 57.0)
+    fvd = compare_results(_result(a), _result(b)).differences[0]
+    assert not fvd.paired
+    assert fvd.interval == pytest.approx((1 - 41**0.5, 1 + 25**0.5))  # that of independent results
+
+
+def test_pairs_cover_the_true_difference_at_less_than_half_the_width():
+    spec = importlib.util.spec_from_file_location("difference_coverage", ROOT / "tools" / "difference_coverage.py")
+    tool = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = tool  # dataclasses look their module up
+    spec.loader.exec_module(tool)
+    shared = tool.simulate(100, shared=True, repetitions=60)
+    assert shared["paired"].coverage >= 0.95 - 3 * (0.95 * 0.05 / 60) ** 0.5
+    assert shared["paired"].width < 0.5 * shared["independent"].width
+    assert set(tool.simulate(100, shared=False, repetitions=3)) == {"independent"}
+
+
+def test_a_regression_is_beyond_the_noise_and_beyond_what_is_allowed(result_document, tmp_path):
+    worse = copy.deepcopy(result_document)
+    worse["metrics"]["fvd-shapes"] |= {"value": 70.0, "interval": [66.0, 74.0]}  # 25 % of 56
+    worse["metrics"]["fid-shapes"] |= {"value": 5.1, "interval": [4.7, 5.5]}  # within the noise
+    worse["metrics"]["is-shapes"] |= {"value": 14.0, "interval": [13.5, 14.5]}  # better
+    found = compare_results(_result(result_document), _result(worse))
+    assert regressions(found, 0.24) == ("fvd-shapes is worse in B: 70 after 56, 25.00% of A where 24.00% is allowed.",)
+    assert regressions(found, 0.26) == ()
+    paths = [tmp_path / "a.json", tmp_path / "b.json"]
+    for path, document in zip(paths, (result_document, worse), strict=True):
+        path.write_text(json.dumps(document))
+    a, b = map(str, paths)
+    for arguments, code in (
+        ([a, b], 0),
+        ([a, b, "--max-regression", "0.1"], 1),
+        ([b, a, "--max-regression", "0.3"], 0),
+    ):
+        assert CliRunner().invoke(command, arguments).exit_code == code
+    done = CliRunner().invoke(command, [a, b, "--max-regression", "0", "--json"])
+    assert (done.exit_code, len(json.loads(done.output)["regressions"])) == (1, 1)
+    paths[1].write_text(json.dumps(result_document | {"official": False, "reasons": ["One."]}))
+    done = CliRunner().invoke(command, [a, b, "--max-regression", "1"])
+    assert done.exit_code == 1
+    assert "not comparable:" in done.output
