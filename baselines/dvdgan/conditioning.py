@@ -18,27 +18,34 @@ class ContextTower(nn.Module):
     ReLU turn them into the first state of the ConvGRU of that resolution (paper, prediction figure; DGMR likewise).
     """
 
-    def __init__(self, num_frames: int, widths: Sequence[int], states: Sequence[int]) -> None:
+    def __init__(
+        self, num_frames: int, widths: Sequence[int], states: Sequence[int], stacked: bool = False, whole: bool = False
+    ) -> None:
         """Build.
 
         Args:
             num_frames: context frames per clip.
             widths: channels after each block, finest resolution first; each block halves the resolution.
             states: channels of the ConvGRU state computed after each block, in the same order.
+            stacked: whether the first block sees the frames stacked on channels, as one image of 3 * num_frames of them.
+            whole: whether the first block keeps the resolution.
         """
         super().__init__()
-        inputs = [3, *widths]
+        self._stacked = stacked
+        inputs = [3 * num_frames if stacked else 3, *widths]
         self.blocks = nn.ModuleList(
-            DiscriminatorBlock(inputs[i], width, first=i == 0) for i, width in enumerate(widths)
+            DiscriminatorBlock(inputs[i], width, first=i == 0, pool=i > 0 or not whole)
+            for i, width in enumerate(widths)
         )
+        num_frames = 1 if stacked else num_frames
         self.mixes = nn.ModuleList(
             Conv(num_frames * width, state, 3) for width, state in zip(widths, states, strict=True)
         )
 
     def forward(self, context_NTCHW: Tensor) -> list[Tensor]:
         """Map context frames [N, T, 3, H, W] in [-1, 1] to states [N, S, h, w], the coarsest (4x4) first."""
-        clips, frames = context_NTCHW.shape[:2]
-        x = context_NTCHW.flatten(0, 1)
+        clips, frames = context_NTCHW.shape[0], 1 if self._stacked else context_NTCHW.shape[1]
+        x = context_NTCHW.flatten(1, 2) if self._stacked else context_NTCHW.flatten(0, 1)
         states = []
         for block, mix in zip(self.blocks, self.mixes, strict=True):
             x = block(x)

@@ -72,6 +72,28 @@ class Settings:
     gru_steps: Size = setting(
         1, "ConvGRU steps per frame; not in the paper, one in DGMR.", decides="generator", absent=1
     )
+    recurrence: Literal["gru", "tsru"] = setting(
+        "gru",
+        "The recurrence over frames: DVD-GAN's ConvGRU, or TrIVD-GAN's transformation-based unit (arXiv 2003.04035), which "
+        "moves the old state along flows that it predicts before it is updated (dvdgan.transform_gru).",
+        decides="generator", absent="gru",
+    )  # fmt: skip
+    warp_flows: Size = setting(
+        1, "tsru: flows per recurrence, each moving its share of the state's channels; with several, what moves differently "
+        "can be kept apart, such as a shape and its background. Not in the paper.", decides="generator", absent=1,
+    )  # fmt: skip
+    warp_edges: Literal["border", "ring"] = setting(
+        "border",
+        "tsru: what flows find beyond the frame: its border, or, in a ring, what left it on the other side (left and right "
+        "alone), as in moving shapes. Not in the paper.",
+        decides="generator", absent="border",
+    )  # fmt: skip
+    full_resolution: Flag = setting(
+        False,
+        "Whether another recurrence and block follow at the resolution of the frames, and a 1x1 convolution from its state to "
+        "the colours. Not in the paper, where the finest recurrence has half the side.",
+        decides="generator", absent=False,
+    )  # fmt: skip
     attention_keys: Share = setting(
         0.125, "v1: width of attention's queries and keys over that of its input; 1/8 in BigGAN, not in the paper.",
         decides="generator", absent=0.125,
@@ -83,6 +105,12 @@ class Settings:
     tower_ch: Size = setting(
         32, "Prediction: channels after the first block of the tower over context frames, then as in d_multipliers; "
         "not in the paper.", decides="tower", absent=32,
+    )  # fmt: skip
+    tower_frames: Literal["apart", "stacked"] = setting(
+        "apart",
+        "Prediction: whether the tower sees each context frame apart (paper), or all of them stacked on channels, so that "
+        "each of its convolutions can compare neighbouring frames, which shows motion.",
+        decides="tower", absent="apart",
     )  # fmt: skip
     latent_dim: Size = setting(120, "Length of z (paper).", decides="generator")
     embedding_dim: Size = setting(120, "Length of the class embedding (paper).", decides="generator")
@@ -152,6 +180,18 @@ class Settings:
         "Prediction: weight in the generator's loss of the mean absolute difference from the real future, in units of "
         "[-1, 1]. Not in the paper, hence 0; DGMR has a similar term with weight 20, on the mean of several samples.",
         absent=0.0,
+    )
+    reconstruction_decay_start: Step | None = setting(
+        None,
+        "Generator step (from 0) after which the weight `reconstruction` falls linearly; none: never. With less of it, "
+        "discriminators can sharpen what the mean absolute difference leaves blurred.",
+        absent=None,
+    )
+    reconstruction_decay_end: Count | None = setting(
+        None,
+        "Generator step (from 0) from which the weight `reconstruction` is 0. It may lie beyond the end of the run, which "
+        "then ends with a share of the weight.",
+        absent=None,
     )
     augment: Augmentation = setting(
         "none",
@@ -234,12 +274,13 @@ class Settings:
     def __post_init__(self) -> None:
         for name in facts_of(Settings):
             check_value(Settings, name, getattr(self, name))
-        start, end = self.lr_decay_start, self.lr_decay_end
-        if (start is None) != (end is None):
-            given, missing = ("start", "end") if end is None else ("end", "start")
-            raise InputError(f"Setting 'lr_decay_{given}' needs 'lr_decay_{missing}'; give both, or neither.")
-        if start is not None and end is not None and end <= start:
-            raise InputError(f"Setting 'lr_decay_end' is {end}; give a step after lr_decay_start={start}.")
+        for what in ("lr_decay", "reconstruction_decay"):
+            start, end = getattr(self, f"{what}_start"), getattr(self, f"{what}_end")
+            if (start is None) != (end is None):
+                given, missing = ("start", "end") if end is None else ("end", "start")
+                raise InputError(f"Setting '{what}_{given}' needs '{what}_{missing}'; give both, or neither.")
+            if start is not None and end is not None and end <= start:
+                raise InputError(f"Setting '{what}_end' is {end}; give a step after {what}_start={start}.")
 
     def to_values(self) -> dict[str, Any]:
         """All settings by name, as types that JSON keeps."""

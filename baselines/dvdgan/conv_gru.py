@@ -67,26 +67,33 @@ class ConvGRU(nn.Module):
         states = []
         for gate_x, candidate_x in zip(gates_x, candidates_x, strict=True):
             for _ in range(self._steps):
-                h = _step(gate_x, candidate_x, h, gates_h, candidate_h)
+                h = self.step(gate_x, candidate_x, h, gates_h, candidate_h)
             states.append(h.permute(0, 2, 3, 1))
         return torch.stack(states, dim=1).flatten(0, 1).permute(0, 3, 1, 2)
+
+    def step(self, gate_x: Tensor, candidate_x: Tensor, h: Tensor, gates_h: Tensor, candidate_h: Tensor) -> Tensor:
+        """Compute the next state [N, S, H, W].
+
+        Args:
+            gate_x: the input's share of both gates before their sigmoid [N, 2S, H, W].
+            candidate_x: the input's share of the candidate before its ReLU [N, S, H, W].
+            h: the old state [N, S, H, W].
+            gates_h: kernels [2S, S, 3, 3] of the state's share of the gates.
+            candidate_h: kernels [S, S, 3, 3] of its share of the candidate.
+        """
+        from_h = functional.conv2d(h, gates_h, padding=1)
+        if fused.is_on():
+            rh, u = gru_gates(gate_x, from_h, h)
+            return gru_next_state(candidate_x, functional.conv2d(rh, candidate_h, padding=1), u, h)
+        r, u = torch.sigmoid(gate_x + from_h).chunk(2, dim=1)
+        c = torch.relu(candidate_x + functional.conv2d(r * h, candidate_h, padding=1))
+        return torch.lerp(c, h, u)
 
 
 def _with_bias(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if fused.is_on():
         return biased(functional.conv2d(x, weight, padding=1), bias)
     return functional.conv2d(x, weight, bias.to(x.dtype), padding=1)
-
-
-def _step(gate_x: Tensor, candidate_x: Tensor, h: Tensor, gates_h: Tensor, candidate_h: Tensor) -> Tensor:
-    """The next state [N, S, H, W], from the input's share of both gates [N, 2S, H, W] and of the candidate."""
-    from_h = functional.conv2d(h, gates_h, padding=1)
-    if fused.is_on():
-        rh, u = gru_gates(gate_x, from_h, h)
-        return gru_next_state(candidate_x, functional.conv2d(rh, candidate_h, padding=1), u, h)
-    r, u = torch.sigmoid(gate_x + from_h).chunk(2, dim=1)
-    c = torch.relu(candidate_x + functional.conv2d(r * h, candidate_h, padding=1))
-    return torch.lerp(c, h, u)
 
 
 def _channels_last(weight: Tensor) -> Tensor:

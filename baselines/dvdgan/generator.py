@@ -18,6 +18,7 @@ from dvdgan.conditioning import ContextTower
 from dvdgan.config import Settings
 from dvdgan.conv_gru import ConvGRU
 from dvdgan.layers import ConditionalBatchNorm, Conv, Embedding, Linear
+from dvdgan.transform_gru import TransformGRU
 from dvdgan.widths import discriminator_widths, generator_widths, resolution_groups, state_width
 from vidbench.models import InputError, ModelTask
 
@@ -35,7 +36,7 @@ class ResolutionGroup(nn.Module):
         super().__init__()
         code_dim, v1 = settings.latent_dim + settings.embedding_dim, settings.architecture == "v1"
         state = state_width(width, settings)
-        self.gru = ConvGRU(inputs, state, settings.gru_steps) if is_first or not v1 else None
+        self.gru = recurrence(inputs, state, settings) if is_first or not v1 else None
         self.attention = SelfAttention(state, settings) if is_first and v1 else None
         self.block1 = GeneratorBlock(
             inputs if self.gru is None else state, width, code_dim, num_frames, settings.bn_eps, None
@@ -53,6 +54,43 @@ class ResolutionGroup(nn.Module):
         if self.separable is not None:
             h = self.separable(h.unflatten(0, clips)).flatten(0, 1)
         return self.block2(h, code_ND).unflatten(0, clips)
+
+
+class FullResolution(nn.Module):
+    """A recurrence and a residual block at the resolution of the frames (setting `full_resolution`).
+
+    The state also goes to the colours directly, so that they can be moved from frame to frame without passing a BatchNorm.
+    """
+
+    def __init__(self, width: int, num_frames: int, settings: Settings) -> None:
+        super().__init__()
+        state, code_dim = state_width(width, settings), settings.latent_dim + settings.embedding_dim
+        self.gru = recurrence(width, state, settings)
+        self.block = GeneratorBlock(state, width, code_dim, num_frames, settings.bn_eps, None)
+        self.colours = Conv(state, 3, 1)
+
+    def forward(
+        self, x_NTCHW: Tensor, code_ND: Tensor, num_frames: int, first_NSHW: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Map [N, T, width, H, W] to the same shape, and to what is added to the colours [N * T, 3, H, W]."""
+        h = self.gru(x_NTCHW, num_frames, first_NSHW)
+        return self.block(h, code_ND).unflatten(0, (code_ND.shape[0], num_frames)), self.colours(h)
+
+
+def recurrence(inputs: int, state: int, settings: Settings) -> ConvGRU:
+    """The recurrence that the setting `recurrence` selects.
+
+    Raises:
+        InputError: the flows do not divide the state's channels.
+    """
+    if settings.recurrence == "gru":
+        return ConvGRU(inputs, state, settings.gru_steps)
+    if state % settings.warp_flows:
+        raise InputError(
+            f"Setting 'warp_flows' is {settings.warp_flows} and a recurrence has {state} channels; give a number that divides "
+            "them, or change 'ch' or 'state_fraction'."
+        )
+    return TransformGRU(inputs, state, settings.gru_steps, settings.warp_flows, settings.warp_edges == "ring")
 
 
 class Generator(nn.Module):
@@ -86,9 +124,11 @@ class Generator(nn.Module):
             ResolutionGroup(i, w, o, self._num_frames, settings, index == 0, index == groups - 1)
             for index, (i, w, o) in enumerate(zip(inputs, widths[:groups], widths[1:], strict=True))
         )
+        self.finest = FullResolution(widths[-1], self._num_frames, settings) if settings.full_resolution else None
         self.head_norm = ConditionalBatchNorm(widths[-1], code_dim, self._num_frames, settings.bn_eps)
         self.head = Conv(widths[-1], 3, 3)
-        self.tower = _tower(task, settings, widths[:groups]) if task.context_frames else None
+        recurrences = widths if settings.full_resolution else widths[:groups]
+        self.tower = _tower(task, settings, recurrences) if task.context_frames else None
 
     def forward(
         self, z_NL: Tensor, labels_N: Tensor, context_NTCHW: Tensor | None = None, dtype: torch.dtype = torch.float32
@@ -103,9 +143,14 @@ class Generator(nn.Module):
         """
         code_ND = torch.cat([z_NL, self.embedding(labels_N) * self._embedding_scale], dim=1)
         x = self.first(code_ND).to(dtype).view(z_NL.shape[0], 1, -1, 4, 4)
-        for group, state in zip(self.groups, self._first_states(context_NTCHW, dtype), strict=True):
+        *states, finest = self._first_states(context_NTCHW, dtype)
+        for group, state in zip(self.groups, states, strict=True):
             x = group(x, code_ND, self._num_frames, state)
+        colours = None
+        if self.finest is not None:
+            x, colours = self.finest(x, code_ND, self._num_frames, finest)
         frames = self.head(self.head_norm(x.flatten(0, 1), code_ND))
+        frames = frames if colours is None else frames + colours
         return torch.tanh(frames.float()).to(dtype).unflatten(0, (z_NL.shape[0], self._num_frames))
 
     @property
@@ -117,21 +162,23 @@ class Generator(nn.Module):
         return math.sqrt(self._settings.embedding_dim) if scale is None else scale
 
     def _first_states(self, context_NTCHW: Tensor | None, dtype: torch.dtype) -> Sequence[Tensor | None]:
-        """First states of the ConvGRUs, 4x4 first."""
+        """First states of the groups' recurrences, 4x4 first, and then that at full resolution, None if there is none."""
         given = 0 if context_NTCHW is None else context_NTCHW.shape[1]
         if given != self.context_frames:
             raise ValueError(f"the generator needs {self.context_frames} context frames and got {given}")
         if self.tower is None or context_NTCHW is None:
-            return [None] * len(self.groups)
-        return self.tower(context_NTCHW.to(dtype))
+            return [None] * (len(self.groups) + 1)
+        states = self.tower(context_NTCHW.to(dtype))
+        return states if self.finest is not None else [*states, None]
 
 
 def _tower(task: ModelTask, settings: Settings, widths: list[int]) -> ContextTower:
-    """The tower whose states fit the ConvGRUs of groups of these widths, 4x4 first."""
+    """The tower whose states fit recurrences next to blocks of these widths, 4x4 first."""
     states = [state_width(width, settings) for width in widths]
     return ContextTower(
-        task.context_frames, discriminator_widths(settings.tower_ch, settings, len(widths)), states[::-1]
-    )
+        task.context_frames, discriminator_widths(settings.tower_ch, settings, len(widths)), states[::-1],
+        settings.tower_frames == "stacked", settings.full_resolution,
+    )  # fmt: skip
 
 
 def to_uint8(clips_NTCHW: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def reconstruction_loss(predicted_NTCHW: Tensor, real_NTCHW: Tensor) -> Tensor:
     return (predicted_NTCHW.float() - real_NTCHW.float()).abs().mean()
 
 
-def generator_objective(adversarial: Tensor, reconstruction: Tensor, weight: float) -> Tensor:
+def generator_objective(adversarial: Tensor, reconstruction: Tensor, weight: float | Tensor) -> Tensor:
     """Total loss of a predicting generator: adversarial + weight * reconstruction.
 
     DGMR has a similar sum with weight 20, but compares the mean of several samples with the real future, which leaves
@@ -41,6 +41,6 @@ def generator_objective(adversarial: Tensor, reconstruction: Tensor, weight: flo
     Args:
         adversarial: the sum of `generator_loss` over the discriminators.
         reconstruction: `reconstruction_loss` of the same clips.
-        weight: the setting `reconstruction`, above 0.
+        weight: the setting `reconstruction`, above 0, or its value in this update as a 0-d tensor.
     """
     return adversarial + weight * reconstruction

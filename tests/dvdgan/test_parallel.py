@@ -43,7 +43,7 @@ with process_group() as ranks:
         DVDGAN.train(TrainRequest(
             task, fixtures.ColourClips(task), output, steps, 3, "cpu", json.loads(sys.argv[3]), **here
         ))
-    held = json.loads(sys.argv[3]) | {"reconstruction": "20"}
+    held = json.loads(sys.argv[3]) | json.loads(sys.argv[4])
     DVDGANFP.train(TrainRequest(pred, fixtures.ColourClips(pred), output / "pred", 1, 3, "cpu", held, **here))
     world = World(torch.device("cpu"), ranks.rank, ranks.world_size)
     rng = torch.Generator().manual_seed(0)
@@ -67,16 +67,19 @@ SETTINGS = {
     "batch_size": "8", "accumulate": "2", "checkpoint_every": "1", "log_every": "1",
     "augment": "colour+translation+cutout",
 }  # fmt: skip
+HELD = {
+    "reconstruction": "20", "recurrence": "tsru", "warp_edges": "ring", "full_resolution": "true", "tower_frames": "stacked",
+}  # fmt: skip
 
 
 def test_two_processes_train_as_one(tmp_path, request_for, tiny_settings):
     DVDGAN.train(request_for(tmp_path / "one", 2, **SETTINGS))
     pred = ModelTask("tiny-pred", 5, 2, 8, 8, ())
-    DVDGANFP.train(request_for(tmp_path / "one" / "pred", 1, on=pred, **SETTINGS, reconstruction="20"))
+    DVDGANFP.train(request_for(tmp_path / "one" / "pred", 1, on=pred, **SETTINGS, **HELD))
     script = tmp_path / "process.py"
     script.write_text(PROCESS, encoding="utf-8")
     fixtures, settings = Path(__file__).with_name("conftest.py"), json.dumps({**tiny_settings, **SETTINGS})
-    for ended in run_ranks([script, fixtures, tmp_path / "two", settings], 2):
+    for ended in run_ranks([script, fixtures, tmp_path / "two", settings, json.dumps(HELD)], 2):
         assert ended.returncode == 0, ended.stderr[:6000]
 
     one, two = (load_file(checkpoint.state_path(tmp_path / name, 2)) for name in ("one", "two"))

@@ -64,6 +64,44 @@ def test_the_tower_is_its_definition_frame_by_frame_with_shared_weights():
     torch.testing.assert_close(coarse, torch.cat([each[1] for each in expected]), rtol=1e-4, atol=1e-5)
 
 
+def test_a_tower_over_stacked_frames_that_keeps_the_resolution_first_is_one_over_a_single_image():
+    stacked, image = (
+        ContextTower(3, (4, 6), (5, 7), stacked=True, whole=True),
+        ContextTower(1, (4, 6), (5, 7), whole=True),
+    )
+    assert stacked.blocks[0].conv1.weight.shape == (4, 9, 3, 3)
+    image.blocks[0] = stacked.blocks[0]  # the others have the same shapes
+    initialise(stacked, torch.Generator().manual_seed(0))
+    image.load_state_dict(stacked.state_dict())
+    for tower in (stacked, image):
+        use_plain_weights(tower)
+    context = torch.rand(2, 3, 3, 16, 16)
+    coarse, fine = stacked(context)
+    assert coarse.shape == (2, 7, 8, 8)
+    assert fine.shape == (2, 5, 16, 16)
+    for mine, other in zip((coarse, fine), image(context.reshape(2, 1, 9, 16, 16)), strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_at_full_resolution_the_state_starts_from_the_tower_and_reaches_the_colours(task, tiny_settings):
+    settings = settings_from_text({**tiny_settings, "recurrence": "tsru", "full_resolution": "true"})
+    generator = Generator(task, settings)
+    initialise(generator, torch.Generator().manual_seed(0))
+    normalise_weights(generator, torch.float32, 1e-4)
+    seen = []
+    generator.finest.gru.register_forward_hook(lambda module, inputs, out: seen.append((inputs[2], out)))
+    context, z, labels = torch.rand(3, 2, 3, 16, 16), torch.randn(3, 6), torch.zeros(3, dtype=torch.int64)
+    with torch.no_grad():
+        generator(z, labels, context)
+        first, states = seen[0]
+        assert torch.equal(first, generator.tower(context)[-1])
+        assert states.shape == (3 * 4, 2, 16, 16)
+        generator.head.effective.zero_()  # only the direct way is left
+        clips = generator(z, labels, context)
+    colours = functional.conv2d(states, generator.finest.colours.effective)
+    torch.testing.assert_close(clips.flatten(0, 1), torch.tanh(colours), rtol=1e-4, atol=1e-5)
+
+
 def test_the_states_of_the_tower_start_the_conv_grus_of_their_resolution(task, tiny_settings):
     settings = settings_from_text(tiny_settings)
     generator = Generator(task, settings)

@@ -21,6 +21,14 @@ def lr_factor(settings: Settings, step: int) -> float:
     return factor
 
 
+def reconstruction_weight(settings: Settings, step: int) -> float:
+    """Weight of the reconstruction term in update `step` (from 0): constant, or linear to 0 between two steps."""
+    start, end = settings.reconstruction_decay_start, settings.reconstruction_decay_end
+    if start is None or end is None:
+        return settings.reconstruction
+    return settings.reconstruction * min(1.0, max(0.0, (end - step) / (end - start)))
+
+
 def factor_varies(settings: Settings) -> bool:
     """Whether `lr_factor` is ever different from 1."""
     return settings.lr_decay_end is not None or settings.lr_warmup > 0

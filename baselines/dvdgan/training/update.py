@@ -21,7 +21,7 @@ from dvdgan.parallel import World
 from dvdgan.training.augment import augment
 from dvdgan.training.inputs import Batch, Draws, MicroBatch, UpdateInputs, pick_frames
 from dvdgan.training.launch import Launch
-from dvdgan.training.learning_rate import first_rates, set_rates
+from dvdgan.training.learning_rate import first_rates, reconstruction_weight, set_rates
 from vidbench.models import InputError, ModelTask
 
 
@@ -68,6 +68,8 @@ class Networks:
         for norm in batch_norms(self.generator):
             norm.world = self._world
         self.average = {name: p.detach().clone() for name, p in self.generator.named_parameters()}
+        # On the device, so that a recorded update reads its current value.
+        self._reconstruction_weight = torch.tensor(settings.reconstruction, dtype=torch.float32, device=device)
         self._update_average = get_ema_multi_avg_fn(settings.ema_decay)
 
         mode = choose_mode(settings.compile, device, alone=self._world.size == settings.accumulate == 1)
@@ -111,6 +113,7 @@ class Networks:
         """
         inputs = self._draws.inputs(step, real_batch)
         set_rates(self._settings, step, self._adam_g, self._adam_d)
+        self._reconstruction_weight.fill_(reconstruction_weight(self._settings, step))
         values = self.launch(inputs)
         self._average_generator(step)
         return values
@@ -171,7 +174,7 @@ class Networks:
         # From the uint8 levels: what the networks see is rounded to the type of the convolutions.
         future = from_uint8(part.clips_NTHWC[:, context:], torch.float32)
         reconstruction = reconstruction_loss(fake[:, context:], future)
-        loss = generator_objective(adversarial, reconstruction, self._settings.reconstruction)
+        loss = generator_objective(adversarial, reconstruction, self._reconstruction_weight)
         return loss, torch.stack([adversarial, reconstruction]).detach()
 
     def _fakes(self, part: MicroBatch, real_NTCHW: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from dvdgan.layers import initialise, normalise_weights, spectral_layers
 from dvdgan.settings_text import settings_from_text
 from dvdgan.training.inputs import refill_inputs
 from dvdgan.training.update import Networks
+from dvdgan.transform_gru import TransformGRU
 from vidbench.models import InputError, ModelTask
 
 STEP = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
@@ -140,6 +141,7 @@ NETWORKS = {
     "nearest block": (lambda: GeneratorBlock(6, 8, 7, 5, 1e-5, "nearest"), (15, 6, 4, 4)),
     "ConvGRU": (lambda: ConvGRU(6, 4), (3, 5, 6, 4, 4)),
     "ConvGRU of two steps": (lambda: ConvGRU(6, 4, steps=2), (3, 1, 6, 4, 4)),
+    "ConvGRU that moves its state": (lambda: TransformGRU(6, 4, flows=2, ring=True), (3, 5, 6, 4, 4)),
     "images": (lambda: DiscriminatorBlock(3, 8, first=True), (4, 3, 8, 8)),
     "pooled": (lambda: DiscriminatorBlock(6, 8), (4, 6, 8, 8)),
     "last": (lambda: DiscriminatorBlock(6, 6, pool=False), (4, 6, 4, 4)),
@@ -165,7 +167,12 @@ def test_a_fused_network_is_the_plain_one(name):
         torch.testing.assert_close(mine, plain, rtol=1e-3, atol=2e-4)
 
 
-@pytest.mark.parametrize(("given", "more"), [(0, {}), (2, {"reconstruction": "20"})])
+MOVING = {"recurrence": "tsru", "warp_flows": "2", "full_resolution": "true", "tower_frames": "stacked"}
+
+
+@pytest.mark.parametrize(
+    ("given", "more"), [(0, {}), (2, {"reconstruction": "20"}), (2, {"reconstruction": "20", **MOVING})]
+)
 def test_a_fused_update_is_the_plain_one(given, more):
     task = ModelTask("t", 6, given, 16, 16, ("a", "b", "c"))
     settings = settings_from_text(
