@@ -95,5 +95,7 @@ def test_the_unit_follows_its_equations(steps, ring):
 
 
 def test_flows_that_do_not_divide_the_state_are_refused():
-    with pytest.raises(InputError, match="'warp_flows' is 3 and a recurrence has 4 channels; give a number that divides"):
+    with pytest.raises(
+        InputError, match="'warp_flows' is 3 and a recurrence has 4 channels; give a number that divides"
+    ):
         recurrence(8, 4, settings_from_text({"recurrence": "tsru", "warp_flows": "3"}))
