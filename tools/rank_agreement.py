@@ -52,3 +52,12 @@ def agreement(scores: Mapping[str, Mapping[str, float]], families: Mapping[str, 
         "lowest": round(float(pairs.min()), 4),
         "enough": bool(np.median(pairs) >= ENOUGH),
     }
+
+
+def against(scores: Mapping[str, float], others: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Return Spearman's coefficient of one network with each of the others, on the same material."""
+    own = list(scores.values())
+    return {
+        name: round(float(spearmanr(own, [other[case] for case in scores]).statistic), 4)
+        for name, other in others.items()
+    }

@@ -1,7 +1,7 @@
 """Clips of moving shapes that are wrong in a known way: what `measure_shapes_agreement.py` ranks under several networks.
 
-Two kinds: held-out real clips with one of `corruptions`, in levels, and samples of the shipped DVD-GAN after its weights, latents or
-classes were damaged, in levels.
+Three kinds: held-out real clips with one of `corruptions`, in levels; samples of the shipped DVD-GAN after its weights, latents or
+classes were damaged, in levels; and samples of a folder of checkpoints.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from vidbench.models import ModelTask, SampleRequest, written_whole
 
 FRAMES, SIDE = 12, 32
 Corrupt = Callable[[np.ndarray], np.ndarray]
+Material = dict[str, tuple[str, Callable[[], np.ndarray]]]
+"""Family, and maker of clips uint8 ``[N, 12, 32, 32, 3]``, of each set of clips by name."""
 
 
 def frozen(clips_NTHWC: np.ndarray, after: int) -> np.ndarray:
@@ -111,8 +113,8 @@ def corruptions() -> dict[str, tuple[str, Corrupt]]:
     return made
 
 
-def corrupted_clips(count: int) -> dict[str, tuple[str, Callable[[], np.ndarray]]]:
-    """Return the family and the maker of each set of corrupted held-out clips uint8 ``[count, 12, 32, 32, 3]``."""
+def corrupted_clips(count: int) -> Material:
+    """Return sets of this many corrupted held-out clips."""
     held_out = render("test", np.arange(count), FRAMES, SIDE, SIDE)[0].astype(np.float32)
     return {
         name: (family, lambda f=corrupt: f(held_out).round().clip(0, 255).astype(np.uint8))
@@ -148,30 +150,51 @@ DAMAGES: dict[str, Damage] = {
 }
 
 
-def damaged_samples(damage: Damage, count: int) -> np.ndarray:
-    """Return samples uint8 ``[count, 12, 32, 32, 3]`` of the shipped checkpoint with this damage, seeds 0, 1, …"""
-    model = DVDGAN.load(None, ModelTask("shapes-gen", FRAMES, 0, SIDE, SIDE, CLASS_NAMES), "cpu")
+def damaged_samples(checkpoint: Path | None, damage: Damage, count: int, device: str) -> np.ndarray:
+    """Return samples uint8 ``[count, 12, 32, 32, 3]`` of a checkpoint (None: as shipped) with this damage, seeds 0, 1, …"""
+    model = DVDGAN.load(checkpoint, ModelTask("shapes-gen", FRAMES, 0, SIDE, SIDE, CLASS_NAMES), device)
     draws = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for weight in model._generator.parameters():
             if weight.ndim > 1:
-                noise = torch.randn(weight.shape, generator=draws)
+                noise = torch.randn(weight.shape, generator=draws).to(weight.device)
                 weight += damage.weights * weight.std() * noise
                 if damage.whole_numbers:
                     step = 2 * weight.abs().max() / (damage.whole_numbers - 1)
                     weight.copy_((weight / step).round() * step)
     use_plain_weights(model._generator)
-    indices = np.arange(count)
-    request = SampleRequest(
-        indices, indices.astype(np.uint64), indices % damage.classes, None, FRAMES, damage.truncation
-    )
-    return np.asarray(model.sample(request))
+    made = []
+    for indices in np.split(np.arange(count), range(96, count, 96)):
+        request = SampleRequest(
+            indices, indices.astype(np.uint64), indices % damage.classes, None, FRAMES, damage.truncation
+        )
+        made.append(torch.as_tensor(model.sample(request)).cpu().numpy())
+    return np.concatenate(made)
 
 
-def stored(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
-    """Return the clips of a file, made and written first if it is not there."""
+def damaged_clips(count: int, folder: Path, device: str) -> Material:
+    """Return samples of the damaged checkpoint, made into a folder if they are not there."""
+    return {
+        name: (damage.family, stored(folder / f"{name.replace(' ', '-')}-{count}.npy", None, damage, count, device))
+        for name, damage in DAMAGES.items()
+    }
+
+
+def checkpoint_samples(checkpoints: Path, count: int, folder: Path, device: str) -> Material:
+    """Return samples of every checkpoint below a folder, made into another if they are not there; a checkpoint is its own family."""
+    return {
+        (name := str(path.relative_to(checkpoints).with_suffix(""))): (
+            name,
+            stored(folder / f"checkpoint-{name.replace('/', '-')}-{count}.npy", path, Damage("none"), count, device),
+        )
+        for path in sorted(checkpoints.rglob("*.safetensors"))
+    }
+
+
+def stored(path: Path, checkpoint: Path | None, damage: Damage, count: int, device: str) -> Callable[[], np.ndarray]:
+    """Return the reader of a file of samples, made and written first if it is not there."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as temporary, temporary.open("wb") as file:
-            np.save(file, make())
-    return np.load(path)
+            np.save(file, damaged_samples(checkpoint, damage, count, device))
+    return lambda: np.load(path)

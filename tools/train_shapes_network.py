@@ -7,11 +7,12 @@ target plus the squared difference of the logits. The second term fixes the scal
 metrics; without it, confidence would grow with training time.
 
     python tools/train_shapes_network.py --output metrics/vidmetrics/networks
-    python tools/train_shapes_network.py --network shapes-second --epochs 20 --batch 64 --autocast --output metrics/vidmetrics/networks
+    python tools/train_shapes_network.py --network shapes-second --device cuda --output metrics/vidmetrics/networks
 
-Training takes about ten minutes on two idle CPU cores; on a busy machine ``--threads 1`` is fastest. The seed fixes
-the initial weights and every batch, but floating-point sums differ between machines, devices and thread counts, so a
-rerun yields a network of the same quality, not the same bytes.
+`RECIPES` has the number of epochs of each network. Training `shapes` takes about ten minutes on two idle CPU cores; on a busy
+machine ``--threads 1`` is fastest. Other processes draw the batches (``--workers``). The seed fixes the initial weights and
+every batch, but floating-point sums differ between machines, devices and thread counts, so a rerun yields a network of
+the same quality, not the same bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ import os
 import platform
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import cast
 
@@ -39,6 +41,8 @@ from vidmetrics.networks.shapes import NUM_CLASSES, ShapesNetwork
 from vidmetrics.networks.shapes_second import SecondShapesNetwork
 
 ARCHITECTURES: dict[str, type[ShapesClassifier]] = {"shapes": ShapesNetwork, "shapes-second": SecondShapesNetwork}
+RECIPES = {"shapes": 24, "shapes-second": 50}
+"""Epochs of each network."""
 BATCH_SIZE = 128
 STEPS_PER_EPOCH = 100
 LENGTHS = (12, 16)
@@ -160,9 +164,30 @@ def accuracy(network: ShapesClassifier, num_frames: int, num_clips: int) -> floa
 
 
 def train(
-    name: str, output: Path, seed: int, epochs: int, batch: int, device: str, autocast: bool, command: str
+    name: str,
+    output: Path,
+    seed: int,
+    command: str,
+    *,
+    epochs: int | None = None,
+    batch: int = BATCH_SIZE,
+    device: str = "cpu",
+    autocast: bool = False,
+    workers: int = 1,
 ) -> None:
-    """Train and write ``NAME.safetensors`` and ``NAME.training.jsonl`` to a folder."""
+    """Train and write ``NAME.safetensors`` and ``NAME.training.jsonl`` to a folder.
+
+    Args:
+        name: architecture.
+        output: folder.
+        seed: of the initial weights and of every batch.
+        command: what the log says it was trained by.
+        epochs: number of epochs; None for that of `RECIPES`.
+        batch: clips per step.
+        device: torch device.
+        autocast: whether to multiply in bfloat16.
+        workers: processes that draw the batches.
+    """
     output.mkdir(parents=True, exist_ok=True)
     log_path, weights_path = output / f"{name}.training.jsonl", output / f"{name}.safetensors"
     lines: list[str] = []
@@ -175,7 +200,7 @@ def train(
     network = ARCHITECTURES[name]()
     parameters = sum(p.numel() for p in network.parameters())
     model = TrainingNetwork(network).to(device)
-    steps = epochs * STEPS_PER_EPOCH
+    steps = (RECIPES[name] if epochs is None else epochs) * STEPS_PER_EPOCH
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_LEARNING_RATE, total_steps=steps, pct_start=0.15)
     parts = torch.from_numpy(evidence()).to(device)
@@ -194,7 +219,8 @@ def train(
         parameters=parameters,
     )
     start, totals = time.monotonic(), np.zeros(3)
-    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2)) as pool:
+    # Processes, because drawing holds the interpreter's lock; spawned, because CUDA does not survive a fork.
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         ahead = [pool.submit(make_batch, seed, step, batch) for step in range(min(16, steps))]
         for step in range(steps):
             clips_NTHWC, labels, left = (torch.from_numpy(array).to(device) for array in ahead.pop(0).result())
@@ -244,17 +270,20 @@ def main() -> None:
     parser.add_argument("--network", choices=ARCHITECTURES, default="shapes", help="Architecture; default: shapes.")
     parser.add_argument("--output", type=Path, required=True, help="Folder for the weights and the log.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of the initial weights and of every batch.")
-    parser.add_argument("--epochs", type=int, default=24, help=f"Number of epochs of {STEPS_PER_EPOCH} steps.")
+    parser.add_argument("--epochs", type=int, help=f"Number of epochs of {STEPS_PER_EPOCH} steps; default: {RECIPES}.")
     parser.add_argument("--batch", type=int, default=BATCH_SIZE, help=f"Clips per step; default: {BATCH_SIZE}.")
     parser.add_argument("--device", default="cpu", help="torch device.")
     parser.add_argument("--autocast", action="store_true", help="Multiply in bfloat16: 1.7 times as fast on some CPUs.")
+    parser.add_argument(
+        "--workers", type=int, default=max(1, (os.cpu_count() or 1) // 2), help="Processes that draw the batches."
+    )
     parser.add_argument("--threads", type=int, help="CPU threads for torch; default: torch's choice.")
     arguments = parser.parse_args()
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
     command = " ".join(["python tools/train_shapes_network.py", *sys.argv[1:]])
-    chosen = (getattr(arguments, key) for key in ("network", "output", "seed", "epochs", "batch", "device", "autocast"))
-    train(*chosen, command)
+    chosen = {key: getattr(arguments, key) for key in ("epochs", "batch", "device", "autocast", "workers")}
+    train(arguments.network, arguments.output, arguments.seed, command, **chosen)
 
 
 if __name__ == "__main__":
