@@ -45,6 +45,15 @@ def test_the_summary_has_every_pair_and_the_median_of_all_and_of_those_between_a
     assert found["enough"]
 
 
+def test_one_network_is_compared_with_each_of_the_others_case_by_case(tools):
+    own, other = np.random.default_rng(2).normal(size=(2, 9))
+    cases = [f"case {i}" for i in range(9)]
+    scores = dict(zip(cases, own, strict=True))
+    others = {"a seed 0": dict(reversed(list(scores.items()))), "b seed 0": dict(zip(cases, other, strict=True))}
+    found = tools["rank_agreement"].against(scores, others)
+    assert found == {"a seed 0": 1.0, "b seed 0": round(rank_correlation(own, other), 4)}
+
+
 def test_the_interval_draws_families_whole(tools):
     """Networks that order families alike and levels within a family at random: levels are no cases of their own."""
     rng = np.random.default_rng(1)

@@ -50,7 +50,7 @@ from vidmetrics.formats.documents import parse_json
 from vidmetrics.formats.faults import UnreadableError
 from vidmetrics.home import home, home_at
 from vidmetrics.locks import sole_writer
-from vidmetrics.regular_files import read_regular
+from vidmetrics.regular_files import read_regular, why_no_file
 
 _PLAN = "verification-plan.json"
 
@@ -121,7 +121,7 @@ def verify_row(row_id: str, folder: Path, options: VerifyOptions, progress: Prog
     started = time.monotonic()
     claim = _claim(row_id, folder)
     stored = verification_path(folder, claim.sha256)
-    replayed = read_verification(stored) if options.replay else None
+    replayed = _stored_log(row_id, stored) if options.replay else None
     model = "" if options.samples is not None else _model(claim, options.model)
     if options.samples is not None:
         _require_samples(claim, options.samples, options.run)
@@ -158,6 +158,15 @@ def verify_row(row_id: str, folder: Path, options: VerifyOptions, progress: Prog
         }
         replace_cells(claim.board.path, cells)
     return VerifiedRows(log, stored, (), _rows_of(_board(claim.board.path), claim.sha256))
+
+
+def _stored_log(row_id: str, path: Path) -> Verification:
+    if not path.is_file():
+        raise InputError(
+            f"The row '{row_id}' has no stored log to repeat: {path} {why_no_file(path)}; run the same command without --replay, "
+            "which verifies the row and stores one."
+        )
+    return read_verification(path)
 
 
 def _board(path: Path) -> Board:
