@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 
-from studies.protocols.collect import Collection, StudySettings, fill
+from studies.protocols.collect import Collection, StudySettings
 from studies.protocols.distances import (
     REFERENCE_CONVENTION,
     PeopleParts,
@@ -17,13 +19,16 @@ from studies.protocols.distances import (
 )
 from studies.protocols.features import FeatureStore, NetworkChoice
 from studies.protocols.protocols import BASE, Protocol, samples_of
-from studies.protocols.ranks import certain_flips, flipped_pairs, tau
+from studies.protocols.ranks import certain_flips, flipped_pairs, interval, tau
 from vidmetrics import CONVENTIONS
+from vidmetrics.networks.precision import computing
 
 DRAWS = 400
 DRAW_SEED = 0
 KINDS = {"certain": False, "certain_with_samples": True}
 """Kinds of draws, by the name of the flips that they make certain: whether samples of a person are drawn with the reference."""
+SPLITS = (np.arange(7), np.arange(7, 9))
+"""The people of the train split and of the test split, who are drawn apart."""
 Scores = dict[str, float]
 
 
@@ -48,9 +53,9 @@ class Drawn:
         self._people: Callable[[str], np.ndarray | None] = lambda model: (
             collection.sample_people(model, protocol.samples) if follow else None
         )
-        people = np.unique(people_N)
-        self._weights_BP = np.concatenate([_draws(people[people < 7], 0), _draws(people[people >= 7], 1)], axis=1)
-        self._parts = PeopleParts.of(reference_ND, people_N, people)
+        splits = [split for split in SPLITS if np.isin(split, people_N).any()]
+        self._weights_BP = np.concatenate([_draws(split) for split in splits], axis=1)
+        self._parts = PeopleParts.of(reference_ND, people_N, np.concatenate(splits))
         self._ddof = ddof
         self._known: dict[str, np.ndarray] = {}
 
@@ -60,14 +65,14 @@ class Drawn:
             samples_ND, people = self._samples(model), self._people(model)
             weights_BN = np.ones((DRAWS, len(samples_ND)))
             if people is not None:  # they are of the train split, whose draws are the same in every protocol
-                weights_BN = _draws(np.arange(7), 0)[:, people[: len(samples_ND)]].astype(float)
+                weights_BN = _draws(SPLITS[0])[:, people[: len(samples_ND)]].astype(float)
             self._known[model] = drawn_distances(samples_ND, weights_BN, self._parts, self._weights_BP, self._ddof)
         return self._known[model]
 
 
-def _draws(people: np.ndarray, side: int) -> np.ndarray:
+def _draws(split: np.ndarray) -> np.ndarray:
     """Return how often each person of a split is drawn, the same for every protocol: they are paired."""
-    return drawn_people(len(people), DRAWS, DRAW_SEED + side) if len(people) else np.zeros((DRAWS, 0), int)
+    return drawn_people(len(split), DRAWS, DRAW_SEED + int(split[0] > 0))
 
 
 def compared(
@@ -94,36 +99,47 @@ def compared(
     }
 
 
-def analyse_network(collection: Collection, seed: int, with_conventions: bool) -> dict[str, Any]:
-    """Return what the study finds with one network: ``protocols`` and ``conventions``, by id."""
-    network = collection.network(seed)
-    base_protocol = collection.protocols[0]
+def analyse_network(collection: Collection, seed: int, pool: ThreadPoolExecutor) -> dict[str, Any]:
+    """Return what the study finds with one network: ``protocols``, ``controls`` and ``conventions``, by id."""
+    network, base_protocol, models = collection.network(seed), collection.protocols[0], collection.models
     base_drawn = {name: Drawn(collection, network, base_protocol, follow) for name, follow in KINDS.items()}
+    list(pool.map(lambda which: base_drawn[which[0]](which[1]), product(KINDS, models)))  # known to all from here on
     base = _scores(collection, network, base_protocol)
-    found: dict[str, Any] = {"protocols": {}, "conventions": {}}
 
-    def beside(network: NetworkChoice, protocol: Protocol, ddof: int = 1) -> dict[str, Any]:
-        return {
-            name: (base_drawn[name], Drawn(collection, network, protocol, follow, ddof))
+    def beside(network: NetworkChoice, protocol: Protocol, convention: str = REFERENCE_CONVENTION) -> dict[str, Any]:
+        scores = _scores(collection, network, protocol, convention)
+        drawn = {
+            name: (base_drawn[name], Drawn(collection, network, protocol, follow, CONVENTIONS[convention].ddof))
             for name, follow in KINDS.items()
         }
-
-    for protocol in collection.protocols_of(seed):
-        scores = _scores(collection, network, protocol)
-        found["protocols"][protocol.id] = {
+        return {
             "num_reference": len(collection.reference(network, protocol)[0]),
             "num_samples": round(protocol.share * collection.settings.num_samples),
             "scores": scores,
-            **compared(collection.models, base, scores, beside(network, protocol)),
+            **compared(models, base, scores, drawn),
         }
-    for id, convention in CONVENTIONS.items() if with_conventions else ():
-        other = collection.network(seed, convention.batch_norm_eps)
-        scores = _scores(collection, other, base_protocol, id)
-        found["conventions"][id] = {
-            "scores": scores,
-            **compared(collection.models, base, scores, beside(other, base_protocol, convention.ddof)),
-        }
-    return found
+
+    kinds = {
+        "protocols": {one.id: pool.submit(beside, network, one) for one in collection.protocols},
+        "controls": {one.id: pool.submit(beside, network, one) for one in collection.controls},
+        "conventions": {
+            id: pool.submit(beside, collection.network(seed, convention.batch_norm_eps), base_protocol, id)
+            for id, convention in CONVENTIONS.items()
+        },
+    }
+    return {
+        "pairs_inside_their_interval": _inside(models, base, base_drawn["certain"]),
+        **{kind: {id: row.result() for id, row in rows.items()} for kind, rows in kinds.items()},
+    }
+
+
+def _inside(models: tuple[str, ...], base: Scores, drawn: Callable[[str], np.ndarray]) -> int:
+    """Return for how many pairs the difference of all people is inside the interval of the drawn differences."""
+    inside = 0
+    for a, b in combinations(models, 2):
+        low, high = interval(drawn(a) - drawn(b))
+        inside += low <= base[a] - base[b] <= high
+    return int(inside)
 
 
 def _scores(
@@ -141,18 +157,18 @@ def summary(networks: dict[str, Any], kind: str, tuned: set[str]) -> dict[str, d
 
     Args:
         networks: what `analyse_network` returned, by the seed of the network.
-        kind: ``"protocols"`` or ``"conventions"``.
+        kind: ``"protocols"``, ``"controls"`` or ``"conventions"``.
         tuned: names of the corruptions, whose pairs are ties under the base.
     """
     rows = {}
-    for id in dict.fromkeys(id for network in networks.values() for id in network[kind]):
-        found = [network[kind][id] for network in networks.values() if id in network[kind]]
+    for id in next(iter(networks.values()))[kind]:
+        found = [network[kind][id] for network in networks.values()]
         everywhere = set.intersection(*(set(one["flips"]) for one in found))
         rows[id] = {
-            "networks": len(found),
             "tau": float(np.mean([one["tau"] for one in found])),
             "lowest_tau": min(one["tau"] for one in found),
             "flips": float(np.mean([len(one["flips"]) for one in found])),
+            "flips_of_each": [len(one["flips"]) for one in found],
             "among_tuned": float(np.mean([sum(tuned >= set(pair) for pair in one["flips"]) for one in found])),
             **{name: float(np.mean([len(one[name]) for one in found])) for name in KINDS},
             "spread_of_tuned": float(np.mean([_spread(one["scores"], tuned) for one in found])),
@@ -182,15 +198,23 @@ def between_networks(networks: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def study(settings: StudySettings, store: FeatureStore) -> dict[str, Any]:
     """Compute what is missing and return all that the study found, as JSON."""
-    collection = Collection(settings, store)
-    fill(collection)
-    first = settings.network_seeds[0]
-    networks = {str(seed): analyse_network(collection, seed, seed == first) for seed in settings.network_seeds}
+    with computing("exact"):  # for all threads: these switches belong to the process
+        collection = Collection(settings, store)
+        collection.fill()
+    store.say("features are complete")
+    with ThreadPoolExecutor(settings.workers) as pool:
+        networks = {}
+        for seed in settings.network_seeds:
+            networks[str(seed)] = analyse_network(collection, seed, pool)
+            store.say(f"network {seed} is analysed")
     return {
         "models": list(collection.models),
         "protocols": {protocol.id: protocol.title for protocol in collection.protocols},
+        "controls": {protocol.id: protocol.title for protocol in collection.controls},
         "tuned": {name: vars(found) for name, found in collection.tuned.items()},
-        "summary": {kind: summary(networks, kind, set(collection.tuned)) for kind in ("protocols", "conventions")},
+        "summary": {
+            kind: summary(networks, kind, set(collection.tuned)) for kind in ("protocols", "controls", "conventions")
+        },
         "between_networks": between_networks(networks),
         "networks": networks,
     }

@@ -76,7 +76,7 @@ def drawn_distances(
     kernels_PNN = X @ reference.squares @ X.T
     products_NP, norms_N = X @ reference.sums.T, (X * X).sum(1)
     traces_P = np.trace(reference.squares, axis1=1, axis2=2)
-    values, kernels = [], []
+    values = []
     for drawn, people in zip(weights_BN, weights_BP, strict=True):
         total, count = people @ reference.counts, drawn.sum()
         mean, along = people @ reference.sums / total, products_NP @ people / total
@@ -85,10 +85,10 @@ def drawn_distances(
         left = kernel @ share
         kernel = kernel - left[:, None] - left[None, :] + share @ left
         scale = np.sqrt(drawn / (count - ddof))
-        kernels.append(scale[:, None] * kernel * scale)
+        eigenvalues = np.linalg.eigvalsh(scale[:, None] * kernel * scale)
         own_mean = share @ X
         own = (drawn @ norms_N - count * own_mean @ own_mean) / (count - ddof)
         trace = (people @ traces_P - total * mean @ mean) / (total - ddof)
-        values.append(((own_mean - mean) ** 2).sum() + own + trace)
-    roots = np.sqrt(np.clip(np.linalg.eigvalsh(np.stack(kernels)), 0, None)).sum(1)
-    return np.array(values) - 2 * roots
+        root = np.sqrt(np.clip(eigenvalues, 0, None)).sum()
+        values.append(((own_mean - mean) ** 2).sum() + own + trace - 2 * root)
+    return np.array(values)

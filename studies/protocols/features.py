@@ -6,8 +6,9 @@ over all of them, in float32; then the linear map to 400 logits, as in the publi
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from vidbench.files import write_array, written_whole
 from vidmetrics.conformance.seeded_i3d import seeded_i3d_weights
 from vidmetrics.networks.i3d import I3D
 
-BATCH = 16
+BATCHES = {"cpu": 16, "cuda": 128}
 CLASSES = 400
 Extract = Callable[[np.ndarray], np.ndarray]
 
@@ -43,13 +44,16 @@ def seeded_extractor(choice: NetworkChoice, device: str) -> Extract:
     head_KC = network.logits_weight.detach().float().flatten(1).to(device)
     bias_K = network.logits_bias.detach().float().to(device)
     kind = getattr(torch, choice.precision)
-    network = network.to(device, kind).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    network = network.to(device, kind)
+    if device == "cpu":
+        network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    batch = BATCHES[torch.device(device).type]
 
     @torch.inference_mode()
     def extract(clips_NTHWC: np.ndarray) -> np.ndarray:
         rows = []
-        for start in range(0, len(clips_NTHWC), BATCH):
-            part = torch.from_numpy(np.ascontiguousarray(clips_NTHWC[start : start + BATCH])).to(device)
+        for start in range(0, len(clips_NTHWC), batch):
+            part = torch.from_numpy(np.ascontiguousarray(clips_NTHWC[start : start + batch])).to(device)
             maps = network.trunk((part.float() / 127.5 - 1).permute(0, 4, 1, 2, 3).to(kind))
             rows.append(maps.float().mean((2, 3, 4)) @ head_KC.T + bias_K)
         return torch.cat(rows).cpu().numpy()
@@ -60,30 +64,43 @@ def seeded_extractor(choice: NetworkChoice, device: str) -> Extract:
 class FeatureStore:
     """Features of sets of clips in a folder, computed where they are missing; an interrupted study resumes.
 
-    ``passes.csv`` there has a line for each set: network, set, clips, seconds (those that it took to make the clips included).
+    Threads may share it: clips are made side by side, and one network computes at a time. ``passes.csv`` there has a line for
+    each set: network, set, clips, seconds of the network.
     """
 
     def __init__(self, folder: Path, make: Callable[[NetworkChoice], Extract], say: Callable[[str], None]) -> None:
         self._folder, self._make, self.say = folder, make, say
         self._extractors: dict[str, Extract] = {}
+        self._computing = threading.Lock()
 
     def __call__(self, choice: NetworkChoice, name: str, clips: Callable[[], np.ndarray]) -> np.ndarray:
         """Return features ``[N, D]`` of the set ``name``; ``clips`` is called only if they are not stored."""
-        file = self._folder / choice.name / f"{name}.npy"
-        if file.is_file():
-            return np.load(file, allow_pickle=False)
-        if choice.name not in self._extractors:
-            self._extractors = {choice.name: self._make(choice)}  # one network in memory at a time
-        began = time.monotonic()
+        self.fill((choice,), name, clips)
+        stored: np.ndarray = np.load(self._file(choice, name), allow_pickle=False)
+        return stored
+
+    def fill(self, choices: Sequence[NetworkChoice], name: str, clips: Callable[[], np.ndarray]) -> None:
+        """Compute what is missing of the set ``name``; its clips are made once for all networks."""
+        missing = [choice for choice in choices if not self._file(choice, name).is_file()]
+        if not missing:
+            return
         clips_NTHWC = clips()
-        features_ND = self._extractors[choice.name](clips_NTHWC)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(file) as temporary:
-            write_array(temporary, features_ND)
-        with (self._folder / "passes.csv").open("a", encoding="utf-8") as log:
-            log.write(f"{choice.name},{name},{len(clips_NTHWC)},{time.monotonic() - began:.1f}\n")
-        self.say(f"{choice.name} {name}: {len(clips_NTHWC)} clips")
-        return features_ND
+        for choice in missing:
+            with self._computing:
+                began = time.monotonic()
+                if choice.name not in self._extractors:
+                    self._extractors[choice.name] = self._make(choice)
+                features_ND = self._extractors[choice.name](clips_NTHWC)
+                file = self._file(choice, name)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with written_whole(file) as temporary:
+                    write_array(temporary, features_ND)
+                with (self._folder / "passes.csv").open("a", encoding="utf-8") as log:
+                    log.write(f"{choice.name},{name},{len(clips_NTHWC)},{time.monotonic() - began:.3f}\n")
+        self.say(f"{name}: {len(clips_NTHWC)} clips, {len(missing)} networks")
+
+    def _file(self, choice: NetworkChoice, name: str) -> Path:
+        return self._folder / choice.name / f"{name}.npy"
 
     def passes(self) -> tuple[int, float]:
         """Return how many clips went through a network, and the mean seconds of one, interrupted runs included."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import tomllib
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,14 @@ DOCS = HERE.parents[1] / "docs"
 PAGE, FIGURE = DOCS / "which-differences-matter.md", DOCS / "images" / "which-differences-matter.svg"
 MARKS = ("<!-- tables: written by studies.protocols.page -->", "<!-- end of tables -->")
 CONTROL = "another-seed"
+SAME = {"protocols": "base", "controls": "", "conventions": "fvd"}
+"""What each kind is compared with, which is not shown beside itself."""
 _LABEL, _WIDTH, _ROW, _TOP = 150, 530, 30, 66
 _STYLE = (
     "<style>text{font:13px system-ui,sans-serif;fill:#1f2937}.tick{font-size:11px;fill:#6b7280}.band{fill:#e5e7eb}"
     ".all{fill:#93c5fd}.certain{fill:#1d4ed8}.one{fill:none;stroke:#1f2937}.control{stroke:#dc2626;stroke-dasharray:4 3}"
-    ".rule{stroke:#d1d5db}@media(prefers-color-scheme:dark){text{fill:#e5e7eb}.tick{fill:#9ca3af}.band{fill:#374151}"
-    ".all{fill:#3b82f6}.certain{fill:#bfdbfe}.one{stroke:#e5e7eb}.control{stroke:#f87171}.rule{stroke:#4b5563}}</style>"
+    ".chance{fill:#dc2626;fill-opacity:.08}.rule{stroke:#d1d5db}@media(prefers-color-scheme:dark){text{fill:#e5e7eb}.tick{fill:#9ca3af}.band{fill:#374151}"
+    ".all{fill:#3b82f6}.certain{fill:#bfdbfe}.one{stroke:#e5e7eb}.control{stroke:#f87171}.chance{fill:#f87171;fill-opacity:.14}.rule{stroke:#4b5563}}</style>"
 )
 
 
@@ -35,52 +38,54 @@ def predictions() -> dict[str, dict[str, Any]]:
     return {row.get("protocol") or row["convention"]: row for row in stored["predicted"]}
 
 
+def others() -> list[dict[str, Any]]:
+    """Return the stored results of other sizes."""
+    return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(HERE.glob("results-*.json"))]
+
+
 def num_pairs(found: dict[str, Any]) -> int:
     """Return how many pairs of models there are."""
     return len(list(combinations(found["models"], 2)))
 
 
-def tables(found: dict[str, Any]) -> str:
-    """Return all tables of a result in Markdown."""
-    return "\n".join(
-        [
-            *_comparison(found, "protocols", "protocol"),
-            "",
-            *_comparison(found, "conventions", "convention"),
-            "",
-            *_networks(found),
-            "",
-            *_scores(found),
-            "",
-            *_tuning(found),
-        ]
-    )
+def control_flips(found: dict[str, Any]) -> list[int]:
+    """Return the flips of each control in which windows and samples are of another seed, for each network."""
+    rows = {**found["summary"]["protocols"], **found["summary"]["controls"]}
+    return [flips for id, row in rows.items() if id.startswith(CONTROL) for flips in row["flips_of_each"]]
+
+
+def tables(found: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> str:
+    """Return all tables of a result in Markdown; ``others`` are results of other sizes."""
+    parts = [
+        _comparison(found, "protocols", "protocol"),
+        _comparison(found, "controls", "more controls"),
+        _comparison(found, "conventions", "convention"),
+        _foretold(found),
+        *([_sizes(sorted([found, *others], key=_size))] if others else []),
+        _networks(found),
+        _scores(found),
+        _tuning(found),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in parts)
 
 
 def _comparison(found: dict[str, Any], kind: str, title: str) -> list[str]:
-    predicted = predictions()
     lines = [
-        f"| {title} | tau: mean (lowest) | predicted | flips of {num_pairs(found)} | predicted "
-        "| of them among the nine | certain | predicted | certain, samples drawn too | in every network | networks "
-        "| spread of the nine | wins |",
-        f"|---|{'---:|' * 10}---|",
+        f"| {title} | flips of {num_pairs(found)}: mean (each network) | of them among the nine | in every network "
+        "| certain | certain, samples drawn too | tau: mean (lowest) | spread of the nine | wins |",
+        f"|---|{'---:|' * 7}---|",
     ]
     for id, row in found["summary"][kind].items():
-        if id == {"protocols": "base", "conventions": "fvd"}[kind]:
+        if id == SAME[kind]:
             continue
-        said = predicted[id]
         cells = [
             f"`{id}`",
-            f"{row['tau']:.2f} ({row['lowest_tau']:.2f})",
-            _range(said["tau"], row["tau"], ".2f"),
-            f"{row['flips']:.1f}",
-            _range(said["flips"], row["flips"], "d"),
+            f"{row['flips']:.1f} ({', '.join(map(str, row['flips_of_each']))})",
             f"{row['among_tuned']:.1f}",
-            f"{row['certain']:.1f}",
-            _range(said["certain"], row["certain"], "d"),
-            f"{row['certain_with_samples']:.1f}",
             str(row["flips_in_every_network"]),
-            str(row["networks"]),
+            f"{row['certain']:.1f}",
+            f"{row['certain_with_samples']:.1f}",
+            f"{row['tau']:.2f} ({row['lowest_tau']:.2f})",
             f"{row['spread_of_tuned']:.2f}",
             ", ".join(dict.fromkeys(row["winners"])),
         ]
@@ -88,10 +93,51 @@ def _comparison(found: dict[str, Any], kind: str, title: str) -> list[str]:
     return lines
 
 
-def _range(ends: list[float], value: float, form: str) -> str:
-    """Return a predicted range, struck where the value is outside of it: rounded as the table shows it."""
-    text = f"{ends[0]:{form}} to {ends[1]:{form}}"
-    return text if ends[0] <= round(value, 2) <= ends[1] else f"**{text}**"
+def _foretold(found: dict[str, Any]) -> list[str]:
+    lines = [
+        "| protocol or convention | flips | predicted | certain | predicted | tau | predicted |",
+        f"|---|{'---:|' * 6}",
+    ]
+    said = predictions()
+    rows = {**found["summary"]["protocols"], **found["summary"]["conventions"]}
+    for id in (id for id in said if id in rows):
+        cells = [f"`{id}`"]
+        for what, form, ends in (("flips", ".1f", "d"), ("certain", ".1f", "d"), ("tau", ".2f", ".2f")):
+            low, high = said[id][what]
+            text = f"{low:{ends}} to {high:{ends}}"
+            held = low <= round(rows[id][what], 2) <= high
+            cells += [f"{rows[id][what]:{form}}", text if held else f"**{text}**"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def held(found: dict[str, Any], kind: str, what: str) -> tuple[int, int]:
+    """Return how many predictions of a quantity held, and how many there are."""
+    said, rows = predictions(), found["summary"][kind]
+    within = [said[id][what][0] <= round(rows[id][what], 2) <= said[id][what][1] for id in rows if id in said]
+    return sum(within), len(within)
+
+
+def _size(found: dict[str, Any]) -> tuple[int, int]:
+    return found["settings"]["num_samples"], found["networks"]["0"]["protocols"]["base"]["num_reference"]
+
+
+def _sizes(results: list[dict[str, Any]]) -> list[str]:
+    """Return flips and certain flips at each size; a result may have fewer networks for some protocols."""
+    names = [
+        f"{samples} samples, {clips} clips, {result['settings']['precision']}"
+        for result in results
+        for samples, clips in (_size(result),)
+    ]
+    lines = [f"| flips, and those that are certain | {' | '.join(names)} |", f"|---|{'---:|' * len(names)}"]
+    for kind in ("protocols", "conventions"):
+        for id in results[-1]["summary"][kind]:
+            if id == SAME[kind]:
+                continue
+            rows = [result["summary"][kind].get(id) for result in results]
+            cells = [f"{row['flips']:.1f}, {row['certain']:.1f}" if row else "" for row in rows]
+            lines.append(f"| `{id}` | {' | '.join(cells)} |")
+    return lines
 
 
 def _networks(found: dict[str, Any]) -> list[str]:
@@ -126,10 +172,9 @@ def draw(found: dict[str, Any]) -> str:
     rows = [(id, row, kind) for kind in ("protocols", "conventions") for id, row in found["summary"][kind].items()]
     rows = [(id, row, kind) for id, row, kind in rows if id not in ("base", "fvd")]
     rows.sort(key=lambda entry: (entry[2] == "conventions", -entry[1]["flips"]))
-    single = [
-        len(one[id]["flips"]) for network in found["networks"].values() for one in (network["protocols"],) for id in one
-    ]
-    most = max([10, *single, *(row["flips"] for _, row, _ in rows), *(predicted[id]["flips"][1] for id, _, _ in rows)])
+    single = [flips for _, row, _ in rows for flips in row["flips_of_each"]]
+    controls = control_flips(found)
+    most = max([10, *single, *controls, *(predicted[id]["flips"][1] for id, _, _ in rows)])
     bottom = _TOP + _ROW * len(rows)
 
     def x(value: float) -> float:
@@ -148,7 +193,14 @@ def draw(found: dict[str, Any]) -> str:
     for tick in range(0, int(most) + 1, 10):
         parts += [line_between((x(tick), _TOP), (x(tick), bottom), "rule")]
         parts += [text_at(x(tick), bottom + 15, str(tick), "tick", "middle")]
-    for number, (id, row, group) in enumerate(rows):
+    left, right = x(min(controls)), x(max(controls))
+    parts.append(
+        f'<rect class="chance" x="{left:.1f}" y="{_TOP}" width="{right - left:.1f}" height="{bottom - _TOP}"/>'
+    )
+    middle = x(sum(controls) / len(controls))
+    parts.append(line_between((middle, _TOP), (middle, bottom), "control"))
+    parts.append(text_at(middle, _TOP - 3, f"control, {min(controls)} to {max(controls)}", "tick", "middle"))
+    for number, (id, row, _) in enumerate(rows):
         y = _TOP + _ROW * number
         low, high = predicted[id]["flips"]
         parts.append(text_at(_LABEL - 8, y + 19, id, "name", "end"))
@@ -160,23 +212,16 @@ def draw(found: dict[str, Any]) -> str:
             parts.append(
                 f'<rect class="{css}" x="{left:.1f}" y="{y + 15 - height / 2:g}" width="{wide:.1f}" height="{height}"/>'
             )
-        for network in found["networks"].values():
-            if id in network[group]:
-                count = len(network[group][id]["flips"])
-                parts.append(circle_at(x(count), y + 15, 3.5, "one"))
-    if CONTROL in found["summary"]["protocols"]:
-        place = x(found["summary"]["protocols"][CONTROL]["flips"])
-        parts.append(line_between((place, _TOP), (place, bottom), "control"))
-        parts.append(text_at(place, _TOP - 3, "control", "tick", "middle"))
+        parts += [circle_at(x(count), y + 15, 3.5, "one") for count in row["flips_of_each"]]
     label = "Flipped pairs: " + ", ".join(f"{id} {row['flips']:.1f}" for id, row, _ in rows)
     drawn = picture(_LABEL + _WIDTH + 40, bottom + 24, parts, label)
     return drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n"
 
 
 def with_tables(page: str, found: dict[str, Any]) -> str:
-    """Return the page with the tables of a result between its marks."""
+    """Return the page with the tables of a result between its marks, beside the stored results of other sizes."""
     before, _, rest = page.partition(MARKS[0])
-    return f"{before}{MARKS[0]}\n\n{tables(found)}\n\n{MARKS[1]}{rest.partition(MARKS[1])[2]}"
+    return f"{before}{MARKS[0]}\n\n{tables(found, others())}\n\n{MARKS[1]}{rest.partition(MARKS[1])[2]}"
 
 
 def main() -> None:

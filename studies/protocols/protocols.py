@@ -12,10 +12,8 @@ from studies.protocols.windows import Video, Window, clips_of, drawn_windows, ev
 
 BASE = "base"
 POOL_SEED = 7
-DRAWS_PER_VIDEO = 6
-"""Windows of each video in the pool, half of which is the base's reference."""
-STEP = 8
-"""Frames between the starts of "all windows"; every start would be eight times as many clips."""
+MORE_SEEDS = (2, 3)
+"""Of the controls beyond the one of the twelve protocols: a single draw says little about what draws do."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,15 @@ class RealSet:
         return people_of(self.windows)
 
 
-def real_sets(train: list[Video], test: list[Video], per_video: int = DRAWS_PER_VIDEO) -> dict[str, RealSet]:
-    """Return every set of real clips that some protocol needs, by name."""
+def real_sets(train: list[Video], test: list[Video], per_video: int, step: int) -> dict[str, RealSet]:
+    """Return every set of real clips that some protocol needs, by name.
+
+    Args:
+        train: videos of the train split.
+        test: videos of the test split.
+        per_video: windows of each video in the pools.
+        step: frames between the starts of "all windows".
+    """
     pool = drawn_windows(train, per_video * len(train), POOL_SEED)
     half = len(pool) // 2
     return {
@@ -44,8 +49,9 @@ def real_sets(train: list[Video], test: list[Video], per_video: int = DRAWS_PER_
         "pool-test": RealSet(drawn_windows(test, per_video * len(test), POOL_SEED)),
         "stride-2": RealSet(drawn_windows(train, half, POOL_SEED, stride=2)),
         "first-windows": RealSet([Window(video, 0) for video in train]),
-        "all-windows": RealSet(every_window(train, STEP)),
+        "all-windows": RealSet(every_window(train, step)),
         "cropped": RealSet(pool[:half], cropped_then_resized),
+        **{f"pool-{seed}": RealSet(drawn_windows(train, half, POOL_SEED + seed)) for seed in MORE_SEEDS},
     }
 
 
@@ -57,7 +63,7 @@ class Protocol:
         id: its name in tables and in the predictions.
         title: what is different from the base.
         real: parts of the reference: the name of a real set, and which rows of it, by the names of the videos.
-        samples: which features of the samples: "base", "another-seed", "mp4" or "cropped".
+        samples: which of `SAMPLES` are measured.
         share: share of the reference and of the samples that is used, from the first ones on.
     """
 
@@ -96,7 +102,7 @@ PROTOCOLS = (
     Protocol("first-by-name", "the first N windows in the order of file names", (("pool", _first_by_name),)),
     Protocol("stride-one-side", "stride 2 in the reference, 1 in the samples", (("stride-2", _whole),)),
     Protocol("first-window", "only the window at the first frame of each video", (("first-windows", _whole),)),
-    Protocol("all-windows", f"all windows of each video (every {STEP}th start)", (("all-windows", _whole),)),
+    Protocol("all-windows", "all windows of each video", (("all-windows", _whole),)),
     Protocol("eighth", "N / 8 reference clips and samples", (("pool", _first_half),), share=1 / 8),
     Protocol("mp4", "samples stored as mp4 (H.264, 4:2:0, crf 23)", (("pool", _first_half),), "mp4"),
     Protocol(
@@ -110,13 +116,37 @@ PROTOCOLS = (
     Protocol("both", "both splits as reference", (("pool", _first_half), ("pool-test", _whole))),
 )
 
-SAMPLE_CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    BASE: lambda clips: clips,
-    "another-seed": lambda clips: clips,
-    "mp4": through_mp4,
-    "cropped": resized_then_cropped,
+CONTROLS = (
+    Protocol("new-samples", "samples of another seed, the base's reference", (("pool", _first_half),), "another-seed"),
+    Protocol("new-reference", "the other half of the windows, the base's samples", (("pool", _second_half),)),
+    *(
+        Protocol(
+            f"another-seed-{seed}",
+            f"windows and samples of seed {seed}",
+            ((f"pool-{seed}", _whole),),
+            f"another-seed-{seed}",
+        )
+        for seed in MORE_SEEDS
+    ),
+)
+"""More controls, added after the predictions: the two halves of the control, and the control with more seeds."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """One set of samples of every model: the seed, and what happens to the pixels."""
+
+    seed: int
+    change: Callable[[np.ndarray], np.ndarray] = lambda clips: clips
+
+
+SAMPLES = {
+    BASE: Samples(0),
+    "another-seed": Samples(1),
+    "mp4": Samples(0, through_mp4),
+    "cropped": Samples(0, resized_then_cropped),
+    **{f"another-seed-{seed}": Samples(seed) for seed in MORE_SEEDS},
 }
-"""What happens to the pixels of the samples; all but "another-seed" begin with the same samples."""
 
 
 def reference_of(

@@ -26,10 +26,16 @@ def flipped_pairs(base_M: np.ndarray, other_M: np.ndarray) -> list[tuple[int, in
     ]
 
 
+def interval(values_B: np.ndarray) -> tuple[float, float]:
+    """Return the percentile interval of drawn values."""
+    low, high = np.percentile(values_B, [(100 - LEVEL) / 2, (100 + LEVEL) / 2])
+    return float(low), float(high)
+
+
 def excludes_zero(differences_B: np.ndarray) -> bool:
     """Return whether the percentile interval of drawn differences excludes zero."""
-    low, high = np.percentile(differences_B, [(100 - LEVEL) / 2, (100 + LEVEL) / 2])
-    return bool(low > 0 or high < 0)
+    low, high = interval(differences_B)
+    return low > 0 or high < 0
 
 
 def certain_flips(

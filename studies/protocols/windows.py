@@ -12,7 +12,6 @@ from vidbench.data.decode import decode_frames
 from vidbench.errors import InputError
 
 FRAMES = 12
-WINDOWS_PER_VIDEO = 8
 _NAME = re.compile(r"wz\d(\d\d)weizma_")
 
 

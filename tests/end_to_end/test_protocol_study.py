@@ -18,7 +18,7 @@ from studies.protocols.corruptions import CORRUPTIONS, cropped_then_resized, res
 from studies.protocols.features import FeatureStore
 from studies.protocols.record import record_of, write_record
 from studies.protocols.windows import drawn_windows, every_window, read_videos
-from vidmetrics import frechet_distance
+from vidmetrics import CONVENTIONS, frechet_distance
 
 STORED = page.HERE / "results.json"
 
@@ -69,7 +69,7 @@ def settings(data):
         per_video=4,
         network_seeds=(0, 1),
         corruptions=("noise", "one-person"),
-        protocols=("base", "another-seed", "test"),
+        protocols=("base", "another-seed", "test", "another-seed-2"),
     )
 
 
@@ -84,14 +84,16 @@ def test_the_whole_study_runs_small(settings, stored_study, tmp_path):
     assert found["models"] == ["memoriser", "noise", "one-person"]
     assert set(found["summary"]["protocols"]) == {"base", "another-seed", "test"}
     assert found["summary"]["protocols"]["base"]["tau"] == 1
-    assert found["summary"]["protocols"]["test"]["networks"] == 2
+    assert list(found["summary"]["controls"]) == ["another-seed-2"]
+    assert len(found["summary"]["protocols"]["test"]["flips_of_each"]) == 2
+    assert list(found["networks"]["1"]["conventions"]) == list(CONVENTIONS)
     assert found["networks"]["0"]["protocols"]["test"]["num_reference"] == 2 * 2 * 4
     assert (
         found["networks"]["0"]["conventions"]["fvd-magvit"]["scores"]
         == found["networks"]["0"]["protocols"]["base"]["scores"]
     )
     store = FeatureStore(folder, _tiny_network, lambda line: None)
-    write_record(tmp_path / "results.json", record_of(settings, store, found))
+    write_record(tmp_path / "results.json", record_of(settings, store, found, {"study": 1.0}))
     record = json.loads((tmp_path / "results.json").read_text())
     assert record["clip_passes"] > 300
     assert record["settings"]["num_samples"] == 16
@@ -149,7 +151,7 @@ def test_mp4_and_the_two_orders_of_crop_and_resize_keep_the_picture():
 
 @pytest.mark.parametrize(("power", "most", "reached"), [(2.0, 100.0, True), (0.7, 100.0, True), (2.0, 1.5, False)])
 def test_tuning_finds_the_strength_or_says_that_it_cannot(power, most, reached):
-    found = tuning.tune(lambda s: 1.0 + 0.1 * s**power, target=2.0, clean=1.0, first=1.0, most=most)
+    found = tuning.tune(lambda s: 1.0 + 0.1 * s**power, target=2.0, clean=1.0, first=1.0, most=most, step=0.01)
     assert found.reached == reached
     assert found.strength == pytest.approx(10 ** (1 / power), rel=0.1) if reached else found.strength == most
 
