@@ -58,7 +58,7 @@ def tables(found: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> str:
     """Return all tables of a result in Markdown; ``others`` are results of other sizes."""
     parts = [
         _comparison(found, "protocols", "protocol"),
-        _comparison(found, "controls", "more controls"),
+        *([_comparison(found, "controls", "more controls")] if found["summary"]["controls"] else []),
         _comparison(found, "conventions", "convention"),
         _foretold(found),
         *([_sizes(sorted([found, *others], key=_size))] if others else []),

@@ -110,12 +110,12 @@ def plan_run(
         )
     if task.status != "active" and ranks.is_main:
         warn(status_sentence(task))
-    imported = None if options.reference is None else open_statistics(options.reference, task, warns=ranks.is_main)
-    if imported is not None and task.data.embedded:
+    if options.reference is not None and task.data.embedded:
         raise InputError(
             f"The clips of the task '{task.name}' are embedded, so that its reference statistics are always computed and never "
             f"taken from a file: omit --reference {options.reference}."
         )
+    imported = None if options.reference is None else open_statistics(options.reference, task, warns=ranks.is_main)
     output = options.output or Path("runs") / task.name / default_name
     reads = (task.data.reference_split, task.data.evaluation_split) if imported is None else ()
     refuse_lacking(

@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -96,17 +96,10 @@ class KeptFeatures(ABC):
         self._rows = np.empty((num_samples * rows_per_sample, dim), np.float32)
         self._seen = 0
 
-    @classmethod
-    def for_metric(
-        cls,
-        definition: MetricDefinition,
-        dim: int,
-        num_samples: int,
-        rows_per_sample: int,
-        keys: ClipKeys | None = None,
-    ) -> Self:
-        """Create the estimator of a metric, see `vidmetrics.estimators.registry.make_estimator`."""
-        return cls(dim, num_samples, rows_per_sample, keys=keys)
+    @staticmethod
+    def settings_of(definition: MetricDefinition) -> dict[str, Any]:
+        """Return the arguments beyond those of every estimator, by name."""
+        return {}
 
     def update(self, features: npt.NDArray[Any]) -> None:
         """Add the next rows in index order, real ``[n, dim]``.

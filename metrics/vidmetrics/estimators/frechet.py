@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 from vidmetrics.catalog.conventions import Root
 from vidmetrics.catalog.definitions import MetricDefinition
@@ -47,18 +47,10 @@ class FrechetEstimator:
         self._blocks = RowBlocks(dim, self._drawn.labels, rows_per_sample)
         self._groups = [Moments(dim) for _ in range(self._drawn.count)]
 
-    @classmethod
-    def for_metric(
-        cls,
-        definition: MetricDefinition,
-        dim: int,
-        num_samples: int,
-        rows_per_sample: int,
-        keys: ClipKeys | None = None,
-    ) -> Self:
-        """Create the estimator of a metric, see `vidmetrics.estimators.registry.make_estimator`."""
-        ddof, root = definition.ddof, definition.root
-        return cls(dim, num_samples, rows_per_sample=rows_per_sample, ddof=ddof, root=root, keys=keys)
+    @staticmethod
+    def settings_of(definition: MetricDefinition) -> dict[str, Any]:
+        """Return the arguments beyond those of every estimator, by name."""
+        return {"ddof": definition.ddof, "root": definition.root}
 
     def update(self, features: Any) -> None:
         """Add the next samples in index order, real ``[N, dim]``; a torch tensor on a GPU is summed there.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 from operator import add
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,17 +60,10 @@ class InceptionScoreEstimator:
         self._blocks = RowBlocks(num_classes, cells, rows_per_sample)
         self._sums = [ScoreSums(0, 0.0, np.zeros(num_classes)) for _ in range(splits * self._drawn.count)]
 
-    @classmethod
-    def for_metric(
-        cls,
-        definition: MetricDefinition,
-        dim: int,
-        num_samples: int,
-        rows_per_sample: int,
-        keys: ClipKeys | None = None,
-    ) -> Self:
-        """Create the estimator of a metric, see `vidmetrics.estimators.registry.make_estimator`."""
-        return cls(dim, num_samples, definition.splits or 1, rows_per_sample=rows_per_sample, keys=keys)
+    @staticmethod
+    def settings_of(definition: MetricDefinition) -> dict[str, Any]:
+        """Return the arguments beyond those of every estimator, by name."""
+        return {"splits": definition.splits or 1}
 
     def update(self, logits: npt.NDArray[Any]) -> None:
         """Add the next samples in index order, real ``[N, num_classes]``.

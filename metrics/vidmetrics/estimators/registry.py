@@ -46,5 +46,7 @@ def make_estimator(
         )
     file, _, name = definition.facts.estimator.partition(":")
     cls = getattr(importlib.import_module(f"vidmetrics.estimators.{file}"), name)
-    estimator: Estimator = cls.for_metric(definition, dim, num_samples, rows_per_sample, keys)
+    estimator: Estimator = cls(
+        dim, num_samples, rows_per_sample=rows_per_sample, keys=keys, **cls.settings_of(definition)
+    )
     return estimator

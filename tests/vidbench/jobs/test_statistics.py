@@ -170,12 +170,16 @@ def test_score_takes_the_statistics_too(task, data, statistics, plugin):
     assert fewer.metrics["fvd-shapes"].ceiling is not None
 
 
-@pytest.mark.parametrize("command", ["evaluate --model noise", "score --samples clips.npy"])
-def test_an_embedded_task_takes_no_statistics_file(plugin, monkeypatch, capsys, command):
-    # Sound in every respect: whoever writes such a file chooses the reference set.
+@pytest.mark.parametrize(
+    ("command", "sound"),
+    [("evaluate --model noise", True), ("score --samples clips.npy", True), ("score --samples clips.npy", False)],
+)
+def test_an_embedded_task_takes_no_statistics_file(plugin, monkeypatch, capsys, command, sound):
+    # Sound in every respect: whoever writes such a file chooses the reference set. Nor is a damaged one worth repairing.
     from tests.abuse.fuzz.parsers import PARSERS
 
-    (plugin / "own.safetensors").write_bytes(PARSERS["statistics"].samples(Path())[1])
+    file = PARSERS["statistics"].samples(Path())[1]
+    (plugin / "own.safetensors").write_bytes(file if sound else file[: len(file) // 2])
     np.save(plugin / "clips.npy", np.zeros((4, 12, 32, 32, 3), np.uint8))
     line = f"{command} --task shapes-gen --reference own.safetensors --output out"
     assert run_command(line.split()) == 2
