@@ -18,6 +18,7 @@ from studies.protocols.corruptions import CORRUPTIONS, cropped_then_resized, res
 from studies.protocols.features import FeatureStore
 from studies.protocols.record import record_of, write_record
 from studies.protocols.windows import drawn_windows, every_window, read_videos
+from vidbench.errors import InputError
 from vidmetrics import CONVENTIONS, frechet_distance
 
 STORED = page.HERE / "results.json"
@@ -118,6 +119,17 @@ def test_a_folder_without_videos_is_refused_in_a_sentence(tmp_path, capsys, monk
     assert "give --data the Weizmann folder" in capsys.readouterr().err
 
 
+def test_a_study_of_another_size_does_not_take_the_features_of_the_first(tmp_path, monkeypatch):
+    folders = []
+    monkeypatch.setattr(program, "train_checkpoints", lambda *arguments: None)
+    monkeypatch.setattr(program, "FeatureStore", lambda folder, *_: folders.append(folder))
+    monkeypatch.setattr(program, "study", lambda *_: (_ for _ in ()).throw(InputError("No study.")))
+    for size in ("16", "32"):
+        with pytest.raises(SystemExit):
+            program.main(["--data", str(tmp_path), "--output", str(tmp_path / "out"), "--num-samples", size])
+    assert len(set(folders)) == 2
+
+
 def test_windows_are_of_the_videos_and_the_people(data):
     videos = read_videos(data, "train")
     assert [video.person for video in videos] == 2 * list(range(7))
@@ -154,6 +166,15 @@ def test_tuning_finds_the_strength_or_says_that_it_cannot(power, most, reached):
     found = tuning.tune(lambda s: 1.0 + 0.1 * s**power, target=2.0, clean=1.0, first=1.0, most=most, step=0.01)
     assert found.reached == reached
     assert found.strength == pytest.approx(10 ** (1 / power), rel=0.1) if reached else found.strength == most
+
+
+def test_tuning_looks_beside_a_jump_of_one_clip():
+    def score(share):  # the target is between clips 5 and 6, below which nobody searches, and 3 clips have it
+        return (1.0, 1.1, 1.2, 1.99, 1.4, 1.5, 2.5, 2.5, 2.5, 2.6, 2.7)[round(10 * share)]
+
+    found = tuning.tune(score, target=2.0, clean=1.0, first=0.5, most=1.0, step=0.1)
+    assert (round(10 * found.strength), found.reached) == (3, True)
+    assert found.trials > tuning.MOST_TRIALS
 
 
 def test_drawn_distances_are_those_of_the_repeated_rows():
@@ -195,23 +216,22 @@ def _tau_by_counting(a, b):
 def test_the_printed_taus_and_flips_follow_from_the_stored_scores():
     record = json.loads(STORED.read_text(encoding="utf-8"))
     text = page.PAGE.read_text(encoding="utf-8")
-    for id in record["protocols"]:
-        if id == "base":
+    rows = [(kind, id) for kind in ("protocols", "controls", "conventions") for id in record["summary"][kind]]
+    assert len(rows) >= 12 + 5
+    for kind, id in rows:
+        if id in ("base", "fvd"):
             continue
         counted = []
         for network in record["networks"].values():
-            if id not in network["protocols"]:
-                continue  # the row says how many networks saw it
-            base, other = (
-                [network["protocols"][which]["scores"][m] for m in record["models"]] for which in ("base", id)
-            )
-            counted.append(_tau_by_counting(base, other))
+            if id not in network[kind]:
+                continue  # a smaller study: the row shows the networks that it has
+            scores = (network["protocols"]["base"]["scores"], network[kind][id]["scores"])
+            counted.append(_tau_by_counting(*([one[m] for m in record["models"]] for one in scores)))
         taus, flips = zip(*counted, strict=True)
-        assert len(counted) == record["summary"]["protocols"][id]["networks"]
         row = next(line for line in text.splitlines() if line.startswith(f"| `{id}` |"))
         cells = [cell.strip() for cell in row.split("|")]
-        assert cells[2] == f"{np.mean(taus):.2f} ({min(taus):.2f})"
-        assert cells[4] == f"{np.mean(flips):.1f}"
+        assert cells[2] == f"{np.mean(flips):.1f} ({', '.join(map(str, flips))})"
+        assert cells[7] == f"{np.mean(taus):.2f} ({min(taus):.2f})"
 
 
 def test_page_and_figure_are_those_of_the_stored_result():
