@@ -27,7 +27,10 @@ import click
 
 from vidbench.models import InputError, written_whole
 
-COLUMNS = ("group", "variant", "seed", "steps", "fid", "is", "fvd", "task_fingerprint", "result_sha256")
+COLUMNS = ("group", "variant", "seed", "steps", "draw", "fid", "is", "fvd", "task_fingerprint", "result_sha256")
+
+OFFICIAL = "official"
+"""The draw of samples that the task prescribes; the others are named by their seeds."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,10 @@ VARIANTS = (
 """The axes of the paper's figure (k in {1, 4, 8, 10} at 2x2, phi at k = 8), and each discriminator alone."""
 
 
+GROUPS = ("discriminators", "k", "phi")
+"""The questions, each of which can be asked alone."""
+
+
 @dataclass(frozen=True)
 class AblationRun:
     """One training run of a variant with a seed, and its score.
@@ -72,7 +79,7 @@ class AblationRun:
         steps: generator steps.
         folder: folder of the run.
         train: arguments after ``vidbench`` of the training run.
-        score: arguments after ``vidbench`` of the evaluation.
+        scores: arguments after ``vidbench`` of the evaluation of each draw of samples, by the draw's name.
     """
 
     variant: Variant
@@ -80,17 +87,16 @@ class AblationRun:
     steps: int
     folder: Path
     train: tuple[str, ...]
-    score: tuple[str, ...]
+    scores: dict[str, tuple[str, ...]]
 
-    @property
-    def result(self) -> Path:
-        """The result file, which exists once the run is done."""
-        return self.folder / "score" / "result.json"
+    def result(self, draw: str = OFFICIAL) -> Path:
+        """The result file of a draw, which exists once that is scored."""
+        return score_folder(self.folder, draw) / "result.json"
 
     @property
     def is_trained(self) -> bool:
         """Whether all steps are made. If there is a result, the training run may have been deleted."""
-        if self.result.is_file():
+        if self.result().is_file():
             return True
         log = self.folder / "train" / "train.jsonl"
         last = log.read_text(encoding="utf-8").splitlines()[-1:] if log.is_file() else []
@@ -100,20 +106,28 @@ class AblationRun:
             return False
 
 
+def score_folder(folder: Path, draw: str) -> Path:
+    """Folder of the scores of a draw of samples."""
+    return folder / ("score" if draw == OFFICIAL else f"score-{draw}")
+
+
 def make_run(
-    variant: Variant, seed: int, output: Path, task: str, steps: int, num_samples: int | None, shared: Sequence[str],
-    device: str, score_device: str,
+    variant: Variant, seed: int, output: Path, task: str, steps: int, num_samples: int | None, draws: Sequence[int],
+    curve: Sequence[str], shared: Sequence[str], device: str, score_device: str,
 ) -> AblationRun:  # fmt: skip
     """Plan one run: its folder and its commands."""
     label = f"{variant.group}-{variant.name}".lower().replace(" ", "-").replace(",", "").replace("=", "")
     folder = output / f"{label}-seed{seed}"
     settings = [part for text in (*shared, *variant.settings) for part in ("--set", text)]
     train = ["train", "--model", "dvdgan", "--task", task, "--output", str(folder / "train"), "--steps", str(steps),
-             "--seed", str(seed), "--device", device, *settings]  # fmt: skip
-    score = ["evaluate", "--model", f"dvdgan:{folder / 'train'}", "--task", task, "--output", str(folder / "score"),
-             "--device", score_device]  # fmt: skip
+             "--seed", str(seed), "--device", device, *curve, *settings]  # fmt: skip
+    score = ["evaluate", "--model", f"dvdgan:{folder / 'train'}", "--task", task, "--device", score_device]
     score += [] if num_samples is None else ["--num-samples", str(num_samples)]
-    return AblationRun(variant, seed, steps, folder, tuple(train), tuple(score))
+    scores = {}
+    for draw in (OFFICIAL, *map(str, draws)):
+        seeded = () if draw == OFFICIAL else ("--seed", draw)
+        scores[draw] = (*score, "--output", str(score_folder(folder, draw)), *seeded)
+    return AblationRun(variant, seed, steps, folder, tuple(train), scores)
 
 
 def _line(arguments: Sequence[str]) -> str:
@@ -141,7 +155,8 @@ def finish_run(run: AblationRun) -> None:
         InputError: a command failed; names it and its log.
     """
     note_commands(run)
-    for arguments, done in ((run.train, run.is_trained), (run.score, run.result.is_file())):
+    scores = [(arguments, run.result(draw).is_file()) for draw, arguments in run.scores.items()]
+    for arguments, done in ((run.train, run.is_trained), *scores):
         if not done:
             _call(["-m", "vidbench", *arguments], run.folder / "log.txt", _line(arguments))
 
@@ -149,7 +164,8 @@ def finish_run(run: AblationRun) -> None:
 def note_commands(run: AblationRun) -> None:
     """Create the run's folder, with its commands in ``command.txt``."""
     run.folder.mkdir(parents=True, exist_ok=True)
-    (run.folder / "command.txt").write_text(f"{_line(run.train)}\n{_line(run.score)}\n", encoding="utf-8")
+    lines = [_line(arguments) + "\n" for arguments in (run.train, *run.scores.values())]
+    (run.folder / "command.txt").write_text("".join(lines), encoding="utf-8")
 
 
 def train_together(runs: Sequence[AblationRun], output: Path, device: str, jobs: int) -> None:
@@ -169,9 +185,9 @@ def train_together(runs: Sequence[AblationRun], output: Path, device: str, jobs:
     _call(program, commands.with_suffix(".log"), f"python {shlex.join(program)}")
 
 
-def read_row(run: AblationRun) -> dict[str, str | int | float]:
-    """Read one line of the table from a result file."""
-    data = run.result.read_bytes()
+def read_row(run: AblationRun, draw: str) -> dict[str, str | int | float]:
+    """Read one line of the table from the result file of a draw."""
+    data = run.result(draw).read_bytes()
     record = json.loads(data)
     values = {name.partition("-")[0]: metric["value"] for name, metric in record["metrics"].items()}
     return {
@@ -179,6 +195,7 @@ def read_row(run: AblationRun) -> dict[str, str | int | float]:
         "variant": run.variant.name,
         "seed": run.seed,
         "steps": run.steps,
+        "draw": draw,
         "fid": values["fid"],
         "is": values["is"],
         "fvd": values["fvd"],
@@ -205,6 +222,14 @@ def main() -> None:
 @click.option("--task", default="shapes-gen", show_default=True, help="Generation task to train and score on.")
 @click.option("--steps", type=click.IntRange(min=1), default=1500, show_default=True, help="Generator steps per run.")
 @click.option("--seeds", default="0,1,2", show_default=True, help="Seeds, separated by commas.")
+@click.option(
+    "--groups",
+    default=",".join(GROUPS),
+    show_default=True,
+    help="Questions, separated by commas; the default run is always made.",
+)
+@click.option("--draws", default="", help="Seeds of further draws of samples to score, separated by commas.")
+@click.option("--metrics-every", type=click.IntRange(min=1), help="Measure every so many steps too, for curves.")
 @click.option("--num-samples", type=click.IntRange(min=2), help="Samples scored per run; default: the task's number.")
 @click.option("--devices", default="cpu", show_default=True, help="Torch devices, separated by commas.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at a time on each device.")
@@ -212,15 +237,21 @@ def main() -> None:
 @click.option("--score-device", help="Torch device for scoring; default: the one that trained.")
 @click.option("--set", "shared", multiple=True, metavar="KEY=VALUE", help="A setting shared by all runs.")
 def run_variants(
-    output: Path, task: str, steps: int, seeds: str, num_samples: int | None, devices: str, jobs: int,
-    together: int | None, score_device: str | None, shared: tuple[str, ...],
+    output: Path, task: str, steps: int, seeds: str, groups: str, draws: str, metrics_every: int | None,
+    num_samples: int | None, devices: str, jobs: int, together: int | None, score_device: str | None,
+    shared: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Train and score every variant with every seed, and write ``ablation.csv``; finished runs are not repeated."""
-    names = devices.split(",")
+    names, asked = devices.split(","), groups.split(",")
+    if unknown := next((group for group in asked if group not in GROUPS), None):
+        raise click.ClickException(f"There is no group '{unknown}'; choose among {', '.join(GROUPS)}.")
     # Seed by seed, so that a run stopped early has complete repetitions of all variants.
-    wanted = [(variant, int(seed)) for seed in seeds.split(",") for variant in VARIANTS]
+    chosen = [variant for variant in VARIANTS if variant is DEFAULT or variant.group in asked]
+    wanted = [(variant, int(seed)) for seed in seeds.split(",") for variant in chosen]
+    others = [int(draw) for draw in draws.split(",") if draw]
+    curve = [] if metrics_every is None else ["--metrics-every", str(metrics_every)]
     runs = [
-        make_run(variant, seed, output, task, steps, num_samples, shared, device, score_device or device)
+        make_run(variant, seed, output, task, steps, num_samples, others, curve, shared, device, score_device or device)
         for (variant, seed), device in zip(wanted, cycle(names), strict=False)
     ]
 
@@ -236,7 +267,7 @@ def run_variants(
             list(pool.map(work, names, (runs[first :: len(names)] for first in range(len(names)))))
     except InputError as error:
         raise click.ClickException(str(error)) from None
-    write_table(output / "ablation.csv", (read_row(run) for run in runs))
+    write_table(output / "ablation.csv", (read_row(run, draw) for run in runs for draw in run.scores))
     click.echo(output / "ablation.csv")
 
 
@@ -250,7 +281,8 @@ def _finish(run: AblationRun) -> None:
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="PNG to write.")
 def plot_table(table: Path, output: Path) -> None:
     """Plot the table with the paper's figures, and print which of the paper's orderings hold here."""
-    from dvdgan.studies.ablation_plot import draw_ablation, orderings, read_scores
+    from dvdgan.studies.ablation_orderings import orderings, read_scores
+    from dvdgan.studies.ablation_plot import draw_ablation
 
     scores = read_scores(table)
     draw_ablation(scores, output)

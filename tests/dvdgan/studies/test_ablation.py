@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+import scipy.stats
 from click.testing import CliRunner
 
 from dvdgan.studies import ablation
-from dvdgan.studies.ablation_plot import AblationScore, draw_ablation, orderings, read_scores, select
+from dvdgan.studies.ablation_orderings import (
+    AblationScore,
+    compare,
+    holm,
+    orderings,
+    read_scores,
+    seed_noise,
+    select,
+)
+from dvdgan.studies.ablation_plot import draw_ablation
 
 
 def _rows(group: str, variant: str, fids: tuple[float, ...], scores: tuple[float, ...]) -> list[AblationScore]:
@@ -40,17 +52,51 @@ def test_the_default_is_in_both_groups(rows: list[AblationScore]) -> None:
     assert select(rows, "k", "8") == select(rows, "phi", "2x2") == rows[:3]
 
 
-def test_orderings_judge_by_the_spread_of_the_seeds(rows: list[AblationScore]) -> None:
+def test_orderings_judge_by_the_noise_of_all_runs(rows: list[AblationScore]) -> None:
     lines = orderings(rows)
+    assert sum("is within the noise" in line or ": holds" in line or "reversed" in line for line in lines) == 3 * 7
     assert any(
         line.startswith("FID: more frames seen by D_S are better: k = 1 to 4") and "holds" in line for line in lines
     )
     assert any("8 to 10" in line and line.startswith("FID") and "within the noise" in line for line in lines)
     assert any("2x2 to identity" in line and line.startswith("FID") and "is reversed" in line for line in lines)
     assert any("2x2 to identity" in line and line.startswith("IS") and "holds" in line for line in lines)
-    assert any("better than D_T only" in line and "holds" in line for line in lines)
-    assert not any("D_S only" in line for line in lines)
+    assert any("better than D_T alone" in line and "holds" in line for line in lines)
+    assert not any("D_S alone" in line for line in lines)
     assert any("paper 3.7 to 2.4" in line for line in lines)
+    assert any(line.startswith("FID: the noise of a run is") and "14 degrees" in line for line in lines)
+    # One run far off makes everything noise.
+    rows[0] = dataclasses.replace(rows[0], fid=40.0)
+    assert all(
+        "is within the noise" in line for line in orderings(rows) if line.startswith("FID: ") and "times" in line
+    )
+    assert all("holds" not in line and "reversed" not in line for line in orderings(rows[::3]))
+
+
+def test_two_variants_are_compared_as_a_paired_t_test_does_and_many_as_a_linear_model() -> None:
+    rng = np.random.default_rng(0)
+    fids_VS = np.exp(rng.normal(size=(4, 3)))
+    groups = [("default", "k=8, 2x2"), ("k", "1"), ("k", "4"), ("k", "10")]
+    rows = [row for name, fids in zip(groups, fids_VS, strict=True) for row in _rows(*name, tuple(fids), tuple(fids))]
+    two = compare(rows[:6], "k", "1", "8", "fid", -1)
+    logs = np.log(fids_VS)
+    oracle = scipy.stats.ttest_rel(logs[0], logs[1])
+    interval = oracle.confidence_interval()
+    assert two.p == pytest.approx(oracle.pvalue)
+    assert np.log([two.low, two.high]) == pytest.approx([interval.low, interval.high])
+    assert (two.better, two.seeds) == ((logs[0] < logs[1]).sum(), 3)
+
+    # Dummy variables of variants and seeds, without the last seed.
+    design = np.array([[*(np.arange(4) == v), *(np.arange(2) == s)] for v in range(4) for s in range(3)], float)
+    rest = logs.ravel() - design @ np.linalg.lstsq(design, logs.ravel(), rcond=None)[0]
+    deviation, degrees = seed_noise(rows, "fid")
+    assert (deviation, degrees) == (pytest.approx(np.sqrt((rest**2).sum() / 6)), 6)
+    assert seed_noise(rows[::3], "fid")[1] == 0
+
+
+def test_holm_corrects_as_his_example_does() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
 def test_figure_is_drawn(rows: list[AblationScore], tmp_path: Path) -> None:
@@ -73,7 +119,10 @@ def test_runner_makes_each_run_once_and_names_a_failure(tmp_path: Path, monkeypa
 
     fail = True
     monkeypatch.setattr(subprocess, "run", fake)
-    command = ["run", "--output", str(tmp_path), "--steps", "7", "--seeds", "0,1"]
+    command = ["run", "--output", str(tmp_path), "--steps", "7", "--seeds", "0,1", "--draws", "5"]
+    refused = CliRunner().invoke(ablation.main, [*command, "--groups", "k,q"])
+    assert (refused.exit_code, calls) == (1, [])
+    assert "no group 'q'" in refused.stderr
     broken = CliRunner().invoke(ablation.main, command)
     assert broken.exit_code == 1
     assert "phi=crop" in broken.stderr
@@ -82,7 +131,10 @@ def test_runner_makes_each_run_once_and_names_a_failure(tmp_path: Path, monkeypa
     fail = False
     before = len(calls)
     assert CliRunner().invoke(ablation.main, command).exit_code == 0
-    assert len(calls) - before < 2 * 2 * len(ablation.VARIANTS)
+    assert len(calls) - before < 3 * 2 * len(ablation.VARIANTS)
+    drawn = [arguments[-2:] for arguments in calls if "evaluate" in arguments and "--seed" in arguments]
+    assert drawn == [["--seed", "5"]] * 2 * len(ablation.VARIANTS)
+    assert (tmp_path / "ablation.csv").read_text().count("official") == 2 * len(ablation.VARIANTS)
     rows = read_scores(tmp_path / "ablation.csv")
     assert len(rows) == 2 * len(ablation.VARIANTS)
     assert {(row.fid, row.inception_score, row.fvd, row.steps) for row in rows} == {(2.0, 1.0, 3.0, 7)}
@@ -131,6 +183,16 @@ def test_runs_share_processes_and_finished_ones_are_left_out(tmp_path: Path, mon
     assert all(arguments[arguments.index("--device") + 1] == "cpu" for arguments in scored)
     assert not any("train" in arguments for arguments in calls)
     assert len(read_scores(tmp_path / "ablation.csv")) == len(ablation.VARIANTS)
+
+
+def test_one_question_needs_its_own_runs_and_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[ablation.AblationRun] = []
+    monkeypatch.setattr(ablation, "finish_run", made.append)
+    monkeypatch.setattr(ablation, "write_table", lambda path, rows: None)
+    command = ["run", "--output", str(tmp_path), "--seeds", "3", "--groups", "discriminators", "--metrics-every", "9"]
+    assert CliRunner().invoke(ablation.main, command).exit_code == 0
+    assert {run.variant.name for run in made} == {"k=8, 2x2", "D_S only", "D_T only"}
+    assert all(run.train[run.train.index("--metrics-every") + 1] == "9" for run in made)
 
 
 def test_every_variant_changes_one_thing() -> None:
