@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vidbench.data.shapes.script import GENERATOR_VERSION
+from vidbench.data.shapes.dataset import SCENES
 from vidbench.distributed.ranks import Ranks
 from vidbench.files import write_text
 from vidbench.progress import Progress
@@ -52,7 +52,7 @@ def main() -> None:
             seed=run.task.evaluation.seed,
             task=name,
             fingerprint=run.task.fingerprint,
-            generator=GENERATOR_VERSION,
+            generator=SCENES[run.task.data.dataset].version,
             split=disjoint_real(run)[1],
             num_samples=run.num_samples,
             networks={network.name: network.weights_sha256 for network in run.networks.values()},

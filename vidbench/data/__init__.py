@@ -122,8 +122,9 @@ def open_training(
 
         _refuse_folder(task, data)
         return ShapesTrainingClips(
-            task.data.train_split, num_frames=clips.num_frames, height=clips.height, width=clips.width, seed=seed
-        )
+            task.data.train_split, num_frames=clips.num_frames, height=clips.height, width=clips.width, seed=seed,
+            dataset=task.data.dataset,
+        )  # fmt: skip
     from vidbench.data.video_training import VideoTrainingClips
     from vidbench.data.videos import VideoDataset
 
@@ -142,7 +143,8 @@ def _open_clips(
     from vidbench.data.shapes.dataset import ShapesDataset
 
     _refuse_folder(task, data)
-    return ShapesDataset(split, num_clips or task.evaluation.num_samples, clips.num_frames, clips.height, clips.width)
+    count = num_clips or task.evaluation.num_samples
+    return ShapesDataset(split, count, clips.num_frames, clips.height, clips.width, task.data.dataset)
 
 
 def _open_videos(

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vidbench.data import open_split
 from vidbench.data.clip_dataset import ClipDataset
-from vidbench.data.shapes.script import GENERATOR_VERSION
+from vidbench.data.shapes.dataset import SCENES
 from vidbench.results.real_clips import FloorSets, floor_sets
 from vidbench.results.schema import EnvironmentRecord
 from vidbench.scoring.bounds import disjoint_real
@@ -62,7 +62,7 @@ def recorded_floor(task: Task, networks: Mapping[str, str]) -> RecordedFloor | N
         return None
     recorded = RecordedFloor.model_validate_json(file.read_bytes())
     known = (recorded.fingerprint, recorded.generator, recorded.num_samples, recorded.networks)
-    now = (task.fingerprint, GENERATOR_VERSION, task.evaluation.num_samples, dict(networks))
+    now = (task.fingerprint, SCENES[task.data.dataset].version, task.evaluation.num_samples, dict(networks))
     return recorded if known == now else None
 
 

@@ -20,6 +20,7 @@ class KnownDataset(NamedTuple):
 
 DATASETS: Mapping[str, KnownDataset] = {
     "shapes": KnownDataset("embedded moving shapes", embedded=True),
+    "shapes-crossing": KnownDataset("embedded crossing shapes, before a moving camera", embedded=True),
     "kinetics": KnownDataset("a folder in the layout of Kinetics"),
     "kinetics-600": KnownDataset("Kinetics-600, classes in the order of the 600 official names"),
     "ucf101": KnownDataset("UCF-101 with its official lists"),

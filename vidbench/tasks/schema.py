@@ -66,7 +66,7 @@ class DataSpec(_Frozen):
     _always_hashed = frozenset(["min_coverage"])
 
     dataset: str = Field(
-        description="Dataset: 'shapes' is the embedded moving-shapes generator; the others read a folder (docs/data.md)."
+        description="Dataset: 'shapes' and 'shapes-crossing' are embedded generators; the others read a folder (docs/data.md)."
     )
     train_split: _Split = Field(description="Split that models train on.")
     reference_split: _Split = Field(description="Split of the reference set.")

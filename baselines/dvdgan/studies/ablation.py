@@ -229,7 +229,7 @@ def main() -> None:
     help="Questions, separated by commas; the default run is always made.",
 )
 @click.option("--draws", default="", help="Seeds of further draws of samples to score, separated by commas.")
-@click.option("--metrics-every", type=click.IntRange(min=1), help="Measure every so many steps too, for curves.")
+@click.option("--metrics-every", type=click.IntRange(min=1), metavar="N", help="Measure every N steps too, for curves.")
 @click.option("--num-samples", type=click.IntRange(min=2), help="Samples scored per run; default: the task's number.")
 @click.option("--devices", default="cpu", show_default=True, help="Torch devices, separated by commas.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at a time on each device.")

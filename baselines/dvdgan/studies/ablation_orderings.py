@@ -56,7 +56,7 @@ class AblationScore:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class VariantRatio:
     """The second of two variants against the first, by one metric.
 
     Attributes:
@@ -111,7 +111,7 @@ def seed_noise(rows: Sequence[AblationScore], metric: str) -> tuple[float, int]:
     return float(np.sqrt((rest_VS**2).sum() / degrees)), degrees
 
 
-def compare(rows: Sequence[AblationScore], group: str, first: str, second: str, metric: str, sign: int) -> Comparison:
+def compare(rows: Sequence[AblationScore], group: str, first: str, second: str, metric: str, sign: int) -> VariantRatio:
     """Compare two variants over the seeds that both have, with the noise of all runs (`seed_noise`).
 
     Args:
@@ -130,11 +130,11 @@ def compare(rows: Sequence[AblationScore], group: str, first: str, second: str, 
     mean, count = float(np.mean(differences)), len(differences)
     better = sum(sign * difference > 0 for difference in differences)
     if not degrees:
-        return Comparison(math.exp(mean), 0.0, math.inf, better, count, 1.0)
+        return VariantRatio(math.exp(mean), 0.0, math.inf, better, count, 1.0)
     error = deviation * math.sqrt(2 / count)
     reach = float(t.ppf(1 - LEVEL / 2, degrees)) * error
     p = 2 * float(t.sf(abs(mean) / error, degrees)) if error else float(mean == 0)
-    return Comparison(math.exp(mean), math.exp(mean - reach), math.exp(mean + reach), better, count, p)
+    return VariantRatio(math.exp(mean), math.exp(mean - reach), math.exp(mean + reach), better, count, p)
 
 
 def holm(values: Sequence[float]) -> list[float]:

@@ -1,8 +1,10 @@
-"""The embedded dataset of moving shapes: class-conditional clips of any length and resolution, with no download.
+"""The embedded datasets of shapes: class-conditional clips of any length and resolution, with no download.
 
-One textured shape moves over a textured, slowly moving background. The class is the shape and its motion; position,
-size, speed, phase, colours and textures are random. `vidbench.data.shapes.script` describes the classes and the cues that
-distinguish them; `vidbench.data.shapes.render` explains why the bytes are the same on every machine.
+``shapes``: one textured shape moves over a textured, slowly moving background. The class is the shape and its motion;
+position, size, speed, phase, colours and textures are random. `vidbench.data.shapes.script` describes the classes and the
+cues that distinguish them; `vidbench.data.shapes.render` explains why the bytes are the same on every machine.
+
+``shapes-crossing``: one shape passes over another before a moving camera (`vidbench.data.shapes.crossing_script`).
 """
 
 from __future__ import annotations
@@ -10,12 +12,15 @@ from __future__ import annotations
 import hashlib
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from vidbench.data.folders.inventory import NOTHING
+from vidbench.data.shapes.crossing_render import draw_crossing
+from vidbench.data.shapes.crossing_script import CROSSING_CLASS_NAMES, CROSSING_VERSION, write_crossing_script
 from vidbench.data.shapes.render import draw_batch
 from vidbench.data.shapes.script import (
     CLASS_NAMES,
@@ -28,14 +33,49 @@ from vidbench.data.shapes.script import (
 )
 from vidmetrics.errors import InputError
 
-__all__ = ["CLASS_NAMES", "GENERATOR_VERSION", "MOTIONS", "SHAPES", "ShapesDataset", "ShapesTrainingClips", "render"]
+__all__ = [
+    "CLASS_NAMES", "GENERATOR_VERSION", "MOTIONS", "SCENES", "SHAPES", "SceneGenerator", "ShapesDataset",
+    "ShapesTrainingClips", "render",
+]  # fmt: skip
 
 MAX_TRAINING_BYTES = 4 << 30
 MOST_TRAINING_CLIPS = 80_000
 """Default number of training clips: 2.7 GiB at 12 frames of 32x32, of which a short run renders only what it draws."""
 
 
-def render(split: str, indices: np.ndarray, num_frames: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class SceneGenerator:
+    """How the clips of an embedded dataset are made.
+
+    Attributes:
+        version: changes whenever the bytes of any clip change.
+        class_names: clip ``i`` is of class ``i`` modulo their number.
+        draw: from split, int64 indices ``[N]``, frames, height and width to clips uint8 ``[N, T, H, W, 3]``.
+    """
+
+    version: str
+    class_names: tuple[str, ...]
+    draw: Callable[[str, np.ndarray, int, int, int], np.ndarray]
+
+
+def _moving(split: str, indices: np.ndarray, *shape: int) -> np.ndarray:
+    return draw_batch(write_script(split, indices), *shape)
+
+
+def _crossing(split: str, indices: np.ndarray, *shape: int) -> np.ndarray:
+    return draw_crossing(write_crossing_script(split, indices), *shape)
+
+
+SCENES: Mapping[str, SceneGenerator] = {
+    "shapes": SceneGenerator(GENERATOR_VERSION, CLASS_NAMES, _moving),
+    "shapes-crossing": SceneGenerator(CROSSING_VERSION, CROSSING_CLASS_NAMES, _crossing),
+}
+"""The embedded datasets by the name that a task gives."""
+
+
+def render(
+    split: str, indices: np.ndarray, num_frames: int, height: int, width: int, dataset: str = "shapes"
+) -> tuple[np.ndarray, np.ndarray]:
     """Render clips of a split.
 
     Clip ``i`` depends only on the split's name and ``i``, not on the other indices; its first frames do not depend on
@@ -47,6 +87,7 @@ def render(split: str, indices: np.ndarray, num_frames: int, height: int, width:
         num_frames: length in frames, at least 1.
         height: in pixels, at least 1.
         width: in pixels, at least 1.
+        dataset: key of `SCENES`.
 
     Returns:
         Clips uint8 ``[N, T, H, W, 3]`` and labels int64 ``[N]``, ``i mod 24``.
@@ -62,14 +103,16 @@ def render(split: str, indices: np.ndarray, num_frames: int, height: int, width:
     if indices.ndim != 1 or (indices.size and (indices.dtype.kind not in "iu" or indices.min() < 0)):
         raise InputError("Indices of moving-shapes clips must be a list of non-negative integers.")
     indices = indices.astype(np.int64)
-    script = write_script(split, indices)
-    return draw_batch(script, num_frames, height, width), script.label
+    scenes = SCENES[dataset]
+    return scenes.draw(split, indices, num_frames, height, width), indices % len(scenes.class_names)
 
 
 class ShapesDataset:
-    """The first ``num_clips`` clips of a split of moving shapes; implements `vidbench.data.clip_dataset.ClipDataset`."""
+    """The first ``num_clips`` clips of a split of shapes; implements `vidbench.data.clip_dataset.ClipDataset`."""
 
-    def __init__(self, split: str, num_clips: int, num_frames: int, height: int, width: int) -> None:
+    def __init__(
+        self, split: str, num_clips: int, num_frames: int, height: int, width: int, dataset: str = "shapes"
+    ) -> None:
         """Describe the clips; nothing is rendered yet.
 
         Args:
@@ -78,6 +121,7 @@ class ShapesDataset:
             num_frames: length in frames.
             height: in pixels.
             width: in pixels.
+            dataset: key of `SCENES`.
 
         Raises:
             InputError: there is nothing to render.
@@ -90,12 +134,13 @@ class ShapesDataset:
         self.split = split
         self.num_clips = num_clips
         self.num_frames, self.height, self.width = num_frames, height, width
-        self.labels: np.ndarray | None = np.arange(num_clips, dtype=np.int64) % len(CLASS_NAMES)
-        self.class_names = CLASS_NAMES
+        self.dataset, scenes = dataset, SCENES[dataset]
+        self.labels: np.ndarray | None = np.arange(num_clips, dtype=np.int64) % len(scenes.class_names)
+        self.class_names = scenes.class_names
         self.coverage = 1.0
         self.scan_sha256: str | None = None
         self.unused: Mapping[str, int] = NOTHING
-        identity = f"{GENERATOR_VERSION}/{split}/{num_clips}/{num_frames}x{height}x{width}"
+        identity = f"{scenes.version}/{split}/{num_clips}/{num_frames}x{height}x{width}"
         self.identity_sha256 = hashlib.sha256(identity.encode()).hexdigest()
 
     def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
@@ -114,7 +159,7 @@ class ShapesDataset:
                 f"Clip {indices.max()} was requested from the moving-shapes split '{self.split}' of {self.num_clips} "
                 f"clips; use 0 to {self.num_clips - 1}."
             )
-        return render(self.split, indices, self.num_frames, self.height, self.width)[0]
+        return render(self.split, indices, self.num_frames, self.height, self.width, self.dataset)[0]
 
     def origins(self, count: int) -> frozenset[str]:
         """See `vidbench.data.clip_dataset.ClipDataset.origins`; each clip is a scene of its own."""
@@ -184,6 +229,7 @@ class ShapesTrainingClips:
         width: int,
         seed: int,
         num_videos: int | None = None,
+        dataset: str = "shapes",
     ) -> None:
         """Describe the clips; nothing is rendered yet.
 
@@ -195,6 +241,7 @@ class ShapesTrainingClips:
             seed: seed of the order.
             num_videos: number of different clips, from the start of the split; None for 80,000, or for as many as fit
                 into 4 GiB if that is fewer.
+            dataset: key of `SCENES`.
 
         Raises:
             InputError: there is nothing to render, or the clips would need more than 4 GiB of memory.
@@ -207,7 +254,7 @@ class ShapesTrainingClips:
                 f"{num_videos} moving-shapes clips of {num_frames} frames at {width}x{height} need more than "
                 f"{MAX_TRAINING_BYTES >> 30} GiB of memory; use fewer, shorter or smaller clips."
             )
-        self._data = ShapesDataset(split, num_videos, num_frames, height, width)
+        self._data = ShapesDataset(split, num_videos, num_frames, height, width, dataset)
         self.num_videos = num_videos
         self._key = stream_key(f"order/{seed}")
         self._lock = threading.Lock()
@@ -232,7 +279,7 @@ class ShapesTrainingClips:
             chosen = np.concatenate(
                 [self._order(number)[places[passes == number] % self.num_videos] for number in np.unique(passes)]
             )
-        return self._rendered.read(chosen), chosen % len(CLASS_NAMES)
+        return self._rendered.read(chosen), chosen % len(self._data.class_names)
 
     def _order(self, number: int) -> np.ndarray:
         """Return the order of the clips in an epoch; the latest two are cached, as a batch rarely spans more."""

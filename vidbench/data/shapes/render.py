@@ -38,7 +38,7 @@ def _soft_step(wave: np.ndarray, gain: float) -> np.ndarray:
     return np.minimum(wave, np.float32(1.0), out=wave)
 
 
-def _texture(kind: int, p: np.ndarray, q: np.ndarray) -> np.ndarray:
+def texture_at(kind: int, p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """Return texture ``kind``, -1 to 1, at coordinates ``p``, ``q`` in wavelengths (float32 ``[N, T, H, W]``)."""
     name = TEXTURES[kind]
     if name == "stripes" or name == "gradient":
@@ -72,10 +72,10 @@ def _cross(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 # Signed distance to the edge in radii, negative inside, in the order of SHAPES. The cross is exact inside and along its
 # edges, which is all that antialiasing over one pixel needs.
-_DISTANCE: tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...] = (_disc, _square, _triangle, _cross)
+DISTANCES: tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...] = (_disc, _square, _triangle, _cross)
 
 
-def _planes(
+def rotated_planes(
     across: np.ndarray, down: np.ndarray, angle: np.ndarray, scale: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Split rotated coordinates into a part that depends only on the column and one that depends only on the row.
@@ -87,7 +87,7 @@ def _planes(
     return across * cos, down * sin, -(across * sin), down * cos
 
 
-def _grid(column: np.ndarray, row: np.ndarray) -> np.ndarray:
+def added_grid(column: np.ndarray, row: np.ndarray) -> np.ndarray:
     """Add a part per column ``[N, T, W]`` and a part per row ``[N, T, H]`` to float32 ``[N, T, H, W]``."""
     return column.astype(np.float32)[:, :, None, :] + row.astype(np.float32)[:, :, :, None]
 
@@ -115,17 +115,17 @@ def _draw_alike(script: Script, members: np.ndarray, num_frames: int, height: in
     away = columns[None, None, :] - x[:, :, None]
     away = away - ring * np.floor(away / ring + 0.5)  # the nearer way around the ring
     down = rows[None, None, :] - (part.y * (height / unit))[:, None, None]
-    p_column, p_row, q_column, q_row = _planes(away, down, angle, radius)
-    distance = _DISTANCE[int(part.shape[0])](_grid(p_column, p_row), _grid(q_column, q_row))
+    p_column, p_row, q_column, q_row = rotated_planes(away, down, angle, radius)
+    distance = DISTANCES[int(part.shape[0])](added_grid(p_column, p_row), added_grid(q_column, q_row))
     distance *= (radius * (-0.5 * unit)).astype(np.float32)[:, :, None, None]  # now in pixels, positive inside
     distance += np.float32(0.5)
     cover = np.minimum(np.maximum(distance, np.float32(0.0), out=distance), np.float32(1.0), out=distance)
 
     wavelength, phase = part.wavelength[:, None, None], part.texture_phase[:, None, :]
-    texture = _texture(
+    texture = texture_at(
         int(part.texture[0]),
-        _grid(p_column / wavelength + phase[..., :1], p_row / wavelength),
-        _grid(q_column / wavelength + phase[..., 1:], q_row / wavelength),
+        added_grid(p_column / wavelength + phase[..., :1], p_row / wavelength),
+        added_grid(q_column / wavelength + phase[..., 1:], q_row / wavelength),
     )
     ground = _ground(part, num_frames, columns, rows)
 
@@ -150,11 +150,13 @@ def _ground(part: Script, num_frames: int, columns: np.ndarray, rows: np.ndarray
     frame = np.arange(num_frames, dtype=np.float64)[None, :, None]
     phase = part.ground_phase[:, None, :] + part.ground_speed[:, None, :] * frame
     phase = phase - np.floor(phase)
-    p_column, p_row, q_column, q_row = _planes(
+    p_column, p_row, q_column, q_row = rotated_planes(
         columns[None, None, :], rows[None, None, :], part.ground_angle[:, None], part.ground_wavelength[:, None]
     )
-    return _texture(
-        int(part.ground_texture[0]), _grid(p_column + phase[..., :1], p_row), _grid(q_column + phase[..., 1:], q_row)
+    return texture_at(
+        int(part.ground_texture[0]),
+        added_grid(p_column + phase[..., :1], p_row),
+        added_grid(q_column + phase[..., 1:], q_row),
     )
 
 

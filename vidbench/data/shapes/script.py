@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,9 +113,9 @@ def splitmix(words: np.ndarray) -> np.ndarray:
     return words ^ (words >> np.uint64(31))
 
 
-def stream_key(name: str) -> np.ndarray:
-    """Return the uint64 key of a named stream, as an array of shape ``[1]``."""
-    digest = hashlib.blake2b(f"{GENERATOR_VERSION}/{name}".encode(), digest_size=8).digest()
+def stream_key(name: str, version: str = GENERATOR_VERSION) -> np.ndarray:
+    """Return the uint64 key of a named stream of a generator, as an array of shape ``[1]``."""
+    digest = hashlib.blake2b(f"{version}/{name}".encode(), digest_size=8).digest()
     return np.frombuffer(digest, dtype="<u8").astype(np.uint64)
 
 
@@ -138,11 +139,16 @@ def cosine(turns: np.ndarray) -> np.ndarray:
     return sine(turns + 0.25)
 
 
+def choose(key: np.ndarray, indices: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Draw float64 ``[N]`` in ``[0, 1)`` for each name and each of the int64 ``[N]`` clips of a stream."""
+    words = splitmix(key + splitmix(indices.astype(np.uint64) * _GOLDEN + _GOLDEN))
+    steps = np.arange(1, len(names) + 1, dtype=np.uint64) * _GOLDEN
+    return {name: unit_floats(splitmix(words + step)) for name, step in zip(names, steps, strict=True)}
+
+
 def write_script(split: str, indices: np.ndarray) -> Script:
     """Make all choices for clips ``indices`` (int64 ``[N]``, non-negative) of a split."""
-    words = splitmix(stream_key(split) + splitmix(indices.astype(np.uint64) * _GOLDEN + _GOLDEN))
-    steps = np.arange(1, len(_CHOICES) + 1, dtype=np.uint64) * _GOLDEN
-    chosen = {name: unit_floats(splitmix(words + step)) for name, step in zip(_CHOICES, steps, strict=True)}
+    chosen = choose(stream_key(split), indices, _CHOICES)
     label = indices % len(CLASS_NAMES)
     motion = label % len(MOTIONS)
     pace = chosen["speed"]
