@@ -193,6 +193,21 @@ class Settings:
         "then ends with a share of the weight.",
         absent=None,
     )
+    temporal_noise: Amount = setting(
+        0.0,
+        "Standard deviation, in units of [-1, 1], of noise on real and fake clips before the temporal discriminator, which "
+        "otherwise wins early where fakes begin with real context frames. Not in the paper.",
+        absent=0.0,
+    )
+    temporal_noise_end: Count | None = setting(
+        None, "Generator step (from 0) at which `temporal_noise` has faded, linearly; none: it stays.", absent=None
+    )
+    temporal_context: Step | None = setting(
+        None,
+        "Prediction: context frames before the generated ones that the temporal discriminator sees, the last ones; none: all "
+        "(paper).",
+        absent=None,
+    )
     augment: Augmentation = setting(
         "none",
         "Random transformations of real and fake clips alike before both discriminators, one for all frames of a clip, so "

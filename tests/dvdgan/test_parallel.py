@@ -69,6 +69,7 @@ SETTINGS = {
 }  # fmt: skip
 HELD = {
     "reconstruction": "20", "recurrence": "tsru", "warp_edges": "ring", "full_resolution": "true", "tower_frames": "stacked",
+    "temporal_noise": "0.2",
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from dvdgan.config import Settings
 from dvdgan.discriminators import crop_side
 from dvdgan.parallel import World
 from dvdgan.training.augment import augment_draws
+from dvdgan.training.temporal_noise import noise_draws
 from vidbench.models import ModelTask
 
 Batch = tuple[Tensor, Tensor]
@@ -35,6 +36,7 @@ class MicroBatch(NamedTuple):
         frames_MK: frames that the spatial discriminator sees of each clip, int64; None without that discriminator.
         corners_M2: corner of each clip's window if phi is a crop, int64; None otherwise.
         augment_M7: transformation of each clip if clips are augmented, float32 (see `augment_draws`); None otherwise.
+        noise_M: seed of each clip's noise if the temporal discriminator sees some, int64; None otherwise.
     """
 
     clips_NTHWC: Tensor
@@ -43,6 +45,7 @@ class MicroBatch(NamedTuple):
     frames_MK: Tensor | None
     corners_M2: Tensor | None
     augment_M7: Tensor | None
+    noise_M: Tensor | None = None
 
 
 UpdateInputs = list[list[MicroBatch]]
@@ -113,14 +116,16 @@ class Draws:
         ]
 
     def _stream(self, step: int, turn: int, use: int) -> int:
-        """Seed of one use of randomness (latents 0, frames 1 and 2, crops 3 and 4, transformations 5 and 6)."""
+        """Seed of one use of randomness (latents 0, frames 1 and 2, crops 3 and 4, transformations 5 and 6, noise 7 and 8)."""
         return noise.derive_seed(self._seed, 1, step, turn, use)
 
     def _micro_batch(self, step: int, turn: int, batch: Batch, rows: np.ndarray) -> MicroBatch:
         sides = (1,) if turn == self._settings.d_steps else (1, 2)  # the generator step has no real clips
         latents = (self._settings.batch_size, self._settings.latent_dim)
         z = noise.normal_variates(self._stream(step, turn, 0), *latents)[rows]
-        drawn = (draw(step, turn, sides, rows) for draw in (self._frames, self._corners, self._transformations))
+        drawn = (
+            draw(step, turn, sides, rows) for draw in (self._frames, self._corners, self._transformations, self._noise)
+        )
         return MicroBatch(
             *batch, self._to_device(z), *(None if each is None else self._to_device(each) for each in drawn)
         )
@@ -152,3 +157,10 @@ class Draws:
             return None
         size, streams = self._settings.batch_size, [self._stream(step, turn, 4 + side) for side in sides]
         return np.concatenate([augment_draws(stream, size, self._task.height)[rows] for stream in streams])
+
+    def _noise(self, step: int, turn: int, sides: tuple[int, ...], rows: np.ndarray) -> np.ndarray | None:
+        """Seed of each clip's noise if the temporal discriminator sees some."""
+        if not self._settings.temporal_noise or self._settings.discriminators == "spatial":
+            return None
+        size, streams = self._settings.batch_size, [self._stream(step, turn, 6 + side) for side in sides]
+        return np.concatenate([noise_draws(stream, size)[rows] for stream in streams])

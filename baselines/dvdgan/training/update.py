@@ -22,6 +22,7 @@ from dvdgan.training.augment import augment
 from dvdgan.training.inputs import Batch, Draws, MicroBatch, UpdateInputs, pick_frames
 from dvdgan.training.launch import Launch
 from dvdgan.training.learning_rate import first_rates, reconstruction_weight, set_rates
+from dvdgan.training.temporal_noise import add_noise, noise_strength
 from vidbench.models import InputError, ModelTask
 
 
@@ -56,6 +57,8 @@ class Networks:
                 f"'{task.name}' has no context frames; leave the setting out, or choose a prediction task."
             )
         self._task, self._settings = task, settings
+        kept = settings.temporal_context
+        self._unseen = 0 if kept is None else max(0, task.context_frames - kept)
         self._dtype = compute_dtype(settings, device)
         self._world = World(device) if world is None else world
         self._draws = Draws(task, settings, seed, device, self._world)
@@ -68,8 +71,8 @@ class Networks:
         for norm in batch_norms(self.generator):
             norm.world = self._world
         self.average = {name: p.detach().clone() for name, p in self.generator.named_parameters()}
-        # On the device, so that a recorded update reads its current value.
-        self._reconstruction_weight = torch.tensor(settings.reconstruction, dtype=torch.float32, device=device)
+        # On the device, so that a recorded update reads the current values.
+        self._reconstruction_weight, self._noise_strength = torch.zeros(2, device=device)
         self._update_average = get_ema_multi_avg_fn(settings.ema_decay)
 
         mode = choose_mode(settings.compile, device, alone=self._world.size == settings.accumulate == 1)
@@ -114,6 +117,7 @@ class Networks:
         inputs = self._draws.inputs(step, real_batch)
         set_rates(self._settings, step, self._adam_g, self._adam_d)
         self._reconstruction_weight.fill_(reconstruction_weight(self._settings, step))
+        self._noise_strength.fill_(noise_strength(self._settings, step))
         values = self.launch(inputs)
         self._average_generator(step)
         return values
@@ -185,7 +189,9 @@ class Networks:
         return torch.cat([context, self.generator(part.z_NL, part.labels_N, context, self._dtype)], dim=1)
 
     def _scores(self, clips_MTCHW: Tensor, labels_M: Tensor, part: MicroBatch) -> dict[str, Tensor]:
-        """Scores [M] of clips by each discriminator; both see the same augmented clips, the spatial one a few frames."""
+        """Scores [M] of clips by each discriminator; both see the same augmented clips, the spatial one a few frames, the
+        temporal one perhaps with noise, or without some of the context frames.
+        """
         if part.augment_M7 is not None:
             clips_MTCHW = augment(clips_MTCHW, part.augment_M7, self._settings.augment)
         scores = {}
@@ -193,7 +199,10 @@ class Networks:
             if isinstance(network, SpatialDiscriminator) and part.frames_MK is not None:
                 scores[name] = network(pick_frames(clips_MTCHW, part.frames_MK), labels_M)
             else:
-                scores[name] = network(clips_MTCHW, labels_M, part.corners_M2)
+                seen = clips_MTCHW[:, self._unseen :]
+                if part.noise_M is not None:
+                    seen = add_noise(seen, part.noise_M, self._noise_strength)
+                scores[name] = network(seen, labels_M, part.corners_M2)
         return scores
 
     def _normalise(self, network: nn.Module) -> None:
