@@ -181,16 +181,10 @@ class Settings:
         "[-1, 1]. Not in the paper, hence 0; DGMR has a similar term with weight 20, on the mean of several samples.",
         absent=0.0,
     )
-    reconstruction_decay_start: Step | None = setting(
+    reconstruction_end: Count | None = setting(
         None,
-        "Generator step (from 0) after which the weight `reconstruction` falls linearly; none: never. With less of it, "
-        "discriminators can sharpen what the mean absolute difference leaves blurred.",
-        absent=None,
-    )
-    reconstruction_decay_end: Count | None = setting(
-        None,
-        "Generator step (from 0) from which the weight `reconstruction` is 0. It may lie beyond the end of the run, which "
-        "then ends with a share of the weight.",
+        "Generator step (from 0) at which the weight `reconstruction` has fallen to 0, linearly; none: it stays. With less of "
+        "it, discriminators sharpen what it leaves blurred; a step beyond the run leaves a share of it at the end.",
         absent=None,
     )
     temporal_noise: Amount = setting(
@@ -289,13 +283,12 @@ class Settings:
     def __post_init__(self) -> None:
         for name in facts_of(Settings):
             check_value(Settings, name, getattr(self, name))
-        for what in ("lr_decay", "reconstruction_decay"):
-            start, end = getattr(self, f"{what}_start"), getattr(self, f"{what}_end")
-            if (start is None) != (end is None):
-                given, missing = ("start", "end") if end is None else ("end", "start")
-                raise InputError(f"Setting '{what}_{given}' needs '{what}_{missing}'; give both, or neither.")
-            if start is not None and end is not None and end <= start:
-                raise InputError(f"Setting '{what}_end' is {end}; give a step after {what}_start={start}.")
+        start, end = self.lr_decay_start, self.lr_decay_end
+        if (start is None) != (end is None):
+            given, missing = ("start", "end") if end is None else ("end", "start")
+            raise InputError(f"Setting 'lr_decay_{given}' needs 'lr_decay_{missing}'; give both, or neither.")
+        if start is not None and end is not None and end <= start:
+            raise InputError(f"Setting 'lr_decay_end' is {end}; give a step after lr_decay_start={start}.")
 
     def to_values(self) -> dict[str, Any]:
         """All settings by name, as types that JSON keeps."""

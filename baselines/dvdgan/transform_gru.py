@@ -1,8 +1,8 @@
 """TrIVD-GAN's transformation-based recurrent unit (TSRU): a state that moves before it is updated.
 
-Luc et al., *Transformation-based Adversarial Video Prediction on Large-Scale Data*, arXiv 2003.04035, the variant whose
-candidate alone sees the moved state (TSRU_c). The paper's form of the transformation is not known here; this one is a dense
-flow, sampled bicubically.
+Luc et al., *Transformation-based Adversarial Video Prediction on Large-Scale Data*, arXiv 2003.04035, the variant TSRU_c,
+with two choices of our own: the transformation, whose form in the paper is not known here, is a dense flow, sampled
+bicubically; and the gate keeps the moved state, where the equations as they are quoted keep the old one.
 """
 
 from __future__ import annotations

@@ -34,12 +34,21 @@ SMALL = {
 }  # fmt: skip
 SPECIAL = {"lr_warmup": 4, "bn_eps": 0.1, "sn_eps": 0.5, "max_minutes": 60.0, "ema_decay": 0.5, "compile": "none", "batch_size": 8,
            "attention_keys": 0.5, "attention_values": 0.25, "tensorboard": True,
-           "embedding_scale": 3.0, "precision": "bfloat16"}  # fmt: skip
+           "embedding_scale": 3.0, "precision": "bfloat16", "temporal_context": 1}  # fmt: skip
 """Other values that show an effect in a few updates of a small network, or none at all on a CPU."""
 
 
 def small(model: str = "dvdgan") -> Settings:
     return settings_from_text(SMALL, MODELS[model])
+
+
+MOVING = dataclasses.replace(small(), recurrence="tsru")
+OF_PREDICTION = ("reconstruction", "reconstruction_end", "temporal_noise", "temporal_noise_end", "temporal_context")
+
+
+def predicting() -> Settings:
+    """With the terms whose ends are settings too."""
+    return dataclasses.replace(small("dvdgan-fp"), reconstruction=1.0, temporal_noise=0.1)
 
 
 def other_value(name: str, value: object) -> object:
@@ -128,8 +137,8 @@ def test_a_setting_decides_the_networks_that_it_declares(name):
     decides = facts_of(Settings)[name].decides
     found = set()
     if not all(
-        same_function(generator_of, GENERATION, small(model), changed(small(model), name))
-        for model in ("dvdgan", "dvdgan-v1")
+        same_function(generator_of, GENERATION, base, changed(base, name))
+        for base in (small("dvdgan"), small("dvdgan-v1"), MOVING)
     ):
         found.add("generator")
     elif not same_function(generator_of, PREDICTION, small(), changed(small(), name)):
@@ -158,15 +167,17 @@ def unchanged():
     torch.set_num_threads(1)
     return {
         "dvdgan": state_after_two_updates(GENERATION, small()),
-        "dvdgan-fp": state_after_two_updates(PREDICTION, small("dvdgan-fp")),
+        "dvdgan-fp": state_after_two_updates(PREDICTION, predicting()),
     }
 
 
 # Settings that decide networks are tested above. `start` is read by the loop around the updates, see training/test_starting.py.
 @pytest.mark.parametrize("name", [name for name in settings_that_decide("updates", "nothing") if name != "start"])
 def test_a_setting_decides_updates_unless_it_is_declared_to_decide_nothing(name, unchanged):
-    model, task = ("dvdgan-fp", PREDICTION) if name == "reconstruction" else ("dvdgan", GENERATION)
-    after = state_after_two_updates(task, changed(small(model), name))
+    model, task, base = ("dvdgan", GENERATION, small())
+    if name in OF_PREDICTION:
+        model, task, base = ("dvdgan-fp", PREDICTION, predicting())
+    after = state_after_two_updates(task, changed(base, name))
     assert equal(after, unchanged[model]) == (facts_of(Settings)[name].decides == ("nothing",))
 
 

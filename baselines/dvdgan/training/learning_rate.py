@@ -22,11 +22,13 @@ def lr_factor(settings: Settings, step: int) -> float:
 
 
 def reconstruction_weight(settings: Settings, step: int) -> float:
-    """Weight of the reconstruction term in update `step` (from 0): constant, or linear to 0 between two steps."""
-    start, end = settings.reconstruction_decay_start, settings.reconstruction_decay_end
-    if start is None or end is None:
-        return settings.reconstruction
-    return settings.reconstruction * min(1.0, max(0.0, (end - step) / (end - start)))
+    """Weight of the reconstruction term in update `step` (from 0): constant, or linear to 0."""
+    return settings.reconstruction * remaining(step, settings.reconstruction_end)
+
+
+def remaining(step: int, end: int | None) -> float:
+    """Share of 1 that is left in update `step` of what falls linearly to 0 at `end`; 1 if nothing falls."""
+    return 1.0 if end is None else max(0.0, 1.0 - step / end)
 
 
 def factor_varies(settings: Settings) -> bool:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from dvdgan import noise
 from dvdgan.config import Settings
+from dvdgan.training.learning_rate import remaining
 
 _LOW_32 = 0xFFFFFFFF
 _ROUNDS = ((16, 0x7FEB352D), (15, 0x846CA68B))  # lowbias32 (Wellons, 2018): 32 bits well mixed, products below 2^63
@@ -30,8 +31,7 @@ def noise_draws(stream: int, count: int) -> np.ndarray:
 
 def noise_strength(settings: Settings, step: int) -> float:
     """Standard deviation of the noise in update `step` (from 0), in units of [-1, 1]: linear to 0."""
-    end = settings.temporal_noise_end
-    return settings.temporal_noise * max(0.0, 1.0 - step / end) if end is not None else settings.temporal_noise
+    return settings.temporal_noise * remaining(step, settings.temporal_noise_end)
 
 
 def add_noise(clips_MTCHW: Tensor, seeds_M: Tensor, strength: Tensor) -> Tensor:

@@ -109,7 +109,6 @@ def test_without_the_settings_the_log_says_nothing_of_it(tmp_path, request_for):
         ({"lr_decay_start": "3", "lr_decay_end": "3"}, "is 3; give a step after lr_decay_start=3"),
         ({"lr_decay_start": "-1", "lr_decay_end": "3"}, "at least 0"),
         ({"lr_decay_start": "1", "lr_decay_end": "2.5"}, "'lr_decay_end' is '2.5'; give a whole number"),
-        ({"reconstruction_decay_end": "3"}, "'reconstruction_decay_end' needs 'reconstruction_decay_start'"),
         ({"lr_decay_start": "soon", "lr_decay_end": "2"}, "give a whole number"),
     ],
 )
@@ -130,8 +129,8 @@ def test_the_settings_in_text_and_in_files_older_than_they_are():
         resume_settings({"lr_decay_end": "10"}, settings)
 
 
-def test_the_weight_of_the_reconstruction_falls_between_its_steps(tiny_settings, monkeypatch):
-    decay = {"reconstruction": "20", "reconstruction_decay_start": "1", "reconstruction_decay_end": "5"}
+def test_the_weight_of_the_reconstruction_falls_to_its_end(tiny_settings, monkeypatch):
+    decay = {"reconstruction": "20", "reconstruction_end": "5"}
     settings, task = settings_from_text({**tiny_settings, **decay}), ModelTask("t", 5, 2, 8, 8, ())
     used, objective = [], update.generator_objective
     monkeypatch.setattr(
@@ -140,7 +139,7 @@ def test_the_weight_of_the_reconstruction_falls_between_its_steps(tiny_settings,
     networks = Networks(task, settings, 0, CPU)
     for step in (0, 1, 2, 4, 5, 9):
         networks.update(step, lambda draw: (BATCH[0], torch.zeros(3, dtype=torch.int64)))
-    assert [weight for _, weight in used] == [20, 20, 15, 5, 0, 0]
+    assert [weight for _, weight in used] == pytest.approx([20, 16, 12, 4, 0, 0], abs=1e-5)
     assert len({place for place, _ in used}) == 1  # a recorded update reads it from the same memory
 
 
