@@ -13,13 +13,12 @@ from torch.nn import functional
 
 from dvdgan.conv_gru import ConvGRU
 from dvdgan.fast import fused
-from dvdgan.fast.fused_maps import gru_next_state
-from dvdgan.layers import Conv
+from dvdgan.fast.fused_maps import biased, gru_next_state
+from dvdgan.fast.fused_move import SPARE, fused_move, motion_and_update
+from dvdgan.layers import Conv, sum_of_biases
 
 UNITS_PER_SIDE = 32
 """Flows are in units of this fraction of the side, a pixel of moving shapes, at each resolution."""
-
-_SPARE = 2  # columns that a bicubic kernel reaches beyond its place
 
 
 class TransformGRU(ConvGRU):
@@ -53,12 +52,15 @@ class TransformGRU(ConvGRU):
 
     def step(self, gate_x: Tensor, candidate_x: Tensor, h: Tensor, gates_h: Tensor, candidate_h: Tensor) -> Tensor:
         """Compute the next state [N, S, H, W]; the arguments are those of `ConvGRU.step`."""
-        motion, u = (gate_x + functional.conv2d(h, gates_h, padding=1)).chunk(2, dim=1)
-        moved, u = move(h, self.flow(torch.relu(motion)), self._ring), torch.sigmoid(u)
-        from_moved = functional.conv2d(moved, candidate_h, padding=1)
+        from_h = functional.conv2d(h, gates_h, padding=1)
         if fused.is_on():
-            return gru_next_state(candidate_x, from_moved, u, moved)
-        return torch.lerp(torch.relu(candidate_x + from_moved), moved, u)
+            motion, u = motion_and_update(gate_x, from_h)
+            flow = biased(self.flow.convolve(motion), sum_of_biases(self.flow))
+            moved = fused_move(h, flow, h.shape[3] / UNITS_PER_SIDE, self._ring)
+            return gru_next_state(candidate_x, functional.conv2d(moved, candidate_h, padding=1), u, moved)
+        motion, u = (gate_x + from_h).chunk(2, dim=1)
+        moved, u = move(h, self.flow(torch.relu(motion)), self._ring), torch.sigmoid(u)
+        return torch.lerp(torch.relu(candidate_x + functional.conv2d(moved, candidate_h, padding=1)), moved, u)
 
 
 def move(maps_NSHW: Tensor, flow_NKHW: Tensor, ring: bool) -> Tensor:
@@ -79,8 +81,8 @@ def move(maps_NSHW: Tensor, flow_NKHW: Tensor, ring: bool) -> Tensor:
     y_NFHW = y_NFHW + torch.arange(height, device=x_NFHW.device)[:, None]
     maps = maps_NSHW.float()
     if ring:
-        x_NFHW = torch.remainder(x_NFHW, width) + _SPARE
-        maps = torch.cat([maps[..., -_SPARE:], maps, maps[..., :_SPARE]], dim=3)
+        x_NFHW = torch.remainder(x_NFHW, width) + SPARE
+        maps = torch.cat([maps[..., -SPARE:], maps, maps[..., :SPARE]], dim=3)
     # grid_sample counts from -1 in the first place to 1 in the last.
     places = torch.stack([x_NFHW * (2 / (maps.shape[3] - 1)) - 1, y_NFHW * (2 / (height - 1)) - 1], dim=-1)
     moved = functional.grid_sample(

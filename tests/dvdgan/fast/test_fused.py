@@ -142,6 +142,7 @@ NETWORKS = {
     "ConvGRU": (lambda: ConvGRU(6, 4), (3, 5, 6, 4, 4)),
     "ConvGRU of two steps": (lambda: ConvGRU(6, 4, steps=2), (3, 1, 6, 4, 4)),
     "ConvGRU that moves its state": (lambda: TransformGRU(6, 4, flows=2, ring=True), (3, 5, 6, 4, 4)),
+    "ConvGRU that moves it within borders": (lambda: TransformGRU(6, 4), (3, 5, 6, 8, 8)),
     "images": (lambda: DiscriminatorBlock(3, 8, first=True), (4, 3, 8, 8)),
     "pooled": (lambda: DiscriminatorBlock(6, 8), (4, 6, 8, 8)),
     "last": (lambda: DiscriminatorBlock(6, 6, pool=False), (4, 6, 4, 4)),
