@@ -7,6 +7,11 @@ discriminator steps and the generator step, as in `vidbench train`) are then tim
 the device, so data loading is excluded. Compilation and warm-up are timed separately; for a large preset, cuDNN's
 algorithm search adds a minute, which --set autotune=false skips.
 
+Under torchrun, every process has one GPU (--device cpu: none) and --batch clips of its own; the first prints, and the clips of all
+processes count:
+
+    torchrun --standalone --nproc-per-node 2 benchmarks/dvdgan_step.py --preset k600-12x64 --compile fused --batch 256
+
 --peer also times the same update in eager PyTorch with torch's own operations (`peers/eager_dvdgan.py`), update by update in turn, so that
 other users of the machine slow both alike; its ratios are of medians, on a CPU of CPU seconds.
 """
@@ -28,11 +33,13 @@ from typing import Any
 
 import torch
 from dated_results import add_record_option, record
+from kernel_table import kernel_table
 from peers import eager_dvdgan
 
 from dvdgan.config import MODELS, Settings, resolve_auto
 from dvdgan.fast import graphs
 from dvdgan.fast.modes import compute_dtype
+from dvdgan.parallel import World
 from dvdgan.presets import PRESETS
 from dvdgan.setting import AUTO
 from dvdgan.settings_text import settings_from_text
@@ -43,7 +50,7 @@ from vidbench.models import InputError, ModelTask
 SMALLEST, FEWEST, MOST = 2, 3, 50
 # What --record keeps of a measurement.
 COLUMNS = (
-    "preset", "network", "compile", "compile_used", "precision", "batch_size", "step_seconds", "cpu_seconds", "timed_steps",
+    "preset", "network", "processes", "compile", "compile_used", "precision", "batch_size", "step_seconds", "cpu_seconds", "timed_steps",
     "real_clips_per_second", "times_the_peer", "peak_memory_gib",
 )  # fmt: skip
 PEER = "peer (eager torch)"
@@ -67,7 +74,7 @@ def main() -> None:
     )
     parser.add_argument("--compile", default="none", help="compile modes, comma-separated")
     parser.add_argument("--largest", type=int, default=512, help="first batch size to try")
-    parser.add_argument("--batch", type=int, help="measure this batch size only, without a search")
+    parser.add_argument("--batch", type=int, help="measure this batch size of a process only, without a search")
     parser.add_argument("--seconds", type=float, default=20, help="duration of the timed steps of each measurement")
     parser.add_argument("--limit", type=float, default=600, help="start no new measurement after this many seconds")
     parser.add_argument(
@@ -78,17 +85,28 @@ def main() -> None:
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--peer", action="store_true", help="also time eager PyTorch, see above")
+    parser.add_argument(
+        "--profile", action="store_true", help="also list the kernels of an update on a GPU by their time"
+    )
     parser.add_argument("--threads", type=int, help="threads of torch on a CPU")
     parser.add_argument("--json", type=Path, help="also write the report to this file after every measurement")
     add_record_option(parser)
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
+    rank, processes = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
+    if processes > 1:
+        args.device = args.device if args.device == "cpu" else f"cuda:{os.environ['LOCAL_RANK']}"
+        if args.batch is None or args.peer:
+            parser.error("several processes need --batch, and have no --peer")
+    world = World(torch.device(args.device), rank, processes)
     try:
-        report = _all(args)
+        report = _all(args, world)
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
+    if not world.is_main:
+        return
     print(json.dumps(report, indent=2))
     if args.record:
         rows = [{column: row.get(column, "") for column in COLUMNS} for row in report["measurements"]]
@@ -97,7 +115,7 @@ def main() -> None:
         print(record(args.record, rows, device="" if on_cpu else report["device_name"], note=note), file=sys.stderr)
 
 
-def _all(args: argparse.Namespace) -> dict[str, Any]:
+def _all(args: argparse.Namespace, world: World) -> dict[str, Any]:
     device, started = torch.device(args.device), time.monotonic()
     report: dict[str, Any] = {
         "command": " ".join(sys.argv),
@@ -112,7 +130,9 @@ def _all(args: argparse.Namespace) -> dict[str, Any]:
             if time.monotonic() - started > args.limit:
                 rows: list[dict[str, Any]] = [{"skipped": f"--limit of {args.limit:g} seconds reached"}]
             else:
-                rows = _search(task, settings | {"compile": mode}, args, device)
+                rows = _search(task, settings | {"compile": mode}, args, device, world)
+            if not world.is_main:
+                continue
             for row in rows:
                 report["measurements"].append({"preset": name, "shape": _shape(task), "compile": mode, **row})
                 print(f"{name} compile={mode} {row.get('network', '')}: {_words(row)}", file=sys.stderr, flush=True)
@@ -157,13 +177,13 @@ def _shape(task: ModelTask) -> dict[str, int]:
 
 
 def _search(
-    task: ModelTask, values: dict[str, Any], args: argparse.Namespace, device: torch.device
+    task: ModelTask, values: dict[str, Any], args: argparse.Namespace, device: torch.device, world: World
 ) -> list[dict[str, Any]]:
-    batch, refused = args.batch or args.largest, []
+    batch, refused = args.batch * world.size if args.batch else args.largest, []
     while True:
         failure = ""
         try:
-            rows = _measure(task, Settings(**(values | {"batch_size": batch})), args, device)
+            rows = _measure(task, Settings(**(values | {"batch_size": batch})), args, device, world)
             return [row | {"did_not_fit": refused} for row in rows]
         except RuntimeError as error:  # out of memory, or too many elements for a kernel's index type
             failure = str(error).splitlines()[0]
@@ -190,17 +210,21 @@ class _Contender:
         task: ModelTask,
         settings: Settings,
         device: torch.device,
+        world: World,
         around: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        self.settings, self._around = settings, around
+        self.settings, self._around, self.processes = settings, around, world.size
         with around():
-            self.networks = Networks(task, settings, 0, device)
-        shape = (settings.batch_size, task.num_frames, task.height, task.width, 3)
+            self.networks = Networks(task, settings, 0, device, world)
+        clips = len(self.networks.rows)
+        shape = (clips, task.num_frames, task.height, task.width, 3)
         self._batch = (
             torch.randint(0, 256, shape, dtype=torch.uint8, device=device),
-            torch.randint(0, max(1, task.num_classes), (settings.batch_size,), device=device),
+            torch.randint(0, max(1, task.num_classes), (clips,), device=device),
         )
         self._begun = WARM_UP if device.type == "cuda" else 1  # a processor records nothing
+        self._launched: list[torch.cuda.Event] = []
+        self._losses: list[torch.Tensor] = []
         self.warm_up = [self._update(step)[0] for step in range(self._begun)]
         self.wall: list[float] = []
         self.cpu: list[float] = []
@@ -211,18 +235,27 @@ class _Contender:
         self.wall.append(wall)
         self.cpu.append(cpu)
 
+    def check(self) -> None:
+        """Refuse times of updates that computed nonsense."""
+        if not bool(torch.isfinite(torch.stack(self._losses)).all()):
+            raise InputError("A loss of the benchmark became non-finite; lower the learning rates.")
+
     def _update(self, step: int) -> tuple[float, float]:
         torch.backends.cudnn.benchmark = self.settings.autotune
         begun, used = time.monotonic(), time.process_time()
         with self._around():
-            losses = self.networks.update(step, lambda draw: self._batch)
-        if not bool(torch.isfinite(losses).all()):  # waits for the device
-            raise InputError(f"A loss became non-finite in step {step} of the benchmark; lower the learning rates.")
+            self._losses.append(self.networks.update(step, lambda draw: self._batch))
+        if self._losses[-1].is_cuda:
+            # As in training, the processor draws the inputs of an update while the GPU computes the one before.
+            self._launched.append(torch.cuda.Event())
+            self._launched[-1].record()
+            if len(self._launched) > 1:
+                self._launched.pop(0).synchronize()
         return time.monotonic() - begun, time.process_time() - used
 
 
 def _measure(
-    task: ModelTask, settings: Settings, args: argparse.Namespace, device: torch.device
+    task: ModelTask, settings: Settings, args: argparse.Namespace, device: torch.device, world: World
 ) -> list[dict[str, Any]]:
     if settings.batch_size == AUTO:
         settings = resolve_auto(settings, device.type)
@@ -230,15 +263,20 @@ def _measure(
     cuda = device.type == "cuda"
     if cuda:
         torch.cuda.reset_peak_memory_stats(device)
-    contenders = {"ours": _Contender(task, settings, device, nullcontext)}
+    contenders = {"ours": _Contender(task, settings, device, world, nullcontext)}
     if args.peer:
         plain = replace(settings, **eager_dvdgan.SETTINGS)
-        contenders[PEER] = _Contender(task, plain, device, eager_dvdgan.torchs_own_operations)
+        contenders[PEER] = _Contender(task, plain, device, world, eager_dvdgan.torchs_own_operations)
     ours = contenders["ours"]
-    while len(ours.wall) < FEWEST or (sum(ours.wall) < args.seconds and len(ours.wall) < MOST):
+    # The first process's clock decides for all.
+    while world.agree(int(len(ours.wall) < FEWEST or (sum(ours.wall) < args.seconds and len(ours.wall) < MOST))):
         for contender in contenders.values():
             contender.time_one()
+    for contender in contenders.values():
+        contender.check()
     rows = [_row(name, contender, args, device) for name, contender in contenders.items()]
+    if args.profile and cuda:
+        rows[0]["profile"] = kernel_table(ours.time_one, 3)
     kind = "step_seconds" if cuda else "cpu_seconds"
     for row in rows if args.peer else []:
         row["times_the_peer"] = round(rows[-1][kind] / row[kind], 2)
@@ -255,6 +293,7 @@ def _row(name: str, contender: _Contender, args: argparse.Namespace, device: tor
     clips = settings.d_steps * settings.batch_size / seconds
     return {
         "network": name,
+        "processes": contender.processes,
         "batch_size": settings.batch_size,
         "accumulate": settings.accumulate,
         "precision": str(compute_dtype(settings, device)).removeprefix("torch."),
@@ -272,8 +311,10 @@ def _row(name: str, contender: _Contender, args: argparse.Namespace, device: tor
         },
         "peak_memory_gib": None,
         "estimate": {
-            "of": f"{args.steps} steps at global batch size {args.global_batch} on one such device, without data loading",
-            "device_days": round(args.steps * settings.d_steps * args.global_batch / clips / 86400, 2),
+            "of": f"{args.steps} steps at global batch size {args.global_batch} on such devices, without data loading",
+            "device_days": round(
+                args.steps * settings.d_steps * args.global_batch / clips / 86400 * contender.processes, 2
+            ),
         },
     }
 

@@ -263,7 +263,7 @@ class Settings:
     compile: Literal["auto", "none", "graphs", "fused"] = setting(
         "auto",
         "How updates are launched: graphs records one as a CUDA graph and replays it, fused also compiles the elementwise "
-        "operations between convolutions, none does neither; auto is graphs for one process on a GPU with accumulate=1 and "
+        "operations between convolutions, none does neither; auto is graphs on GPUs with accumulate=1 and "
         "none elsewhere. If recording or compiling fails, the log says so and training continues without it.",
         decides="nothing",
         # Modes of earlier versions; no weight depends on them.

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dvdgan.fast.batch_norm import norm_relu
+from dvdgan.fast.gradient_exchange import averaged_in_backward
 from dvdgan.parallel import World
 from dvdgan.spectral_norm import normalised
 
@@ -134,7 +135,7 @@ def point_at_top_vectors(network: nn.Module) -> None:
         layer.u.copy_(torch.linalg.svd(matrix, full_matrices=False).U[:, 0])
 
 
-def normalise_weights(network: nn.Module, dtype: torch.dtype, eps: float) -> None:
+def normalise_weights(network: nn.Module, dtype: torch.dtype, eps: float, world: World | None = None) -> None:
     """Do one power iteration for every weight, then set weight / sigma as the effective weight, differentiably.
 
     This runs once per update, not once per use: a ConvGRU uses its weights at every time step.
@@ -143,10 +144,11 @@ def normalise_weights(network: nn.Module, dtype: torch.dtype, eps: float) -> Non
         network: network with the layers.
         dtype: type of the convolutions.
         eps: floor of the norms.
+        world: the processes that share a batch in training; None for this one alone.
     """
     layers = list(spectral_layers(network))
     weights = normalised([layer.weight for layer in layers], [layer.u for layer in layers], dtype, eps)
-    for layer, weight in zip(layers, weights, strict=True):
+    for layer, weight in zip(layers, averaged_in_backward(weights, world), strict=True):
         layer.set_effective(weight, dtype)
 
 

@@ -2,21 +2,25 @@
 
 Plain all-reduces rather than DistributedDataParallel: weights are normalised outside the modules, once per update and
 shared by all uses, two discriminators share one backward pass, and an update may run several of them (accumulation);
-DDP would need a workaround for each. The price is that communication does not overlap with the backward pass.
+DDP would need a workaround for each. Between GPUs every exchange of an update can be recorded in a CUDA graph: NCCL's
+kernels become part of it.
 """
 
 from __future__ import annotations
 
 import atexit
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, distributed
 
 from vidbench.models import InputError
+
+# torch 2.13 renamed it.
+_all_gather = getattr(distributed, "all_gather_single", None) or distributed.all_gather_into_tensor
 
 
 @contextmanager
@@ -27,6 +31,8 @@ def _exchange() -> Iterator[None]:
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
+        if torch.cuda.is_available() and torch.cuda.is_current_stream_capturing():
+            raise  # nothing was exchanged: the update is made without recording
         reason = (str(error).strip().splitlines() or [""])[0][:200]
         raise InputError(
             f"The exchange with the other processes of this run failed ({reason}): check the output of all of them; the same "
@@ -92,21 +98,33 @@ class World:
         parts = np.arange(batch_size).reshape(accumulate, self.size, -1)
         return [part[self.rank] for part in parts]
 
+    def add_up(self, tensor: Tensor) -> None:
+        """Replace a contiguous tensor by its sum over the processes, in place."""
+        if self.size > 1:
+            with _exchange():
+                distributed.all_reduce(tensor, group=self._group)
+
+    def start_adding_up(self, tensor: Tensor) -> Callable[[], object]:
+        """Start to replace a contiguous tensor by its sum, while this process goes on.
+
+        Returns:
+            A function that makes what is computed after its call wait for the sum.
+        """
+        with _exchange():
+            work = distributed.all_reduce(tensor, group=self._group, async_op=True)
+        wait: Callable[[], object] = work.wait
+        return wait
+
     def average(self, tensors: Iterable[Tensor]) -> None:
         """Replace each tensor by its mean over the processes, in place, with a single all-reduce."""
-        if self.size == 1:
-            return
         wanted = list(tensors)
+        if self.size == 1 or not wanted:
+            return
         flat = torch.cat([tensor.flatten() for tensor in wanted])
-        with _exchange():
-            distributed.all_reduce(flat, group=self._group)
+        self.add_up(flat)
         flat /= self.size
         for tensor, mean in zip(wanted, flat.split([tensor.numel() for tensor in wanted]), strict=True):
             tensor.copy_(mean.view_as(tensor))
-
-    def average_gradients(self, network: nn.Module) -> None:
-        """Average the gradients over the processes, whose shares of the batch are equal."""
-        self.average([p.grad for p in network.parameters() if p.grad is not None])
 
     def agree(self, value: int) -> int:
         """Broadcast the first process's value."""
@@ -125,7 +143,7 @@ class World:
 
     def gather(self, tensor: Tensor) -> Tensor:
         """Gather the tensors of all processes, stacked on a new first axis."""
-        parts = [torch.empty_like(tensor) for _ in range(self.size)]
+        gathered = tensor.new_empty((self.size, *tensor.shape))
         with _exchange():
-            distributed.all_gather(parts, tensor.contiguous(), group=self._group)
-        return torch.stack(parts)
+            _all_gather(gathered.view(-1), tensor.contiguous().view(-1), group=self._group)
+        return gathered

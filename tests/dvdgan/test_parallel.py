@@ -24,9 +24,14 @@ PROCESS = """
 import importlib.util, json, sys
 from pathlib import Path
 import torch
+from dvdgan.fast import gradient_exchange
 from dvdgan.fast.batch_norm import norm_relu
+from dvdgan.fast.fused import fusing
 from dvdgan.model import DVDGAN, DVDGANFP
 from dvdgan.parallel import World
+from dvdgan.settings_text import settings_from_text
+from dvdgan.training import launch
+from dvdgan.training.update import Networks
 from vidbench.distributed.ranks import process_group
 from vidbench.models import ModelTask, TrainRequest
 
@@ -53,13 +58,44 @@ with process_group() as ranks:
     scale, shift = torch.rand(2, 4, 3, generator=rng)
     weight, inputs = torch.randn(x.shape, generator=rng), (x, scale, shift)
     whole = [tensor.clone().requires_grad_() for tensor in inputs]
-    part = [tensor[mine].clone().requires_grad_() for tensor in inputs]
-    expected, normal = norm_relu(*whole, 1e-5, None), norm_relu(*part, 1e-5, world)
+    expected = norm_relu(*whole, 1e-5, None)
     (expected[0] * weight).sum().backward()
-    (normal[0] * weight[mine]).sum().backward()
-    torch.testing.assert_close(normal, (expected[0][mine], *expected[1:]), rtol=1e-4, atol=1e-4)
-    for mine_alone, all_clips in zip(part, whole, strict=True):
-        torch.testing.assert_close(mine_alone.grad, all_clips.grad[mine], rtol=1e-3, atol=1e-4)
+    for fused in (False, True):
+        part = [tensor[mine].clone().requires_grad_() for tensor in inputs]
+        with fusing(fused):
+            normal = norm_relu(*part, 1e-5, world)
+        (normal[0] * weight[mine]).sum().backward()
+        torch.testing.assert_close(normal, (expected[0][mine], *expected[1:]), rtol=1e-4, atol=1e-4)
+        for mine_alone, all_clips in zip(part, whole, strict=True):
+            torch.testing.assert_close(mine_alone.grad, all_clips.grad[mine], rtol=1e-3, atol=1e-4)
+
+    # What GPUs record: fused layers, and gradients that are sent during the backward pass.
+    # At larger rates Adam, whose beta 1 is 0, magnifies the order of sums.
+    settings = settings_from_text({**json.loads(sys.argv[3]), "accumulate": "1", "g_lr": "1e-5", "d_lr": "1e-5"})
+    clips = torch.randint(0, 256, (8, 5, 8, 8, 3), dtype=torch.uint8, generator=rng)
+    labels = torch.arange(8) % 3
+    launch.Replayed = lambda function: function
+    sent, start = [], world.start_adding_up
+    world.start_adding_up = lambda tensor: sent.append(tensor.numel()) or start(tensor)
+
+    def one_update(company, mode):
+        networks = Networks(task, settings, 0, torch.device("cpu"), company)
+        networks.launch.mode = mode
+        rows = networks.rows
+        values = networks.update(0, lambda draw: (clips[rows], labels[rows])).detach().clone()
+        if company is not None:
+            company.average([values])
+        found = (networks.generator, networks.discriminators)
+        return values, [p.grad for network in found for p in network.parameters() if p.grad is not None]
+
+    alone_values, alone_gradients = one_update(None, "none")
+    for mode, gradient_exchange.LARGE in (("fused", 2**20), ("none", 200), ("fused", 0)):
+        del sent[:]
+        values, gradients = one_update(world, mode)
+        torch.testing.assert_close(values, alone_values, rtol=1e-3, atol=1e-4)
+        assert (len(sent) > 0) == (gradient_exchange.LARGE < 1000) and all(count >= gradient_exchange.LARGE for count in sent)
+        for ours, theirs in zip(gradients, alone_gradients, strict=True):
+            assert (ours - theirs).norm() < 5e-3 * theirs.norm() + 1e-4
     assert world.agree(7 + ranks.rank) == 7 and not world.all_agree(ranks.rank)
 """
 

@@ -97,7 +97,7 @@ def norm_relu(
     """
     x_NTLC = x_NTCHW.permute(0, 1, 3, 4, 2).flatten(2, 3).contiguous()
     if fused.is_on():
-        out_NTLC, mean_TC, var_TC = fused_norm_relu(x_NTLC, scale_NC, shift_NC, eps, bias_C)
+        out_NTLC, mean_TC, var_TC = fused_norm_relu(x_NTLC, scale_NC, shift_NC, eps, world, bias_C)
     else:
         out_NTLC, mean_TC, var_TC = _NormRelu.apply(x_NTLC, scale_NC, shift_NC, eps, world)
     return out_NTLC.unflatten(2, x_NTCHW.shape[3:]).permute(0, 1, 4, 2, 3), mean_TC, var_TC

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import weakref
 from collections.abc import Callable, Sequence
 
 import torch
@@ -79,4 +81,11 @@ class Replayed:
             raise
         except RuntimeError as error:
             raise RecordingError(str(error)) from error
+        # NCCL waits at exit for the graphs that have recorded its kernels.
+        atexit.register(_reset, weakref.ref(graph))
         return graph, output
+
+
+def _reset(found: weakref.ref[torch.cuda.CUDAGraph]) -> None:
+    if graph := found():
+        graph.reset()

@@ -18,22 +18,21 @@ def compute_dtype(settings: Settings, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if settings.precision == "bfloat16" else torch.float32
 
 
-def choose_mode(setting: str, device: torch.device, alone: bool) -> str:
+def choose_mode(setting: str, device: torch.device, accumulate: int) -> str:
     """Mode that the setting `compile` selects: ``none``, ``graphs`` or ``fused``.
 
     Args:
         setting: value of the setting.
         device: device of the training run.
-        alone: whether one process computes the update in one part. Exchanges with other processes cannot be recorded.
+        accumulate: parts in which a process computes its share of a batch.
 
     Raises:
         InputError: a recorded mode is set where updates cannot be recorded.
     """
-    possible = device.type == "cuda" and alone
+    possible = device.type == "cuda" and accumulate == 1
     if setting in RECORDED and not possible:
         raise InputError(
-            f"Setting compile={setting} records updates, which needs one GPU, one process and accumulate=1; set "
-            "compile=auto."
+            f"Setting compile={setting} records updates, which needs a GPU and accumulate=1; set compile=auto."
         )
     if setting != "auto":
         return setting

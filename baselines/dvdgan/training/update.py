@@ -13,6 +13,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from dvdgan import noise
 from dvdgan.config import Settings
 from dvdgan.discriminators import SpatialDiscriminator, build_discriminators
+from dvdgan.fast.gradient_exchange import average_other_gradients
 from dvdgan.fast.modes import RECORDED, choose_mode, compute_dtype
 from dvdgan.generator import Generator, from_uint8
 from dvdgan.layers import batch_norms, frozen, initialise, normalise_weights
@@ -75,7 +76,7 @@ class Networks:
         self._reconstruction_weight, self._noise_strength = torch.zeros(2, device=device)
         self._update_average = get_ema_multi_avg_fn(settings.ema_decay)
 
-        mode = choose_mode(settings.compile, device, alone=self._world.size == settings.accumulate == 1)
+        mode = choose_mode(settings.compile, device, settings.accumulate)
         self.launch = Launch(mode, self._compute)
         betas, how = (settings.beta1, settings.beta2), {"fused": device.type == "cuda", "capturable": mode in RECORDED}
         g_rate, d_rate = first_rates(settings, device, recorded=mode in RECORDED)
@@ -152,7 +153,7 @@ class Networks:
             # All micro-batches share the normalised weights of the update, whose graph must outlive all but the last.
             (loss / len(parts)).backward(retain_graph=number < len(parts))
             del loss  # and with it the activations, before those of the next micro-batch
-        self._world.average_gradients(network)
+        average_other_gradients(network, self._world)
         adam.step()
         return torch.stack(logged).mean(0)
 
@@ -206,7 +207,7 @@ class Networks:
         return scores
 
     def _normalise(self, network: nn.Module) -> None:
-        normalise_weights(network, self._dtype, self._settings.sn_eps)
+        normalise_weights(network, self._dtype, self._settings.sn_eps, self._world)
 
     @torch.no_grad()
     def _average_generator(self, step: int) -> None:

@@ -264,10 +264,10 @@ def test_fusing_holds_within_its_block_and_its_thread():
 
 def test_fused_must_be_set_and_is_recorded():
     gpu, cpu = torch.device("cuda"), torch.device("cpu")
-    assert choose_mode("fused", gpu, alone=True) == "fused"
-    for device, alone in ((cpu, True), (gpu, False)):
+    assert choose_mode("fused", gpu, 1) == "fused"
+    for device, accumulate in ((cpu, 1), (gpu, 2)):
         with pytest.raises(InputError, match="compile=fused"):
-            choose_mode("fused", device, alone)
+            choose_mode("fused", device, accumulate)
 
 
 def test_an_update_notes_that_a_kernel_was_not_compiled(task, tiny_settings, monkeypatch):

@@ -99,14 +99,14 @@ def test_inputs_are_refilled_in_order_and_keep_what_is_absent():
     assert int(again[1][0].frames_MK) == 123
 
 
-def test_modes_by_device_and_company():
+def test_modes_by_device_and_parts():
     gpu, cpu = torch.device("cuda"), torch.device("cpu")
-    assert choose_mode("auto", gpu, alone=True) == "graphs"
-    assert choose_mode("auto", gpu, alone=False) == choose_mode("auto", cpu, alone=True) == "none"
-    assert choose_mode("none", gpu, alone=True) == "none"
-    for device, alone in ((cpu, True), (gpu, False)):
+    assert choose_mode("auto", gpu, 1) == "graphs"
+    assert choose_mode("auto", gpu, 2) == choose_mode("auto", cpu, 1) == "none"
+    assert choose_mode("none", gpu, 1) == "none"
+    for device, accumulate in ((cpu, 1), (gpu, 2)):
         with pytest.raises(InputError, match="compile=graphs"):
-            choose_mode("graphs", device, alone)
+            choose_mode("graphs", device, accumulate)
 
 
 def test_power_iteration_stays_in_its_memory(task, tiny_settings):
