@@ -19,14 +19,15 @@ other users of the machine slow both alike; its ratios are of medians, on a CPU 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import gc
 import json
 import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ SMALLEST, FEWEST, MOST = 2, 3, 50
 # What --record keeps of a measurement.
 COLUMNS = (
     "preset", "network", "processes", "compile", "compile_used", "precision", "batch_size", "step_seconds", "cpu_seconds", "timed_steps",
-    "real_clips_per_second", "times_the_peer", "peak_memory_gib",
+    "real_clips_per_second", "times_the_peer", "peak_memory_gib", "device_days",
 )  # fmt: skip
 PEER = "peer (eager torch)"
 WARM_UP = graphs.WARM_UP + 2  # capturing a graph and replaying it for the first time are not timed
@@ -88,6 +89,11 @@ def main() -> None:
     parser.add_argument(
         "--profile", action="store_true", help="also list the kernels of an update on a GPU by their time"
     )
+    parser.add_argument(
+        "--turn", type=Path, metavar="FILE",
+        help="a lock on this file is shared during the first update, which compiles, and held alone from then on, so that several such "
+        "programs may compile side by side on a GPU",
+    )  # fmt: skip
     parser.add_argument("--threads", type=int, help="threads of torch on a CPU")
     parser.add_argument("--json", type=Path, help="also write the report to this file after every measurement")
     add_record_option(parser)
@@ -197,9 +203,24 @@ def _search(
 
 def _release(device: torch.device) -> None:
     torch.compiler.reset()
+    _free(device)
+
+
+def _free(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+@contextmanager
+def _locked(path: Path | None, how: int) -> Iterator[None]:
+    """Hold a lock on a file inside the block; each of the processes of torchrun has its own GPU and its own file."""
+    if path is None:
+        yield
+        return
+    with Path(f"{path}-{os.environ.get('LOCAL_RANK', '0')}").open("w", encoding="utf-8") as file:
+        fcntl.flock(file, how)
+        yield
 
 
 class _Contender:
@@ -212,6 +233,7 @@ class _Contender:
         device: torch.device,
         world: World,
         around: Callable[[], AbstractContextManager[None]],
+        turn: Path | None,
     ) -> None:
         self.settings, self._around, self.processes = settings, around, world.size
         with around():
@@ -225,9 +247,16 @@ class _Contender:
         self._begun = WARM_UP if device.type == "cuda" else 1  # a processor records nothing
         self._launched: list[torch.cuda.Event] = []
         self._losses: list[torch.Tensor] = []
-        self.warm_up = [self._update(step)[0] for step in range(self._begun)]
+        with _locked(turn, fcntl.LOCK_SH):
+            self.warm_up = [self._update(0)[0]]
+            if turn:  # others need the memory meanwhile
+                _free(device)
         self.wall: list[float] = []
         self.cpu: list[float] = []
+
+    def end_warm_up(self) -> None:
+        """Make the other updates that are not timed."""
+        self.warm_up += [self._update(step)[0] for step in range(1, self._begun)]
 
     def time_one(self) -> None:
         """Time one more update."""
@@ -263,20 +292,24 @@ def _measure(
     cuda = device.type == "cuda"
     if cuda:
         torch.cuda.reset_peak_memory_stats(device)
-    contenders = {"ours": _Contender(task, settings, device, world, nullcontext)}
+    contenders = {"ours": _Contender(task, settings, device, world, nullcontext, args.turn)}
     if args.peer:
         plain = replace(settings, **eager_dvdgan.SETTINGS)
-        contenders[PEER] = _Contender(task, plain, device, world, eager_dvdgan.torchs_own_operations)
+        contenders[PEER] = _Contender(task, plain, device, world, eager_dvdgan.torchs_own_operations, args.turn)
     ours = contenders["ours"]
-    # The first process's clock decides for all.
-    while world.agree(int(len(ours.wall) < FEWEST or (sum(ours.wall) < args.seconds and len(ours.wall) < MOST))):
+    with _locked(args.turn, fcntl.LOCK_EX):
         for contender in contenders.values():
-            contender.time_one()
+            contender.end_warm_up()
+        # The first process's clock decides for all.
+        while world.agree(int(len(ours.wall) < FEWEST or (sum(ours.wall) < args.seconds and len(ours.wall) < MOST))):
+            for contender in contenders.values():
+                contender.time_one()
+        profile = kernel_table(ours.time_one, 3) if args.profile and cuda else None
     for contender in contenders.values():
         contender.check()
     rows = [_row(name, contender, args, device) for name, contender in contenders.items()]
-    if args.profile and cuda:
-        rows[0]["profile"] = kernel_table(ours.time_one, 3)
+    if profile:
+        rows[0]["profile"] = profile
     kind = "step_seconds" if cuda else "cpu_seconds"
     for row in rows if args.peer else []:
         row["times_the_peer"] = round(rows[-1][kind] / row[kind], 2)
@@ -291,6 +324,7 @@ def _row(name: str, contender: _Contender, args: argparse.Namespace, device: tor
     settings, times, networks = contender.settings, contender.wall, contender.networks
     seconds = statistics.median(times)
     clips = settings.d_steps * settings.batch_size / seconds
+    days = args.steps * settings.d_steps * args.global_batch / clips / 86400 * contender.processes
     return {
         "network": name,
         "processes": contender.processes,
@@ -310,12 +344,8 @@ def _row(name: str, contender: _Contender, args: argparse.Namespace, device: tor
             for name, network in (("generator", networks.generator), *networks.discriminators.items())
         },
         "peak_memory_gib": None,
-        "estimate": {
-            "of": f"{args.steps} steps at global batch size {args.global_batch} on such devices, without data loading",
-            "device_days": round(
-                args.steps * settings.d_steps * args.global_batch / clips / 86400 * contender.processes, 2
-            ),
-        },
+        "device_days": round(days, 2),
+        "device_days_of": f"{args.steps} steps at global batch size {args.global_batch} on such devices, without data loading",
     }
 
 
