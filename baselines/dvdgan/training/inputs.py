@@ -131,7 +131,10 @@ class Draws:
         )
 
     def _to_device(self, values: np.ndarray) -> Tensor:
-        return torch.from_numpy(values).to(self._device, non_blocking=True)
+        drawn = torch.from_numpy(values)
+        if self._device.type == "cuda":
+            drawn = drawn.pin_memory()  # from other memory, copies of more than 64 KB wait for the updates before
+        return drawn.to(self._device, non_blocking=True)
 
     def _frames(self, step: int, turn: int, sides: tuple[int, ...], rows: np.ndarray) -> np.ndarray | None:
         """Frames that the spatial discriminator sees, drawn for each side among those after the context frames."""

@@ -66,7 +66,7 @@ def train(request: TrainRequest, base: Settings, as_model: Callable[[Generator, 
         outputs = Outputs(request, settings, networks, world, log, as_model)
         step = first
         with Prefetch(request, settings, draws, networks.rows) as batches:
-            while step < total and (step == first or _in_time(deadline, world)):
+            while step < total and (step == first or _in_time(deadline, world, step % settings.log_every == 0)):
                 losses.add(networks.update(step, batches.take))
                 if step == first:  # only now are the clips known to be good
                     log.write(_header(request, settings, networks, world, first, total, start_sha256))
@@ -180,9 +180,11 @@ def _header(
     }
 
 
-def _in_time(deadline: float, world: World) -> bool:
-    """Whether to make another step; the first process's clock decides for all."""
-    return deadline == math.inf or bool(world.agree(int(time.monotonic() < deadline)))
+def _in_time(deadline: float, world: World, synchronised: bool) -> bool:
+    """Whether to make another step; the first process's clock decides for all, where they wait for their devices anyway."""
+    if deadline == math.inf or (world.size > 1 and not synchronised):
+        return True
+    return bool(world.agree(int(time.monotonic() < deadline)))
 
 
 @contextmanager
