@@ -33,9 +33,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from dated_results import add_record_option, record
-from kernel_table import kernel_table
+from dated_results import add_record_option, processor, record
 from peers import eager_dvdgan
+from profiles.kernel_table import kernel_table
 
 from dvdgan.config import MODELS, Settings, resolve_auto
 from dvdgan.fast import graphs
@@ -103,8 +103,8 @@ def main() -> None:
     rank, processes = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
     if processes > 1:
         args.device = args.device if args.device == "cpu" else f"cuda:{os.environ['LOCAL_RANK']}"
-        if args.batch is None or args.peer:
-            parser.error("several processes need --batch, and have no --peer")
+        if args.batch is None or args.peer or args.turn:
+            parser.error("several processes need --batch, and have neither --peer nor --turn")
     world = World(torch.device(args.device), rank, processes)
     try:
         report = _all(args, world)
@@ -126,6 +126,7 @@ def _all(args: argparse.Namespace, world: World) -> dict[str, Any]:
     report: dict[str, Any] = {
         "command": " ".join(sys.argv),
         "device_name": device_name(device),
+        "processor": f"{processor()}, {os.cpu_count()} cores",
         "versions": versions() | {"cuda": torch.version.cuda},
         "load": os.getloadavg()[0],
         "measurements": [],
@@ -214,11 +215,11 @@ def _free(device: torch.device) -> None:
 
 @contextmanager
 def _locked(path: Path | None, how: int) -> Iterator[None]:
-    """Hold a lock on a file inside the block; each of the processes of torchrun has its own GPU and its own file."""
+    """Hold a lock on a file inside the block."""
     if path is None:
         yield
         return
-    with Path(f"{path}-{os.environ.get('LOCAL_RANK', '0')}").open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8") as file:
         fcntl.flock(file, how)
         yield
 

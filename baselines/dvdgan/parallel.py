@@ -105,7 +105,7 @@ class World:
                 distributed.all_reduce(tensor, group=self._group)
 
     def start_adding_up(self, tensor: Tensor) -> Callable[[], object]:
-        """Start to replace a contiguous tensor by its sum, while this process goes on.
+        """Start to replace a contiguous tensor by its sum, while this process computes.
 
         Returns:
             A function that makes what is computed after its call wait for the sum.

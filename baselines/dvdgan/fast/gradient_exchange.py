@@ -1,4 +1,4 @@
-"""Gradients averaged over the processes of a run, those of large weights while the backward pass goes on.
+"""Gradients averaged over the processes of a run, those of large weights during the backward pass.
 
 All weights of a network are normalised by one operation (`dvdgan.spectral_norm`), whose gradient comes last: only then have
 parameters a gradient. But normalising is linear in the gradient, and the weights are the same in all processes, so that
