@@ -48,8 +48,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     try:
         began = time.monotonic()
-        train_checkpoints(chosen.data, chosen.output / "checkpoints", chosen.device)
+        trained = train_checkpoints(chosen.data, chosen.output / "checkpoints", chosen.device)
         seconds["training"] = time.monotonic() - began
+        say(f"six checkpoints are there, {len(trained)} of them trained now")
         settings = StudySettings(
             data=chosen.data,
             checkpoints=find_checkpoints(chosen.output / "checkpoints"),
@@ -68,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    write_record(folder / "results.json", record_of(settings, store, found, seconds))
+    write_record(folder / "results.json", record_of(settings, store, found, seconds, trained))
     write_text(folder / "tables.md", tables(found))
     write_text(folder / "flips.svg", draw(found))
     print(tables(found))

@@ -211,6 +211,7 @@ def study(settings: StudySettings, store: FeatureStore) -> dict[str, Any]:
         "models": list(collection.models),
         "protocols": {protocol.id: protocol.title for protocol in collection.protocols},
         "controls": {protocol.id: protocol.title for protocol in collection.controls},
+        "target": collection.target,
         "tuned": {name: vars(found) for name, found in collection.tuned.items()},
         "summary": {
             kind: summary(networks, kind, set(collection.tuned)) for kind in ("protocols", "controls", "conventions")

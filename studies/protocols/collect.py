@@ -27,7 +27,9 @@ from studies.protocols.tuning import Tuned, tune
 from studies.protocols.windows import people_of, read_videos
 
 LEVEL = 1.3
-"""Score that corruptions are tuned to, over that of unchanged training clips."""
+"""Score that corruptions are tuned to, over that of the memoriser."""
+LEAST = 1.1
+"""The same over the unchanged clips of each corruption: no strength lowers their score, so the level may not be below it."""
 OTHER_EPS = 1e-5
 """Of batch norm in the conventions that are not the graph's."""
 
@@ -148,16 +150,20 @@ class Collection:
         reference_ND, _ = self.reference(network, PROTOCOLS[0])
         count = settings.num_samples
         clean_ND = self.store(network, f"{MEMORISER}-{BASE}", memorised_clips(self.train, count, SAMPLES[BASE].seed))
-        clean = fvd(clean_ND, reference_ND)
 
         def score(name: str, strength: float) -> float:
             clips = corrupted_clips(name, strength, self.train, count, SAMPLES[BASE].seed)
             return fvd(self.store(network, self._trial(name, strength), clips), reference_ND)
 
-        def one(name: str) -> Tuned:
-            found = tune(partial(score, name), LEVEL * clean, clean, *first_guess(name), step=1 / count)
-            self.store.say(f"{name}: {found}")
-            return found
-
         with ThreadPoolExecutor(settings.workers) as pool:
+            unchanged = dict(
+                zip(settings.corruptions, pool.map(partial(score, strength=0.0), settings.corruptions), strict=True)
+            )
+            self.target = max(LEVEL * fvd(clean_ND, reference_ND), LEAST * max(unchanged.values()))
+
+            def one(name: str) -> Tuned:
+                found = tune(partial(score, name), self.target, unchanged[name], *first_guess(name), step=1 / count)
+                self.store.say(f"{name}: {found}")
+                return found
+
             return dict(zip(settings.corruptions, pool.map(one, settings.corruptions), strict=True))

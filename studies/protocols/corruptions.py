@@ -46,6 +46,14 @@ def as_uint8(values: np.ndarray) -> Clips:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
+def shared_out(share: float, count: int, seed: int) -> np.ndarray:
+    """Return which clips a corruption of whole clips changes, bool ``[count]``.
+
+    They are at random places, so that the first N / 8 clips have about the same share, and a larger share has them all.
+    """
+    return np.random.default_rng((seed, 1)).permutation(count) < round(share * count)
+
+
 def _blur(clips_NTHWC: Clips, strength: float, seed: int) -> Clips:
     values = clips_NTHWC.astype(np.float32)
     blurred = ndimage.gaussian_filter(values, (0, 0, BLUR_SIGMA, BLUR_SIGMA, 0))
@@ -67,22 +75,28 @@ def _jpeg(clips_NTHWC: Clips, strength: float, seed: int) -> Clips:
 
 
 def _shuffle(clips_NTHWC: Clips, strength: float, seed: int) -> Clips:
-    """Shuffle the frames of the first clips; the order of clips is random already."""
+    """Shuffle the frames of a share of the clips."""
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(clips_NTHWC.shape[1]) for _ in clips_NTHWC]
-    count = round(strength * len(clips_NTHWC))
-    return np.stack(
-        [clip[order] if i < count else clip for i, (clip, order) in enumerate(zip(clips_NTHWC, orders, strict=True))]
-    )
+    changed = shared_out(strength, len(clips_NTHWC), seed)
+    return np.stack([clip[order] if c else clip for clip, order, c in zip(clips_NTHWC, orders, changed, strict=True)])
 
 
 def _colour(clips_NTHWC: Clips, strength: float, seed: int) -> Clips:
-    return as_uint8(clips_NTHWC + np.float32(strength) * np.array([1, 0, -1], np.float32))
+    # A gain, since an offset is rounded to whole levels and its score then jumps.
+    return as_uint8(clips_NTHWC * (1 + np.float32(strength / 100) * np.array([1, 0, -1], np.float32)))
 
 
 def _shift(clips_NTHWC: Clips, strength: float, seed: int) -> Clips:
-    moved = ndimage.shift(clips_NTHWC.astype(np.float32), (0, 0, strength, strength, 0), order=1, mode="nearest")
-    return as_uint8(moved)
+    whole = int(strength)
+    part = np.float32(strength - whole)
+    values = clips_NTHWC.astype(np.float32)
+    for axis in (2, 3):
+        padded = np.pad(values, [(whole + 1, 0) if a == axis else (0, 0) for a in range(values.ndim)], mode="edge")
+        size = values.shape[axis]
+        near, far = (np.take(padded, range(start, start + size), axis) for start in (1, 0))
+        values = near + part * (far - near)
+    return as_uint8(values)
 
 
 def _flicker(clips_NTHWC: Clips, strength: float, seed: int) -> Clips:
@@ -105,7 +119,7 @@ CORRUPTIONS = {
     "noise": Corruption(_noise, "standard deviation in levels", 5, 120),
     "jpeg": Corruption(_jpeg, f"share of the way to JPEG quality {JPEG_QUALITY}", 0.7, 2),
     "shuffle": Corruption(_shuffle, "share of clips with shuffled frames", 0.6, 1),
-    "colour": Corruption(_colour, "levels from blue to red", 11, 120),
+    "colour": Corruption(_colour, "percent more red and less blue", 8, 100),
     "shift": Corruption(_shift, "pixels down and right", 2, 24),
     "flicker": Corruption(_flicker, "standard deviation of a frame's brightness in levels", 8, 120),
     "patch": Corruption(_patch, "share of the way to a grey square of 24x24", 0.7, 1),

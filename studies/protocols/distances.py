@@ -59,7 +59,7 @@ class PeopleParts:
 def drawn_distances(
     samples_ND: np.ndarray, weights_BN: np.ndarray, reference: PeopleParts, weights_BP: np.ndarray, ddof: int = 1
 ) -> np.ndarray:
-    """Return the Fréchet distance for each draw: float64 ``[B]``.
+    """Return the Fréchet distance for each draw: float64 ``[B]``, NaN for a draw of too few clips.
 
     With the weighted covariance of the samples as A.T A, tr((A.T A C)^(1/2)) is the sum of the roots of the eigenvalues of
     A C A.T, which is only N x N and, but for weights and centring, a sum over people. Roots of rounding noise leave about six
@@ -79,6 +79,9 @@ def drawn_distances(
     values = []
     for drawn, people in zip(weights_BN, weights_BP, strict=True):
         total, count = people @ reference.counts, drawn.sum()
+        if min(total, count) <= ddof:
+            values.append(np.nan)
+            continue
         mean, along = people @ reference.sums / total, products_NP @ people / total
         kernel = (np.tensordot(people, kernels_PNN, 1) - total * np.outer(along, along)) / (total - ddof)
         share = drawn / count

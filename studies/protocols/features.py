@@ -44,9 +44,7 @@ def seeded_extractor(choice: NetworkChoice, device: str) -> Extract:
     head_KC = network.logits_weight.detach().float().flatten(1).to(device)
     bias_K = network.logits_bias.detach().float().to(device)
     kind = getattr(torch, choice.precision)
-    network = network.to(device, kind)
-    if device == "cpu":
-        network = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    network = network.to(device, kind).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     batch = BATCHES[torch.device(device).type]
 
     @torch.inference_mode()

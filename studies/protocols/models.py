@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from studies.protocols.corruptions import CORRUPTIONS, resized
+from studies.protocols.corruptions import CORRUPTIONS, resized, shared_out
 from studies.protocols.windows import FRAMES, Video, Window, clips_of, drawn_windows
 from vidbench.errors import InputError
 from vidbench.models.choice import choose_registered
@@ -60,8 +60,8 @@ def source_windows(name: str, strength: float, videos: list[Video], count: int, 
     if name != ONE_PERSON:
         return windows
     alone = drawn_windows([video for video in videos if video.person == KEPT_PERSON], count, seed)
-    replaced = round(strength * count)
-    return alone[:replaced] + windows[replaced:]
+    replaced = shared_out(strength, count, seed)
+    return [one if there else other for one, other, there in zip(alone, windows, replaced, strict=True)]
 
 
 def memorised_clips(videos: list[Video], count: int, sample_seed: int) -> Callable[[], np.ndarray]:

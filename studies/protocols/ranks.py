@@ -27,8 +27,8 @@ def flipped_pairs(base_M: np.ndarray, other_M: np.ndarray) -> list[tuple[int, in
 
 
 def interval(values_B: np.ndarray) -> tuple[float, float]:
-    """Return the percentile interval of drawn values."""
-    low, high = np.percentile(values_B, [(100 - LEVEL) / 2, (100 + LEVEL) / 2])
+    """Return the percentile interval of drawn values; draws of too few clips, which are NaN, do not count."""
+    low, high = np.nanpercentile(values_B, [(100 - LEVEL) / 2, (100 + LEVEL) / 2])
     return float(low), float(high)
 
 

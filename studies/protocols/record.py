@@ -18,7 +18,7 @@ from studies.protocols.analysis import DRAW_SEED, DRAWS
 from studies.protocols.collect import LEVEL, StudySettings
 from studies.protocols.features import FeatureStore
 from studies.protocols.protocols import POOL_SEED, SAMPLES
-from studies.protocols.training import STEPS
+from studies.protocols.training import SETTINGS, STEPS
 from vidbench.files import write_text
 from vidmetrics.files import file_sha256
 
@@ -26,10 +26,10 @@ PACKAGES = ("vidbench", "torch", "numpy", "scipy", "av", "pillow")
 
 
 def record_of(
-    settings: StudySettings, store: FeatureStore, found: dict[str, Any], seconds: dict[str, float]
+    settings: StudySettings, store: FeatureStore, found: dict[str, Any], seconds: dict[str, float], trained: list[int]
 ) -> dict[str, Any]:
-    """Return the whole record; ``seconds`` are those of each stage of this start."""
-    passes, seconds = store.passes()
+    """Return the whole record; ``seconds`` are those of each stage of this start, which trained the checkpoints ``trained``."""
+    passes, each = store.passes()
     return {
         "command": shlex.join(["python", "-m", "studies.protocols", *sys.argv[1:]]),
         "date": datetime.now(UTC).date().isoformat(),
@@ -48,11 +48,13 @@ def record_of(
             "bootstrap_seed": DRAW_SEED,
             "level": LEVEL,
             "checkpoint_steps": list(STEPS),
+            "checkpoint_training": SETTINGS,
+            "checkpoints_trained_in_this_start": trained,
             "checkpoint_sha256": {name: file_sha256(file) for name, file in settings.checkpoints.items()},
         },
         "seconds": seconds,
         "clip_passes": passes,
-        "seconds_per_clip_pass": seconds,
+        "seconds_per_clip_pass": each,
         **found,
     }
 

@@ -28,11 +28,12 @@ SETTINGS = {
 }
 
 
-def train_checkpoints(data: Path, folder: Path, device: str, steps: tuple[int, ...] = STEPS) -> None:
-    """Write ``step-NNNNN.safetensors`` for each number of steps that the folder does not have yet.
+def train_checkpoints(data: Path, folder: Path, device: str, steps: tuple[int, ...] = STEPS) -> list[int]:
+    """Write ``step-NNNNN.safetensors`` for each number of steps that the folder does not have yet, and return these numbers.
 
     A resumed run gives the same weights as an uninterrupted one on a CPU, so stopping at a checkpoint changes nothing.
     """
+    made_here = []
     for count in steps:
         kept = folder / f"step-{count:05d}.safetensors"
         if kept.is_file():
@@ -41,3 +42,5 @@ def train_checkpoints(data: Path, folder: Path, device: str, steps: tuple[int, .
         made = train_model("dvdgan", str(TASK), options, Progress(enabled=False))
         with written_whole(kept) as temporary:
             shutil.copyfile(made, temporary)
+        made_here.append(count)
+    return made_here

@@ -9,12 +9,19 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from studies.protocols import __main__ as program
 from studies.protocols import distances, page, ranks, tuning
 from studies.protocols.analysis import study
 from studies.protocols.collect import StudySettings
-from studies.protocols.corruptions import CORRUPTIONS, cropped_then_resized, resized_then_cropped, through_mp4
+from studies.protocols.corruptions import (
+    CORRUPTIONS,
+    cropped_then_resized,
+    resized_then_cropped,
+    shared_out,
+    through_mp4,
+)
 from studies.protocols.features import FeatureStore
 from studies.protocols.record import record_of, write_record
 from studies.protocols.windows import drawn_windows, every_window, read_videos
@@ -94,9 +101,10 @@ def test_the_whole_study_runs_small(settings, stored_study, tmp_path):
         == found["networks"]["0"]["protocols"]["base"]["scores"]
     )
     store = FeatureStore(folder, _tiny_network, lambda line: None)
-    write_record(tmp_path / "results.json", record_of(settings, store, found, {"study": 1.0}))
+    write_record(tmp_path / "results.json", record_of(settings, store, found, {"study": 1.0}, []))
     record = json.loads((tmp_path / "results.json").read_text())
     assert record["clip_passes"] > 300
+    assert record["seconds"] == {"study": 1.0}
     assert record["settings"]["num_samples"] == 16
     assert "| `another-seed` |" in page.tables(record)
     assert page.draw(record).startswith("<svg xmlns=")
@@ -152,6 +160,13 @@ def test_a_corruption_of_no_strength_changes_nothing_and_a_strong_one_something(
     assert not np.array_equal(changed, clips)
 
 
+@pytest.mark.parametrize("pixels", [0.3, 1.0, 2.6])
+def test_a_shift_is_that_of_scipy(pixels):
+    clips = np.random.default_rng(4).integers(0, 256, (1, 2, 16, 16, 3)).astype(np.uint8)
+    moved = ndimage.shift(clips.astype(np.float64), (0, 0, pixels, pixels, 0), order=1, mode="nearest")
+    assert np.abs(CORRUPTIONS["shift"].apply(clips, pixels, 0) - moved).max() < 0.51
+
+
 def test_mp4_and_the_two_orders_of_crop_and_resize_keep_the_picture():
     y, x = np.mgrid[:64, :64]
     clip = np.stack([np.stack([2 * x + t, 2 * y, x + y], -1) for t in range(12)]).astype(np.uint8)[None]
@@ -191,6 +206,23 @@ def test_drawn_distances_are_those_of_the_repeated_rows():
             drawn = (np.repeat(samples, count, axis=0), np.repeat(reference, row[people], axis=0))
             moments = [f for x in drawn for f in (x.mean(0), np.cov(x, rowvar=False, ddof=ddof))]
             assert value == pytest.approx(frechet_distance(*moments), rel=1e-5)
+
+
+def test_a_draw_without_any_sample_does_not_count():
+    rng = np.random.default_rng(2)
+    parts = distances.PeopleParts.of(rng.standard_normal((8, 3)), np.repeat([0, 1], 4), np.arange(2))
+    found = distances.drawn_distances(
+        rng.standard_normal((5, 3)), np.array([[0.0] * 5, [1.0] * 5]), parts, np.ones((2, 2))
+    )
+    assert np.isnan(found).tolist() == [True, False]
+    assert ranks.excludes_zero(found)
+
+
+def test_an_eighth_of_a_corruption_of_whole_clips_has_about_its_share():
+    whole = shared_out(0.5, 128, seed=3)
+    assert whole.sum() == 64
+    assert 3 <= whole[:16].sum() <= 13
+    assert (shared_out(0.6, 128, seed=3) >= whole).all()
 
 
 def test_a_flip_is_certain_if_both_differences_exclude_zero():
