@@ -120,7 +120,7 @@ def test_what_is_stored_is_not_computed_again(settings, stored_study):
 
 
 def test_a_folder_without_videos_is_refused_in_a_sentence(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(program, "train_checkpoints", lambda *arguments: None)
+    monkeypatch.setattr(program, "train_checkpoints", lambda *arguments: [])
     with pytest.raises(SystemExit) as stopped:
         program.main(["--data", str(tmp_path), "--output", str(tmp_path / "out")])
     assert stopped.value.code == 2
@@ -129,7 +129,7 @@ def test_a_folder_without_videos_is_refused_in_a_sentence(tmp_path, capsys, monk
 
 def test_a_study_of_another_size_does_not_take_the_features_of_the_first(tmp_path, monkeypatch):
     folders = []
-    monkeypatch.setattr(program, "train_checkpoints", lambda *arguments: None)
+    monkeypatch.setattr(program, "train_checkpoints", lambda *arguments: [])
     monkeypatch.setattr(program, "FeatureStore", lambda folder, *_: folders.append(folder))
     monkeypatch.setattr(program, "study", lambda *_: (_ for _ in ()).throw(InputError("No study.")))
     for size in ("16", "32"):
