@@ -4,7 +4,7 @@
 
 Prints the table of differences in docs/intervals.md. Two models continue the same contexts: the features of a prediction are those of
 the true future, shrunk and shifted as the model does, plus noise of its own. One reference set is drawn and kept fixed; each repetition
-draws contexts and predictions, and compares the two models by pairs (`vidbench.results.comparison.paired_interval`) and as
+draws contexts and predictions, and compares the two models by pairs (`vidbench.results.difference_intervals.paired_interval`) and as
 independent results (`difference_interval`). The truth is the mean difference over all repetitions. ``width`` is the mean width of an
 interval over the ideal width, 3.92 standard deviations of the difference.
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vidbench.results.comparison import difference_interval, paired_interval
+from vidbench.results.difference_intervals import difference_interval, paired_interval
 from vidbench.results.schema import MetricRecord
 from vidmetrics.estimators.frechet import FrechetEstimator
 from vidmetrics.estimators.jackknife_groups import ClipKeys

@@ -13,6 +13,7 @@ import click
 from vidbench.cli import options
 from vidbench.cli.paths import PATH
 from vidbench.cli.streams import echo_line
+from vidbench.errors import InputError
 
 if TYPE_CHECKING:
     from vidbench.results.comparison import Comparison, Difference
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @click.command("compare")
 @click.argument("a", type=PATH)
 @click.argument("b", type=PATH)
+@click.argument("more", type=PATH, nargs=-1)
 @click.option(
     "--max-regression",
     type=click.FloatRange(min=0),
@@ -30,15 +32,24 @@ if TYPE_CHECKING:
     "if the two are not comparable.",
 )
 @options.as_json
-def command(a: Path, b: Path, max_regression: float | None, as_json: bool) -> None:
-    """Compare two results, each a result.json or the folder of a run.
+def command(a: Path, b: Path, more: tuple[Path, ...], max_regression: float | None, as_json: bool) -> None:
+    """Compare two or more results, each a result.json or the folder of a run.
 
     Prints B - A for each metric with its 95 % confidence interval, whether it exceeds the noise, and each reason why the two
     are not comparable. The intervals cover the sampling of generated clips with the reference set fixed. Predictions of the
     same contexts are compared in pairs ("paired"), which tells smaller differences; other runs are taken to be independent.
+
+    Of more than two, prints every difference of two, metric by metric and best first, and marks those that exceed the noise of
+    all comparisons together (Bonferroni). Neighbours without a mark are ties.
     """
+    from vidbench.cli.matrix_table import print_matrices
     from vidbench.results.comparison import compare_results, load, regressions
 
+    if more:
+        if max_regression is not None:
+            raise InputError("--max-regression compares a new result with an earlier one; give exactly two results.")
+        print_matrices((a, b, *more), [load(path) for path in (a, b, *more)], as_json)
+        return
     first, second = load(a), load(b)
     found = compare_results(first, second)
     worse = () if max_regression is None else regressions(found, max_regression)

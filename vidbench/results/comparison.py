@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from vidbench.results.comparability import network_obstacles, obstacles, protocol_obstacles
+from vidbench.results.difference_intervals import interval_of_difference
 from vidbench.results.schema import MetricRecord, Result, read_result
-from vidmetrics.statistics.intervals import jackknife_interval
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Difference:
         metric: metric id.
         a, b: the two values.
         difference: ``b - a``.
-        interval: 95 % confidence interval of the difference; None if either value has none.
+        interval: confidence interval of the difference, 95 % unless another level is requested; None if either value has none.
         paired: whether the interval is that of pairs: clips of the same contexts left out of both sides together.
         exceeds_noise: whether the interval excludes 0; None without an interval.
         better: ``"a"`` or ``"b"``, the side with the better value; None if the values are equal.
@@ -64,7 +63,7 @@ def compare_results(a: Result, b: Result) -> Comparison:
     """Compare two results; their order only affects the sign of the differences."""
     shared = [name for name in a.metrics if name in b.metrics]
     return Comparison(
-        differences=tuple(_difference(name, a.metrics[name], b.metrics[name]) for name in shared),
+        differences=tuple(metric_difference(name, a.metrics[name], b.metrics[name]) for name in shared),
         obstacles=tuple(_obstacles(a, b, shared)),
         remarks=tuple(_remarks(a, b)),
     )
@@ -89,49 +88,9 @@ def regressions(found: Comparison, max_regression: float) -> tuple[str, ...]:
     )
 
 
-def difference_interval(
-    a: float, a_interval: tuple[float, float], b: float, b_interval: tuple[float, float]
-) -> tuple[float, float]:
-    """Return the 95 % confidence interval of ``b - a`` from the intervals of two independent estimates.
-
-    The method of variance estimates recovery (Zou and Donner, Statistics in Medicine 27, 2008, 1693-1702, equation 7): each
-    limit combines the arms of the two intervals that face it, so asymmetric intervals give an asymmetric result. For
-    symmetric intervals this is the root of the summed squares.
-    """
-    difference = b - a
-    low = difference - math.hypot(b - b_interval[0], a_interval[1] - a)
-    high = difference + math.hypot(b_interval[1] - b, a - a_interval[0])
-    return low, high
-
-
-def paired_interval(a: MetricRecord, b: MetricRecord) -> tuple[float, float] | None:
-    """Return the 95 % confidence interval of ``b - a`` from the values that leave the same groups of clips out.
-
-    Two predictions of one context are good or bad together, and what they share is no part of their difference: it is a
-    delete-a-group jackknife of the difference itself. In simulations with shared contexts it covers as often as the interval of
-    independent estimates at less than half the width (docs/intervals.md, `tools/difference_coverage.py`).
-
-    Args:
-        a: one side.
-        b: the other side.
-
-    Returns:
-        The interval; None if the two have no such values, or if different clips are in their groups: samples of a generation
-        task, or predictions of different contexts. Pairing those would understate or overstate the noise at random.
-    """
-    if a.leave_one_out is None or b.leave_one_out is None or a.groups_sha256 is None:
-        return None
-    if a.groups_sha256 != b.groups_sha256 or len(a.leave_one_out) != len(b.leave_one_out):
-        return None
-    without_group = [theirs - ours for ours, theirs in zip(a.leave_one_out, b.leave_one_out, strict=True)]
-    return jackknife_interval(b.value - a.value, without_group)
-
-
-def _difference(name: str, a: MetricRecord, b: MetricRecord) -> Difference:
-    interval = paired_interval(a, b)
-    paired = interval is not None
-    if not paired and a.interval is not None and b.interval is not None:
-        interval = difference_interval(a.value, a.interval, b.value, b.interval)
+def metric_difference(name: str, a: MetricRecord, b: MetricRecord, level: float = 0.95) -> Difference:
+    """Return the difference of one metric, with an interval of a level."""
+    interval, paired = interval_of_difference(a, b, level)
     better = None if a.value == b.value else "b" if (b.value > a.value) == a.higher_is_better else "a"
     exceeds = None if interval is None else interval[0] > 0 or interval[1] < 0
     return Difference(name, a.value, b.value, b.value - a.value, interval, paired, exceeds, better)
