@@ -48,6 +48,20 @@ metrics = [{quoted}]
 {more}"""
 
 
+def prediction_text(name: str, num_clips: int, num_samples: int, more: str = "") -> str:
+    """Return a task that predicts 11 frames of moving shapes from 5, without labels; ``more`` as in `task_text`."""
+    return task_text(
+        name,
+        num_clips=num_clips,
+        num_samples=num_samples,
+        num_frames=16,
+        context_frames=5,
+        labels="none",
+        metrics=("fvd-shapes",),
+        more=more,
+    )
+
+
 def videos_task(dataset: str, num_samples: int) -> str:
     """Return a task on the split ``train`` of a folder of videos."""
     return task_text(

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.task_texts import task_text
+from tests.task_texts import prediction_text, task_text
 from vidbench.errors import InputError
 from vidbench.jobs.evaluate import evaluate_model, score_samples
 from vidbench.jobs.row_verification import VerifyOptions, verify_row
@@ -159,14 +159,6 @@ def attacked_board(folder: Path, count: int | None) -> Iterator[AttackedBoard]:
 def _small_tasks(folder: Path, count: int) -> None:
     folder.mkdir()
     gen = task_text("shapes-gen", num_clips=2 * count, num_samples=count, metrics=("fvd-shapes",))
-    pred = task_text(
-        "shapes-pred",
-        num_clips=64,
-        num_samples=64,
-        metrics=("fvd-shapes",),
-        num_frames=16,
-        context_frames=5,
-        labels="none",
-    )
+    pred = prediction_text("shapes-pred", 64, 64)
     for name, text in (("shapes-gen", gen), ("shapes-pred", pred)):
         (folder / f"{name}.toml").write_text(text)

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from tests.end_to_end.miniatures import write_video
-from tests.task_texts import task_text
+from tests.task_texts import prediction_text, task_text
 from tests.vidbench.cli.test_command_line import run
 from vidbench.errors import InputError
 from vidmetrics.metric_objects.statistics_files import Statistics
@@ -240,15 +240,7 @@ def inputs(tmp_path_factory):
     (folder / "folder.toml").write_text(task_text("tiny-folder", **of_folder))
     predicted = task_text("tiny-pred", num_frames=16, context_frames=5, more='ceiling = "copy"', **of_folder)
     (folder / "pred-folder.toml").write_text(predicted)
-    several = task_text(
-        "tiny-several",
-        num_clips=12,
-        num_frames=16,
-        context_frames=5,
-        labels="none",
-        more='samples_per_context = 2\nceiling = "copy"',
-        **size,
-    )
+    several = prediction_text("tiny-several", 12, 6, 'samples_per_context = 2\nceiling = "copy"')
     (folder / "several.toml").write_text(several)
     clips = np.random.default_rng(0).integers(0, 256, (9, 12, 32, 32, 3), np.uint8)
     np.save(folder / "nine.npy", clips)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import vidbench
-from tests.task_texts import task_text
+from tests.task_texts import prediction_text, task_text
 from tests.vidbench.cli.test_command_line import run
 from vidbench.errors import InputError
 
@@ -51,16 +51,7 @@ def test_the_first_samples_are_scored_unofficially(tiny):
 
 
 def test_the_first_predictions_are_checked_against_their_clips(tiny):
-    text = task_text(
-        "tiny-pred",
-        num_clips=12,
-        num_samples=4,
-        num_frames=16,
-        context_frames=5,
-        labels="none",
-        metrics=("fvd-shapes",),
-    )
-    Path("gen.toml").write_text(text + 'ceiling = "copy"\n')
+    Path("gen.toml").write_text(prediction_text("tiny-pred", 12, 4, 'ceiling = "copy"\n'))
     done = run("sample", "--model", "copy", "--task", "gen.toml", "--output", "five", "--num-samples", "5", cwd=tiny)
     assert done.returncode == 0, done.stderr
     result = vidbench.score("gen.toml", "five", output="out", first=4, device="cpu")

@@ -17,7 +17,7 @@ import numpy as np
 from tests.abuse.rows._inputs import clips, saved
 from tests.oracles.rude_server import RudeServer
 from tests.result_texts import result_document
-from tests.task_texts import task_text, videos_task
+from tests.task_texts import prediction_text, task_text, videos_task
 
 # Keys and files that differ between two runs of the same command.
 _VOLATILE = {"execution", "seconds", "finished", "time", "duration", "clips_per_second", "steps_per_second"}
@@ -44,9 +44,8 @@ class Command(NamedTuple):
 
 
 def _tasks(folder: Path) -> None:
-    size = {"num_clips": 12, "num_samples": 6, "metrics": ("fvd-shapes",)}
-    generation = task_text("tiny-gen", **size)
-    prediction = task_text("tiny-pred", num_frames=16, context_frames=5, labels="none", more='ceiling = "copy"', **size)
+    generation = task_text("tiny-gen", num_clips=12, num_samples=6, metrics=("fvd-shapes",))
+    prediction = prediction_text("tiny-pred", 12, 6, 'ceiling = "copy"')
     (folder / "gen.toml").write_text(generation, encoding="utf-8")
     (folder / "pred.toml").write_text(prediction, encoding="utf-8")
 

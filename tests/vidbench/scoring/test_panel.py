@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import vidbench
-from tests.task_texts import task_text
+from tests.task_texts import prediction_text, task_text
 from vidbench.data.shapes.dataset import ShapesDataset, render
 from vidbench.results.schema import read_result
 from vidbench.scoring import panel as panel_module
@@ -22,16 +22,7 @@ def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("panel")
     gen = task_text("small-gen", num_clips=192, num_samples=N, metrics=("fvd-shapes",))
     (folder / "gen.toml").write_text(gen, encoding="utf-8")
-    pred = task_text(
-        "small-pred",
-        num_clips=40,
-        num_samples=40,
-        metrics=("fvd-shapes",),
-        context_frames=5,
-        num_frames=16,
-        labels="none",
-    )
-    (folder / "pred.toml").write_text(pred, encoding="utf-8")
+    (folder / "pred.toml").write_text(prediction_text("small-pred", 40, 40), encoding="utf-8")
     return folder
 
 
