@@ -1,29 +1,36 @@
 """Measure how often honest streams and training copies of shapes-gen are flagged as better than real clips.
 
-    python tools/measure_better_than_real.py --blocks 64
+    python tools/measure_better_than_real.py --blocks 80
+    python tools/measure_better_than_real.py --disjoint 500
 
 Everything is scored as `vidbench evaluate` scores shapes-gen: 1,024 clips against the first 4,096 clips of the train split, with the
 first 1,024 clips of the test split as held-out clips. A stream of honest clips takes its i-th clip from one of the blocks of 1,024 test
 clips behind the recorded floor, drawn at random for every i, so every stream has the labels of the task and no clip twice; two streams
-share one clip in as many as there are blocks. Copies are 1,024 different clips of the reference set with the labels of the task,
+share one clip in as many as there are blocks. With ``--disjoint``, each stream is a block of its own, so no two share a clip, and nothing
+else is measured. Copies are 1,024 different clips of the reference set with the labels of the task,
 unchanged or degraded, or of the training clips behind it (seed 0).
 
 Prints one line for each kind: how many sets the distances flag, how many the nearest real clips flag, and what they score. Rendering
-and features take about 3 ms a clip on one idle core; ``--features DIR`` keeps the features.
+and features take about 3 ms a clip on one idle core; ``--features DIR`` keeps the features, ``--workers`` computes several blocks at once.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import platform
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from vidbench.data.shapes.dataset import render
+from vidbench.data.shapes.dataset import GENERATOR_VERSION, render
+from vidbench.files import write_text
 from vidbench.leaderboard.better_than_real import BOARD_LEVEL, BOARD_ROWS, floor_chance
 from vidbench.results.schema import MetricRecord
 from vidbench.scoring.floor_sets import recorded_sets
@@ -76,21 +83,23 @@ class Clips:
     folder: Path | None
 
     def __post_init__(self) -> None:
+        torch.set_num_threads(1)
         self.network = load_network("shapes", device="cpu")
 
-    def block(self, name: str, split: str, start: int, change: Change = lambda clips: clips) -> Features:
+    def block(self, name: str, split: str, start: int, change: str = "") -> Features:
         """Return the features of the 1,024 clips of a split from a number on."""
         paths = {} if self.folder is None else {o: self.folder / f"{name}.{o}.npy" for o in OUTPUTS.values()}
         if paths and all(path.is_file() for path in paths.values()):
             return {output: np.load(path).astype(np.float64) for output, path in paths.items()}
-        clips = change(render(split, np.arange(start, start + N), 12, 32, 32)[0])
+        clips = render(split, np.arange(start, start + N), 12, 32, 32)[0]
+        clips = DEGRADED[change](clips) if change else clips
         parts = [self.network(clips[i : i + 128]) for i in range(0, N, 128)]
         found = {output: np.concatenate([part[output] for part in parts]) for output in OUTPUTS.values()}
         for output, path in paths.items():
             np.save(path, found[output])
         return {output: rows.astype(np.float64) for output, rows in found.items()}
 
-    def blocks(self, names: list[tuple[str, str, int]], change: Change = lambda clips: clips) -> Features:
+    def blocks(self, names: list[tuple[str, str, int]], change: str = "") -> Features:
         """Return the features of several blocks, one after the other."""
         found = [self.block(*name, change) for name in names]
         return {output: np.concatenate([each[output] for each in found]) for output in OUTPUTS.values()}
@@ -164,6 +173,20 @@ class Judge:
         }
 
 
+_OPENED: list[tuple[Clips, Judge]] = []
+
+
+def _open(folder: Path | None, reference: Features, held_out: Features) -> None:
+    """Prepare a worker."""
+    _OPENED.append((Clips(folder), Judge(reference, held_out)))
+
+
+def _judged(k: int) -> dict[str, float]:
+    clips, judge = _OPENED[-1]
+    rows = clips.block(f"test-{k:03d}", "test", k * STRIDE)
+    return judge.judge(rows, judge.nearest(rows))
+
+
 def say(what: str, found: list[dict[str, float]]) -> None:
     """Print the line of one kind."""
     flags = {key: int(sum(each[key] for each in found)) for key in ("flagged", "distance", "nearest")}
@@ -177,6 +200,23 @@ def say(what: str, found: list[dict[str, float]]) -> None:
     )
 
 
+def recorded(args: argparse.Namespace, found: list[dict[str, float]]) -> dict[str, object]:
+    """Return what the file of the disjoint streams holds: what was run on what, and each stream."""
+    streams = [{key: float(f"{value:.5g}") for key, value in each.items()} for each in found]
+    return {
+        "command": f"python tools/measure_better_than_real.py --disjoint {args.disjoint}",
+        "generator": GENERATOR_VERSION,
+        "first_clip": FIRST_BLOCK * STRIDE,
+        "clips_per_stream": N,
+        "weights_sha256": load_network("shapes").weights_sha256,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "flagged": int(sum(each["flagged"] for each in found)),
+        "streams": {key: [each[key] for each in streams] for key in streams[0]},
+    }
+
+
 def main() -> None:
     """Measure every kind."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -185,18 +225,32 @@ def main() -> None:
         "--train-blocks", type=int, default=8, help="Blocks of training clips behind the reference set."
     )
     parser.add_argument("--streams", type=int, default=500, help="Sets of each kind.")
+    parser.add_argument(
+        "--disjoint", type=int, metavar="N", help="Measure N honest streams without a common clip only."
+    )
+    parser.add_argument("--workers", type=int, default=1, help="Processes that compute blocks.")
     parser.add_argument("--features", type=Path, metavar="DIR", help="Folder that keeps the features.")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="JSON of the disjoint streams.")
     args = parser.parse_args()
-    torch.set_num_threads(1)
     clips, rng = Clips(args.features), np.random.default_rng(0)
     reference_blocks = [(f"ref-{k}", "train", k * N) for k in range(REFERENCE // N)]
     reference = clips.blocks(reference_blocks)
-    judge = Judge(reference, clips.block("test-000", "test", 0))
+    held_out = clips.block("test-000", "test", 0)
     print(
         "| sets of 1,024 clips | flagged | by distance | by nearest clips | fvd-shapes | fid-shapes | share of reference clips "
         f"| least p | fvd-shapes below {FIRST_DRAW} |"
     )
     print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+
+    if args.disjoint:
+        opened = args.features, reference, held_out
+        with ProcessPoolExecutor(args.workers, get_context("spawn"), _open, opened) as workers:
+            found = list(workers.map(_judged, range(FIRST_BLOCK, FIRST_BLOCK + args.disjoint)))
+        say(f"{args.disjoint} honest streams without a common clip", found)
+        if args.output is not None:
+            write_text(args.output, json.dumps(recorded(args, found), indent=1) + "\n")
+        return
+    judge = Judge(reference, held_out)
 
     def positions(pool: Features, num_blocks: int, streams: int) -> list[dict[str, float]]:
         nearest, every = judge.nearest(pool), np.arange(N)
@@ -212,14 +266,13 @@ def main() -> None:
         picks = [_balanced(labels, N, rng) for _ in range(streams)]
         return [judge.judge({output: rows[pick] for output, rows in pool.items()}, nearest[pick]) for pick in picks]
 
-    last = FIRST_BLOCK + args.blocks
-    fresh = clips.blocks([(f"test-{k:03d}", "test", k * STRIDE) for k in range(FIRST_BLOCK, last)])
+    fresh = clips.blocks([(f"test-{k:03d}", "test", k * STRIDE) for k in range(FIRST_BLOCK, FIRST_BLOCK + args.blocks)])
     say(f"each of the {args.blocks} blocks", positions(fresh, args.blocks, args.blocks))
     say(f"honest streams from {args.blocks} blocks", positions(fresh, args.blocks, args.streams))
     say("copies of the reference set", drawn(reference, args.streams))
-    for name, change in DEGRADED.items():
+    for name in DEGRADED:
         blocks = [(f"{name}-{k}", split, start) for k, (_, split, start) in enumerate(reference_blocks)]
-        say(WORDS[name], drawn(clips.blocks(blocks, change), args.streams))
+        say(WORDS[name], drawn(clips.blocks(blocks, name), args.streams))
     near_fresh, near_reference = judge.nearest(fresh), judge.nearest(reference)
     for share in (0.1, 0.2, 0.3, 0.5):
         number = round(N * share)
