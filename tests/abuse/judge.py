@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.abuse.case import Case
 from tests.abuse.runner import Limits, Outcome, run_limited
 
 
-def judge(case: Case, folder: Path) -> list[str]:
+def judge(case: Case, folder: Path, run: Callable[..., Outcome] = run_limited) -> list[str]:
     """Run a case in an empty folder and return one sentence per fault of the command, none if it did what it must."""
     arguments = case.make(folder)
     (folder / "home").mkdir(exist_ok=True)
     (folder / "tmp").mkdir(exist_ok=True)
     before = hidden_entries(folder)
     out_before, theirs_before = _contents(folder / "out"), _contents(folder / "theirs")
-    outcome = run_limited(arguments, folder, case.environment)
+    outcome = run(arguments, folder, case.environment)
     found = _faults_of_output(case, outcome)
     left = sorted(hidden_entries(folder) - before)
     if left:

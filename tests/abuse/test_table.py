@@ -9,6 +9,7 @@ import pytest
 
 from tests.abuse.case import all_cases
 from tests.abuse.judge import judge
+from tests.abuse.lean import Lean
 from vidbench.leaderboard.boards import packaged_folder
 
 CASES = all_cases()
@@ -32,9 +33,16 @@ _GUARDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def lean():
+    lean = Lean()
+    yield lean
+    lean.close()
+
+
 @pytest.mark.parametrize("name", CASES, ids=list(CASES))
-def test_a_malformed_input_is_refused_in_one_sentence(name, tmp_path):
-    faults = judge(CASES[name], tmp_path)
+def test_a_malformed_input_is_refused_in_one_sentence(name, tmp_path, lean):
+    faults = judge(CASES[name], tmp_path, lean.run)
     assert not faults, "\n".join(faults)
 
 
