@@ -19,7 +19,11 @@ CONSTRAINTS = $(if $(filter $(TORCH),$(TORCH_PINNED)),constraints.txt,$(VENV)/co
 PIP_FLAGS = --quiet --disable-pip-version-check
 # One worker runs all tests of a file, which share fixtures; tests/longest_first.txt says which files start first.
 SCHEDULE = --dist loadfile --no-loadscope-reorder
-TEST_ENVIRONMENT = OMP_NUM_THREADS=1 VIDBENCH_SHARED=$(abspath $(SHARED))
+# Tests write thousands of small files, each to the disk itself; in memory, where 8 GiB are free, nothing waits for that.
+IN_MEMORY := $(shell test "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 8388608 2>/dev/null && test -w /dev/shm && echo PYTEST_DEBUG_TEMPROOT=/dev/shm)
+# Folders of tests that passed are removed.
+RETENTION = -o tmp_path_retention_policy=failed
+TEST_ENVIRONMENT = $(IN_MEMORY) OMP_NUM_THREADS=1 VIDBENCH_SHARED=$(abspath $(SHARED))
 # Many tests import the packages in a process of their own; where Python is told to write no bytecode, each would compile them again.
 COMPILE = $(VENV)/bin/python -m compileall -q vidbench metrics baselines
 
@@ -103,12 +107,12 @@ types: setup
 unit: setup
 	@echo "== pytest"
 	@$(COMPILE)
-	@$(TEST_ENVIRONMENT) $(VENV)/bin/python -m pytest -n $(JOBS) $(SCHEDULE)
+	@$(TEST_ENVIRONMENT) $(VENV)/bin/python -m pytest -n $(JOBS) $(SCHEDULE) $(RETENTION)
 
 coverage: setup
 	@echo "== pytest under coverage"
 	@$(COMPILE)
-	@$(TEST_ENVIRONMENT) $(VENV)/bin/python -m pytest -n $(JOBS) $(SCHEDULE) --cov --cov-report=term --cov-report=html:build/coverage
+	@$(TEST_ENVIRONMENT) $(VENV)/bin/python -m pytest -n $(JOBS) $(SCHEDULE) $(RETENTION) --cov --cov-report=term --cov-report=html:build/coverage
 
 setup-tensorflow: $(VENV_TF)/.installed
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
+import sys
 import time
+from contextlib import contextmanager
 
 import jsonschema
 import numpy as np
@@ -46,30 +49,57 @@ def _command(*arguments):
     return ["-m", "vidbench", *map(str, arguments)]
 
 
-def test_the_values_equal_a_direct_computation(small_task, plugin):
-    result = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
+@pytest.fixture(scope="module")
+def evaluated_once(tmp_path_factory, small_files):
+    """A folder with the small task, a model and its result in ``out``, which tests read and do not change."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    small_files(folder)
+    with _entered(folder):
+        vidbench.evaluate("slow_plugin:load", "small.toml", output="out")
+    return folder
+
+
+@contextmanager
+def _entered(folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIDBENCH_HOME", str(folder / "home"))
+        patch.chdir(folder)
+        patch.syspath_prepend(str(folder))
+        sys.modules.pop("slow_plugin", None)
+        yield
+        sys.modules.pop("slow_plugin", None)
+
+
+@pytest.fixture
+def evaluated(evaluated_once):
+    """That folder as current folder, with its caches."""
+    with _entered(evaluated_once):
+        yield evaluated_once
+
+
+def test_the_values_equal_a_direct_computation(evaluated):
+    result = read_result(evaluated / "out" / "result.json")
 
     import slow_plugin
 
     class Request:
-        seeds = sample_seeds(0, np.arange(200))
-        labels = np.arange(200) % 24
+        seeds = sample_seeds(0, np.arange(120))
+        labels = np.arange(120) % 24
         num_frames = 12
 
     network = vidmetrics.load_network("shapes")
     generated = network(slow_plugin.Slow().sample(Request))
-    real = network(ShapesDataset("train", 150, 12, 32, 32).read(np.arange(150)))
+    real = network(ShapesDataset("train", 96, 12, 32, 32).read(np.arange(96)))
     for metric, output in (("fvd-shapes", "logits"), ("fid-shapes", "pool")):
         a, b = real[output].astype(np.float64), generated[output].astype(np.float64)
         expected = vidmetrics.frechet_distance(a.mean(0), np.cov(a.T), b.mean(0), np.cov(b.T))
         assert result.metrics[metric].value == pytest.approx(expected, rel=1e-6)
-        assert (result.metrics[metric].num_samples, result.metrics[metric].num_reference) == (200, 150)
+        assert (result.metrics[metric].num_samples, result.metrics[metric].num_reference) == (120, 96)
     assert result.metrics["is-shapes"].value == pytest.approx(
         vidmetrics.inception_score(generated["logits"], splits=1)[0], rel=1e-6
     )
     assert not result.official
     assert "user's own" in result.reasons[0]
-    assert read_result(plugin / "out" / "result.json") == result
 
 
 def test_the_score_does_not_depend_on_the_batch_size(small_task, plugin):
@@ -126,32 +156,34 @@ def test_a_run_killed_again_and_again_gives_the_same_result_file(small_task, plu
     assert _comparable(plugin / "killed" / "result.json") == _comparable(plugin / "calm" / "result.json")
 
 
-def test_a_finished_run_is_not_measured_again(small_task, plugin, monkeypatch):
-    first = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
+def test_a_finished_run_is_not_measured_again(evaluated, monkeypatch):
+    first = read_result(evaluated / "out" / "result.json")
     import vidmetrics.networks.network as networks
 
     def refuse(self, clips):
         raise AssertionError("measured again")
 
     monkeypatch.setattr(networks.Network, "__call__", refuse)
-    assert _values(vidbench.evaluate("slow_plugin:load", str(small_task), output="out")) == _values(first)
+    again = vidbench.evaluate("slow_plugin:load", "small.toml", output="out")
+    assert _values(again) == _values(first)
+    assert read_result(evaluated / "out" / "result.json") == again
 
 
-def test_another_seed_or_count_is_unofficial_and_not_taken_from_the_cache(small_task, plugin):
-    first = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
-    other = vidbench.evaluate("slow_plugin:load", str(small_task), output="out", seed=1)
-    fewer = vidbench.evaluate("slow_plugin:load", str(small_task), output="out", num_samples=100)
+def test_another_seed_or_count_is_unofficial_and_not_taken_from_the_cache(evaluated):
+    first = read_result(evaluated / "out" / "result.json")
+    shutil.copytree(evaluated / "out", evaluated / "other")
+    other = vidbench.evaluate("slow_plugin:load", "small.toml", output="other", seed=1)
+    fewer = vidbench.evaluate("slow_plugin:load", "small.toml", output="other", num_samples=60)
     assert len({r.metrics["fvd-shapes"].value for r in (first, other, fewer)}) == 3
     assert any("seed is 1" in reason for reason in other.reasons)
-    assert any("100 samples were scored" in reason for reason in fewer.reasons)
+    assert any("60 samples were scored" in reason for reason in fewer.reasons)
 
 
-def test_scoring_the_written_samples_gives_the_same_values(small_task, plugin):
-    evaluated = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
-    command = _command("sample", "--model", "slow_plugin:load", "--task", small_task, "--output", "clips")
+def test_scoring_the_written_samples_gives_the_same_values(evaluated):
+    command = _command("sample", "--model", "slow_plugin:load", "--task", "small.toml", "--output", "clips")
     assert run_python(command).returncode == 0
-    scored = vidbench.score(str(small_task), "clips", output="scored")
-    assert _values(scored) == _values(evaluated)
+    scored = vidbench.score("small.toml", "clips", output="scored")
+    assert _values(scored) == _values(read_result(evaluated / "out" / "result.json"))
     assert scored.model.name == "samples"
     assert scored.model.samples_sha256
 
@@ -161,10 +193,10 @@ def test_prediction_also_scores_the_context_frames(plugin, small_task):
     text = text.replace("num_frames = 12", "num_frames = 16\ncontext_frames = 5").replace('"balanced"', '"none"')
     small_task.write_text(text.replace('labels = "none"', 'labels = "none"\nceiling = "copy"'))
     copied = vidbench.evaluate("copy", str(small_task), output="copy")
-    real = ShapesDataset("test", 200, 16, 32, 32).read(np.arange(200))
+    real = ShapesDataset("test", 120, 16, 32, 32).read(np.arange(120))
     whole = np.concatenate([real[:, :5], np.repeat(real[:, 4:5], 11, axis=1)], axis=1)
     network = vidmetrics.load_network("shapes")
-    a = network(ShapesDataset("train", 150, 16, 32, 32).read(np.arange(150)))["logits"].astype(np.float64)
+    a = network(ShapesDataset("train", 96, 16, 32, 32).read(np.arange(96)))["logits"].astype(np.float64)
     b = network(whole)["logits"].astype(np.float64)
     expected = vidmetrics.frechet_distance(a.mean(0), np.cov(a.T), b.mean(0), np.cov(b.T))
     assert copied.metrics["fvd-shapes"].value == pytest.approx(expected, rel=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ def _used(file: Path, package: str) -> set[str]:
     return names
 
 
+@functools.cache
 def _defined(folder: Path) -> set[str]:
     """Return the names that the modules of a folder define, which the package may offer at its top."""
     names = set()

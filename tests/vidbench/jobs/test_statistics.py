@@ -56,9 +56,9 @@ def task(small_task):
     """The small task over a folder of videos: two classes, 8 + 8 videos, 2 clips of each."""
     text = small_task.read_text().replace('dataset = "shapes"', 'dataset = "kinetics"')
     text = text.replace('crop = "none"', 'crop = "none"\nclips_per_video = 2').replace(
-        "num_clips = 150", 'num_clips = "all"'
+        "num_clips = 96", 'num_clips = "all"'
     )
-    small_task.write_text(text.replace("num_samples = 200", "num_samples = 16"))
+    small_task.write_text(text.replace("num_samples = 120", "num_samples = 16"))
     return small_task
 
 

@@ -71,15 +71,15 @@ def test_real_clips_are_disjoint_from_the_reference_set(small_task):
     run = _open(small_task)
     dataset, split = disjoint_real(run)
     assert (dataset, split) == (run.evaluation, "test")
-    assert not dataset.origins(200) & run.reference.origins(150)
+    assert not dataset.origins(120) & run.reference.origins(96)
 
     # If the reference set is the evaluation split, real clips come from the train split.
     text = small_task.read_text().replace('reference_split = "train"', 'reference_split = "test"')
     small_task.write_text(text)
     dataset, split = disjoint_real(_open(small_task))
-    assert (split, dataset.num_clips) == ("train", 200)
+    assert (split, dataset.num_clips) == ("train", 120)
     np.testing.assert_array_equal(
-        dataset.read(np.arange(3)), ShapesDataset("train", 200, 12, 32, 32).read(np.arange(3))
+        dataset.read(np.arange(3)), ShapesDataset("train", 120, 12, 32, 32).read(np.arange(3))
     )
 
     assert "split 'train'" in protocol_text(load_task(str(small_task)).task)
@@ -87,7 +87,7 @@ def test_real_clips_are_disjoint_from_the_reference_set(small_task):
     assert "can score better than these" in task_bounds(_open(small_task))[0].what
 
     small_task.write_text(text.replace('train_split = "train"', 'train_split = "test"'))
-    with pytest.raises(InputError, match=r"split 'test' shares 150 videos with the reference set"):
+    with pytest.raises(InputError, match=r"split 'test' shares 96 videos with the reference set"):
         disjoint_real(_open(small_task))
 
 
@@ -96,11 +96,11 @@ def test_a_result_without_a_real_bound_says_why(small_task, plugin):
     small_task.write_text(text.replace('train_split = "train"', 'train_split = "test"'))
     result = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
     assert result.bounds["real"].values == {}
-    assert "shares 150 videos" in result.bounds["real"].absent
+    assert "shares 96 videos" in result.bounds["real"].absent
     assert result.metrics["fvd-shapes"].floor is None
     assert result.metrics["fvd-shapes"].ceiling == result.bounds["noise"].values["fvd-shapes"]
     assert any("no 'real'" in line for line in result_lines(result))
-    assert "shares 150 videos" in (plugin / "out" / "report.html").read_text()
+    assert "shares 96 videos" in (plugin / "out" / "report.html").read_text()
     with pytest.raises(InputError, match="outside the reference set"):
         vidbench.evaluate("real", str(small_task), output="real")
 
@@ -112,8 +112,8 @@ def test_values_equal_a_direct_computation_and_are_computed_once(small_task, plu
     # A bound has no interval, whose folds would take twenty times its own time.
     assert len(folded) == len([id for id in result.metrics if id in ("fvd-shapes", "fid-shapes")])
     network = vidmetrics.load_network("shapes")
-    real = network(ShapesDataset("train", 150, 12, 32, 32).read(np.arange(150)))["pool"].astype(np.float64)
-    held_out = ShapesDataset("test", 200, 12, 32, 32).read(np.arange(200))
+    real = network(ShapesDataset("train", 96, 12, 32, 32).read(np.arange(96)))["pool"].astype(np.float64)
+    held_out = ShapesDataset("test", 120, 12, 32, 32).read(np.arange(120))
     for name, clips in (("real", held_out), ("static", np.repeat(held_out[:, :1], 12, axis=1))):
         rows = network(clips)["pool"].astype(np.float64)
         expected = vidmetrics.frechet_distance(rows.mean(0), np.cov(rows.T), real.mean(0), np.cov(real.T))
