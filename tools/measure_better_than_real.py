@@ -202,7 +202,6 @@ def say(what: str, found: list[dict[str, float]]) -> None:
 
 def recorded(args: argparse.Namespace, found: list[dict[str, float]]) -> dict[str, object]:
     """Return what the file of the disjoint streams holds: what was run on what, and each stream."""
-    streams = [{key: float(f"{value:.5g}") for key, value in each.items()} for each in found]
     return {
         "command": f"python tools/measure_better_than_real.py --disjoint {args.disjoint}",
         "generator": GENERATOR_VERSION,
@@ -213,7 +212,7 @@ def recorded(args: argparse.Namespace, found: list[dict[str, float]]) -> dict[st
         "torch": torch.__version__,
         "numpy": np.__version__,
         "flagged": int(sum(each["flagged"] for each in found)),
-        "streams": {key: [each[key] for each in streams] for key in streams[0]},
+        **{key: [float(f"{each[key]:.5g}") for each in found] for key in (*OUTPUTS, "share", "p")},
     }
 
 
@@ -248,7 +247,8 @@ def main() -> None:
             found = list(workers.map(_judged, range(FIRST_BLOCK, FIRST_BLOCK + args.disjoint)))
         say(f"{args.disjoint} honest streams without a common clip", found)
         if args.output is not None:
-            write_text(args.output, json.dumps(recorded(args, found), indent=1) + "\n")
+            lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in recorded(args, found).items()]
+            write_text(args.output, "{\n" + ",\n".join(lines) + "\n}\n")
         return
     judge = Judge(reference, held_out)
 
