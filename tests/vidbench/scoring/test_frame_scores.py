@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,10 @@ def own(tmp_path, monkeypatch):
     (tmp_path / "task.toml").write_text(TASK)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    return tmp_path / "task.toml"
+    # A module of an earlier test would be known by a file that is gone.
+    sys.modules.pop("noisy_plugin", None)
+    yield tmp_path / "task.toml"
+    sys.modules.pop("noisy_plugin", None)
 
 
 def predictions() -> tuple[np.ndarray, np.ndarray]:
