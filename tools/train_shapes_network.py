@@ -41,7 +41,7 @@ from vidmetrics.networks.shapes import NUM_CLASSES, ShapesNetwork
 from vidmetrics.networks.shapes_second import SecondShapesNetwork
 
 ARCHITECTURES: dict[str, type[ShapesClassifier]] = {"shapes": ShapesNetwork, "shapes-second": SecondShapesNetwork}
-RECIPES = {"shapes": 24, "shapes-second": 50}
+RECIPES = {"shapes": 24, "shapes-second": 34}
 """Epochs of each network."""
 BATCH_SIZE = 128
 STEPS_PER_EPOCH = 100

@@ -10,7 +10,7 @@ from vidbench.validity.checks import done, not_done
 
 RESOLUTION = 0.01
 """Added to both places, so that the noise of scores near the floor is not divided by nothing."""
-RATIO = 4.0
+RATIO = 2.0
 """Ratio of the places from which the check flags; docs/validity.md has what it was calibrated on."""
 
 

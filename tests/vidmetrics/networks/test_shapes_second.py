@@ -122,9 +122,9 @@ def test_outputs_have_the_declared_names_sizes_and_types(network):
 
 def test_held_out_clips_are_recognised_and_those_played_backwards_are_of_the_opposite_class(network, held_out):
     clips, labels = held_out
-    assert (logits_of(network, clips).argmax(axis=1) == labels).mean() >= 0.86
+    assert (logits_of(network, clips).argmax(axis=1) == labels).mean() >= 0.985
     backwards = logits_of(network, clips[:240, ::-1]).argmax(axis=1)
-    assert (backwards == labels[:240] ^ 1).mean() > 0.8
+    assert (backwards == labels[:240] ^ 1).mean() > 0.95
 
 
 def test_real_shuffled_static_noise_are_in_this_order(network, held_out):
@@ -147,7 +147,7 @@ def test_the_shipped_weights_are_the_logged_and_proven_ones(network):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     log = [json.loads(line) for line in (FOLDER / "shapes-second.training.jsonl").read_text().splitlines()]
     assert log[-1]["sha256"] == digest
-    assert min(log[-1]["test_accuracy"].values()) >= 0.89
+    assert min(log[-1]["test_accuracy"].values()) >= 0.99
     assert log[0]["command"].startswith("python tools/train_shapes_network.py --network shapes-second")
     assert log[0]["seed"] == 0
     proof = json.loads((FOLDER / "proven.json").read_text())["shapes-second"]
