@@ -50,6 +50,7 @@ from vidmetrics.home import home_at
 
 ROOT = Path(__file__).resolve().parents[1]
 N, STRIDE, FIRST_BLOCK = 1024, 1032, 16
+PREDICTOR = ROOT / "baselines" / "dvdgan" / "checkpoints" / "shapes-pred.safetensors"
 PEOPLE, ROLES = 9, (("train", 5), ("test", 2), ("third", 2))
 Found = dict[str, tuple[float, bool] | None]
 """Value and flag of each check; None for a check that could not be done."""
@@ -191,7 +192,7 @@ def measured(of: tuple[str, int, Path, Path | None]) -> Found:
                 reference = home / "reference-of-predictions"
                 if reference.is_dir():
                     shutil.copytree(reference, folder / "home")
-                model = "copy" if kind == "copied frames" else kind
+                model = "copy" if kind == "copied frames" else f"dvdgan-fp:{PREDICTOR}"
                 return _evaluated(model, _contexts(number, folder), folder)
             if data is None:
                 raise SystemExit("give --data for sets of people")
