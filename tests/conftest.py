@@ -127,6 +127,13 @@ def small_task(tmp_path):
 
 
 @pytest.fixture
+def few_samples(small_task):
+    """The small task with so few samples that no clip is probed for the validity panel, which takes most of its time."""
+    small_task.write_text(small_task.read_text().replace("num_samples = 120", "num_samples = 31"))
+    return small_task
+
+
+@pytest.fixture
 def plugin(tmp_path, monkeypatch):
     """A module with models, in the current folder."""
     (tmp_path / "slow_plugin.py").write_text(PLUGIN)

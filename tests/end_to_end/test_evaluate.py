@@ -102,13 +102,13 @@ def test_the_values_equal_a_direct_computation(evaluated):
     assert "user's own" in result.reasons[0]
 
 
-def test_the_score_does_not_depend_on_the_batch_size(small_task, plugin):
+def test_the_score_does_not_depend_on_the_batch_size(few_samples, plugin):
     results = []
     for batch_size in (1, 7, 1000):
         # A separate cache for each, so that nothing is reused.
         os.environ["VIDBENCH_HOME"] = str(plugin / f"home-{batch_size}")
         result = vidbench.evaluate(
-            "slow_plugin:load", str(small_task), output=f"out-{batch_size}", batch_size=batch_size
+            "slow_plugin:load", str(few_samples), output=f"out-{batch_size}", batch_size=batch_size
         )
         results.append(_values(result))
     for other in results[1:]:

@@ -91,18 +91,18 @@ def test_real_clips_are_disjoint_from_the_reference_set(small_task):
         disjoint_real(_open(small_task))
 
 
-def test_a_result_without_a_real_bound_says_why(small_task, plugin):
-    text = small_task.read_text().replace('reference_split = "train"', 'reference_split = "test"')
-    small_task.write_text(text.replace('train_split = "train"', 'train_split = "test"'))
-    result = vidbench.evaluate("slow_plugin:load", str(small_task), output="out")
+def test_a_result_without_a_real_bound_says_why(few_samples, plugin):
+    text = few_samples.read_text().replace('reference_split = "train"', 'reference_split = "test"')
+    few_samples.write_text(text.replace('train_split = "train"', 'train_split = "test"'))
+    result = vidbench.evaluate("slow_plugin:load", str(few_samples), output="out")
     assert result.bounds["real"].values == {}
-    assert "shares 96 videos" in result.bounds["real"].absent
+    assert "shares 31 videos" in result.bounds["real"].absent
     assert result.metrics["fvd-shapes"].floor is None
     assert result.metrics["fvd-shapes"].ceiling == result.bounds["noise"].values["fvd-shapes"]
     assert any("no 'real'" in line for line in result_lines(result))
-    assert "shares 96 videos" in (plugin / "out" / "report.html").read_text()
+    assert "shares 31 videos" in (plugin / "out" / "report.html").read_text()
     with pytest.raises(InputError, match="outside the reference set"):
-        vidbench.evaluate("real", str(small_task), output="real")
+        vidbench.evaluate("real", str(few_samples), output="real")
 
 
 def test_values_equal_a_direct_computation_and_are_computed_once(small_task, plugin, monkeypatch):
@@ -129,9 +129,9 @@ def test_values_equal_a_direct_computation_and_are_computed_once(small_task, plu
     assert other.metrics["fvd-shapes"].value != result.metrics["fvd-shapes"].value
 
 
-def test_the_terminal_ranks_a_model_among_its_bounds(small_task, plugin):
-    small_task.write_text(_predicting(small_task.read_text()))
-    lines = result_lines(vidbench.evaluate("copy", str(small_task), output="out"))
+def test_the_terminal_ranks_a_model_among_its_bounds(few_samples, plugin):
+    few_samples.write_text(_predicting(few_samples.read_text()))
+    lines = result_lines(vidbench.evaluate("copy", str(few_samples), output="out"))
     places = next(line for line in lines if "fvd-shapes" in line)
     names = [part.split()[-2] for part in places.split(" < ")]
     assert sorted(names) == ["copy", "noise", "real", "static"]

@@ -20,12 +20,12 @@ from vidbench.scoring.repeats import over_runs
 from vidbench.scoring.seeds import sample_seeds
 from vidmetrics import Estimate, get_metric, psnr_frames, ssim_frames
 
-# Three samples of each of 24 contexts, three times.
+# Three samples of each of 12 contexts, three times.
 TASK = task_text(
     "small-pred",
     context_frames=4,
-    num_clips=80,
-    num_samples=72,
+    num_clips=48,
+    num_samples=36,
     labels="evaluation",
     metrics=("fvd-shapes", "psnr", "ssim", "psnr-best", "ssim-best"),
     more='samples_per_context = 3\nrepeats = 3\nceiling = "copy"\n',
@@ -64,18 +64,18 @@ def own(tmp_path, monkeypatch):
 
 
 def predictions() -> tuple[np.ndarray, np.ndarray]:
-    """True and predicted frames of all 216 samples, straight from the model: uint8 ``[3, 24, 3, 8, 32, 32, 3]``."""
+    """True and predicted frames of all 108 samples, straight from the model: uint8 ``[3, 12, 3, 8, 32, 32, 3]``."""
     import noisy_plugin
 
-    truth = ShapesDataset("test", 24, 12, 32, 32).read(np.arange(24))
+    truth = ShapesDataset("test", 12, 12, 32, 32).read(np.arange(12))
     whole = np.tile(np.repeat(truth, 3, axis=0), (3, 1, 1, 1, 1))
 
     class Request:
-        seeds = sample_seeds(0, np.arange(216))
+        seeds = sample_seeds(0, np.arange(108))
         context_NTHWC = whole[:, :4]
         num_frames = 8
 
-    shape = (3, 24, 3, 8, 32, 32, 3)
+    shape = (3, 12, 3, 8, 32, 32, 3)
     return whole[:, 4:].reshape(shape), noisy_plugin.Noisy().sample(Request).reshape(shape)
 
 
@@ -84,36 +84,36 @@ def test_values_equal_a_direct_computation(own):
     true, predicted = predictions()
     for name, function in (("psnr", psnr_frames), ("ssim", ssim_frames)):
         flat = function(true.reshape(-1, *true.shape[3:]), predicted.reshape(-1, *true.shape[3:]))
-        scores_RCK = flat.mean(axis=1).reshape(3, 24, 3)
+        scores_RCK = flat.mean(axis=1).reshape(3, 12, 3)
         for id, of_context in ((name, scores_RCK.mean(axis=2)), (f"{name}-best", scores_RCK.max(axis=2))):
             found, runs = result.metrics[id], of_context.mean(axis=1)
             assert found.runs == pytest.approx(tuple(runs), rel=1e-12)
             assert found.value == pytest.approx(runs.mean(), rel=1e-12)
             half = 4.302652729911275 * runs.std(ddof=1) / 3**0.5  # Student's t, 2 degrees of freedom, 97.5 %
             assert found.interval == pytest.approx((runs.mean() - half, runs.mean() + half), rel=1e-9)
-            assert (found.num_samples, found.num_reference, found.network) == (72, 24, "")
+            assert (found.num_samples, found.num_reference, found.network) == (36, 12, "")
             assert found.floor is None
             assert found.spread == pytest.approx(runs.std(ddof=1), rel=1e-9)
     assert result.metrics["psnr-best"].value > result.metrics["psnr"].value + 1
     # Each run is a separate sample with its own distance.
     network = vidmetrics.load_network("shapes")
-    real = network(ShapesDataset("train", 80, 12, 32, 32).read(np.arange(80)))["logits"].astype(float)
-    truth = ShapesDataset("test", 24, 12, 32, 32).read(np.repeat(np.arange(24), 3))
+    real = network(ShapesDataset("train", 48, 12, 32, 32).read(np.arange(48)))["logits"].astype(float)
+    truth = ShapesDataset("test", 12, 12, 32, 32).read(np.repeat(np.arange(12), 3))
     for run, value in enumerate(result.metrics["fvd-shapes"].runs):
-        whole = np.concatenate([truth[:, :4], predicted[run].reshape(72, 8, 32, 32, 3)], axis=1)
+        whole = np.concatenate([truth[:, :4], predicted[run].reshape(36, 8, 32, 32, 3)], axis=1)
         features = network(whole)["logits"].astype(float)
         expected = vidmetrics.frechet_distance(real.mean(0), np.cov(real.T), features.mean(0), np.cov(features.T))
         assert value == pytest.approx(expected, rel=1e-6)
-    assert result.data.evaluation.num_clips == 24
+    assert result.data.evaluation.num_clips == 12
 
 
 def test_without_repeats_the_interval_is_over_contexts(own):
     own.write_text(TASK.replace("repeats = 3\n", ""))
     found = vidbench.evaluate("noisy_plugin:load", str(own), output="out", device="cpu").metrics["ssim-best"]
     true, predicted = (part[0] for part in predictions())
-    scores = ssim_frames(true.reshape(72, 8, 32, 32, 3), predicted.reshape(72, 8, 32, 32, 3)).mean(axis=1)
-    best = scores.reshape(24, 3).max(axis=1)
-    half = 2.0686576104190406 * best.std(ddof=1) / 24**0.5  # 23 degrees of freedom
+    scores = ssim_frames(true.reshape(36, 8, 32, 32, 3), predicted.reshape(36, 8, 32, 32, 3)).mean(axis=1)
+    best = scores.reshape(12, 3).max(axis=1)
+    half = 2.2009851600916384 * best.std(ddof=1) / 12**0.5  # 11 degrees of freedom
     assert found.interval == pytest.approx((best.mean() - half, min(1.0, best.mean() + half)), rel=1e-6)
     assert found.runs is None
 
@@ -133,7 +133,7 @@ def test_batches_ranks_kills_and_files_change_nothing(own, monkeypatch):
     # A shard lost in a kill is computed again, and nothing else is.
     import noisy_plugin
 
-    shards = sorted((own.parent / "other" / "features").glob("*/features-00000064+064.safetensors"))
+    shards = sorted((own.parent / "other" / "features").glob("*/features-00000064+044.safetensors"))
     assert len(shards) == 3  # of the network, of the frames and of the validity panel
     shards[0].unlink()
     asked = []
@@ -141,9 +141,9 @@ def test_batches_ranks_kills_and_files_change_nothing(own, monkeypatch):
     monkeypatch.setattr(noisy_plugin.Noisy, "sample", lambda s, r: (asked.extend(r.indices), sample(s, r))[1])
     assert _values(vidbench.evaluate("noisy_plugin:load", str(own), output="other", device="cpu")) == _values(whole)
     # The report reads some samples again for its pictures: the first sixteen, the nearest and farthest, two per class.
-    assert asked[:64] == list(range(64, 128))
-    assert set(range(16)) <= set(asked[64:])
-    assert len(asked[64:]) <= 16 + 16 + 2 * 24
+    assert asked[:44] == list(range(64, 108))
+    assert set(range(16)) <= set(asked[44:])
+    assert len(asked[44:]) <= 16 + 16 + 2 * 24
     # Scoring the output of `sample`, all three runs in one folder, gives the same.
     quiet = Progress(enabled=False)
     options = SampleOptions(output=Path("clips"), batch_size=50, device="cpu")
@@ -212,6 +212,6 @@ def test_an_interval_over_runs_ends_where_the_metric_does():
 def test_counts_that_do_not_fit_are_refused(own):
     with pytest.raises(InputError, match=r"--num-samples 40 is not a multiple of 3"):
         vidbench.evaluate("copy", str(own), output="out", num_samples=40, device="cpu")
-    np.save(own.parent / "few.npy", np.zeros((72, 8, 32, 32, 3), np.uint8))
-    with pytest.raises(InputError, match=r"There are 72 samples .* exactly 216 are required \(3 runs of 72\)"):
+    np.save(own.parent / "few.npy", np.zeros((36, 8, 32, 32, 3), np.uint8))
+    with pytest.raises(InputError, match=r"There are 36 samples .* exactly 108 are required \(3 runs of 36\)"):
         vidbench.score(str(own), "few.npy", output="out", device="cpu")

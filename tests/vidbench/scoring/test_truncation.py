@@ -94,7 +94,7 @@ def test_the_sweep_is_measured_and_the_score_is_untouched(small_task, sweep_task
     assert vidbench.evaluate("truncating_plugin:load", str(sweep_task), output="out").truncation == result.truncation
 
 
-def test_a_model_without_truncation_has_no_sweep_and_the_report_says_why(sweep_task, plugin):
+def test_a_model_without_truncation_has_no_sweep_and_the_report_says_why(few_samples, sweep_task, plugin):
     result = vidbench.evaluate("slow_plugin:load", str(sweep_task), output="out")
     assert result.truncation == ()
     page = (plugin / "out" / "report.html").read_text()

@@ -53,7 +53,7 @@ class Scores:
 
     def __init__(self, network, num_frames, num_reference):
         self.network = network
-        self.real, self.labels = render("test", np.arange(1024), num_frames, 32, 32)
+        self.real, self.labels = render("test", np.arange(512), num_frames, 32, 32)
         answers = features(network, render("train", np.arange(num_reference), num_frames, 32, 32)[0])
         self.reference = {name: moments(values) for name, values in answers.items()}
 
@@ -65,7 +65,7 @@ class Scores:
 
 @pytest.fixture(scope="module")
 def scores_of_12(network):
-    return Scores(network, 12, 4096)
+    return Scores(network, 12, 2048)
 
 
 def by_kind(scores, num_clips):
@@ -92,7 +92,7 @@ def assert_in_order(results):
 
 
 def test_real_shuffled_static_noise_in_this_order_for_12_frames(scores_of_12):
-    assert_in_order(by_kind(scores_of_12, 1024))
+    assert_in_order(by_kind(scores_of_12, 512))
 
 
 def test_real_shuffled_static_noise_in_this_order_for_16_frames(network):
