@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from studies.protocols.models import MEMORISER
 from vidbench.files import write_text
 from vidbench.rendering.svg import circle_at, line_between, picture, text_at, text_width
 
@@ -30,6 +32,10 @@ _STYLE = (
     ".chance{fill:#dc2626;fill-opacity:.08}.rule{stroke:#d1d5db}@media(prefers-color-scheme:dark){text{fill:#e5e7eb}.tick{fill:#9ca3af}.band{fill:#374151}"
     ".all{fill:#3b82f6}.certain{fill:#bfdbfe}.one{stroke:#e5e7eb}.control{stroke:#f87171}.chance{fill:#f87171;fill-opacity:.14}.rule{stroke:#4b5563}}</style>"
 )
+
+
+PAIRS = ("two of the nine", "memoriser and one of the nine", "two of DVD-GAN", "DVD-GAN and training clips")
+"""Kinds of pairs of models, for which a flip means different things."""
 
 
 def predictions() -> dict[str, dict[str, Any]]:
@@ -70,27 +76,44 @@ def tables(found: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> str:
 
 
 def _comparison(found: dict[str, Any], kind: str, title: str) -> list[str]:
+    kinds = Counter(pair_kind(pair) for pair in combinations(found["models"], 2))
     lines = [
-        f"| {title} | flips of {num_pairs(found)}: mean (each network) | of them among the nine | in every network "
-        "| certain | certain, samples drawn too | tau: mean (lowest) | spread of the nine | wins |",
-        f"|---|{'---:|' * 7}---|",
+        f"| {title} | flips of {num_pairs(found)}: mean (each network) | "
+        + " | ".join(f"{name} ({kinds[name]})" for name in PAIRS)
+        + " | in every network | certain | certain, samples drawn too | tau: mean (lowest) | wins |",
+        f"|---|{'---:|' * (5 + len(PAIRS))}---|",
     ]
     for id, row in found["summary"][kind].items():
         if id == SAME[kind]:
             continue
+        parts = flips_by_kind(found, kind, id)
         cells = [
             f"`{id}`",
             f"{row['flips']:.1f} ({', '.join(map(str, row['flips_of_each']))})",
-            f"{row['among_tuned']:.1f}",
+            *(f"{parts[name]:.1f}" for name in PAIRS),
             str(row["flips_in_every_network"]),
             f"{row['certain']:.1f}",
             f"{row['certain_with_samples']:.1f}",
             f"{row['tau']:.2f} ({row['lowest_tau']:.2f})",
-            f"{row['spread_of_tuned']:.2f}",
             ", ".join(dict.fromkeys(row["winners"])),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def pair_kind(pair: Sequence[str]) -> str:
+    """Return which of `PAIRS` two models are."""
+    generated = sum(model.startswith("dvdgan-") for model in pair)
+    if generated:
+        return PAIRS[3] if generated == 1 else PAIRS[2]
+    return PAIRS[1] if MEMORISER in pair else PAIRS[0]
+
+
+def flips_by_kind(found: dict[str, Any], kind: str, id: str) -> dict[str, float]:
+    """Return the mean number of flips of each kind of pair, by the names in `PAIRS`."""
+    rows = [network[kind][id]["flips"] for network in found["networks"].values() if id in network[kind]]
+    counted = Counter(pair_kind(pair) for flips in rows for pair in flips)
+    return {name: counted[name] / len(rows) for name in PAIRS}
 
 
 def _foretold(found: dict[str, Any]) -> list[str]:
