@@ -272,3 +272,17 @@ def test_page_and_figure_are_those_of_the_stored_result():
     text = page.PAGE.read_text(encoding="utf-8")
     assert page.with_tables(text, record) == text
     assert page.FIGURE.read_text(encoding="utf-8") == page.draw(record)
+
+
+def test_the_readme_quotes_the_stored_result():
+    record = json.loads(STORED.read_text(encoding="utf-8"))
+    rows = {**record["summary"]["protocols"], **record["summary"]["conventions"]}
+    readme = " ".join((page.HERE.parents[1] / "README.md").read_text(encoding="utf-8").split())
+    for words, id in (
+        ("other videos as reference flipped {} of 120 pairs", "test"),
+        ("a new seed {}", "another-seed"),
+        ("an eighth of the clips {}", "eighth"),
+        ("mp4 {}", "mp4"),
+        ("the divisor {}", "fvd-styleganv"),
+    ):
+        assert words.format(round(rows[id]["flips"])) in readme
