@@ -2,6 +2,8 @@
 
 import copy
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +101,40 @@ with process_group() as ranks:
     assert world.agree(7 + ranks.rank) == 7 and not world.all_agree(ranks.rank)
 """
 
+# A process with a GPU: the losses of recorded updates of all processes are those of one, kernel by kernel.
+PROCESS_WITH_GPU = """
+import os, sys
+import torch
+from dvdgan.fast import gradient_exchange
+from dvdgan.fast.graphs import WARM_UP
+from dvdgan.parallel import World
+from dvdgan.settings_text import settings_from_text
+from dvdgan.training.update import Networks
+from vidbench.models import ModelTask
+
+rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+world = World(device, rank, size)
+task = ModelTask("gpus", 6, 0, 16, 16, ("a", "b", "c"))
+rng = torch.Generator().manual_seed(0)
+clips = torch.randint(0, 256, (8, 6, 16, 16, 3), dtype=torch.uint8, generator=rng)
+labels = torch.randint(0, 3, (8,), generator=rng)
+# At larger rates Adam, whose beta 1 is 0, magnifies the order of sums.
+given = {"ch": "8", "d_ch": "8", "batch_size": "8", "spatial_frames": "3", "g_lr": "1e-5", "d_lr": "1e-5"}
+
+def losses(company, mode):
+    networks = Networks(task, settings_from_text({**given, "compile": mode}), 0, device, company)
+    batch = clips[networks.rows].to(device), labels[networks.rows].to(device)
+    values = torch.stack([networks.update(step, lambda draw: batch) for step in range(WARM_UP + 5)])
+    company.average([values])
+    assert (networks.launch.mode, networks.launch.take_note()) == (mode, "")
+    return values
+
+expected = losses(World(device), "none")
+for mode, gradient_exchange.LARGE in (("graphs", 2**20), ("graphs", 0), ("fused", 0)):
+    torch.testing.assert_close(losses(world, mode), expected, rtol=0.05, atol=0.1)
+"""
+
 SETTINGS = {
     "batch_size": "8", "accumulate": "2", "checkpoint_every": "1", "log_every": "1",
     "augment": "colour+translation+cutout",
@@ -152,6 +188,15 @@ def test_two_processes_train_as_one(tmp_path, request_for, tiny_settings):
     lines = [(tmp_path / name / "pred" / "train.jsonl").read_text().splitlines()[1] for name in ("one", "two")]
     values = [json.loads(line)["loss_reconstruction"] for line in lines]
     assert values[1] == pytest.approx(values[0], rel=1e-3)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_two_gpus_record_the_updates_of_one(tmp_path):
+    script = tmp_path / "process.py"
+    script.write_text(PROCESS_WITH_GPU, encoding="utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-6000:]
 
 
 def test_rows_are_those_of_one_batch_and_parts_are_the_same_for_any_number_of_processes():
