@@ -39,7 +39,7 @@ help:
 	@echo "make coverage          the tests once more, with the share of lines that they execute"
 	@echo "make test-tensorflow   compare the I3D with TensorFlow, in a separate environment"
 	@echo "make test-exports      read exported results and tasks with mlcroissant and huggingface_hub, in a separate environment"
-	@echo "make verify-boards     make the measured rows of leaderboards/ again, with drawn seeds (over an hour on 2 idle cores)"
+	@echo "make verify-boards     make the measured rows of leaderboards/ again, with drawn seeds (about half an hour on 2 idle cores)"
 	@echo "make schema            write docs/*.schema.json and vidmetrics/__init__.pyi from what they describe"
 	@echo "make wheel             build dist/vidbench-VERSION-py3-none-any.whl"
 	@echo "make hooks             run lint and types before every commit (pre-commit)"
