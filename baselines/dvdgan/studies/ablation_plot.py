@@ -27,7 +27,12 @@ def draw_ablation(rows: Sequence[AblationScore], output: Path) -> None:
 
     order = {"phi": ["4x4", "2x2", "identity", "crop"], "k": ["1", "4", "8", "10"],
              "discriminators": ["both", "D_S only", "D_T only"]}  # fmt: skip
-    figure, axes = pyplot.subplots(len(METRICS), len(order), figsize=(11, 8.5), layout="constrained")
+    made = {row.group for row in rows}
+    # A question that was not asked has the default run alone; a table of nothing else shows it in all places.
+    order = {group: variants for group, variants in order.items() if group in made} or order
+    figure, axes = pyplot.subplots(
+        len(METRICS), len(order), figsize=(1.5 + 3.2 * len(order), 8.5), layout="constrained", squeeze=False
+    )
     for line, (name, label, sign, place) in enumerate(METRICS):
         values_of_all = [getattr(row, name) for row in rows]
         # A variant that fails would flatten all others.
@@ -53,6 +58,6 @@ def draw_ablation(rows: Sequence[AblationScore], output: Path) -> None:
             if line == 0:
                 axis.set_title({"phi": "input of D_T (k = 8)", "k": "k, frames of D_S (2x2)"}.get(group, group))
     steps = sorted({row.steps for row in rows})
-    figure.suptitle(f"{len(rows)} runs of {', '.join(map(str, steps))} steps; bars: standard deviation over seeds")
+    figure.suptitle(f"{len(rows)} runs of {', '.join(map(str, steps))} steps\nbars: standard deviation over seeds")
     figure.savefig(output, dpi=110)
     pyplot.close(figure)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from click.testing import CliRunner
+from matplotlib.image import imread
 
 from dvdgan.studies import ablation
 from dvdgan.studies.ablation_orderings import (
@@ -102,6 +103,9 @@ def test_holm_corrects_as_his_example_does() -> None:
 def test_figure_is_drawn(rows: list[AblationScore], tmp_path: Path) -> None:
     draw_ablation(rows, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    draw_ablation([row for row in rows if row.group in ("default", "phi")], tmp_path / "one.png")
+    wide, narrow = (imread(tmp_path / name).shape[1] for name in ("a.png", "one.png"))
+    assert narrow < wide / 2
 
 
 def test_runner_makes_each_run_once_and_names_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
