@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import statistics
 from pathlib import Path
@@ -69,7 +70,8 @@ def test_a_record_of_another_protocol_network_or_renderer_is_not_used(network, m
     other = task.model_copy(update={"evaluation": task.evaluation.model_copy(update={"seed": 1})})
     assert floors.recorded_sets(other, weights) == {}
     assert floors.recorded_sets(load_task("k600-gen").task, weights) == {}
-    monkeypatch.setattr(floors, "GENERATOR_VERSION", "moving-shapes-2")
+    changed = dataclasses.replace(floors.SCENES["shapes"], version="moving-shapes-2")
+    monkeypatch.setattr(floors, "SCENES", {"shapes": changed})
     assert floors.recorded_sets(task, weights) == {}
 
 
