@@ -413,7 +413,7 @@ def test_every_dataset_of_the_schema_opens_its_reader(ucf, tmp_path):
 
 def test_every_dataset_of_the_schema_has_a_reader_and_a_title():
     assert set(READERS) == {name for name, known in DATASETS.items() if not known.embedded}
-    assert {name for name, known in DATASETS.items() if known.embedded} == {"shapes"}
+    assert {name for name, known in DATASETS.items() if known.embedded} == {"shapes", "shapes-crossing"}
     assert all(known.title for known in DATASETS.values())
     for name in ("shapes", *READERS):
         DataSpec(dataset=name, train_split="a", reference_split="a", evaluation_split="b")
