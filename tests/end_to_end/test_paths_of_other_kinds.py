@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.task_texts import task_text
+from tests.task_texts import task_text, videos_task
 from tests.vidbench.cli.test_command_line import run
 
 
@@ -17,6 +17,8 @@ from tests.vidbench.cli.test_command_line import run
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("gen.toml").write_text(task_text("tiny-gen", num_clips=12, num_samples=6, metrics=("fvd-shapes",)))
+    # An embedded task would refuse statistics before it looks at the file.
+    Path("videos.toml").write_text(videos_task("folder", 6))
     np.save("clips.npy", np.zeros((6, 12, 32, 32, 3), np.uint8))
     for name in ("folder.toml", "folder.safetensors", "folder"):
         Path(name).mkdir()
@@ -46,7 +48,7 @@ MEASURE = "measure clips.npy clips.npy --num-frames 12"
         ("leaderboard add folder --leaderboards b", "The result file folder/result.json does not exist:"),
         (f"{MEASURE} --metric fvd-shapes --weights shapes=folder.safetensors", "is a folder and not a file; check"),
         (
-            "evaluate --model noise --task gen.toml --reference folder.safetensors",
+            "evaluate --model noise --task videos.toml --reference folder.safetensors",
             "file folder.safetensors is a folder",
         ),
         ("evaluate --model noise --task gen.toml --output clips.npy", "clips.npy is a file, where a folder is to be"),

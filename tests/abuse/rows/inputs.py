@@ -9,6 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -420,14 +421,35 @@ def _checkpoints() -> tuple[Case, ...]:
     )
 
 
-_SCORE_STATISTICS = ("evaluate", "--model", "noise", "--task", "shapes-gen", "--reference", "s.safetensors", *_RUN)
+_SCORE_STATISTICS = ("evaluate", "--model", "noise", "--task", "t.toml", "--reference", "s.safetensors", *_RUN)
+
+
+def _on_videos() -> str:
+    """Return shapes-gen on videos, since embedded tasks refuse every file of statistics before it is read."""
+    text = (resources.files("vidbench.tasks") / "shapes-gen.toml").read_text(encoding="utf-8")
+    return text.replace('name = "shapes-gen"', 'name = "videos-gen"').replace(
+        'dataset = "shapes"', 'dataset = "kinetics"'
+    )
+
+
+def _beside_its_task(make: Callable[[Path], list[str]]) -> Callable[[Path], list[str]]:
+    """Return a maker that also writes the task of the statistics."""
+
+    def both(folder: Path) -> list[str]:
+        (folder / "t.toml").write_text(_on_videos(), encoding="utf-8")
+        return make(folder)
+
+    return both
 
 
 def _statistics(change: Callable[[dict[str, Any]], object]) -> Callable[[], bytes]:
     def content() -> bytes:
         from tests.abuse.fuzz.parsers import PARSERS
+        from vidbench.tasks.loading import _parse
 
         document = json.loads(PARSERS["provenance"].samples(Path())[0])
+        task = _parse(_on_videos().encode(), "t.toml")
+        document["task"].update(name=task.name, version=task.version, fingerprint=task.fingerprint)
         change(document)
         from safetensors.numpy import save
 
@@ -528,10 +550,17 @@ CASES = (
     *_weights(),
     *_checkpoints(),
     *(
-        Case(f"statistics: {name}", _writes("s.safetensors", _statistics(change), *_SCORE_STATISTICS), word)
+        Case(
+            f"statistics: {name}",
+            _beside_its_task(_writes("s.safetensors", _statistics(change), *_SCORE_STATISTICS)),
+            word,
+        )
         for name, change, word in _STATISTICS
     ),
-    *_kinds_of_other_files("statistics", "s.safetensors", *_SCORE_STATISTICS)[:3],
+    *(
+        case._replace(make=_beside_its_task(case.make))
+        for case in _kinds_of_other_files("statistics", "s.safetensors", *_SCORE_STATISTICS)[:3]
+    ),
     *(Case(f"option: {line[:150]}", _measured(line), word) for line, word in _OPTIONS),
     *(
         Case(f"image: {name}", _beside_a_sound_clip(_writes("clips/a/0.png", content, *_MEASURE)), word)

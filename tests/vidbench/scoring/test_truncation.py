@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,9 @@ def load(checkpoint, task, device):
 @pytest.fixture
 def truncating(plugin):
     (plugin / "truncating_plugin.py").write_text(TRUNCATING)
-    return plugin
+    yield plugin
+    # Its file is gone with the folder of this test.
+    sys.modules.pop("truncating_plugin", None)
 
 
 @pytest.fixture
