@@ -22,6 +22,7 @@ import argparse
 import fcntl
 import gc
 import json
+import math
 import os
 import statistics
 import sys
@@ -252,12 +253,22 @@ class _Contender:
             self.warm_up = [self._update(0)[0]]
             if turn:  # others need the memory meanwhile
                 _free(device)
+        self.seconds = 0.0
         self.wall: list[float] = []
         self.cpu: list[float] = []
 
     def end_warm_up(self) -> None:
-        """Make the other updates that are not timed."""
+        """Make the other updates that are not timed, after which each update's time is that from one end to the next."""
         self.warm_up += [self._update(step)[0] for step in range(1, self._begun)]
+        for event in self._launched:
+            event.synchronize()
+        self.seconds = self._update(self._begun)[0]
+        for event in self._launched:
+            started = time.monotonic()
+            event.synchronize()
+            self.seconds += time.monotonic() - started
+        self._begun += 2
+        self._update(self._begun - 1)
 
     def time_one(self) -> None:
         """Time one more update."""
@@ -301,8 +312,9 @@ def _measure(
     with _locked(args.turn, fcntl.LOCK_EX):
         for contender in contenders.values():
             contender.end_warm_up()
-        # The first process's clock decides for all.
-        while world.agree(int(len(ours.wall) < FEWEST or (sum(ours.wall) < args.seconds and len(ours.wall) < MOST))):
+        # Beforehand, by the first process's clock: processes that agree on the next update would wait for the one before, untimed.
+        count = world.agree(min(MOST, max(FEWEST, math.ceil(args.seconds / ours.seconds))))
+        for _ in range(count):
             for contender in contenders.values():
                 contender.time_one()
         profile = kernel_table(ours.time_one, 3) if args.profile and cuda else None
