@@ -32,7 +32,10 @@ UNITS = {
 # A shard is finished when its features and what the validity panel found of it are written.
 TOGETHER = {"evaluate": 2, "score": 2}
 # Interrupted in a process that has its networks already, which saves half a minute.
-ELSEWHERE = {"train": "tests/dvdgan/training/test_interruption.py"}
+ELSEWHERE = {
+    "reproduce": "tests/vidbench/jobs/test_reproduce.py",
+    "train": "tests/dvdgan/training/test_interruption.py",
+}
 BY_NAME = {command.name: command for command in COMMANDS}
 
 

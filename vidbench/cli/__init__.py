@@ -42,6 +42,7 @@ _COMMANDS = {
         "vidbench.cli.compare",
         "Compare two results: the difference, whether it exceeds the noise, and why they may not be comparable.",
     ),
+    "reproduce": ("vidbench.cli.reproduce", "Compute a result again from what it says; exit 1 if a value differs."),
     "export-result": (
         "vidbench.cli.export_result",
         "Print a result as the Hugging Face Hub or Every Eval Ever read it.",
@@ -135,7 +136,18 @@ def run_command(arguments: list[str]) -> int:
 
 
 RESUMING = frozenset(
-    {"data export", "data scan", "data statistics", "evaluate", "measure", "sample", "score", "train", "weights fetch"}
+    {
+        "data export",
+        "data scan",
+        "data statistics",
+        "evaluate",
+        "measure",
+        "reproduce",
+        "sample",
+        "score",
+        "train",
+        "weights fetch",
+    }
 )
 """Commands that keep what they have finished when they are interrupted; tests interrupt each."""
 

@@ -18,6 +18,13 @@ import numpy as np
 from vidbench.distributed.ranks import process_group
 from vidbench.errors import InputError
 from vidbench.files import file_sha256, write_text
+from vidbench.jobs.claimed_source import (
+    claimed_model,
+    make_empty_home,
+    require_model,
+    require_same_clips,
+    require_samples,
+)
 from vidbench.jobs.evaluate import evaluate_model, score_samples
 from vidbench.leaderboard.admission import require_admissible
 from vidbench.leaderboard.boards import RESULTS, Board, board_names, examine_board, replace_cells
@@ -33,11 +40,9 @@ from vidbench.leaderboard.verification import (
     read_verification,
     verification_path,
 )
-from vidbench.models.choice import choose_model, model_names
+from vidbench.models.choice import choose_model
 from vidbench.progress import Progress
 from vidbench.results.schema import Result, read_result
-from vidbench.samples.exchange import open_samples
-from vidbench.samples.pairing import names_clips
 from vidbench.scoring.assemble import metric_values, real_sides
 from vidbench.scoring.clip_sources import open_model
 from vidbench.scoring.features import Stores
@@ -122,13 +127,14 @@ def verify_row(row_id: str, folder: Path, options: VerifyOptions, progress: Prog
     claim = _claim(row_id, folder)
     stored = verification_path(folder, claim.sha256)
     replayed = _stored_log(row_id, stored) if options.replay else None
-    model = "" if options.samples is not None else _model(claim, options.model)
+    of_row, loaded = f"result of '{row_id}'", load_task(claim.result.task.name)
+    model = "" if options.samples is not None else claimed_model(claim.result.model, options.model, of_row)
     if options.samples is not None:
-        _require_samples(claim, options.samples, options.run)
+        require_samples(claim.result.model, options.samples, loaded, options.run, of_row)
     work = options.run.output or Path("runs") / "verifications" / claim.sha256[:12]
     work.mkdir(parents=True, exist_ok=True)
     seeds = _seeds(work, claim, bool(model), replayed)
-    _prepare_home(work / "home")
+    make_empty_home(work / "home")
     with sole_writer(work), home_at(work / "home"):
         run = replace(options.run, output=work / "again")
         drawn: list[dict[str, float]] = []
@@ -136,10 +142,12 @@ def verify_row(row_id: str, folder: Path, options: VerifyOptions, progress: Prog
         if options.samples is not None:
             again, _ = score_samples(options.samples, claim.result.task.name, run, progress)
         else:
-            _require_model(claim, model, run, progress)
+            record = require_model(claim.result.model, model, loaded, run, of_row)
+            if record.code_sha256 != claim.result.model.code_sha256:
+                progress.say("The code of the model has changed since the result; the log has both digests.")
             again, _ = evaluate_model(model, claim.result.task.name, run, progress)
             drawn, unchanged = _draws(claim, model, seeds, work, run, progress)
-    _require_same_clips(claim, again)
+    require_same_clips(claim.result.data, again.data, of_row)
     log = _log(claim, again, seeds, drawn, unchanged, options.by, time.monotonic() - started)
     differing = tuple(name for name, value in log.values.items() if not value.agrees(log.tier))
     if replayed is not None:
@@ -204,64 +212,6 @@ def _claim(row_id: str, folder: Path) -> _Claim:
     return _Claim(board, _rows_of(board, row.result_sha256), result)
 
 
-def _model(claim: _Claim, given: str | None) -> str:
-    name = claim.result.model.name
-    if claim.result.model.samples_sha256 is not None:
-        raise InputError(
-            f"The result of '{claim.rows[0].id}' is of stored samples, whose digest begins with "
-            f"{claim.result.model.samples_sha256[:12]}: give them with --samples PATH."
-        )
-    if given is None and name not in model_names():
-        raise InputError(
-            f"The result of '{claim.rows[0].id}' is of the model '{name}', which is not registered here: give it with "
-            "--model NAME:CHECKPOINT or --model package.module:callable."
-        )
-    return given or name
-
-
-def _require_samples(claim: _Claim, samples: Path, run: RunOptions) -> None:
-    wanted, task = claim.result.model.samples_sha256, load_task(claim.result.task.name).task
-    if wanted is None:
-        raise InputError(
-            f"The result of '{claim.rows[0].id}' is of the model '{claim.result.model.name}' and names no stored samples: "
-            "make it again with --model in place of --samples."
-        )
-    found = open_samples(samples, run.ignore, task.predicted_frames, task.clips.pixels, paired=names_clips(task))
-    if found.identity_sha256 != wanted:
-        raise InputError(
-            f"The samples in {samples} are not those of '{claim.rows[0].id}': their digest begins with "
-            f"{found.identity_sha256[:12]} and that of the result with {wanted[:12]}; give the samples that were scored."
-        )
-
-
-def _require_model(claim: _Claim, model: str, run: RunOptions, progress: Progress) -> None:
-    """Refuse another model before anything is sampled."""
-    loaded, claimed = load_task(claim.result.task.name), claim.result.model
-    with process_group() as ranks:
-        opened = open_run(loaded, run, ranks=ranks, progress=Progress(enabled=False), default_name="")
-        _, record = open_model(
-            choose_model(model),
-            opened.task,
-            opened.evaluation,
-            seed=opened.seed,
-            num_samples=opened.total_samples,
-            device=opened.device,
-        )
-    if record.checkpoint_sha256 != claimed.checkpoint_sha256:
-        has = "no checkpoint" if record.checkpoint_sha256 is None else f"the checkpoint {record.checkpoint_sha256[:12]}"
-        want = "none" if claimed.checkpoint_sha256 is None else claimed.checkpoint_sha256[:12]
-        raise InputError(
-            f"The model '{model}' has {has}, and the result of '{claim.rows[0].id}' has {want}: give the one that was measured."
-        )
-    if claimed.checkpoint_sha256 is None and record.code_sha256 != claimed.code_sha256:
-        raise InputError(
-            f"The code of the model '{model}' is not that of the result of '{claim.rows[0].id}', and the model has no checkpoint "
-            "that identifies it: give the code that was measured."
-        )
-    if record.code_sha256 != claimed.code_sha256:
-        progress.say("The code of the model has changed since the result; the log has both digests.")
-
-
 def _seeds(work: Path, claim: _Claim, of_model: bool, replayed: Verification | None) -> tuple[int, ...]:
     """Return the seeds of the plan in the folder; draw and write them if it is new.
 
@@ -286,14 +236,6 @@ def _seeds(work: Path, claim: _Claim, of_model: bool, replayed: Verification | N
     plan = {"result_sha256": claim.sha256, "of_model": of_model, "replay": replayed is not None, "seeds": seeds}
     write_text(path, json.dumps(plan) + "\n")
     return seeds
-
-
-def _prepare_home(own: Path) -> None:
-    """Make a home without any cache; weights, which are proven whenever they are loaded, are those of the user."""
-    weights = home() / "weights"
-    own.mkdir(exist_ok=True)
-    if weights.is_dir() and not (own / "weights").is_symlink():
-        (own / "weights").symlink_to(weights.resolve(), target_is_directory=True)
 
 
 def _draws(
@@ -338,16 +280,6 @@ def _same_share(run: Run, one: Stores, other: Stores) -> float:
         same += int(np.all(rows == others, axis=1).sum())
         count += len(rows)
     return same / count
-
-
-def _require_same_clips(claim: _Claim, again: Result) -> None:
-    for side in ("reference", "evaluation"):
-        before, now = getattr(claim.result.data, side), getattr(again.data, side)
-        if before.sha256 != now.sha256:
-            raise InputError(
-                f"The real clips of the split '{now.split}' are not those of '{claim.rows[0].id}': their digest begins with "
-                f"{now.sha256[:12]} and that of the result with {before.sha256[:12]}; give the same data with --data."
-            )
 
 
 def _log(

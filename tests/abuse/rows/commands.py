@@ -126,6 +126,7 @@ _LINES = (
     ("tasks show", "TASK"),
     ("compare", "A"),
     ("compare result.json", "B"),
+    ("reproduce", "RESULT"),
     ("leaderboard show", "TASK"),
     ("leaderboard add", "RESULT"),
     ("export-result --format every-eval-ever", "RESULT"),
