@@ -113,7 +113,8 @@ def material_of(kind: str, work: Path, checkpoints: Path | None, device: str) ->
         return corrupted_clips(SIZES["corrupted"])
     if kind == DAMAGED:
         return damaged_clips(SIZES["damaged"], work / "samples", device)
-    assert checkpoints is not None
+    if checkpoints is None:
+        raise ValueError(f"{kind} needs a folder of checkpoints")
     return checkpoint_samples(checkpoints, SIZES["damaged"], work / "samples", device)
 
 
