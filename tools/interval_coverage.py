@@ -32,6 +32,7 @@ from vidmetrics.estimators.frechet import FrechetEstimator
 from vidmetrics.estimators.inception_score import InceptionScoreEstimator
 from vidmetrics.estimators.kernel import KernelEstimator, KernelSubsetsEstimator
 from vidmetrics.estimators.manifold import CoverageEstimator, DensityEstimator, PrecisionEstimator, RecallEstimator
+from vidmetrics.estimators.second_moments import SecondMomentsEstimator
 from vidmetrics.statistics.clip_keys import drawn_groups
 from vidmetrics.statistics.frechet import frechet_distance
 from vidmetrics.statistics.intervals import jackknife_interval, mean_interval, share_interval
@@ -129,6 +130,7 @@ SIMULATIONS: dict[str, Simulation] = {
     "Inception Score, 10 splits": _score(10),
     "kernel distance (KVD)": _on_features(KernelEstimator),
     "kernel distance, subsets (KID)": _kid,
+    "second moments (JEDi)": _on_moments(SecondMomentsEstimator),
     "precision": _on_features(PrecisionEstimator),
     "recall": _with_share(_on_features(RecallEstimator)),
     "density": _on_features(DensityEstimator),

@@ -30,6 +30,7 @@ from .statistics.kernel import polynomial_mmd as polynomial_mmd
 from .statistics.manifold import density_coverage as density_coverage
 from .statistics.manifold import precision_recall as precision_recall
 from .statistics.moments import Moments as Moments
+from .statistics.second_moments import second_moment_distance as second_moment_distance
 
 # One function for each metric id of the catalog: written by `make schema`.
 coverage: _one_call.Pairwise
@@ -54,6 +55,7 @@ is_: _one_call.Alone
 is_c3d_ucf101: _one_call.Alone
 is_i3d_k600: _one_call.Alone
 is_shapes: _one_call.Alone
+jedi_shapes: _one_call.Pairwise
 kid: _one_call.Pairwise
 kvd: _one_call.Pairwise
 kvd_shapes: _one_call.Pairwise

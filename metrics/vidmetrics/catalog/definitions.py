@@ -250,6 +250,14 @@ _DEFINITIONS = (
         source="Ours: the embedded counterpart of `kvd`, on a small classifier of moving shapes; needs no download.",
     ),
     MetricDefinition(
+        id="jedi-shapes",
+        title="JEDi's distance on pooled features of the embedded shapes network",
+        network="shapes",
+        output="pool",
+        statistic="second-moments",
+        source="Ours: the embedded counterpart of `jedi`, on a small classifier of moving shapes; needs no download.",
+    ),
+    MetricDefinition(
         id="fvd-inf-shapes",
         title="Fréchet distance on logits of the embedded shapes network, extrapolated to infinitely many samples",
         network="shapes",

@@ -102,6 +102,14 @@ _FACTS = (
         estimator="kernel:KernelEstimator",
     ),
     StatisticFacts(
+        name="second-moments",
+        needs_reference="moments",
+        higher_is_better=False,
+        lowest=0.0,
+        is_distance=True,
+        estimator="second_moments:SecondMomentsEstimator",
+    ),
+    StatisticFacts(
         name="kernel-subsets",
         needs_reference="features",
         higher_is_better=False,

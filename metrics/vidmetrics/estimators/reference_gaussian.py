@@ -28,7 +28,7 @@ def given_moments(reference: object) -> Moments:
         InputError: it is not.
     """
     if not isinstance(reference, Moments):
-        raise InputError("A Fréchet distance needs real clips to compare with; give a reference.")
+        raise InputError("A distance to real clips needs their moments; give a reference.")
     return reference
 
 

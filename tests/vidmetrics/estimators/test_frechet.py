@@ -106,7 +106,7 @@ def test_tensors_on_a_gpu_are_summed_there_to_the_same_estimate(count, device):
         for block in to_sum([part], device):
             assert block.device == torch.empty(0, device=device).device
             there.update(block)
-    assert all(group._on_devices for group in there._groups)
+    assert all(group._on_devices for group in there.groups)
     expected, found = here.result(reference_of(5)), there.result(reference_of(5))
     assert found.value == pytest.approx(expected.value, rel=1e-12)
     assert found.interval == pytest.approx(expected.interval, rel=1e-9)

@@ -12,7 +12,7 @@ from torch import distributed
 
 import vidmetrics
 
-IDS = ["fvd-shapes", "kvd-shapes", "is-shapes"]
+IDS = ["fvd-shapes", "kvd-shapes", "is-shapes", "jedi-shapes"]
 
 
 def clips(seed: int, count: int) -> np.ndarray:
