@@ -360,7 +360,7 @@ def ends_at(statistic):
 
 
 MODULES = {name: facts.estimator.partition(":")[0] for name, facts in STATISTICS.items() if facts.estimator}
-for _statistic in ("frechet", "inception-score", "precision", "recall", "density", "coverage"):
+for _statistic in ("frechet", "second-moments", "inception-score", "precision", "recall", "density", "coverage"):
     ends_at(_statistic)
 
 
