@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).parent / "checkpoints"
 SHIPPED_SHA256 = {
     "shapes-gen": "ebca3381f6e185e55eed310b27b33215d93ba307d2f6e157dca4aabcd46072ca",
-    "shapes-pred": "3ee24e13060f593610d5091aa9dd4482d326cdf0cdbe5cb25111734a1e48c4fb",
+    "shapes-pred": "f9fb24eb4e4ad839c7da648d208b073e377643581dc36098cff71e702c03671d",
 }
 _CHUNK = 8
 

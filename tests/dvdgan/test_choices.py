@@ -175,8 +175,10 @@ def test_the_shipped_checkpoint_keeps_its_meaning_and_its_samples():
 def test_the_shipped_checkpoint_for_prediction_keeps_its_meaning_and_its_samples():
     generator, settings, task, steps = read_shipped("shapes-pred")
     assert (settings.architecture, settings.phi, settings.discriminators) == ("v2", "2x2", "both")
-    assert (settings.reconstruction, settings.lr_decay_end, steps) == (300, 11_500, 11_500)
-    assert sum(p.numel() for p in generator.parameters()) == 5_356_795
+    assert (settings.reconstruction, settings.reconstruction_end) == (300, 4807)
+    assert (settings.lr_decay_end, steps) == (3846, 3846)  # of the second of two runs
+    assert (settings.recurrence, settings.full_resolution, settings.tower_frames) == ("gru", True, "stacked")
+    assert sum(p.numel() for p in generator.parameters()) == 5_166_862
     # Two bright squares that move to the right, two pixels per frame.
     given = np.full((2, 5, 32, 32, 3), 40, np.uint8)
     for frame in range(5):
@@ -185,12 +187,13 @@ def test_the_shipped_checkpoint_for_prediction_keeps_its_meaning_and_its_samples
     made = DVDGANFP(generator, settings, task, CPU, "").sample(request)
     got = [made[0, 0].mean(), made[0, 5].mean(), made[0, 10].mean(), made[1].mean()]
     # Recorded by these lines when it was committed (torch 2.13.0, CPU).
-    assert got == pytest.approx([49.3314, 47.9899, 44.9098, 47.7813], abs=0.01)
-    # On a clip unlike its training clips: the square keeps moving, the background stays.
-    for frame in range(5):
+    assert got == pytest.approx([48.6914, 48.9482, 47.5973, 49.2302], abs=0.01)
+    # On a clip unlike its training clips: the square keeps moving, also around the edge, and the background stays. In the
+    # first frame, where a repeated frame is only two pixels behind, little is won.
+    for frame in range(11):
         true = np.full((32, 32, 3), 40.0)
-        true[12:20, 14 + 2 * frame : 22 + 2 * frame] = 200
-        assert np.abs(made[0, frame] - true).mean() < 0.6 * np.abs(given[0, 4] - true).mean()
+        true[12:20, (14 + 2 * frame + np.arange(8)) % 32] = 200
+        assert np.abs(made[0, frame] - true).mean() < (0.6 if frame else 0.7) * np.abs(given[0, 4] - true).mean()
 
 
 def test_files_older_than_a_setting_mean_what_they_were_made_with():
