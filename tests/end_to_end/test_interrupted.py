@@ -33,6 +33,7 @@ UNITS = {
 TOGETHER = {"evaluate": 2, "score": 2}
 # Interrupted in a process that has its networks already, which saves half a minute.
 ELSEWHERE = {
+    "nearest": "tests/vidbench/jobs/test_nearest_clips.py",
     "reproduce": "tests/vidbench/jobs/test_reproduce.py",
     "train": "tests/dvdgan/training/test_interruption.py",
 }

@@ -42,6 +42,7 @@ _COMMANDS = {
         "vidbench.cli.compare",
         "Compare two results: the difference, whether it exceeds the noise, and why they may not be comparable.",
     ),
+    "nearest": ("vidbench.cli.nearest_clips", "Find the training clips nearest to samples, and flag copies."),
     "reproduce": ("vidbench.cli.reproduce", "Compute a result again from what it says; exit 1 if a value differs."),
     "export-result": (
         "vidbench.cli.export_result",
@@ -142,6 +143,7 @@ RESUMING = frozenset(
         "data statistics",
         "evaluate",
         "measure",
+        "nearest",
         "reproduce",
         "sample",
         "score",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -44,14 +45,14 @@ def nearest_real(samples: FeatureStore, real: FeatureStore, output: str, rows_pe
         output: name of the network's output.
         rows_per_clip: rows per clip.
     """
-    a = np.concatenate(list(_clip_features(samples, output, rows_per_clip, MAX_SAMPLES)))
+    a = np.concatenate(list(clip_features(samples, output, rows_per_clip, MAX_SAMPLES)))
     # Centring keeps the digits that squares of large offsets would lose.
     centre = a.mean(axis=0)
     a -= centre
     nearest, least = np.zeros(len(a), np.int64), np.full(len(a), np.inf)
     found = np.empty_like(a)
     seen = 0
-    for clips in _clip_features(real, output, rows_per_clip, MAX_REAL):
+    for clips in clip_features(real, output, rows_per_clip, MAX_REAL):
         b = clips - centre
         # Squared distances up to the sample's own square, which is the same for all.
         squares = np.square(b).sum(axis=1) - 2 * a @ b.T
@@ -63,7 +64,9 @@ def nearest_real(samples: FeatureStore, real: FeatureStore, output: str, rows_pe
     return NearestClips(nearest, np.linalg.norm(a - found, axis=1), seen)
 
 
-def _clip_features(store: FeatureStore, output: str, rows_per_clip: int, limit: int) -> Iterator[np.ndarray]:
+def clip_features(
+    store: FeatureStore, output: str, rows_per_clip: int, limit: int = sys.maxsize
+) -> Iterator[np.ndarray]:
     """Yield the mean row of each of the first clips, float64 ``[n, D]``, one shard at a time."""
     for rows in store.read(output, range(min(limit, store.num_clips))):
         yield rows.reshape(len(rows) // rows_per_clip, rows_per_clip, -1).mean(axis=1, dtype=np.float64)

@@ -53,7 +53,7 @@ def sheets(material: Material, result: Result, task: Task) -> list[Picture]:
 def pairs(extremes: Extremes) -> list[Picture]:
     """Return each sample with its nearest real clip to its right."""
     return [
-        _strip(f"{index}: {score_text(distance)}", np.stack([sample, real]))
+        strip(f"{index}: {score_text(distance)}", np.stack([sample, real]))
         for sample, real, distance, index in zip(
             extremes.samples_NTHWC, extremes.real_NTHWC, extremes.distances, extremes.indices, strict=True
         )
@@ -62,7 +62,7 @@ def pairs(extremes: Extremes) -> list[Picture]:
 
 def class_strips(material: Material) -> list[Picture]:
     """Return the samples of each class, with a real clip to their right if there is one."""
-    return [_strip(each.name, np.concatenate([each.samples_NTHWC, each.real_NTHWC])) for each in material.classes]
+    return [strip(each.name, np.concatenate([each.samples_NTHWC, each.real_NTHWC])) for each in material.classes]
 
 
 def reduction(num_frames: int, height: int, width: int) -> int:
@@ -82,7 +82,8 @@ def _sheet(title: str, clips_NTHWC: np.ndarray) -> Picture:
     return Picture(title + size + ("" if lossless else ", lossy"), data_uri(webp), _shown(sheet, clips_NTHWC))
 
 
-def _strip(title: str, clips_NTHWC: np.ndarray) -> Picture:
+def strip(title: str, clips_NTHWC: np.ndarray) -> Picture:
+    """Return clips of equal size in a row."""
     clips_NTHWC = _reduced(clips_NTHWC)
     sheet = contact_sheet(clips_NTHWC, len(clips_NTHWC))
     return Picture(title, data_uri(_strip_webp(sheet)), _shown(sheet, clips_NTHWC))

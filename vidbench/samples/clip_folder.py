@@ -67,6 +67,7 @@ class ClipFiles:
         lossy: whether pixels may differ from the ones originally written.
         identity: everything that determines the bytes of the clips.
         unused: number of entries of the folder that are not in use, by reason.
+        name_of: returns the name of the clip at an index: its file or folder, or the index in an array.
     """
 
     path: Path
@@ -78,6 +79,7 @@ class ClipFiles:
     _read_one: Callable[[int], np.ndarray] = field(repr=False)
     unused: Mapping[str, int] = field(default_factory=dict)
     _read_many: Callable[[np.ndarray, np.ndarray | None], np.ndarray] | None = field(default=None, repr=False)
+    name_of: Callable[[int], str] = field(default=str, repr=False)
 
     most_readers = MOST_READERS
     """Threads that may read at a time; see `vidbench.scoring.clip_sources.ClipSource`."""
@@ -261,7 +263,7 @@ def _opened(
     }
     if shape.pixels != "exact":
         identity["pixels"] = shape.pixels
-    return ClipFiles(path, num_clips, height, width, lossy, identity, read_one)
+    return ClipFiles(path, num_clips, height, width, lossy, identity, read_one, name_of=name_of)
 
 
 def _frames(shape: ClipShape) -> np.ndarray:

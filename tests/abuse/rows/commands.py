@@ -127,6 +127,7 @@ _LINES = (
     ("compare", "A"),
     ("compare result.json", "B"),
     ("reproduce", "RESULT"),
+    ("nearest --task shapes-gen", "--samples"),
     ("leaderboard show", "TASK"),
     ("leaderboard add", "RESULT"),
     ("export-result --format every-eval-ever", "RESULT"),
