@@ -13,6 +13,7 @@ from studies.protocols.windows import FRAMES, Video, Window, clips_of, drawn_win
 from vidbench.errors import InputError
 from vidbench.models.choice import choose_registered
 from vidbench.models.interface import ModelTask, SampleRequest
+from vidbench.scoring.clip_sources import in_host_memory
 from vidbench.scoring.seeds import sample_seeds
 
 MEMORISER = "memoriser"
@@ -87,7 +88,7 @@ def sampled_clips(
         for start in range(0, count, 32):
             indices = np.arange(start, min(start + 32, count))
             request = SampleRequest(indices, sample_seeds(sample_seed, indices), indices % len(classes), None, FRAMES)
-            parts.append(np.asarray(model.sample(request)))
+            parts.append(in_host_memory(model.sample(request)))
         return resized(np.concatenate(parts), 64)
 
     return make

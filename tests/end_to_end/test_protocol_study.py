@@ -12,7 +12,7 @@ import pytest
 from scipy import ndimage
 
 from studies.protocols import __main__ as program
-from studies.protocols import distances, page, ranks, tuning
+from studies.protocols import distances, models, page, ranks, tuning
 from studies.protocols.analysis import study
 from studies.protocols.collect import StudySettings
 from studies.protocols.corruptions import (
@@ -286,3 +286,31 @@ def test_the_readme_quotes_the_stored_result():
         ("the divisor {}", "fvd-styleganv"),
     ):
         assert words.format(round(rows[id]["flips"])) in readme
+
+
+class _OnADevice:
+    """Clips that are not in the memory of the host, as a GPU's tensor: only `cpu` brings them there."""
+
+    def __init__(self, clips):
+        self.clips = clips
+
+    def detach(self):
+        return self
+
+    def cpu(self):
+        return type("", (), {"numpy": lambda _: self.clips})()
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("can't convert cuda:0 device type tensor to numpy")
+
+
+def test_samples_may_be_on_a_device(monkeypatch):
+    class Model:
+        def sample(self, request):
+            return _OnADevice(np.full((len(request.indices), 12, 32, 32, 3), 7, np.uint8))
+
+    chosen = type("", (), {"factory": type("", (), {"load": staticmethod(lambda *_: Model())})})
+    monkeypatch.setattr(models, "choose_registered", lambda _: chosen)
+    clips = models.sampled_clips(Path("x"), ("a", "b"), 33, 0, "cuda")()
+    assert clips.shape == (33, 12, 64, 64, 3)
+    assert (clips == 7).all()
