@@ -55,6 +55,7 @@ is_: _one_call.Alone
 is_c3d_ucf101: _one_call.Alone
 is_i3d_k600: _one_call.Alone
 is_shapes: _one_call.Alone
+jedi: _one_call.Pairwise
 jedi_shapes: _one_call.Pairwise
 kid: _one_call.Pairwise
 kvd: _one_call.Pairwise

@@ -101,6 +101,7 @@ def test_definitions():
         "ssim-best": ("", "", "ssim-best", None, True),
         "fvd-inf": ("i3d-kinetics-400", "logits", "frechet-inf", None, False),
         "fid-inf": ("inception-2015-12-05", "pool", "frechet-inf", None, False),
+        "jedi": ("vjepa-ssv2", "pool", "second-moments", None, False),
         "jedi-shapes": ("shapes", "pool", "second-moments", None, False),
         "kvd-shapes": ("shapes", "logits", "kernel", None, False),
         "fvd-inf-shapes": ("shapes", "logits", "frechet-inf", None, False),

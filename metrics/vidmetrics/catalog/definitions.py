@@ -250,6 +250,17 @@ _DEFINITIONS = (
         source="Ours: the embedded counterpart of `kvd`, on a small classifier of moving shapes; needs no download.",
     ),
     MetricDefinition(
+        id="jedi",
+        title="JEPA Embedding Distance",
+        network="vjepa-ssv2",
+        output="pool",
+        statistic="second-moments",
+        source="JEDi, Luo et al., arXiv 2410.05203, and oooolga/JEDi (PyPI videojedi): biased squared MMD, kernel (x.y/D)^2, times 100, "
+        "on V-JEPA ViT-H/16 with the pooler of its SSv2 probe; 5,000 clips there. Its code resizes nothing: frames of other sizes than "
+        "224x224 are stretched bilinearly here, which is our choice.",
+        printed_as="JEDi",
+    ),
+    MetricDefinition(
         id="jedi-shapes",
         title="JEDi's distance on pooled features of the embedded shapes network",
         network="shapes",

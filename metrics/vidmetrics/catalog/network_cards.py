@@ -88,6 +88,15 @@ _CARDS = (
         second="i3d-kinetics-400",
     ),
     NetworkCard(
+        name="vjepa-ssv2",
+        target="vjepa:VJEPA",
+        weights="vith16.pth.tar and ssv2-probe.pth.tar of facebookresearch/jepa",
+        num_classes=174,
+        tensors=("encoder.patch_embed.proj.weight", "pooler.query_tokens"),
+        pooled=1280,
+        second="i3d-kinetics-400",
+    ),
+    NetworkCard(
         name="shapes",
         target="shapes:ShapesNetwork",
         weights="the ones shipped in this package",

@@ -13,6 +13,7 @@ from vidmetrics.conformance.seeded_i3d import seeded_i3d_weights
 from vidmetrics.conformance.seeded_inception import seeded_inception_weights
 from vidmetrics.errors import InputError
 from vidmetrics.weights.i3d_variables import LOGITS, network_variables
+from vidmetrics.weights.vjepa_tensors import PUBLISHED, tensor_shapes
 
 
 def seeded_weights(network: str, seed: int) -> Mapping[str, npt.NDArray[np.float32]]:
@@ -37,6 +38,8 @@ def seeded_weights(network: str, seed: int) -> Mapping[str, npt.NDArray[np.float
         return _wide_c3d(seed)
     if base == "inception-2015-12-05":
         return seeded_inception_weights(seed)
+    if base == "vjepa-ssv2":
+        return _vjepa(seed)
     raise InputError(f"The weights of '{network}' are shipped: load them instead of drawing others.")
 
 
@@ -56,4 +59,16 @@ def _wide_c3d(seed: int) -> dict[str, npt.NDArray[np.float32]]:
         tensors[f"{name}/W"] = generator.standard_normal(shape, np.float32) * spread
         tensors[f"{name}/b"] = np.zeros(shape[0], np.float32)
     tensors["conv1a/W"] /= np.float32(64.0)  # differences of pixels become about 1
+    return tensors
+
+
+def _vjepa(seed: int) -> dict[str, npt.NDArray[np.float32]]:
+    generator = np.random.default_rng(seed)
+    tensors: dict[str, npt.NDArray[np.float32]] = {}
+    for name, shape in tensor_shapes(PUBLISHED).items():
+        if "norm" in name:
+            tensors[name] = np.full(shape, float(name.endswith("weight")), np.float32)
+            continue
+        spread = 1 / math.sqrt(math.prod(shape[1:])) if name.endswith("weight") else 0.1
+        tensors[name] = generator.standard_normal(shape, np.float32) * np.float32(spread)
     return tensors

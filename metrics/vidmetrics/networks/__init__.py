@@ -51,7 +51,7 @@ def load_network(
 
     Args:
         name: ``"i3d-kinetics-400"``, ``"i3d-kinetics-600"``, ``"inception-2015-12-05"``, ``"c3d-ucf101"``,
-            ``"shapes"`` or ``"shapes-second"``; or a variant of the first as in other FVD code (``"i3d-kinetics-400+videogpt"`` etc., see
+            ``"vjepa-ssv2"``, ``"shapes"`` or ``"shapes-second"``; or a variant of the first as in other FVD code (``"i3d-kinetics-400+videogpt"`` etc., see
             `vidmetrics.catalog.conventions`), which uses the same weights file.
         weights: a ``.safetensors`` or ``.npz`` file; None for the default location.
         device: a torch device string.

@@ -20,6 +20,7 @@ from vidmetrics.weights.named_tensors import checked_tensors
 from vidmetrics.weights.proof import import_record_path, prove
 from vidmetrics.weights.reading import files_of, read_weights
 from vidmetrics.weights.sources import published_networks
+from vidmetrics.weights.vjepa_tensors import refuse_other_tensors
 
 
 def imported_weights(network: str) -> Path:
@@ -56,6 +57,7 @@ def import_weights(paths: Sequence[Path], network: str | None = None) -> tuple[s
         raise InputError(unknown_name("network", network, published_networks()))
     tensors = read_weights(paths)
     where = ", ".join(map(str, paths))
+    refuse_other_tensors(tensors, where)
     found = network_of(tensors)
     if found is None:
         raise InputError(

@@ -17,8 +17,10 @@ from vidmetrics.weights.i3d_names import is_torch_i3d, to_tensorflow
 from vidmetrics.weights.i3d_variables import is_network_variable
 from vidmetrics.weights.tensor_files import read_tensors
 from vidmetrics.weights.tf_checkpoint import open_checkpoint
+from vidmetrics.weights.vjepa_tensors import checkpoint_tensors
 
-_TORCH_SUFFIXES = (".pt", ".pth")
+_TORCH_SUFFIXES = (".pt", ".pth", ".tar")
+"""The last one of ``.pth.tar``, which is no archive of tar."""
 
 
 def files_of(path: Path) -> list[Path]:
@@ -97,17 +99,21 @@ def _read_torch(path: Path) -> dict[str, npt.NDArray[Any]]:
             f"{path} is a TorchScript program, which is not executed; the known ones of I3D have batch norm folded in and could "
             "not be proven, so use `vidbench weights fetch`, or give i3d_pretrained_400.pt or DeepMind's checkpoint."
         )
-    _refuse_unpacking(path)
+    nested = path.name.endswith(".pth.tar")
+    if not nested:
+        _refuse_unpacking(path)
     import torch
 
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    try:  # the optimizer's state in a nested checkpoint is several times what is read of it
+        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True if nested else None)
     except Exception as error:  # damaged archives raise various exceptions of zipfile, pickle and torch
         kind = real_kind(path)
         # A state dict is a ZIP archive itself.
         known = kind is not None and not kind.startswith("a ZIP")
         reason = f"it is {kind}" if known else str(error).strip().split("\n", 1)[0].split(". ", 1)[0]
         raise InputError(f"{path} cannot be read as tensors only ({reason}); get it again.") from error
+    if nested and isinstance(loaded, dict):
+        loaded = checkpoint_tensors(loaded, str(path)) or loaded
     if (
         not isinstance(loaded, dict)
         or not loaded

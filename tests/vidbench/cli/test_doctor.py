@@ -8,7 +8,7 @@ from vidbench.cli.doctor import report_lines
 from vidbench.jobs.doctor import environment_report, missing_weights, next_command
 from vidmetrics.catalog.network_cards import NETWORKS
 
-WEIGHTS = ("i3d-kinetics-400", "i3d-kinetics-600", "inception-2015-12-05", "c3d-ucf101")
+WEIGHTS = ("i3d-kinetics-400", "i3d-kinetics-600", "inception-2015-12-05", "c3d-ucf101", "vjepa-ssv2")
 
 
 @pytest.fixture

@@ -23,7 +23,13 @@ from vidmetrics.weights.verify import git_blob_id, why_wrong
 
 
 def test_every_network_has_its_sources():
-    assert published_networks() == ["i3d-kinetics-400", "i3d-kinetics-600", "inception-2015-12-05", "c3d-ucf101"]
+    assert published_networks() == [
+        "i3d-kinetics-400",
+        "i3d-kinetics-600",
+        "inception-2015-12-05",
+        "c3d-ucf101",
+        "vjepa-ssv2",
+    ]
     for source in sources():
         assert bool(source.files) != bool(source.handle)
         assert set(source.imports) <= {file.name for file in source.files}
@@ -31,7 +37,8 @@ def test_every_network_has_its_sources():
         assert source.licence
         for file in source.files:
             assert all(url.startswith("https://") for url in file.urls)
-            assert len(set(file.urls)) == len(file.urls) > 1
+            # V-JEPA is published at one address only.
+            assert len(set(file.urls)) == len(file.urls) > (source.network != "vjepa-ssv2")
             assert sum(map(bool, (file.sha256, file.git_blob, file.crc_table))) <= 1
             assert file.verifiable == (file.name != "conv3d_deepnetA_ucf.npz")
             assert not file.reports, "there is none yet: docs/weights.md and the status of ucf101-gen say so"
@@ -133,6 +140,7 @@ def test_git_blob_ids(tmp_path):
         ("i3d-kinetics-600", "Apache-2.0"),
         ("inception-2015-12-05", "Apache-2.0 (pytorch-fid); not stated for the original file"),
         ("c3d-ucf101", "unknown: not stated"),
+        ("vjepa-ssv2", "CC-BY-NC-4.0 (the repository's; not stated for the files)"),
         ("shapes", "Apache-2.0: trained for vidbench and shipped with it"),
         ("frames", "unknown: no source of these weights is listed"),
     ],
