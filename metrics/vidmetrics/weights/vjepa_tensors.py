@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from vidmetrics.catalog.network_cards import classes_of
 from vidmetrics.errors import InputError
 from vidmetrics.weights.named_tensors import checked_tensors
 
@@ -43,7 +42,7 @@ class Sizes(NamedTuple):
     frames: int = 16
     side: int = 224
     hidden: int = 4
-    classes: int = classes_of("vjepa-ssv2")
+    classes: int = 174
 
     @property
     def tokens(self) -> int:

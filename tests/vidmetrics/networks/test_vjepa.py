@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812 - torch's own documentation writes it so
 
 from vidmetrics import InputError
+from vidmetrics.catalog.network_cards import classes_of
 from vidmetrics.networks import vjepa
 from vidmetrics.networks.network import Network
 from vidmetrics.networks.vjepa import VJEPA, preprocess
@@ -58,6 +59,7 @@ def error(network, clips, output="pool"):
 
 def test_names_and_shapes_are_the_authors(sizes):
     assert tensor_shapes(sizes) == {name: tuple(shape) for name, shape in GOLDEN["shapes"].items()}
+    assert Sizes().classes == classes_of("vjepa-ssv2")
     assert sum(int(np.prod(shape)) for shape in tensor_shapes(Sizes()).values()) == 653_556_654
 
 

@@ -40,7 +40,7 @@ def test_every_network_has_its_sources():
             # V-JEPA is published at one address only.
             assert len(set(file.urls)) == len(file.urls) > (source.network != "vjepa-ssv2")
             assert sum(map(bool, (file.sha256, file.git_blob, file.crc_table))) <= 1
-            assert file.verifiable == (file.name != "conv3d_deepnetA_ucf.npz")
+            assert file.verifiable == (file.name != "conv3d_deepnetA_ucf.npz" and source.network != "vjepa-ssv2")
             assert not file.reports, "there is none yet: docs/weights.md and the status of ucf101-gen say so"
     assert len({(source.network, source.name) for source in sources()}) == len(sources())
 
