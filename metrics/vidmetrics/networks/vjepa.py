@@ -11,7 +11,7 @@ What a port must reproduce to get the same numbers:
 * feature ``pool`` is the pooler's output, before the classifier; its query passes the attention without a norm of its own;
 * positions are in the checkpoint (sines and cosines of uniform power).
 
-The released code resizes nothing, and interpolates the positions for frames of any size in silence. Here frames of other sizes are
+The released code resizes nothing, and interpolates the positions for frames of any size silently. Here frames of other sizes are
 stretched to 224x224, bilinearly with half-pixel centres and without antialiasing, and other lengths are refused: both are our choice.
 """
 
