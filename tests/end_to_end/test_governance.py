@@ -127,7 +127,7 @@ def test_a_retracted_row_stays_with_its_result_and_has_no_rank(boards):
     reason = "2026-12-01: the checkpoint was trained on the test split"
     edit(boards / "shapes-gen.csv", place, retracted=reason)
     after = _shown(boards, "shapes-gen")
-    assert list(after) == list(before)
+    assert sorted(after) == sorted(before)  # a group without a ranked row may stand elsewhere
     assert (after[row.id]["rank"], after[row.id]["unranked"]) == (None, f"retracted {reason}")
     assert (after[row.id]["value"], after[row.id]["retracted"]) == (before[row.id]["value"], reason)
     assert _checked(boards).returncode == 0, _checked(boards).stdout

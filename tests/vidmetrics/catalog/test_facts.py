@@ -21,7 +21,7 @@ import pytest
 
 import vidmetrics
 from vidbench.cli import metrics as metrics_command
-from vidbench.jobs import export_result, folder_statistics, rehearse
+from vidbench.jobs import claimed_source, export_result, folder_statistics, rehearse
 from vidbench.jobs import measure as measure_job
 from vidbench.jobs.training_curve import CurveOptions, TrainingCurve
 from vidbench.leaderboard import admission, rows, verification
@@ -588,6 +588,14 @@ def embedded_weights_have_our_licence(_):
 def embedded_weights_must_be_ours(context):
     context.document["networks"]["shapes"]["weights_sha256"] = "0" * 64
     return has("not the ones that ship", context.objections())
+
+
+@follows("embedded", "shapes", False, "vidbench/jobs/claimed_source.py", True, False)
+def embedded_weights_come_with_a_version(_):
+    claimed = SimpleNamespace(weights_sha256="0" * 64, proven=True)
+    now = SimpleNamespace(weights_sha256="1" * 64)
+    said = outcome(claimed_source._require_same_weights, "shapes", claimed, now, "result")
+    return has("they come with the vidbench that measured it", said)
 
 
 @follows("frame_score", "psnr", "", "vidbench/jobs/export_result.py", ["psnr"], [])
