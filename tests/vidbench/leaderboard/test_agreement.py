@@ -51,6 +51,13 @@ def test_a_value_of_stored_samples_agrees_up_to_the_bound(factor, agrees):
     assert all(values.values())
 
 
+def test_ends_of_intervals_are_left_out_where_samples_have_other_pixels():
+    claimed, again = _result(), _result(torch="9.9")
+    names = {value.name for value in values_again(claimed, again, tolerance(claimed, again))}
+    assert {"fvd-shapes", "fvd-shapes floor"} <= names
+    assert not any("interval" in name for name in names)
+
+
 def test_where_bits_are_required_the_last_digits_are_told_from_more():
     claimed = _result()
     bound = tolerance(claimed, claimed)
