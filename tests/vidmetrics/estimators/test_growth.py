@@ -202,5 +202,5 @@ def test_a_kernel_curve_of_another_number_of_samples_is_refused():
 
 
 def test_a_curve_of_distances_needs_real_clips():
-    with pytest.raises(InputError, match="needs real clips"):
+    with pytest.raises(InputError, match="give a reference"):
         score_against_count(get_metric("fvd"), _batches(A, 64), 6, 700, 1, None)
