@@ -4,25 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from vidbench.tasks.field_words import (
-    LABELS,
-    WINDOWS,
-    context_words,
-    count_words,
-    held_words,
-    length_words,
-    pixel_words,
-    precision_words,
-    reference_words,
-    resize_words,
-    size_words,
-    source_words,
-    spare_words,
-    start_words,
-    stride_words,
-    sweep_words,
-    videos_words,
-)
+from vidbench.rendering.numbers import counted
+from vidbench.tasks.datasets import DATASETS
 from vidbench.tasks.schema import ClipSpec, Task
 from vidmetrics.catalog.definitions import get_metric
 
@@ -70,43 +53,81 @@ def _wrapped(text: str, first: str, others: str) -> list[str]:
 
 def _sentences(task: Task) -> list[tuple[str, str]]:
     data, clips, evaluation = task.data, task.clips, task.evaluation
-    size = f"{length_words(clips)}, {size_words(clips)}, {stride_words(clips)}"
+    source = DATASETS[data.dataset].title + ("" if data.embedded else " (--data DIR)")
+    size = f"{clips.num_frames} frames, {clips.width}x{clips.height} pixels, {_ordinal(clips.stride)} frame"
+    wanted = task.reference.num_clips
+    reference = "all clips" if wanted == "all" else f"the first {wanted:,} clips"
+    context = (
+        f"{counted(clips.context_frames, 'context frame')}, {task.predicted_frames} predicted; the "
+        "scored clip contains both"
+        if clips.context_frames
+        else "no context frames"
+    )
     # As `vidbench.scoring.bounds.disjoint_real` chooses it.
     apart = data.evaluation_split != data.reference_split
     real_split = f"split '{data.evaluation_split if apart else data.train_split}'"
     if "all" == data.reference_split != data.evaluation_split:
         real_split = "none, the reference set contains every video"
+    labels = {
+        "balanced": "sample i has class i modulo the number of classes",
+        "evaluation": "sample i has the label of evaluation clip i",
+        "none": "no labels",
+    }[evaluation.labels]
+    held = (
+        f"exactly the videos of the frozen list of {data.frozen} ({data.frozen_sha256[:12]}), with the frames that it records"
+        if data.frozen
+        else f"at least {data.min_coverage:.1%} of the videos are required"
+    )
     return [
-        ("data", f"{source_words(data)}; models train on '{data.train_split}'; {held_words(data)}"),
+        ("data", f"{source}; models train on '{data.train_split}'; {held}"),
         ("clips", f"{size}; {_fitting(clips)}; {_plan(clips)}"),
         *_pixels(clips),
-        ("context", f"{context_words(task)}; {LABELS[evaluation.labels]}"),
-        ("reference", f"{reference_words(task.reference)} of split '{data.reference_split}'{_own_plan(task)}"),
-        ("samples", f"{count_words(evaluation)}, each scored once, seed {evaluation.seed}"),
-        ("precision", precision_words(evaluation)),
+        ("context", f"{context}; {labels}"),
+        ("reference", f"{reference} of split '{data.reference_split}'{_own_plan(task)}"),
+        ("samples", _samples(task)),
+        ("precision", f"official with: {', '.join(evaluation.precision)}"),
         (
             "bounds",
             f"floor '{evaluation.floor}' ({real_split}), ceiling '{evaluation.ceiling}', "
             "both with the same number of samples",
         ),
-        *([("truncation", sweep_words(evaluation.truncation_sweep))] if evaluation.truncation_sweep else []),
+        *_truncation(evaluation.truncation_sweep),
     ]
 
 
 def _pixels(clips: ClipSpec) -> list[tuple[str, str]]:
-    return [] if clips.pixels == "exact" else [("pixels", pixel_words(clips))]
+    if clips.pixels == "exact":
+        return []
+    return [("pixels", "FFmpeg's default conversion to RGB, for comparison with published numbers; never official")]
 
 
 def _fitting(clips: ClipSpec) -> str:
-    return f"{WINDOWS[clips.crop]}, {resize_words(clips)}"
+    window = {
+        "none": "the whole frame",
+        "center": "the largest central window",
+        "three": "the largest windows at the start, the centre and the end of the longer side",
+    }[clips.crop]
+    kernel = f" by {clips.via_resize}" if clips.via_resize else ""
+    via = f"to {clips.via[1]}x{clips.via[0]}{kernel} and then " if clips.via else ""
+    return f"{window}, " + ("not resized" if clips.resize == "none" else f"resized {via}by {clips.resize}")
 
 
 def _plan(clips: ClipSpec) -> str:
-    starts = start_words(clips.starts, clips.seed)
-    if clips.draw == "once" and clips.starts != "uniform":
+    starts = {
+        "uniform": f"starts from seed {clips.seed}",
+        "first": "starts at frame 0",
+        "even": "starts spread evenly over the video",
+        "all": "one at every possible start",
+    }[clips.starts]
+    videos = f"{clips.clips_per_video} per video"
+    if clips.crop == "three":
+        videos += f" ({clips.starts_per_video} temporal x 3 spatial windows)"
+    if clips.draw == "replacement":
+        videos = f"videos drawn with replacement from seed {clips.seed}"
+    elif clips.starts != "uniform":
         starts += f", order from seed {clips.seed}"
-    spares = f"; {spare_words(clips)}" if clips.spares == "next" else ""
-    return f"{videos_words(clips)}, {starts}{spares}"
+    spares = "; clips of missing videos are replaced by the next ones of the plan" if clips.spares == "next" else ""
+    return f"{videos}, {starts}{spares}"
 
 
 def _own_plan(task: Task) -> str:
@@ -117,3 +138,24 @@ def _own_plan(task: Task) -> str:
     own = _plan(reference)
     fitting = f"; {_fitting(reference)}" if (reference.crop, reference.via) != (clips.crop, clips.via) else ""
     return f" with their own plan: {own}{fitting}"
+
+
+def _samples(task: Task) -> str:
+    evaluation = task.evaluation
+    count = f"exactly {evaluation.num_samples:,}"
+    if evaluation.samples_per_context > 1:
+        contexts = evaluation.num_samples // evaluation.samples_per_context
+        count += f" ({evaluation.samples_per_context:,} from each of {contexts:,} clips)"
+    if evaluation.repeats > 1:
+        count += f" in each of {evaluation.repeats} runs, whose mean is the score"
+    return f"{count}, each scored once, seed {evaluation.seed}"
+
+
+def _truncation(sweep: tuple[float, ...]) -> list[tuple[str, str]]:
+    sigmas = ", ".join(f"{sigma:g}" for sigma in sweep)
+    text = f"none for the score; models that support it are also measured at sigma {sigmas}"
+    return [("truncation", text)] if sweep else []
+
+
+def _ordinal(stride: int) -> str:
+    return {1: "every", 2: "every second", 3: "every third"}.get(stride, f"every {stride}th")
