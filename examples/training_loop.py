@@ -29,4 +29,5 @@ for step in range(1, 41):
         estimate = fvd.compute()  # over the samples of all ranks, and the same on each
         if rank == 0:
             print(f"step {step}: loss {loss:.5f}, fvd-shapes {estimate.value:.2f} of {estimate.num_samples} samples")
+del model  # it holds the process group, whose threads could otherwise wait for the interpreter that ends them
 distributed.destroy_process_group()
