@@ -27,7 +27,8 @@ _TEMPORARY = re.compile(
 # Whether a process of another machine is alive is unknown; none writes one file for a day.
 _OLD_SECONDS = 86400.0
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-_MOST_VANISHED = 100
+MOST_VANISHED = 100
+"""Tries to write into a folder that other processes remove while it is empty."""
 _swept: set[tuple[int, str]] = set()
 
 
@@ -87,7 +88,7 @@ def _locked(lock: Path, output: Path, wait: bool) -> BinaryIO:
             handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         except FileNotFoundError:
             vanished += 1
-            if vanished == _MOST_VANISHED:  # /proc says so of every new file
+            if vanished == MOST_VANISHED:  # /proc says so of every new file
                 raise
             continue  # another process removed the empty folder
         file = os.fdopen(handle, "r+b", buffering=0)
