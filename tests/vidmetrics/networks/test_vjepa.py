@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812 - torch's own documentation writes it so
 
+from tests.oracles import jedi_cases
 from vidmetrics import InputError
 from vidmetrics.catalog.network_cards import classes_of
 from vidmetrics.networks import vjepa
@@ -24,26 +24,18 @@ TOLERANCE = 1e-5
 
 
 @pytest.fixture(scope="module")
-def jedi_cases():
-    spec = importlib.util.spec_from_file_location("jedi_cases", TESTS / "oracles" / "jedi_cases.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def sizes(jedi_cases):
+def sizes():
     return Sizes(**jedi_cases.SMALL)
 
 
 @pytest.fixture(scope="module")
-def weights(jedi_cases, sizes):
+def weights(sizes):
     assert GOLDEN["weights_seed"] == jedi_cases.WEIGHTS_SEED
     return jedi_cases.seeded_vjepa(tensor_shapes(sizes))
 
 
 @pytest.fixture(scope="module")
-def clips(jedi_cases, sizes):
+def clips(sizes):
     return jedi_cases.network_clips(sizes.side)
 
 

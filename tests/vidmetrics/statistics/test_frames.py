@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 from pathlib import Path
@@ -10,23 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.oracles import frames_cases
 from vidmetrics import InputError, best_of_k, mean_of_k, measure, psnr_frames, ssim_frames
 
 TESTS = Path(__file__).resolve().parents[2]
 GOLDEN = json.loads((TESTS / "golden" / "frames_skimage.json").read_text(encoding="utf-8"))["answers"]
 
 
-@pytest.fixture(scope="module")
-def cases():
-    spec = importlib.util.spec_from_file_location("frames_cases", TESTS / "oracles" / "frames_cases.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", list(GOLDEN))
-def test_equals_scikit_image(cases, name):
-    pair = cases.make(name)
+def test_equals_scikit_image(name):
+    pair = frames_cases.make(name)
     assert psnr_frames(*pair) == pytest.approx(np.array(GOLDEN[name]["psnr"]), rel=1e-12)
     assert ssim_frames(*pair) == pytest.approx(np.array(GOLDEN[name]["ssim"]), abs=1e-12)
 

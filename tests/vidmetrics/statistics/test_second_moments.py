@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.oracles import jedi_cases
 from vidmetrics import InputError, Moments, second_moment_distance
 
 TESTS = Path(__file__).resolve().parents[2]
@@ -34,16 +34,8 @@ def all_pairs(first, second):
     return 100 * (mean(first, first) + mean(second, second) - 2 * mean(first, second))
 
 
-@pytest.fixture(scope="module")
-def jedi_cases():
-    spec = importlib.util.spec_from_file_location("jedi_cases", TESTS / "oracles" / "jedi_cases.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", GOLDEN["answers"])
-def test_equals_the_authors_function(jedi_cases, name):
+def test_equals_the_authors_function(name):
     case = jedi_cases.KERNEL_CASES[name]
     assert case.seed == GOLDEN["seeds"][name]
     found, answers = distance(*jedi_cases.kernel_rows(case)), GOLDEN["answers"][name]
