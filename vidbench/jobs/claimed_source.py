@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from vidbench.distributed.ranks import process_group
 from vidbench.errors import InputError
@@ -17,7 +19,10 @@ from vidbench.scoring.run import Run, open_run
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import LoadedTask
 from vidmetrics.catalog.network_cards import base_network, embedded_networks
+from vidmetrics.formats.documents import parse_json
+from vidmetrics.formats.faults import UnreadableError
 from vidmetrics.home import home
+from vidmetrics.regular_files import read_regular
 
 # In every function, `whose` names the result inside a sentence, such as "result of 'ROW'" or "result runs/now/result.json".
 
@@ -144,9 +149,37 @@ def _require_same_weights(name: str, claimed: NetworkRecord, now: NetworkRecord,
     )
 
 
-def make_empty_home(own: Path) -> None:
-    """Make a home without any cache; weights, which are proven whenever they are loaded, are those of the user."""
+def make_empty_home(own: Path) -> Path:
+    """Make a home without any cache, and return it; weights, which are proven whenever they are loaded, are those of the user."""
     weights = home() / "weights"
     own.mkdir(exist_ok=True)
     if weights.is_dir() and not (own / "weights").is_symlink():
         (own / "weights").symlink_to(weights.resolve(), target_is_directory=True)
+    return own
+
+
+def plan_of_work(work: Path, name: str, wanted: Mapping[str, object], kind: str) -> dict[str, Any] | None:
+    """Return the plan that an earlier run left in a folder of work, which is made; None if the folder is empty.
+
+    Args:
+        work: the folder; hidden entries do not count.
+        name: name of the file of the plan.
+        wanted: values that the plan must have.
+        kind: what is worked on, for messages.
+
+    Raises:
+        InputError: the plan is damaged or has other values, or the folder holds something else.
+    """
+    path = work / name
+    work.mkdir(parents=True, exist_ok=True)
+    if not path.is_file():
+        if any(not each.name.startswith(".") for each in work.iterdir()):
+            raise InputError(f"The folder {work} is not empty and holds no {kind}: choose another --output.")
+        return None
+    try:
+        plan = parse_json(read_regular(path), f"The plan {path}")
+    except UnreadableError as error:
+        raise InputError(f"{error}: remove {work} or choose another --output.") from None
+    if not isinstance(plan, dict) or any(plan.get(key) != value for key, value in wanted.items()):
+        raise InputError(f"The folder {work} holds another {kind}: choose another --output.")
+    return plan

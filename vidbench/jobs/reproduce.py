@@ -17,6 +17,7 @@ from vidbench.files import file_sha256, write_text
 from vidbench.jobs.claimed_source import (
     claimed_model,
     make_empty_home,
+    plan_of_work,
     require_same_run,
     require_samples,
     same_model,
@@ -29,11 +30,8 @@ from vidbench.scoring.run import open_run
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import LoadedTask, load_task, task_names
 from vidbench.tasks.loading import measured_task
-from vidmetrics.formats.documents import parse_json
-from vidmetrics.formats.faults import UnreadableError
 from vidmetrics.home import home_at
 from vidmetrics.locks import sole_writer
-from vidmetrics.regular_files import read_regular
 
 _PLAN = "reproduction-plan.json"
 
@@ -101,9 +99,11 @@ def reproduce_result(path: Path, options: ReproduceOptions, progress: Progress) 
         require_samples(claimed.model, options.samples, loaded, run, whose)
     sha256 = file_sha256(path)
     work = options.run.output or Path("runs") / "reproductions" / sha256[:12]
-    _claim_folder(work, sha256)
-    again_at = work / "again"
-    with sole_writer(work), home_at(_own_home(work)):
+    plan = {"result_sha256": sha256}
+    if plan_of_work(work, _PLAN, plan, "reproduction") is None:
+        write_text(work / _PLAN, json.dumps(plan) + "\n")
+    again_at, own_home = work / "again", work / "home"
+    with sole_writer(work), home_at(make_empty_home(own_home)):
         run = replace(run, output=again_at, replace=True)
         with process_group() as ranks:
             said = Progress(enabled=False)
@@ -117,7 +117,7 @@ def reproduce_result(path: Path, options: ReproduceOptions, progress: Progress) 
         else:
             again, _ = evaluate_model(model, task, run, progress)
     # Kept, they would take the place of a computation in the next reproduction.
-    shutil.rmtree(_own_home(work))
+    shutil.rmtree(own_home)
     shutil.rmtree(again_at / "features", ignore_errors=True)
     bound = tolerance(claimed, again, options.tolerance)
     return Reproduction(claimed, again, bound, values_again(claimed, again, bound), again_at)
@@ -171,26 +171,3 @@ def _run_options(claimed: Result, options: ReproduceOptions, whose: str) -> RunO
         precision="fast" if precision == "fast" else "exact",
         floor_sets=max(sets) if sets and imported is None else None,
     )
-
-
-def _own_home(work: Path) -> Path:
-    own = work / "home"
-    make_empty_home(own)
-    return own
-
-
-def _claim_folder(work: Path, sha256: str) -> None:
-    """Make the folder of the work, or find that of an earlier reproduction of the same result."""
-    path = work / _PLAN
-    work.mkdir(parents=True, exist_ok=True)
-    if path.is_file():
-        try:
-            plan = parse_json(read_regular(path), f"The plan {path}")
-        except UnreadableError as error:
-            raise InputError(f"{error}: remove {work} or choose another --output.") from None
-        if plan != {"result_sha256": sha256}:
-            raise InputError(f"The folder {work} holds another reproduction: choose another --output.")
-    elif any(not each.name.startswith(".") for each in work.iterdir()):
-        raise InputError(f"The folder {work} is not empty and holds no reproduction: choose another --output.")
-    else:
-        write_text(path, json.dumps({"result_sha256": sha256}) + "\n")

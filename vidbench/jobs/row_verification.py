@@ -21,6 +21,7 @@ from vidbench.files import file_sha256, write_text
 from vidbench.jobs.claimed_source import (
     claimed_model,
     make_empty_home,
+    plan_of_work,
     require_model,
     require_same_clips,
     require_samples,
@@ -51,11 +52,9 @@ from vidbench.scoring.run_features import reference_features, sample_features
 from vidbench.scoring.run_options import RunOptions
 from vidbench.tasks import load_task
 from vidmetrics.errors import unknown_name
-from vidmetrics.formats.documents import parse_json
-from vidmetrics.formats.faults import UnreadableError
 from vidmetrics.home import home, home_at
 from vidmetrics.locks import sole_writer
-from vidmetrics.regular_files import read_regular, why_no_file
+from vidmetrics.regular_files import why_no_file
 
 _PLAN = "verification-plan.json"
 
@@ -218,23 +217,13 @@ def _seeds(work: Path, claim: _Claim, of_model: bool, replayed: Verification | N
     Raises:
         InputError: the folder holds something else.
     """
-    path = work / _PLAN
-    if path.is_file():
-        try:
-            plan = parse_json(read_regular(path), f"The plan {path}")
-        except UnreadableError as error:
-            raise InputError(f"{error}: remove {work} or choose another --output.") from None
-        same = isinstance(plan, dict) and plan.get("result_sha256") == claim.sha256
-        if not same or plan.get("replay") != (replayed is not None) or plan.get("of_model") != of_model:
-            raise InputError(f"The folder {work} holds another verification: choose another --output.")
+    wanted = {"result_sha256": claim.sha256, "of_model": of_model, "replay": replayed is not None}
+    if (plan := plan_of_work(work, _PLAN, wanted, "verification")) is not None:
         return tuple(plan["seeds"])
-    if any(not each.name.startswith(".") for each in work.iterdir()):
-        raise InputError(f"The folder {work} is not empty and holds no verification: choose another --output.")
     seeds: tuple[int, ...] = ()
     if of_model:
         seeds = draw_seeds(claim.result.seed) if replayed is None else replayed.drawn_seeds
-    plan = {"result_sha256": claim.sha256, "of_model": of_model, "replay": replayed is not None, "seeds": seeds}
-    write_text(path, json.dumps(plan) + "\n")
+    write_text(work / _PLAN, json.dumps(wanted | {"seeds": seeds}) + "\n")
     return seeds
 
 
