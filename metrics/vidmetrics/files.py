@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidmetrics.errors import InputError
-from vidmetrics.locks import owner_mark, remove_leftovers
+from vidmetrics.locks import in_made_folder, owner_mark, remove_leftovers
 from vidmetrics.regular_files import open_regular, regular_only
 
 
@@ -42,12 +42,9 @@ def written_whole(path: Path) -> Iterator[Path]:
     What killed processes left in the folder is removed.
     """
     with failures_named(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(path.parent)
         temporary = temporary_name(path)
         try:
-            with temporary.open("xb") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            mode = in_made_folder(path.parent, lambda: _create(temporary))
             yield temporary
             # safetensors replaces this file with a private one.
             temporary.chmod(mode)
@@ -59,6 +56,13 @@ def written_whole(path: Path) -> Iterator[Path]:
             # A folder that has vanished, or a disk that has failed, takes the file with it.
             with suppress(OSError):
                 temporary.unlink()
+
+
+def _create(path: Path) -> int:
+    """Create an empty file, and return the mode that new files have here."""
+    remove_leftovers(path.parent)
+    with path.open("xb") as file:
+        return stat.S_IMODE(os.fstat(file.fileno()).st_mode)
 
 
 @contextmanager
@@ -177,19 +181,22 @@ def check_writable(folder: Path) -> None:
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         with failures_named(folder / "any"):
-            folder.mkdir(parents=True, exist_ok=True)
-            remove_leftovers(folder)
-            probe = temporary_name(folder / "writable")
-            try:
-                probe.write_bytes(b"x")
-            finally:
-                probe.unlink(missing_ok=True)
+            in_made_folder(folder, lambda: _write_probe(folder))
     except OSError as error:
         raise _named(error.errno or errno.EIO, folder) from None
     finally:
         for each in missing:
             with suppress(OSError):
                 each.rmdir()
+
+
+def _write_probe(folder: Path) -> None:
+    remove_leftovers(folder)
+    probe = temporary_name(folder / "writable")
+    try:
+        probe.write_bytes(b"x")
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

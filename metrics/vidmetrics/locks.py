@@ -14,9 +14,9 @@ import shutil
 import socket
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from vidmetrics.errors import InputError
 
@@ -27,8 +27,8 @@ _TEMPORARY = re.compile(
 # Whether a process of another machine is alive is unknown; none writes one file for a day.
 _OLD_SECONDS = 86400.0
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-MOST_VANISHED = 100
-"""Tries to write into a folder that other processes remove while it is empty."""
+_MOST_VANISHED = 100  # tries: /proc says of every new file that it is missing
+_Made = TypeVar("_Made")
 _swept: set[tuple[int, str]] = set()
 
 
@@ -79,19 +79,29 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
+def in_made_folder(folder: Path, write: Callable[[], _Made]) -> _Made:
+    """Make a folder and write into it; again if another process removes the folder while it is empty.
+
+    Args:
+        folder: made with its parents.
+        write: writes into it; called again after a `FileNotFoundError`.
+
+    Raises:
+        OSError: the folder cannot be made or written.
+    """
+    for _ in range(_MOST_VANISHED - 1):
+        with contextlib.suppress(FileNotFoundError):
+            folder.mkdir(parents=True, exist_ok=True)
+            return write()
+    folder.mkdir(parents=True, exist_ok=True)
+    return write()
+
+
 def _locked(lock: Path, output: Path, wait: bool) -> BinaryIO:
-    vanished = 0
+    # Never through a link, which could lead to a file of somebody else.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     while True:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            # Never through a link, which could lead to a file of somebody else.
-            handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-        except FileNotFoundError:
-            vanished += 1
-            if vanished == MOST_VANISHED:  # /proc says so of every new file
-                raise
-            continue  # another process removed the empty folder
-        file = os.fdopen(handle, "r+b", buffering=0)
+        file = os.fdopen(in_made_folder(lock.parent, lambda: os.open(lock, flags, 0o666)), "r+b", buffering=0)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

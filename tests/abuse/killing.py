@@ -159,16 +159,16 @@ def kill_many(
         yield killed
 
 
-def five_faultless(command: Command, folder: Path) -> None:
-    """Kill a command in its work five times, and assert that it left nothing wrong; those that came too late are more."""
+def faultless(command: Command, folder: Path, number: int = 5, fresh: bool = False) -> None:
+    """Kill a command in its work a number of times, and assert that it left nothing wrong; those that came too late are more."""
     found: list[Killed] = []
-    for killed in kill_many(command, 20, 0, folder):
+    for killed in kill_many(command, 4 * number, 0, folder, fresh=4 * number if fresh else 0):
         found.append(killed)
-        if sum(each.in_work for each in found) == 5:
+        if sum(each.in_work for each in found) == number:
             break
     faults = [fault for killed in found for fault in killed.faults]
     assert not faults, "\n".join(faults)
-    assert sum(each.in_work for each in found) == 5, "the command was over before it was killed"
+    assert sum(each.in_work for each in found) == number, "the command was over before it was killed"
 
 
 def hidden(folder: Path) -> set[str]:

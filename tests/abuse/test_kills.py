@@ -17,21 +17,19 @@ import pytest
 
 from tests.abuse import runner
 from tests.abuse.faults.commands import COMMANDS, Command
-from tests.abuse.killing import five_faultless, hidden, kill_and_repeat, kill_many, moment_of, run_calmly
+from tests.abuse.killing import Calm, Killed, Moment, faultless, hidden, kill_and_repeat, moment_of, run_calmly
 from tests.abuse.runner import end, start
 from tests.end_to_end.miniatures import write_video
 
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if each.seconds < 1], ids=lambda command: command.name)
 def test_five_kills_leave_no_trace(command, tmp_path):
-    five_faultless(command, tmp_path / "kills")
+    faultless(command, tmp_path / "kills")
 
 
 def test_kills_of_processes_with_their_own_start_leave_no_trace(tmp_path):
     command = next(command for command in COMMANDS if command.name == "leaderboard add")
-    found = list(kill_many(command, 2, 0, tmp_path / "kills", fresh=2))
-    assert [killed.in_work for killed in found] == [True, True]
-    assert not [fault for killed in found for fault in killed.faults]
+    faultless(command, tmp_path / "kills", number=2, fresh=True)
 
 
 def _work(seconds=0.1):
@@ -85,9 +83,17 @@ def test_what_a_kill_leaves_is_noticed(main, fault, tmp_path, monkeypatch):
     command = Command("fake", "fake", lambda folder: None)
     calm = run_calmly(command, tmp_path / "calm")
     moment = moment_of(command, 0, 0)._replace(share=0.5, repeat=None)
-    killed = kill_and_repeat(command, calm, tmp_path / "kill", moment)
-    assert (killed.in_work, killed.had_written) == (True, True)
+    killed = _killed_in_work(command, calm, tmp_path, moment)
     assert any(fault in each for each in killed.faults) if fault else not killed.faults
+
+
+def _killed_in_work(command: Command, calm: Calm, folder: Path, moment: Moment) -> Killed:
+    """Kill a command in its work; on a busy machine a kill may come too late, or before anything was written."""
+    for attempt in range(20):
+        killed = kill_and_repeat(command, calm, folder / f"kill-{attempt}", moment)
+        if killed.in_work and killed.had_written:
+            return killed
+    raise AssertionError("no kill came in the work")
 
 
 def _starts_a_process():

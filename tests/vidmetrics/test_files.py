@@ -229,6 +229,22 @@ def test_a_folder_is_checked_before_the_work_and_left_as_it_was(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_others_that_check_a_folder_may_remove_it_while_it_is_empty(tmp_path, monkeypatch):
+    """As commands that start at the same time do: each removes what it made for its own check."""
+    removed = []
+
+    def remove(folder):
+        if len(removed) % 3 != 2:
+            folder.rmdir()
+        removed.append(folder)
+
+    monkeypatch.setattr("vidmetrics.files.remove_leftovers", remove)
+    check_writable(tmp_path / "out")
+    write_text(tmp_path / "out" / "file", "whole")
+    assert (tmp_path / "out" / "file").read_text() == "whole"
+    assert len(removed) == 6
+
+
 @pytest.mark.parametrize(
     "array", [np.arange(6.0).reshape(2, 3), np.asfortranarray(np.ones((3, 2))), np.zeros((0, 2), np.uint8)]
 )

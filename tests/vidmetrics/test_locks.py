@@ -14,7 +14,7 @@ import pytest
 
 from vidmetrics.errors import InputError
 from vidmetrics.files import check_writable, temporary_name, write_text
-from vidmetrics.locks import is_at, owner_mark, remove_leftovers, sole_writer
+from vidmetrics.locks import in_made_folder, is_at, owner_mark, remove_leftovers, sole_writer
 
 FORK = multiprocessing.get_context("fork")
 
@@ -99,6 +99,24 @@ def test_writers_that_wait_come_one_after_the_other(tmp_path):
         one.join(30)
     assert (tmp_path / "count").read_text() == "100"
     assert [path.name for path in tmp_path.iterdir()] == ["count"]
+
+
+def test_a_folder_that_vanishes_while_it_is_empty_is_made_again(tmp_path):
+    folder = tmp_path / "a" / "b"
+    vanished = []
+
+    def write():
+        if len(vanished) < 3:
+            folder.rmdir()
+            vanished.append(folder.parent.rmdir())
+        return (folder / "file").write_text("whole")
+
+    assert in_made_folder(folder, write) == 5
+    assert len(vanished) == 3
+    with pytest.raises(FileNotFoundError):  # as /proc says of every new file
+        in_made_folder(tmp_path / "c", lambda: (tmp_path / "d" / "file").write_text(""))
+    with pytest.raises(NotADirectoryError):
+        in_made_folder(folder / "file" / "below", write)
 
 
 def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):

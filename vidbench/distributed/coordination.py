@@ -23,7 +23,7 @@ from typing import Any
 from vidbench.distributed.shared_folder import wait_until_visible
 from vidbench.errors import InputError
 from vidbench.files import digest, temporary_name
-from vidmetrics.locks import MOST_VANISHED, remove_leftovers
+from vidmetrics.locks import in_made_folder, remove_leftovers
 
 _BEAT_SECONDS = 5.0
 # Heartbeats come from a thread, so a busy rank still sends them; the limit allows for swapping or a paused process.
@@ -127,7 +127,7 @@ class Meeting:
         made = [each for each in (folder, *folder.parents) if not each.exists()] if self._rank == 0 else []
         name = self.from_main(lambda: temporary_name(folder / "shared").name)
         if self._rank == 0:
-            _write_into(folder, name)
+            in_made_folder(folder, lambda: _write_into(folder, name))
         try:
             self.barrier()
             visible = wait_until_visible(lambda: _says(folder / name, name), seconds=seconds)
@@ -243,17 +243,8 @@ class Meeting:
 
 
 def _write_into(folder: Path, name: str) -> None:
-    """Write a file with its name; again if another process, which was refused, removes the folder while it is empty."""
-    for left in reversed(range(MOST_VANISHED)):
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            remove_leftovers(folder)
-            (folder / name).write_text(name, encoding="utf-8")
-        except FileNotFoundError:
-            if not left:
-                raise
-        else:
-            return
+    remove_leftovers(folder)
+    (folder / name).write_text(name, encoding="utf-8")
 
 
 def _says(path: Path, text: str) -> bool:

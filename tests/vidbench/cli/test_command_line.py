@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,14 +16,35 @@ from vidbench.cli import main
 
 
 def run(*arguments, cwd):
-    """Run `vidbench` in a folder, within this process, which has imported everything; returns a completed process."""
+    """Run `vidbench` in a folder, within this process, which has imported everything; returns a completed process.
+
+    What it imports from that folder is forgotten afterwards, as it is with a process of its own.
+    """
     out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with (
+        _forgotten(cwd),
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
         patch.chdir(cwd)
         patch.setattr(sys, "argv", ["vidbench", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
     return subprocess.CompletedProcess(arguments, ended.value.code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def _forgotten(folder):
+    paths, place = list(sys.path), Path(folder).resolve()
+    try:
+        yield
+    finally:
+        sys.path[:] = paths
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if isinstance(file, str) and Path(file).resolve().is_relative_to(place):
+                del sys.modules[name]
 
 
 def run_process(*arguments, cwd):
