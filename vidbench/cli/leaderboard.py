@@ -75,13 +75,18 @@ def _marked_title(task: Task) -> str:
 @click.option("--group", multiple=True, metavar="TEXT", help="Only groups with TEXT in their name; repeatable.")
 @_folder
 def leaderboard_show(task: str, style: str, group: tuple[str, ...], leaderboards: Path | None) -> None:
-    """Print the board of TASK, ranked within comparability groups, never across them."""
-    from vidbench.leaderboard.boards import leaderboards_folder, read_board, why_unranked
+    """Print the board of TASK, ranked within comparability groups, never across them.
+
+    Measured rows that share a letter are tied: their difference is within the noise of all comparisons of the group together.
+    """
+    from vidbench.leaderboard.boards import leaderboards_folder, read_board, stored_metrics, why_unranked
     from vidbench.leaderboard.ranking import rank_groups
     from vidbench.leaderboard.tables import FORMATS
 
-    board = read_board(leaderboards_folder(leaderboards), task)
-    click.echo(FORMATS[style](rank_groups(board.rows, group, why_unranked(board.name))))
+    folder = leaderboards_folder(leaderboards)
+    board = read_board(folder, task)
+    groups = rank_groups(board.rows, group, why_unranked(board.name), stored_metrics(folder))
+    click.echo(FORMATS[style](groups))
 
 
 @command.command("check")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from vidbench import version
 from vidbench.errors import InputError, problem_text
 from vidbench.files import write_bytes
 from vidbench.leaderboard.rows import COLUMNS, BoardRow, problems
+from vidbench.results.schema import MetricRecord, read_result
 from vidbench.tasks import load_task, task_names
 from vidmetrics.errors import unknown_name
 from vidmetrics.regular_files import is_there, read_regular
@@ -177,6 +178,23 @@ def read_board(folder: Path, name: str) -> Board:
     found, findings = examine_board(folder / f"{board}.csv")
     if findings:
         raise InputError(f"{findings[0]} (`vidbench leaderboard check` lists every fault).")
+    return found
+
+
+def stored_metrics(folder: Path) -> Callable[[BoardRow], MetricRecord | None]:
+    """Return a function that finds the metric of a measured row in its stored result.
+
+    It returns None for a published row, and where the result is missing or has no such metric, which `leaderboard check` reports.
+    """
+
+    def found(row: BoardRow) -> MetricRecord | None:
+        if not row.result_sha256:
+            return None
+        try:
+            return read_result(folder / RESULTS / f"{row.result_sha256}.json").metrics.get(row.metric)
+        except InputError:
+            return None
+
     return found
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from vidbench.errors import InputError
 from vidbench.leaderboard.group_notes import group_notes, is_earlier
 from vidbench.leaderboard.rows import RANKED_TIERS, BoardRow, family, group_of, group_parts, not_stated, training_words
+from vidbench.results.schema import MetricRecord
+from vidbench.results.tie_groups import Resolution, Ties, resolution, ties_among
 
 _MOST_UNRANKED = 3
 _PRINTED_DIGITS = 4
@@ -26,11 +28,13 @@ class RankedRow:
         row: the row.
         rank: rank in the group, ties sharing the better one; None for a row that cannot be ranked.
         unranked: why it has no rank.
+        ties: letters of its groups of ties; ``""`` if it is compared with no other, or no stored result tells.
     """
 
     row: BoardRow
     rank: int | None
     unranked: str = ""
+    ties: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,8 @@ class RankedGroup:
         unranked: the nearest published rows, if the group has measured rows only.
         notes: why the group is one of its own, where its name alone does not tell.
         no_ranks: why none of its rows has a rank; ``""`` if they may have one.
+        ties: what the letters of its rows say; None if they have none.
+        resolution: the smallest difference that results like its rows are told apart by; None if no stored result tells.
     """
 
     name: str
@@ -108,6 +114,8 @@ class RankedGroup:
     unranked: tuple[UnrankedRow, ...]
     notes: tuple[str, ...] = ()
     no_ranks: str = ""
+    ties: Ties | None = None
+    resolution: Resolution | None = None
 
     @property
     def metric(self) -> str:
@@ -115,7 +123,12 @@ class RankedGroup:
         return self.entries[0].row.metric
 
 
-def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = (), no_ranks: str = "") -> list[RankedGroup]:
+def rank_groups(
+    rows: Sequence[BoardRow],
+    wanted: Sequence[str] = (),
+    no_ranks: str = "",
+    stored: Callable[[BoardRow], MetricRecord | None] = lambda row: None,
+) -> list[RankedGroup]:
     """Divide rows into groups and rank within each.
 
     Groups of an earlier version of their task come last. Of the others those with measured rows come first, then those with ranks, then those that leave the least open and state the
@@ -125,6 +138,7 @@ def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = (), no_ranks: 
         rows: the rows of a board.
         wanted: keep only groups whose key contains one of these, ignoring case; empty for all.
         no_ranks: why the board has no ranks, see `vidbench.tasks.schema.Task.unranked`; rows keep their order.
+        stored: returns the metric of a measured row in its stored result, for ties and what the group resolves; None for another row.
 
     Raises:
         InputError: no group key contains any of ``wanted``, or there are no rows.
@@ -144,7 +158,7 @@ def rank_groups(rows: Sequence[BoardRow], wanted: Sequence[str] = (), no_ranks: 
             else "The board has no rows yet: `vidbench leaderboard add RESULT` adds one."
         )
     groups = [_group(name, members, rows, by_name) for name, members in kept.items()]
-    return [_without_ranks(group, no_ranks) for group in sorted(groups, key=_order)]
+    return [_with_noise(_without_ranks(group, no_ranks), stored) for group in sorted(groups, key=_order)]
 
 
 def _without_ranks(group: RankedGroup, reason: str) -> RankedGroup:
@@ -152,6 +166,17 @@ def _without_ranks(group: RankedGroup, reason: str) -> RankedGroup:
         return group
     entries = tuple(replace(entry, rank=None, unranked=entry.unranked or reason) for entry in group.entries)
     return replace(group, entries=entries, no_ranks=reason)
+
+
+def _with_noise(group: RankedGroup, stored: Callable[[BoardRow], MetricRecord | None]) -> RankedGroup:
+    """Add the ties of the ranked rows, and what the rows resolve, ranked or not; a retracted row says nothing."""
+    members = [entry.row for entry in group.entries if entry.row.role == "method" and not entry.row.retracted]
+    found = {row.id: record for row in members if (record := stored(row)) is not None}
+    ranked = [entry.row.id for entry in group.entries if entry.rank is not None]
+    ties = ties_among([found[id] for id in ranked]) if all(id in found for id in ranked) else None
+    letters = {} if ties is None else dict(zip(ranked, ties.letters, strict=True))
+    entries = tuple(replace(entry, ties=letters.get(entry.row.id, "")) for entry in group.entries)
+    return replace(group, entries=entries, ties=ties, resolution=resolution(list(found.values())))
 
 
 def rank_rows(rows: Iterable[BoardRow]) -> tuple[RankedRow, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -13,8 +14,10 @@ from vidbench.leaderboard.ranking import RankedGroup, RankedRow
 from vidbench.leaderboard.rows import KNOWN_ERRORS, BoardRow
 from vidbench.rendering.latex import latex_escaped
 from vidbench.rendering.printable import csv_cell, markdown_text, printable_line
+from vidbench.results.tie_groups import resolution_sentence, ties_sentence
 
 _HEADER = ("rank", "model", "value", "year", "status", "source")
+_WITH_TIES = ("rank", "ties", *_HEADER[1:])
 
 
 def score_cell(row: BoardRow) -> str:
@@ -57,6 +60,23 @@ def _cells(entry: RankedRow) -> tuple[str, ...]:
     return rank_cell(entry), row.model + mark, score_cell(row), str(row.year), row.status, origin(row)
 
 
+def _table_rows(group: RankedGroup) -> list[tuple[str, ...]]:
+    """Return the cells of a group's table, the header first; a column of letters only where its rows have some."""
+    if group.ties is None:
+        return [_HEADER, *(_cells(entry) for entry in group.entries)]
+    cells = [(rank, entry.ties, *others) for entry in group.entries for rank, *others in (_cells(entry),)]
+    return [_WITH_TIES, *cells]
+
+
+def noise_notes(group: RankedGroup) -> list[str]:
+    """Return what the letters of a group say, and the smallest difference that its task resolves."""
+    lines = [] if group.ties is None else [ties_sentence(group.ties)]
+    if group.resolution is not None:
+        row = next(entry.row for entry in group.entries if entry.row.role == "method" and entry.row.samples)
+        lines.append(resolution_sentence(group.resolution, row.value, row.samples or 0))
+    return lines
+
+
 def spread_note(rows: Iterable[BoardRow]) -> str | None:
     """Return what ± covers in rows that were measured, or None if none of them has it."""
     if not any(row.spread is not None and row.spread_kind == "interval-95" for row in rows):
@@ -68,7 +88,7 @@ def caveats(group: RankedGroup) -> list[str]:
     """Return the remarks that belong below the table of a group."""
     lines = [f"No ranks: {group.no_ranks}."] if group.no_ranks else []
     note = spread_note(entry.row for entry in group.entries)
-    lines += [*([note] if note else []), *group.notes]
+    lines += [*([note] if note else []), *noise_notes(group), *group.notes]
     if group.open:
         ranked = any(entry.rank is not None for entry in group.entries)
         then = "the ranks hold only if the papers used the same" if ranked else "hence no rank"
@@ -99,12 +119,13 @@ def as_table(groups: Sequence[RankedGroup]) -> str:
     """Return aligned columns, for a terminal or a file; nothing is truncated."""
     blocks = []
     for group in groups:
-        rows = [_HEADER, *(tuple(map(printable_line, _cells(entry))) for entry in group.entries)]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
+        rows = [tuple(map(printable_line, row)) for row in _table_rows(group)]
+        numbers = [rows[0].index(name) for name in ("rank", "value")]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         lines = [group.name]
         for row in rows:
             # Numbers right-aligned, words left-aligned.
-            cells = [cell.rjust(width) if i in (0, 2) else cell.ljust(width) for i, (cell, width) in _zip(row, widths)]
+            cells = [cell.rjust(width) if i in numbers else cell.ljust(width) for i, (cell, width) in _zip(row, widths)]
             lines.append("  " + "  ".join(cells).rstrip())
         blocks.append("\n".join([*lines, *(f"  {printable_line(line)}" for line in caveats(group))]))
     return "\n\n".join(blocks)
@@ -115,15 +136,16 @@ def _zip(row: Sequence[str], widths: Sequence[int]) -> Any:
 
 
 def as_csv(groups: Sequence[RankedGroup]) -> str:
-    """Return one line per row: group, rank, then every column of the file."""
+    """Return one line per row: group, rank, ties, smallest difference resolved in the group, then every column of the file."""
     buffer = io.StringIO()
     names = [name for name in BoardRow.model_fields if name != "group"]
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["group", "rank", *names])
+    writer.writerow(["group", "rank", "ties", "resolved_difference", *names])
     for group in groups:
         for entry in group.entries:
             fields = entry.row.model_dump(mode="json")
-            cells = [group.name, entry.rank, *(fields[name] for name in names)]
+            resolved = None if group.resolution is None else group.resolution.difference
+            cells = [group.name, entry.rank, entry.ties, resolved, *(fields[name] for name in names)]
             writer.writerow([csv_cell(cell) if isinstance(cell, str) else cell for cell in cells])
     return buffer.getvalue().rstrip("\n")
 
@@ -135,8 +157,15 @@ def as_json(groups: Sequence[RankedGroup]) -> str:
             "group": group.name,
             "not_stated": group.open,
             "notes": group.notes,
+            "ties": None if group.ties is None else {"comparisons": group.ties.comparisons, "level": group.ties.level},
+            "resolution": None if group.resolution is None else dataclasses.asdict(group.resolution),
             "rows": [
-                {"rank": entry.rank, "unranked": entry.unranked, **entry.row.model_dump(mode="json")}
+                {
+                    "rank": entry.rank,
+                    "unranked": entry.unranked,
+                    "ties": entry.ties,
+                    **entry.row.model_dump(mode="json"),
+                }
                 for entry in group.entries
             ],
             "beside": [
@@ -156,13 +185,14 @@ def as_markdown(groups: Sequence[RankedGroup]) -> str:
 
     blocks = []
     for group in groups:
-        rows = [line(_cells(entry)) for entry in group.entries]
+        header, *cells = _table_rows(group)
+        rows = [line(each) for each in cells]
         notes = [f"- {markdown_text(text.removeprefix('* '))}" for text in caveats(group)]
         table = [
             f"### `{printable_line(group.name).replace('`', ' ')}`",
             "",
-            line(_HEADER),
-            "|---:|---|---:|---|---|---|",
+            line(header),
+            "|" + "|".join("---:" if name in ("rank", "value") else "---" for name in header) + "|",
             *rows,
         ]
         blocks.append("\n".join([*table, *(["", *notes] if notes else [])]))
@@ -180,11 +210,15 @@ def as_latex(groups: Sequence[RankedGroup]) -> str:
         ]
         for entry in group.entries:
             rank, model, value, year, status, _ = _cells(entry)
-            cells = [rank, latex_escaped(model.removesuffix(" *")), value.replace("±", r"$\pm$"), year, status]
+            letters = rf"$^{{\mathrm{{{entry.ties}}}}}$" if entry.ties else ""
+            score = value.replace("±", r"$\pm$") + letters
+            cells = [rank, latex_escaped(model.removesuffix(" *")), score, year, status]
             lines.append(" & ".join(cells) + r" \\")
-    if note := spread_note(entry.row for group in groups for entry in group.entries):
+    said = spread_note(entry.row for group in groups for entry in group.entries)
+    notes = [*([said] if said else []), *(ties_sentence(group.ties) for group in groups if group.ties)]
+    for i, note in enumerate(dict.fromkeys(notes)):
         text = latex_escaped(note).replace("±", r"$\pm$")
-        lines += [r"\midrule", rf"\multicolumn{{5}}{{l}}{{\small {text}}} \\"]
+        lines += [*([] if i else [r"\midrule"]), rf"\multicolumn{{5}}{{l}}{{\small {text}}} \\"]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 

@@ -31,10 +31,17 @@ def _at_level(record: MetricRecord, level: float) -> tuple[float, float] | None:
     """Stretch a stored 95 % interval to another level, by the ratio of Student's quantiles for its groups."""
     if record.interval is None:
         return None
-    degrees = math.inf if record.leave_one_out is None else len(record.leave_one_out) - 1
+    degrees = degrees_of(record)
     ratio = variance_interval(0, 1, degrees, level)[1] / variance_interval(0, 1, degrees)[1]
     low, high = record.interval
     return record.value - ratio * (record.value - low), record.value + ratio * (high - record.value)
+
+
+def degrees_of(record: MetricRecord) -> float:
+    """Return the degrees of freedom of a stored interval: of its groups or its runs, else infinitely many."""
+    if record.leave_one_out is not None:
+        return len(record.leave_one_out) - 1
+    return len(record.runs) - 1 if record.runs and len(record.runs) > 1 else math.inf
 
 
 def difference_interval(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import csv
+import io
 import json
 
 import pytest
@@ -15,6 +17,7 @@ from vidbench.leaderboard import placement
 from vidbench.leaderboard.adding import Submission, add_result, result_rows
 from vidbench.leaderboard.boards import read_board
 from vidbench.leaderboard.check import check_folder
+from vidbench.leaderboard.pages.build import build_site
 from vidbench.leaderboard.ranking import rank_groups, rank_rows, standings, tied
 from vidbench.results.schema import Result
 from vidbench.tasks import load_task
@@ -149,3 +152,62 @@ def test_an_unstated_row_is_never_the_condition_of_another(tmp_path, result_docu
     _add(tmp_path, result_document, Submission(model="Silent"))
     row = result_rows(Result.model_validate(result_document), load_task("shapes-gen").task, "0" * 64, Submission())[0]
     assert standings(row, read_board(tmp_path / "boards", "shapes-gen").rows) == []
+
+
+@pytest.fixture
+def tied_boards(tmp_path, result_document):
+    """Three verified results: fvd-shapes 50 ± 4, 56 ± 4 and 62 ± 4, where each two neighbours are tied."""
+    for name, value in (("First", 50.0), ("Second", 56.0), ("Third", 62.0)):
+        document = copy.deepcopy(result_document)
+        for metric, share in (("fvd-shapes", 1.0), ("fid-shapes", 0.09), ("is-shapes", 0.2)):
+            document["metrics"][metric] |= {
+                "value": value * share,
+                "interval": [(value - 4) * share, (value + 4) * share],
+            }
+        _add(tmp_path, document, Submission(model=name, training="train", extra_data="none"))
+    call_verified(tmp_path / "boards" / "shapes-gen.csv")
+    return tmp_path / "boards"
+
+
+def _shown(boards, form):
+    done = CliRunner().invoke(command, ["show", "shapes-gen", "--leaderboards", str(boards), "--format", form])
+    return done.output
+
+
+def test_ties_and_the_smallest_difference_are_in_every_export(tied_boards):
+    # 6 against a noise of 5.66 at 95 %, and of 6.91 for three comparisons: only the first and the last differ.
+    table = _shown(tied_boards, "table")
+    assert [line.split()[:3] for line in table.splitlines()[1:5]] == [
+        ["rank", "ties", "model"], ["1", "a", "First"], ["2", "ab", "Second"], ["3", "b", "Third"]
+    ]  # fmt: skip
+    said = "Ties: rows that share a letter do not differ beyond the noise of 3 comparisons (95 % together, Bonferroni)."
+    # 32 ** 0.5 * (1.960 + 0.842) / 1.960
+    resolved = "Smallest difference resolved at N = 1,024: 8.09 (16 % of 50.00), found with 80 % power"
+    assert said in table
+    assert resolved in table
+    markdown = _shown(tied_boards, "markdown")
+    assert "| 2 | ab | Second | 56 ± 4 |" in markdown
+    assert resolved in markdown.replace("\\", "")
+    assert r"Second & 56 $\pm$ 4$^{\mathrm{ab}}$ & 2026" in _shown(tied_boards, "latex")
+    rows = list(csv.DictReader(io.StringIO(_shown(tied_boards, "csv"))))[:3]
+    assert [row["ties"] for row in rows] == ["a", "ab", "b"]
+    assert [float(row["resolved_difference"]) for row in rows] == pytest.approx([8.086] * 3, abs=1e-3)
+    group = json.loads(_shown(tied_boards, "json"))[0]
+    assert [row["ties"] for row in group["rows"]] == ["a", "ab", "b"]
+    assert group["ties"] == {"comparisons": 3, "level": pytest.approx(1 - 0.05 / 3)}
+    assert group["resolution"] == {"difference": pytest.approx(8.086, abs=1e-3), "paired": False, "of_pairs": 3}
+
+
+def test_the_page_shows_ties_and_the_index_says_that_the_leader_has_some(tied_boards, tmp_path):
+    build_site(tied_boards, tmp_path / "site")
+    page = (tmp_path / "site" / "shapes-gen.html").read_text()
+    assert '2 <span class="ties" title="tied with First, Third">ab</span>' in page
+    assert "<dt>Ties</dt><dd>First, Third</dd>" in page
+    assert "Smallest difference resolved at N = 1,024: 8.09 (16 % of 50.00)" in page
+    assert "first of 3, tied with 1 of them, in the group" in (tmp_path / "site" / "index.html").read_text()
+
+
+def test_rows_without_their_results_have_no_letters(tied_boards):
+    for path in sorted((tied_boards / "results").iterdir())[:1]:
+        path.unlink()
+    assert "Ties:" not in _shown(tied_boards, "table")

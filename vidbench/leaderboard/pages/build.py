@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from importlib import resources
@@ -12,12 +13,12 @@ from markupsafe import Markup
 from vidbench.errors import InputError
 from vidbench.files import failures_named, temporary_name
 from vidbench.leaderboard.bibtex import row_bibtex
-from vidbench.leaderboard.boards import RESULTS, Board, why_unranked
+from vidbench.leaderboard.boards import RESULTS, Board, stored_metrics, why_unranked
 from vidbench.leaderboard.check import check_folder
 from vidbench.leaderboard.flags import FLAGS, reasons_of
-from vidbench.leaderboard.ranking import RankedGroup, rank_groups
+from vidbench.leaderboard.ranking import RankedGroup, RankedRow, rank_groups
 from vidbench.leaderboard.rows import CONFIDENCES, KNOWN_ERRORS, STATUSES, BoardRow, group_parts, training_words
-from vidbench.leaderboard.tables import origin, rank_cell, score_cell, spread_note
+from vidbench.leaderboard.tables import noise_notes, origin, rank_cell, score_cell, spread_note
 from vidbench.leaderboard.training_logs import held_trainings
 from vidbench.leaderboard.years_chart import ReferenceLine, years_chart
 from vidbench.rendering.numbers import counted, score_text
@@ -31,6 +32,7 @@ from vidmetrics.locks import remove_leftovers, sole_writer
 
 _FOLDER = resources.files("vidbench.leaderboard.pages")
 _MARK = ".vidbench-site"
+_LETTER = re.compile(r"[a-z]\d*")
 # With fewer points or a single year there is no course to see.
 _CHARTED_ROWS, _CHARTED_YEARS = 3, 2
 _TITLES = {
@@ -66,6 +68,11 @@ class _Card:
     def leader(self) -> BoardRow | None:
         """Row of rank 1; None if the group ranks nobody."""
         return next((entry.row for entry in self.group.entries if entry.rank == 1), None)
+
+    @property
+    def num_tied(self) -> int:
+        """Number of rows that the leader is tied with."""
+        return next((len(_tied(self.group, entry)) for entry in self.group.entries if entry.rank == 1), 0)
 
     @property
     def num_claimed(self) -> int:
@@ -127,6 +134,8 @@ def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
         origin=origin,
         rank=rank_cell,
         bound=score_text,
+        noise=noise_notes,
+        tied=_tied,
         confidences=CONFIDENCES,
         bibtex=row_bibtex,
         known_errors=KNOWN_ERRORS,
@@ -148,7 +157,7 @@ def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
         )
         (site / f"{board.name}.html").write_text(page, encoding="utf-8")
         shutil.copyfile(board.path, site / f"{board.name}.csv")
-    cards = [_card(board, titles[board.name]) for board in boards]
+    cards = [_card(folder, board, titles[board.name]) for board in boards]
     (site / "index.html").write_text(environment.get_template("index.html.jinja").render(cards=cards), encoding="utf-8")
     if (folder / RESULTS).is_dir():
         # One by one, because copytree gathers failures and loses their reasons.
@@ -179,20 +188,29 @@ def _title(name: str) -> str:
     return load_task(name).task.title if name in task_names() else name
 
 
-def _card(board: Board, title: str) -> _Card:
-    groups = rank_groups(board.rows, no_ranks=why_unranked(board.name))
+def _card(folder: Path, board: Board, title: str) -> _Card:
+    groups = rank_groups(board.rows, no_ranks=why_unranked(board.name), stored=stored_metrics(folder))
     return _Card(board, title, len(groups), groups[0], group_words(groups[0].entries[0].row))
 
 
 def _sections(folder: Path, board: Board) -> list[_Section]:
     found = []
-    for i, group in enumerate(rank_groups(board.rows, no_ranks=why_unranked(board.name))):
+    groups = rank_groups(board.rows, no_ranks=why_unranked(board.name), stored=stored_metrics(folder))
+    for i, group in enumerate(groups):
         rows = [entry.row for entry in group.entries if entry.row.role == "method" and entry.row.value > 0]
         rows = [row for row in rows if not row.retracted]
         bounds = _bounds(folder, board, rows) if rows else []
         chart = _chart(group, rows, bounds)
         found.append(_Section(group, f"g{i}", group_words(group.entries[0].row), tuple(bounds), chart))
     return found
+
+
+def _tied(group: RankedGroup, entry: RankedRow) -> list[str]:
+    """Return the names of the rows that a row is tied with."""
+    letters = set(_LETTER.findall(entry.ties))
+    return [
+        other.row.model for other in group.entries if other is not entry and letters & set(_LETTER.findall(other.ties))
+    ]
 
 
 def group_words(row: BoardRow) -> tuple[str, ...]:
