@@ -127,6 +127,8 @@ NOT_FOLLOWED = {
     "check --data or fetch the data": "says to check what was given and names nothing else",
     "with --data DIR when running a task": "a miniature of UCF-101; tests/vidbench/data/layouts/test_layouts.py",
     "traj_0_to_255.tfrecords": "a miniature of BAIR; tests/vidbench/data/layouts/test_bair.py",
+    "aachen_000000_000019_leftImg8bit.png": "a miniature of Cityscapes; tests/vidbench/data/layouts/test_frame_files.py",
+    "is not named like a clip of SkyTimelapse": "a miniature of SkyTimelapse; tests/vidbench/data/layouts/test_frame_files.py",
     "and class folders number the classes": "needs a folder that its owner cannot read",
     "The scan journal {} cannot be read": "tests/abuse/test_other_kinds.py makes every kind of one",
     "changed since it was scanned": "a scan and a change; tests/vidbench/data/scan/test_scan.py",

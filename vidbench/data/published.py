@@ -70,6 +70,54 @@ PUBLISHED: Mapping[str, PublishedDataset] = {
     ),
     "bair-image-aux1": _BAIR,
     "bair-image-main": _BAIR,
+    "sky-timelapse": PublishedDataset(
+        None,
+        "DIR/sky_SPLIT/ID/ID_K/ID_frames_NNNNNNNN.jpg",
+        "github.com/weixiong-ur/mdgan (Google Drive), or huggingface.co/datasets/maxin-cn/SkyTimelapse",
+        {
+            # Clips, by the readme of the archive.
+            "train": PublishedSplit(2_392, None, "sky_train"),
+            "test": PublishedSplit(225, None, "sky_test"),
+        },
+    ),
+    "faceforensics": PublishedDataset(
+        None,
+        "DIR/preprocess_ffs/SPLIT/videos/NAME.avi, cropped",
+        "github.com/ondyari/FaceForensics (a form), then StyleGAN-V's preprocess_ffs.py",
+        {
+            # 'More than 1,000' in all (arXiv 1803.09179); how many a split has is not stated where we could read it.
+            "train": PublishedSplit(1_000, None, "preprocess_ffs/train"),
+            "test": PublishedSplit(1_000, None, "preprocess_ffs/test"),
+        },
+    ),
+    "taichi-hd": PublishedDataset(
+        None,
+        "DIR/SPLIT/ID#SSSSSS#EEEEEE.mp4 with taichi-metadata.csv in DIR",
+        "github.com/AliaksandrSiarohin/first-order-model (data/taichi-loading), or huggingface.co/datasets/maxin-cn/Taichi-HD",
+        {
+            "train": PublishedSplit(3_049, None, "train"),
+            "test": PublishedSplit(285, None, "test"),
+        },
+    ),
+    "kth": PublishedDataset(
+        1,
+        "DIR/ACTION/personPP_ACTION_dD_uncomp.avi with 00sequences.txt in DIR",
+        "csc.kth.se/cvap/actions (six archives, 00sequences.txt)",
+        {
+            "persons01-20": PublishedSplit(479, None, ""),
+            "persons21-25": PublishedSplit(120, None, ""),
+        },
+    ),
+    "cityscapes": PublishedDataset(
+        324,
+        "DIR/leftImg8bit_sequence/SPLIT/CITY/CITY_SSSSSS_FFFFFF_leftImg8bit.png",
+        "cityscapes-dataset.com (a login; leftImg8bit_sequence_trainvaltest.zip)",
+        {
+            "train": PublishedSplit(2_975, None, "leftImg8bit_sequence/train"),
+            "val": PublishedSplit(500, None, "leftImg8bit_sequence/val"),
+            "test": PublishedSplit(1_525, None, "leftImg8bit_sequence/test"),
+        },
+    ),
 }
 """By the names of `vidbench.tasks.datasets.DATASETS`; the sizes are those that publishers or users state, not measured here."""
 

@@ -24,10 +24,11 @@ from vidbench.data.clips import (
     window_start,
 )
 from vidbench.data.images import fit_frames
+from vidbench.data.layouts.frame_files import source_state
 from vidbench.data.layouts.listing import FrameSource, Listing
 from vidbench.data.seek.source import AskAgainError
 from vidbench.errors import InputError
-from vidbench.files import digest, file_changed, file_state
+from vidbench.files import digest, file_changed
 from vidbench.tasks.schema import ClipSpec
 
 # Decoded clips cached per split, so that a small dataset is decoded once, however many clips each video has.
@@ -127,7 +128,7 @@ class VideoDataset:
         self.scan_sha256 = scan_sha256
         self._file_sha256 = dict(file_sha256)
         for video in self.videos:
-            self._check_unchanged(video.path)
+            self._check_unchanged(video.source)
 
     def hold_to(self, frames: Mapping[str, str]) -> None:
         """Identify the clips by their frames, as a frozen list records them, instead of the files that contain them.
@@ -161,7 +162,7 @@ class VideoDataset:
 
         Where it is equal in two processes of one node, so is `identity_sha256`, and no file has to be read for it.
         """
-        return self._identity(lambda video: [os.path.realpath(video.path), *self._check_unchanged(video.path)])
+        return self._identity(lambda video: [os.path.realpath(video.path), *self._check_unchanged(video.source)])
 
     @property
     def num_unhashed(self) -> int:
@@ -194,16 +195,16 @@ class VideoDataset:
         known = self._file_sha256.get(video.video_id)
         if known:
             return known
-        self._check_unchanged(video.path)
+        self._check_unchanged(video.source)
         sha256 = video.source.sha256()
-        self._check_unchanged(video.path)
+        self._check_unchanged(video.source)
         return sha256
 
-    def _check_unchanged(self, path: Path) -> tuple[int, int, int]:
-        """Return size, date and inode of a file; refuse it if they are not those of the first look: it was hashed as another."""
-        state = file_state(path)
-        if self._states.setdefault(path, state) != state:
-            raise file_changed(path)
+    def _check_unchanged(self, source: FrameSource) -> tuple[int, int, int]:
+        """Return size, date and inode of what holds a video; refuse it if they are not those of the first look: it was hashed as another."""
+        state = source_state(source)
+        if self._states.setdefault(source.path, state) != state:
+            raise file_changed(source.path)
         return state
 
     def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
@@ -228,15 +229,15 @@ class VideoDataset:
             rows_of_video.setdefault(int(self._video_of[index]), []).append(row)
         for video, rows in rows_of_video.items():
             numbers = [int(self._number_of[indices[row]]) for row in rows]
-            path = self.videos[video].path
-            self._check_unchanged(path)
+            source = self.videos[video].source
+            self._check_unchanged(source)
             try:
                 clips_of_video = self._clips_of(video, set(numbers))
             except InputError as error:
                 if not self._advice:
                     raise
                 raise InputError(f"{str(error).removesuffix('.')}, {self._advice}.") from error
-            self._check_unchanged(path)
+            self._check_unchanged(source)
             for row, number in zip(rows, numbers, strict=True):
                 clips_NTHWC[row] = clips_of_video[number]
         return clips_NTHWC
@@ -274,11 +275,11 @@ class VideoDataset:
             InputError: the video cannot be decoded, is shorter than a clip, has a size that the task refuses, or has
                 changed.
         """
-        crop, path = "center" if self.clips.crop == "three" else self.clips.crop, self.videos[video].path
-        self._check_unchanged(path)
+        crop, source = "center" if self.clips.crop == "three" else self.clips.crop, self.videos[video].source
+        self._check_unchanged(source)
         frames_FHWC = self._fitted_frames(video, None, {crop})[crop]
-        self._check_unchanged(path)
-        clip_start(0, len(frames_FHWC), self._span, str(path))
+        self._check_unchanged(source)
+        clip_start(0, len(frames_FHWC), self._span, str(source.path))
         return frames_FHWC
 
     def _clips_of(self, video: int, numbers: set[int]) -> dict[int, np.ndarray]:

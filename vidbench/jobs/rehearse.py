@@ -213,7 +213,7 @@ def _miniature(
             f"The scan of the rehearsal found {', '.join(found) or 'nothing'} where '{made.broken}' is broken: report this."
         )
     progress.say(f"the scan found {scan.num_missing:,} missing videos and the broken one ({found[made.broken.name]})")
-    made.broken.unlink()
+    made.remove_broken()
     # The journal has the other videos; later steps refuse a folder that changed since its scan.
     scan_folder(made.root, task, (), folder / "scan", workers=1, progress=progress)
     return made.root, made, found[made.broken.name], scan.num_missing

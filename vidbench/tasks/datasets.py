@@ -26,5 +26,10 @@ DATASETS: Mapping[str, KnownDataset] = {
     "ucf101": KnownDataset("UCF-101 with its official lists"),
     "bair-image-aux1": KnownDataset("BAIR robot pushing, camera image_aux1"),
     "bair-image-main": KnownDataset("BAIR robot pushing, camera image_main"),
+    "sky-timelapse": KnownDataset("SkyTimelapse, folders of frames"),
+    "faceforensics": KnownDataset("FaceForensics, cropped to the face"),
+    "taichi-hd": KnownDataset("TaiChi-HD"),
+    "kth": KnownDataset("KTH actions with their list of sequences"),
+    "cityscapes": KnownDataset("Cityscapes, sequences of the left camera"),
     "folder": KnownDataset("a folder of videos without labels"),
 }

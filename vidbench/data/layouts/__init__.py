@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Protocol
 
 from vidbench.data.layouts.bair import find_bair
+from vidbench.data.layouts.cityscapes import find_cityscapes
+from vidbench.data.layouts.faceforensics import find_faceforensics
 from vidbench.data.layouts.folder import find_folder
 from vidbench.data.layouts.kinetics import find_kinetics
 from vidbench.data.layouts.kinetics600 import find_kinetics600
+from vidbench.data.layouts.kth import find_kth
 from vidbench.data.layouts.listing import Listing
+from vidbench.data.layouts.sky_timelapse import find_sky_timelapse
+from vidbench.data.layouts.taichi_hd import find_taichi_hd
 from vidbench.data.layouts.ucf101 import find_ucf101
 from vidbench.data.layouts.withdrawn import without_withdrawn
 
@@ -27,9 +32,14 @@ class Reader(Protocol):
 READERS: dict[str, Reader] = {
     "bair-image-aux1": partial(find_bair, camera="image_aux1"),
     "bair-image-main": partial(find_bair, camera="image_main"),
+    "cityscapes": find_cityscapes,
+    "faceforensics": find_faceforensics,
     "folder": find_folder,
     "kinetics": find_kinetics,
     "kinetics-600": find_kinetics600,
+    "kth": find_kth,
+    "sky-timelapse": find_sky_timelapse,
+    "taichi-hd": find_taichi_hd,
     "ucf101": find_ucf101,
 }
 """The readers, by the names of `vidbench.tasks.datasets.DATASETS`."""

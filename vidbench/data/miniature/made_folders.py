@@ -12,6 +12,7 @@ from vidbench.data.layouts.bair import NUM_FRAMES, SIZE
 from vidbench.data.layouts.kinetics600 import class_names
 from vidbench.data.layouts.ucf101 import NUM_CLASSES
 from vidbench.data.miniature.made_records import spoil_record, write_made_trajectories
+from vidbench.data.miniature.made_sets import SET_FORMS, write_made_set
 from vidbench.data.miniature.made_videos import VideoForm, cut_short, write_made_video
 from vidbench.errors import InputError
 from vidbench.tasks.schema import Task
@@ -21,6 +22,7 @@ FORMS = {
     "ucf101": VideoForm(320, 240, 180, codec="mpeg4", suffix=".avi"),
     "bair-image-aux1": VideoForm(SIZE, SIZE, NUM_FRAMES, codec="none", suffix=".tfrecords"),
     "bair-image-main": VideoForm(SIZE, SIZE, NUM_FRAMES, codec="none", suffix=".tfrecords"),
+    **SET_FORMS,
 }
 """Usual size and length of the published videos."""
 
@@ -31,13 +33,20 @@ class MadeFolder:
 
     Attributes:
         root: the data folder.
-        broken: the file that cannot be read to its end.
+        broken: the video that cannot be read to its end: its file, its folder, or its first frame.
         missing: name of a listed video that is not there.
+        frames: the frames of the broken video, where each is a file.
     """
 
     root: Path
     broken: Path
     missing: str
+    frames: tuple[Path, ...] = ()
+
+    def remove_broken(self) -> None:
+        """Remove the broken video, as a person does whom the scan told of it."""
+        for path in self.frames or (self.broken,):
+            path.unlink()
 
 
 def check_made(task: Task) -> None:
@@ -153,6 +162,11 @@ def _bair(task: Task, root: Path, splits: Sequence[str], num_videos: int, form: 
     return MadeFolder(root, broken, f"traj_{num_videos + 1:05d}")
 
 
+def _frames_and_avi(task: Task, root: Path, splits: Sequence[str], num_videos: int, form: VideoForm) -> MadeFolder:
+    faults = write_made_set(task.data.dataset, root, splits, task.data.reference_split, num_videos, form)
+    return MadeFolder(root, faults.broken, faults.missing, faults.remove)
+
+
 def _pool(root: Path, num_videos: int, form: VideoForm) -> list[Path]:
     """Render videos into a hidden folder of the data folder."""
     files = [root / ".made" / f"{number}{form.suffix}" for number in range(num_videos)]
@@ -180,4 +194,5 @@ _MAKERS: dict[str, _Maker] = {
     "ucf101": _ucf101,
     "bair-image-aux1": _bair,
     "bair-image-main": _bair,
+    **dict.fromkeys(SET_FORMS, _frames_and_avi),
 }

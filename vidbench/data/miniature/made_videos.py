@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,18 +45,38 @@ def write_made_video(path: Path, number: int, form: VideoForm) -> None:
     """
     import av
 
-    # Rendered at a quarter of the size: decoding, not the picture, is what a rehearsal is about.
-    height, width = form.height // _COARSE, form.width // _COARSE
-    (frames_THWC,), _ = render("rehearsal", np.array([number]), form.num_frames, height, width)
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         options = {"preset": "veryfast"} if form.codec == "libx264" else {}
         stream: Any = container.add_stream(form.codec, rate=form.frames_per_second, options=options)
-        stream.width, stream.height, stream.pix_fmt = width * _COARSE, height * _COARSE, form.pixel_format
-        for frame_HWC in frames_THWC:
-            large_HWC = frame_HWC.repeat(_COARSE, axis=0).repeat(_COARSE, axis=1)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(large_HWC, format="rgb24")))
+        stream.width, stream.height, stream.pix_fmt = form.width, form.height, form.pixel_format
+        for frame_HWC in _rendered(number, form.num_frames, form):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame_HWC, format="rgb24")))
         container.mux(stream.encode())
+
+
+def write_made_frames(paths: Sequence[Path], number: int, form: VideoForm) -> None:
+    """Render scene ``number`` of the moving shapes as one image per frame.
+
+    Args:
+        paths: the files to write, of one folder, as PNG or JPEG by their suffix.
+        number: index of the scene.
+        form: their size.
+    """
+    from PIL import Image
+
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    for path, frame_HWC in zip(paths, _rendered(number, len(paths), form), strict=True):
+        Image.fromarray(frame_HWC).save(path)
+
+
+def _rendered(number: int, num_frames: int, form: VideoForm) -> Iterator[np.ndarray]:
+    """Yield the frames of a scene, uint8 RGB ``[H, W, 3]``."""
+    # Rendered at a quarter of the size: decoding, not the picture, is what a rehearsal is about.
+    height, width = form.height // _COARSE, form.width // _COARSE
+    (frames_THWC,), _ = render("rehearsal", np.array([number]), num_frames, height, width)
+    for frame_HWC in frames_THWC:
+        yield frame_HWC.repeat(_COARSE, axis=0).repeat(_COARSE, axis=1)
 
 
 def cut_short(path: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from vidbench.data.clips import clip_span
+from vidbench.data.layouts.frame_files import source_state, stored_files
 from vidbench.data.layouts.listing import FrameSource, Listing, VideoFile
 from vidbench.data.opening import UnusableVideoError
 from vidbench.data.probe import VideoFacts, examine_video, refuse_truncated
@@ -21,7 +22,7 @@ from vidbench.data.seek.index import KeyframeIndex
 from vidbench.data.seek.proving import FrameLog, prove_index
 from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
-from vidbench.files import file_changed, file_state
+from vidbench.files import file_changed
 from vidbench.tasks.schema import ClipSpec
 
 Problem = Literal[
@@ -132,13 +133,14 @@ def examine_subject(subject: Subject) -> Finding:
     """
     path = subject.source.path
     try:
-        before, finding, after = file_state(path), _examined(subject), file_state(path)
+        before, finding, after = source_state(subject.source), _examined(subject), source_state(subject.source)
     except InputError as error:
         return _transient(subject, str(error))
     if before != after or after[:2] != (subject.file_bytes, subject.file_time):
         return _transient(subject, str(file_changed(path)))
-    if finding.problem == "unreadable" and not os.access(path, os.R_OK):
-        return _transient(subject, f"The file '{path}' cannot be read; check its permissions.")
+    closed = [file for file in stored_files(subject.source) if not os.access(file, os.R_OK)]
+    if finding.problem == "unreadable" and closed:
+        return _transient(subject, f"The file '{closed[0]}' cannot be read; check its permissions.")
     return finding
 
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from vidbench.data.layouts.frame_files import source_state
 from vidbench.data.layouts.listing import FrameSource, Listing, VideoFile
 from vidbench.data.scan.scan_manifest import ManifestVideo, manifest_sha256, write_rows
 from vidbench.data.seek.source import IndexedVideo
@@ -206,12 +207,12 @@ def scanned_file(
 
 
 def _difference(file: ScannedFile, source: FrameSource, root: Path) -> str | None:
-    state = source.path.stat()
+    size, date, _ = source_state(source)
     if _below(source.path, root) != file.path:
         return f"is now '{_below(source.path, root)}'"
-    if state.st_size != file.bytes:
-        return f"has {state.st_size} bytes where it had {file.bytes}"
-    return "was written again" if state.st_mtime_ns != file.mtime_ns else None
+    if size != file.bytes:
+        return f"has {size} bytes where it had {file.bytes}"
+    return "was written again" if date != file.mtime_ns else None
 
 
 class _Note(BaseModel):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vidbench.data.frozen import held_listing
 from vidbench.data.layouts import find_listing
+from vidbench.data.layouts.frame_files import source_state
 from vidbench.data.layouts.listing import Listing, with_pixels
 from vidbench.data.scan.examination import Subject
 from vidbench.errors import InputError, MissingSplitError
@@ -60,7 +61,7 @@ def subjects_of(split: str, listing: Listing, task: Task | None) -> list[Subject
     subjects, plans = [], clip_plans(split, task)
     for name in sorted(listing.sources):
         source, label = listing.sources[name], listing.labels[name]
-        state = source.path.stat()
+        size, date, _ = source_state(source)
         subject = Subject(
             split=split,
             video_id=name,
@@ -68,8 +69,8 @@ def subjects_of(split: str, listing: Listing, task: Task | None) -> list[Subject
             source=source,
             seconds=(listing.seconds or {}).get(name),
             plans=plans,
-            file_bytes=state.st_size,
-            file_time=state.st_mtime_ns,
+            file_bytes=size,
+            file_time=date,
         )
         subjects.append(subject)
     return subjects
