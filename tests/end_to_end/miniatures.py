@@ -7,6 +7,7 @@ taken from. A miniature task is the shipped file with smaller counts and frames 
 from __future__ import annotations
 
 import gzip
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,28 @@ def write_ucf101(root: Path) -> Path:
                 write_video((root / name).with_suffix(".mp4"), red, 30)
                 red += 1
         (root / f"{part}list01.txt").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def write_msrvtt(root: Path) -> Path:
+    """Write the two published files of annotations, with two or three sentences per video, and 12 + 12 + 2 videos."""
+    red = 0
+    for name, splits in (("train_val", (("train", 12), ("validate", 2))), ("test", (("test", 12),))):
+        videos, sentences = [], []
+        for split, count in splits:
+            for _ in range(count):
+                videos.append({"video_id": f"video{red}", "split": split, "id": red, "category": 9})
+                texts = [f"scene {red}, sentence {number}" for number in range(2 + red % 2)]
+                sentences += [{"video_id": f"video{red}", "caption": text, "sen_id": red} for text in texts]
+                write_video(root / name / f"video{red}.mp4", red, 30)
+                red += 1
+        # Sentences of one video are not next to each other in the published files.
+        document = {
+            "info": {"year": "2016"},
+            "videos": videos,
+            "sentences": sorted(sentences, key=lambda row: row["caption"][-1]),
+        }
+        (root / f"{name}_videodatainfo.json").write_text(json.dumps(document))
     return root
 
 

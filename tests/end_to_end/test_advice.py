@@ -176,6 +176,8 @@ NOT_FOLLOWED = {
     "and only a scan compares them with those of": "tests/vidbench/jobs/test_freeze.py scans and opens",
     "and only a scan knows which videos are usable": "tests/vidbench/jobs/test_freeze.py scans and freezes",
     "and a statistics file contains no frames": "tests/vidbench/scoring/test_reference_file.py",
+    "and a statistics file does not contain them": "tests/vidbench/scoring/test_reference_file.py",
+    "gives each sample a caption of a held-out clip": "tests/vidbench/scoring/test_reference_file.py",
     "and the statistics contain none": "tests/vidbench/scoring/test_reference_file.py",
     "contains only means and covariances": "tests/vidbench/scoring/test_reference_file.py",
     "or `vidbench weights import PATH` if you have them": "needs the network",

@@ -42,6 +42,7 @@ def roots(minis, tmp_path_factory):
         "k600": minis.write_kinetics600(folder / "k600"),
         "k600-whole": minis.write_kinetics600(folder / "k600-whole", whole="train"),
         "ucf101": minis.write_ucf101(folder / "ucf101"),
+        "msrvtt": minis.write_msrvtt(folder / "msrvtt"),
         "bair": minis.write_bair(folder / "bair"),
     }
 
@@ -113,8 +114,8 @@ def replaced(minis, split, seed, limit, on_disk):
 
 
 def test_every_shipped_task_with_videos_is_tested_here():
-    here = {*KINETICS, *UCF101, "bair-pred", "bair-pred-debiased"}
-    assert here | {"shapes-gen", "shapes-pred"} == set(task_names())
+    here = {*KINETICS, *UCF101, "bair-pred", "bair-pred-debiased", "msrvtt-t2v"}
+    assert here == {name for name in task_names() if not load_task(name).task.data.embedded}
 
 
 @pytest.mark.parametrize(("name", "frames"), GENERATION.items())
@@ -203,7 +204,17 @@ def test_bair_takes_the_first_window_or_all_and_each_context_several_times(opene
     assert sorted(record for record, _ in given[::2]) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("name", [name for name in task_names() if not name.startswith("shapes")])
+def test_msrvtt_takes_one_clip_and_one_sentence_of_every_test_video(opened, minis):
+    task, reference, evaluation = opened("msrvtt-t2v")
+    real, shown = taken(task, reference, minis), taken(task, evaluation, minis)
+    assert sorted(red for red, _, _ in real) == list(range(14, 26))
+    assert set(shown) < set(real)
+    assert len(shown) == minis.SAMPLES
+    for (red, _, _), sentences in zip(shown, evaluation.captions(np.arange(len(shown))), strict=True):
+        assert sentences == tuple(f"scene {red}, sentence {number}" for number in range(2 + red % 2))
+
+
+@pytest.mark.parametrize("name", [name for name in task_names() if not load_task(name).task.data.embedded])
 def test_every_shipped_task_is_evaluated_from_end_to_end(minis, roots, tmp_path, name):
     path = minis.miniature(name, tmp_path)
     task = load_task(str(path)).task
@@ -212,7 +223,7 @@ def test_every_shipped_task_is_evaluated_from_end_to_end(minis, roots, tmp_path,
     result = vidbench.evaluate(model, str(path), data=roots(name), output=tmp_path / "out", device="cpu")
     assert list(result.metrics) == list(task.evaluation.metrics)
     counts = {"k600-gen": 24, "k600-pred-magvit": 144, **UCF101}
-    counts |= {"bair-pred": 3, "bair-pred-debiased": 45}
+    counts |= {"bair-pred": 3, "bair-pred-debiased": 45, "msrvtt-t2v": 12}
     real = counts.get(name, 24 if name in GENERATION else 10)
     for id, metric in result.metrics.items():
         assert metric.num_samples == minis.SAMPLES, id

@@ -50,6 +50,10 @@ class ClipDataset(Protocol):
         """
         ...
 
+    def captions(self, indices: np.ndarray) -> tuple[tuple[str, ...], ...]:
+        """Return what the data says of the videos of clips, in its order; ``()`` for each clip if it says nothing."""
+        ...
+
     def origins(self, count: int) -> frozenset[str]:
         """Return the official names of the videos that the first ``count`` clips are cut from.
 

@@ -58,6 +58,10 @@ class SampleContexts:
         names = self._clips.clip_ids(self._clip_of(indices))
         return tuple(f"{name}/{index}" for name, index in zip(names, indices.tolist(), strict=True))
 
+    def captions(self, indices: np.ndarray) -> tuple[tuple[str, ...], ...]:
+        """Return the captions of each sample's clip, for int64 indices ``[N]``."""
+        return self._clips.captions(self._clip_of(np.asarray(indices, dtype=np.int64)))
+
     def origins(self, count: int) -> frozenset[str]:
         """See `vidbench.data.clip_dataset.ClipDataset.origins`."""
         return self._clips.origins(-(-min(count, self._num_samples) // self._per_context))

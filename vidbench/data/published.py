@@ -68,6 +68,16 @@ PUBLISHED: Mapping[str, PublishedDataset] = {
             "test01": PublishedSplit(3_783, None, ""),
         },
     ),
+    "msrvtt": PublishedDataset(
+        None,
+        "DIR/…/videoN.mp4 with train_val_videodatainfo.json and test_videodatainfo.json, or MSRVTT_data.json, below DIR",
+        "mirrors on the Hugging Face Hub (the publisher's own links are gone)",
+        {
+            "train": PublishedSplit(6_513, None, ""),
+            "validate": PublishedSplit(497, None, ""),
+            "test": PublishedSplit(2_990, None, ""),
+        },
+    ),
     "bair-image-aux1": _BAIR,
     "bair-image-main": _BAIR,
     "sky-timelapse": PublishedDataset(

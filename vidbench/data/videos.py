@@ -89,7 +89,7 @@ class VideoDataset:
                 f"The video '{duplicate.video_id}' is there twice: '{duplicate.kept}' and '{duplicate.other}'; keep one."
             )
         self.clips = clips
-        self._dataset = listing.dataset
+        self._dataset, self._captions = listing.dataset, listing.captions
         self._span = clip_span(clips.num_frames, clips.stride)
         self.class_names = listing.class_names
         self.coverage = listing.coverage
@@ -181,6 +181,8 @@ class VideoDataset:
                 key=lambda video: video[0],
             ),
         }
+        if self._captions:
+            identity["captions"] = {video.video_id: self._captions.get(video.video_id, ()) for video in self.videos}
         if self._limit is not None:
             # Which clip replaces a missing one depends on how many were requested.
             identity["wanted"] = self._limit
@@ -211,6 +213,12 @@ class VideoDataset:
         """Return the official name of the video and the clip's number in it, for int64 indices ``[N]`` into the plan."""
         return tuple(
             f"{self.videos[self._video_of[index]].video_id}#{self._number_of[index]}" for index in np.asarray(indices)
+        )
+
+    def captions(self, indices: np.ndarray) -> tuple[tuple[str, ...], ...]:
+        """See `vidbench.data.clip_dataset.ClipDataset.captions`."""
+        return tuple(
+            self._captions.get(self.videos[self._video_of[index]].video_id, ()) for index in np.asarray(indices)
         )
 
     def read(self, indices: np.ndarray) -> np.ndarray:

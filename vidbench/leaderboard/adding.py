@@ -189,6 +189,8 @@ def conditioning(task: Task) -> str:
     """Return what models are conditioned on, in the terms of the column ``conditioning``."""
     if task.kind == "prediction":
         return "frames"
+    if task.evaluation.prompts != "none":
+        return "text"
     return "none" if task.evaluation.labels == "none" else "class"
 
 

@@ -51,6 +51,7 @@ class ModelChoice:
             raise InputError(
                 f"The model '{self.name}' is a {type(model).__name__}, which has no sample(request) method."
             )
+        _refuse_without_prompts(self.name, model, task)
         require_finite(model, self.name)
         return model
 
@@ -58,9 +59,10 @@ class ModelChoice:
         """Refuse what can be refused before data is read; ``task`` is without its class names.
 
         Raises:
-            InputError: the model's own, see `VideoModel.check_sampling`.
+            InputError: the model's own, see `VideoModel.check_sampling`; or it reads no prompts, and the task gives them.
         """
         if _is_model_class(self.factory):
+            _refuse_without_prompts(self.name, self.factory, task)
             self.factory.check_sampling(self.checkpoint, task)
         else:
             _refuse_other_arguments(self.name, self.factory, (self.checkpoint, task, "cpu"))
@@ -179,6 +181,14 @@ def _refuse_other_arguments(name: str, load: Callable[..., Any], arguments: tupl
             f"'{name}' cannot be called with (checkpoint, task, device), as a model is ({reason(error)}): name a function of "
             "these three arguments."
         ) from None
+
+
+def _refuse_without_prompts(name: str, model: Any, task: ModelTask) -> None:
+    if task.gives_prompts and not getattr(model, "reads_prompts", False):
+        raise InputError(
+            f"The model '{name}' reads no text, and every sample of the task '{task.name}' is generated from one: choose a model "
+            "that sets reads_prompts, or a task without prompts."
+        )
 
 
 def _is_model_class(factory: Any) -> bool:

@@ -55,6 +55,7 @@ class ModelTask:
         height: frame height in pixels.
         width: frame width in pixels.
         class_names: names of the classes in label order; empty if the task has no labels.
+        gives_prompts: whether every sample comes with a text, `SampleRequest.prompts`.
     """
 
     name: str
@@ -63,6 +64,7 @@ class ModelTask:
     height: int
     width: int
     class_names: tuple[str, ...]
+    gives_prompts: bool = False
 
     @property
     def num_classes(self) -> int:
@@ -85,6 +87,8 @@ class SampleRequest:
         labels: int64 ``[N]``, or None if the task has no labels.
         context_NTHWC: uint8 ``[N, context_frames, H, W, 3]`` or None for generation.
         num_frames: number of frames to generate, context frames not counted.
+        prompts: the text of each sample, ``N`` strings; None if the task gives none. Only tasks of text ask for it, and only of
+            models whose `VideoModel.reads_prompts` is true.
         truncation: standard deviation of the latents, 0 < sigma <= 1, or None for the model's full distribution. Only
             set for models whose `VideoModel.offers_truncation` is true.
     """
@@ -95,6 +99,7 @@ class SampleRequest:
     context_NTHWC: np.ndarray | None
     num_frames: int
     truncation: float | None = None
+    prompts: tuple[str, ...] | None = None
 
 
 class TrainingClips(Protocol):
@@ -171,6 +176,9 @@ class VideoModel(ABC):
 
     training_steps: int | None = None
     """Steps that `train` reaches if a request names none; `vidbench rehearse` tells what they take."""
+
+    reads_prompts: bool = False
+    """Whether the model generates from `SampleRequest.prompts`; a task of text refuses one that does not."""
 
     offers_truncation: bool = False
     """Whether the model supports `SampleRequest.truncation`."""

@@ -22,6 +22,7 @@ class HeldOutModel(VideoModel):
     """A bound that uses the held-out clips, which the harness passes to `bind`."""
 
     name: str
+    reads_prompts = True  # a held-out clip shows what its caption says
 
     def __init__(self, task: ModelTask) -> None:
         self._task = task
@@ -108,6 +109,8 @@ class CopyModel(VideoModel):
 
 class NoiseModel(VideoModel):
     """Independent uniform pixels, 0 to 255: neither content nor motion."""
+
+    reads_prompts = True  # as every bound, it is defined for every task
 
     def __init__(self, task: ModelTask) -> None:
         self._task = task

@@ -59,6 +59,8 @@ class ExportManifest(BaseModel):
         for name, values in (("seeds", self.seeds), ("labels", self.labels)):
             if values is not None and len(values) != self.num_samples:
                 raise ValueError(f"num_samples is {self.num_samples} but there are {len(values)} {name}")
+        if self.answers.prompts is not None and len(self.answers.prompts) != self.num_samples:
+            raise ValueError(f"num_samples is {self.num_samples} but there are {len(self.answers.prompts)} prompts")
         return self
 
 
@@ -99,6 +101,7 @@ class Export:
             InputError: context frames are missing or differ from the exported ones.
         """
         manifest, context = self.manifest, self.context
+        prompts = manifest.answers.prompts
         if context is not None and context.num_samples != manifest.num_samples:
             raise InputError(
                 f"The folder '{self.folder / CONTEXT}' has {context.num_samples} clips but '{EXPORT_NAME}' says "
@@ -113,6 +116,7 @@ class Export:
                 labels=None if manifest.labels is None else np.array(manifest.labels[chosen], dtype=np.int64),
                 context_NTHWC=None if context is None else self._read_context(context, indices),
                 num_frames=manifest.num_frames,
+                prompts=None if prompts is None else prompts[chosen],
             )
 
     def writer(self, folder: Path) -> SampleWriter:

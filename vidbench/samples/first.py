@@ -44,6 +44,7 @@ def _cut(manifest: SamplesManifest, count: int) -> SamplesManifest:
             split=answers.split,
             ids=None if answers.ids is None else answers.ids[:count],
             context_sha256=None if answers.context_sha256 is None else answers.context_sha256[:count],
+            prompts=None if answers.prompts is None else answers.prompts[:count],
             class_names=answers.class_names,
             seed=answers.seed,
         )

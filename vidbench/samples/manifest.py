@@ -11,6 +11,7 @@ from vidbench.errors import InputError
 from vidbench.json_models import model_from_json
 from vidbench.tasks.limits import (
     LONGEST_NAME,
+    LONGEST_TEXT,
     MOST_FRAMES,
     MOST_LABEL,
     MOST_PIXELS,
@@ -68,6 +69,9 @@ class Answers(_Frozen):
     context_sha256: tuple[Annotated[str, Field(pattern=_SHA256)], ...] | None = Field(
         default=None, description="SHA-256 of the context frames of each sample, uint8 [T, H, W, 3] in C order."
     )
+    prompts: tuple[Annotated[str, Field(max_length=LONGEST_TEXT)], ...] | None = Field(
+        default=None, description="Text that each sample was generated from, if the task gives one."
+    )
     class_names: tuple[str, ...] | None = Field(
         default=None, description="Classes in label order, if there are labels."
     )
@@ -102,7 +106,7 @@ class SamplesManifest(_Frozen):
             raise ValueError(f"num_samples is {self.num_samples} but the shards hold {total}")
         if self.labels is not None and len(self.labels) != self.num_samples:
             raise ValueError(f"num_samples is {self.num_samples} but there are {len(self.labels)} labels")
-        for name in ("ids", "context_sha256"):
+        for name in ("ids", "context_sha256", "prompts"):
             listed = getattr(self.answers, name, None)
             if listed is not None and len(listed) != self.num_samples:
                 raise ValueError(f"num_samples is {self.num_samples} but answers.{name} has {len(listed)} entries")

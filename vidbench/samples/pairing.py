@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from vidbench.data.clip_dataset import ClipDataset
+from vidbench.data.prompts import sample_prompts
 from vidbench.errors import InputError
 from vidbench.samples.manifest import Answers, SamplesManifest, TaskStamp
 from vidbench.tasks.schema import Task
@@ -20,8 +21,9 @@ def task_stamp(task: Task) -> TaskStamp:
 
 
 def names_clips(task: Task) -> bool:
-    """Return whether sample i belongs to clip i of the held-out split, by its context frames or its label."""
-    return bool(task.clips.context_frames) or task.evaluation.labels == "evaluation"
+    """Return whether sample i belongs to clip i of the held-out split, by its context frames, its label or its prompt."""
+    evaluation = task.evaluation
+    return bool(task.clips.context_frames) or evaluation.labels == "evaluation" or evaluation.prompts != "none"
 
 
 def context_digests(context_NTHWC: np.ndarray) -> list[str]:
@@ -47,6 +49,7 @@ def task_answers(
         data_sha256=evaluation.identity_sha256 if tied else None,
         ids=evaluation.clip_ids(np.arange(num_samples)) if tied else None,
         context_sha256=None if context_sha256 is None else tuple(context_sha256),
+        prompts=sample_prompts(task, np.arange(num_samples), evaluation),
         class_names=evaluation.class_names if task.evaluation.labels != "none" else None,
         seed=seed,
     )
@@ -84,6 +87,11 @@ def check_answers(
         _check_clips(answers, path, task, evaluation, num_samples)
     missing = _unsaid(stamp, answers) if task.clips.context_frames else []
     reasons = []
+    if task.evaluation.prompts != "none" and (answers is None or answers.prompts is None):
+        reasons.append(
+            "The samples do not state the text that each was generated from, so it is unknown whether it is that of the task; "
+            "`vidbench data export` writes what they must state."
+        )
     if missing:
         reasons.append(
             f"The samples do not state {', '.join(missing)}, so nobody can check that each continues its own clip; "
@@ -131,6 +139,12 @@ def _check_clips(answers: Answers, path: Path, task: Task, evaluation: ClipDatas
                 f"The samples in {path} do not match the clips of the task '{task.name}' one by one ({order}; "
                 f"{_first_difference(answers.ids, ids)}): keep the order of the export."
             )
+    prompts = None if answers.prompts is None else sample_prompts(task, np.arange(num_samples), evaluation)
+    if answers.prompts is not None and prompts is not None and answers.prompts != prompts:
+        raise InputError(
+            f"The samples in {path} were generated from other text than the task '{task.name}' gives "
+            f"({_first_difference(answers.prompts, prompts)}): use the prompts of the export."
+        )
     if answers.data_sha256 not in (None, evaluation.identity_sha256):
         raise InputError(
             f"The samples in {path} belong to clips of other data (sha256 {str(answers.data_sha256)[:12]}, while the split "

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from vidbench.data.clip_dataset import ClipDataset
+from vidbench.data.prompts import sample_prompts
 from vidbench.errors import InputError
 from vidbench.files import digest
 from vidbench.models.choice import ModelChoice
@@ -84,6 +85,7 @@ def model_task(task: Task, class_names: tuple[str, ...]) -> ModelTask:
         height=task.clips.height,
         width=task.clips.width,
         class_names=class_names if task.evaluation.labels != "none" else (),
+        gives_prompts=task.evaluation.prompts != "none",
     )
 
 
@@ -154,6 +156,7 @@ class ModelSource:
             "seed": self.seed,
             "clips": self.task.clips.identity(),
             "labels": self.task.evaluation.labels,
+            **({} if self.task.evaluation.prompts == "none" else {"prompts": self._prompts_rule}),
             "classes": list(self.evaluation.class_names),
             # With balanced labels, only the models `real` and `static` read the held-out clips.
             "evaluation": self.evaluation.identity_sha256,
@@ -181,6 +184,7 @@ class ModelSource:
             context_NTHWC=context,
             num_frames=self.task.predicted_frames,
             truncation=self.truncation,
+            prompts=sample_prompts(self.task, indices, self.evaluation),
         )
         with watched(self.sampling):
             samples = self.model.sample(request)
@@ -199,6 +203,10 @@ class ModelSource:
         import torch
 
         return torch.cat([torch.from_numpy(context).to(samples.device), samples], dim=1)
+
+    @property
+    def _prompts_rule(self) -> list[str | int]:
+        return [self.task.evaluation.prompts, self.task.evaluation.seed]
 
     def context_keys(self, indices: np.ndarray) -> Keys | None:
         """Return the keys of the clips that samples continue, uint64 ``[N]``; None if they continue none."""

@@ -62,6 +62,17 @@ class AbsentClips:
             )
         return tuple(self._ids[index] for index in indices)
 
+    def captions(self, indices: np.ndarray) -> tuple[tuple[str, ...], ...]:
+        """Refuse, because a statistics file contains no captions.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(
+            f"The captions of the split '{self._name}' are needed, and a statistics file does not contain them: name the data "
+            "folder with --data DIR and remove --reference."
+        )
+
     def origins(self, count: int) -> frozenset[str]:
         """Refuse, because a statistics file does not contain the source videos of the clips.
 
@@ -160,6 +171,11 @@ def absent_evaluation(provenance: Provenance, task: Task) -> AbsentClips:
         raise InputError(
             f"The task '{task.name}' also scores the {task.clips.context_frames} context frames of each clip, and a "
             "statistics file contains no frames: name the data folder of the held-out clips with --data DIR."
+        )
+    if task.evaluation.prompts != "none":
+        raise InputError(
+            f"The task '{task.name}' gives each sample a caption of a held-out clip, and a statistics file contains none: name "
+            "the data folder with --data DIR."
         )
     if task.evaluation.labels == "evaluation" and provenance.evaluation_labels is None:
         raise InputError(

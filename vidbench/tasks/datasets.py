@@ -11,18 +11,21 @@ class KnownDataset(NamedTuple):
 
     Attributes:
         title: what ``vidbench tasks show`` calls it.
+        captions: whether it says in words what its videos show, so that tasks can ask for samples of them.
         embedded: True for clips that vidbench generates, which need no folder.
     """
 
     title: str
     embedded: bool = False
+    captions: bool = False
 
 
 DATASETS: Mapping[str, KnownDataset] = {
-    "shapes": KnownDataset("embedded moving shapes", embedded=True),
-    "shapes-crossing": KnownDataset("embedded crossing shapes, before a moving camera", embedded=True),
+    "shapes": KnownDataset("embedded moving shapes", embedded=True, captions=True),
+    "shapes-crossing": KnownDataset("embedded crossing shapes, before a moving camera", embedded=True, captions=True),
     "kinetics": KnownDataset("a folder in the layout of Kinetics"),
     "kinetics-600": KnownDataset("Kinetics-600, classes in the order of the 600 official names"),
+    "msrvtt": KnownDataset("MSR-VTT with its captions", captions=True),
     "ucf101": KnownDataset("UCF-101 with its official lists"),
     "bair-image-aux1": KnownDataset("BAIR robot pushing, camera image_aux1"),
     "bair-image-main": KnownDataset("BAIR robot pushing, camera image_main"),

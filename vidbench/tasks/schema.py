@@ -227,6 +227,11 @@ class EvaluationSpec(_Frozen):
     labels: Literal["balanced", "evaluation", "none"] = Field(
         description="'balanced': class i mod C for sample i; 'evaluation': label of the i-th evaluation clip."
     )
+    prompts: Literal["none", "first", "drawn"] = Field(
+        default="none",
+        description="Text that sample i is generated from: a caption of the i-th evaluation clip's video, the first in the data "
+        "('first') or one drawn with the seed of the samples ('drawn').",
+    )
     metrics: tuple[_Name, ...] = Field(
         min_length=1, max_length=MOST_METRICS, description="Metric ids, in the order of the table."
     )
@@ -335,6 +340,12 @@ class Task(_Frozen):
         if self.kind == "prediction" and self.evaluation.labels == "balanced":
             raise ValueError(
                 "evaluation.labels of a prediction task is 'evaluation' or 'none': context frames determine the class"
+            )
+        if self.evaluation.prompts != "none" and not DATASETS[self.data.dataset].captions:
+            raise ValueError(f"evaluation.prompts are captions, and the data '{self.data.dataset}' has none")
+        if self.evaluation.prompts != "none" and self.evaluation.labels == "balanced":
+            raise ValueError(
+                "evaluation.labels of a task with prompts is 'evaluation' or 'none': sample i belongs to evaluation clip i"
             )
         if self.evaluation.ceiling == "copy" and self.kind != "prediction":
             raise ValueError("evaluation.ceiling 'copy' repeats a context frame, so it needs clips.context_frames > 0")

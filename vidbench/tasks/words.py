@@ -6,7 +6,7 @@ import textwrap
 
 from vidbench.rendering.numbers import counted
 from vidbench.tasks.datasets import DATASETS
-from vidbench.tasks.schema import ClipSpec, Task
+from vidbench.tasks.schema import ClipSpec, EvaluationSpec, Task
 from vidmetrics.catalog.definitions import get_metric
 
 _WIDTH = 100
@@ -83,6 +83,7 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
         ("clips", f"{size}; {_fitting(clips)}; {_plan(clips)}"),
         *_pixels(clips),
         ("context", f"{context}; {labels}"),
+        *_prompts(evaluation),
         ("reference", f"{reference} of split '{data.reference_split}'{_own_plan(task)}"),
         ("samples", _samples(task)),
         ("precision", f"official with: {', '.join(evaluation.precision)}"),
@@ -149,6 +150,13 @@ def _samples(task: Task) -> str:
     if evaluation.repeats > 1:
         count += f" in each of {evaluation.repeats} runs, whose mean is the score"
     return f"{count}, each scored once, seed {evaluation.seed}"
+
+
+def _prompts(evaluation: EvaluationSpec) -> list[tuple[str, str]]:
+    which = {"first": "the first caption", "drawn": f"a caption, drawn with seed {evaluation.seed},"}.get(
+        evaluation.prompts
+    )
+    return [("prompts", f"{which} of evaluation clip i is the text of sample i")] if which else []
 
 
 def _truncation(sweep: tuple[float, ...]) -> list[tuple[str, str]]:

@@ -23,14 +23,15 @@ from vidbench.samples.pairing import (
 DATA, OTHER = "d" * 64, "e" * 64
 IDS, CLASSES = ("a#0", "b#0", "c#0"), ("run", "walk")
 EVALUATION = SimpleNamespace(
-    identity_sha256=DATA, class_names=CLASSES, clip_ids=lambda indices: tuple(IDS[i] for i in indices)
-)
+    identity_sha256=DATA, class_names=CLASSES, clip_ids=lambda indices: tuple(IDS[i] for i in indices),
+    captions=lambda indices: tuple((f"text of {IDS[i]}",) for i in indices),
+)  # fmt: skip
 
 
-def a_task(context_frames=1, labels="none"):
+def a_task(context_frames=1, labels="none", prompts="none"):
     return SimpleNamespace(
         name="small-pred", version=2, fingerprint="f" * 64, clips=SimpleNamespace(context_frames=context_frames),
-        evaluation=SimpleNamespace(labels=labels, seed=7), data=SimpleNamespace(evaluation_split="test"),
+        evaluation=SimpleNamespace(labels=labels, seed=7, prompts=prompts), data=SimpleNamespace(evaluation_split="test"),
     )  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def test_what_agrees_is_accepted_without_a_reason():
 
 
 def test_what_is_written_is_accepted():
-    for task in (a_task(), a_task(0, "evaluation"), a_task(0, "balanced")):
+    for task in (a_task(), a_task(0, "evaluation"), a_task(0, "balanced"), a_task(0, prompts="first")):
         answers = task_answers(task, EVALUATION, 3, 7, (DATA,) * 3 if task.clips.context_frames else None)
         assert check(task, task_stamp(task), answers) == ()
         assert (answers.ids is None) == (not names_clips(task)) == (answers.data_sha256 is None)
@@ -69,6 +70,18 @@ def test_which_tasks_name_clips(context_frames, labels, tied):
             check(task, data_sha256=OTHER)
     else:
         assert check(task, data_sha256=OTHER, ids=IDS[::-1]) == ()
+
+
+def test_other_text_is_refused_and_unstated_text_is_a_reason():
+    task, said = a_task(0, prompts="first"), tuple(f"text of {name}" for name in IDS)
+    assert names_clips(task)
+    assert check(task, prompts=said) == ()
+    assert check(prompts=said) == ()  # this task gives no text
+    with pytest.raises(InputError, match=r"from other text than .* \(number 1 is 'x' instead of 'text of b#0'\)"):
+        check(task, prompts=(said[0], "x", said[2]))
+    for manifest_answers in (None, SAID):
+        (reason,) = check(task, answers=manifest_answers)
+        assert "do not state the text" in reason
 
 
 @pytest.mark.parametrize(

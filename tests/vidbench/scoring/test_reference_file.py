@@ -112,8 +112,10 @@ def test_counts_and_coverages_that_can_be():
             a_provenance(**bad)._consistent()
 
 
-def a_task(context_frames=0, labels="balanced"):
-    evaluation = SimpleNamespace(labels=labels, floor="floor", ceiling="ceiling", metrics=("fvd", "is"))
+def a_task(context_frames=0, labels="balanced", prompts="none"):
+    evaluation = SimpleNamespace(
+        labels=labels, prompts=prompts, floor="floor", ceiling="ceiling", metrics=("fvd", "is")
+    )
     return SimpleNamespace(name="t", clips=SimpleNamespace(context_frames=context_frames), evaluation=evaluation)
 
 
@@ -129,6 +131,11 @@ def test_names_and_labels_of_absent_clips():
         (lambda: clips.read(np.arange(1)), "real clips of the split 'test' are needed"),
         (lambda: clips.origins(1), "source videos of the split 'test' are needed"),
         (lambda: absent_evaluation(a_provenance(), a_task(labels="evaluation")), "and the statistics contain none"),
+        (
+            lambda: absent_evaluation(provenance, a_task(prompts="first")),
+            "gives each sample a caption of a held-out clip",
+        ),
+        (lambda: clips.captions(np.arange(1)), "captions of the split 'test' are needed"),
         (lambda: absent_evaluation(provenance, a_task(context_frames=2)), "also scores the 2 context frames"),
     ):
         with pytest.raises(InputError, match=words):

@@ -117,6 +117,8 @@ FINGERPRINTS = {
     "k600-pred-dvdgan-train": "ff6b4d2a00e6687d302e8dba30f70cea7cf5f6968483d0c4dd4bd91eb44b9672",
     "k600-pred-magvit": "aa44590b3cb238c47b076daa0e25224f9821d1bebcb33fea33df475710727405",
     "k600-pred-vdm": "040ce1cfbccfd9cd8be4149cbf3365164cee3aaa3ca37411656c5e219effe44b",
+    "msrvtt-t2v": "c878a51c298a01424234f9f163c40867e972d81de7be4db96588cbd75e91ce9d",
+    "shapes-t2v": "835e3e4a3546e550a670906af4cb936acaf3d25eeda8b23acb2236125d87f588",
     "ucf101-gen": "63a1cc9838e591790ce58d7b55b9519d662147d4870af448cefbdd0bc7db111e",
     "ucf101-gen-fvd": "399e7664ccc8fd9bf213f5d97b0a40b5da83a3afbecebd1193fe051d03e43ee7",
     "ucf101-gen-train-fvd": "7493690f9dea988895606656d2d7f44fcc0a57432a647ffe78c7ae6de5da686e",

@@ -15,6 +15,7 @@ from vidbench.data.layouts.kinetics import find_kinetics
 from vidbench.data.layouts.kinetics600 import find_kinetics600
 from vidbench.data.layouts.kth import find_kth
 from vidbench.data.layouts.listing import Listing
+from vidbench.data.layouts.msrvtt import find_msrvtt
 from vidbench.data.layouts.sky_timelapse import find_sky_timelapse
 from vidbench.data.layouts.taichi_hd import find_taichi_hd
 from vidbench.data.layouts.ucf101 import find_ucf101
@@ -40,6 +41,7 @@ READERS: dict[str, Reader] = {
     "kth": find_kth,
     "sky-timelapse": find_sky_timelapse,
     "taichi-hd": find_taichi_hd,
+    "msrvtt": find_msrvtt,
     "ucf101": find_ucf101,
 }
 """The readers, by the names of `vidbench.tasks.datasets.DATASETS`."""

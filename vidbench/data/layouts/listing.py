@@ -106,6 +106,7 @@ class Listing:
         duplicates: videos found twice; the clips of such a split cannot be used.
         remarks: what a person should know about the list, one sentence each.
         unused: number of entries of the split's folder that are not in use, by reason.
+        captions: official name to what the data says of the video, in its order; empty if it says nothing.
         withdrawn: official name to file, for videos on disk that are not read because they were withdrawn.
     """
 
@@ -120,6 +121,7 @@ class Listing:
     remarks: tuple[str, ...] = ()
     unused: Mapping[str, int] = field(default_factory=dict)
     withdrawn: Mapping[str, Path] = field(default_factory=dict)
+    captions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def coverage(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import struct
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from vidbench.data.layouts.bair import NUM_FRAMES, SIZE
 from vidbench.data.layouts.kinetics600 import class_names
+from vidbench.data.layouts.msrvtt import ALL_SPLITS
 from vidbench.data.layouts.ucf101 import NUM_CLASSES
 from vidbench.data.miniature.made_records import spoil_record, write_made_trajectories
 from vidbench.data.miniature.made_sets import SET_FORMS, write_made_set
@@ -20,6 +22,7 @@ from vidbench.tasks.schema import Task
 FORMS = {
     "kinetics-600": VideoForm(340, 256, 250),
     "ucf101": VideoForm(320, 240, 180, codec="mpeg4", suffix=".avi"),
+    "msrvtt": VideoForm(320, 240, 250),
     "bair-image-aux1": VideoForm(SIZE, SIZE, NUM_FRAMES, codec="none", suffix=".tfrecords"),
     "bair-image-main": VideoForm(SIZE, SIZE, NUM_FRAMES, codec="none", suffix=".tfrecords"),
     **SET_FORMS,
@@ -148,6 +151,35 @@ def _ucf101(task: Task, root: Path, splits: Sequence[str], num_videos: int, form
     return MadeFolder(root, broken, missing.stem)
 
 
+def _msrvtt(task: Task, root: Path, splits: Sequence[str], num_videos: int, form: VideoForm) -> MadeFolder:
+    """One file of annotations with two captions per video, as mirrors give it, and one folder of videos."""
+    pool = _pool(root, num_videos, form)
+    videos: list[tuple[str, str]] = []
+    broken, missing = root, root
+    for split in splits:
+        here = split == task.data.reference_split
+        files = [
+            root / "videos" / f"video{len(videos) + number}{form.suffix}" for number in range(num_videos + 2 * here)
+        ]
+        videos += [(file.stem, split) for file in files]
+        for number in range(num_videos):
+            _copy(pool[number], files[number])
+        if here:
+            broken, missing = files[-2:]
+            _break(pool[0], broken)
+    document = {
+        "videos": [{"video_id": name, "split": split} for name, split in videos],
+        "sentences": [
+            {"video_id": name, "caption": f"shapes move in {name}, sentence {n}"}
+            for name, _ in videos
+            for n in range(2)
+        ],
+    }
+    (root / ALL_SPLITS).write_text(json.dumps(document))
+    shutil.rmtree(pool[0].parent)
+    return MadeFolder(root, broken, missing.stem)
+
+
 def _bair(task: Task, root: Path, splits: Sequence[str], num_videos: int, form: VideoForm) -> MadeFolder:
     """One file of sound trajectories per split, and one of a single spoilt one; all the others are missing."""
     broken = root / "softmotion30_44k" / task.data.reference_split / f"traj_{num_videos}_to_{num_videos}.tfrecords"
@@ -191,6 +223,7 @@ def _break(source: Path, path: Path) -> None:
 _Maker = Callable[[Task, Path, Sequence[str], int, VideoForm], MadeFolder]
 _MAKERS: dict[str, _Maker] = {
     "kinetics-600": _kinetics600,
+    "msrvtt": _msrvtt,
     "ucf101": _ucf101,
     "bair-image-aux1": _bair,
     "bair-image-main": _bair,

@@ -107,6 +107,16 @@ def render(
     return scenes.draw(split, indices, num_frames, height, width), indices % len(scenes.class_names)
 
 
+def captions_of(class_name: str) -> tuple[str, str]:
+    """Return a class of shapes in words, in two ways.
+
+    >>> captions_of("disc-drifting-left")
+    ('a disc drifting left', 'the video shows a disc drifting left')
+    """
+    words = f"a {class_name.replace('-', ' ').replace(' over ', ' over a ')}"
+    return words, f"the video shows {words}"
+
+
 class ShapesDataset:
     """The first ``num_clips`` clips of a split of shapes; implements `vidbench.data.clip_dataset.ClipDataset`."""
 
@@ -146,6 +156,10 @@ class ShapesDataset:
     def clip_ids(self, indices: np.ndarray) -> tuple[str, ...]:
         """Return split and number of each clip, for integer indices ``[N]``."""
         return tuple(f"{self.split}#{index}" for index in np.asarray(indices))
+
+    def captions(self, indices: np.ndarray) -> tuple[tuple[str, ...], ...]:
+        """Return two captions of each clip, for integer indices ``[N]``: its class in words."""
+        return tuple(captions_of(self.class_names[index % len(self.class_names)]) for index in np.asarray(indices))
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return clips uint8 ``[N, T, H, W, 3]`` of integer indices ``[N]`` in ``0 .. num_clips - 1``.
