@@ -117,6 +117,39 @@ def write_msrvtt(root: Path) -> Path:
     return root
 
 
+LENGTHS = (29, 47, 48, 130)
+LONG_CLASSES = ("Basketball", "BasketballDunk", "Archery")
+
+
+def write_ucf101_lengths(root: Path) -> Path:
+    """Write 24 videos of three classes, of four lengths, on the lists of splits 1 and 3; the test lists name every third group.
+
+    By name BasketballDunk comes before Basketball, by path after it.
+    """
+    root.mkdir(parents=True)
+    classes = [*LONG_CLASSES, *(f"Class{number:03d}" for number in range(4, 102))]
+    (root / "classInd.txt").write_text("".join(f"{n} {name}\n" for n, name in enumerate(classes, start=1)))
+    lines: dict[str, list[str]] = {"train": [], "test": []}
+    for red, (label, group) in enumerate(long_videos()):
+        name = f"{label}/v_{label}_g{group:02d}_c01.avi"
+        write_video((root / name).with_suffix(".mp4"), red, long_length(red))
+        part = "test" if group % 3 == 0 else "train"
+        lines[part].append(name + (f" {classes.index(label) + 1}" if part == "train" else ""))
+    for number in (1, 3):
+        for part, names in lines.items():
+            (root / f"{part}list{number:02d}.txt").write_text("\n".join(names) + "\n")
+    return root
+
+
+def long_videos() -> list[tuple[str, int]]:
+    """Return class and group of each video, by its red number."""
+    return [(label, group) for label in LONG_CLASSES for group in range(1, 9)]
+
+
+def long_length(red: int) -> int:
+    return LENGTHS[(red * 3 + red // 8) % 4]
+
+
 def write_bair(root: Path) -> Path:
     """Write three trajectories per split, encoded by TensorFlow (tests/oracles/bair_tensorflow.py)."""
     content = gzip.decompress((GOLDEN / "bair_records.tfrecords.gz").read_bytes())
@@ -141,8 +174,8 @@ def miniature(name: str, folder: Path) -> Path:
     evaluation["repeats"] = min(evaluation.get("repeats", 1), 3)
     if fields["reference"]["num_clips"] != "all":
         # All windows of the three trajectories, or the requested number.
-        fields["reference"]["num_clips"] = {256: 3, 3840: 45}.get(fields["reference"]["num_clips"], 10)
-    networks = {"fvd": "fvd-shapes", "fid-i3d-k600": "fid-shapes"}
+        fields["reference"]["num_clips"] = {256: 3, 3840: 45, 2048: 5}.get(fields["reference"]["num_clips"], 10)
+    networks = {"fvd": "fvd-shapes", "fvd-styleganv": "fvd-shapes", "fid-i3d-k600": "fid-shapes"}
     networks |= {"is-i3d-k600": "is-shapes", "is-c3d-ucf101": "is-shapes"}
     evaluation["metrics"] = [networks.get(metric, metric) for metric in evaluation["metrics"]]
     path = folder / f"{name}.toml"
@@ -162,6 +195,8 @@ def _toml(fields: dict[str, Any], head: str = "") -> str:
 def _value(value: Any) -> str:
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
     return str(value)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import vidbench
+from tests.end_to_end.published_samplers import PUBLISHED_SAMPLERS
 from vidbench.data import open_evaluation, open_reference
 from vidbench.tasks import load_task, task_names
 
@@ -113,9 +114,11 @@ def replaced(minis, split, seed, limit, on_disk):
     return clips[:limit]
 
 
-def test_every_shipped_task_with_videos_is_tested_here():
-    here = {*KINETICS, *UCF101, "bair-pred", "bair-pred-debiased", "msrvtt-t2v"}
-    assert here == {name for name in task_names() if not load_task(name).task.data.embedded}
+HERE = (*KINETICS, *UCF101, "bair-pred", "bair-pred-debiased", "msrvtt-t2v")
+
+
+def test_every_shipped_task_with_videos_is_tested_here_or_among_the_published_samplers():
+    assert {*HERE, *PUBLISHED_SAMPLERS} == {name for name in task_names() if not load_task(name).task.data.embedded}
 
 
 @pytest.mark.parametrize(("name", "frames"), GENERATION.items())
@@ -214,7 +217,7 @@ def test_msrvtt_takes_one_clip_and_one_sentence_of_every_test_video(opened, mini
         assert sentences == tuple(f"scene {red}, sentence {number}" for number in range(2 + red % 2))
 
 
-@pytest.mark.parametrize("name", [name for name in task_names() if not load_task(name).task.data.embedded])
+@pytest.mark.parametrize("name", HERE)
 def test_every_shipped_task_is_evaluated_from_end_to_end(minis, roots, tmp_path, name):
     path = minis.miniature(name, tmp_path)
     task = load_task(str(path)).task

@@ -5,8 +5,8 @@ starts that the video allows. The order of the plan is hashed too: round by roun
 every video, ...), with the videos in the same hashed order in each round. So the first M clips are a fair subset across
 classes and use as many different videos as possible, and a missing video removes its own clips without moving others.
 
-Some published protocols draw a video for each clip instead, with replacement (`replacement_order`), or place the windows
-of a video evenly or at every frame (`window_start`).
+Some published protocols draw a video for each clip instead, with replacement (`replacement_order`), follow a sorted list
+(`vidbench.data.plan_orders`), or place the windows of a video otherwise (`window_start`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from hashlib import blake2b
 
 import numpy as np
 
+from vidbench.data.plan_orders import balanced_plan, listed_plan, python_sample, spread_plan, windows_of_video
 from vidbench.errors import InputError
 from vidbench.tasks.schema import ClipSpec
 
@@ -93,13 +94,22 @@ def replacement_order(video_ids: Sequence[str], seed: int, num_clips: int) -> np
     return np.stack([np.array(drawn, dtype=np.int64), np.arange(num_clips, dtype=np.int64)], axis=1)
 
 
-def planned_clips(video_ids: Sequence[str], clips: ClipSpec, limit: int | None) -> np.ndarray:
-    """Return the plan over an official list, regardless of what is on disk.
+def planned_clips(
+    video_ids: Sequence[str],
+    clips: ClipSpec,
+    limit: int | None,
+    *,
+    classes: Sequence[str | None] = (),
+    frames: Sequence[int] = (),
+) -> np.ndarray:
+    """Return the plan over a list of videos: the official one, or what is on disk where the plan depends on lengths.
 
     Args:
         video_ids: official names of the videos, each once, in any order.
         clips: how clips are planned.
         limit: number of clips requested, or None for all. With `ClipSpec.spares` ``"next"`` the plan continues past it.
+        classes: name of the class of each video, or None; not needed without classes.
+        frames: length of each video; needed where `ClipSpec.depends_on_lengths`.
 
     Returns:
         int64 ``[M, 2]``: (position in ``video_ids``, clip number) of each clip.
@@ -111,11 +121,29 @@ def planned_clips(video_ids: Sequence[str], clips: ClipSpec, limit: int | None) 
         if limit is None:
             raise InputError("A plan that draws videos with replacement has no end; say how many clips to take.")
         return replacement_order(video_ids, clips.seed, limit * (_REPLACEMENT_ROUNDS if clips.spares == "next" else 1))
-    order = plan_order(video_ids, clips.seed, clips.clips_per_video)
-    if clips.starts in ("even", "all"):
-        # All windows of a video belong together here; next to each other, they need one decoding of the video.
-        order = order.reshape(clips.clips_per_video, -1, 2).swapaxes(0, 1).reshape(-1, 2)
+    lengths: Sequence[int | None] = frames or [None] * len(video_ids)
+    windows = [windows_of_video(clips, count) for count in lengths]
+    classes = classes or [None] * len(video_ids)
+    if clips.order in ("list", "name", "path"):
+        order = listed_plan(video_ids, classes, clips, windows)
+    else:
+        order = _by_seed(video_ids, clips, windows)
+    if clips.draw == "python-sample":
+        return python_sample(order, clips.seed, limit)
+    if clips.spread:
+        return spread_plan(order, limit)
+    if clips.order == "balanced":
+        return balanced_plan(order, classes, limit)
     return order if limit is None or clips.spares == "next" else order[:limit]
+
+
+def _by_seed(video_ids: Sequence[str], clips: ClipSpec, windows: Sequence[int]) -> np.ndarray:
+    most = max(windows, default=0)
+    order = plan_order(video_ids, clips.seed, most)
+    if clips.starts in ("even", "all", "disjoint"):
+        # All windows of a video belong together here; next to each other, they need one decoding of the video.
+        order = order.reshape(most, -1, 2).swapaxes(0, 1).reshape(-1, 2)
+    return order[order[:, 1] < np.array(windows, np.int64)[order[:, 0]]] if clips.depends_on_lengths else order
 
 
 def fill_places(present: Iterator[int], limit: int) -> list[tuple[int, int]]:
@@ -154,7 +182,7 @@ def window_start(clips: ClipSpec, number: int, video_id: str, num_available: int
     Raises:
         InputError: the video is shorter than the clip, or ``starts = "all"`` requires another number of windows.
     """
-    span = clip_span(clips.num_frames, clips.stride)
+    span = clip_span(clips.num_frames, stride_in(clips, num_available))
     window = number // 3 if clips.crop == "three" else number
     last = clip_start(2**64 - 1, num_available, span, source)
     if clips.starts == "first":
@@ -162,6 +190,10 @@ def window_start(clips: ClipSpec, number: int, video_id: str, num_available: int
     if clips.starts == "even":
         others = clips.starts_per_video - 1
         return window * last // others if others else last // 2
+    if clips.starts == "center":
+        return min(max(0, num_available // 2 - span // 2), last)
+    if clips.starts == "disjoint":
+        return window * clips.num_frames * clips.stride
     if clips.starts == "all":
         if last + 1 != clips.starts_per_video:
             raise InputError(
@@ -169,7 +201,17 @@ def window_start(clips: ClipSpec, number: int, video_id: str, num_available: int
                 f"exactly {clips.starts_per_video}; remove the file or check that it is the published one."
             )
         return window
-    return clip_start(start_draw(video_id, clips.seed, window), num_available, span, source)
+    draw = start_draw(video_id, clips.seed, window)
+    if clips.starts == "before-last":
+        return (draw * max(1, last)) >> 64
+    return clip_start(draw, num_available, span, source)
+
+
+def stride_in(clips: ClipSpec, num_available: int) -> int:
+    """Return the stride of the clips of a video with ``num_available`` frames: `ClipSpec.short_stride` where it is too short."""
+    if clips.short_stride is None or num_available >= clip_span(clips.num_frames, clips.stride):
+        return clips.stride
+    return clips.short_stride
 
 
 def crop_of_clip(clips: ClipSpec, number: int) -> str:

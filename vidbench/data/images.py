@@ -11,7 +11,7 @@ import numpy as np
 
 from vidbench.data.skipping_resize import resize_skipping
 from vidbench.errors import InputError
-from vidbench.tasks.schema import Resize
+from vidbench.tasks.clip_spec import Resize
 
 
 def crop_window(
@@ -37,8 +37,30 @@ def _offset(rest: int, place: str) -> int:
     return {"start": 0, "center": rest // 2, "end": rest}[place]
 
 
+def covering_size(height: int, width: int, target_height: int, target_width: int) -> tuple[int, int]:
+    """Return the height and width of a frame that is resized by one scale until one side fits and the other covers the target.
+
+    The other side is cut down to a whole pixel, as torchvision's ``Resize`` of the short side does.
+    """
+    if width * target_height >= height * target_width:
+        return target_height, width * target_height // height
+    return height * target_width // width, target_width
+
+
+def _half_to_even(rest: int) -> int:
+    """Return half of a number of pixels, rounded as Python's ``round`` does, and so torchvision's ``CenterCrop``."""
+    return round(rest / 2)
+
+
 def fit_frames(
-    frames_THWC: np.ndarray, height: int, width: int, resize: Resize, crop: str, source: str = "the video"
+    frames_THWC: np.ndarray,
+    height: int,
+    width: int,
+    resize: Resize,
+    crop: str,
+    source: str = "the video",
+    *,
+    resize_first: bool = False,
 ) -> np.ndarray:
     """Crop and resize frames to the task's size; frames of that size are returned unchanged.
 
@@ -50,6 +72,8 @@ def fit_frames(
         crop: ``"start"``, ``"center"`` or ``"end"`` crops to that `crop_window` first; ``"none"`` lets the resize change
             the aspect ratio.
         source: name of the frames in error messages.
+        resize_first: resize by one scale to the smallest size that covers the target (`covering_size`), then crop its centre;
+            ``crop`` says only whether there is one.
 
     Returns:
         uint8 RGB ``[T, height, width, 3]``.
@@ -60,6 +84,12 @@ def fit_frames(
     source_height, source_width = frames_THWC.shape[1:3]
     if (source_height, source_width) == (height, width):
         return frames_THWC
+    if resize_first and crop != "none":
+        size = covering_size(source_height, source_width, height, width)
+        if (source_height, source_width) != size:
+            frames_THWC = _resize(frames_THWC, *size, resize)
+        top, left = (_half_to_even(length - wanted) for length, wanted in zip(size, (height, width), strict=True))
+        return np.ascontiguousarray(frames_THWC[:, top : top + height, left : left + width])
     if crop != "none":
         top, left, window_height, window_width = crop_window(source_height, source_width, height, width, crop)
         frames_THWC = frames_THWC[:, top : top + window_height, left : left + window_width]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vidbench.data.clips import clip_span
+from vidbench.data.clips import clip_span, stride_in
 from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
 
@@ -45,7 +45,10 @@ class VideoTrainingClips:
             total += self._videos[-1].nbytes
             _refuse_too_large(total, video + 1, self.num_videos)
         self._starts = np.array(
-            [len(frames_FHWC) - clip_span(clips.num_frames, clips.stride) + 1 for frames_FHWC in self._videos],
+            [
+                len(frames_FHWC) - clip_span(clips.num_frames, stride_in(clips, len(frames_FHWC))) + 1
+                for frames_FHWC in self._videos
+            ],
             dtype=np.uint64,
         )
 
@@ -60,10 +63,11 @@ class VideoTrainingClips:
         videos = ((high[:, 0] * np.uint64(self.num_videos)) >> np.uint64(32)).astype(np.int64)
         starts = ((high[:, 1] * self._starts[videos]) >> np.uint64(32)).astype(np.int64)
         spec = self._spec
-        span = clip_span(spec.num_frames, spec.stride)
         clips_NTHWC = np.empty((batch_size, spec.num_frames, spec.height, spec.width, 3), np.uint8)
         for row, (video, start) in enumerate(zip(videos.tolist(), starts.tolist(), strict=True)):
-            clips_NTHWC[row] = self._videos[video][start : start + span : spec.stride]
+            stride = stride_in(spec, len(self._videos[video]))
+            span = clip_span(spec.num_frames, stride)
+            clips_NTHWC[row] = self._videos[video][start : start + span : stride]
         return clips_NTHWC, None if self._labels is None else self._labels[videos]
 
 

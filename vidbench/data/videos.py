@@ -16,16 +16,18 @@ import numpy as np
 
 from vidbench.data.clips import (
     clip_frames,
-    clip_span,
     clip_start,
     crop_of_clip,
     fill_places,
     planned_clips,
+    stride_in,
     window_start,
 )
+from vidbench.data.folders.inventory import TOO_SHORT, merged
 from vidbench.data.images import fit_frames
 from vidbench.data.layouts.frame_files import source_state
 from vidbench.data.layouts.listing import FrameSource, Listing
+from vidbench.data.plan_orders import windows_of_video
 from vidbench.data.seek.source import AskAgainError
 from vidbench.errors import InputError
 from vidbench.files import digest, file_changed
@@ -65,15 +67,16 @@ class VideoDataset:
         coverage: share of the listed videos that are on disk, 0 to 1.
         plan_positions: int64 ``[num_clips]``, place of each clip in the plan over the whole official list.
         missing: listed names without a file, sorted.
-        videos: the videos on disk, in the order of the list.
+        videos: the videos on disk that the plan covers, in the order of the list.
         scan_sha256: manifest hash of the scan that covers these files, or None.
-        unused: number of entries of the split's folder that are not in use, by reason.
+        unused: number of entries of the split's folder that are not in use, by reason; with them, videos that a plan which says so
+            drops because they are too short.
     """
 
     scan_sha256: str | None = None
 
     def __init__(self, listing: Listing, clips: ClipSpec, limit: int | None = None) -> None:
-        """Make the clip plan; no video is opened yet.
+        """Make the clip plan; no video is opened yet, except where the plan depends on lengths that no scan knows.
 
         Args:
             listing: the official list of the split, and which of its videos are on disk.
@@ -82,7 +85,7 @@ class VideoDataset:
                 ``clips.spares`` says so. None keeps the whole plan.
 
         Raises:
-            InputError: a video was found twice, or a plan with replacement has no limit.
+            InputError: a video was found twice, a plan with replacement has no limit, or a length cannot be counted.
         """
         for duplicate in listing.duplicates:
             raise InputError(
@@ -90,20 +93,35 @@ class VideoDataset:
             )
         self.clips = clips
         self._dataset, self._captions = listing.dataset, listing.captions
-        self._span = clip_span(clips.num_frames, clips.stride)
         self.class_names = listing.class_names
         self.coverage = listing.coverage
         self.missing = listing.missing
-        self.unused = listing.unused
+        self._frame_counts: dict[int, int] = {}
         official = list(listing.labels)
-        self.videos = tuple(
+        on_disk = [
             Video(name, listing.labels[name], listing.sources[name]) for name in official if name in listing.sources
-        )
+        ]
+        if clips.depends_on_lengths:
+            counts = [video.source.count() for video in on_disk]
+            kept = [place for place, count in enumerate(counts) if windows_of_video(clips, count)]
+            self.videos = tuple(on_disk[place] for place in kept)
+            self._frame_counts = {video: counts[place] for video, place in enumerate(kept)}
+            # The plan covers what is on disk: nobody knows how long a missing video is.
+            official = [video.video_id for video in self.videos]
+        else:
+            self.videos = tuple(on_disk)
+        dropped = len(on_disk) - len(self.videos)
+        self.unused = merged(listing.unused, {TOO_SHORT: dropped}) if dropped else listing.unused
+        labels_of = [listing.labels[name] for name in official]
+        classes = [None if label is None else listing.class_names[label] for label in labels_of]
         position_of = {video.video_id: position for position, video in enumerate(self.videos)}
-        plan = planned_clips(official, clips, limit)
+        plan = planned_clips(official, clips, limit, classes=classes, frames=list(self._frame_counts.values()))
         here = np.array([position_of.get(name, -1) for name in official], dtype=np.int64)[plan[:, 0]]
         present = np.flatnonzero(here >= 0)
         self._limit = limit if clips.spares == "next" else None
+        # Which clips such a plan has depends on how many were requested.
+        by_count = clips.draw == "python-sample" or clips.order == "balanced" or clips.spread
+        self._wanted = limit if by_count else self._limit
         self._cut = limit is not None and (clips.spares == "none" or clips.draw == "replacement")
         if self._limit is not None:
             present = np.array([place for _, place in fill_places(iter(present.tolist()), self._limit)], dtype=np.int64)
@@ -115,7 +133,6 @@ class VideoDataset:
         self._file_sha256: dict[str, str] = {}
         self._frames_on_list: dict[str, str] = {}
         self._states: dict[Path, tuple[int, int, int]] = {}
-        self._frame_counts: dict[int, int] = {}
         self._cache: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
 
     def vouch(self, scan_sha256: str, file_sha256: Mapping[str, str]) -> None:
@@ -183,10 +200,10 @@ class VideoDataset:
         }
         if self._captions:
             identity["captions"] = {video.video_id: self._captions.get(video.video_id, ()) for video in self.videos}
-        if self._limit is not None:
+        if self._wanted is not None:
             # Which clip replaces a missing one depends on how many were requested.
-            identity["wanted"] = self._limit
-        if self.missing and self._cut:
+            identity["wanted"] = self._wanted
+        if self.missing and (self._cut or self.clips.depends_on_lengths):
             # Where the plan ends early, missing videos decide which others it reaches.
             identity["missing"] = self.missing
         return digest(identity)
@@ -266,15 +283,18 @@ class VideoDataset:
 
     def _numbers_of(self, video: int) -> list[int]:
         """Return the numbers of the clips that the plan takes from a video."""
-        if self.clips.draw == "once":
-            return list(range(self.clips.clips_per_video))
+        if self.clips.draw == "once" and not self.clips.spread:
+            return list(range(windows_of_video(self.clips, self._frame_counts.get(video))))
         return sorted(self._number_of[self._video_of == video].tolist())
 
     def _start(self, video: int, number: int) -> int:
         video_id, _, source = self.videos[video]
+        return window_start(self.clips, number, video_id, self._count(video), str(source.path))
+
+    def _count(self, video: int) -> int:
         if video not in self._frame_counts:
-            self._frame_counts[video] = source.count()
-        return window_start(self.clips, number, video_id, self._frame_counts[video], str(source.path))
+            self._frame_counts[video] = self.videos[video].source.count()
+        return self._frame_counts[video]
 
     def whole_video(self, video: int) -> np.ndarray:
         """Return all frames of the video at a position in `videos`, at the task's size, uint8 ``[F, H, W, 3]``.
@@ -287,7 +307,7 @@ class VideoDataset:
         self._check_unchanged(source)
         frames_FHWC = self._fitted_frames(video, None, {crop})[crop]
         self._check_unchanged(source)
-        clip_start(0, len(frames_FHWC), self._span, str(source.path))
+        clip_start(0, len(frames_FHWC), self.clips.least_frames, str(source.path))
         return frames_FHWC
 
     def _clips_of(self, video: int, numbers: set[int]) -> dict[int, np.ndarray]:
@@ -312,7 +332,8 @@ class VideoDataset:
     def _decode(self, video: int, numbers: list[int]) -> Iterator[tuple[int, np.ndarray]]:
         spec = self.clips
         frames_of_clip = {
-            number: clip_frames(self._start(video, number), spec.num_frames, spec.stride) for number in numbers
+            number: clip_frames(self._start(video, number), spec.num_frames, stride_in(spec, self._count(video)))
+            for number in numbers
         }
         needed = np.unique(np.concatenate(list(frames_of_clip.values())))
         crop_of = {number: crop_of_clip(spec, number) for number in numbers}
@@ -338,7 +359,11 @@ class VideoDataset:
     def _fit(self, frames_THWC: np.ndarray, crop: str, name: str) -> np.ndarray:
         spec = self.clips
         if spec.via is not None:
-            frames_THWC = fit_frames(frames_THWC, *spec.via, spec.via_resize or spec.resize, crop, name)
+            frames_THWC = fit_frames(
+                frames_THWC, *spec.via, spec.via_resize or spec.resize, crop, name, resize_first=spec.crop_after_resize
+            )
             # The first step has cropped; the second only resizes.
-            crop = "none"
-        return fit_frames(frames_THWC, spec.height, spec.width, spec.resize, crop, name)
+            return fit_frames(frames_THWC, spec.height, spec.width, spec.resize, "none", name)
+        return fit_frames(
+            frames_THWC, spec.height, spec.width, spec.resize, crop, name, resize_first=spec.crop_after_resize
+        )

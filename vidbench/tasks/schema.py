@@ -4,63 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from vidbench.errors import problem_text
+from vidbench.tasks.clip_spec import ClipSpec, PixelConvention, PlanSpec
 from vidbench.tasks.datasets import DATASETS
 from vidbench.tasks.limits import (
     LONGEST_NAME,
     LONGEST_TEXT,
-    MOST_CLIPS_PER_VIDEO,
-    MOST_FRAMES,
     MOST_METRICS,
     MOST_NOTES,
-    MOST_PIXELS,
     MOST_REPEATS,
     MOST_SAMPLES,
     MOST_SEED,
-    MOST_STRIDE,
     MOST_VERSION,
 )
+from vidbench.tasks.spec import Spec
 from vidmetrics.errors import unknown_name
 
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    # Fields with a default in the first version of the schema: they always enter the fingerprint. Fields added later
-    # enter it only if they differ from their default, so that a new field does not change the fingerprints of tasks that
-    # do not use it.
-    _always_hashed: ClassVar[frozenset[str]] = frozenset()
-
-    def identity(self, exclude: frozenset[str] = frozenset()) -> dict[str, Any]:
-        """Return the fields that determine a score as JSON values, independent of later additions to the schema.
-
-        Args:
-            exclude: names of fields of this model to omit.
-        """
-        fields: dict[str, Any] = {}
-        for name, field in type(self).model_fields.items():
-            value = getattr(self, name)
-            always = field.is_required() or name in self._always_hashed
-            if name in exclude or not (always or value != field.get_default(call_default_factory=True)):
-                continue
-            if isinstance(value, _Frozen):
-                fields[name] = value.identity()
-            else:
-                fields[name] = list(value) if isinstance(value, tuple) else value
-        return fields
-
+__all__ = [
+    "ClipSpec",
+    "DataSpec",
+    "EvaluationSpec",
+    "Note",
+    "PixelConvention",
+    "PlanSpec",
+    "ReferenceSpec",
+    "Status",
+    "Task",
+]
 
 # A folder name without a path in it: a task cannot lead out of the data folder.
 _Split = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=LONGEST_NAME)]
 _Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
-_Pixels = Annotated[int, Field(ge=1, le=MOST_PIXELS)]
 
 
-class DataSpec(_Frozen):
+class DataSpec(Spec):
     """The real videos, and the role of each split."""
 
     _always_hashed = frozenset(["min_coverage"])
@@ -95,103 +76,7 @@ class DataSpec(_Frozen):
         return dataset
 
 
-Starts = Literal["uniform", "first", "even", "all"]
-Crop = Literal["none", "center", "three"]
-Resize = Literal["none", "pil-bilinear", "pil-bicubic", "pil-lanczos", "pil-box", "tf1-bilinear", "tf2-bilinear"]
-Draw = Literal["once", "replacement"]
-PixelConvention = Literal["exact", "ffmpeg-default"]
-
-
-class ClipSpec(_Frozen):
-    """Which frames of which video make a clip, and at what size."""
-
-    _always_hashed = frozenset(["context_frames", "stride", "clips_per_video", "seed"])
-
-    num_frames: int = Field(ge=1, le=MOST_FRAMES, description="Length of a clip in frames, context frames included.")
-    context_frames: int = Field(default=0, ge=0, le=MOST_FRAMES, description="Context frames; 0 for generation.")
-    stride: int = Field(default=1, ge=1, le=MOST_STRIDE, description="Take every stride-th frame of the video.")
-    height: int = Field(ge=1, le=MOST_PIXELS, description="Frame height in pixels.")
-    width: int = Field(ge=1, le=MOST_PIXELS, description="Frame width in pixels.")
-    resize: Resize = Field(
-        description="Kernel for resizing to the task's size: Pillow's are antialiased, TensorFlow's skip pixels; 'none' refuses "
-        "videos of other sizes."
-    )
-    crop: Crop = Field(
-        description="'center' crops to the largest central window with the task's aspect ratio before the resize; 'three' "
-        "crops to that window at the start, the centre and the end of the longer side, giving three clips."
-    )
-    clips_per_video: int = Field(
-        default=1, ge=1, le=MOST_CLIPS_PER_VIDEO, description="Clips per video; clip 0 of every video comes first."
-    )
-    seed: int = Field(default=0, ge=0, le=MOST_SEED, description="Seed of the clip plan.")
-    starts: Starts = Field(
-        default="uniform",
-        description="First frames of a video's clips: 'uniform' draws each from the seed; 'first' is frame 0; 'even' spreads "
-        "them from the first possible start to the last; 'all' takes every possible start and refuses a video that does not "
-        "have exactly clips_per_video of them.",
-    )
-    draw: Draw = Field(
-        default="once",
-        description="'once' uses each clip of each video once; 'replacement' draws a video for each clip independently.",
-    )
-    spares: Literal["none", "next"] = Field(
-        default="none",
-        description="'next': the clips of missing videos are replaced by the next ones past the requested number, so that "
-        "the number is exact; no other clip moves. 'none': they are not replaced.",
-    )
-    via: tuple[_Pixels, _Pixels] | None = Field(
-        default=None, description="Intermediate height and width, resized to first."
-    )
-    via_resize: Resize | None = Field(
-        default=None, description="Kernel of the step to `via`; default: that of `resize`."
-    )
-    pixels: PixelConvention = Field(
-        default="exact",
-        description="How decoded video becomes RGB: 'exact' is the same on every machine; 'ffmpeg-default' is FFmpeg's default, "
-        "for comparison with published numbers, and never official.",
-    )
-
-    @property
-    def num_bytes(self) -> int:
-        """Bytes of one clip, uint8 RGB."""
-        return self.num_frames * self.height * self.width * 3
-
-    @property
-    def starts_per_video(self) -> int:
-        """Number of temporal windows per video; with crop 'three' each gives three clips."""
-        return self.clips_per_video // 3 if self.crop == "three" else self.clips_per_video
-
-    @model_validator(mode="after")
-    def _possible(self) -> ClipSpec:
-        if self.crop == "three" and self.clips_per_video % 3:
-            raise ValueError("clips_per_video must be a multiple of 3 with crop 'three': three spatial windows each")
-        if self.starts == "first" and self.starts_per_video != 1:
-            raise ValueError("starts 'first' gives one window per video, so clips_per_video must match")
-        if self.draw == "replacement" and (self.starts not in ("uniform", "first") or self.clips_per_video != 1):
-            raise ValueError(
-                "draw 'replacement' draws one clip at a time: use starts 'uniform' or 'first' and clips_per_video 1"
-            )
-        if self.via is not None and (min(self.via) < 1 or self.resize == "none"):
-            raise ValueError("via is a height and a width of at least 1 pixel, and needs a kernel in resize")
-        if self.via_resize is not None and (self.via is None or self.via_resize == "none"):
-            raise ValueError("via_resize is the kernel of the step to via, and needs a size there")
-        return self
-
-
-class PlanSpec(_Frozen):
-    """How the clip plan of the reference set differs from `clips`; omitted keys are taken from there."""
-
-    clips_per_video: int | None = Field(
-        default=None, ge=1, le=MOST_CLIPS_PER_VIDEO, description="As clips.clips_per_video."
-    )
-    seed: int | None = Field(default=None, ge=0, le=MOST_SEED, description="As clips.seed.")
-    starts: Starts | None = Field(default=None, description="As clips.starts.")
-    draw: Draw | None = Field(default=None, description="As clips.draw.")
-    crop: Crop | None = Field(default=None, description="As clips.crop.")
-    via: tuple[_Pixels, _Pixels] | None = Field(default=None, description="As clips.via.")
-
-
-class ReferenceSpec(_Frozen):
+class ReferenceSpec(Spec):
     """The reference set."""
 
     num_clips: int | Literal["all"] = Field(description="Number of real clips from the start of the plan, or 'all'.")
@@ -205,7 +90,7 @@ class ReferenceSpec(_Frozen):
         return num_clips
 
 
-class EvaluationSpec(_Frozen):
+class EvaluationSpec(Spec):
     """The samples and how they are scored."""
 
     _always_hashed = frozenset(["seed", "precision", "floor", "ceiling"])
@@ -263,7 +148,7 @@ class EvaluationSpec(_Frozen):
         return name
 
 
-class Note(_Frozen):
+class Note(Spec):
     """Where a choice of the protocol comes from."""
 
     what: str = Field(max_length=LONGEST_TEXT, description="The choice, in words.")
@@ -279,7 +164,7 @@ Status = Literal["active", "deprecated", "broken"]
 _WORDS = frozenset({"title", "description", "notes", "status", "successor", "reason", "unranked"})
 
 
-class Task(_Frozen):
+class Task(Spec):
     """A protocol as data. Tasks with the same fingerprint give the same scores."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=LONGEST_NAME, description="Name users type.")
@@ -373,6 +258,12 @@ class Task(_Frozen):
             raise ValueError(
                 "reference.num_clips must be a number with draw 'replacement', since such a plan never ends"
             )
+        if self.reference.num_clips == "all" and reference_clips.order == "balanced":
+            raise ValueError(
+                "reference.num_clips must be a number with order 'balanced', which takes equal parts of it"
+            )
+        if self.data.frozen and (self.clips.depends_on_lengths or reference_clips.depends_on_lengths):
+            raise ValueError("a frozen list has no lengths of videos, on which min_frames and starts 'disjoint' depend")
         sweep = self.evaluation.truncation_sweep
         if len(set(sweep)) < len(sweep) or not all(0 < sigma <= 1 for sigma in sweep):
             raise ValueError("evaluation.truncation_sweep must contain distinct numbers above 0 and up to 1")
@@ -380,5 +271,18 @@ class Task(_Frozen):
 
     @property
     def _has_own_plan(self) -> bool:
-        planned = (self.clips.starts, self.clips.draw, self.clips.spares, self.clips.via)
-        return planned != ("uniform", "once", "none", None) or self.reference.clips != PlanSpec()
+        sizes = {
+            "num_frames",
+            "context_frames",
+            "stride",
+            "height",
+            "width",
+            "resize",
+            "crop",
+            "clips_per_video",
+            "seed",
+            "pixels",
+        }
+        fields = ClipSpec.model_fields
+        own = any(getattr(self.clips, name) != fields[name].default for name in set(fields) - sizes)
+        return own or self.reference.clips != PlanSpec()

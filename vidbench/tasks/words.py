@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from vidbench.rendering.numbers import counted
+from vidbench.tasks.clip_words import crop_words, plan_words, stride_words
 from vidbench.tasks.datasets import DATASETS
 from vidbench.tasks.schema import ClipSpec, EvaluationSpec, Task
 from vidmetrics.catalog.definitions import get_metric
@@ -54,7 +55,7 @@ def _wrapped(text: str, first: str, others: str) -> list[str]:
 def _sentences(task: Task) -> list[tuple[str, str]]:
     data, clips, evaluation = task.data, task.clips, task.evaluation
     source = DATASETS[data.dataset].title + ("" if data.embedded else " (--data DIR)")
-    size = f"{clips.num_frames} frames, {clips.width}x{clips.height} pixels, {_ordinal(clips.stride)} frame"
+    size = f"{clips.num_frames} frames, {clips.width}x{clips.height} pixels, {stride_words(clips)}"
     wanted = task.reference.num_clips
     reference = "all clips" if wanted == "all" else f"the first {wanted:,} clips"
     context = (
@@ -80,7 +81,7 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
     )
     return [
         ("data", f"{source}; models train on '{data.train_split}'; {held}"),
-        ("clips", f"{size}; {_fitting(clips)}; {_plan(clips)}"),
+        ("clips", f"{size}; {_fitting(clips)}; {plan_words(clips)}"),
         *_pixels(clips),
         ("context", f"{context}; {labels}"),
         *_prompts(evaluation),
@@ -103,32 +104,9 @@ def _pixels(clips: ClipSpec) -> list[tuple[str, str]]:
 
 
 def _fitting(clips: ClipSpec) -> str:
-    window = {
-        "none": "the whole frame",
-        "center": "the largest central window",
-        "three": "the largest windows at the start, the centre and the end of the longer side",
-    }[clips.crop]
     kernel = f" by {clips.via_resize}" if clips.via_resize else ""
     via = f"to {clips.via[1]}x{clips.via[0]}{kernel} and then " if clips.via else ""
-    return f"{window}, " + ("not resized" if clips.resize == "none" else f"resized {via}by {clips.resize}")
-
-
-def _plan(clips: ClipSpec) -> str:
-    starts = {
-        "uniform": f"starts from seed {clips.seed}",
-        "first": "starts at frame 0",
-        "even": "starts spread evenly over the video",
-        "all": "one at every possible start",
-    }[clips.starts]
-    videos = f"{clips.clips_per_video} per video"
-    if clips.crop == "three":
-        videos += f" ({clips.starts_per_video} temporal x 3 spatial windows)"
-    if clips.draw == "replacement":
-        videos = f"videos drawn with replacement from seed {clips.seed}"
-    elif clips.starts != "uniform":
-        starts += f", order from seed {clips.seed}"
-    spares = "; clips of missing videos are replaced by the next ones of the plan" if clips.spares == "next" else ""
-    return f"{videos}, {starts}{spares}"
+    return f"{crop_words(clips)}, " + ("not resized" if clips.resize == "none" else f"resized {via}by {clips.resize}")
 
 
 def _own_plan(task: Task) -> str:
@@ -136,9 +114,10 @@ def _own_plan(task: Task) -> str:
     if reference == clips:
         same = task.data.reference_split == task.data.evaluation_split and task.kind == "prediction"
         return ": the same windows as the context frames" if same and clips.draw == "once" else ""
-    own = _plan(reference)
+    own = plan_words(reference)
+    stride = f"; {stride_words(reference)}" if stride_words(reference) != stride_words(clips) else ""
     fitting = f"; {_fitting(reference)}" if (reference.crop, reference.via) != (clips.crop, clips.via) else ""
-    return f" with their own plan: {own}{fitting}"
+    return f" with their own plan: {own}{stride}{fitting}"
 
 
 def _samples(task: Task) -> str:
@@ -163,7 +142,3 @@ def _truncation(sweep: tuple[float, ...]) -> list[tuple[str, str]]:
     sigmas = ", ".join(f"{sigma:g}" for sigma in sweep)
     text = f"none for the score; models that support it are also measured at sigma {sigmas}"
     return [("truncation", text)] if sweep else []
-
-
-def _ordinal(stride: int) -> str:
-    return {1: "every", 2: "every second", 3: "every third"}.get(stride, f"every {stride}th")

@@ -30,7 +30,7 @@ from vidbench.tasks import load_task, task_names
 from vidbench.tasks.rehearsals import PREFIX, REASON, rehearsal_of
 from vidbench.tasks.writing import task_toml
 from vidmetrics.catalog.definitions import get_metric
-from vidmetrics.catalog.network_cards import classes_of
+from vidmetrics.catalog.network_cards import base_network, classes_of
 from vidmetrics.networks.network import Network
 
 ALWAYS = ("bair-pred", "k600-gen", "k600-pred", "shapes-gen", "shapes-pred", "ucf101-gen")
@@ -44,7 +44,7 @@ class StandIn:
     min_frames, preprocessing = 9, "none"
 
     def __init__(self, name: str) -> None:
-        output, size = FEATURES[name]
+        output, size = FEATURES[base_network(name)]
         self.outputs = {"logits": classes_of(name), output: size}
 
     def __call__(self, clips_NTHWC):
@@ -61,7 +61,7 @@ def stand_ins(monkeypatch):
     load = run_plan.load_network
 
     def quick(name, device="cpu", precision="exact"):
-        if name not in FEATURES:
+        if base_network(name) not in FEATURES:
             return load(name, device=device, precision=precision)
         return Network(name, StandIn(name), device=device, precision=precision, weights_sha256="0" * 64, proven=False)
 
@@ -73,8 +73,9 @@ def stand_ins(monkeypatch):
     monkeypatch.setattr("dvdgan.training.sheet._MOST_ROWS", 2)
 
 
-def options(folder, num_samples: int) -> RehearseOptions:
-    return RehearseOptions(output=folder, num_samples=num_samples, steps=2, settings=TINY, device="cpu", form=FORM)
+def options(folder, num_samples: int, num_frames: int = FORM.num_frames) -> RehearseOptions:
+    form = FORM._replace(num_frames=num_frames)
+    return RehearseOptions(output=folder, num_samples=num_samples, steps=2, settings=TINY, device="cpu", form=form)
 
 
 def model_for(name: str) -> str:
@@ -87,7 +88,8 @@ def test_the_whole_path_of_a_shipped_task_works(stand_ins, tmp_path, capsys, nam
         pytest.skip("set VIDBENCH_ALL_REHEARSALS=1 to rehearse every task")
     task, home = load_task(name).task, os.environ["VIDBENCH_HOME"]
     least = max(4, *(get_metric(id).splits or 1 for id in task.evaluation.metrics))
-    outcome = rehearse_task(model_for(name), name, options(tmp_path / "out", least), Progress())
+    frames = max(FORM.num_frames, (task.clips.min_frames or 0) + 4)
+    outcome = rehearse_task(model_for(name), name, options(tmp_path / "out", least, frames), Progress())
     assert os.environ["VIDBENCH_HOME"] == home
     assert list(outcome.result.metrics) == list(task.evaluation.metrics)
     assert outcome.result.task.name == f"rehearsal-{name}"

@@ -122,6 +122,10 @@ FINGERPRINTS = {
     "ucf101-gen": "63a1cc9838e591790ce58d7b55b9519d662147d4870af448cefbdd0bc7db111e",
     "ucf101-gen-fvd": "399e7664ccc8fd9bf213f5d97b0a40b5da83a3afbecebd1193fe051d03e43ee7",
     "ucf101-gen-train-fvd": "7493690f9dea988895606656d2d7f44fcc0a57432a647ffe78c7ae6de5da686e",
+    "ucf101-gen-latte": "2e26d6c89a42e038cfb7582c116ef245f04a81a3b3b29640e64c613b348c4db0",
+    "ucf101-gen-styleganv": "a61a1c29cb9ad381a6af6ed486229d766fb737ccf071d6cfe70f328a5cead296",
+    "ucf101-gen-styleganv-128f": "61e94d1f128d4c3b2e38ff827f56ea764b9787dff71904be2891a82b1b62e7ea",
+    "ucf101-gen-styleganv-128f8": "25ad63c5ab2761564f2ccf763637f7644535849ada9074a51f1c00acd8d85de3",
     "ucf101-gen-train": "7ccaa5b590d954ec5fa6081c77440872d8969575ed742add4dd8b63f014d3e22",
 }
 

@@ -28,6 +28,7 @@ EMPTY_FOLDER = "empty folder"
 LINK_ABOVE = "link to a folder above"
 LINKED_AGAIN = "link to a folder that is read anyway"
 NOT_ON_THE_LIST = "not on the list"
+TOO_SHORT = "too short for a clip, and dropped by the task"
 _MANY = {
     OTHER_FILE: "other files",
     SPECIAL_FILE: "special files",

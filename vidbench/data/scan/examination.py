@@ -13,7 +13,6 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from vidbench.data.clips import clip_span
 from vidbench.data.layouts.frame_files import source_state, stored_files
 from vidbench.data.layouts.listing import FrameSource, Listing, VideoFile
 from vidbench.data.opening import UnusableVideoError
@@ -207,7 +206,8 @@ def _facts(source: FrameSource, pixels: Any, log: FrameLog) -> VideoFacts:
 
 def _problem(subject: Subject, facts: VideoFacts) -> tuple[Problem, str] | None:
     path = subject.source.path
-    span = max((clip_span(plan.num_frames, plan.stride) for plan in subject.plans), default=1)
+    # A plan that depends on lengths drops a short video itself.
+    span = max((plan.least_frames for plan in subject.plans if not plan.depends_on_lengths), default=1)
     if facts.frames < span:
         return "too short", f"The video '{path}' has {facts.frames} frames but a clip of the task covers {span}."
     if subject.seconds and facts.seconds is not None and abs(facts.seconds - subject.seconds) > _SECONDS_OFF:

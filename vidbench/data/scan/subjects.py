@@ -14,6 +14,8 @@ from vidbench.errors import InputError, MissingSplitError
 from vidbench.tasks.frozen_lists import list_of
 from vidbench.tasks.schema import ClipSpec, Task
 
+_UNORDERED = {"draw": "once", "order": "seed", "every": 1, "spread": False}
+
 
 def task_splits(task: Task) -> tuple[str, ...]:
     """Return the splits that a task uses, each once."""
@@ -80,8 +82,8 @@ def clip_plans(split: str, task: Task | None) -> tuple[ClipSpec, ...]:
     """Return the clip plans of a split: the one of `clips`, and that of the reference set where it differs."""
     if task is None:
         return ()
-    # How often a plan draws a video is no property of the file.
-    clips, own = (plan.model_copy(update={"draw": "once"}) for plan in (task.clips, task.reference_clips))
+    # How often a plan draws a video, and in which order, is no property of the file.
+    clips, own = (plan.model_copy(update=_UNORDERED) for plan in (task.clips, task.reference_clips))
     fewer = clips.starts == "uniform" and clips.crop != "three" and own.clips_per_video <= clips.clips_per_video
     same = own == clips or (fewer and own.model_copy(update={"clips_per_video": clips.clips_per_video}) == clips)
     return (clips,) if same or split != task.data.reference_split else (clips, own)
