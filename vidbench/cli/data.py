@@ -1,11 +1,11 @@
-"""`vidbench data scan`, `vidbench data freeze`, `vidbench data export` and `vidbench data statistics`."""
+"""`vidbench data scan`, `vidbench data overlap`, `vidbench data freeze`, `vidbench data export` and `vidbench data statistics`."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -14,17 +14,21 @@ from vidbench.cli.groups import Group
 from vidbench.cli.paths import CLIPS, PATH
 from vidbench.cli.statistics import command as statistics
 from vidbench.cli.streams import echo_line
+from vidbench.errors import InputError
 
 if TYPE_CHECKING:
+    from vidbench.data.leaks.search import Shared
     from vidbench.data.scan.scan import Scan
+    from vidbench.jobs.shared_videos import SharedVideos
 
 # Longer lists are in the CSV files.
 _ROWS_SHOWN = 50
+_SEARCHED = ("names", "bytes", "frames")
 
 
 @click.group("data", cls=Group)
 def command() -> None:
-    """Check data folders before a long run, and export the clips or the statistics of a task."""
+    """Check data folders before a long run, find videos that two share, and export the clips or the statistics of a task."""
 
 
 command.add_command(statistics)
@@ -101,6 +105,61 @@ def data_scan(
     ctx.exit(1 if outcome.problems or outcome.changed else 0)
 
 
+@command.command("overlap")
+@click.argument("a", metavar="A", type=CLIPS)
+@click.argument("b", metavar="[B]", type=CLIPS, required=False)
+@click.option(
+    "--task",
+    "task_name",
+    metavar="TASK",
+    help="Compare the training split of A with the held-out split of B; B is A by default.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["names", "bytes", "frames"]),
+    default="frames",
+    show_default=True,
+    help="How far to look: the names alone, the bytes of files too, or the frames as well, which decodes every video.",
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Number of worker processes; default: one per core."
+)
+@options.ignore
+@options.as_json
+@click.pass_context
+def data_overlap(
+    ctx: click.Context,
+    a: Path,
+    b: Path | None,
+    task_name: str | None,
+    by: Literal["names", "bytes", "frames"],
+    workers: int | None,
+    ignore: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Find the videos that A and B share: folders, or lists of names (.csv, .txt) with --by names.
+
+    Exit code 1 means that a video is on both sides, or could not be read. After a scan of A for TASK, results of the task say what was
+    found.
+    """
+    from vidbench.distributed.launcher import require_single_process
+    from vidbench.jobs.shared_videos import shared_of_paths, shared_of_task
+    from vidbench.progress import Progress
+
+    require_single_process("data overlap")
+    if task_name is not None:
+        outcome = shared_of_task(task_name, a, b, by, workers, Progress(), ignore)
+    elif b is None:
+        raise InputError("There is one side: give a second folder or list, or the splits of a task with --task.")
+    else:
+        outcome = shared_of_paths(a, b, by, workers, Progress(), ignore)
+    if as_json:
+        click.echo(json.dumps(_overlap_document(outcome), indent=2, ensure_ascii=False))
+    else:
+        _print_overlap(outcome)
+    ctx.exit(1 if outcome.overlap.shared or outcome.overlap.not_compared else 0)
+
+
 @command.command("freeze")
 @click.argument("folder", metavar="DIR", type=CLIPS)
 @options.task
@@ -155,6 +214,59 @@ def data_export(task: str, **chosen: Any) -> None:
 
     export_task(task, ExportOptions(**chosen), Progress())
     echo_line(chosen["output"])
+
+
+def _overlap_document(outcome: SharedVideos) -> dict[str, object]:
+    found = outcome.overlap
+    return {
+        "sides": [{"what": what, "videos": count} for what, count in zip(found.sides, found.counts, strict=True)],
+        "searched": found.depth,
+        "shared": [
+            {**pair._asdict(), "match": None if pair.match is None else pair.match._asdict()} for pair in found.shared
+        ],
+        "num_shared": list(found.num_shared),
+        "kinds": found.counted(),
+        "not_compared": [each._asdict() for each in found.not_compared],
+        "manifest_sha256": outcome.manifest_sha256,
+    }
+
+
+def _print_overlap(outcome: SharedVideos) -> None:
+    found = outcome.overlap
+    if found.shared:
+        width = max(len(pair.a) for pair in found.shared[:_ROWS_SHOWN])
+        other = max(len(pair.b) for pair in found.shared[:_ROWS_SHOWN])
+        for pair in found.shared[:_ROWS_SHOWN]:
+            echo_line(f"{pair.a:<{width}}  {pair.b:<{other}}  {_recognised(pair)}")
+    if len(found.shared) > _ROWS_SHOWN:
+        echo_line(f"… and {len(found.shared) - _ROWS_SHOWN:,} more: --json has all")
+    for unread in found.not_compared[:_ROWS_SHOWN]:
+        echo_line(f"not compared: {unread.reason}")
+    if len(found.not_compared) > _ROWS_SHOWN:
+        echo_line(f"… and {len(found.not_compared) - _ROWS_SHOWN:,} more")
+    for what, count, shared in zip(found.sides, found.counts, found.num_shared, strict=True):
+        echo_line(f"{what}: {shared:,} of {count:,} videos are on the other side")
+    kinds = ", ".join(f"{count:,} by {kind}" for kind, count in found.counted().items())
+    echo_line(f"pairs      {len(found.shared):,}{f' ({kinds})' if kinds else ''}")
+    echo_line(f"searched   {', '.join(_SEARCHED[: _SEARCHED.index(found.depth) + 1])}")
+    if outcome.manifest_sha256 is not None:
+        echo_line(f"noted for the results of these videos, manifest {outcome.manifest_sha256}")
+    if outcome.why_not_noted is not None:
+        echo_line(f"note: {outcome.why_not_noted}")
+
+
+def _recognised(pair: Shared) -> str:
+    words = ", ".join(pair.kinds)
+    if pair.seconds is not None:
+        words += f", {pair.seconds} s in common"
+    if pair.match is None:
+        return words
+    match = pair.match
+    moved = "still" if match.still else f"motion {match.motion:.3f}"
+    shifted = (
+        f", {abs(match.shift)} frames {'later' if match.shift > 0 else 'earlier'} in the second" if match.shift else ""
+    )
+    return f"{words} (pictures {match.pictures:.3f}, {moved}, {match.frames} frames{shifted})"
 
 
 def _document(outcome: Scan) -> dict[str, object]:

@@ -5,12 +5,26 @@ from __future__ import annotations
 import re
 
 from vidbench.data.folders.inventory import unused_in_words
-from vidbench.results.schema import Result
+from vidbench.results.schema import DataRecord, Result
 
 
 def is_digest(text: str) -> bool:
     """Return whether a text is a SHA-256 and nothing else; the page folds it."""
     return re.fullmatch(r"[0-9a-f]{64}", text) is not None
+
+
+def overlap_text(data: DataRecord) -> str:
+    """Return whether held-out videos were looked for in the training split, and what was found."""
+    found = data.overlap
+    if found is None:
+        return "not checked: whether held-out videos are in the training split (vidbench data overlap)"
+    by = {"names": "by name only", "bytes": "by name and bytes", "frames": "by name, bytes and frames"}[found.searched]
+    kinds = ", ".join(f"{count:,} by {kind}" for kind, count in found.kinds.items())
+    unread = f"; {found.not_compared:,} could not be read" if found.not_compared else ""
+    return (
+        f"{found.shared:,} of {found.held_out:,} held-out videos are among {found.training:,} training videos, checked {by}"
+        f"{f' ({kinds})' if kinds else ''}{unread}"
+    )
 
 
 def provenance(result: Result) -> list[tuple[str, str]]:
@@ -31,6 +45,7 @@ def provenance(result: Result) -> list[tuple[str, str]]:
         rows.append((f"{side} clips", split.sha256))
     named = {"scan": "scan manifest", "splits": "both splits"}[data.manifest]
     rows.append((named, data.manifest_sha256))
+    rows.append(("in training data", overlap_text(data)))
     if data.imported is not None:
         made = data.imported.environment
         rows.append(

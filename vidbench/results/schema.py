@@ -170,6 +170,20 @@ class StatisticsRecord(_Record):
     environment: EnvironmentRecord = Field(description="Where it was computed.")
 
 
+class OverlapRecord(_Record):
+    """What `vidbench data overlap` found between the training split of the task and the split of its held-out clips."""
+
+    searched: Literal["names", "bytes", "frames"] = Field(
+        description="How far it looked, each with those before it: 'names' of videos and their recordings, 'bytes' of files, 'frames' "
+        "at thumbnails of 8x8 pixels (docs/data.md has what they cannot see)."
+    )
+    training: int = Field(description="Number of videos of the training split that were on disk.")
+    held_out: int = Field(description="Number of videos of the split of the held-out clips that were on disk.")
+    shared: int = Field(description="How many of the latter were recognised in the training split.")
+    kinds: dict[str, int] = Field(description="Number of pairs by what they were recognised by.")
+    not_compared: int = Field(description="Number of videos that could not be read, and so were compared by name only.")
+
+
 class DataRecord(_Record):
     """The real clips."""
 
@@ -186,6 +200,11 @@ class DataRecord(_Record):
     evaluation: SplitRecord
     imported: StatisticsRecord | None = Field(
         default=None, description="File of the reference statistics; null if they were computed here."
+    )
+    overlap: OverlapRecord | None = Field(
+        default=None,
+        description="What the training split shares with the held-out clips, as found on videos with the same manifest of a scan; null "
+        "if it was not checked. Since schema version 3.",
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vidbench.data.folders.inventory import NOTHING
+from vidbench.data.leaks.overlap_notes import stored_overlap
 from vidbench.files import digest
 from vidbench.results.real_clips import FloorSets
 from vidbench.results.schema import (
@@ -306,6 +307,7 @@ def _data_record(run: Run) -> DataRecord:
         reference=reference,
         evaluation=evaluation,
         imported=None if run.statistics is None else run.statistics.record,
+        overlap=None if scanned is None else stored_overlap(scanned),
     )
 
 
