@@ -60,6 +60,8 @@ jedi_shapes: _one_call.Pairwise
 kid: _one_call.Pairwise
 kvd: _one_call.Pairwise
 kvd_shapes: _one_call.Pairwise
+lpips: _one_call.Pairwise
+lpips_vgg: _one_call.Pairwise
 precision: _one_call.Pairwise
 precision_shapes: _one_call.Pairwise
 psnr: _one_call.Pairwise

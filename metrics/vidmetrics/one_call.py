@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -41,7 +41,7 @@ def measure(
     >>> estimate.num_samples, estimate.interval[0] < estimate.value < estimate.interval[1]
     (64, True)
 
-    PSNR and SSIM compare clip i with clip i; pass only the predicted frames.
+    PSNR, SSIM and LPIPS compare clip i with clip i; pass only the predicted frames.
 
     Args:
         metric: a metric id, see `vidmetrics.METRICS`.
@@ -70,17 +70,21 @@ def measure(
     if definition.needs_reference == "none" and real_clips is not None:
         raise InputError(f"The metric '{metric}' uses only generated clips; pass None for the real ones.")
     if definition.needs_reference == "frames":
-        if network is not None:
+        if network is not None and not definition.compared_by:
             raise InputError(f"The metric '{metric}' compares frames and uses no network; omit it.")
         if labels is not None:
             raise InputError(f"The metric '{metric}' compares frames, whatever their labels; omit them.")
         if definition.facts.best_of_several:
+            how = (
+                f"compare of the network '{definition.compared_by}' and take the lowest mean"
+                if definition.compared_by
+                else f"{definition.frame_score}_frames and pass the means to best_of_k"
+            )
             raise InputError(
-                f"The metric '{metric}' scores the best of several predictions of each clip; compute the frame scores of each with "
-                f"{definition.facts.frame_score}_frames and pass the means to best_of_k."
+                f"The metric '{metric}' scores the best of several predictions of each clip; compute the frame scores of each with {how}."
             )
         true = _at_once(real_clips, form, "true clips")
-        return _compare_frames(definition, true, _at_once(generated_clips, form, "predicted clips"))
+        return _compare_frames(definition, true, _at_once(generated_clips, form, "predicted clips"), network, device)
     networks = {} if network is None else {definition.network: network}
     return _measure_features(definition, real_clips, generated_clips, networks, device, form, labels)
 
@@ -104,12 +108,23 @@ def _measure_features(
 
 
 def _compare_frames(
-    definition: MetricDefinition, true_NTHWC: npt.NDArray[Any], predicted_NTHWC: npt.NDArray[Any]
+    definition: MetricDefinition,
+    true_NTHWC: npt.NDArray[Any],
+    predicted_NTHWC: npt.NDArray[Any],
+    network: Network | None,
+    device: str,
 ) -> Estimate:
     from vidmetrics.estimators.frames import estimate_mean
     from vidmetrics.statistics.frames import FRAME_SCORES
 
-    scores_N = FRAME_SCORES[definition.facts.frame_score](true_NTHWC, predicted_NTHWC).mean(axis=1)
+    compare: Callable[..., npt.NDArray[np.float64]]
+    if definition.compared_by:
+        from vidmetrics.networks import load_network
+
+        compare = (network or load_network(definition.compared_by, device=device)).compare
+    else:
+        compare = FRAME_SCORES[definition.frame_score]
+    scores_N = compare(true_NTHWC, predicted_NTHWC).mean(axis=1)
     return estimate_mean(definition.statistic, scores_N, len(scores_N))
 
 

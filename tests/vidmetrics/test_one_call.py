@@ -99,6 +99,9 @@ def test_definitions():
         "ssim": ("", "", "ssim", None, True),
         "psnr-best": ("", "", "psnr-best", None, True),
         "ssim-best": ("", "", "ssim-best", None, True),
+        "lpips": ("", "", "lpips", None, False),
+        "lpips-vgg": ("", "", "lpips", None, False),
+        "lpips-best": ("", "", "lpips-best", None, False),
         "fvd-inf": ("i3d-kinetics-400", "logits", "frechet-inf", None, False),
         "fid-inf": ("inception-2015-12-05", "pool", "frechet-inf", None, False),
         "jedi": ("vjepa-ssv2", "pool", "second-moments", None, False),
@@ -110,6 +113,8 @@ def test_definitions():
         "fid-shapes": ("shapes", "pool", "frechet", None, False),
         "is-shapes": ("shapes", "logits", "inception-score", 1, True),
     }
+    compared = {id: m.compared_by for id, m in METRICS.items() if m.compared_by}
+    assert compared == {"lpips": "lpips-alex", "lpips-vgg": "lpips-vgg", "lpips-best": "lpips-alex"}
     assert all(METRICS[id].id == id and len(METRICS[id].source) > 40 for id in METRICS)
     with pytest.raises(InputError, match="'fvd-shape'; did you mean 'fvd-shapes'"):
         get_metric("fvd-shape")
@@ -128,6 +133,9 @@ class Colours(torch.nn.Module):
         floats = clips_NTHWC.float() / 64
         logits, pool = floats.mean(dim=(1, 2, 3)), floats[:, 0, 0, :2, 0]
         return {"logits": logits, "pool": pool, "logits-unbiased": logits, "fc7": pool}
+
+    def compare(self, true_NTHWC, predicted_NTHWC):
+        return (true_NTHWC.float() - predicted_NTHWC.float()).abs().mean(dim=(2, 3, 4))
 
 
 class FrameColours(torch.nn.Module):
@@ -170,6 +178,8 @@ def by_numpy(id, real, generated):
         return floats.mean(axis=(1, 2, 3)) if "logits" in definition.output else floats[:, 0, 0, :2, 0]
 
     if definition.needs_reference == "frames":
+        if definition.compared_by:
+            return np.abs(real.astype(float) - generated.astype(float)).mean()
         return {"psnr": psnr_frames, "ssim": ssim_frames}[id](real, generated).mean()
     if definition.statistic == "inception-score":
         return inception_score(features(generated), definition.splits)[0]

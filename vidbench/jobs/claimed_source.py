@@ -121,8 +121,8 @@ def require_same_run(result: Result, opened: Run, whose: str) -> None:
     for before, after in zip((result.data.reference, result.data.evaluation), split_records(opened), strict=True):
         _require_same_split(before.sha256, after.sha256, after.split, whose)
     for name, record in result.networks.items():
-        if name in opened.networks:
-            _require_same_weights(name, record, network_record(opened.networks[name]), whose)
+        if name in opened.all_networks:
+            _require_same_weights(name, record, network_record(opened.all_networks[name]), whose)
 
 
 def _require_same_split(before: str, now: str, split: str, whose: str) -> None:

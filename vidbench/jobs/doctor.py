@@ -54,7 +54,12 @@ def missing_weights(networks: Mapping[str, str]) -> list[str]:
 
 
 def next_command(missing: Sequence[str]) -> str:
-    """Return the command that brings a user on: the weights that most tasks need, or the check of the main task's data."""
+    """Return the command that brings a user on: the weights that tasks need, or the check of the main task's data.
+
+    Weights that no task needs are told above it; some have gigabytes.
+    """
+    of_tasks = [METRICS[id].uses_network for name in task_names() for id in load_task(name).task.evaluation.metrics]
+    missing = [name for name in missing if name in set(map(base_network, of_tasks))]
     published = [name for name in missing if name in published_networks()]
     if published:
         return f"vidbench weights fetch {' '.join(published)}"
@@ -63,7 +68,7 @@ def next_command(missing: Sequence[str]) -> str:
 
 def _need(network: str) -> str:
     """Return the command that brings a network, and what lacks it."""
-    metrics = [name for name, metric in METRICS.items() if base_network(metric.network) == network]
+    metrics = [name for name, metric in METRICS.items() if base_network(metric.uses_network) == network]
     tasks = [name for name in task_names() if set(load_task(name).task.evaluation.metrics) & set(metrics)]
     needed = f"for {', '.join(metrics)}" + (f"; tasks {', '.join(tasks)}" if tasks else "")
     if network not in published_networks():
@@ -93,7 +98,7 @@ def _devices() -> dict[str, str]:
 
 def _networks() -> dict[str, str]:
     found = {}
-    for name in dict.fromkeys(metric.network for metric in METRICS.values() if metric.network):
+    for name in dict.fromkeys(metric.uses_network for metric in METRICS.values() if metric.uses_network):
         try:
             network = load_network(name)
         except InputError as error:
@@ -111,15 +116,17 @@ def _is_proven(network: str) -> bool:
 
 
 def _metric(metric: MetricDefinition, networks: dict[str, str]) -> str:
-    if not metric.network:
+    if not metric.uses_network:
         return "can run on prediction tasks: needs no network"
-    return "can run" if networks[metric.network].startswith("yes") else "cannot run: its network has no weights here"
+    return (
+        "can run" if networks[metric.uses_network].startswith("yes") else "cannot run: its network has no weights here"
+    )
 
 
 def _task(name: str, networks: dict[str, str]) -> str:
     task = load_task(name).task
-    measured = [m for m in task.evaluation.metrics if METRICS[m].network]
-    lacking = [m for m in measured if not networks[METRICS[m].network].startswith("yes")]
+    measured = [m for m in task.evaluation.metrics if METRICS[m].uses_network]
+    lacking = [m for m in measured if not networks[METRICS[m].uses_network].startswith("yes")]
     if lacking:
         return f"cannot run: no weights for {', '.join(lacking)}"
     return "can run" if task.data.embedded else "can run with --data DIR"

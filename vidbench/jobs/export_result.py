@@ -77,9 +77,9 @@ def clip_scores(run: Path, result: Result) -> dict[str, list[float]]:
     in the result belong to it.
     """
     wanted = {
-        METRICS[name].facts.frame_score: name
+        METRICS[name].frame_score: name
         for name in result.metrics
-        if METRICS[name].facts.frame_score and not METRICS[name].facts.best_of_several
+        if METRICS[name].frame_score and not METRICS[name].facts.best_of_several
     }
     found: dict[str, list[float]] = {}
     for shards in _stores(run) if wanted else ():

@@ -191,7 +191,7 @@ def _write_seeded_weights(task: Task, folder: Path, progress: Progress) -> None:
     from vidmetrics.conformance.seeded_weights import seeded_weights
 
     networks = dict.fromkeys(
-        base_network(network) for id in task.evaluation.metrics if (network := get_metric(id).network)
+        base_network(network) for id in task.evaluation.metrics if (network := get_metric(id).uses_network)
     )
     for name in networks:
         if name not in embedded_networks():

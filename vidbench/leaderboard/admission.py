@@ -140,7 +140,7 @@ def _network(name: str, metric: MetricRecord, result: Result) -> list[str]:
     definition = METRICS[name]
     if definition.network and metric.network != definition.network:
         return [f"{name} was measured with '{metric.network}' but is defined with '{definition.network}'"]
-    if definition.network and metric.network not in result.networks:
+    if definition.uses_network and metric.network not in result.networks:
         return [f"{name} names the network '{metric.network}', which the result does not describe"]
     if metric.higher_is_better != definition.higher_is_better:
         return [f"{name} has the wrong direction"]

@@ -118,11 +118,11 @@ def assemble(measured: Measured) -> Result:
             num_samples=found.num_samples,
             num_reference=found.num_reference,
             higher_is_better=metric.higher_is_better,
-            network=metric.network,
+            network=metric.uses_network,
             floor=limits[run.task.evaluation.floor].values.get(metric.id),
             ceiling=limits[run.task.evaluation.ceiling].values.get(metric.id),
         )
-    networks = list(run.networks.values())
+    networks = list(run.all_networks.values())
     why = unofficial_reasons(
         run.loaded,
         num_samples=run.num_samples,

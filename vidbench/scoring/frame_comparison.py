@@ -6,8 +6,9 @@ resumed; `vidbench.scoring.frame_scores` computes the task's metrics from them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from vidbench.errors import InputError
 from vidbench.tasks.schema import Task
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.statistics.frames import FRAME_SCORES
+
+if TYPE_CHECKING:
+    from vidmetrics.networks.network import Network
 
 FRAMES = "frames"
 
@@ -27,19 +31,27 @@ class FrameComparison:
     Attributes:
         truth: the held-out clip of each sample.
         context_frames: context frames at the start of a clip, which are not compared.
-        scores: scores to compute: ``"psnr"``, ``"ssim"`` or both.
+        scores: scores to compute: ``"psnr"``, ``"ssim"``, names of networks that compare frames.
+        networks: those networks by name.
     """
 
     truth: ClipDataset
     context_frames: int
     scores: tuple[str, ...]
+    networks: Mapping[str, Network] = field(default_factory=dict)
     name: str = FRAMES
     precision: str = "exact"
 
     @property
     def preprocessing(self) -> str:
         """Description of the computation, for the content key of the shards."""
-        return "+".join(f"{score}-1" for score in self.scores) + f" from frame {self.context_frames}"
+        return "+".join(map(self._described, self.scores)) + f" from frame {self.context_frames}"
+
+    def _described(self, score: str) -> str:
+        if score not in self.networks:
+            return f"{score}-1"
+        network = self.networks[score]
+        return f"{score}-1 ({network.preprocessing}, {network.precision}, {network.weights_sha256})"
 
     @property
     def weights_sha256(self) -> str:
@@ -47,7 +59,7 @@ class FrameComparison:
         return self.truth.identity_sha256
 
     def compare(self, clips_NTHWC: np.ndarray, indices: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the scores of the predicted frames, float64 ``[N, predicted frames]`` each; PSNR may be infinite.
+        """Return the scores of the predicted frames, float64 ``[N, predicted frames]`` each; PSNR alone may be infinite.
 
         Args:
             clips_NTHWC: complete clips of the samples, uint8, including context frames.
@@ -55,11 +67,27 @@ class FrameComparison:
         """
         true = self.truth.read(indices)[:, self.context_frames :]
         predicted = clips_NTHWC[:, self.context_frames :]
-        return {score: FRAME_SCORES[score](true, predicted) for score in self.scores}
+        return {
+            score: self.networks[score].compare(true, predicted)
+            if score in self.networks
+            else FRAME_SCORES[score](true, predicted)
+            for score in self.scores
+        }
 
 
-def compare_frames(task: Task, metrics: Sequence[MetricDefinition], truth: ClipDataset) -> FrameComparison | None:
+def compare_frames(
+    task: Task,
+    metrics: Sequence[MetricDefinition],
+    truth: ClipDataset,
+    networks: Mapping[str, Network] | None = None,
+) -> FrameComparison | None:
     """Return the comparison that the metrics of a task need, or None if they need none.
+
+    Args:
+        task: the protocol.
+        metrics: its metrics.
+        truth: the held-out clip of each sample.
+        networks: the networks that compare frames, by name.
 
     Raises:
         InputError: the task is not a prediction task, so there are no true frames.
@@ -73,5 +101,8 @@ def compare_frames(task: Task, metrics: Sequence[MetricDefinition], truth: ClipD
             "has no context frames to predict from: remove the metric."
         )
     return FrameComparison(
-        truth, task.clips.context_frames, tuple(dict.fromkeys(metric.facts.frame_score for metric in wanted))
+        truth,
+        task.clips.context_frames,
+        tuple(dict.fromkeys(metric.frame_score for metric in wanted)),
+        networks or {},
     )

@@ -1,7 +1,7 @@
-"""PSNR and SSIM of a task, from the scores of single frames computed by `vidbench.scoring.frame_comparison`.
+"""PSNR, SSIM and LPIPS of a task, from the scores of single frames computed by `vidbench.scoring.frame_comparison`.
 
-If a task has several samples per context, `psnr` and `ssim` are their mean and `psnr-best` and `ssim-best` the best of them,
-within each context (docs/metrics.md).
+If a task has several samples per context, `psnr`, `ssim` and `lpips` are their mean and `psnr-best`, `ssim-best` and `lpips-best` the
+best of them, within each context (docs/metrics.md).
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ def estimate_frames(definition: MetricDefinition, store: FeatureStore, clips: ra
         clips: range of samples; covers complete contexts.
         per_context: samples per context, which are adjacent.
     """
-    score = definition.facts.frame_score
-    scores = np.concatenate([frames.mean(axis=1) for frames in store.read(score, clips)])
+    scores = np.concatenate([frames.mean(axis=1) for frames in store.read(definition.frame_score, clips)])
     scores_KN = scores.reshape(-1, per_context).T
-    scores_N = best_of_k(scores_KN) if definition.facts.best_of_several else mean_of_k(scores_KN)
+    if not definition.facts.best_of_several:
+        scores_N = mean_of_k(scores_KN)
+    else:  # of a distance, the lowest
+        scores_N = best_of_k(scores_KN) if definition.higher_is_better else -best_of_k(-scores_KN)
     keys = ClipKeys(store.keys(clips)[::per_context])
     return estimate_mean(definition.statistic, scores_N, len(clips), keys)
 
@@ -44,7 +46,7 @@ def refuse_infinite(definition: MetricDefinition, store: FeatureStore, values: I
         InputError: a value is infinite; names the first sample with such a frame.
     """
     if any(map(math.isinf, values)):
-        infinite_NT = np.isinf(np.concatenate(list(store.read(definition.facts.frame_score))))
+        infinite_NT = np.isinf(np.concatenate(list(store.read(definition.frame_score))))
         sample, frame = (int(place) for place in np.argwhere(infinite_NT)[0])
         raise InputError(
             f"The value of '{definition.id}' is infinite, because predicted frame {frame} of sample {sample} equals the "

@@ -262,7 +262,7 @@ def _present(dataset: str, data: Path) -> frozenset[str]:
 
 
 def _absent_weights(metrics: Sequence[MetricDefinition]) -> dict[str, int | None]:
-    names = dict.fromkeys(base_network(metric.network) for metric in metrics if metric.network)
+    names = dict.fromkeys(base_network(metric.uses_network) for metric in metrics if metric.uses_network)
     absent = [name for name in names if name not in embedded_networks() and not default_weights(name).is_file()]
     sizes: dict[str, int | None] = {}
     for name in absent:

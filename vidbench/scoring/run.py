@@ -99,5 +99,5 @@ def open_planned(plan: RunPlan) -> Run:
         seed=task.evaluation.seed if options.seed is None else options.seed,
         reference=reference,
         evaluation=evaluation,
-        frames=compare_frames(task, plan.metrics, evaluation),
+        frames=compare_frames(task, plan.metrics, evaluation, plan.comparers),
     )

@@ -6,7 +6,7 @@ Opening the data of a large task takes minutes, and models, networks and options
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RunPlan:
-    """A run of which everything is checked except the data."""
+    """A run of which everything is checked except the data.
+
+    Its ``networks`` extract features, and its ``comparers`` compare predicted frames with true ones.
+    """
 
     loaded: LoadedTask
     options: RunOptions
@@ -47,6 +50,12 @@ class RunPlan:
     metrics: tuple[MetricDefinition, ...]
     networks: dict[str, Network]
     statistics: ImportedStatistics | None
+    comparers: dict[str, Network] = field(default_factory=dict)
+
+    @property
+    def all_networks(self) -> dict[str, Network]:
+        """Every network whose weights the scores rest on, by name."""
+        return {**self.networks, **self.comparers}
 
     @property
     def task(self) -> Task:
@@ -137,9 +146,9 @@ def plan_run(
         progress.say(printable_line(f"Task {task.name}: {measured}; the result goes to {output}"))
     device = choose_device(options.device, ranks)
     # Where weights are missing, the user hears of it at once.
-    if before_networks is not None and all(default_weights(name).is_file() for name in _network_names(metrics)):
+    if before_networks is not None and all(default_weights(name).is_file() for name in _used_by(metrics)):
         before_networks()
-    networks = _load_networks(task, metrics, device, options.precision)
+    networks, comparers = _load_networks(task, metrics, device, options.precision)
     return RunPlan(
         loaded=loaded,
         options=options,
@@ -150,6 +159,7 @@ def plan_run(
         progress=progress if ranks.is_main else Progress(enabled=False),
         metrics=metrics,
         networks=networks,
+        comparers=comparers,
         statistics=None if imported is None else import_statistics(imported, metrics, networks, task.clips.num_frames),
     )
 
@@ -196,16 +206,18 @@ def refuse_large_batch(
     )
 
 
-def _network_names(metrics: Sequence[MetricDefinition]) -> list[str]:
-    return list(dict.fromkeys(metric.network for metric in metrics if metric.network))
+def _used_by(metrics: Sequence[MetricDefinition]) -> list[str]:
+    return list(dict.fromkeys(metric.uses_network for metric in metrics if metric.uses_network))
 
 
 def _load_networks(
     task: Task, metrics: Sequence[MetricDefinition], device: str, precision: Literal["exact", "fast"]
-) -> dict[str, Network]:
-    names = _network_names(metrics)
-    networks = {name: load_network(name, device=device, precision=precision) for name in names}
+) -> tuple[dict[str, Network], dict[str, Network]]:
+    """Return the networks of features, and those that compare frames."""
+    loaded = {name: load_network(name, device=device, precision=precision) for name in _used_by(metrics)}
+    comparing = {metric.compared_by for metric in metrics}
+    networks = {name: network for name, network in loaded.items() if name not in comparing}
     for network in networks.values():
         if problem := network.length_problem(task.clips.num_frames):
             raise InputError(f"{problem} as the task '{task.name}' has: choose other metrics or another clip length.")
-    return networks
+    return networks, {name: network for name, network in loaded.items() if name in comparing}

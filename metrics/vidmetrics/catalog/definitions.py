@@ -50,6 +50,9 @@ def _manifold(statistic: str, title: str, source: str) -> tuple[MetricDefinition
     )
 
 
+_LPIPS = "Zhang et al., arXiv 1801.03924, and richzhang/PerceptualSimilarity (PyPI lpips 0.1.4), version 0.1 with its trained layers,"
+_LPIPS_SIZE = "Frames are compared at the size of the task, not resized."
+
 _DEFINITIONS = (
     MetricDefinition(
         id="fvd",
@@ -208,6 +211,28 @@ _DEFINITIONS = (
         statistic="ssim",
         source="Wang et al. 2004: 11x11 Gaussian window of sigma 1.5 inside the frame, range 255, mean over RGB channels, "
         "predicted frames and clips. RGB instead of grey is our choice.",
+    ),
+    MetricDefinition(
+        id="lpips",
+        title="Learned perceptual distance of predicted frames, AlexNet",
+        statistic="lpips",
+        compared_by="lpips-alex",
+        source=f"{_LPIPS} on AlexNet, the default of the released code; mean over predicted frames, then over clips. {_LPIPS_SIZE}",
+    ),
+    MetricDefinition(
+        id="lpips-vgg",
+        title="Learned perceptual distance of predicted frames, VGG-16",
+        statistic="lpips",
+        compared_by="lpips-vgg",
+        source=f"{_LPIPS} on VGG-16, as many papers on tokenizers use it; mean over frames, then over clips. {_LPIPS_SIZE}",
+    ),
+    MetricDefinition(
+        id="lpips-best",
+        title="Learned perceptual distance of the best of several predictions, AlexNet",
+        statistic="lpips-best",
+        compared_by="lpips-alex",
+        source="Denton and Fergus, arXiv 1802.07687, applied to `lpips`: lowest among the samples for the same context, mean over "
+        "contexts. The task fixes the number of samples.",
     ),
     MetricDefinition(
         id="psnr-best",

@@ -35,7 +35,7 @@ class StatisticFacts:
         has_growth_curve: whether it is reported against the number of samples, see `vidmetrics.estimators.growth`.
         estimator: its class in `vidmetrics.estimators`, as ``file:class``; ``""`` for a score of frames.
         frame_score: the score of single frames that it averages, a name in
-            `vidmetrics.statistics.frames.FRAME_SCORES`; ``""`` for a statistic of features.
+            `vidmetrics.statistics.frames.FRAME_SCORES` unless a network compares the frames; ``""`` for a statistic of features.
         best_of_several: whether only the best of several predictions of a clip counts.
     """
 
@@ -166,6 +166,23 @@ _FACTS = (
         highest=1.0,
         unbiased=True,
         frame_score="ssim",
+    ),
+    StatisticFacts(
+        name="lpips",
+        needs_reference="frames",
+        higher_is_better=False,
+        lowest=0.0,
+        unbiased=True,
+        frame_score="lpips",
+    ),
+    StatisticFacts(
+        name="lpips-best",
+        needs_reference="frames",
+        higher_is_better=False,
+        lowest=0.0,
+        unbiased=True,
+        frame_score="lpips",
+        best_of_several=True,
     ),
     StatisticFacts(
         name="psnr-best",

@@ -23,6 +23,8 @@ class MetricDefinition:
         splits: number of contiguous parts of an Inception Score, None for all others.
         ddof: the covariances of a distance divide by ``N - ddof``, on both sides.
         root: method of the matrix square root, see `vidmetrics.catalog.conventions.Convention`.
+        compared_by: network that compares two frames, a name for `vidmetrics.load_network`; ``""`` for every metric that is computed
+            from features or from pixels.
         printed_as: its name in papers, if any, see `vidmetrics.catalog.published_names`.
     """
 
@@ -35,12 +37,23 @@ class MetricDefinition:
     splits: int | None = None
     ddof: int = 1
     root: Root = "frechet-exact"
+    compared_by: str = ""
     printed_as: str | None = None
 
     @property
     def facts(self) -> StatisticFacts:
         """Facts about the statistic, independent of the features."""
         return statistic_facts(self.statistic)
+
+    @property
+    def frame_score(self) -> str:
+        """Name of the scores of single frames that it averages, by network if one compares them; ``""`` for a metric of features."""
+        return self.compared_by or self.facts.frame_score
+
+    @property
+    def uses_network(self) -> str:
+        """The network that it cannot do without, of features or of comparisons; ``""`` if it needs none."""
+        return self.network or self.compared_by
 
     @property
     def needs_reference(self) -> Needs:

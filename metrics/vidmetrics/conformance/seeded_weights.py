@@ -12,8 +12,8 @@ from vidmetrics.catalog.network_cards import base_network, classes_of
 from vidmetrics.conformance.seeded_i3d import seeded_i3d_weights
 from vidmetrics.conformance.seeded_inception import seeded_inception_weights
 from vidmetrics.errors import InputError
+from vidmetrics.weights import lpips_tensors, vjepa_tensors
 from vidmetrics.weights.i3d_variables import LOGITS, network_variables
-from vidmetrics.weights.vjepa_tensors import PUBLISHED, tensor_shapes
 
 
 def seeded_weights(network: str, seed: int) -> Mapping[str, npt.NDArray[np.float32]]:
@@ -27,8 +27,8 @@ def seeded_weights(network: str, seed: int) -> Mapping[str, npt.NDArray[np.float
         InputError: unknown network, or one whose weights are shipped.
     """
     base = base_network(network)
-    classes = classes_of(network)
     if base.startswith("i3d-"):
+        classes = classes_of(network)
         tensors = network_variables(seeded_i3d_weights(seed))
         drawn = np.random.default_rng(seed + 1)
         tensors[f"{LOGITS}w"] = drawn.normal(0.0, 0.04, (1, 1, 1, 1024, classes)).astype(np.float32)
@@ -39,7 +39,9 @@ def seeded_weights(network: str, seed: int) -> Mapping[str, npt.NDArray[np.float
     if base == "inception-2015-12-05":
         return seeded_inception_weights(seed)
     if base == "vjepa-ssv2":
-        return _vjepa(seed)
+        return _drawn(vjepa_tensors.tensor_shapes(vjepa_tensors.PUBLISHED), seed)
+    if base.startswith("lpips-"):
+        return _lpips(lpips_tensors.BACKBONES[base.removeprefix("lpips-")], seed)
     raise InputError(f"The weights of '{network}' are shipped: load them instead of drawing others.")
 
 
@@ -62,13 +64,28 @@ def _wide_c3d(seed: int) -> dict[str, npt.NDArray[np.float32]]:
     return tensors
 
 
-def _vjepa(seed: int) -> dict[str, npt.NDArray[np.float32]]:
+def _drawn(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the tensors of a transformer: norms that change nothing, and weights that keep the size of what they take."""
     generator = np.random.default_rng(seed)
     tensors: dict[str, npt.NDArray[np.float32]] = {}
-    for name, shape in tensor_shapes(PUBLISHED).items():
+    for name, shape in shapes.items():
         if "norm" in name:
             tensors[name] = np.full(shape, float(name.endswith("weight")), np.float32)
             continue
         spread = 1 / math.sqrt(math.prod(shape[1:])) if name.endswith("weight") else 0.1
         tensors[name] = generator.standard_normal(shape, np.float32) * np.float32(spread)
+    return tensors
+
+
+def _lpips(backbone: lpips_tensors.Backbone, seed: int) -> dict[str, npt.NDArray[np.float32]]:
+    """Return convolutions that keep the size of what they take, and weights of channels that are not negative, as the trained ones."""
+    generator = np.random.default_rng(seed)
+    tensors: dict[str, npt.NDArray[np.float32]] = {}
+    for name, shape in lpips_tensors.lpips_shapes(backbone).items():
+        drawn = generator.standard_normal(shape, np.float32)
+        if name.startswith("lin"):
+            tensors[name] = np.abs(drawn)
+        else:
+            spread = math.sqrt(2 / math.prod(shape[1:])) if name.endswith("weight") else 0.1
+            tensors[name] = drawn * np.float32(spread)
     return tensors

@@ -24,7 +24,7 @@ class Body(Protocol):
     rows in clip-major order; ``max_frames``, the longest clip that it accepts; ``uploads = True`` if it accepts clips in host
     memory; ``implementation``, the name of its arithmetic. So are two methods: ``begin`` takes clips as a call does and returns the
     outputs, perhaps before they are computed, with a number on the device that is not 0 if they are void (None if they cannot be),
-    and ``repeat`` then computes them in another way.
+    and ``repeat`` then computes them in another way. A network that compares two clips has ``compare`` in place of outputs.
 
     Attributes:
         outputs: size of each output by name.
@@ -142,6 +142,34 @@ class Network:
         with torch.inference_mode(), computing(self.precision):
             outputs, doubt = (self._body(clips), None) if begin is None else begin(clips)
             return PendingFeatures(self._named(outputs), doubt, repeat)
+
+    def compare(self, true_NTHWC: Clips, predicted_NTHWC: Clips) -> npt.NDArray[np.float64]:
+        """Return the distance of each predicted frame from the true one, float64 ``[N, T]``.
+
+        Args:
+            true_NTHWC: as for a call.
+            predicted_NTHWC: same shape.
+
+        Raises:
+            InputError: as for a call; or the network returns features and compares nothing, or the shapes differ.
+        """
+        compare = getattr(self._body, "compare", None)
+        if compare is None:
+            raise InputError(f"The network '{self.name}' returns features and compares nothing; call it with clips.")
+        sides = [np.asarray(c) if not isinstance(c, torch.Tensor) else c for c in (true_NTHWC, predicted_NTHWC)]
+        for side in sides:
+            self._check(side)
+        if tuple(sides[0].shape) != tuple(sides[1].shape) or len(sides[0]) == 0:
+            raise InputError(
+                f"The true clips are {list(sides[0].shape)} and the predicted ones {list(sides[1].shape)}; give as many predicted "
+                "frames of the same size, and at least one clip."
+            )
+        on_device = [
+            torch.as_tensor(np.ascontiguousarray(s) if isinstance(s, np.ndarray) else s).to(self._device) for s in sides
+        ]
+        with torch.inference_mode(), computing(self.precision):
+            distances: npt.NDArray[np.float64] = compare(*on_device).double().cpu().numpy()
+        return distances
 
     def _named(self, outputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         return {output: outputs[output].float() for output in self.outputs}

@@ -16,6 +16,7 @@ from vidmetrics.files import file_sha256, written_whole
 from vidmetrics.home import home
 from vidmetrics.locks import sole_writer
 from vidmetrics.weights.i3d_variables import SCOPE, crc_table, network_variables, variable_shapes
+from vidmetrics.weights.lpips_tensors import own_tensors
 from vidmetrics.weights.named_tensors import checked_tensors
 from vidmetrics.weights.proof import import_record_path, prove
 from vidmetrics.weights.reading import files_of, read_weights
@@ -55,8 +56,9 @@ def import_weights(paths: Sequence[Path], network: str | None = None) -> tuple[s
     """
     if network is not None and network not in published_networks():
         raise InputError(unknown_name("network", network, published_networks()))
-    tensors = read_weights(paths)
+    tensors: Mapping[str, npt.NDArray[Any]] = read_weights(paths)
     where = ", ".join(map(str, paths))
+    tensors = own_tensors(tensors, where)
     refuse_other_tensors(tensors, where)
     found = network_of(tensors)
     if found is None:

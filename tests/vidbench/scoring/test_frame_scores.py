@@ -1,4 +1,4 @@
-"""PSNR and SSIM in a prediction task, several samples per context, and repeated runs."""
+"""PSNR, SSIM and LPIPS in a prediction task, several samples per context, and repeated runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import vidbench
 import vidmetrics
@@ -19,6 +20,7 @@ from vidbench.progress import Progress
 from vidbench.scoring.repeats import over_runs
 from vidbench.scoring.seeds import sample_seeds
 from vidmetrics import Estimate, get_metric, psnr_frames, ssim_frames
+from vidmetrics.conformance.seeded_weights import seeded_weights
 
 # Three samples of each of 12 contexts, three times.
 TASK = task_text(
@@ -191,6 +193,46 @@ def test_real_clips_are_scored_as_they_bound_the_others_and_follow_themselves(ow
     assert real["ssim"].runs == real["ssim-best"].runs == (1.0, 1.0, 1.0)
     assert real["fvd-shapes"].runs == (bounds["real"].values["fvd-shapes"],) * 3
     assert "±" in (own.parent / "real" / "report.html").read_text()
+
+
+def test_a_network_compares_frames(own, tmp_path, monkeypatch):
+    """LPIPS: the mean and the lowest of two predictions, with a metric of features; its weights are in the result."""
+    drawn = seeded_weights("lpips-alex", 0)
+    (tmp_path / "home" / "weights").mkdir(parents=True)
+    save_file(dict(drawn), tmp_path / "home" / "weights" / "lpips-alex.safetensors")
+    monkeypatch.setenv("VIDBENCH_HOME", str(tmp_path / "home"))
+    more = {
+        "num_clips": 24,
+        "num_samples": 6,
+        "labels": "evaluation",
+        "more": 'samples_per_context = 2\nceiling = "copy"\n',
+    }
+    own.write_text(task_text("lpips-pred", context_frames=10, metrics=("fvd-shapes", "lpips", "lpips-best"), **more))
+    result = vidbench.evaluate("noisy_plugin:load", str(own), output="out", device="cpu")
+
+    import noisy_plugin
+
+    class Request:
+        seeds = sample_seeds(0, np.arange(6))
+        num_frames = 2
+
+    whole = np.repeat(ShapesDataset("test", 3, 12, 32, 32).read(np.arange(3)), 2, axis=0)
+    Request.context_NTHWC = whole[:, :10]
+    network = vidmetrics.load_network("lpips-alex")
+    scores = network.compare(whole[:, 10:], noisy_plugin.Noisy().sample(Request)).mean(axis=1).reshape(3, 2)
+    found = result.metrics
+    assert found["lpips"].value == pytest.approx(scores.mean(), rel=1e-12)
+    assert found["lpips-best"].value == pytest.approx(scores.min(axis=1).mean(), rel=1e-12)
+    assert found["lpips"].network == found["lpips-best"].network == "lpips-alex"
+    assert not found["lpips"].higher_is_better
+    assert result.bounds["copy"].values["lpips"] == found["lpips"].ceiling > 0
+    assert result.networks["lpips-alex"].weights_sha256 == network.weights_sha256
+    assert any("'lpips-alex' are not proven" in reason for reason in result.reasons)
+    # Other weights are other scores, and none of them is taken from the cache.
+    save_file(dict(seeded_weights("lpips-alex", 1)), tmp_path / "home" / "weights" / "lpips-alex.safetensors")
+    other = vidbench.evaluate("noisy_plugin:load", str(own), output="other", device="cpu")
+    assert other.metrics["lpips"].value != found["lpips"].value
+    assert other.bounds["copy"].values["lpips"] != result.bounds["copy"].values["lpips"]
 
 
 def test_an_interval_over_runs_ends_where_the_metric_does():

@@ -503,6 +503,12 @@ def two_predictions_of_a_clip(_):
     return frame_scores.estimate_frames(METRICS["psnr"], store, range(2), 2).value
 
 
+@follows("higher_is_better", "psnr-best", False, "vidbench/scoring/frame_scores.py", 2.0, 1.0)
+def the_better_of_two_predictions_counts(_):
+    store = frame_store(lambda *_: [np.array([[1.0], [2.0]])])
+    return frame_scores.estimate_frames(METRICS["psnr-best"], store, range(2), 2).value
+
+
 @follows("best_of_several", "psnr", True, "vidmetrics/one_call.py", False, True)
 def one_prediction_is_not_enough(_):
     return has("best of several", outcome(vidmetrics.measure, "psnr", CLIPS, OTHERS))

@@ -22,6 +22,8 @@ FACTS = {
     "coverage": (True, 0, 1, ""),
     "psnr": (True, 0, INF, "unbiased"),
     "ssim": (True, -1, 1, "unbiased"),
+    "lpips": (False, 0, INF, "unbiased"),
+    "lpips-best": (False, 0, INF, "unbiased best"),
     "psnr-best": (True, 0, INF, "unbiased best"),
     "ssim-best": (True, -1, 1, "unbiased best"),
 }

@@ -21,6 +21,8 @@ from vidmetrics.weights.sources import (
 )
 from vidmetrics.weights.verify import git_blob_id, why_wrong
 
+ONE_ADDRESS = ("vith16.pth.tar", "ssv2-probe.pth.tar", "alexnet-owt-7be5be79.pth", "vgg16-397923af.pth")
+
 
 def test_every_network_has_its_sources():
     assert published_networks() == [
@@ -28,6 +30,8 @@ def test_every_network_has_its_sources():
         "i3d-kinetics-600",
         "inception-2015-12-05",
         "c3d-ucf101",
+        "lpips-alex",
+        "lpips-vgg",
         "vjepa-ssv2",
     ]
     for source in sources():
@@ -37,8 +41,8 @@ def test_every_network_has_its_sources():
         assert source.licence
         for file in source.files:
             assert all(url.startswith("https://") for url in file.urls)
-            # V-JEPA is published at one address only.
-            assert len(set(file.urls)) == len(file.urls) > (source.network != "vjepa-ssv2")
+            # V-JEPA and torchvision's files are published at one address only.
+            assert len(set(file.urls)) == len(file.urls) > (file.name not in ONE_ADDRESS)
             assert sum(map(bool, (file.sha256, file.git_blob, file.crc_table))) <= 1
             assert file.verifiable == (file.name != "conv3d_deepnetA_ucf.npz" and source.network != "vjepa-ssv2")
             assert not file.reports, "there is none yet: docs/weights.md and the status of ucf101-gen say so"
@@ -52,6 +56,12 @@ def test_the_figures_that_are_published():
     inception = source_of("inception-2015-12-05").files[0]
     assert inception.bytes == 95_628_359
     assert inception.sha256 == "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+
+
+def test_names_of_torchvision_begin_with_the_hash():
+    for network in ("lpips-alex", "lpips-vgg"):
+        file = source_of(network).files[0]
+        assert file.sha256.startswith(file.name.removesuffix(".pth").rpartition("-")[2])
 
 
 def _report(digit: str, by: str) -> HashReport:
@@ -141,6 +151,7 @@ def test_git_blob_ids(tmp_path):
         ("inception-2015-12-05", "Apache-2.0 (pytorch-fid); not stated for the original file"),
         ("c3d-ucf101", "unknown: not stated"),
         ("vjepa-ssv2", "CC-BY-NC-4.0 (the repository's; not stated for the files)"),
+        ("lpips-alex", "BSD-3-Clause (torchvision) and BSD-2-Clause (LPIPS)"),
         ("shapes", "Apache-2.0: trained for vidbench and shipped with it"),
         ("frames", "unknown: no source of these weights is listed"),
     ],
