@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 from vidbench.leaderboard.better_than_real import real_clip_flags
 from vidbench.results.schema import Result
+from vidbench.results.trained_on import saw_held_out
+from vidbench.tasks import load_task, task_names
 from vidbench.validity.checks import CHECKS
 
 FLAGS = {
@@ -17,6 +19,7 @@ FLAGS = {
     "below-floor": "A distance is less than that of held-out real clips by more than chance, on a board, once in a hundred boards.",
     "near-reference": "The real clips nearest to the samples are more often reference clips than of a model that has copied none.",
     "near-held-out": "The real clips nearest to the samples are more often held-out clips than of a model that has copied none.",
+    "seen-held-out": "The model declares training data that has held-out clips of the task.",
     "seed-ignored": "The clips of the model are the same for every sampling seed, so its score is of one chosen draw.",
     "seed-outlier": "The score with the task's seed is better than that of each seed drawn by `vidbench leaderboard verify`, and "
     "by more than their scatter.",
@@ -37,6 +40,8 @@ def row_flags(result: Result) -> tuple[str, ...]:
     # Whoever lacks 5 % of the clips may have chosen which: 2.04 becomes 0.55, where random ones give 1.94 to 2.17.
     if min(result.data.reference.coverage, result.data.evaluation.coverage) < 1:
         found.add("partial-clips")
+    if result.task.name in task_names() and saw_held_out(result, load_task(result.task.name).task):
+        found.add("seen-held-out")
     return ordered_codes(found)
 
 

@@ -214,6 +214,15 @@ class VideoModel(ABC):
         """Number of parameters used for sampling, or None for a model without weights."""
         return None
 
+    @property
+    def trained_on(self) -> tuple[str, ...] | None:
+        """What the weights have seen, pre-training included, or None if it is not known; stored in every result.
+
+        Names like ``"kinetics-600/train"``, or ``"webvid-10m"`` if no split is known; empty for a model without training. A result
+        whose model has seen held-out clips is flagged on a leaderboard.
+        """
+        return None
+
     @classmethod
     def check_sampling(cls, checkpoint: Path | None, task: ModelTask) -> None:
         """Refuse what `load` would refuse of these arguments; called before data is read. The default refuses nothing.

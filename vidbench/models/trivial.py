@@ -18,7 +18,16 @@ def _no_checkpoint(name: str, checkpoint: Path | None) -> None:
         raise InputError(f"The model '{name}' has no weights: omit ':{checkpoint}'.")
 
 
-class HeldOutModel(VideoModel):
+class _Untrained(VideoModel):
+    """A model without training."""
+
+    @property
+    def trained_on(self) -> tuple[str, ...]:
+        """See `VideoModel.trained_on`; nothing."""
+        return ()
+
+
+class HeldOutModel(_Untrained):
     """A bound that uses the held-out clips, which the harness passes to `bind`."""
 
     name: str
@@ -74,7 +83,7 @@ class StaticModel(HeldOutModel):
         return np.repeat(clips[:, :1], request.num_frames, axis=1)
 
 
-class CopyModel(VideoModel):
+class CopyModel(_Untrained):
     """The last context frame, repeated: a prediction without motion."""
 
     @classmethod
@@ -107,7 +116,7 @@ class CopyModel(VideoModel):
         return np.repeat(request.context_NTHWC[:, -1:], request.num_frames, axis=1)
 
 
-class NoiseModel(VideoModel):
+class NoiseModel(_Untrained):
     """Independent uniform pixels, 0 to 255: neither content nor motion."""
 
     reads_prompts = True  # as every bound, it is defined for every task

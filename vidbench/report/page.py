@@ -19,6 +19,7 @@ from vidbench.report.provenance import is_digest, provenance
 from vidbench.results.meaning import marked, meaning
 from vidbench.results.real_clips import FloorSets, floor_text, sets_words
 from vidbench.results.schema import Result
+from vidbench.results.trained_on import seen_sentences
 from vidbench.scoring.truncation import why_no_sweep
 from vidbench.tasks.schema import Task
 from vidbench.tasks.words import protocol_text
@@ -64,6 +65,7 @@ def render_report(result: Result, task: Task, material: Material) -> str:
             no_truncation=_no_truncation(result, task),
             growth=_growth(result),
             flags=real_clip_flags(result),
+            seen=seen_sentences(result, task),
             protocol=protocol_text(task),
             provenance=provenance(result),
             latex=latex_row(result),

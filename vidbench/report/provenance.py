@@ -38,6 +38,7 @@ def provenance(result: Result) -> list[tuple[str, str]]:
         ("code", model.code_sha256),
         ("samples", model.samples_sha256),
         ("parameters", None if model.num_parameters is None else f"{model.num_parameters:,}"),
+        ("trained on", None if model.trained_on is None else ", ".join(model.trained_on) or "nothing"),
         ("seed", str(result.seed)),
     ]
     for side, split in (("reference", data.reference), ("held-out", data.evaluation)):
@@ -63,6 +64,7 @@ def provenance(result: Result) -> list[tuple[str, str]]:
         rows.append((name, f"weights {proof}, {network.preprocessing}, precision {arithmetic}"))
         rows.append((f"{name} weights", network.weights_sha256))
         rows.append((f"{name} licence", network.license))
+        rows.append((f"{name} trained on", ", ".join(network.trained_on or ()) or None))
     environment = result.environment
     rows.append(
         (

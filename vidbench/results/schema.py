@@ -66,6 +66,11 @@ class ModelRecord(_Record):
         description="Why later runs do not reuse the features of the model: what decides its clips cannot be known; null if "
         "it can. Since schema version 3.",
     )
+    trained_on: tuple[str, ...] | None = Field(
+        default=None,
+        description="What the model declares that it was trained on, as DATASET/SPLIT or DATASET; empty for a model without "
+        "training, null if it declares nothing. Since schema version 3.",
+    )
 
 
 class MetricRecord(_Record):
@@ -229,6 +234,11 @@ class NetworkRecord(_Record):
         default="plain",
         description="The arithmetic: 'plain' is torch in float32 (or TF32 if fast), other names are kernels for particular hardware "
         "within the bounds of docs/precision.md. Since schema version 3.",
+    )
+    trained_on: tuple[str, ...] | None = Field(
+        default=None,
+        description="What the published weights were trained on, as DATASET/SPLIT or DATASET; empty if nobody has stated it, null in "
+        "results that do not record it and for weights that are not proven. Since schema version 3.",
     )
     license: str | None = Field(
         default=None,

@@ -50,6 +50,7 @@ from vidbench.scoring.run import Run
 from vidbench.scoring.run_keys import run_keys
 from vidbench.version import __version__
 from vidmetrics.catalog.definitions import MetricDefinition
+from vidmetrics.catalog.training_data import seen_by
 from vidmetrics.estimators.base import Estimate
 from vidmetrics.estimators.growth import score_against_count
 from vidmetrics.weights.sources import licence_of
@@ -315,7 +316,12 @@ def network_record(network: Network) -> NetworkRecord:
     """Return the record of a network in a result."""
     fields: dict[str, Any] = network_identity(network)
     del fields["name"]
-    return NetworkRecord(proven=network.proven, license=licence_of(network.name, proven=network.proven), **fields)
+    return NetworkRecord(
+        proven=network.proven,
+        trained_on=seen_by(network.name) if network.proven else None,
+        license=licence_of(network.name, proven=network.proven),
+        **fields,
+    )
 
 
 def environment_record(device: str) -> EnvironmentRecord:

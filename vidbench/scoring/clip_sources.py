@@ -29,6 +29,7 @@ from vidbench.samples.pairing import refuse_other_context
 from vidbench.scoring.keyed_clips import ContextClips
 from vidbench.scoring.seeds import sample_seeds
 from vidbench.tasks.schema import Task
+from vidmetrics.catalog.training_data import checked_names
 from vidmetrics.statistics.clip_keys import Keys
 
 if TYPE_CHECKING:
@@ -264,6 +265,7 @@ def open_model(
         checkpoint_sha256=checkpoint_sha256,
         code_sha256=evidence.code_sha256,
         num_parameters=getattr(model, "num_parameters", None),
+        trained_on=checked_names(getattr(model, "trained_on", None), choice.name),
         files_sha256=evidence.files_sha256,
     )
     identity = record.model_dump(mode="json", include={"name", "checkpoint_sha256", "code_sha256", "files_sha256"})

@@ -30,6 +30,8 @@ class NetworkCard:
         pooled: size of its widest output besides the logits.
         more_values: numbers in a row of features besides those two.
         per_frame: whether a clip has a row of features for each of its frames, and not one.
+        trained_on: what its published weights were trained on, as ``DATASET/SPLIT`` or ``DATASET``
+            (`vidmetrics.catalog.training_data`); empty if nobody has stated it.
         second: another network on which what is good on this one should be good too; ``""`` for none.
     """
 
@@ -44,6 +46,7 @@ class NetworkCard:
     pooled: int = 0
     more_values: int = 0
     per_frame: bool = False
+    trained_on: tuple[str, ...] = ()
     second: str = ""
 
 
@@ -56,6 +59,7 @@ _CARDS = (
         tensors=("Logits/Conv3d_0c_1x1/conv_3d/w",),
         settings=("num_classes",),
         pooled=1024,
+        trained_on=("kinetics-400/train",),
         second="i3d-kinetics-600",
     ),
     NetworkCard(
@@ -66,6 +70,7 @@ _CARDS = (
         tensors=("Logits/Conv3d_0c_1x1/conv_3d/w",),
         settings=("num_classes",),
         pooled=1024,
+        trained_on=("kinetics-600/train",),
         second="i3d-kinetics-400",
     ),
     NetworkCard(
@@ -77,6 +82,7 @@ _CARDS = (
         pooled=2048,
         more_values=1008,  # logits without the bias
         per_frame=True,
+        trained_on=("imagenet-2012/train",),
     ),
     NetworkCard(
         name="c3d-ucf101",
@@ -85,6 +91,7 @@ _CARDS = (
         num_classes=101,
         tensors=("conv1a/W", "mean"),
         pooled=4096,
+        trained_on=("sports-1m", "ucf101"),
         second="i3d-kinetics-400",
     ),
     NetworkCard(
@@ -94,6 +101,7 @@ _CARDS = (
         num_classes=174,
         tensors=("encoder.patch_embed.proj.weight", "pooler.query_tokens"),
         pooled=1280,
+        trained_on=("kinetics-710/train", "something-something-v2/train", "howto100m"),
         second="i3d-kinetics-400",
     ),
     NetworkCard(

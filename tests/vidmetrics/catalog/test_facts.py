@@ -55,6 +55,7 @@ from vidmetrics import METRICS, InputError, Moments
 from vidmetrics.catalog.definitions import function_ids
 from vidmetrics.catalog.facts import STATISTICS
 from vidmetrics.catalog.network_cards import NETWORKS
+from vidmetrics.catalog.training_data import seen_by
 from vidmetrics.estimators import growth
 from vidmetrics.estimators.base import Estimate
 from vidmetrics.estimators.few_samples import few_samples_warning
@@ -662,6 +663,11 @@ def a_second_network_is_asked(context):
 @follows("judges_only", "shapes", "", "vidmetrics/catalog/metric.py", True, False)
 def a_metric_is_cautioned_against(_):
     return METRICS["fvd-shapes"].caution is not None
+
+
+@follows("trained_on", "i3d-kinetics-600", (), "vidmetrics/catalog/training_data.py", True, False)
+def a_network_is_known_to_have_seen_training_clips(_):
+    return "kinetics-600/train" in seen_by("i3d-kinetics-600")
 
 
 @follows("weights", "i3d-kinetics-400", "these", "vidbench/jobs/measure.py", False, True)

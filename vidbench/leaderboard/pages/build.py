@@ -25,6 +25,7 @@ from vidbench.rendering.numbers import counted, score_text
 from vidbench.rendering.templates import html_templates
 from vidbench.results.real_clips import floor_text
 from vidbench.results.schema import read_result
+from vidbench.results.trained_on import seen_sentences
 from vidbench.tasks import load_task, task_names
 from vidbench.tasks.words import status_sentence
 from vidbench.version import __version__
@@ -154,6 +155,7 @@ def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
             sections=_sections(folder, board),
             spread_note=spread_note(board.rows),
             training_logs=_training_logs(folder, board),
+            seen=_seen(folder, board),
         )
         (site / f"{board.name}.html").write_text(page, encoding="utf-8")
         shutil.copyfile(board.path, site / f"{board.name}.csv")
@@ -176,6 +178,18 @@ def _training_logs(folder: Path, board: Board) -> dict[str, tuple[str, ...]]:
         row.id: read_result(folder / RESULTS / f"{row.result_sha256}.json").model.checkpoint_sha256 for row in measured
     }
     return {row: held[digest] for row, digest in checkpoints.items() if digest in held}
+
+
+def _seen(folder: Path, board: Board) -> dict[str, list[str]]:
+    """Return for each measured row what its network and its model have seen of the task's clips."""
+    found = {}
+    for row in board.rows:
+        if row.result_sha256 and row.task in task_names():
+            result = read_result(folder / RESULTS / f"{row.result_sha256}.json")
+            network = result.metrics[row.metric].network
+            own = result.model_copy(update={"networks": {k: v for k, v in result.networks.items() if k == network}})
+            found[row.id] = seen_sentences(own, load_task(row.task).task)
+    return found
 
 
 def _status(name: str) -> str:
