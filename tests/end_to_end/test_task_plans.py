@@ -15,6 +15,7 @@ import pytest
 
 import vidbench
 from tests.end_to_end.published_samplers import PUBLISHED_SAMPLERS
+from tests.end_to_end.test_frame_sets import FRAME_SETS
 from vidbench.data import open_evaluation, open_reference
 from vidbench.tasks import load_task, task_names
 
@@ -118,7 +119,9 @@ HERE = (*KINETICS, *UCF101, "bair-pred", "bair-pred-debiased", "msrvtt-t2v")
 
 
 def test_every_shipped_task_with_videos_is_tested_here_or_among_the_published_samplers():
-    assert {*HERE, *PUBLISHED_SAMPLERS} == {name for name in task_names() if not load_task(name).task.data.embedded}
+    assert {*HERE, *PUBLISHED_SAMPLERS, *FRAME_SETS} == {
+        name for name in task_names() if not load_task(name).task.data.embedded
+    }
 
 
 @pytest.mark.parametrize(("name", "frames"), GENERATION.items())

@@ -97,6 +97,7 @@ PUBLISHED: Mapping[str, PublishedDataset] = {
         {
             # 'More than 1,000' in all (arXiv 1803.09179); how many a split has is not stated where we could read it.
             "train": PublishedSplit(1_000, None, "preprocess_ffs/train"),
+            "val": PublishedSplit(1_000, None, "preprocess_ffs/val"),
             "test": PublishedSplit(1_000, None, "preprocess_ffs/test"),
         },
     ),
@@ -116,6 +117,10 @@ PUBLISHED: Mapping[str, PublishedDataset] = {
         {
             "persons01-20": PublishedSplit(479, None, ""),
             "persons21-25": PublishedSplit(120, None, ""),
+            "train": PublishedSplit(191, None, ""),
+            "validation": PublishedSplit(192, None, ""),
+            "test": PublishedSplit(216, None, ""),
+            "all": PublishedSplit(599, None, ""),
         },
     ),
     "cityscapes": PublishedDataset(

@@ -135,9 +135,7 @@ def _disk(task: Task, facts: RehearsalFacts) -> list[ForecastLine]:
     if not task.data.embedded:
         size = gigabytes_of(task.data.dataset, _splits(task))
         amount = "unknown" if size is None else f"{size:,.0f} GB"
-        without = [
-            s for s in _splits(task) if size is not None and PUBLISHED[task.data.dataset].splits[s].gigabytes is None
-        ]
+        without = [s for s in _splits(task) if size is not None and gigabytes_of(task.data.dataset, (s,)) is None]
         unstated = (
             f", without {', '.join(without)}" if PUBLISHED[task.data.dataset].gigabytes is None and without else ""
         )
@@ -154,4 +152,5 @@ def _videos(task: Task, splits: tuple[str, ...]) -> int:
     if task.data.embedded:
         return 0 if len(splits) > 1 else task.evaluation.num_samples
     published = PUBLISHED[task.data.dataset].splits
-    return sum(published[split].num_videos for split in splits)
+    # A task of the user's own may name a split whose size nobody publishes.
+    return sum(published[split].num_videos for split in splits if split in published)

@@ -153,6 +153,12 @@ _LAYOUTS = (
     Case("kinetics: a video of another kind", _layout("kinetics", "c/a.mkv", "c/b.wmv"), "b.wmv' is a media file"),
     Case("kinetics-600: a video of another kind", _layout("kinetics-600", "zumba/a.mkv", "zumba/b.flv"), "b.flv' is a media file"),
     Case("bair: a video", _layout("bair-image-main", "a.mkv"), "a.mkv' is a media file"),
+    Case("sky-timelapse: a video", _layout("sky-timelapse", "a.mkv"), "a.mkv' is a media file"),
+    Case("sky-timelapse: another name", _layout("sky-timelapse", "clip/0.jpg"), "not named like a clip of SkyTimelapse"),
+    Case("cityscapes: another name", _layout("cityscapes", "ulm/cover.png"), "cover.png' is not named like 'aachen"),
+    Case("faceforensics: the originals", _layout("faceforensics", "original/a.mkv"), "holds uncropped videos"),
+    Case("taichi-hd: videos and frames", _layout("taichi-hd", "a.mkv", "b/0.png"), "keep one of the two forms"),
+    Case("kth: no list", _layout("kth", "a.mkv"), "There is no '00sequences.txt' in 'data'"),
     Case("bair: another name", _layout("bair-image-main", "first.tfrecords"), "not named like 'traj_0_to_255.tfrecords'"),
 )  # fmt: skip
 

@@ -23,13 +23,15 @@ _PUBLISHED_COLUMNS = {
 _PUBLISHED_COLUMNS |= {"spread": "stderr", "context_frames": "cond_frames"}
 _WORDS = ("setting", "paper")
 PUBLISHED = ("bair-pred", "k600-gen", "k600-pred", "ucf101-gen")
+# Boards that began with rows of ours, read one by one.
+READ_HERE = ("ffs-gen", "sky-gen", "taichi-gen")
 
 
 def test_the_shipped_leaderboards_pass_their_check():
     boards, findings = check_folder(BOARDS)
     assert [str(finding) for finding in findings] == []
     assert set(PUBLISHED) <= {board.name for board in boards}
-    assert sum(row.status == "reported" for board in boards for row in board.rows) == 326
+    assert sum(row.status == "reported" for board in boards for row in board.rows) == 358
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -58,7 +60,7 @@ def test_every_published_row_is_there_as_it_was_read(name):
 
 
 def test_every_published_number_has_a_locator_or_is_of_low_confidence():
-    for name in PUBLISHED:
+    for name in (*PUBLISHED, *READ_HERE):
         for row in read_board(BOARDS, name).rows:
             assert has_locator(row) or row.confidence in ("low", "unconfirmed"), row.id
 
@@ -120,7 +122,7 @@ def test_the_known_copy_errors_are_marked():
 
 
 def test_no_group_mixes_what_cannot_be_compared():
-    for name in PUBLISHED:
+    for name in (*PUBLISHED, *READ_HERE):
         groups = rank_groups(read_board(BOARDS, name).rows)
         for group in groups:
             assert len({tuple(group_parts(entry.row).items()) for entry in group.entries}) == 1, group.name
@@ -143,7 +145,7 @@ def test_real_data_is_shown_and_not_ranked():
 
 
 def test_no_source_names_a_number_only_we_could_look_up():
-    for name in PUBLISHED:
+    for name in (*PUBLISHED, *READ_HERE):
         for row in read_board(BOARDS, name).rows:
             assert row.source
             assert not any(word.isdigit() and len(word) > 8 for word in row.source.replace(";", " ").split())

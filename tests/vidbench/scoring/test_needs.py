@@ -12,6 +12,7 @@ from vidbench.data.published import PUBLISHED, gigabytes_of
 from vidbench.errors import LackingError
 from vidbench.jobs.rehearse import FORMS
 from vidbench.scoring import needs
+from vidbench.scoring.forecast import real_clips
 from vidbench.scoring.needs import RunFacts, feature_bytes, lacking, memory_needed, refuse_lacking
 from vidbench.tasks import load_task, task_names
 from vidmetrics.catalog.definitions import get_metric
@@ -179,3 +180,6 @@ def test_every_shipped_dataset_is_described_with_its_splits():
     assert gigabytes_of("kinetics-600", ("train", "val")) == 650
     assert gigabytes_of("kinetics-600", ("test",)) is None
     assert gigabytes_of("ucf101", ("all",)) == 7
+    # A user's own task may name a split whose size is not known here.
+    own = load_task("ucf101-gen-fvd").task
+    assert real_clips(own.model_copy(update={"data": own.data.model_copy(update={"reference_split": "train03"})})) == 0

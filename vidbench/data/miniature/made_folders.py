@@ -195,7 +195,8 @@ def _bair(task: Task, root: Path, splits: Sequence[str], num_videos: int, form: 
 
 
 def _frames_and_avi(task: Task, root: Path, splits: Sequence[str], num_videos: int, form: VideoForm) -> MadeFolder:
-    faults = write_made_set(task.data.dataset, root, splits, task.data.reference_split, num_videos, form)
+    data, short = task.data, task.clips.min_frames is not None
+    faults = write_made_set(data.dataset, root, splits, data.reference_split, num_videos, form, short=short)
     return MadeFolder(root, faults.broken, faults.missing, faults.remove)
 
 

@@ -52,7 +52,14 @@ class _Folder(NamedTuple):
 
 
 def write_made_set(
-    dataset: str, root: Path, splits: Sequence[str], reference: str, num_videos: int, form: VideoForm
+    dataset: str,
+    root: Path,
+    splits: Sequence[str],
+    reference: str,
+    num_videos: int,
+    form: VideoForm,
+    *,
+    short: bool = False,
 ) -> Faults:
     """Write the splits of a dataset, with a broken video in that of the reference set.
 
@@ -63,8 +70,27 @@ def write_made_set(
         reference: that of the reference set.
         num_videos: sound videos per split.
         form: size and length of videos.
+        short: whether each split has another clip, of two frames, where the published one has such.
     """
-    return _WRITERS[dataset](_Folder(root, splits, reference, num_videos, form))
+    to = _Folder(root, splits, reference, num_videos, form)
+    faults = _WRITERS[dataset](to)
+    for split in splits if short else ():
+        _write_short(dataset, to, split)
+    return faults
+
+
+def _write_short(dataset: str, to: _Folder, split: str) -> None:
+    scene, name = to.scenes(split)[-1] + 1, f"short{split}"
+    form = to.form._replace(num_frames=2)
+    if dataset == "sky-timelapse":
+        folder = to.root / "sky_timelapse" / f"sky_{split}" / name / f"{name}_1"
+        write_made_frames([folder / f"{name}_frames_{frame:08d}.jpg" for frame in (1, 2)], scene, form)
+    elif dataset == "faceforensics":
+        write_made_video(to.root / "preprocess_ffs" / split / "videos" / f"{name}{form.suffix}", scene, form)
+    elif dataset == "taichi-hd":
+        write_made_video(to.root / split / f"{name}#000000#000002{form.suffix}", scene, form)
+        with (to.root / TAICHI_LIST).open("a") as file:
+            file.write(f"{name},0,2,0-0-256-256,30.0,256,256,{split}\n")
 
 
 def _sky_timelapse(to: _Folder) -> Faults:
@@ -145,7 +171,11 @@ def _taichi_hd(to: _Folder) -> Faults:
 
 
 def _kth(to: _Folder) -> Faults:
-    """The list, with its introduction and the video that it says is missing, and one folder per action."""
+    """The list, with its introduction and the video that it says is missing, and one folder per action.
+
+    The broken video is one of persons 1 to 20, as the published one is, so that windows spread over the others are all there.
+    """
+    to = to._replace(reference="persons01-20") if "persons01-20" in to.splits else to
     lines = ["Sequences of actions by 25 persons.", "", "person13_handclapping_d3\t\t*missing*"]
     broken, missing = to.root, ""
     written: set[str] = set()

@@ -41,6 +41,9 @@ _TITLES = {
     "k600-pred": "Kinetics-600: prediction of 11 frames from 5 context frames",
     "ucf101-gen": "UCF-101: generation",
     "bair-pred": "BAIR robot pushing: prediction",
+    "sky-gen": "SkyTimelapse: generation",
+    "ffs-gen": "FaceForensics: generation",
+    "taichi-gen": "TaiChi-HD: generation",
 }
 
 
