@@ -1,4 +1,4 @@
-"""The keys of a clip plan in words, each on its own: `vidbench tasks show` joins them."""
+"""The keys of a clip plan in words, each on its own: `vidbench tasks show` joins them, `vidbench tasks diff` compares them."""
 
 from __future__ import annotations
 
@@ -75,10 +75,14 @@ def order_words(clips: ClipSpec) -> str:
     return ", ".join(words)
 
 
+def spare_words(clips: ClipSpec) -> str:
+    """Return what becomes of the clips of missing videos; ``""`` if nothing does."""
+    return "clips of missing videos are replaced by the next ones of the plan" if clips.spares == "next" else ""
+
+
 def plan_words(clips: ClipSpec) -> str:
     """Return the whole plan: how many clips of which videos, from where, in which order."""
     starts = start_words(clips.starts, clips.seed)
     if clips.draw == "once" and clips.starts not in ("uniform", "before-last") and clips.order in ("seed", "balanced"):
         starts += f", order from seed {clips.seed}"
-    spares = "clips of missing videos are replaced by the next ones of the plan" if clips.spares == "next" else ""
-    return "; ".join(filter(None, (f"{videos_words(clips)}, {starts}", order_words(clips), spares)))
+    return "; ".join(filter(None, (f"{videos_words(clips)}, {starts}", order_words(clips), spare_words(clips))))
