@@ -1,4 +1,4 @@
-"""`vidbench tasks list`, `vidbench tasks export` and `vidbench tasks show`."""
+"""`vidbench tasks list`, `show`, `export` and `diff`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vidbench.tasks.words import protocol_text
 
 @click.group("tasks", cls=Group)
 def command() -> None:
-    """List the tasks, or print a complete protocol."""
+    """List the tasks, print a complete protocol, or compare two."""
 
 
 @command.command("list")
@@ -78,3 +78,19 @@ def tasks_show(task: str, as_json: bool) -> None:
         )
     else:
         click.echo(protocol_text(loaded.task))
+
+
+@command.command("diff")
+@click.argument("task_a", metavar="A")
+@click.argument("task_b", metavar="B")
+@options.as_json
+def tasks_diff(task_a: str, task_b: str, as_json: bool) -> None:
+    """Compare two protocols (names or TOML files): each difference with its measured effect, and whether scores are comparable."""
+    from vidbench.tasks.differences.side_by_side import difference_document, difference_text
+
+    a, b = load_task(task_a).task, load_task(task_b).task
+    if as_json:
+        click.echo(json.dumps(difference_document(a, b), indent=2))
+        return
+    for line in difference_text(a, b).splitlines():
+        echo_line(line)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from vidbench.leaderboard.copies import repeated_result
 from vidbench.leaderboard.flags import flag_cell, row_flags
 from vidbench.leaderboard.rows import BoardRow, group_of
 from vidbench.leaderboard.shared_clips import beside_equals
+from vidbench.leaderboard.task_groups import protocol_columns, slug
 from vidbench.leaderboard.training_logs import require_led_to, store_logs
 from vidbench.results.comparability import real_clips_sha256
 from vidbench.results.schema import MetricRecord, Result, read_result, result_path
@@ -126,23 +126,14 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
         "status": "claimed",
         "role": "method",
         "model": model,
-        "metric": name,
         "value": metric.value,
         "spread": None if metric.interval is None else (metric.interval[1] - metric.interval[0]) / 2,
         "spread_kind": "" if metric.interval is None else "interval-95",
         "runs": len(metric.runs) if metric.runs else None,
         "year": int(result.execution.finished[:4]),
-        "frames": task.clips.num_frames,
-        "context_frames": task.clips.context_frames,
-        "resolution": f"{task.clips.width}x{task.clips.height}",
-        "conditioning": conditioning(task),
-        "reference": _reference(task, metric),
-        "camera": task.data.dataset.removeprefix("bair-") if task.data.dataset.startswith("bair-") else "",
-        "samples": metric.num_samples,
+        **protocol_columns(task, name, metric.num_samples, metric.num_reference),
         "training": submission.training,
         "extra_data": submission.extra_data,
-        "sampling": "",
-        "protocol": f"{task.name}-v{task.version}",
         "group": "",
         "known_error": "image-main" if task.data.dataset == "bair-image-main" else "",
         "setting": (_one_line(submission.note) or task.title) + _imported(result),
@@ -174,29 +165,6 @@ def _row(result: Result, task: Task, sha256: str, submission: Submission, name: 
 def _imported(result: Result) -> str:
     imported = result.data.imported
     return "" if imported is None else f"; reference statistics from the file {imported.sha256[:12]}"
-
-
-def _reference(task: Task, metric: MetricRecord) -> str:
-    if metric.num_reference is None:
-        return "none"
-    if task.reference.num_clips == "all":
-        # Their number varies with the coverage, which suffices in every official result.
-        return slug(task.data.reference_split)
-    return slug(f"{task.data.reference_split}-{metric.num_reference}")
-
-
-def conditioning(task: Task) -> str:
-    """Return what models are conditioned on, in the terms of the column ``conditioning``."""
-    if task.kind == "prediction":
-        return "frames"
-    if task.evaluation.prompts != "none":
-        return "text"
-    return "none" if task.evaluation.labels == "none" else "class"
-
-
-def slug(text: str) -> str:
-    """Return lower-case words joined by hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def _one_line(text: str) -> str:
