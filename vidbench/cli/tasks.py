@@ -1,4 +1,4 @@
-"""`vidbench tasks list`, `show`, `export` and `diff`."""
+"""`vidbench tasks list`, `show`, `export`, `diff` and `which`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import click
 from vidbench.cli import options
 from vidbench.cli.groups import Group
 from vidbench.cli.streams import echo_line
+from vidbench.cli.tasks_which import tasks_which
 from vidbench.tasks import load_task, task_names
 from vidbench.tasks.words import protocol_text
 
 
 @click.group("tasks", cls=Group)
 def command() -> None:
-    """List the tasks, print a complete protocol, or compare two."""
+    """List the tasks, print a complete protocol, compare two, or find that of a number in a paper."""
+
+
+command.add_command(tasks_which)
 
 
 @command.command("list")

@@ -53,7 +53,8 @@ def test_every_entry_is_of_a_field_a_term_or_a_convention():
     for effects in EFFECTS.values():
         for effect in effects:
             assert effect.words.count("{}") == len(effect.figures) > 0
-            assert effect.measured_on and effect.sources
+            assert effect.measured_on
+            assert effect.sources
 
 
 def test_an_effect_is_told_of_its_own_change_and_dataset_only():
