@@ -85,7 +85,7 @@ def published_groups(answers: Mapping[str, str], boards: Sequence[str], folder: 
     for board in boards:
         for row in read_board(folder, board).rows:
             stated = {each.name: each.of_row(row) for each in QUESTIONS if each.of_row is not None}
-            # Papers print names; an id is asked for by the name that it is printed by.
+            # Papers print names, so an id is looked up by the name that it is printed by.
             wanted = {**answers, "metric": family(answers["metric"])}
             if row.status == "reported" and all(
                 wanted[name] in (NOT_STATED, value) or not value for name, value in stated.items()

@@ -16,7 +16,8 @@ LABELS = {
 
 def source_words(data: DataSpec) -> str:
     """Return the dataset, and whether it is read from a folder."""
-    return DATASETS[data.dataset].title + ("" if data.embedded else " (--data DIR)")
+    folder = "" if data.embedded else " (--data DIR)"
+    return f"{DATASETS[data.dataset].title}{folder}"
 
 
 def held_words(data: DataSpec) -> str:

@@ -87,30 +87,34 @@ def _control() -> tuple[MeasuredFigure, ...]:
     return _figures(_STUDY, f"summary.protocols.{_CONTROL}.flips", "20.0")
 
 
-def _convention(change: str, text: str) -> Effect:
-    return Effect(f"{change}: {{}}", _figures(_CONVENTIONS, "Effect of each difference", text), SEEDED_I3D)
+def _convention(change: str, text: str, **about: Any) -> Effect:
+    figures = _figures(_CONVENTIONS, "Effect of each difference", text)
+    return Effect(f"{change} changed an FVD by {{}}", figures, SEEDED_I3D, **about)
 
 
 _ANOTHER_SEED = (
     _reordered("20.0", "a new seed of windows and samples", _CONTROL),
     Effect(
-        "16 sets of held-out clips of shapes-gen score {}",
+        "16 sets of held-out clips of shapes-gen have an fvd-shapes of {}",
         _figures(_FLOORS, "Several sets", "0.257 ± 0.103"),
         SHAPES,
     ),
 )
 _FEW = Effect(
-    "held-out real clips score {} at N = 256, {} at 1,024 and {} at 4,096, where the true distance is 0",
+    "held-out real clips have a Fréchet distance of {} at N = 256, {} at 1,024 and {} at 4,096, where the true one is 0",
     _figures(_FOOTGUNS, "Few samples look bad", "1.202", "0.2072", "0.1119"),
     SHAPES,
 )
 _EIGHTH = _reordered("19.0", "an eighth of the clips on both sides", "eighth")
 _OTHER_CLIPS = Effect(
-    "four reference sets of 1,024 other clips of one split score the same held-out clips from {} to {}",
+    "the same held-out clips are at a distance of {} to {} from four reference sets of 1,024 clips of one split",
     _figures(_FOOTGUNS, "Another reference set", "0.2291", "0.7441"),
     SHAPES,
 )
 
+# The terms of `metric_terms`.
+_TF1, _HALF_PIXEL = "tf1-bilinear to 224x224", "bilinear to 224x224"
+_OVER_64 = f"tf1-bilinear to 64x64, then {_TF1}"
 _BAIR = ("bair-image-aux1", "bair-image-main")
 _K600 = ("kinetics-600", "kinetics")
 _ONE_WINDOW = Effect(
@@ -164,8 +168,8 @@ EFFECTS: Mapping[str, tuple[Effect, ...]] = {
     ),
     "stride": (
         Effect(
-            "held-out clips at stride 2 against a reference set at stride 1 score {} instead of {}; the same stride on both sides "
-            "was not measured",
+            "held-out clips at stride 2 are at a distance of {} from a reference set at stride 1, instead of {}; another stride on both "
+            "sides was not measured",
             _figures(_FOOTGUNS, "Frame rate and stride", "10.39", "0.2072"),
             SHAPES,
         ),
@@ -207,20 +211,28 @@ EFFECTS: Mapping[str, tuple[Effect, ...]] = {
     "seed of the samples": _ANOTHER_SEED,
     "seed of the held-out clips": _ANOTHER_SEED,
     "seed of the reference set": _ANOTHER_SEED,
-    "fvd-styleganv": (_reordered("4.0", "fvd-styleganv instead of fvd", "fvd-styleganv"),),
-    "fvd-videogpt": (_reordered("6.0", "fvd-videogpt instead of fvd", "fvd-videogpt"),),
-    "fvd-magvit": (_reordered("0.0", "fvd-magvit instead of fvd, at 64x64", "fvd-magvit"),),
-    "fvd-cdfvd": (_reordered("5.0", "fvd-cdfvd instead of fvd", "fvd-cdfvd"),),
+    "fvd-styleganv": (
+        _reordered("4.0", "eps, divisor and root of fvd-styleganv instead of those of fvd", "fvd-styleganv"),
+    ),
+    "fvd-videogpt": (
+        _reordered("6.0", "eps, divisor and root of fvd-videogpt instead of those of fvd", "fvd-videogpt"),
+    ),
+    "fvd-magvit": (_reordered("0.0", "eps, divisor and root of fvd-magvit instead of those of fvd", "fvd-magvit"),),
+    "fvd-cdfvd": (_reordered("5.0", "eps, divisor and root of fvd-cdfvd instead of those of fvd", "fvd-cdfvd"),),
     "divisor of the covariance": (
-        _convention("N - 1 to N, 56 against 16 clips", "+0.27 %"),
-        Effect("N - 1 to N at N = 2,048: {}", _figures(_FOOTGUNS, "N or N - 1", "-0.03 %"), "seeded features"),
+        _convention("N - 1 to N, 56 against 16 clips,", "+0.27 %"),
+        Effect(
+            "N - 1 to N changed a distance at N = 2,048 by {}",
+            _figures(_FOOTGUNS, "N or N - 1", "-0.03 %"),
+            "seeded features",
+        ),
     ),
     "matrix root": (_convention("float64 to float32 roots", "-0.01 %"),),
     "resize to the network": (
-        _convention("TF1 bilinear to half-pixel bilinear, 64x64", "+1.15 %"),
-        _convention("64x64 first, frames of 64x48", "-1.11 %"),
+        _convention("TF1 bilinear to half-pixel bilinear, 64x64,", "+1.15 %", applies=((_TF1, _HALF_PIXEL),)),
+        _convention("64x64 first, frames of 64x48,", "-1.11 %", applies=((_TF1, _OVER_64),)),
     ),
-    "crop for the network": (_convention("stretch to central crop, frames of 64x48", "+1.73 %"),),
+    "crop for the network": (_convention("stretch to central crop, frames of 64x48,", "+1.73 %"),),
     "eps of the batch norms": (_convention("1e-3 to 1e-5", "+2.05 %"),),
     "network": (
         Effect(
@@ -244,7 +256,7 @@ EFFECTS: Mapping[str, tuple[Effect, ...]] = {
         ),
     ),
 }
-"""Measurements by the title of a field (`fields`), of a term of a metric (`metric_terms`), or by the id of a convention beside `fvd`;
+"""Measurements by the title of a field (`fields`), of a term of a metric (`metric_terms`), or by the id of a convention that is compared with `fvd`;
 what is not here is not measured."""
 
 NOT_MEASURED = "not measured"

@@ -108,7 +108,7 @@ def _of_distances(bearing: Bearing) -> _Decides:
 
 
 def _of_held_out(bearing: Bearing) -> _Decides:
-    """Decides what a model is asked for, by context frames or labels; else held-out clips are the floor alone."""
+    """Decides what a model is to sample, by context frames or labels; else held-out clips are the floor alone."""
     return lambda task, needs: (
         bearing if task.kind == "prediction" or task.evaluation.labels == "evaluation" else "beside"
     )

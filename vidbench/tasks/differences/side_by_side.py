@@ -10,6 +10,7 @@ from vidbench.tasks.differences.fields import BEARINGS, TaskDifference
 from vidbench.tasks.differences.metric_terms import metric_terms, related_metrics
 from vidbench.tasks.differences.verdict import RULE, MetricComparability, TaskComparability, compare_tasks
 from vidbench.tasks.schema import Task
+from vidmetrics.catalog.definitions import get_metric
 
 _WIDTH = 100
 
@@ -67,10 +68,11 @@ def difference_text(a: Task, b: Task) -> str:
     lines += _wrapped(_verdict_words(found, a, b), "", "")
     for each in found.metrics:
         lines += _wrapped(f"{each.metric}: {_metric_words(each)}", "  ", "    ")
+    alone = a.evaluation.metrics == b.evaluation.metrics
     for difference in found.differences:
         lines += [
             "",
-            *_wrapped(f"{difference.title} ({_bearing_words(difference)})", "", "  "),
+            *_wrapped(f"{difference.title} ({_bearing_words(difference, alone)})", "", "  "),
             *_said(difference.said),
         ]
         if difference.strongest != "beside":
@@ -97,6 +99,9 @@ def _effect(effect: Effect) -> dict[str, Any]:
 
 
 def _effects(difference: TaskDifference, a: Task, b: Task) -> tuple[Effect, ...]:
+    # Every measurement of a field is of a distance to a reference set.
+    if not all(any(get_metric(metric).facts.is_distance for metric in task.evaluation.metrics) for task in (a, b)):
+        return ()
     return effects_of(difference.title, difference.values, (a.data.dataset, b.data.dataset))
 
 
@@ -136,10 +141,10 @@ def _metric_words(each: MetricComparability) -> str:
     return f"comparable with care: {draws}; boards rank the two tasks apart"
 
 
-def _bearing_words(difference: TaskDifference) -> str:
+def _bearing_words(difference: TaskDifference, alone: bool) -> str:
     if not difference.bearing:
         return BEARINGS[difference.strongest]
-    if len(set(difference.bearing.values())) == 1:
+    if alone and len(set(difference.bearing.values())) == 1:
         return BEARINGS[next(iter(difference.bearing.values()))]
     groups = [
         f"{words}: {', '.join(metrics)}"

@@ -68,3 +68,6 @@ def test_an_effect_is_told_of_its_own_change_and_dataset_only():
     assert "62" in texts("windows of the reference set", (("first", "once", 1), ("all", "once", 15)), "bair-image-aux1")
     assert texts("windows of the reference set", (("uniform", "once", 1), ("even", "once", 2)), "kinetics-600") == ""
     assert texts("crop", ("none", "center"), "kinetics-600") == ""
+    small, large = "tf1-bilinear to 224x224", "tf1-bilinear to 64x64, then tf1-bilinear to 224x224"
+    assert "-1.11 %" in texts("resize to the network", (large, small), "ucf101")
+    assert "+1.15 %" not in texts("resize to the network", (large, small), "ucf101")
