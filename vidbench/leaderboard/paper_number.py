@@ -16,7 +16,8 @@ from vidbench.leaderboard.rows import family
 from vidbench.leaderboard.task_groups import task_group
 from vidbench.rendering.numbers import counted
 from vidbench.tasks import load_task, task_names
-from vidbench.tasks.differences.fields import FIELDS, task_differences
+from vidbench.tasks.differences.compared_fields import FIELDS
+from vidbench.tasks.differences.fields import task_differences
 from vidbench.tasks.schema import Task
 
 _WIDTH = 100

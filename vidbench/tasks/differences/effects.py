@@ -256,7 +256,7 @@ EFFECTS: Mapping[str, tuple[Effect, ...]] = {
         ),
     ),
 }
-"""Measurements by the title of a field (`fields`), of a term of a metric (`metric_terms`), or by the id of a convention that is compared with `fvd`;
+"""Measurements by the title of a field (`compared_fields`), of a term of a metric (`metric_terms`), or by the id of a convention that is compared with `fvd`;
 what is not here is not measured."""
 
 NOT_MEASURED = "not measured"

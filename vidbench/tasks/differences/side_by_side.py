@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from vidbench.tasks.differences.compared_fields import BEARINGS
 from vidbench.tasks.differences.effects import NOT_MEASURED, Effect, effects_of
-from vidbench.tasks.differences.fields import BEARINGS, TaskDifference
+from vidbench.tasks.differences.fields import TaskDifference
 from vidbench.tasks.differences.metric_terms import metric_terms, related_metrics
 from vidbench.tasks.differences.verdict import RULE, MetricComparability, TaskComparability, compare_tasks
 from vidbench.tasks.schema import Task

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from vidbench.tasks.differences.compared_fields import FIELDS
 from vidbench.tasks.differences.effects import EFFECTS, effects_of
-from vidbench.tasks.differences.fields import FIELDS
 from vidbench.tasks.differences.metric_terms import metric_terms
 from vidmetrics.catalog.conventions import CONVENTIONS
 

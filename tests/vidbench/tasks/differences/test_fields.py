@@ -6,7 +6,8 @@ import pytest
 
 from tests.task_texts import task_text
 from vidbench.tasks import load_task
-from vidbench.tasks.differences.fields import FIELDS, task_differences
+from vidbench.tasks.differences.compared_fields import FIELDS
+from vidbench.tasks.differences.fields import task_differences
 from vidbench.tasks.differences.metric_terms import metric_terms, related_metrics
 from vidbench.tasks.schema import PlanSpec, Task
 from vidbench.tasks.words import protocol_text
