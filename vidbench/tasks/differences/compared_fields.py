@@ -47,7 +47,7 @@ def sides_words(task: Task) -> str:
     data = task.data
     if data.reference_split != data.evaluation_split:
         return "its videos include the held-out ones" if data.reference_split == "all" else "other videos"
-    if task.clips.draw == "once" and task.reference_clips == task.clips:
+    if task.reference_clips == task.clips:
         return "the same windows of the same videos"
     return "other windows of the same videos"
 

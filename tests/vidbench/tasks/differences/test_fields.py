@@ -61,6 +61,7 @@ def test_a_task_does_not_differ_from_itself(name):
     ("name", "section", "fields", "title", "bearing"),
     [
         ("k600-pred-disjoint", "data", {"reference_split": "test"}, "reference split", {"fvd": "score", "ssim": "beside"}),
+        ("k600-pred", "data", {"frozen": "2026", "frozen_sha256": "a" * 64}, "frozen list", {"fvd": "score", "ssim": "score"}),
         ("k600-pred", "data", {"train_split": "all"}, "training split", {"fvd": "score", "ssim": "score"}),
         ("k600-pred", "data", {"min_coverage": 0.5}, "coverage", {"fvd": "draw", "ssim": "draw"}),
         ("k600-pred", "clips", {"num_frames": 17}, "length", {"fvd": "score", "ssim": "score"}),
@@ -134,7 +135,7 @@ def test_both_values_are_in_the_words_of_tasks_show():
 
 def test_metrics_of_one_printed_name_are_compared_term_by_term(tmp_path):
     tasks = []
-    for name, metrics in (("one", ("fvd", "psnr")), ("other", ("fvd-styleganv", "psnr"))):
+    for name, metrics in (("one", ("fvd", "psnr")), ("other", ("fvd-styleganv", "ssim"))):
         (tmp_path / f"{name}.toml").write_text(
             task_text(
                 name, num_clips=600, num_samples=600, num_frames=16, context_frames=5, labels="none", metrics=metrics
