@@ -85,7 +85,7 @@ def python_sample(plan: np.ndarray, seed: int, limit: int | None) -> np.ndarray:
         limit: how many; None for all.
     """
     count = len(plan) if limit is None else min(limit, len(plan))
-    generator = Random(seed)  # nosec B311: published code draws its clips so, and nothing here is secret
+    generator = Random(seed)  # published code draws so, and nothing here is secret  # nosec B311
     return plan[generator.sample(range(len(plan)), count)]
 
 

@@ -27,6 +27,7 @@ from vidbench.jobs.training_curve import CurveOptions, TrainingCurve
 from vidbench.leaderboard import admission, rows, verification
 from vidbench.leaderboard.better_than_real import floor_chance, real_clip_flags
 from vidbench.leaderboard.drawn_seeds import draw_test
+from vidbench.leaderboard.task_groups import group_of_columns, protocol_columns, task_group
 from vidbench.progress import Progress
 from vidbench.results import comparability, every_eval_ever
 from vidbench.results.meaning import meaning
@@ -50,6 +51,9 @@ from vidbench.scoring.reference import RealSide
 from vidbench.scoring.repeats import over_runs
 from vidbench.tasks import load_task
 from vidbench.tasks.croissant import croissant_document
+from vidbench.tasks.differences.fields import task_differences
+from vidbench.tasks.differences.metric_terms import related_metrics
+from vidbench.tasks.differences.side_by_side import difference_document
 from vidbench.tasks.words import protocol_text
 from vidmetrics import METRICS, InputError, Moments
 from vidmetrics.catalog.definitions import function_ids
@@ -285,6 +289,18 @@ def results_stand_together_on_the_same_real_clips(context):
     return comparability.real_clips_sha256(Result.model_validate(context.document), "fvd-shapes") != ""
 
 
+@follows("needs_reference", "frechet", "none", "vidbench/tasks/differences/fields.py", "score", "beside")
+def another_reference_set_is_another_number(_):
+    a = load_task("shapes-gen").task
+    b = a.model_copy(update={"reference": a.reference.model_copy(update={"num_clips": 512})})
+    return task_differences(a, b)[0].bearing["fvd-shapes"]
+
+
+@follows("needs_reference", "frechet", "none", "vidbench/leaderboard/task_groups.py", False, True)
+def a_group_names_no_real_clips(_):
+    return task_group(load_task("shapes-gen").task, "fvd-shapes") == group_without_reference()
+
+
 # Which way is better.
 
 
@@ -439,6 +455,13 @@ def a_distance_of_few_clips_warns(_):
     return has("is biased upwards", few_samples_warning(METRICS["fvd-shapes"], moments(), 2, 2, 60))
 
 
+@follows("is_distance", "frechet", False, "vidbench/tasks/differences/side_by_side.py", True, False)
+def what_was_measured_of_distances_is_told(_):
+    a = load_task("shapes-gen").task.model_copy(update={"evaluation": only("fvd-shapes")})
+    b = a.model_copy(update={"reference": a.reference.model_copy(update={"num_clips": 512})})
+    return bool(difference_document(a, b)["differences"][0]["effects"])
+
+
 @follows("unbiased", "frechet", True, "vidmetrics/estimators/few_samples.py", True, False)
 def an_unbiased_distance_does_not_warn(_):
     return has("is biased upwards", few_samples_warning(METRICS["fvd-shapes"], moments(), 2, 2, 60))
@@ -523,6 +546,12 @@ def a_metric_has_a_function(_):
 @follows("printed_as", "fvd-shapes", "FVD", "vidbench/leaderboard/rows.py", "fvd-shapes", "FVD")
 def a_row_stands_with_what_papers_print(_):
     return rows.family("fvd-shapes")
+
+
+@follows("printed_as", "fvd-shapes", "FVD", "vidbench/tasks/differences/metric_terms.py", (), (("fvd", "fvd-shapes"),))
+def metrics_of_one_printed_name_are_compared(_):
+    of_shapes = load_task("shapes-gen").task.model_copy(update={"evaluation": only("fvd-shapes")})
+    return related_metrics(load_task("bair-pred").task, of_shapes)
 
 
 # What a network is.
@@ -705,6 +734,16 @@ def frame_store(read):
     return SimpleNamespace(read=read, keys=lambda clips: np.array(clips, np.uint64))
 
 
+def only(metric):
+    """The evaluation of shapes-gen with one metric."""
+    return load_task("shapes-gen").task.evaluation.model_copy(update={"metrics": (metric,)})
+
+
+def group_without_reference():
+    task = load_task("shapes-gen").task
+    return group_of_columns(protocol_columns(task, "fvd-shapes", task.evaluation.num_samples, None))
+
+
 def moments():
     of_rows = Moments(3)
     of_rows.update(ROWS)
@@ -804,6 +843,7 @@ DISPATCH = {
     "metrics/vidmetrics/estimators/growth.py": "which function computes a curve",
     "metrics/vidmetrics/statistics/frames.py": "which function computes a score of frames",
     "vidbench/scoring/gpu_rates.py": "which rates were recorded",
+    "vidbench/tasks/differences/effects.py": "which conventions were measured",
 }
 
 

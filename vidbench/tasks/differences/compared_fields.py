@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vidbench.tasks import clip_words
 from vidbench.tasks import field_words as words
 from vidbench.tasks.schema import ClipSpec, Task
 from vidmetrics.catalog.facts import Needs
@@ -62,9 +63,11 @@ def _of_distances(bearing: Bearing) -> _Decides:
 
 
 def _of_held_out(bearing: Bearing) -> _Decides:
-    """Decides what a model is to sample, by context frames or labels; else held-out clips are the floor alone."""
+    """Decides what a model is to sample, by context frames, labels or texts; else held-out clips are the floor alone."""
     return lambda task, needs: (
-        bearing if task.kind == "prediction" or task.evaluation.labels == "evaluation" else "beside"
+        bearing
+        if task.kind == "prediction" or task.evaluation.labels == "evaluation" or task.evaluation.prompts != "none"
+        else "beside"
     )
 
 
@@ -75,11 +78,11 @@ def _sides_decide(task: Task, needs: Needs) -> Bearing:
 
 def _starts(clips: ClipSpec) -> str:
     # The seed is a field of its own.
-    return "starts from the seed" if clips.starts == "uniform" else words.start_words(clips.starts, clips.seed)
+    return clip_words.start_words(clips.starts, clips.seed).replace(f"seed {clips.seed}", "the seed")
 
 
 def _videos(clips: ClipSpec) -> str:
-    return "videos drawn with replacement" if clips.draw == "replacement" else words.videos_words(clips)
+    return "videos drawn with replacement" if clips.draw == "replacement" else clip_words.videos_words(clips)
 
 
 def _plan(clips: ClipSpec) -> tuple[Any, ...]:
@@ -87,11 +90,36 @@ def _plan(clips: ClipSpec) -> tuple[Any, ...]:
 
 
 def _plan_said(clips: ClipSpec) -> str:
-    return f"{_videos(clips)}, {_starts(clips)}"
+    sampled = ", drawn by Python's random.sample" if clips.draw == "python-sample" else ""
+    return f"{_videos(clips)}, {_starts(clips)}{sampled}"
+
+
+def _order(clips: ClipSpec) -> tuple[Any, ...]:
+    return (clips.order, clips.every, clips.spread)
+
+
+def _order_said(clips: ClipSpec) -> str:
+    # What the draw and the least length add to the words of an order are fields of their own.
+    alone = clips.model_copy(update={"draw": "once", "min_frames": None})
+    return clip_words.order_words(alone) or "in an order from the seed"
+
+
+def _stride(clips: ClipSpec) -> tuple[int, int | None]:
+    return (clips.stride, clips.short_stride)
+
+
+def _least(clips: ClipSpec) -> str:
+    if clips.min_frames is None:
+        return "videos that are too short for a clip are refused"
+    return f"videos of fewer than {clips.min_frames} frames are dropped and counted in the result"
+
+
+def _crop(clips: ClipSpec) -> tuple[str, bool]:
+    return (clips.crop, clips.crop_after_resize)
 
 
 def _spares(task: Task) -> str:
-    return words.spare_words(task.clips) or "clips of missing videos are not replaced"
+    return clip_words.spare_words(task.clips) or "clips of missing videos are not replaced"
 
 
 FIELDS: tuple[ComparedField, ...] = (
@@ -153,9 +181,9 @@ FIELDS: tuple[ComparedField, ...] = (
     ),
     ComparedField(
         "stride",
-        ("clips.stride",),
-        lambda task: task.clips.stride,
-        lambda task: words.stride_words(task.clips),
+        ("clips.stride", "clips.short_stride"),
+        lambda task: _stride(task.clips),
+        lambda task: clip_words.stride_words(task.clips),
         _always("score"),
     ),
     ComparedField(
@@ -167,9 +195,9 @@ FIELDS: tuple[ComparedField, ...] = (
     ),
     ComparedField(
         "crop",
-        ("clips.crop",),
-        lambda task: task.clips.crop,
-        lambda task: words.WINDOWS[task.clips.crop],
+        ("clips.crop", "clips.crop_after_resize"),
+        lambda task: _crop(task.clips),
+        lambda task: clip_words.crop_words(task.clips),
         _always("score"),
     ),
     ComparedField(
@@ -180,10 +208,18 @@ FIELDS: tuple[ComparedField, ...] = (
         _always("score"),
     ),
     ComparedField(
+        "stride of the reference set",
+        ("reference.clips.stride", "reference.clips.short_stride"),
+        lambda task: _stride(task.reference_clips),
+        lambda task: clip_words.stride_words(task.reference_clips),
+        _of_distances("score"),
+        follows="stride",
+    ),
+    ComparedField(
         "crop of the reference set",
         ("reference.clips.crop",),
-        lambda task: task.reference_clips.crop,
-        lambda task: words.WINDOWS[task.reference_clips.crop],
+        lambda task: _crop(task.reference_clips),
+        lambda task: clip_words.crop_words(task.reference_clips),
         _of_distances("score"),
         follows="crop",
     ),
@@ -210,6 +246,20 @@ FIELDS: tuple[ComparedField, ...] = (
         _of_held_out("score"),
     ),
     ComparedField(
+        "order of the held-out clips",
+        ("clips.order", "clips.every", "clips.spread"),
+        lambda task: _order(task.clips),
+        lambda task: _order_said(task.clips),
+        _of_held_out("score"),
+    ),
+    ComparedField(
+        "least length of the held-out videos",
+        ("clips.min_frames",),
+        lambda task: task.clips.min_frames,
+        lambda task: _least(task.clips),
+        _of_held_out("score"),
+    ),
+    ComparedField(
         "seed of the held-out clips",
         ("clips.seed",),
         lambda task: task.clips.seed,
@@ -221,6 +271,20 @@ FIELDS: tuple[ComparedField, ...] = (
         ("reference.clips.starts", "reference.clips.draw", "reference.clips.clips_per_video"),
         lambda task: _plan(task.reference_clips),
         lambda task: _plan_said(task.reference_clips),
+        _of_distances("score"),
+    ),
+    ComparedField(
+        "order of the reference set",
+        ("reference.clips.order", "reference.clips.every", "reference.clips.spread"),
+        lambda task: _order(task.reference_clips),
+        lambda task: _order_said(task.reference_clips),
+        _of_distances("score"),
+    ),
+    ComparedField(
+        "least length of the reference videos",
+        ("reference.clips.min_frames",),
+        lambda task: task.reference_clips.min_frames,
+        lambda task: _least(task.reference_clips),
         _of_distances("score"),
     ),
     ComparedField(
@@ -278,6 +342,13 @@ FIELDS: tuple[ComparedField, ...] = (
         ("evaluation.labels",),
         lambda task: task.evaluation.labels,
         lambda task: words.LABELS[task.evaluation.labels],
+        _always("score"),
+    ),
+    ComparedField(
+        "texts",
+        ("evaluation.prompts",),
+        lambda task: task.evaluation.prompts,
+        lambda task: words.prompt_words(task.evaluation) or "no texts",
         _always("score"),
     ),
     ComparedField(
