@@ -85,9 +85,9 @@ PUBLISHED: Mapping[str, PublishedDataset] = {
         "DIR/sky_SPLIT/ID/ID_K/ID_frames_NNNNNNNN.jpg",
         "github.com/weixiong-ur/mdgan (Google Drive), or huggingface.co/datasets/maxin-cn/SkyTimelapse",
         {
-            # Clips, by the readme of the archive.
-            "train": PublishedSplit(2_392, None, "sky_train"),
-            "test": PublishedSplit(225, None, "sky_test"),
+            # Clips, by the readme of the archive. The folders have other names in copies.
+            "train": PublishedSplit(2_392, None, ""),
+            "test": PublishedSplit(225, None, ""),
         },
     ),
     "faceforensics": PublishedDataset(
@@ -106,8 +106,8 @@ PUBLISHED: Mapping[str, PublishedDataset] = {
         "DIR/SPLIT/ID#SSSSSS#EEEEEE.mp4 with taichi-metadata.csv in DIR",
         "github.com/AliaksandrSiarohin/first-order-model (data/taichi-loading), or huggingface.co/datasets/maxin-cn/Taichi-HD",
         {
-            "train": PublishedSplit(3_049, None, "train"),
-            "test": PublishedSplit(285, None, "test"),
+            "train": PublishedSplit(3_049, None, "frames/train"),
+            "test": PublishedSplit(285, None, "frames/test"),
         },
     ),
     "kth": PublishedDataset(

@@ -99,6 +99,22 @@ def test_a_training_run_lists_what_its_curve_lacks_too(tmp_path, monkeypatch, ca
     assert last.startswith("Error: 2 things are missing")
 
 
+@pytest.mark.parametrize(
+    ("dataset", "split", "folders"),
+    [
+        ("sky-timelapse", "train", ("sky_timelapse/sky_train", "sky_train", "train")),
+        ("faceforensics", "train", ("preprocess_ffs/train", "train")),
+        ("taichi-hd", "train", ("frames/train", "train")),
+        ("kth", "persons21-25", ("boxing", "raw/boxing")),
+        ("cityscapes", "test", ("leftImg8bit_sequence/test", "test")),
+    ],
+)
+def test_data_is_there_in_every_form_that_its_reader_takes(tmp_path, dataset, split, folders):
+    for number, folder in enumerate(folders):
+        (tmp_path / str(number) / folder).mkdir(parents=True)
+        assert PUBLISHED[dataset].splits[split].entry in needs._present(dataset, tmp_path / str(number)), folder
+
+
 def test_a_named_folder_that_lacks_a_split_is_told_with_the_rest(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "k600" / "val").mkdir(parents=True)
