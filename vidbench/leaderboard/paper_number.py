@@ -40,7 +40,7 @@ class PossibleTasks:
     Attributes:
         answers: by question; ``not-stated`` for what is open.
         tasks: the tasks that no answer contradicts.
-        nearest: without any, those that the fewest answers contradict.
+        nearest: without any, those that the fewest answers contradict, of the dataset if it has tasks.
     """
 
     answers: Mapping[str, str]
@@ -55,8 +55,10 @@ def possible_tasks(answers: Mapping[str, str]) -> PossibleTasks:
         task = load_task(name).task
         against.append((task, tuple(each.name for each in QUESTIONS if not fits(each, answers[each.name], task))))
     tasks = tuple(task for task, contradicted in against if not contradicted)
-    fewest = min(len(contradicted) for _, contradicted in against)
-    nearest = () if tasks else tuple(each for each in against if len(each[1]) == fewest)
+    # A number on another dataset is another number, however much of the rest agrees.
+    distances = [("dataset" in contradicted, len(contradicted)) for _, contradicted in against]
+    pairs = zip(against, distances, strict=True)
+    nearest = () if tasks else tuple(each for each, distance in pairs if distance == min(distances))
     return PossibleTasks(answers, tasks, nearest)
 
 
