@@ -172,10 +172,19 @@ def miniature(name: str, folder: Path) -> Path:
         evaluation["samples_per_context"] = SAMPLES // 3
     evaluation["num_samples"] = SAMPLES
     evaluation["repeats"] = min(evaluation.get("repeats", 1), 3)
-    if fields["reference"]["num_clips"] != "all":
+    if "every" in clips:
+        clips["every"] = 2
+    if fields["reference"].get("paired"):
+        fields["reference"]["num_clips"] = SAMPLES // evaluation.get("samples_per_context", 1)
+    elif fields["reference"]["num_clips"] != "all":
         # All windows of the three trajectories, or the requested number.
         fields["reference"]["num_clips"] = {256: 3, 3840: 45, 2048: 5}.get(fields["reference"]["num_clips"], 10)
-    networks = {"fvd": "fvd-shapes", "fvd-styleganv": "fvd-shapes", "fid-i3d-k600": "fid-shapes"}
+    networks = {
+        "fvd": "fvd-shapes",
+        "fvd-styleganv": "fvd-shapes",
+        "fvd-videogpt": "fvd-shapes",
+        "fid-i3d-k600": "fid-shapes",
+    }
     networks |= {"is-i3d-k600": "is-shapes", "is-c3d-ucf101": "is-shapes"}
     evaluation["metrics"] = [networks.get(metric, metric) for metric in evaluation["metrics"]]
     path = folder / f"{name}.toml"

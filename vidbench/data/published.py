@@ -66,6 +66,8 @@ PUBLISHED: Mapping[str, PublishedDataset] = {
             "all": PublishedSplit(13_320, None, ""),
             "train01": PublishedSplit(9_537, None, ""),
             "test01": PublishedSplit(3_783, None, ""),
+            "train03": PublishedSplit(9_624, None, ""),
+            "test03": PublishedSplit(3_696, None, ""),
         },
     ),
     "msrvtt": PublishedDataset(

@@ -106,10 +106,10 @@ class VideoDataset:
             kept = [place for place, count in enumerate(counts) if windows_of_video(clips, count)]
             self.videos = tuple(on_disk[place] for place in kept)
             self._frame_counts = {video: counts[place] for video, place in enumerate(kept)}
-            # The plan covers what is on disk: nobody knows how long a missing video is.
-            official = [video.video_id for video in self.videos]
         else:
             self.videos = tuple(on_disk)
+        if clips.covers_what_is_there:
+            official = [video.video_id for video in self.videos]
         dropped = len(on_disk) - len(self.videos)
         self.unused = merged(listing.unused, {TOO_SHORT: dropped}) if dropped else listing.unused
         labels_of = [listing.labels[name] for name in official]
@@ -203,7 +203,7 @@ class VideoDataset:
         if self._wanted is not None:
             # Which clip replaces a missing one depends on how many were requested.
             identity["wanted"] = self._wanted
-        if self.missing and (self._cut or self.clips.depends_on_lengths):
+        if self.missing and (self._cut or self.clips.covers_what_is_there):
             # Where the plan ends early, missing videos decide which others it reaches.
             identity["missing"] = self.missing
         return digest(identity)

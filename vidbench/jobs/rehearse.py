@@ -205,7 +205,7 @@ def _miniature(
 ) -> tuple[Path, MadeFolder, str, int]:
     """Make the data, scan it, and remove the broken video as the scan advises."""
     progress.say(f"a miniature of {task.data.dataset} in {folder / 'data'}, with a missing and a broken video")
-    made = make_folder(task, folder / "data", options.num_samples, options.form)
+    made = make_folder(task, folder / "data", options.num_samples * task.clips.every, options.form)
     scan = scan_folder(made.root, task, (), folder / "scan", workers=1, progress=progress)
     found = {Path(problem.path).name: problem.reason for problem in ([] if scan is None else scan.problems)}
     if list(found) != [made.broken.name] or scan is None:

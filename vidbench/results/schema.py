@@ -84,6 +84,11 @@ class MetricRecord(_Record):
     runs: tuple[float, ...] | None = Field(
         default=None, description="The value of each run; null if the task does not repeat."
     )
+    averaged: tuple[float, ...] | None = Field(
+        default=None,
+        description="The values that `value` is the mean of, one for the j-th samples of all contexts, run after run; null unless the "
+        "task averages over the samples of a context. Since schema version 3.",
+    )
     leave_one_out: tuple[float, ...] | None = Field(
         default=None,
         description="The value without each of the groups of samples (docs/intervals.md), for the interval of a difference; null if "

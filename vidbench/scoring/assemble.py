@@ -6,7 +6,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,7 @@ from vidbench.scoring.nearest_sides import nearest_records
 from vidbench.scoring.official import unofficial_reasons
 from vidbench.scoring.panel import Found, Panel, panel_records
 from vidbench.scoring.reference import RealSide, estimate
-from vidbench.scoring.repeats import over_runs
+from vidbench.scoring.repeats import over_runs, scored_sets
 from vidbench.scoring.run import Run
 from vidbench.scoring.run_keys import run_keys
 from vidbench.version import __version__
@@ -109,11 +109,12 @@ def assemble(measured: Measured) -> Result:
     )
     metrics: dict[str, MetricRecord] = {}
     for metric in run.metrics:
-        found, runs = _value(run, metric, stores, real)
+        found, runs, averaged = _value(run, metric, stores, real)
         metrics[metric.id] = MetricRecord(
             value=found.value,
             interval=found.interval,
             runs=runs,
+            averaged=averaged,
             leave_one_out=found.leave_one_out,
             groups_sha256=found.groups_sha256,
             num_samples=found.num_samples,
@@ -216,17 +217,24 @@ def _recorded(run: Run) -> dict[str, FloorSets]:
 
 def _value(
     run: Run, metric: MetricDefinition, stores: Stores, real: RealSides
-) -> tuple[Estimate, tuple[float, ...] | None]:
-    """Return the estimate over all runs, and the value of each run if there are several."""
+) -> tuple[Estimate, tuple[float, ...] | None, tuple[float, ...] | None]:
+    """Return the estimate over all runs, the value of each run if there are several, and of each set if a task averages over them."""
     starts = range(0, run.total_samples, run.num_samples)
     runs = [range(start, start + run.num_samples) for start in starts]
     per_context = run.task.evaluation.samples_per_context
     if metric.needs_reference != "frames":
         side, store = real[metric.network], stores[metric.network]
-        return over_runs(metric, [estimate(metric, store, side, clips, run_keys(run, store, clips)) for clips in runs])
+        sets = [scored_sets(run.task, clips) for clips in runs]
+        scores = [estimate(metric, store, side, each, run_keys(run, store, each)) for of_run in sets for each in of_run]
+        estimate_of_all, values = over_runs(metric, scores)
+        if values is None or len(sets[0]) == 1:
+            return estimate_of_all, values, None
+        of_runs = np.array(values).reshape(len(runs), -1).mean(axis=1)
+        total = replace(estimate_of_all, num_samples=len(runs[0]))
+        return total, tuple(of_runs.tolist()) if len(runs) > 1 else None, values
     found = [estimate_frames(metric, stores[FRAMES], clips, per_context) for clips in runs]
     refuse_infinite(metric, stores[FRAMES], [each.value for each in found])
-    return over_runs(metric, found)
+    return *over_runs(metric, found), None
 
 
 def metric_values(run: Run, stores: Stores, real: RealSides) -> dict[str, float]:
@@ -237,7 +245,7 @@ def metric_values(run: Run, stores: Stores, real: RealSides) -> dict[str, float]
 def _truncation_record(run: Run, sigma: float, stores: Stores, real: RealSides) -> TruncationRecord:
     metrics = {}
     for metric in run.metrics:
-        found, _ = _value(run, metric, stores, real)
+        found, _, _ = _value(run, metric, stores, real)
         metrics[metric.id] = TruncatedMetric(value=found.value, interval=found.interval)
     return TruncationRecord(sigma=sigma, metrics=metrics)
 
@@ -248,14 +256,15 @@ def _against_count(run: Run, stores: Stores, real: RealSides) -> dict[str, Growt
         if metric.needs_reference == "frames":
             continue  # a mean over contexts, unbiased for any number of them
         side, store = real[metric.network], stores[metric.network]
+        clips = scored_sets(run.task, range(run.num_samples))[0]
         growth = score_against_count(
             metric,
-            store.read(metric.output, range(run.num_samples)),
+            store.read(metric.output, clips),
             side.network.outputs[metric.output],
-            run.num_samples,
+            len(clips),
             side.rows_per_clip,
             side.for_metric(metric),
-            run_keys(run, store, range(run.num_samples)),
+            run_keys(run, store, clips),
         )
         if growth is not None:
             curves[metric.id] = GrowthRecord(**asdict(growth))

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from vidbench.data import open_split
@@ -25,6 +26,7 @@ from vidbench.scoring.frame_comparison import FRAMES
 from vidbench.scoring.frame_scores import estimate_frames
 from vidbench.scoring.imported_reference import ImportedRealSide
 from vidbench.scoring.reference import RealSide, estimate_value
+from vidbench.scoring.repeats import scored_sets
 from vidbench.scoring.run import Run
 from vidbench.scoring.run_keys import run_keys
 from vidbench.version import __version__
@@ -165,13 +167,16 @@ def _cached_value(
     origin = {"format": "vidbench-bound-3", "vidbench": __version__, "metric": metric.id, "sides": sides}
     evaluation = run.task.evaluation
     origin["groups"] = [evaluation.samples_per_context, evaluation.labels]  # they move the last bits
+    if evaluation.contexts != "pooled":
+        origin["contexts"] = evaluation.contexts
     path = cache / "bounds" / f"{digest(origin)[:24]}.json"
     if is_there(path):
         try:
             return _stored_value(path, origin)
         except DamagedFileError as error:
             warn(f"The score of a bound in {path} is damaged ({error}) and will be computed again.")
-    value = estimate_value(metric, store, real, run_keys(run, store))
+    sets = scored_sets(run.task, range(run.num_samples))
+    value = fmean(estimate_value(metric, store, real, run_keys(run, store, each), each) for each in sets)
     if math.isfinite(value):
         write_bytes(path, sealed_json({**origin, "value": value}))
     return value

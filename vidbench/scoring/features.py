@@ -24,6 +24,7 @@ from vidbench.files import digest, write_bytes, write_text
 from vidbench.progress import Advance, Progress, warn
 from vidbench.scoring.clip_probe import ClipProbe
 from vidbench.scoring.clip_sources import ClipSource, ModelSource
+from vidbench.scoring.coded_clips import CodedSource
 from vidbench.scoring.frame_comparison import FrameComparison
 from vidbench.scoring.overlap import Comparison, Outputs, Overlap, Storing, computed, overlap
 from vidmetrics.networks.finite import check_finite
@@ -95,7 +96,9 @@ class FeatureStore:
             except DamagedFileError as error:
                 raise self._damaged(shard, str(error)) from None
         first = shards.start * SHARD_SIZE
-        return np.concatenate([np.empty(0, np.uint64), *parts])[wanted.start - first : wanted.stop - first]
+        return np.concatenate([np.empty(0, np.uint64), *parts])[
+            wanted.start - first : wanted.stop - first : wanted.step
+        ]
 
     def read(self, output: str, clips: range | None = None) -> Iterator[np.ndarray]:
         """Yield one output shard by shard, ``[n, D]`` in index order, for all clips or for a range of them.
@@ -113,7 +116,11 @@ class FeatureStore:
             indices = self.indices(shard)
             per_clip = len(rows) // len(indices)
             first, last = max(wanted.start, indices[0]) - indices[0], min(wanted.stop, indices[-1] + 1) - indices[0]
-            yield rows[first * per_clip : last * per_clip]
+            if wanted.step == 1:
+                yield rows[first * per_clip : last * per_clip]
+                continue
+            first += (wanted.start - indices[0] - first) % wanted.step
+            yield rows.reshape(len(indices), per_clip, -1)[first : last : wanted.step].reshape(-1, rows.shape[1])
 
     def shards(self) -> Iterator[dict[str, np.ndarray]]:
         """Yield all outputs of each shard, whatever their number of rows.
@@ -360,7 +367,7 @@ def extract(
 
     def write(shard: int, parts: Sequence[Sequence[Outputs]], keys: Sequence[Keys]) -> None:
         indices = stores[0].indices(shard)
-        doubt = source.doubt() if isinstance(source, ModelSource) else None
+        doubt = source.doubt() if isinstance(source, ModelSource | CodedSource) else None
         for network, store, collected in zip(networks, stores, zip(*parts, strict=True), strict=True):
             if doubt is not None:
                 store.mark(doubt)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from statistics import fmean
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,6 +23,7 @@ from vidbench.scoring.bounds import disjoint_real
 from vidbench.scoring.features import Stores
 from vidbench.scoring.imported_reference import ImportedRealSide
 from vidbench.scoring.reference import RealSide, estimate_value
+from vidbench.scoring.repeats import scored_sets
 from vidbench.scoring.run import Run
 from vidbench.tasks.schema import Task
 
@@ -127,8 +129,9 @@ def measured_sets(
     for metric in run.metrics:
         if metric.needs_reference == "frames":
             continue  # real clips cannot be compared with themselves
+        store, side = stores[metric.network], real[metric.network]
         values = [
-            estimate_value(metric, stores[metric.network], real[metric.network], clips=sets.clips(number))
+            fmean(estimate_value(metric, store, side, clips=each) for each in scored_sets(run.task, sets.clips(number)))
             for number in range(sets.num_sets)
         ]
         if all(math.isfinite(value) for value in values):

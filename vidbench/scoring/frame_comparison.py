@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidbench.data.clip_dataset import ClipDataset
+from vidbench.data.codec_pass import encoder_version, through_codec
 from vidbench.errors import InputError
-from vidbench.tasks.schema import Task
+from vidbench.tasks.schema import Codec, Task
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.statistics.frames import FRAME_SCORES
 
@@ -33,6 +34,7 @@ class FrameComparison:
         context_frames: context frames at the start of a clip, which are not compared.
         scores: scores to compute: ``"psnr"``, ``"ssim"``, names of networks that compare frames.
         networks: those networks by name.
+        codec: codec that the true clips pass through first, as the samples have.
     """
 
     truth: ClipDataset
@@ -41,11 +43,13 @@ class FrameComparison:
     networks: Mapping[str, Network] = field(default_factory=dict)
     name: str = FRAMES
     precision: str = "exact"
+    codec: Codec = "none"
 
     @property
     def preprocessing(self) -> str:
         """Description of the computation, for the content key of the shards."""
-        return "+".join(map(self._described, self.scores)) + f" from frame {self.context_frames}"
+        passed = "" if self.codec == "none" else f" through {self.codec} of {encoder_version()}"
+        return "+".join(map(self._described, self.scores)) + f" from frame {self.context_frames}{passed}"
 
     def _described(self, score: str) -> str:
         if score not in self.networks:
@@ -65,7 +69,7 @@ class FrameComparison:
             clips_NTHWC: complete clips of the samples, uint8, including context frames.
             indices: indices of the samples, int64 ``[N]``.
         """
-        true = self.truth.read(indices)[:, self.context_frames :]
+        true = through_codec(self.truth.read(indices), self.codec)[:, self.context_frames :]
         predicted = clips_NTHWC[:, self.context_frames :]
         return {
             score: self.networks[score].compare(true, predicted)
@@ -105,4 +109,5 @@ def compare_frames(
         task.clips.context_frames,
         tuple(dict.fromkeys(metric.frame_score for metric in wanted)),
         networks or {},
+        codec=task.evaluation.codec,
     )

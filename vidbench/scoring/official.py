@@ -46,6 +46,10 @@ def unofficial_reasons(
             f"Frames were converted to RGB by '{task.clips.pixels}', which depends on the processor and serves comparison "
             "with published numbers only."
         )
+    if task.evaluation.codec != "none":
+        reasons.append(
+            f"Both sides passed through the codec '{task.evaluation.codec}', whose bytes depend on the version of the encoder."
+        )
     if num_samples != task.evaluation.num_samples:
         reasons.append(f"{num_samples} samples were scored where the task requires {task.evaluation.num_samples}.")
     if seed != task.evaluation.seed:

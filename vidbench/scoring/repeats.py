@@ -7,9 +7,23 @@ from dataclasses import replace
 
 import numpy as np
 
+from vidbench.tasks.schema import Task
 from vidmetrics.catalog.definitions import MetricDefinition
 from vidmetrics.estimators.base import Estimate
 from vidmetrics.statistics.intervals import cut, mean_interval
+
+
+def scored_sets(task: Task, clips: range) -> list[range]:
+    """Return the sets of samples whose scores are averaged: all of them, or the j-th samples of every context.
+
+    Args:
+        task: the protocol; `EvaluationSpec.contexts` says which.
+        clips: the samples of a run, or as many other clips.
+    """
+    each = task.evaluation.samples_per_context
+    if task.evaluation.contexts == "pooled" or each == 1:
+        return [clips]
+    return [range(clips.start + number, clips.stop, each) for number in range(each)]
 
 
 def over_runs(definition: MetricDefinition, estimates: Sequence[Estimate]) -> tuple[Estimate, tuple[float, ...] | None]:

@@ -89,10 +89,12 @@ def open_planned(plan: RunPlan) -> Run:
             f"The split '{task.data.reference_split}' has only {reference.num_clips} clips, and the reference set of the "
             f"task '{task.name}' has {wanted}: lower reference.num_clips or raise clips.clips_per_video."
         )
-    if task.clips.context_frames and evaluation.num_clips < plan.total_samples:
+    asked = "predictions" if task.clips.context_frames else "samples of the same classes"
+    needed = task.clips.context_frames or task.evaluation.labels == "evaluation"
+    if needed and evaluation.num_clips < plan.total_samples:
         raise InputError(
             f"The split '{task.data.evaluation_split}' has only {evaluation.num_clips} clips for "
-            f"{plan.total_samples} predictions: complete the data folder or lower --num-samples."
+            f"{plan.total_samples} {asked}: complete the data folder or lower --num-samples."
         )
     return Run(
         **vars(plan),

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from vidbench.scoring.bounds import Bound, task_bounds
 from vidbench.scoring.clip_probe import ClipProbe
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource
+from vidbench.scoring.coded_clips import coded
 from vidbench.scoring.features import Stores, clips_without_shard, feature_store, fill_stores
 from vidbench.scoring.floor_sets import HeldOutSets, held_out_sets
 from vidbench.scoring.frame_comparison import FrameComparison
 from vidbench.scoring.gpu_rates import gpu_sentence
 from vidbench.scoring.run import Run
+from vidbench.tasks.schema import Codec
 
 if TYPE_CHECKING:
     from vidmetrics.networks.network import Network
@@ -45,7 +47,8 @@ def expect_work(
     if sets is not None:
         sources.append((SETS_TITLE, DatasetSource(sets.dataset), sets.num_clips, cache))
     networks, frames, ranks = list(run.networks.values()), run.task.clips.num_frames, run.ranks
-    left = {title: _clips_left(source, networks, count, root) for title, source, count, root in sources}
+    codec = run.task.evaluation.codec
+    left = {title: _clips_left(source, networks, count, root, codec) for title, source, count, root in sources}
     mine = {title: -(-clips // ranks.world_size) for title, clips in left.items()}
     run.progress.expect(
         {title: clips for title, clips in mine.items() if title in samples},
@@ -54,11 +57,11 @@ def expect_work(
     )
 
 
-def _clips_left(source: ClipSource, networks: Sequence[Network], count: int, root: Path) -> int:
+def _clips_left(source: ClipSource, networks: Sequence[Network], count: int, root: Path, codec: Codec) -> int:
     dataset = source.dataset if isinstance(source, DatasetSource) else None
     if not networks or getattr(dataset, "num_unhashed", False):
         return count  # hashing videos only to know what is cached would delay the announcement by hours
-    return max(clips_without_shard(feature_store(root, source, network, count)) for network in networks)
+    return max(clips_without_shard(feature_store(root, coded(source, codec), network, count)) for network in networks)
 
 
 def _title(bound: Bound) -> str:
@@ -120,7 +123,7 @@ def _fill(
     probe: ClipProbe | None = None,
 ) -> Stores:
     return fill_stores(
-        source,
+        coded(source, run.task.evaluation.codec),
         [*run.networks.values(), *(each for each in (frames, probe) if each is not None)],
         num_clips,
         root=root,

@@ -15,10 +15,12 @@ def run_keys(run: Run, store: FeatureStore, clips: range | None = None) -> ClipK
     Args:
         run: the run.
         store: complete shards of the samples.
-        clips: range of samples; None for all of the store.
+        clips: range of samples, with a step for one of each context; None for all of the store.
     """
     indices = np.arange(store.num_clips) if clips is None else np.array(clips)
-    return ClipKeys(store.keys(clips), run.task.evaluation.samples_per_context, _labels(run, indices))
+    # With a step, one sample of each context is there.
+    together = run.task.evaluation.samples_per_context if clips is None or clips.step == 1 else 1
+    return ClipKeys(store.keys(clips), together, _labels(run, indices))
 
 
 def _labels(run: Run, indices: np.ndarray) -> np.ndarray | None:

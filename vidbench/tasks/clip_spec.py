@@ -116,8 +116,13 @@ class ClipSpec(Spec):
 
     @property
     def depends_on_lengths(self) -> bool:
-        """Whether the plan depends on the lengths of all videos, so that it covers the ones on disk and needs a scan to be quick."""
+        """Whether the plan depends on the lengths of all videos, so that it needs a scan to be quick."""
         return self.starts == "disjoint" or self.min_frames is not None
+
+    @property
+    def covers_what_is_there(self) -> bool:
+        """Whether the plan is over the videos on disk instead of the official list, because nobody knows what a missing one would give."""
+        return self.depends_on_lengths or self.order == "balanced"
 
     @model_validator(mode="after")
     def _possible(self) -> ClipSpec:

@@ -77,7 +77,23 @@ def count_words(evaluation: EvaluationSpec) -> str:
         count += f" ({evaluation.samples_per_context:,} from each of {contexts:,} clips)"
     if evaluation.repeats > 1:
         count += f" in each of {evaluation.repeats} runs, whose mean is the score"
+    if evaluation.contexts == "averaged":
+        count += f"; {average_words(evaluation)}"
     return count
+
+
+def average_words(evaluation: EvaluationSpec) -> str:
+    """Return how the samples of one context count together."""
+    if evaluation.contexts == "pooled":
+        return "all samples are scored together"
+    return f"the score is the mean of {evaluation.samples_per_context}, each of one sample of every clip"
+
+
+def codec_words(evaluation: EvaluationSpec) -> str:
+    """Return what clips pass through before they are scored."""
+    if evaluation.codec == "none":
+        return "no codec"
+    return f"clips of both sides pass through {evaluation.codec} before they are scored; never official"
 
 
 def precision_words(evaluation: EvaluationSpec) -> str:

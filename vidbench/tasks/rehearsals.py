@@ -15,19 +15,16 @@ REASON = "This is a rehearsal: its videos are made up and its networks random, s
 def rehearsal_of(task: Task, num_samples: int) -> Task:
     """Return a task with the protocol of another and small counts.
 
-    Clips, splits, metrics and bounds stay. The reference set has as many clips as there are samples, a context is used
-    twice if it is used more than once, and at most two of several runs remain.
+    Clips, splits, metrics and bounds stay. The reference set has as many clips as there are samples, or contexts if it is theirs; a
+    context is used twice if it is used more than once, and at most two of several runs remain.
 
     Args:
         task: the task to rehearse.
         num_samples: samples per run, an even number.
     """
-    evaluation = task.evaluation
-    changes = {
-        "num_samples": num_samples,
-        "samples_per_context": min(evaluation.samples_per_context, 2),
-        "repeats": min(evaluation.repeats, 2),
-    }
+    evaluation, each = task.evaluation, min(task.evaluation.samples_per_context, 2)
+    changes = {"num_samples": num_samples, "samples_per_context": each, "repeats": min(evaluation.repeats, 2)}
+    num_clips = num_samples // each if task.reference.paired else num_samples
     return task.model_copy(
         update={
             "name": PREFIX + task.name,
@@ -35,7 +32,7 @@ def rehearsal_of(task: Task, num_samples: int) -> Task:
             "description": REASON,
             # The made-up videos are on no list.
             "data": task.data.model_copy(update={"frozen": "", "frozen_sha256": ""}),
-            "reference": task.reference.model_copy(update={"num_clips": num_samples}),
+            "reference": task.reference.model_copy(update={"num_clips": num_clips}),
             "evaluation": evaluation.model_copy(update=changes),
             "notes": (),
             # `vidbench rehearse` says what the task is; its rehearsal is never official anyway.

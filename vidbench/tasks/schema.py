@@ -26,6 +26,7 @@ from vidmetrics.errors import unknown_name
 
 __all__ = [
     "ClipSpec",
+    "Codec",
     "DataSpec",
     "EvaluationSpec",
     "Note",
@@ -81,6 +82,11 @@ class ReferenceSpec(Spec):
 
     num_clips: int | Literal["all"] = Field(description="Number of real clips from the start of the plan, or 'all'.")
     clips: PlanSpec = Field(default=PlanSpec(), description="How the clip plan differs from `clips`.")
+    paired: bool = Field(
+        default=False,
+        description="True: the reference set is the held-out clips themselves, the true ones of the contexts or labels that a model gets; "
+        "a task that does not say so may have them too.",
+    )
 
     @field_validator("num_clips")
     @classmethod
@@ -88,6 +94,9 @@ class ReferenceSpec(Spec):
         if isinstance(num_clips, int) and not 2 <= num_clips <= MOST_SAMPLES:
             raise ValueError(f"{num_clips} is not a number of clips; give 2 to {MOST_SAMPLES:,}, or 'all'")
         return num_clips
+
+
+Codec = Literal["none", "h264-crf25"]
 
 
 class EvaluationSpec(Spec):
@@ -101,6 +110,16 @@ class EvaluationSpec(Spec):
         ge=1,
         le=MOST_SAMPLES,
         description="Samples for the context frames of each evaluation clip, in consecutive order.",
+    )
+    contexts: Literal["pooled", "averaged"] = Field(
+        default="pooled",
+        description="With several samples of a context: 'pooled' compares all of them with the reference set; 'averaged' is the mean of "
+        "the scores of the first, the second, and so on, of every context.",
+    )
+    codec: Codec = Field(
+        default="none",
+        description="Codec that clips of both sides pass through before they are scored: 'h264-crf25' is libx264 at crf 25, 4:2:0; never "
+        "official, because its bytes depend on the version of the encoder.",
     )
     repeats: int = Field(
         default=1,
@@ -236,6 +255,15 @@ class Task(Spec):
             raise ValueError("evaluation.ceiling 'copy' repeats a context frame, so it needs clips.context_frames > 0")
         if self.evaluation.samples_per_context > 1 and self.kind != "prediction":
             raise ValueError("evaluation.samples_per_context above 1 needs clips.context_frames > 0")
+        if self.evaluation.contexts == "averaged" and self.evaluation.samples_per_context == 1:
+            raise ValueError("evaluation.contexts 'averaged' needs evaluation.samples_per_context above 1")
+        if self.evaluation.codec != "none" and (self.clips.height % 2 or self.clips.width % 2):
+            raise ValueError("evaluation.codec needs an even clips.height and clips.width")
+        if self.reference.paired and not self._is_paired:
+            raise ValueError(
+                "reference.paired compares samples with the true clips of their own contexts or labels: the reference split is the "
+                "evaluation split, reference.num_clips the number of its clips in a run, and there is no reference.clips"
+            )
         if self.evaluation.num_samples * self.evaluation.repeats > MOST_SAMPLES:
             raise ValueError(f"evaluation.num_samples times evaluation.repeats must be at most {MOST_SAMPLES:,}")
         if self.evaluation.num_samples % self.evaluation.samples_per_context:
@@ -268,6 +296,12 @@ class Task(Spec):
         if len(set(sweep)) < len(sweep) or not all(0 < sigma <= 1 for sigma in sweep):
             raise ValueError("evaluation.truncation_sweep must contain distinct numbers above 0 and up to 1")
         return self
+
+    @property
+    def _is_paired(self) -> bool:
+        contexts = self.evaluation.num_samples // self.evaluation.samples_per_context
+        same = self.data.reference_split == self.data.evaluation_split and self.reference.clips == PlanSpec()
+        return same and self.reference.num_clips == contexts
 
     @property
     def _has_own_plan(self) -> bool:

@@ -7,6 +7,7 @@ import textwrap
 from vidbench.tasks.clip_words import crop_words, plan_words, stride_words
 from vidbench.tasks.field_words import (
     LABELS,
+    codec_words,
     context_words,
     count_words,
     held_words,
@@ -81,6 +82,7 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
         *([("prompts", prompt_words(evaluation))] if evaluation.prompts != "none" else []),
         ("reference", f"{reference_words(task.reference)} of split '{data.reference_split}'{_own_plan(task)}"),
         ("samples", f"{count_words(evaluation)}, each scored once, seed {evaluation.seed}"),
+        *([("codec", codec_words(evaluation))] if evaluation.codec != "none" else []),
         ("precision", precision_words(evaluation)),
         (
             "bounds",
@@ -101,6 +103,8 @@ def _fitting(clips: ClipSpec) -> str:
 
 def _own_plan(task: Task) -> str:
     clips, reference = task.clips, task.reference_clips
+    if task.reference.paired:
+        return ": the true clips, of the contexts or labels that the samples are made for"
     if reference == clips:
         same = task.data.reference_split == task.data.evaluation_split and task.kind == "prediction"
         return ": the same windows as the context frames" if same and clips.draw == "once" else ""

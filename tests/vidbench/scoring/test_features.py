@@ -233,3 +233,23 @@ def test_progress_moves_by_clip_and_the_cost_is_told_after_the_first_batch(tmp_p
     np.testing.assert_array_equal(
         np.concatenate(list(store.read("logits"))), Indices().read(np.arange(40)).reshape(40, -1)[:, :4]
     )
+
+
+class Rows:
+    """Two rows per clip that name clip and row."""
+
+    name = "rows"
+
+    def __call__(self, clips):
+        return {"pool": np.stack([np.repeat(clips, 2), np.tile([0, 1], len(clips))], axis=1).astype(np.float32)}
+
+
+@pytest.mark.parametrize(
+    "clips", [range(0, 150, 7), range(5, 149, 100), range(63, 66), range(64, 64, 3), range(3, 140, 64)]
+)
+def test_one_of_several_clips_is_read_across_shards(tmp_path, clips):
+    store = FeatureStore(tmp_path, 150)
+    extract(Indices(), [Rows()], [store], range(store.num_shards), batch_size=64, title="Samples", **ALONE)
+    rows = np.concatenate([np.empty((0, 2)), *store.read("pool", clips)])
+    np.testing.assert_array_equal(rows, [[clip, row] for clip in clips for row in (0, 1)] or np.empty((0, 2)))
+    np.testing.assert_array_equal(store.keys(clips), store.keys()[list(clips)])

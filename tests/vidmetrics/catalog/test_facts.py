@@ -173,13 +173,13 @@ def a_statistics_file_holds_the_moments(_):
 
 @follows("needs_reference", "psnr", "moments", "vidbench/scoring/frame_comparison.py", ("psnr",), None)
 def predicted_frames_are_compared(_):
-    task = SimpleNamespace(clips=SimpleNamespace(context_frames=2))
+    task = SimpleNamespace(clips=SimpleNamespace(context_frames=2), evaluation=SimpleNamespace(codec="none"))
     return getattr(frame_comparison.compare_frames(task, [METRICS["psnr"]], None), "scores", None)
 
 
 @follows("needs_reference", "psnr", "moments", "vidbench/scoring/assemble.py", "of frames", "of features")
 def a_value_is_computed(context):
-    task = SimpleNamespace(evaluation=SimpleNamespace(samples_per_context=1))
+    task = SimpleNamespace(evaluation=SimpleNamespace(samples_per_context=1, contexts="pooled"))
     run = SimpleNamespace(total_samples=4, num_samples=4, task=task)
     for name in ("estimate", "estimate_frames"):
         kind = "of frames" if name == "estimate_frames" else "of features"
@@ -206,7 +206,8 @@ def a_bound_is_measured(context):
 @follows("needs_reference", "psnr", "moments", "vidbench/scoring/floor_sets.py", set(), {"psnr"})
 def sets_of_real_clips_are_scored(context):
     context.patch.setattr(floor_sets, "estimate_value", lambda *_, clips: 1.0)
-    run, sets = SimpleNamespace(metrics=[METRICS["psnr"]]), floor_sets.HeldOutSets(None, 2, 4)
+    task = SimpleNamespace(evaluation=SimpleNamespace(samples_per_context=1, contexts="pooled"))
+    run, sets = SimpleNamespace(metrics=[METRICS["psnr"]], task=task), floor_sets.HeldOutSets(None, 2, 4)
     return set(floor_sets.measured_sets(run, sets, Anything(), Anything()))
 
 
@@ -501,7 +502,7 @@ def measure_compares_frames(_):
 
 @follows("frame_score", "psnr", "ssim", "vidbench/scoring/frame_comparison.py", ("psnr",), ("ssim",))
 def a_task_compares_frames(_):
-    task = SimpleNamespace(clips=SimpleNamespace(context_frames=2))
+    task = SimpleNamespace(clips=SimpleNamespace(context_frames=2), evaluation=SimpleNamespace(codec="none"))
     return frame_comparison.compare_frames(task, [METRICS["psnr"]], None).scores
 
 

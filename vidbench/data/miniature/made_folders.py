@@ -29,6 +29,8 @@ FORMS = {
 }
 """Usual size and length of the published videos."""
 
+_UCF101_LISTS = ("01", "03")
+
 
 @dataclass(frozen=True)
 class MadeFolder:
@@ -63,9 +65,10 @@ def check_made(task: Task) -> None:
         raise InputError(
             f"The dataset '{dataset}' has no published layout to make a miniature of: rehearse a shipped task."
         )
-    unknown = [split for split in _splits(task) if dataset == "ucf101" and split not in ("all", "train01", "test01")]
+    made = ("all", *(f"{part}{number}" for part in ("train", "test") for number in _UCF101_LISTS))
+    unknown = [split for split in _splits(task) if dataset == "ucf101" and split not in made]
     if unknown:
-        raise InputError(f"A miniature of UCF-101 has no split '{unknown[0]}': rehearse a task on split 01.")
+        raise InputError(f"A miniature of UCF-101 has no split '{unknown[0]}': rehearse a task on split 01 or 03.")
 
 
 def _splits(task: Task) -> tuple[str, ...]:
@@ -125,26 +128,28 @@ def _kinetics600(task: Task, root: Path, splits: Sequence[str], num_videos: int,
 
 
 def _ucf101(task: Task, root: Path, splits: Sequence[str], num_videos: int, form: VideoForm) -> MadeFolder:
-    """``classInd.txt``, train and test list 01, and class folders; other lists are not made."""
+    """``classInd.txt``, train and test lists 01 and 03, which are the same, and class folders; the lists 02 are not made."""
     pool = _pool(root, 2 * num_videos, form)
     classes = [f"Class{number:03d}" for number in range(1, NUM_CLASSES + 1)]
     (root / "classInd.txt").write_text("".join(f"{n} {name}\n" for n, name in enumerate(classes, start=1)))
     broken, missing = root, root
     for part, group in (("train", 8), ("test", 1)):
-        # Two more than there are: the train list names the broken and the missing one.
-        count = num_videos + (2 if part == "train" else 0)
+        # Two more than there are: the list of the reference set names the broken and the missing one.
+        spoilt = part == ("test" if task.data.reference_split.startswith("test") else "train")
+        count = num_videos + (2 if spoilt else 0)
         names = [
             f"{classes[n % NUM_CLASSES]}/v_{classes[n % NUM_CLASSES]}_g{group + n // NUM_CLASSES:02d}_c01{form.suffix}"
             for n in range(count)
         ]
         number_of = {name: n % NUM_CLASSES + 1 for n, name in enumerate(names)}
         lines = [name + (f" {number_of[name]}" if part == "train" else "") for name in names]
-        (root / f"{part}list01.txt").write_text("\n".join(lines) + "\n")
+        for listed in _UCF101_LISTS:
+            (root / f"{part}list{listed}.txt").write_text("\n".join(lines) + "\n")
         for number in range(num_videos):
             video = root / names[number]
             video.parent.mkdir(parents=True, exist_ok=True)
             pool[number if part == "train" else num_videos + number].rename(video)
-        if part == "train":
+        if spoilt:
             broken, missing = root / names[-2], root / names[-1]
             _break(root / names[0], broken)
     shutil.rmtree(pool[0].parent)

@@ -296,7 +296,7 @@ FIELDS: tuple[ComparedField, ...] = (
     ),
     ComparedField(
         "reference set and held-out clips",
-        (),
+        ("reference.paired",),
         sides_words,
         sides_words,
         _sides_decide,
@@ -321,6 +321,20 @@ FIELDS: tuple[ComparedField, ...] = (
         ("evaluation.samples_per_context",),
         lambda task: task.evaluation.samples_per_context,
         lambda task: f"{task.evaluation.samples_per_context:,} for each context",
+        _always("score"),
+    ),
+    ComparedField(
+        "samples of a context",
+        ("evaluation.contexts",),
+        lambda task: task.evaluation.contexts,
+        lambda task: words.average_words(task.evaluation),
+        _of_distances("score"),
+    ),
+    ComparedField(
+        "codec",
+        ("evaluation.codec",),
+        lambda task: task.evaluation.codec,
+        lambda task: words.codec_words(task.evaluation),
         _always("score"),
     ),
     ComparedField(
