@@ -51,6 +51,8 @@ fvd_shapes: _one_call.Pairwise
 fvd_shapes_second: _one_call.Pairwise
 fvd_styleganv: _one_call.Pairwise
 fvd_videogpt: _one_call.Pairwise
+fvd_videomae_ssv2: _one_call.Pairwise
+fvd_videomae_ssv2_cdfvd: _one_call.Pairwise
 is_: _one_call.Alone
 is_c3d_ucf101: _one_call.Alone
 is_i3d_k600: _one_call.Alone

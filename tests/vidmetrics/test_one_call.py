@@ -104,6 +104,8 @@ def test_definitions():
         "lpips-best": ("", "", "lpips-best", None, False),
         "fvd-inf": ("i3d-kinetics-400", "logits", "frechet-inf", None, False),
         "fid-inf": ("inception-2015-12-05", "pool", "frechet-inf", None, False),
+        "fvd-videomae-ssv2": ("videomae-ssv2", "pool", "frechet", None, False),
+        "fvd-videomae-ssv2-cdfvd": ("videomae-ssv2", "pool", "frechet", None, False),
         "jedi": ("vjepa-ssv2", "pool", "second-moments", None, False),
         "jedi-shapes": ("shapes", "pool", "second-moments", None, False),
         "kvd-shapes": ("shapes", "logits", "kernel", None, False),
@@ -113,6 +115,7 @@ def test_definitions():
         "fid-shapes": ("shapes", "pool", "frechet", None, False),
         "is-shapes": ("shapes", "logits", "inception-score", 1, True),
     }
+    assert {id for id, m in METRICS.items() if not m.ddof} == {"fvd-styleganv", "fvd-cdfvd", "fvd-videomae-ssv2-cdfvd"}
     compared = {id: m.compared_by for id, m in METRICS.items() if m.compared_by}
     assert compared == {"lpips": "lpips-alex", "lpips-vgg": "lpips-vgg", "lpips-best": "lpips-alex"}
     assert all(METRICS[id].id == id and len(METRICS[id].source) > 40 for id in METRICS)

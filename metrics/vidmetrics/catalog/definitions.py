@@ -53,6 +53,11 @@ def _manifold(statistic: str, title: str, source: str) -> tuple[MetricDefinition
 _LPIPS = "Zhang et al., arXiv 1801.03924, and richzhang/PerceptualSimilarity (PyPI lpips 0.1.4), version 0.1 with its trained layers,"
 _LPIPS_SIZE = "Frames are compared at the size of the task, not resized."
 
+_DEBIASED = (
+    "Ge et al., arXiv 2404.12391, and songweige/content-debiased-fvd (PyPI cd-fvd 0.1.1, model='videomae'): mean over the tokens of "
+    "VideoMAE v2 ViT-g/14 fine-tuned on Something-Something v2, then its last norm; 16 frames stretched to 224x224 and divided by 255."
+)
+
 _DEFINITIONS = (
     MetricDefinition(
         id="fvd",
@@ -273,6 +278,25 @@ _DEFINITIONS = (
         output="logits",
         statistic="kernel",
         source="Ours: the embedded counterpart of `kvd`, on a small classifier of moving shapes; needs no download.",
+    ),
+    MetricDefinition(
+        id="fvd-videomae-ssv2",
+        title="Content-debiased Fréchet Video Distance, covariance with n-1",
+        network="videomae-ssv2",
+        output="pool",
+        statistic="frechet",
+        source=f"{_DEBIASED} Covariance with n-1, as `fvd`, is our choice: their code divides by n (`fvd-videomae-ssv2-cdfvd`).",
+        printed_as="FVD(VideoMAE)",
+    ),
+    MetricDefinition(
+        id="fvd-videomae-ssv2-cdfvd",
+        title="Content-debiased Fréchet Video Distance as cd-fvd computes it",
+        network="videomae-ssv2",
+        output="pool",
+        statistic="frechet",
+        source=f"{_DEBIASED} Covariance with n, as in their code; 2,048 generated clips there.",
+        ddof=0,
+        printed_as="FVD(VideoMAE)",
     ),
     MetricDefinition(
         id="jedi",

@@ -95,6 +95,15 @@ _CARDS = (
         second="i3d-kinetics-400",
     ),
     NetworkCard(
+        name="videomae-ssv2",
+        target="videomae:VideoMAE",
+        weights="vit_g_hybrid_pt_1200e_ssv2_ft.pth of OpenGVLab/VideoMAEv2",
+        num_classes=174,
+        tensors=("blocks.0.attn.q_bias", "fc_norm.weight"),
+        pooled=1408,
+        second="i3d-kinetics-400",
+    ),
+    NetworkCard(
         name="vjepa-ssv2",
         target="vjepa:VJEPA",
         weights="vith16.pth.tar and ssv2-probe.pth.tar of facebookresearch/jepa",

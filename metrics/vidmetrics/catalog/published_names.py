@@ -13,6 +13,7 @@ PUBLISHED_NAMES: Mapping[str, str] = MappingProxyType(
         "FID(I3D-K600)": "frechet",
         "FID(C3D)": "frechet",
         "FID(C3D fc7)": "frechet",
+        "FVD(VideoMAE)": "frechet",
         "JEDi": "second-moments",
         "IS(I3D-K600)": "inception-score",
         "IS(C3D)": "inception-score",

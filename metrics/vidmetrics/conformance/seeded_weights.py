@@ -12,7 +12,7 @@ from vidmetrics.catalog.network_cards import base_network, classes_of
 from vidmetrics.conformance.seeded_i3d import seeded_i3d_weights
 from vidmetrics.conformance.seeded_inception import seeded_inception_weights
 from vidmetrics.errors import InputError
-from vidmetrics.weights import lpips_tensors, vjepa_tensors
+from vidmetrics.weights import lpips_tensors, videomae_tensors, vjepa_tensors
 from vidmetrics.weights.i3d_variables import LOGITS, network_variables
 
 
@@ -40,6 +40,8 @@ def seeded_weights(network: str, seed: int) -> Mapping[str, npt.NDArray[np.float
         return seeded_inception_weights(seed)
     if base == "vjepa-ssv2":
         return _drawn(vjepa_tensors.tensor_shapes(vjepa_tensors.PUBLISHED), seed)
+    if base == "videomae-ssv2":
+        return _drawn(videomae_tensors.videomae_shapes(videomae_tensors.VIT_G), seed)
     if base.startswith("lpips-"):
         return _lpips(lpips_tensors.BACKBONES[base.removeprefix("lpips-")], seed)
     raise InputError(f"The weights of '{network}' are shipped: load them instead of drawing others.")

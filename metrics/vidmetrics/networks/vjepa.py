@@ -24,9 +24,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812 - torch's own documentation writes it so
 
 from vidmetrics.networks.resize import resize_bilinear
+from vidmetrics.networks.transformer import attended, perceptron, through
 from vidmetrics.weights.named_tensors import checked_tensors
 from vidmetrics.weights.vjepa_tensors import CHANNELS, PUBLISHED, REMEDY, Sizes, tensor_shapes
 
@@ -112,12 +112,12 @@ class _Block(nn.Module):
         self.heads = sizes.heads
         self.norm1, self.norm2 = (nn.LayerNorm(sizes.width, eps=_ENCODER_EPS) for _ in range(2))
         parts = {"qkv": nn.Linear(sizes.width, 3 * sizes.width), "proj": nn.Linear(sizes.width, sizes.width)}
-        self.attn, self.mlp = nn.ModuleDict(parts), _perceptron(sizes)
+        self.attn, self.mlp = nn.ModuleDict(parts), perceptron(sizes.width, sizes.width * sizes.hidden)
 
     def forward(self, x_NLD: torch.Tensor) -> torch.Tensor:
         q, k, v = self.attn["qkv"](self.norm1(x_NLD)).chunk(3, dim=-1)
-        x_NLD = x_NLD + self.attn["proj"](_attended(q, k, v, self.heads))
-        return x_NLD + _through(self.mlp, self.norm2(x_NLD))
+        x_NLD = x_NLD + self.attn["proj"](attended(q, k, v, self.heads))
+        return x_NLD + through(self.mlp, self.norm2(x_NLD))
 
 
 class _Pooler(nn.Module):
@@ -137,23 +137,9 @@ class _CrossAttentionBlock(nn.Module):
         self.norm1, self.norm2 = (nn.LayerNorm(sizes.width, eps=_POOLER_EPS) for _ in range(2))
         made = {"q": 1, "kv": 2, "proj": 1}
         self.xattn = nn.ModuleDict({name: nn.Linear(sizes.width, n * sizes.width) for name, n in made.items()})
-        self.mlp = _perceptron(sizes)
+        self.mlp = perceptron(sizes.width, sizes.width * sizes.hidden)
 
     def forward(self, query_N1D: torch.Tensor, x_NLD: torch.Tensor) -> torch.Tensor:
         k, v = self.xattn["kv"](self.norm1(x_NLD)).chunk(2, dim=-1)
-        query_N1D = query_N1D + self.xattn["proj"](_attended(self.xattn["q"](query_N1D), k, v, self.heads))
-        return query_N1D + _through(self.mlp, self.norm2(query_N1D))
-
-
-def _perceptron(sizes: Sizes) -> nn.ModuleDict:
-    hidden = sizes.width * sizes.hidden
-    return nn.ModuleDict({"fc1": nn.Linear(sizes.width, hidden), "fc2": nn.Linear(hidden, sizes.width)})
-
-
-def _through(perceptron: nn.ModuleDict, x: torch.Tensor) -> torch.Tensor:
-    return perceptron["fc2"](F.gelu(perceptron["fc1"](x)))  # type: ignore[no-any-return]
-
-
-def _attended(q_NLD: torch.Tensor, k_NLD: torch.Tensor, v_NLD: torch.Tensor, heads: int) -> torch.Tensor:
-    q, k, v = (x.reshape(*x.shape[:2], heads, -1).transpose(1, 2) for x in (q_NLD, k_NLD, v_NLD))
-    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        query_N1D = query_N1D + self.xattn["proj"](attended(self.xattn["q"](query_N1D), k, v, self.heads))
+        return query_N1D + through(self.mlp, self.norm2(query_N1D))

@@ -21,6 +21,7 @@ from vidmetrics.weights.named_tensors import checked_tensors
 from vidmetrics.weights.proof import import_record_path, prove
 from vidmetrics.weights.reading import files_of, read_weights
 from vidmetrics.weights.sources import published_networks
+from vidmetrics.weights.videomae_tensors import refuse_other_videomae
 from vidmetrics.weights.vjepa_tensors import refuse_other_tensors
 
 
@@ -60,6 +61,7 @@ def import_weights(paths: Sequence[Path], network: str | None = None) -> tuple[s
     where = ", ".join(map(str, paths))
     tensors = own_tensors(tensors, where)
     refuse_other_tensors(tensors, where)
+    refuse_other_videomae(tensors, where)
     found = network_of(tensors)
     if found is None:
         raise InputError(

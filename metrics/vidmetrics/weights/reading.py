@@ -17,6 +17,7 @@ from vidmetrics.weights.i3d_names import is_torch_i3d, to_tensorflow
 from vidmetrics.weights.i3d_variables import is_network_variable
 from vidmetrics.weights.tensor_files import read_tensors
 from vidmetrics.weights.tf_checkpoint import open_checkpoint
+from vidmetrics.weights.videomae_tensors import unwrapped
 from vidmetrics.weights.vjepa_tensors import checkpoint_tensors
 
 _TORCH_SUFFIXES = (".pt", ".pth", ".tar")
@@ -114,6 +115,8 @@ def _read_torch(path: Path) -> dict[str, npt.NDArray[Any]]:
         raise InputError(f"{path} cannot be read as tensors only ({reason}); get it again.") from error
     if nested and isinstance(loaded, dict):
         loaded = checkpoint_tensors(loaded, str(path)) or loaded
+    if isinstance(loaded, dict):
+        loaded = unwrapped(loaded)
     if (
         not isinstance(loaded, dict)
         or not loaded

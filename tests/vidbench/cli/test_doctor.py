@@ -15,6 +15,7 @@ WEIGHTS = (
     "c3d-ucf101",
     "lpips-alex",
     "lpips-vgg",
+    "videomae-ssv2",
     "vjepa-ssv2",
 )
 

@@ -15,6 +15,7 @@ CLASSES = {
     "i3d-kinetics-600": 600,
     "inception-2015-12-05": 1008,
     "c3d-ucf101": 101,
+    "videomae-ssv2": 174,
     "vjepa-ssv2": 174,
     "shapes": 24,
     "shapes-second": 24,

@@ -13,7 +13,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own documentation w
 from tests.oracles import jedi_cases
 from vidmetrics import InputError
 from vidmetrics.catalog.network_cards import classes_of
-from vidmetrics.networks import vjepa
+from vidmetrics.networks import transformer, vjepa
 from vidmetrics.networks.network import Network
 from vidmetrics.networks.vjepa import VJEPA, preprocess
 from vidmetrics.weights.vjepa_tensors import Sizes, tensor_shapes
@@ -84,7 +84,7 @@ def test_other_settings_show(weights, sizes, clips, monkeypatch, name, value):
 def test_other_heads_or_another_gelu_show(weights, sizes, clips, monkeypatch):
     assert error(network_of(weights, sizes._replace(heads=2)), clips) > 100 * TOLERANCE
     exact = F.gelu
-    monkeypatch.setattr(vjepa.F, "gelu", lambda x: exact(x, approximate="tanh"))
+    monkeypatch.setattr(transformer.F, "gelu", lambda x: exact(x, approximate="tanh"))
     assert error(network_of(weights, sizes), clips) > 2 * TOLERANCE
 
 

@@ -21,6 +21,7 @@ from vidmetrics.weights.sources import (
 )
 from vidmetrics.weights.verify import git_blob_id, why_wrong
 
+WITHOUT_HASH = ("conv3d_deepnetA_ucf.npz", "vith16.pth.tar", "ssv2-probe.pth.tar", "vit_g_hybrid_pt_1200e_ssv2_ft.pth")
 ONE_ADDRESS = ("vith16.pth.tar", "ssv2-probe.pth.tar", "alexnet-owt-7be5be79.pth", "vgg16-397923af.pth")
 
 
@@ -32,6 +33,7 @@ def test_every_network_has_its_sources():
         "c3d-ucf101",
         "lpips-alex",
         "lpips-vgg",
+        "videomae-ssv2",
         "vjepa-ssv2",
     ]
     for source in sources():
@@ -44,7 +46,7 @@ def test_every_network_has_its_sources():
             # V-JEPA and torchvision's files are published at one address only.
             assert len(set(file.urls)) == len(file.urls) > (file.name not in ONE_ADDRESS)
             assert sum(map(bool, (file.sha256, file.git_blob, file.crc_table))) <= 1
-            assert file.verifiable == (file.name != "conv3d_deepnetA_ucf.npz" and source.network != "vjepa-ssv2")
+            assert file.verifiable == (file.name not in WITHOUT_HASH)
             assert not file.reports, "there is none yet: docs/weights.md and the status of ucf101-gen say so"
     assert len({(source.network, source.name) for source in sources()}) == len(sources())
 
@@ -151,6 +153,7 @@ def test_git_blob_ids(tmp_path):
         ("inception-2015-12-05", "Apache-2.0 (pytorch-fid); not stated for the original file"),
         ("c3d-ucf101", "unknown: not stated"),
         ("vjepa-ssv2", "CC-BY-NC-4.0 (the repository's; not stated for the files)"),
+        ("videomae-ssv2", "unknown: not stated for the file; the repository's is MIT"),
         ("lpips-alex", "BSD-3-Clause (torchvision) and BSD-2-Clause (LPIPS)"),
         ("shapes", "Apache-2.0: trained for vidbench and shipped with it"),
         ("frames", "unknown: no source of these weights is listed"),
