@@ -7,6 +7,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do $$p
 VENV ?= .venv
 VENV_TF ?= .venv-tf
 VENV_EXPORTS ?= .venv-exports
+VENV_DOCS ?= .venv-docs
 # Tests are small and many: two at a time with one thread each finish sooner than one with two.
 JOBS ?= 2
 SHARED ?= $(if $(VIDBENCH_SHARED),$(VIDBENCH_SHARED),../shared)
@@ -28,7 +29,7 @@ TEST_ENVIRONMENT = $(IN_MEMORY) OMP_NUM_THREADS=1 VIDBENCH_SHARED=$(abspath $(SH
 COMPILE = $(VENV)/bin/python -m compileall -q vidbench metrics baselines
 
 .PHONY: help setup setup-tensorflow demo test lint lint-code lint-format lint-files lint-workflows lint-security audit types unit coverage test-tensorflow \
-  setup-exports test-exports verify-boards \
+  setup-exports test-exports setup-docs docs verify-boards \
   schema wheel hooks clean
 
 help:
@@ -39,6 +40,7 @@ help:
 	@echo "make coverage          the tests once more, with the share of lines that they execute"
 	@echo "make test-tensorflow   compare the I3D with TensorFlow, in a separate environment"
 	@echo "make test-exports      read exported results and tasks with mlcroissant and huggingface_hub, in a separate environment"
+	@echo "make docs              build the documentation as a site that can be searched, build/docs, in a separate environment"
 	@echo "make verify-boards     make the measured rows of leaderboards/ again, with drawn seeds (about half an hour on 2 idle cores)"
 	@echo "make schema            write docs/*.schema.json and vidmetrics/__init__.pyi from what they describe"
 	@echo "make wheel             build dist/vidbench-VERSION-py3-none-any.whl"
@@ -144,6 +146,20 @@ $(VENV_EXPORTS)/.installed: constraints.txt
 test-exports: setup setup-exports
 	@VIDBENCH_EXPORT_READERS=$(abspath $(VENV_EXPORTS)/bin/python) $(VENV)/bin/python -m pytest tests/vidbench/jobs/test_export_result.py
 
+setup-docs: $(VENV_DOCS)/.installed
+
+# API pages are read from the sources, so neither vidbench nor torch is installed.
+$(VENV_DOCS)/.installed: constraints.txt
+	@echo "== setting up $(VENV_DOCS): mkdocs-material, about half a minute the first time"
+	@test -x $(VENV_DOCS)/bin/python || $(PYTHON) -m venv $(VENV_DOCS)
+	@$(VENV_DOCS)/bin/python -m pip install $(PIP_FLAGS) --constraint constraints.txt mkdocs-material 'mkdocstrings[python]' ruff
+	@touch $@
+
+# A page that the navigation does not name, or a link or an anchor that leads nowhere, fails. With --quiet mkdocs would count no warning.
+docs: setup-docs
+	@echo "== the documentation site in build/docs"
+	@NO_MKDOCS_2_WARNING=1 PATH="$(abspath $(VENV_DOCS)/bin):$$PATH" $(VENV_DOCS)/bin/python -m mkdocs build
+
 # On demand and not in CI of every commit: nine evaluations of each result.
 verify-boards: setup
 	@$(VENV)/bin/python tools/verify_boards.py
@@ -159,4 +175,4 @@ hooks: setup
 	@$(VENV)/bin/python -m pre_commit install
 
 clean:
-	rm -rf $(VENV) $(VENV_TF) $(VENV_EXPORTS) build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_TF) $(VENV_EXPORTS) $(VENV_DOCS) build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
