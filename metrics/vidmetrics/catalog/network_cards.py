@@ -101,6 +101,8 @@ _CARDS = (
         num_classes=174,
         tensors=("blocks.0.attn.q_bias", "fc_norm.weight"),
         pooled=1408,
+        # UnlabeledHybrid as far as the authors' DATASET.md lists it; fine-tuned on Something-Something v2.
+        trained_on=("kinetics-710/train", "something-something-v2/train", "webvid-2m", "ava"),
         second="i3d-kinetics-400",
     ),
     NetworkCard(
@@ -121,6 +123,7 @@ _CARDS = (
         tensors=("features.3.weight", "lin4.model.1.weight"),
         pooled=1,
         per_frame=True,
+        trained_on=("imagenet-2012/train", "bapps"),
     ),
     NetworkCard(
         name="lpips-vgg",
@@ -130,6 +133,7 @@ _CARDS = (
         tensors=("features.28.weight", "lin4.model.1.weight"),
         pooled=1,
         per_frame=True,
+        trained_on=("imagenet-2012/train", "bapps"),
     ),
     NetworkCard(
         name="shapes",
