@@ -58,6 +58,17 @@ def _mmd(name: str, title: str, dim: int, **recipe: int) -> Spec:
     )
 
 
+def _jedi(name: str, title: str, dim: int, **recipe: int) -> Spec:
+    return Spec(
+        f"jedi/{name}",
+        "jedi-from-features",
+        title,
+        {"name": "features", "dim": dim, **recipe},
+        1e-6,
+        {"degree": 2, "gamma": 1 / dim, "coef0": 0.0, "scale": 100.0},
+    )
+
+
 def _resize(name: str, title: str, size: tuple[int, int], out: tuple[int, int], seed: int) -> Spec:
     return Spec(
         f"resize/{name}",
@@ -133,6 +144,10 @@ SPECS = (
     ),
     _mmd("n30-n40-d8", "30 and 40 samples of 8 features", 8, seed=41, count_a=30, count_b=40, shift=4, widen=10),
     _mmd("n25-d400", "25 samples of 400 features", 400, seed=42, count_a=25, count_b=25, shift=8),
+    _jedi("n30-n40-d8", "30 and 40 samples of 8 features", 8, seed=43, count_a=30, count_b=40, shift=4, widen=10),
+    _jedi(
+        "n25-d48", "25 samples of 48 features away from zero", 48, seed=44, count_a=25, count_b=25, shift=8, offset=2
+    ),
     _resize("up-7x5-to-11x13", "larger in both directions", (7, 5), (11, 13), 51),
     _resize("down-31x24-to-9x17", "smaller in both directions", (31, 24), (9, 17), 52),
     _resize("mixed-12x20-to-19x7", "larger in one direction, smaller in the other", (12, 20), (19, 7), 53),

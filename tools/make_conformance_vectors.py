@@ -55,7 +55,9 @@ def _expected(spec: Spec, inputs: dict[str, np.ndarray], answers: Answers) -> tu
     if spec.kind in ORACLES:
         words, oracle = ORACLES[spec.kind]
         settings = {
-            key: spec.parameters[key] for key in ("splits", "degree", "gamma", "coef0") if key in spec.parameters
+            key: spec.parameters[key]
+            for key in ("splits", "degree", "gamma", "coef0", "scale")
+            if key in spec.parameters
         }
         return oracle(inputs, spec.recipe, **settings), f"mpmath {mpmath.__version__}: {words}"
     name = ORACLE_OF_NETWORK[spec.kind]

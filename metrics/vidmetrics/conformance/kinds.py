@@ -54,6 +54,11 @@ KINDS: Mapping[str, Kind] = {
         "degree, gamma, coef0 of (gamma x.y + coef0)^degree; unbiased estimate over all pairs, squared MMD",
         ("mmd",),
     ),
+    "jedi-from-features": Kind(
+        "features_a [N, D], features_b [M, D], float64",
+        "degree, gamma, coef0 of (gamma x.y + coef0)^degree; biased estimate over all pairs, squared MMD; scale, by which it is multiplied",
+        ("distance",),
+    ),
     "resize": Kind("frames [N, H, W, C], float32", "kernel ('tf1-bilinear'), height, width", ("frames",)),
     "i3d-logits": Kind(
         "clips uint8 [N, T, H, W, 3]; weights/NAME: float32 variables of I3D by their TensorFlow names",

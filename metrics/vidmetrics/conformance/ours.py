@@ -61,6 +61,13 @@ def _kernel_mmd(inputs: Arrays, parameters: dict[str, Any]) -> Any:
     return polynomial_mmd(inputs["features_a"], inputs["features_b"])
 
 
+def _jedi_from_features(inputs: Arrays, parameters: dict[str, Any]) -> float:
+    from vidmetrics.statistics.second_moments import second_moment_distance
+
+    a, b = (_moments_of(inputs[f"features_{side}"], 256) for side in "ab")
+    return second_moment_distance(a, b)
+
+
 def _resize(inputs: Arrays, parameters: dict[str, Any]) -> Any:
     import torch
 
@@ -150,6 +157,7 @@ _ANSWERS = {
     "moments": _moments,
     "inception-score": _inception_score,
     "kernel-mmd": _kernel_mmd,
+    "jedi-from-features": _jedi_from_features,
     "resize": _resize,
     "i3d-logits": _i3d_logits,
     "fvd-from-clips": _fvd_from_clips,

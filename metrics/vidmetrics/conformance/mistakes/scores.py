@@ -90,6 +90,21 @@ def _mmd_with(**changed: Any) -> dict[str, Answerer]:
     return {"kernel-mmd": lambda inputs, parameters: _mmd(inputs, parameters, **changed)}
 
 
+def _jedi(
+    inputs: Arrays, parameters: dict[str, Any], *, unbiased: bool = False, scaled: bool = True, **changed: float
+) -> float:
+    return _mmd(inputs, parameters, biased=not unbiased, **changed) * (parameters["scale"] if scaled else 1.0)
+
+
+def _jedi_with(**changed: Any) -> dict[str, Answerer]:
+    return {"jedi-from-features": lambda inputs, parameters: _jedi(inputs, parameters, **changed)}
+
+
+def _jedi_centred(inputs: Arrays, parameters: dict[str, Any]) -> float:
+    mean = inputs["features_a"].mean(0)
+    return _jedi({name: rows - mean for name, rows in inputs.items()}, parameters)
+
+
 def _mmd_rooted(inputs: Arrays, parameters: dict[str, Any]) -> float:
     return float(np.sqrt(max(_mmd(inputs, parameters), 0)))
 
@@ -107,7 +122,12 @@ SCORE_MISTAKES = {
         "takes the softmax of probabilities", _per_split(lambda part: _score(_softmax(_softmax(part))))
     ),
     "biased-mmd": Mistake("keeps the diagonal of the kernel matrices (biased MMD)", _mmd_with(biased=True)),
-    "gamma-1": Mistake("does not divide the inner product by D", _mmd_with(gamma=1.0)),
+    "gamma-1": Mistake("does not divide the inner product by D", _mmd_with(gamma=1.0) | _jedi_with(gamma=1.0)),
+    "unbiased-mmd": Mistake("leaves out the diagonal of the kernel matrices (unbiased MMD)", _jedi_with(unbiased=True)),
+    "coef0-1": Mistake("adds 1 to the kernel, as the kernel distances do", _jedi_with(coef0=1.0)),
+    "degree-3": Mistake("uses a cubic kernel, as the kernel distances do", _jedi_with(degree=3)),
+    "not-times-100": Mistake("does not multiply by 100", _jedi_with(scaled=False)),
+    "centred-features": Mistake("subtracts the mean of the real features first", {"jedi-from-features": _jedi_centred}),
     "coef0-0": Mistake("omits the constant of the kernel", _mmd_with(coef0=0.0)),
     "degree-2": Mistake("uses a quadratic kernel", _mmd_with(degree=2)),
     "root-of-mmd": Mistake("returns the root of the squared MMD", {"kernel-mmd": _mmd_rooted}),
