@@ -67,7 +67,7 @@ def test_a_task_is_found_by_its_own_answers_and_not_by_one_that_is_wrong():
             assert fits(question, NOT_STATED, task)
             if wrong[question.name] != NOT_STATED:
                 assert not fits(question, question.read(wrong[question.name]), task), (name, question.name)
-        if name == "ucf101-gen-train":
+        if name == "ucf101-gen-train-fvd":
             of_both = set(names(**true))
     # The other one has its FVD as well.
     assert {"ucf101-gen-train", "ucf101-gen-train-fvd"} <= of_both
