@@ -10,7 +10,7 @@ from vidbench.data.scan.subjects import listings_of
 from vidbench.errors import InputError
 from vidbench.jobs.sample import refuse_existing
 from vidbench.tasks import load_task
-from vidbench.tasks.frozen_lists import DIGITS, FrozenList, FrozenSplit, FrozenTask, write_frozen_list
+from vidbench.tasks.frozen_lists import DIGITS, FrozenList, FrozenSplit, FrozenTask, refuse_lengths, write_frozen_list
 from vidbench.tasks.schema import Task
 
 
@@ -32,6 +32,7 @@ def freeze_folder(root: Path, task_name: str, year: int, path: Path, ignore: Seq
     task = load_task(task_name).task
     if task.data.frozen:
         raise InputError(f"The task '{task.name}' is held to a list already: freeze for the task before the '@'.")
+    refuse_lengths(task)
     listings = listings_of(root, task, (), ignore)
     scan = last_scan(root, task)
     if scan is None:

@@ -160,12 +160,26 @@ def find_list(task_name: str, which: str) -> tuple[FrozenList, bool]:
     return read_frozen_list(shipped[name]), True
 
 
+def refuse_lengths(task: Task) -> None:
+    """Refuse a task whose clips depend on the lengths of the videos, which no frozen list has.
+
+    Raises:
+        InputError: it is such a task.
+    """
+    if task.clips.depends_on_lengths or task.reference_clips.depends_on_lengths:
+        raise InputError(
+            f"The task '{task.name}' has no frozen lists: which clips it takes depends on the lengths of the videos "
+            "(clips.min_frames, starts 'disjoint'), and a list has none; use the task itself."
+        )
+
+
 def on_list(task: Task, frozen: FrozenList) -> Task:
     """Return the task on a list: a protocol of its own name and fingerprint, which requires every video.
 
     Raises:
         InputError: the list is of another protocol, or lacks a split that is scored.
     """
+    refuse_lengths(task)
     if frozen.task.fingerprint != task.fingerprint:
         raise InputError(
             f"The frozen list of {frozen.year} is of the task '{frozen.task.name}' v{frozen.task.version} with fingerprint "

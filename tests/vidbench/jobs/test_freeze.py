@@ -23,7 +23,7 @@ from vidbench.progress import Progress
 from vidbench.scoring import imported_reference
 from vidbench.scoring.official import unofficial_reasons
 from vidbench.tasks import load_task
-from vidbench.tasks.frozen_lists import read_frozen_list
+from vidbench.tasks.frozen_lists import FrozenList, FrozenSplit, FrozenTask, read_frozen_list, write_frozen_list
 from vidbench.tasks.writing import task_toml
 
 QUIET = Progress(enabled=False)
@@ -181,6 +181,19 @@ def test_a_list_of_too_little_is_refused_and_another_class_too(made, held, tmp_p
     lists.write_text(lists.read_text().replace("bend,id000000002", "wave,id000000002"))
     with pytest.raises(InputError, match=r"'id000000002_000000_000001' .* has the class wave here and bend on the"):
         opened(held, data)
+
+
+def test_a_task_whose_clips_depend_on_lengths_has_no_frozen_list(tmp_path):
+    task, path = load_task("ffs-gen-styleganv").task, tmp_path / "list.json"
+    with pytest.raises(InputError, match="depends on the lengths of the videos"):
+        freeze_folder(tmp_path, task.name, 2026, path)
+    assert not path.exists()
+    named = FrozenTask(name=task.name, version=task.version, fingerprint=task.fingerprint)
+    split = FrozenSplit(official=1, class_names=(), videos={"a": (None, "0" * 16)})
+    splits = {"train": split, "test": split}
+    write_frozen_list(path, FrozenList(year=2026, task=named, manifest_sha256="0" * 64, splits=splits))
+    with pytest.raises(InputError, match="depends on the lengths of the videos"):
+        load_task(f"{task.name}@{path}")
 
 
 def test_statistics_of_other_clips_are_refused(made, held, monkeypatch):
