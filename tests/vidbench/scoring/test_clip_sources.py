@@ -21,7 +21,7 @@ INDICES = np.array([4, 1])
 
 def a_task(context_frames, labels="none"):
     return SimpleNamespace(
-        name="small", predicted_frames=5 - context_frames, evaluation=SimpleNamespace(labels=labels),
+        name="small", predicted_frames=5 - context_frames, evaluation=SimpleNamespace(labels=labels, prompts="none"),
         clips=SimpleNamespace(context_frames=context_frames, height=4, width=3, num_frames=5),
     )  # fmt: skip
 
@@ -121,7 +121,7 @@ def test_features_of_a_models_tensors_are_those_of_its_arrays(tmp_path, device):
     for kind, there in (("arrays", samples), ("tensors", torch.from_numpy(samples).to(device))):
         model = SimpleNamespace(sample=lambda request, there=there: there[request.indices[0] : request.indices[-1] + 1])
         task = SimpleNamespace(
-            name="small", predicted_frames=12, evaluation=SimpleNamespace(labels="none"),
+            name="small", predicted_frames=12, evaluation=SimpleNamespace(labels="none", prompts="none"),
             clips=SimpleNamespace(context_frames=0, height=32, width=32, num_frames=12),
         )  # fmt: skip
         source = ModelSource(model, {"name": "mine"}, task, a_split(), seed=3)
