@@ -45,7 +45,7 @@ def uniform(video: Listed, span: int) -> int:
 
 
 def first_by_name(num_frames: int, stride: int, least: int) -> Clips:
-    """StyleGAN-V and Latte: the names sorted, shorter videos skipped, the first ones taken, one random window each."""
+    """StyleGAN-V: the names sorted, shorter videos skipped, the first ones taken, one random window each."""
     long = [video for video in sorted(VIDEOS, key=lambda video: video.name) if video.frames >= least]
     span = (num_frames - 1) * stride + 1
     return [(video.red, uniform(video, span), stride) for video in long][:CLIPS]
@@ -115,6 +115,14 @@ def trajectories(num_frames: int) -> Clips:
     return [(record, draw("start", 0, 0, name) * max(1, 30 - num_frames) >> 64, 1) for record, name in enumerate(names)]
 
 
+def any_of_all(num_frames: int, stride: int, least: int) -> Clips:
+    """Latte: some of the videos that are long enough, drawn without replacement, one random window each."""
+    long = [video for video in VIDEOS if video.frames >= least]
+    drawn = sorted(long, key=lambda video: draw("order", 0, 0, video.name))
+    span = (num_frames - 1) * stride + 1
+    return [(video.red, uniform(video, span), stride) for video in drawn][:CLIPS]
+
+
 PUBLISHED_SAMPLERS: dict[str, Callable[[], Clips]] = {
     "ucf101-gen-styleganv": lambda: first_by_name(16, 1, 16),
     "ucf101-gen-styleganv-128f": lambda: first_by_name(128, 1, 128),
@@ -138,5 +146,8 @@ PUBLISHED_SAMPLERS: dict[str, Callable[[], Clips]] = {
     "bair-pred-c2p28": lambda: trajectories(30),
     "bair-pred-c2p28-averaged": lambda: trajectories(30),
     "bair-pred-c2p28-far": lambda: trajectories(30),
+
+
+    "ucf101-gen-latte": lambda: any_of_all(16, 3, 48),
 }
 """The reference set of each task."""
