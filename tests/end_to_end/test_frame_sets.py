@@ -106,12 +106,14 @@ def taken(dataset, frames: int, stride: int) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(("name", "frames", "stride", "least"), [(name, *rest) for name, rest in GENERATION.items()])
-def test_generation_takes_the_first_clips_by_name_that_are_long_enough(roots, tmp_path, name, frames, stride, least):
+def test_generation_takes_clips_that_are_long_enough_the_first_by_name_or_as_latte_any(roots, tmp_path, name, frames, stride, least):
     task = load_task(str(miniature(name, tmp_path))).task
     reference = open_reference(task, roots(name))
     official = {"sky": "{}x_1", "ffs": "{}_0", "taichi": "{}#000000#{:06d}"}[name.split("-")[0]]
     videos = sorted((official.format(clip, LENGTHS[red]), red) for red, clip in enumerate(clip_names("c")))
     long_enough = [(video, red) for video, red in videos if LENGTHS[red] >= least]
+    if "latte" in name:
+        long_enough.sort(key=lambda clip: draw("order", 0, 0, clip[0]))
     wanted = task.reference.num_clips
     assert (wanted == "all") == (load_task(name).task.reference.num_clips == "all")
     span = (frames - 1) * stride + 1
