@@ -146,8 +146,6 @@ PUBLISHED_SAMPLERS: dict[str, Callable[[], Clips]] = {
     "bair-pred-c2p28": lambda: trajectories(30),
     "bair-pred-c2p28-averaged": lambda: trajectories(30),
     "bair-pred-c2p28-far": lambda: trajectories(30),
-
-
     "ucf101-gen-latte": lambda: any_of_all(16, 3, 48),
 }
 """The reference set of each task."""
