@@ -127,7 +127,6 @@ PUBLISHED_SAMPLERS: dict[str, Callable[[], Clips]] = {
     "ucf101-gen-styleganv": lambda: first_by_name(16, 1, 16),
     "ucf101-gen-styleganv-128f": lambda: first_by_name(128, 1, 128),
     "ucf101-gen-styleganv-128f8": lambda: first_by_name(16, 8, 128),
-    "ucf101-gen-latte": lambda: first_by_name(16, 3, 48),
     "ucf101-gen-larp": larp_ucf101,
     "ucf101-gen-far-256": far_generation,
     "ucf101-gen-far-256-uncond": far_generation,

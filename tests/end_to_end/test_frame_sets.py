@@ -106,7 +106,9 @@ def taken(dataset, frames: int, stride: int) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(("name", "frames", "stride", "least"), [(name, *rest) for name, rest in GENERATION.items()])
-def test_generation_takes_clips_that_are_long_enough_the_first_by_name_or_as_latte_any(roots, tmp_path, name, frames, stride, least):
+def test_generation_takes_clips_that_are_long_enough_the_first_by_name_or_as_latte_any(
+    roots, tmp_path, name, frames, stride, least
+):
     task = load_task(str(miniature(name, tmp_path))).task
     reference = open_reference(task, roots(name))
     official = {"sky": "{}x_1", "ffs": "{}_0", "taichi": "{}#000000#{:06d}"}[name.split("-")[0]]
