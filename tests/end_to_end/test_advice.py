@@ -126,6 +126,8 @@ NOT_FOLLOWED = {
     "so check --data": "says to check what was given and names nothing else",
     "check --data or fetch the data": "says to check what was given and names nothing else",
     "with --data DIR when running a task": "a miniature of UCF-101; tests/vidbench/data/layouts/test_layouts.py",
+    "choose a model of that kind (`vidbench models list`)": "tests/end_to_end/test_rollouts_and_actions.py chooses models of each kind",
+    "There are no files like '0/NAME": "miniatures of TECO's folders; tests/vidbench/data/layouts/test_teco.py",
     "traj_0_to_255.tfrecords": "a miniature of BAIR; tests/vidbench/data/layouts/test_bair.py",
     "aachen_000000_000019_leftImg8bit.png": "a miniature of Cityscapes; tests/vidbench/data/layouts/test_frame_files.py",
     "is not named like a clip of SkyTimelapse": "a miniature of SkyTimelapse; tests/vidbench/data/layouts/test_frame_files.py",

@@ -115,11 +115,16 @@ def replaced(minis, split, seed, limit, on_disk):
     return clips[:limit]
 
 
+# Of frames that follow a whole trajectory: tests/end_to_end/test_rollouts_and_actions.py.
+FUTURES = (
+    "bair-act-ivideogpt",
+    *(f"{data}-{kind}-teco" for data in ("dmlab", "minecraft") for kind in ("rollout-36to264", "act-144to156")),
+)
 HERE = (*KINETICS, *UCF101, "bair-pred", "bair-pred-debiased", "msrvtt-t2v")
 
 
-def test_every_shipped_task_with_videos_is_tested_here_or_among_the_published_samplers():
-    assert {*HERE, *PUBLISHED_SAMPLERS, *FRAME_SETS} == {
+def test_every_shipped_task_with_videos_is_tested_here_or_among_the_published_samplers_or_rollouts():
+    assert {*HERE, *PUBLISHED_SAMPLERS, *FRAME_SETS, *FUTURES} == {
         name for name in task_names() if not load_task(name).task.data.embedded
     }
 

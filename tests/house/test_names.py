@@ -20,11 +20,13 @@ PAIRS = {
 FILES = {
     "__init__": "a package",
     "errors": "`vidbench.errors` extends `vidmetrics.errors`: the same `InputError`",
+    "kinds": "of tasks in `vidbench`, of known answers in `vidmetrics`",
     "files": "`vidbench.files` extends `vidmetrics.files`: the same functions",
     "schema": "the records of the document that belongs to the folder: a task file, a result",
 }
 DEFINITIONS = {
     "command": "each file of `vidbench.cli` calls its command so",
+    "Kind": "of tasks in `vidbench`, of known answers in `vidmetrics`",
     "measure": "of folders in `vidbench`, of arrays in `vidmetrics`",
     "main": "each program calls its entry point so",
     "preprocess": "the preprocessing of the network in the same file",

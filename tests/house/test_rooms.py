@@ -32,7 +32,7 @@ FLOORS = {
         ("models", "tasks"),
         ("progress", "rendering"),
         ("ahead", "files", "json_models"),
-        ("errors", "version"),
+        ("errors", "kinds", "version"),
     ),
     "vidmetrics": (
         ("__init__",),

@@ -11,6 +11,7 @@ import click
 from vidbench.cli import options
 from vidbench.cli.groups import Group
 from vidbench.cli.streams import echo_line
+from vidbench.kinds import kinds_of
 from vidbench.models.choice import choose_model, model_names, offers_training
 
 
@@ -22,18 +23,20 @@ def command() -> None:
 @command.command("list")
 @options.as_json
 def models_list(as_json: bool) -> None:
-    """Print one line per registered model; 'trains' marks those that `vidbench train` accepts."""
-    rows = []
+    """Print one line per registered model: the kinds of task that it is for, and 'trains' if `vidbench train` accepts it."""
+    rows: list[dict[str, Any]] = []
     for name in model_names():
         factory = choose_model(name).factory
         title = (inspect.getdoc(factory) or "").split("\n", 1)[0]
-        rows.append({"name": name, "trains": offers_training(factory), "title": title})
+        rows.append({"name": name, "kinds": kinds_of(factory), "trains": offers_training(factory), "title": title})
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     width = max(len(str(row["name"])) for row in rows)
+    kinds = max(len(_listed(row["kinds"])) for row in rows)
     for row in rows:
-        echo_line(f"{row['name']:<{width}}  {'trains' if row['trains'] else '      '}  {row['title']}")
+        trains = "trains" if row["trains"] else "      "
+        echo_line(f"{row['name']:<{width}}  {_listed(row['kinds']):<{kinds}}  {trains}  {row['title']}")
 
 
 @command.command("show")
@@ -46,6 +49,7 @@ def models_show(model: str, as_json: bool) -> None:
     row: dict[str, Any] = {
         "name": choice.name,
         "code": f"{factory.__module__}:{getattr(factory, '__qualname__', type(factory).__qualname__)}",
+        "kinds": kinds_of(factory),
         "trains": offers_training(factory),
         "about": inspect.getdoc(factory) or "",
     }
@@ -59,3 +63,7 @@ def models_show(model: str, as_json: bool) -> None:
     echo_line(f"vidbench evaluate --model {model} --task TASK")
     if row["trains"]:
         echo_line(f"vidbench train --model {choice.name} --task TASK")
+
+
+def _listed(kinds: tuple[str, ...]) -> str:
+    return ", ".join(kinds)

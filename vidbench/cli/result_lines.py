@@ -1,4 +1,4 @@
-"""Lines below the table of `evaluate`: rank among the bounds, score against N, truncation."""
+"""Lines below the table of `evaluate`: rank among the bounds, score against time and against N, other actions, truncation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def result_lines(result: Result) -> list[str]:
     Args:
         result: the result record.
     """
-    sections = (_places(result), _growth(result), _truncation(result))
+    sections = (_places(result), _time(result), _other_actions(result), _growth(result), _truncation(result))
     return [line for section in sections if section for line in (*section, "")]
 
 
@@ -41,6 +41,27 @@ def _places(result: Result) -> list[str]:
     lines += [f"  floor ± standard deviation: {words}" for words in said]
     lines += [f"  no '{name}': {bound.absent}" for name, bound in result.bounds.items() if bound.absent]
     return lines
+
+
+def _time(result: Result) -> list[str]:
+    rows = []
+    for name, curve in result.against_time.items():
+        values = ", ".join(score_text(window.value) for window in curve.windows)
+        rows.append(f"  {name}  {values}" if values else f"  {name}  none: {curve.absent}")
+    windows = next((curve.windows for curve in result.against_time.values() if curve.windows), ())
+    head = (
+        f"against time, in windows of {windows[0].num_frames} frames from frame {windows[0].first_frame}"
+        if windows
+        else ""
+    )
+    return [head or "against time", *rows] if rows else []
+
+
+def _other_actions(result: Result) -> list[str]:
+    if not result.other_actions:
+        return []
+    values = "  ".join(f"{name} {score_text(metric.value)}" for name, metric in result.other_actions.items())
+    return ["with the actions of other clips (never the score; equal for a model that ignores actions)", f"  {values}"]
 
 
 def _growth(result: Result) -> list[str]:

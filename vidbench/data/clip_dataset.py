@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from hashlib import sha256
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+
+from vidbench.errors import InputError
 
 
 class ClipDataset(Protocol):
@@ -60,3 +63,43 @@ class ClipDataset(Protocol):
         Two sets of clips are disjoint only if these are: clips of one video are not independent, whatever their frames.
         """
         ...
+
+
+@runtime_checkable
+class ActionClips(ClipDataset, Protocol):
+    """Clips with actions: what was done between each frame and the next."""
+
+    @property
+    def actions_sha256(self) -> str:
+        """Digest of the actions of all clips; `ClipDataset.identity_sha256` is of the frames."""
+        ...
+
+    def actions(self, indices: np.ndarray) -> np.ndarray:
+        """Return float32 ``[N, T - 1, A]`` for clips of T frames: row t leads from frame t to frame t + 1.
+
+        A pure function of the int64 indices ``[N]``; with a stride there is a row for every frame of the video.
+
+        Raises:
+            InputError: the actions of a clip are missing or damaged; names the file.
+        """
+        ...
+
+
+def clips_with_actions(clips: ClipDataset) -> ActionClips:
+    """Return clips whose actions can be read.
+
+    Raises:
+        InputError: the clips have no actions.
+    """
+    if not isinstance(clips, ActionClips):
+        raise InputError("These clips have no actions: choose a dataset with actions, or a task without.")
+    return clips
+
+
+def actions_digest(clips: ActionClips) -> str:
+    """Return the digest of the actions of all clips, of their numbers and not of the files that hold them."""
+    found = sha256()
+    for index in range(clips.num_clips):
+        actions_KA = clips.actions(np.array([index]))[0]
+        found.update(f"{actions_KA.shape}".encode() + actions_KA.astype("<f4").tobytes())
+    return found.hexdigest()

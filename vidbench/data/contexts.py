@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vidbench.data.clip_dataset import ClipDataset
+from vidbench.data.clip_dataset import ClipDataset, clips_with_actions
 from vidbench.files import digest
 
 
@@ -69,6 +69,15 @@ class SampleContexts:
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Return the held-out clips uint8 ``[N, T, H, W, 3]`` of the samples ``indices`` int64 ``[N]``."""
         return self._clips.read(self._clip_of(np.asarray(indices, dtype=np.int64)))
+
+    def actions(self, indices: np.ndarray) -> np.ndarray:
+        """See `vidbench.data.clip_dataset.ActionClips.actions`: those of the held-out clip of each sample."""
+        return clips_with_actions(self._clips).actions(self._clip_of(np.asarray(indices, dtype=np.int64)))
+
+    @property
+    def actions_sha256(self) -> str:
+        """See `vidbench.data.clip_dataset.ActionClips.actions_sha256`: those of the clips, each once."""
+        return clips_with_actions(self._clips).actions_sha256
 
     def _clip_of(self, indices: np.ndarray) -> np.ndarray:
         clips: np.ndarray = indices % self._num_samples // self._per_context

@@ -10,7 +10,7 @@ class PublishedSplit(NamedTuple):
     """A split as published.
 
     Attributes:
-        num_videos: videos on its list.
+        num_videos: videos on its list; 0 if they are counted with another split.
         gigabytes: size of its files, 10^9 bytes; None if it is part of the size of the whole.
         entry: file or folder below the data folder that holds it, or its list.
     """
@@ -134,6 +134,19 @@ PUBLISHED: Mapping[str, PublishedDataset] = {
             "val": PublishedSplit(500, None, "leftImg8bit_sequence/val"),
             "test": PublishedSplit(1_525, None, "leftImg8bit_sequence/test"),
         },
+    ),
+    # Trajectories of both splits together, as the publisher counts them: it does not say how many are in which.
+    "teco-dmlab": PublishedDataset(
+        54,
+        "DIR/dmlab/SPLIT/FOLDER/NAME.npz",
+        "archive.org (dmlab_dataset_aa, _ab, _ac; scripts/download/dmlab.sh of github.com/wilson1yan/teco)",
+        {"train": PublishedSplit(40_000, None, "dmlab/train"), "test": PublishedSplit(0, None, "dmlab/test")},
+    ),
+    "teco-minecraft": PublishedDataset(
+        210,
+        "DIR/minecraft/SPLIT/FOLDER/NAME.mp4 with NAME.npz next to it",
+        "archive.org (minecraft_marsh_dataset_aa … _ak; scripts/download/minecraft.sh of github.com/wilson1yan/teco)",
+        {"train": PublishedSplit(200_000, None, "minecraft/train"), "test": PublishedSplit(0, None, "minecraft/test")},
     ),
 }
 """By the names of `vidbench.tasks.datasets.DATASETS`; the sizes are those that publishers or users state, not measured here."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vidbench.data.clip_dataset import actions_digest
 from vidbench.data.clips import (
     clip_frames,
     clip_start,
@@ -97,6 +98,7 @@ class VideoDataset:
         self.coverage = listing.coverage
         self.missing = listing.missing
         self._frame_counts: dict[int, int] = {}
+        self._actions = listing.actions
         official = list(listing.labels)
         on_disk = [
             Video(name, listing.labels[name], listing.sources[name]) for name in official if name in listing.sources
@@ -266,6 +268,34 @@ class VideoDataset:
             for row, number in zip(rows, numbers, strict=True):
                 clips_NTHWC[row] = clips_of_video[number]
         return clips_NTHWC
+
+    def actions(self, indices: np.ndarray) -> np.ndarray:
+        """See `vidbench.data.clip_dataset.ActionClips.actions`.
+
+        Raises:
+            InputError: the dataset has no actions, or those of a clip are missing, damaged or fewer than its frames.
+        """
+        actions = []
+        for index in np.asarray(indices, dtype=np.int64).tolist():
+            video = int(self._video_of[index])
+            name = self.videos[video].video_id
+            if (source := self._actions.get(name)) is None:
+                raise InputError(f"The video '{name}' has no actions: the dataset '{self._dataset}' records none.")
+            stride = stride_in(self.clips, self._count(video))
+            frames = clip_frames(self._start(video, int(self._number_of[index])), self.clips.num_frames, stride)
+            of_video = source.read()
+            if len(of_video) < frames[-1]:
+                raise InputError(
+                    f"The actions in '{source.path}' end after frame {len(of_video)}, and a clip of this task ends with frame "
+                    f"{frames[-1]}; fetch the file again."
+                )
+            actions.append(of_video[frames[0] : frames[-1]])
+        return np.stack(actions)
+
+    @cached_property
+    def actions_sha256(self) -> str:
+        """See `vidbench.data.clip_dataset.ActionClips.actions_sha256`."""
+        return actions_digest(self)
 
     def origins(self, count: int) -> frozenset[str]:
         """See `vidbench.data.clip_dataset.ClipDataset.origins`."""

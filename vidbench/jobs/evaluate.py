@@ -25,6 +25,7 @@ from vidbench.samples.pairing import check_answers, names_clips
 from vidbench.scoring.assemble import Measured, assemble
 from vidbench.scoring.bounds import disjoint_real
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, FilesSource, model_task, open_model, sample_labels
+from vidbench.scoring.other_actions import with_other_actions
 from vidbench.scoring.panel import open_panel
 from vidbench.scoring.run import Run, open_planned, say_unmatched
 from vidbench.scoring.run_features import (
@@ -249,8 +250,10 @@ def _measure_alone(
     sweep = truncated_sources(run, source)
     bounds = bounds_to_measure(run)
     sets = sets_to_measure(run, bounds)
+    others = with_other_actions(run, source, record.name)
+    others_too = {} if others is None else {f"{title}, other actions": others}
     truncated_too = {f"{title}, sigma {sigma:g}": truncated for sigma, truncated in sweep.items()}
-    expect_work(run, {title: source, **truncated_too}, bounds, cache, sets)
+    expect_work(run, {title: source, **truncated_too, **others_too}, bounds, cache, sets)
     panel = open_panel(run)
     stores = sample_features(run, source, title, panel.of_samples(run))
     doubt = next((doubt for store in stores.values() if (doubt := store.doubt())), None)
@@ -268,6 +271,7 @@ def _measure_alone(
         sweep={
             sigma: sample_features(run, truncated, f"{title}, sigma {sigma:g}") for sigma, truncated in sweep.items()
         },
+        other_actions={} if others is None else sample_features(run, others, f"{title}, other actions"),
         source=source,
         panel=panel,
         cache=cache,

@@ -13,16 +13,24 @@ from typing import Literal
 import numpy as np
 
 from vidbench.data import check_data_folder
-from vidbench.data.clip_dataset import ClipDataset
+from vidbench.data.clip_dataset import ClipDataset, clips_with_actions
 from vidbench.data.folders.inventory import take_inventory
 from vidbench.data.folders.suffixes import IMAGE_SUFFIXES
 from vidbench.distributed.launcher import require_single_process
 from vidbench.errors import InputError
-from vidbench.files import check_writable, digest, failures_named, file_sha256, sync_tree, write_text
+from vidbench.files import check_writable, digest, failures_named, file_sha256, sync_tree, write_array, write_text
 from vidbench.jobs.sample import clips_to_answer, refuse_existing
 from vidbench.progress import Progress, warn
 from vidbench.samples.exchange import shard_name, shard_size, write_shard
-from vidbench.samples.export_folder import CONTEXT, EXPORT_NAME, FORMAT_NAME, FORMAT_VERSION, TARGETS, ExportManifest
+from vidbench.samples.export_folder import (
+    ACTIONS,
+    CONTEXT,
+    EXPORT_NAME,
+    FORMAT_NAME,
+    FORMAT_VERSION,
+    TARGETS,
+    ExportManifest,
+)
 from vidbench.samples.manifest import FORMAT_NAME as SAMPLES_FORMAT
 from vidbench.samples.manifest import FORMAT_VERSION as SAMPLES_VERSION
 from vidbench.samples.manifest import MANIFEST_NAME, Answers, SamplesManifest, Shard
@@ -114,12 +122,13 @@ def _write_export(task: Task, evaluation: ClipDataset, count: int, options: Expo
         task=task_stamp(task),
         num_samples=count,
         num_frames=task.predicted_frames,
-        context_frames=task.clips.context_frames,
+        context_frames=task.given_frames,
         height=task.clips.height,
         width=task.clips.width,
         seeds=tuple(sample_seeds(task.evaluation.seed, np.arange(count)).tolist()),
         labels=None if labels is None else tuple(labels.tolist()),
         answers=answers,
+        actions_sha256=_write_actions(export),
     )
     write_text(export.working / EXPORT_NAME, manifest.model_dump_json(indent=1) + "\n")
     (export.working / PLAN_NAME).unlink()
@@ -151,10 +160,10 @@ class _Export:
 
 
 def _parts(task: Task, targets: bool) -> dict[str, slice]:
-    context_frames = task.clips.context_frames
-    if not context_frames:
+    given = task.given_frames
+    if not given:
         return {}
-    return {CONTEXT: slice(0, context_frames)} | ({TARGETS: slice(context_frames, None)} if targets else {})
+    return {CONTEXT: slice(0, given)} | ({TARGETS: slice(given, None)} if targets else {})
 
 
 def _prepare(export: _Export) -> None:
@@ -205,6 +214,16 @@ def _write_clips(export: _Export, progress: Progress) -> tuple[dict[str, list[Sh
                 entries.append(Shard(file=path.name, num_samples=len(indices), sha256=file_sha256(path)))
             advance(len(indices))
     return shards, context_sha256
+
+
+def _write_actions(export: _Export) -> str | None:
+    """Write the actions of all samples in one file, since they are small; return its digest, None if the task gives none."""
+    if not export.task.data.actions:
+        return None
+    path = export.working / ACTIONS
+    actions_NKA = clips_with_actions(export.evaluation).actions(np.arange(export.count))
+    write_array(path, actions_NKA)
+    return file_sha256(path)
 
 
 def _read(export: _Export, indices: np.ndarray) -> np.ndarray:

@@ -123,10 +123,8 @@ def write_samples(work: SampleWork, advance: Advance, tried: Callable[[int, floa
         if note is None or not _is_unchanged(paths, note["sha256"]):
             for path in filter(os.path.lexists, paths):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-            clips_NTHWC = batches.read(indices)
-            context_NTHWC, samples_NTHWC = np.split(clips_NTHWC, [task.clips.context_frames], axis=1)
-            digests = context_digests(context_NTHWC) if task.clips.context_frames else []
-            _write_chunk(work, number, paths, samples_NTHWC)
+            clips_NTHWC, digests = batches.read(indices)
+            _write_chunk(work, number, paths, clips_NTHWC[:, task.clips.context_frames :])
             note = {"sha256": _content_sha256(paths), "context_sha256": " ".join(digests)}
             _keep(work, number, note)
         else:
@@ -212,19 +210,24 @@ class _Batches:
         self._source, self._size, self._count, self._advance = source, batch_size, count, advance
         self._tried: Callable[[int, float], None] | None = tried
         self._start, self._clips_NTHWC = -1, np.empty(0, np.uint8)
+        self._digests: list[str] = []
 
-    def read(self, indices: np.ndarray) -> np.ndarray:
-        """Return clips uint8 ``[N, T, H, W, 3]`` for consecutive indices int64 ``[N]``."""
+    def read(self, indices: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        """Return clips uint8 ``[N, T, H, W, 3]`` for consecutive indices int64 ``[N]``, and the digests of what the model was given."""
         first, stop = int(indices[0]), int(indices[-1]) + 1
-        parts = []
+        parts, digests = [], []
         for start in range(first // self._size * self._size, stop, self._size):
             if start != self._start:
                 began = time.monotonic()
-                self._clips_NTHWC = self._source.read(np.arange(start, min(start + self._size, self._count)))
-                self._start = start
+                batch = np.arange(start, min(start + self._size, self._count))
+                self._clips_NTHWC, self._start = self._source.read(batch), start
+                given_NTHWC = self._source.given_frames(batch)
+                self._digests = [] if given_NTHWC is None else context_digests(given_NTHWC)
                 if self._tried is not None:  # the first batch tells what the rest will take
                     self._tried(self._count - start, (time.monotonic() - began) / len(self._clips_NTHWC))
                     self._tried = None
-            parts.append(self._clips_NTHWC[max(first - start, 0) : stop - start])
+            of_chunk = slice(max(first - start, 0), stop - start)
+            parts.append(self._clips_NTHWC[of_chunk])
+            digests += self._digests[of_chunk]
             self._advance(len(parts[-1]))
-        return np.concatenate(parts)
+        return np.concatenate(parts), digests

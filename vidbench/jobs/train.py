@@ -20,7 +20,7 @@ from vidbench.files import failures_named
 from vidbench.jobs.training_curve import CurveOptions, TrainingCurve
 from vidbench.jobs.training_recorders import Recorders, RunIdentity, check_recorders
 from vidbench.models.choice import ModelChoice, choose_model, offers_training
-from vidbench.models.interface import TrainRequest, VideoModel
+from vidbench.models.interface import Model, TrainRequest
 from vidbench.progress import Advance, Progress
 from vidbench.rendering.numbers import counted
 from vidbench.scoring.clip_sources import model_task
@@ -65,7 +65,7 @@ def train_model(model: str, task_name: str | LoadedTask, options: TrainOptions, 
     Under torchrun every process calls this; only the first writes files and shows progress.
 
     Args:
-        model: registered name or ``package.module:callable`` of a `VideoModel` subclass.
+        model: registered name or ``package.module:callable`` of a `vidbench.models.interface.Model` subclass.
         task_name: task name or path of a task file; or a task made for a folder, which is written into the output folder.
         options: what the user chose.
         progress: where progress is shown.
@@ -243,7 +243,7 @@ class _Shown:
     def __init__(self, points: TrainingCurve, progress: Progress) -> None:
         self._points, self._progress = points, progress
 
-    def __call__(self, model: VideoModel) -> dict[str, float]:
+    def __call__(self, model: Model) -> dict[str, float]:
         values = self._points(model)
         numbers = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
         self._progress.say(f"Training curve, on {self._points.num_samples} samples (no result): {numbers}")

@@ -149,7 +149,7 @@ def _network(name: str, metric: MetricRecord, result: Result) -> list[str]:
 
 def shares_frames(task: Task) -> bool:
     """Return whether context frames belong to the reference set, so that the floor uses clips of other videos."""
-    return task.kind == "prediction" and task.data.reference_split == task.data.evaluation_split
+    return task.does.given == "context" and task.data.reference_split == task.data.evaluation_split
 
 
 def implausible(definition: MetricDefinition, metric: MetricRecord) -> list[str]:

@@ -144,8 +144,11 @@ QUESTIONS: tuple[PaperQuestion, ...] = (
         "Generation, prediction or reconstruction?",
         "KIND",
         _read_kind,
-        lambda task: (task.kind,),
-        lambda row: {"": "", "frames": "prediction"}.get(row.conditioning.partition("-mean")[0], "generation"),
+        # Papers call rollouts and what follows from actions a prediction too.
+        lambda task: (dict(zip(("nothing", "context", "clip"), _KINDS, strict=True))[task.does.given],),
+        lambda row: {"": "", "frames": "prediction", "actions": "prediction", "clip": "reconstruction"}.get(
+            row.conditioning.partition("-mean")[0], "generation"
+        ),
     ),
     PaperQuestion(
         "frames",

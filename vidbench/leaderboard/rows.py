@@ -112,9 +112,9 @@ class BoardRow(BaseModel):
     resolution: str = Field(
         pattern=r"^([1-9][0-9]{0,4}x[1-9][0-9]{0,4})?$", description="Width x height of the scored clips."
     )
-    conditioning: Literal["", "class", "none", "frames", "text", "text-zero-shot", "frames-mean-of-8-tasks"] = Field(
-        description="What the model is conditioned on."
-    )
+    conditioning: Literal[
+        "", "class", "none", "frames", "actions", "clip", "text", "text-zero-shot", "frames-mean-of-8-tasks"
+    ] = Field(description="What the model is conditioned on.")
     reference: str = Field(pattern=r"^[a-z0-9-]*$", description="The reference set; none for an Inception Score.")
     camera: Literal["", "image-aux1", "image-main"] = Field(description="BAIR only.")
     samples: _Count = Field(description="Generated clips of one run.")

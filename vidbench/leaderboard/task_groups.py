@@ -57,8 +57,8 @@ def group_of_columns(columns: dict[str, Any]) -> str:
 
 def conditioning(task: Task) -> str:
     """Return what models are conditioned on, in the terms of the column ``conditioning``."""
-    if task.kind == "prediction":
-        return "frames"
+    if task.does.conditioning:
+        return task.does.conditioning
     if task.evaluation.prompts != "none":
         return "text"
     return "none" if task.evaluation.labels == "none" else "class"

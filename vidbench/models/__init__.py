@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from vidbench.files import file_sha256, never_through_links, written_whole
 from vidbench.models.interface import (
+    ActionModel,
     InputError,
+    Model,
     ModelTask,
     NoCheckpointError,
+    Reconstructor,
+    ReconstructRequest,
+    RolloutModel,
     SampleRequest,
     TrainingClips,
     TrainRequest,
@@ -19,9 +24,14 @@ from vidmetrics.sealed import UNSEALED, check_seal, safetensors_metadata, sealed
 
 __all__ = [
     "UNSEALED",
+    "ActionModel",
     "InputError",
+    "Model",
     "ModelTask",
     "NoCheckpointError",
+    "ReconstructRequest",
+    "Reconstructor",
+    "RolloutModel",
     "SampleRequest",
     "TrainRequest",
     "TrainingClips",

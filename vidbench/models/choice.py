@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from vidbench.errors import InputError
+from vidbench.kinds import KINDS, kinds_of
 from vidbench.models.evidence import code_sha256
-from vidbench.models.interface import ModelTask, VideoModel
+from vidbench.models.interface import Model, ModelTask
 from vidbench.models.not_finite import require_finite
 from vidmetrics.errors import unknown_name
 from vidmetrics.formats.faults import reason
@@ -28,7 +29,7 @@ class ModelChoice:
 
     Attributes:
         name: registered name, or ``package.module:callable``.
-        factory: a `VideoModel` subclass, or a callable ``(checkpoint, task, device)``.
+        factory: a `Model` subclass, or a callable ``(checkpoint, task, device)``.
         checkpoint: path given after the name, or None for the model's default.
     """
 
@@ -43,14 +44,20 @@ class ModelChoice:
         return f"{name}-{self.checkpoint.stem}" if self.checkpoint else name
 
     def load(self, task: ModelTask, device: str) -> Any:
-        """Load the model; the returned object has at least ``sample(request)``."""
+        """Load the model; the returned object has at least the method that the kind of the task calls.
+
+        Raises:
+            InputError: it is for other kinds of task, or is no model; or the model's own, see `Model.load`.
+        """
         load: Callable[..., Any] = self.factory.load if _is_model_class(self.factory) else self.factory
         _refuse_other_arguments(self.name, load, (self.checkpoint, task, device))
         model = load(self.checkpoint, task, device)
-        if not callable(getattr(model, "sample", None)):
+        method = KINDS[task.kind].method
+        if not kinds_of(model) or (task.kind in kinds_of(model) and not callable(getattr(model, method, None))):
             raise InputError(
-                f"The model '{self.name}' is a {type(model).__name__}, which has no sample(request) method."
+                f"The model '{self.name}' is a {type(model).__name__}, which has no {method}(request) method."
             )
+        self.check_kind(task, model)
         _refuse_without_prompts(self.name, model, task)
         require_finite(model, self.name)
         return model
@@ -59,13 +66,29 @@ class ModelChoice:
         """Refuse what can be refused before data is read; ``task`` is without its class names.
 
         Raises:
-            InputError: the model's own, see `VideoModel.check_sampling`; or it reads no prompts, and the task gives them.
+            InputError: the model is for other kinds of task, or reads no prompts and the task gives them; or the model's own, see
+                `Model.check_sampling`.
         """
         if _is_model_class(self.factory):
+            self.check_kind(task)
             _refuse_without_prompts(self.name, self.factory, task)
             self.factory.check_sampling(self.checkpoint, task)
         else:
             _refuse_other_arguments(self.name, self.factory, (self.checkpoint, task, "cpu"))
+
+    def check_kind(self, task: ModelTask, model: Any = None) -> None:
+        """Refuse a model that is for other kinds of task; a function tells only by the model that it has loaded.
+
+        Raises:
+            InputError: names the kinds of both.
+        """
+        kinds = kinds_of(self.factory if model is None else model)
+        if task.kind in kinds:
+            return
+        raise InputError(
+            f"The model '{self.name}' is for tasks of the kind {' or '.join(map(repr, kinds))} and the task '{task.name}' is of the "
+            f"kind '{task.kind}': choose a model of that kind (`vidbench models list`), or a task of the kind of the model."
+        )
 
     @property
     def code_sha256(self) -> str | None:
@@ -192,9 +215,9 @@ def _refuse_without_prompts(name: str, model: Any, task: ModelTask) -> None:
 
 
 def _is_model_class(factory: Any) -> bool:
-    return inspect.isclass(factory) and issubclass(factory, VideoModel)
+    return inspect.isclass(factory) and issubclass(factory, Model)
 
 
 def offers_training(factory: Any) -> bool:
-    """Return whether the model overrides `VideoModel.train`."""
-    return _is_model_class(factory) and factory.train.__func__ is not VideoModel.train.__func__  # type: ignore[attr-defined]
+    """Return whether the model overrides `Model.train`."""
+    return _is_model_class(factory) and factory.train.__func__ is not Model.train.__func__  # type: ignore[attr-defined]

@@ -1,34 +1,41 @@
 """The model interface: everything needed to plug a video model into vidbench.
 
-A model is loaded once per process, with a checkpoint (or none), the task and a device, and then called for batches of
-samples. Clips are uint8 RGB ``[N, T, H, W, 3]`` at this interface, labels are int64 ``[N]``.
+A model is loaded once per process, with a checkpoint (or none), the task and a device, and then called for batches: for samples, or
+for clips to reconstruct, by the kind of the task (`vidbench.kinds`). Clips are uint8 RGB ``[N, T, H, W, 3]`` at this interface, labels
+are int64 ``[N]``.
 
 Two ways to plug in:
 
-* an entry point in the group ``vidbench.models`` that refers to a subclass of `VideoModel`;
+* an entry point in the group ``vidbench.models`` that refers to a subclass of `VideoModel` or `Reconstructor`;
 * ``--model package.module:callable``, where ``callable(checkpoint, task, device)`` returns any object with a
-  ``sample(request)`` method (a `VideoModel` subclass is accepted too).
+  ``sample(request)`` or ``reconstruct(request)`` method (such a subclass is accepted too).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from vidbench.kinds import implied_kind
 from vidmetrics.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "ActionModel",
     "InputError",
+    "Model",
     "ModelTask",
     "NoCheckpointError",
+    "ReconstructRequest",
+    "Reconstructor",
+    "RolloutModel",
     "SampleRequest",
     "TrainRequest",
     "TrainingClips",
@@ -37,7 +44,7 @@ __all__ = [
 
 
 class NoCheckpointError(InputError):
-    """A model fits a task and has no checkpoint for it: what `VideoModel.check_sampling` and `VideoModel.load` raise then.
+    """A model fits a task and has no checkpoint for it: what `Model.check_sampling` and `Model.load` raise then.
 
     The message is what is missing, a semicolon, and the command that brings it. A run that lacks other things too lists it
     with them.
@@ -56,6 +63,8 @@ class ModelTask:
         width: frame width in pixels.
         class_names: names of the classes in label order; empty if the task has no labels.
         gives_prompts: whether every sample comes with a text, `SampleRequest.prompts`.
+        kind: what the task asks of a model, a name in `vidbench.kinds.KINDS`; empty for what its context frames imply.
+        action_size: numbers of one action; 0 if the task gives none.
     """
 
     name: str
@@ -65,6 +74,13 @@ class ModelTask:
     width: int
     class_names: tuple[str, ...]
     gives_prompts: bool = False
+    kind: str = ""
+    action_size: int = 0
+
+    def __post_init__(self) -> None:
+        """Fill in the kind that the context frames imply."""
+        if not self.kind:
+            object.__setattr__(self, "kind", implied_kind(self.context_frames))
 
     @property
     def num_classes(self) -> int:
@@ -91,6 +107,9 @@ class SampleRequest:
             models whose `VideoModel.reads_prompts` is true.
         truncation: standard deviation of the latents, 0 < sigma <= 1, or None for the model's full distribution. Only
             set for models whose `VideoModel.offers_truncation` is true.
+        actions_NKA: float32 ``[N, context_frames + num_frames - 1, action_size]``, what was done between each frame and the next
+            of the whole clip: row t leads from frame t to frame t + 1, so that row ``context_frames - 1`` leads to the first
+            predicted frame. None if the task gives no actions.
     """
 
     indices: np.ndarray
@@ -100,6 +119,22 @@ class SampleRequest:
     num_frames: int
     truncation: float | None = None
     prompts: tuple[str, ...] | None = None
+    actions_NKA: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class ReconstructRequest:
+    """A request for the reconstructions of one batch of clips.
+
+    Attributes:
+        indices: int64 ``[N]``, the index of each clip in the evaluation.
+        seeds: uint64 ``[N]``, one seed per clip; the only source of randomness a model may use.
+        clips_NTHWC: uint8 ``[N, num_frames, H, W, 3]``, the real clips.
+    """
+
+    indices: np.ndarray
+    seeds: np.ndarray
+    clips_NTHWC: np.ndarray
 
 
 class TrainingClips(Protocol):
@@ -164,28 +199,21 @@ class TrainRequest:
     visible: Callable[[Callable[[], bool]], bool] = lambda is_there: is_there()
     data_sha256: str = ""
     measure_every: int | None = None
-    measure: Callable[[VideoModel], Mapping[str, float]] = lambda model: {}
+    measure: Callable[[Model], Mapping[str, float]] = lambda model: {}
 
 
-class VideoModel(ABC):
-    """A video model under evaluation.
+class Model(ABC):
+    """A model under evaluation, of any kind: what `VideoModel` and `Reconstructor` have in common."""
 
-    Sample ``i`` must depend only on the checkpoint, its seed, its label and its context frames, never on the other samples
-    of its batch: scores must not depend on the batch size.
-    """
+    kinds: tuple[str, ...] | None = None
+    """Kinds of task that the model is for, names in `vidbench.kinds.KINDS`; None for all whose method it has."""
 
     training_steps: int | None = None
     """Steps that `train` reaches if a request names none; `vidbench rehearse` tells what they take."""
 
-    reads_prompts: bool = False
-    """Whether the model generates from `SampleRequest.prompts`; a task of text refuses one that does not."""
-
-    offers_truncation: bool = False
-    """Whether the model supports `SampleRequest.truncation`."""
-
     @classmethod
     @abstractmethod
-    def load(cls, checkpoint: Path | None, task: ModelTask, device: str) -> VideoModel:
+    def load(cls, checkpoint: Path | None, task: ModelTask, device: str) -> Model:
         """Load the model for a task.
 
         Args:
@@ -195,13 +223,6 @@ class VideoModel(ABC):
 
         Raises:
             InputError: the checkpoint is missing, belongs to another model, or does not fit the shapes of the task.
-        """
-
-    @abstractmethod
-    def sample(self, request: SampleRequest) -> np.ndarray | torch.Tensor:
-        """Return samples uint8 ``[N, request.num_frames, H, W, 3]``; for prediction, the predicted frames only.
-
-        An array, or a torch tensor of the same values, which goes to the networks from the device that it is on.
         """
 
     @property
@@ -281,3 +302,69 @@ class VideoModel(ABC):
         raise InputError(
             f"The model '{cls.__name__}' cannot be trained; choose one that `vidbench models list` marks as trainable."
         )
+
+
+class VideoModel(Model):
+    """A video model under evaluation: it generates clips, or predicts what follows context frames.
+
+    Sample ``i`` must depend only on the checkpoint, its seed, its label and its context frames, never on the other samples
+    of its batch: scores must not depend on the batch size.
+    """
+
+    reads_prompts: bool = False
+    """Whether the model generates from `SampleRequest.prompts`; a task of text refuses one that does not."""
+
+    offers_truncation: bool = False
+    """Whether the model supports `SampleRequest.truncation`."""
+
+    @abstractmethod
+    def sample(self, request: SampleRequest) -> np.ndarray | torch.Tensor:
+        """Return samples uint8 ``[N, request.num_frames, H, W, 3]``; for prediction, the predicted frames only.
+
+        An array, or a torch tensor of the same values, which goes to the networks from the device that it is on.
+        """
+
+
+class RolloutModel(Model):
+    """A model that continues a clip for many frames, and returns them as it makes them.
+
+    A rollout must depend only on the checkpoint, its seed, its label, its context frames and its actions, never on the other samples of
+    its batch.
+    """
+
+    @abstractmethod
+    def rollout(self, request: SampleRequest) -> Iterator[np.ndarray | torch.Tensor]:
+        """Yield the predicted frames in the order of time, uint8 ``[N, t, H, W, 3]``, until there are ``request.num_frames``.
+
+        A chunk may have any number of frames, and an array or tensor that was yielded may be used again for the next.
+        ``request.actions_NKA`` is there if the task gives actions.
+        """
+
+
+class ActionModel(Model):
+    """A model that predicts frames from context frames and from what is done between them.
+
+    A sample must depend only on the checkpoint, its seed, its label, its context frames and its actions, never on the other samples of
+    its batch.
+    """
+
+    @abstractmethod
+    def act(self, request: SampleRequest) -> np.ndarray | torch.Tensor:
+        """Return the predicted frames uint8 ``[N, request.num_frames, H, W, 3]``, given ``request.actions_NKA`` too.
+
+        An array, or a torch tensor of the same values, which goes to the networks from the device that it is on.
+        """
+
+
+class Reconstructor(Model):
+    """A model that is given clips and returns them as well as it can: a tokenizer, an autoencoder or a codec.
+
+    A reconstruction must depend only on the checkpoint, its clip and its seed, never on the other clips of its batch.
+    """
+
+    @abstractmethod
+    def reconstruct(self, request: ReconstructRequest) -> np.ndarray | torch.Tensor:
+        """Return reconstructions uint8 ``[N, num_frames, H, W, 3]``, in the shape of ``request.clips_NTHWC``.
+
+        An array, or a torch tensor of the same values, which goes to the networks from the device that it is on.
+        """

@@ -1,16 +1,14 @@
-"""The trivial models that bound the scores of every task: `real` from above, `copy`, `static` and `noise` from below."""
+"""The trivial models that bound the scores of generation and of every kind of prediction: `real` from above, `copy`, `static` and `noise` from below."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from vidbench.models.interface import InputError, ModelTask, SampleRequest, VideoModel
-
-TRIVIAL_NAMES = ("real", "copy", "static", "noise")
-"""Their registered names, best first."""
 
 
 def _no_checkpoint(name: str, checkpoint: Path | None) -> None:
@@ -18,16 +16,28 @@ def _no_checkpoint(name: str, checkpoint: Path | None) -> None:
         raise InputError(f"The model '{name}' has no weights: omit ':{checkpoint}'.")
 
 
-class _Untrained(VideoModel):
-    """A model without training."""
+class TrivialModel(VideoModel):
+    """A bound that does the same whether it generates, predicts, rolls out or is given actions, which it ignores."""
 
     @property
     def trained_on(self) -> tuple[str, ...]:
         """See `VideoModel.trained_on`; nothing."""
         return ()
 
+    def act(self, request: SampleRequest) -> np.ndarray:
+        """See `vidbench.models.interface.ActionModel.act`."""
+        return self.sample(request)
 
-class HeldOutModel(_Untrained):
+    def rollout(self, request: SampleRequest) -> Iterator[np.ndarray]:
+        """See `vidbench.models.interface.RolloutModel.rollout`; all frames at once."""
+        yield self.sample(request)
+
+    @abstractmethod
+    def sample(self, request: SampleRequest) -> np.ndarray:
+        """See `VideoModel.sample`."""
+
+
+class HeldOutModel(TrivialModel):
     """A bound that uses the held-out clips, which the harness passes to `bind`."""
 
     name: str
@@ -83,7 +93,7 @@ class StaticModel(HeldOutModel):
         return np.repeat(clips[:, :1], request.num_frames, axis=1)
 
 
-class CopyModel(_Untrained):
+class CopyModel(TrivialModel):
     """The last context frame, repeated: a prediction without motion."""
 
     @classmethod
@@ -116,7 +126,7 @@ class CopyModel(_Untrained):
         return np.repeat(request.context_NTHWC[:, -1:], request.num_frames, axis=1)
 
 
-class NoiseModel(_Untrained):
+class NoiseModel(TrivialModel):
     """Independent uniform pixels, 0 to 255: neither content nor motion."""
 
     reads_prompts = True  # as every bound, it is defined for every task

@@ -9,6 +9,7 @@ from vidbench.rendering.axes import Axis, axis_over, linear_ticks
 from vidbench.rendering.numbers import score_text, tick_text
 from vidbench.rendering.svg import Plot, circle_at, line_between, picture, text_at, text_width
 from vidbench.results.real_clips import FloorSets, floor_text
+from vidbench.results.time_curves import TimeCurve
 
 WIDTH = 340
 _HEIGHT = 190
@@ -147,6 +148,46 @@ def sweep_chart(points: Sequence[Point], untruncated: float) -> str:
     ]
     parts += [circle_at(*plot.at(point.x, point.y), _DOT, "dot") for point in ordered]
     return picture(WIDTH, _HEIGHT, parts, "; ".join(f"sigma {p.x:g}: {score_text(p.y)}" for p in ordered))
+
+
+def time_chart(curve: TimeCurve, frames: int, bounds: Sequence[str]) -> str:
+    """Return a metric in windows of predicted frames, each at its middle, with the curves of bounds as dashed lines.
+
+    Args:
+        curve: the windows, at least one.
+        frames: length of the clip; time before the first window is that of the context frames.
+        bounds: names of the bounds to draw.
+    """
+    points = [
+        Point(window.first_frame + (window.num_frames - 1) / 2, window.value, window.interval)
+        for window in curve.windows
+    ]
+    drawn = {
+        name: [(point.x, window.bounds[name]) for point, window in zip(points, curve.windows, strict=True)]
+        for name in bounds
+        if all(name in window.bounds for window in curve.windows)
+    }
+    heights = [point.y for point in points]
+    heights += [end for point in points if point.interval for end in point.interval]
+    heights += [y for line in drawn.values() for _, y in line]
+    plot = _plot(Axis(0.0, float(frames)), axis_over(heights, log=False, margin=0.08))
+    parts = plot.grid({x: tick_text(x) for x in linear_ticks(0.0, float(frames), 5)}, "frame of the clip")
+    for name, line in drawn.items():
+        parts.append(plot.curve(line, "fit"))
+        x, y = plot.at(*line[-1])
+        parts.append(text_at(x, y - 4, name, "dim", "end"))
+    parts.append(plot.curve([(point.x, point.y) for point in points], "curve"))
+    parts += [
+        line_between(plot.at(point.x, point.interval[0]), plot.at(point.x, point.interval[1]), "error")
+        for point in points
+        if point.interval
+    ]
+    parts += [circle_at(*plot.at(point.x, point.y), _DOT, "dot") for point in points]
+    label = "; ".join(
+        f"frames {window.first_frame} to {window.first_frame + window.num_frames - 1}: {score_text(window.value)}"
+        for window in curve.windows
+    )
+    return picture(WIDTH, _HEIGHT, parts, label)
 
 
 def _plot(x: Axis, y: Axis) -> Plot:

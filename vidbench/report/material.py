@@ -127,6 +127,12 @@ def _neighbours(
         return nothing, "", "No metric of the task has features in which to compare clips."
     if run.statistics is not None:
         return nothing, "", "The reference statistics come from a file, which contains no clips to compare with."
+    if run.task.does.given == "clip":
+        return (
+            nothing,
+            "",
+            "Each sample is made from a real clip of the reference set, and the one below it is that clip.",
+        )
     rows = run.networks[metric.network].rows_per_clip(run.task.clips.num_frames)
     found = nearest_real(stores[metric.network], real_stores[metric.network], metric.output, rows)
     return found, f"'{metric.output}' of the network '{metric.network}'", None

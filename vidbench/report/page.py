@@ -11,7 +11,7 @@ from markupsafe import Markup
 from vidbench.leaderboard.better_than_real import real_clip_flags
 from vidbench.rendering.numbers import score_text
 from vidbench.rendering.templates import html_templates
-from vidbench.report.charts import Point, growth_chart, scale_bar, sweep_chart
+from vidbench.report.charts import Point, growth_chart, scale_bar, sweep_chart, time_chart
 from vidbench.report.citation import latex_row, result_bibtex
 from vidbench.report.material import Material
 from vidbench.report.pictures import class_strips, pairs, sheets
@@ -64,6 +64,7 @@ def render_report(result: Result, task: Task, material: Material) -> str:
             truncation=_truncation(result),
             no_truncation=_no_truncation(result, task),
             growth=_growth(result),
+            against_time=_against_time(result, task),
             flags=real_clip_flags(result),
             seen=seen_sentences(result, task),
             protocol=protocol_text(task),
@@ -147,6 +148,16 @@ def _growth(result: Result) -> list[dict[str, Any]]:
         chart = growth_chart(curve.counts, curve.values, curve.num_fitted, *line) if curve.counts else ""
         words = None if curve.at_infinity is None else meaning(name, curve.at_infinity, None)
         curves.append({"name": name, "curve": curve, "words": words, "chart": Markup(chart)})  # noqa: S704 - every text in it is escaped when drawn
+    return curves
+
+
+def _against_time(result: Result, task: Task) -> list[dict[str, Any]]:
+    bounds = dict.fromkeys((task.evaluation.floor, task.evaluation.ceiling))
+    curves = []
+    for name, curve in result.against_time.items():
+        drawn = [bound for bound in bounds if bound != result.model.name]
+        chart = time_chart(curve, task.clips.num_frames, drawn) if curve.windows else ""
+        curves.append({"name": name, "curve": curve, "chart": Markup(chart)})  # noqa: S704 - every text in it is escaped when drawn
     return curves
 
 

@@ -17,6 +17,7 @@ from vidbench.files import write_text
 from vidbench.json_models import InvalidDocumentError, model_from_json
 from vidbench.results.meaning import cautions, meanings
 from vidbench.results.real_clips import FloorSets, NearestRecord
+from vidbench.results.time_curves import TimeCurve
 from vidbench.tasks.schema import PixelConvention
 from vidmetrics.regular_files import read_regular, why_no_file
 
@@ -126,7 +127,7 @@ class BoundRecord(_Record):
 
 
 class TruncatedMetric(_Record):
-    """One metric at one truncation."""
+    """One metric of samples that were made in another way than those of the score, such as at one truncation."""
 
     value: float
     interval: tuple[float, float] | None
@@ -305,6 +306,16 @@ class Result(_Record):
     )
     against_count: dict[str, GrowthRecord] = Field(
         default_factory=dict, description="Score against the number of samples, by metric id; since schema version 2."
+    )
+    other_actions: dict[str, TruncatedMetric] = Field(
+        default_factory=dict,
+        description="By metric id: the score of the same samples with the actions of other clips, which a model that ignores its "
+        "actions does not notice; empty unless the task gives actions. Since schema version 3.",
+    )
+    against_time: dict[str, TimeCurve] = Field(
+        default_factory=dict,
+        description="Score in windows of the predicted frames, by metric id; empty unless the task has windows. Since schema "
+        "version 3.",
     )
     nearest: dict[str, NearestRecord] = Field(
         default_factory=dict,

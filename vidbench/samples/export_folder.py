@@ -3,7 +3,9 @@
 ::
 
     export.json             task, seeds, labels, and the clips that the samples belong to; written last
-    context/                context frames of a prediction task: the exchange format, or a folder of PNG files per clip
+    actions.npy             actions float32 [N, K, A] of a task with actions: what leads from each frame to the next
+    context/                context frames of a prediction task, clips of a reconstruction task: the exchange format, or a folder of PNG
+                            files per clip
     targets/                the frames that really followed, if requested
 """
 
@@ -18,6 +20,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vidbench.errors import InputError
+from vidbench.files import file_sha256
 from vidbench.json_models import model_from_json
 from vidbench.models.interface import SampleRequest
 from vidbench.samples.exchange import SampleSource, SampleWriter, open_samples
@@ -25,10 +28,11 @@ from vidbench.samples.manifest import Answers, TaskStamp
 from vidbench.samples.pairing import context_digests
 from vidbench.tasks.limits import MOST_FRAMES, MOST_LABEL, MOST_PIXELS, MOST_SAMPLES
 from vidmetrics.formats.faults import UnreadableError
+from vidmetrics.formats.npy_files import map_npy
 from vidmetrics.regular_files import read_regular
 
 EXPORT_NAME = "export.json"
-CONTEXT, TARGETS = "context", "targets"
+CONTEXT, TARGETS, ACTIONS = "context", "targets", "actions.npy"
 FORMAT_NAME: Final = "vidbench-export"
 FORMAT_VERSION: Final = 1
 
@@ -43,7 +47,9 @@ class ExportManifest(BaseModel):
     task: TaskStamp = Field(description="The task.")
     num_samples: int = Field(ge=1, le=MOST_SAMPLES, description="Number of samples to generate.")
     num_frames: int = Field(ge=1, le=MOST_FRAMES, description="Frames per sample, without context frames.")
-    context_frames: int = Field(ge=0, le=MOST_FRAMES, description="Context frames per sample.")
+    context_frames: int = Field(
+        ge=0, le=MOST_FRAMES, description="Frames given per sample: context frames, or the whole clip to reconstruct."
+    )
     height: int = Field(ge=1, le=MOST_PIXELS, description="Frame height in pixels.")
     width: int = Field(ge=1, le=MOST_PIXELS, description="Frame width in pixels.")
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**64)], ...] = Field(
@@ -53,6 +59,9 @@ class ExportManifest(BaseModel):
         description="Class of each sample, if the task has labels."
     )
     answers: Answers = Field(description="The clips that the samples belong to.")
+    actions_sha256: str | None = Field(
+        default=None, pattern=r"^[0-9a-f]{64}$", description="Digest of `actions.npy`, if the task gives actions."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> ExportManifest:
@@ -87,6 +96,23 @@ class Export:
         return open_samples(self.folder / CONTEXT) if self.manifest.context_frames else None
 
     @cached_property
+    def actions(self) -> np.ndarray | None:
+        """Actions of all samples, float32 ``[N, K, A]`` as in `vidbench.models.interface.SampleRequest`; None without any.
+
+        Raises:
+            InputError: the file is missing, or another than that of the export.
+        """
+        wanted, path = self.manifest.actions_sha256, self.folder / ACTIONS
+        if wanted is None:
+            return None
+        if not path.is_file() or file_sha256(path) != wanted:
+            raise InputError(
+                f"The actions in '{path}' {'differ from the exported ones' if path.is_file() else 'are missing'}; copy the whole "
+                "export again."
+            )
+        return map_npy(path)
+
+    @cached_property
     def targets(self) -> SampleSource | None:
         """The frames that really followed, by index, or None if they were not exported."""
         return open_samples(self.folder / TARGETS) if (self.folder / TARGETS).is_dir() else None
@@ -117,6 +143,7 @@ class Export:
                 context_NTHWC=None if context is None else self._read_context(context, indices),
                 num_frames=manifest.num_frames,
                 prompts=None if prompts is None else prompts[chosen],
+                actions_NKA=None if self.actions is None else np.array(self.actions[chosen]),
             )
 
     def writer(self, folder: Path) -> SampleWriter:

@@ -67,7 +67,9 @@ class Answers(_Frozen):
         default=None, description="Clip that each sample belongs to: video and clip number."
     )
     context_sha256: tuple[Annotated[str, Field(pattern=_SHA256)], ...] | None = Field(
-        default=None, description="SHA-256 of the context frames of each sample, uint8 [T, H, W, 3] in C order."
+        default=None,
+        description="SHA-256 of the frames that the model was given for each sample (context frames, or the clip to reconstruct), uint8 "
+        "[T, H, W, 3] in C order.",
     )
     prompts: tuple[Annotated[str, Field(max_length=LONGEST_TEXT)], ...] | None = Field(
         default=None, description="Text that each sample was generated from, if the task gives one."

@@ -11,6 +11,7 @@ import numpy as np
 from vidbench.data.clip_dataset import ClipDataset
 from vidbench.data.prompts import sample_prompts
 from vidbench.errors import InputError
+from vidbench.kinds import KINDS, Kind
 from vidbench.samples.manifest import Answers, SamplesManifest, TaskStamp
 from vidbench.tasks.schema import Task
 
@@ -21,13 +22,13 @@ def task_stamp(task: Task) -> TaskStamp:
 
 
 def names_clips(task: Task) -> bool:
-    """Return whether sample i belongs to clip i of the held-out split, by its context frames, its label or its prompt."""
+    """Return whether sample i belongs to clip i of the held-out split, by what its model is given of it, its label or its prompt."""
     evaluation = task.evaluation
-    return bool(task.clips.context_frames) or evaluation.labels == "evaluation" or evaluation.prompts != "none"
+    return task.does.given != "nothing" or evaluation.labels == "evaluation" or evaluation.prompts != "none"
 
 
 def context_digests(context_NTHWC: np.ndarray) -> list[str]:
-    """Return the SHA-256 of each clip's context frames, uint8 ``[N, T, H, W, 3]`` in C order."""
+    """Return the SHA-256 of the frames that are given of each clip, uint8 ``[N, T, H, W, 3]`` in C order."""
     return [sha256(context_THWC.tobytes()).hexdigest() for context_THWC in context_NTHWC]
 
 
@@ -41,7 +42,7 @@ def task_answers(
         evaluation: the held-out clips.
         num_samples: number of samples.
         seed: seed that the seeds of the samples are derived from.
-        context_sha256: `context_digests` of all samples; None for a task without context frames.
+        context_sha256: `context_digests` of all samples; None for a task whose models are given nothing.
     """
     tied = names_clips(task)
     return Answers(
@@ -60,7 +61,7 @@ def check_answers(
 ) -> tuple[str, ...]:
     """Check the clips named by the samples against the task and its data.
 
-    Context frames are compared while the samples are read, see `refuse_other_context`.
+    The frames that models are given are compared while the samples are read, see `refuse_other_context`.
 
     Args:
         manifest: the samples' manifest; None for forms without one.
@@ -85,7 +86,7 @@ def check_answers(
         )
     if answers is not None:
         _check_clips(answers, path, task, evaluation, num_samples)
-    missing = _unsaid(stamp, answers) if task.clips.context_frames else []
+    missing = [] if task.does.given == "nothing" else _unsaid(stamp, answers, task.does)
     reasons = []
     if task.evaluation.prompts != "none" and (answers is None or answers.prompts is None):
         reasons.append(
@@ -94,7 +95,7 @@ def check_answers(
         )
     if missing:
         reasons.append(
-            f"The samples do not state {', '.join(missing)}, so nobody can check that each continues its own clip; "
+            f"The samples do not state {', '.join(missing)}, so nobody can check that each {task.does.relates} its own clip; "
             "`vidbench data export` writes what they must state."
         )
     if answers is not None and answers.seed not in (None, task.evaluation.seed):
@@ -106,12 +107,12 @@ def _version(version: int | None) -> str:
     return "" if version is None else f" (version {version})"
 
 
-def _unsaid(stamp: TaskStamp | None, answers: Answers | None) -> list[str]:
+def _unsaid(stamp: TaskStamp | None, answers: Answers | None, does: Kind) -> list[str]:
     said = {
         "the task's fingerprint": stamp,
         "the ids of the clips": answers and answers.ids,
         "the digest of the data": answers and answers.data_sha256,
-        "the digests of the context frames": answers and answers.context_sha256,
+        f"the digests of the {does.given_words}": answers and answers.context_sha256,
     }
     return [name for name, value in said.items() if value is None]
 
@@ -159,13 +160,16 @@ def _first_difference(said: Sequence[str], wanted: Sequence[str]) -> str:
     return f"number {place} is '{said[place]}' instead of '{wanted[place]}'"
 
 
-def refuse_other_context(context_sha256: Sequence[str], indices: np.ndarray, context_NTHWC: np.ndarray) -> None:
-    """Refuse samples whose context frames are not those of the data.
+def refuse_other_context(
+    context_sha256: Sequence[str], indices: np.ndarray, context_NTHWC: np.ndarray, does: Kind = KINDS["predict"]
+) -> None:
+    """Refuse samples that were made from other frames than those of the data.
 
     Args:
         context_sha256: digests stated by the samples, one per sample.
         indices: int64 ``[N]``, the samples to check.
-        context_NTHWC: the data's context frames for these indices, uint8 ``[N, T, H, W, 3]``.
+        context_NTHWC: what models are given for these indices, uint8 ``[N, T, H, W, 3]``.
+        does: the kind of the task.
 
     Raises:
         InputError: the digests differ; names the first such sample.
@@ -173,6 +177,6 @@ def refuse_other_context(context_sha256: Sequence[str], indices: np.ndarray, con
     for index, found in zip(indices.tolist(), context_digests(context_NTHWC), strict=True):
         if context_sha256[index] != found:
             raise InputError(
-                f"Sample {index} continues other frames (sha256 {context_sha256[index][:12]}) than the data has "
+                f"Sample {index} {does.relates} other frames (sha256 {context_sha256[index][:12]}) than the data has "
                 f"({found[:12]}): the export was changed, or this machine decodes the video differently, so export again."
             )

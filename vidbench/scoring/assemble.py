@@ -34,6 +34,7 @@ from vidbench.results.schema import (
     TruncatedMetric,
     TruncationRecord,
 )
+from vidbench.scoring.against_time import time_curves
 from vidbench.scoring.bounds import Bound, bound_values
 from vidbench.scoring.clip_sources import ClipSource
 from vidbench.scoring.features import Stores, network_identity
@@ -77,6 +78,7 @@ class Measured:
         sets: the disjoint sets of held-out clips that the user asked for, or None.
         set_stores: features of their clips; empty without them.
         sweep: features of truncated samples, by sigma.
+        other_actions: features of samples with the actions of other clips; empty without any.
         source: the samples.
         panel: what was probed for the validity panel.
         cache: folder of the reference statistics and of the scores of the bounds.
@@ -98,6 +100,7 @@ class Measured:
     samples_unused: Mapping[str, int] = field(default_factory=dict)
     sets: HeldOutSets | None = None
     set_stores: Stores = field(default_factory=dict)
+    other_actions: Stores = field(default_factory=dict)
 
 
 def assemble(measured: Measured) -> Result:
@@ -144,6 +147,8 @@ def assemble(measured: Measured) -> Result:
         bounds=dict(limits),
         truncation=tuple(_truncation_record(run, sigma, of_sigma, real) for sigma, of_sigma in measured.sweep.items()),
         against_count=_against_count(run, stores, real),
+        other_actions=_in_another_way(run, measured.other_actions, real) if measured.other_actions else {},
+        against_time=time_curves(run, stores, measured.real_stores, measured.bounds, measured.cache),
         nearest=nearest_records(
             run,
             stores,
@@ -243,11 +248,15 @@ def metric_values(run: Run, stores: Stores, real: RealSides) -> dict[str, float]
 
 
 def _truncation_record(run: Run, sigma: float, stores: Stores, real: RealSides) -> TruncationRecord:
+    return TruncationRecord(sigma=sigma, metrics=_in_another_way(run, stores, real))
+
+
+def _in_another_way(run: Run, stores: Stores, real: RealSides) -> dict[str, TruncatedMetric]:
     metrics = {}
     for metric in run.metrics:
         found, _, _ = _value(run, metric, stores, real)
         metrics[metric.id] = TruncatedMetric(value=found.value, interval=found.interval)
-    return TruncationRecord(sigma=sigma, metrics=metrics)
+    return metrics
 
 
 def _against_count(run: Run, stores: Stores, real: RealSides) -> dict[str, GrowthRecord]:

@@ -18,7 +18,8 @@ from vidbench.data.clip_dataset import ClipDataset
 from vidbench.errors import InputError
 from vidbench.files import digest, write_bytes
 from vidbench.models.choice import ModelChoice, choose_registered
-from vidbench.models.trivial import TRIVIAL_NAMES, CopyModel, NoiseModel, StaticModel
+from vidbench.models.reconstructors import HalfSizeModel, IdentityModel, JpegModel
+from vidbench.models.trivial import CopyModel, NoiseModel, StaticModel
 from vidbench.progress import warn
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource, open_model
 from vidbench.scoring.features import FeatureStore, Stores
@@ -38,6 +39,9 @@ _TRIVIAL: dict[str, tuple[Any, str]] = {
     "copy": (CopyModel, "the last context frame, repeated"),
     "static": (StaticModel, "the first frame of held-out clip i, held still"),
     "noise": (NoiseModel, "independent uniform pixels"),
+    "identity": (IdentityModel, "the clip itself"),
+    "jpeg": (JpegModel, "each frame as a JPEG of quality 75"),
+    "half": (HalfSizeModel, "each frame at half its height and width, and back"),
 }
 
 
@@ -59,9 +63,9 @@ class Bound:
 
 
 def task_bounds(run: Run) -> list[Bound]:
-    """Return every bound of the task, in the order real, copy, static, noise, others."""
+    """Return every bound of the task: those of its kind, best first, then others."""
     evaluation = run.task.evaluation
-    names = [name for name in TRIVIAL_NAMES if name != "copy" or run.task.clips.context_frames]
+    names = list(run.task.does.bounds)
     names += [name for name in (evaluation.floor, evaluation.ceiling) if name not in names]
     return [_real(run) if name == "real" else _model(run, name) for name in names]
 
@@ -148,20 +152,29 @@ def bound_values(
     values = {}
     for metric in run.metrics:
         if metric.needs_reference != "frames":
-            values[metric.id] = _cached_value(metric, stores[metric.network], real[metric.network], cache, run)
+            values[metric.id] = bound_value(metric, stores[metric.network], real[metric.network], cache, run)
         elif FRAMES in stores:
             clips, per_context = range(run.num_samples), run.task.evaluation.samples_per_context
             values[metric.id] = estimate_frames(metric, stores[FRAMES], clips, per_context).value
     return {id: value for id, value in values.items() if math.isfinite(value)}
 
 
-def _cached_value(
+def bound_value(
     metric: MetricDefinition,
     store: FeatureStore,
     real: RealSide | ImportedRealSide,
     cache: Path,
     run: Run,
 ) -> float:
+    """Return the score of a bound on one metric of a network, cached if possible.
+
+    Args:
+        metric: the metric.
+        store: features of the bound under the network of the reference side.
+        real: reference side.
+        cache: folder of the scores.
+        run: the run.
+    """
     # The name of a feature folder is the content key of clips and network.
     sides = [[store.folder.name, store.num_clips], real.identity]
     origin = {"format": "vidbench-bound-3", "vidbench": __version__, "metric": metric.id, "sides": sides}

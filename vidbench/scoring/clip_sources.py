@@ -6,27 +6,28 @@ are reused only for the same identity.
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from vidbench.data.clip_dataset import ClipDataset
+from vidbench.data.clip_dataset import ClipDataset, clips_with_actions
 from vidbench.data.prompts import sample_prompts
 from vidbench.errors import InputError
 from vidbench.files import digest
 from vidbench.models.choice import ModelChoice
 from vidbench.models.evidence import FileWatch, ModelEvidence, gather_evidence, watched
-from vidbench.models.interface import ModelTask, SampleRequest
+from vidbench.models.interface import ModelTask, ReconstructRequest, SampleRequest
 from vidbench.models.trivial import HeldOutModel
 from vidbench.results.schema import ModelRecord
 from vidbench.samples.arrays import ArraySamples, DirectReading, ShardedSamples
 from vidbench.samples.clip_folder import MOST_READERS
 from vidbench.samples.exchange import SampleSource
 from vidbench.samples.pairing import refuse_other_context
-from vidbench.scoring.keyed_clips import ContextClips
+from vidbench.scoring.keyed_clips import GivenClips
+from vidbench.scoring.rollouts import collected, in_host_memory, is_uint8
 from vidbench.scoring.seeds import sample_seeds
 from vidbench.tasks.schema import Task
 from vidmetrics.catalog.training_data import checked_names
@@ -81,12 +82,14 @@ def model_task(task: Task, class_names: tuple[str, ...]) -> ModelTask:
     """Return the part of a task that a model sees; class names only if the task is class-conditional."""
     return ModelTask(
         name=task.name,
+        kind=task.does.name,
         num_frames=task.clips.num_frames,
         context_frames=task.clips.context_frames,
         height=task.clips.height,
         width=task.clips.width,
         class_names=class_names if task.evaluation.labels != "none" else (),
         gives_prompts=task.evaluation.prompts != "none",
+        action_size=task.data.action_size,
     )
 
 
@@ -113,12 +116,13 @@ class ModelSource:
     """Samples of a model, by index.
 
     Attributes:
-        model: any object with ``sample(request)``.
+        model: any object with the method that the kind of the task calls.
         model_identity: name, checkpoint digest and code digest of the model.
         task: the protocol.
         evaluation: the held-out clips that provide context frames and labels.
         seed: seed of the run.
         truncation: standard deviation of the latents; None for the model's own distribution.
+        actions_of: index of the sample whose actions each sample gets, int64 ``[num_samples]``; None for its own.
         evidence: what decides its clips; None for a model that is not kept.
         sampling: the files opened while it was sampled.
     """
@@ -129,6 +133,7 @@ class ModelSource:
     evaluation: ClipDataset
     seed: int
     truncation: float | None = None
+    actions_of: np.ndarray | None = None
     evidence: ModelEvidence | None = None
     sampling: FileWatch = field(default_factory=FileWatch)
 
@@ -152,6 +157,8 @@ class ModelSource:
         truncated = {} if self.truncation is None else {"truncation": self.truncation}
         return {
             **truncated,
+            **({} if self.task.kind is None else {"kind": self.task.kind}),
+            **self._actions_identity,
             "source": "model",
             "model": self.model_identity,
             "seed": self.seed,
@@ -177,59 +184,89 @@ class ModelSource:
         Raises:
             InputError: the model returned the wrong shape or dtype.
         """
-        context = None if self._contexts is None else self._contexts.context(indices)
-        request = SampleRequest(
-            indices=indices,
-            seeds=sample_seeds(self.seed, indices),
-            labels=sample_labels(self.task, indices, self.evaluation),
-            context_NTHWC=context,
-            num_frames=self.task.predicted_frames,
-            truncation=self.truncation,
-            prompts=sample_prompts(self.task, indices, self.evaluation),
-        )
-        with watched(self.sampling):
-            samples = self.model.sample(request)
+        given = None if self._given is None else self._given.frames(indices)
+        method = self.task.does.method
+        request = _REQUESTS[method](self, indices, given)
         clips = self.task.clips
         expected = (len(indices), self.task.predicted_frames, clips.height, clips.width, 3)
-        if not _are_uint8(samples) or tuple(samples.shape) != expected:
+        with watched(self.sampling):
+            samples = getattr(self.model, method)(request)
+            if method == "rollout":
+                samples = collected(samples, expected, self.model_identity["name"], self.task.name)
+        if not is_uint8(samples) or tuple(samples.shape) != expected:
             got = f"{getattr(samples, 'dtype', type(samples).__name__)} {list(getattr(samples, 'shape', []))}"
             raise InputError(
                 f"The model '{self.model_identity['name']}' returned {got}, and the task '{self.task.name}' requires a "
                 f"numpy uint8 array {list(expected)}: frames in 0..255, axes [N, T, H, W, 3]; a torch tensor may take its place."
             )
-        if context is None:
+        if given is None or not clips.context_frames:
             return samples
         if isinstance(samples, np.ndarray):
-            return np.concatenate([context, samples], axis=1)
+            return np.concatenate([given, samples], axis=1)
         import torch
 
-        return torch.cat([torch.from_numpy(context).to(samples.device), samples], dim=1)
+        return torch.cat([torch.from_numpy(given).to(samples.device), samples], dim=1)
 
     @property
     def _prompts_rule(self) -> list[str | int]:
         return [self.task.evaluation.prompts, self.task.evaluation.seed]
 
-    def context_keys(self, indices: np.ndarray) -> Keys | None:
-        """Return the keys of the clips that samples continue, uint64 ``[N]``; None if they continue none."""
-        return None if self._contexts is None else self._contexts.keys(indices)
+    def given_frames(self, indices: np.ndarray) -> np.ndarray | None:
+        """Return what the model is given of held-out clips, uint8 ``[N, T, H, W, 3]``; None if nothing. The last batch is not read again."""
+        return None if self._given is None else self._given.frames(indices)
+
+    def given_keys(self, indices: np.ndarray) -> Keys | None:
+        """Return the keys of the clips that the model sees a part of, uint64 ``[N]``; None if it is given none."""
+        return None if self._given is None else self._given.keys(indices)
+
+    def actions(self, indices: np.ndarray) -> np.ndarray | None:
+        """Return the actions that the model is given, float32 ``[N, K, A]``; None if the task gives none."""
+        if not self.task.data.actions:
+            return None
+        of = indices if self.actions_of is None else self.actions_of[indices]
+        return clips_with_actions(self.evaluation).actions(of)
+
+    @property
+    def _actions_identity(self) -> dict[str, Any]:
+        if not self.task.data.actions:
+            return {}
+        of = None if self.actions_of is None else digest(self.actions_of.tolist())
+        return {"actions": clips_with_actions(self.evaluation).actions_sha256, "actions_of": of}
 
     @cached_property
-    def _contexts(self) -> ContextClips | None:
-        frames = self.task.clips.context_frames
-        return ContextClips(self.evaluation, frames) if frames else None
+    def _given(self) -> GivenClips | None:
+        frames = self.task.given_frames
+        return GivenClips(self.evaluation, frames) if frames else None
 
 
-def in_host_memory(clips_NTHWC: Clips) -> np.ndarray:
-    """Return clips as an array; only those on a device are copied."""
-    return clips_NTHWC if isinstance(clips_NTHWC, np.ndarray) else clips_NTHWC.detach().cpu().numpy()
+def _sample_request(source: ModelSource, indices: np.ndarray, given_NTHWC: np.ndarray | None) -> SampleRequest:
+    return SampleRequest(
+        indices=indices,
+        seeds=sample_seeds(source.seed, indices),
+        labels=sample_labels(source.task, indices, source.evaluation),
+        context_NTHWC=given_NTHWC,
+        num_frames=source.task.predicted_frames,
+        truncation=source.truncation,
+        prompts=sample_prompts(source.task, indices, source.evaluation),
+        actions_NKA=source.actions(indices),
+    )
 
 
-def _are_uint8(samples: Any) -> bool:
-    if isinstance(samples, np.ndarray):
-        return samples.dtype == np.uint8
-    # A model that returns tensors has imported torch.
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(samples, torch.Tensor) and samples.dtype == torch.uint8
+def _reconstruct_request(
+    source: ModelSource, indices: np.ndarray, given_NTHWC: np.ndarray | None
+) -> ReconstructRequest:
+    if given_NTHWC is None:
+        raise ValueError("a reconstruction is of a clip")
+    return ReconstructRequest(indices=indices, seeds=sample_seeds(source.seed, indices), clips_NTHWC=given_NTHWC)
+
+
+# By the method of a model that gets it; see `vidbench.kinds`.
+_REQUESTS: Mapping[str, Callable[[ModelSource, np.ndarray, np.ndarray | None], Any]] = {
+    "sample": _sample_request,
+    "rollout": _sample_request,
+    "act": _sample_request,
+    "reconstruct": _reconstruct_request,
+}
 
 
 def open_model(
@@ -275,7 +312,7 @@ def open_model(
 
 @dataclass(frozen=True)
 class FilesSource:
-    """Samples on disk, generated elsewhere; the context frames they record are checked as they are read."""
+    """Samples on disk, generated elsewhere; the frames that they say were given are checked as they are read."""
 
     samples: SampleSource
     task: Task
@@ -283,30 +320,30 @@ class FilesSource:
 
     @property
     def most_readers(self) -> int:
-        """See `ClipSource`; the held-out clips that provide context frames are read by one."""
-        return 1 if self.task.clips.context_frames else MOST_READERS
+        """See `ClipSource`; the held-out clips that models see a part of are read by one."""
+        return 1 if self.task.given_frames else MOST_READERS
 
     @property
     def _context_sha256(self) -> tuple[str, ...] | None:
         answers = self.samples.manifest.answers if self.samples.manifest else None
-        return answers.context_sha256 if answers and self.task.clips.context_frames else None
+        return answers.context_sha256 if answers and self.task.given_frames else None
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Digest of the samples and, for prediction tasks, of the clips that provide context frames."""
+        """Digest of the samples and, where models see a part of clips, of these clips."""
         return {
             "source": "samples",
             "sha256": self.samples.identity_sha256,
             "context_frames": self.task.clips.context_frames,
             "context_sha256": None if self._context_sha256 is None else digest(self._context_sha256),
-            "evaluation": self.evaluation.identity_sha256 if self.task.clips.context_frames else None,
+            "evaluation": self.evaluation.identity_sha256 if self.task.given_frames else None,
         }
 
     @property
     def direct(self) -> DirectReading | None:
         """How clips are read into memory of the caller, if that is quicker than `read`."""
         samples = self.samples
-        if self.task.clips.context_frames or not isinstance(samples, ShardedSamples | ArraySamples):
+        if self.task.given_frames or not isinstance(samples, ShardedSamples | ArraySamples):
             return None
         return DirectReading((samples.num_frames, samples.height, samples.width, 3), samples.read)
 
@@ -314,21 +351,21 @@ class FilesSource:
         """See `ClipSource.read`.
 
         Raises:
-            InputError: a sample continues other context frames than those of the data.
+            InputError: a sample was made from other frames than those of the data.
         """
         samples = self.samples.read(indices)
-        if self._contexts is None:
+        if self._given is None:
             return samples
-        context_NTHWC = self._contexts.context(indices)
+        given_NTHWC = self._given.frames(indices)
         if self._context_sha256 is not None:
-            refuse_other_context(self._context_sha256, indices, context_NTHWC)
-        return np.concatenate([context_NTHWC, samples], axis=1)
+            refuse_other_context(self._context_sha256, indices, given_NTHWC, self.task.does)
+        return np.concatenate([given_NTHWC, samples], axis=1) if self.task.clips.context_frames else samples
 
-    def context_keys(self, indices: np.ndarray) -> Keys | None:
-        """See `ModelSource.context_keys`."""
-        return None if self._contexts is None else self._contexts.keys(indices)
+    def given_keys(self, indices: np.ndarray) -> Keys | None:
+        """See `ModelSource.given_keys`."""
+        return None if self._given is None else self._given.keys(indices)
 
     @cached_property
-    def _contexts(self) -> ContextClips | None:
-        frames = self.task.clips.context_frames
-        return ContextClips(self.evaluation, frames) if frames else None
+    def _given(self) -> GivenClips | None:
+        frames = self.task.given_frames
+        return GivenClips(self.evaluation, frames) if frames else None

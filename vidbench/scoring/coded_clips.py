@@ -39,10 +39,10 @@ class CodedSource:
         """Return the decoded clips uint8 ``[N, T, H, W, 3]`` for int64 indices ``[N]``."""
         return through_codec(self.source.read(indices), self.codec)
 
-    def context_keys(self, indices: np.ndarray) -> Keys | None:
-        """Return the keys of the clips that samples continue, as the source has them, uint64 ``[N]``; None if they continue none."""
-        of_contexts = getattr(self.source, "context_keys", None)
-        return None if of_contexts is None else of_contexts(indices)
+    def given_keys(self, indices: np.ndarray) -> Keys | None:
+        """Return the keys of the clips that the model sees a part of, as the source has them, uint64 ``[N]``; None if it sees none."""
+        of_given = getattr(self.source, "given_keys", None)
+        return None if of_given is None else of_given(indices)
 
     def doubt(self) -> str | None:
         """Return why features cannot be reused by later runs, as the source of a model says; None for any other."""

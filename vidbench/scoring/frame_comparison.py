@@ -94,12 +94,12 @@ def compare_frames(
         networks: the networks that compare frames, by name.
 
     Raises:
-        InputError: the task is not a prediction task, so there are no true frames.
+        InputError: models are given nothing of the clips, so there are no true frames.
     """
     wanted = [metric for metric in metrics if metric.needs_reference == "frames"]
     if not wanted:
         return None
-    if not task.clips.context_frames:
+    if task.does.given == "nothing":
         raise InputError(
             f"The metric '{wanted[0].id}' compares each predicted frame with the true one, and the task '{task.name}' "
             "has no context frames to predict from: remove the metric."

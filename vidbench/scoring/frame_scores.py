@@ -20,7 +20,13 @@ from vidmetrics.estimators.jackknife_groups import ClipKeys
 from vidmetrics.statistics.frames import best_of_k, mean_of_k
 
 
-def estimate_frames(definition: MetricDefinition, store: FeatureStore, clips: range, per_context: int) -> Estimate:
+def estimate_frames(
+    definition: MetricDefinition,
+    store: FeatureStore,
+    clips: range,
+    per_context: int,
+    frames: slice = slice(None),
+) -> Estimate:
     """Compute a frame metric from complete shards; its interval is over contexts.
 
     Args:
@@ -28,8 +34,10 @@ def estimate_frames(definition: MetricDefinition, store: FeatureStore, clips: ra
         store: complete shards of a `FrameComparison`.
         clips: range of samples; covers complete contexts.
         per_context: samples per context, which are adjacent.
+        frames: which of the predicted frames; by default all.
     """
-    scores = np.concatenate([frames.mean(axis=1) for frames in store.read(definition.frame_score, clips)])
+    score = definition.frame_score
+    scores = np.concatenate([of_frames[:, frames].mean(axis=1) for of_frames in store.read(score, clips)])
     scores_KN = scores.reshape(-1, per_context).T
     if not definition.facts.best_of_several:
         scores_N = mean_of_k(scores_KN)

@@ -12,7 +12,6 @@ import numpy as np
 from vidbench.data.folders.inventory import NOTHING
 from vidbench.data.frozen import expected_identity
 from vidbench.errors import InputError
-from vidbench.models.trivial import TRIVIAL_NAMES
 from vidbench.progress import warn
 from vidbench.results.schema import BoundRecord, SplitRecord, StatisticsRecord
 from vidbench.scoring.features import network_identity
@@ -137,7 +136,7 @@ def _refuse_foreign_bounds(path: Path, provenance: Provenance, task: Task) -> No
     """Refuse scores of bounds that the task does not have: they would appear in a result."""
     bounds = {} if provenance.bounds is None else provenance.bounds.bounds
     evaluation = task.evaluation
-    if odd := sorted(set(bounds) - {*TRIVIAL_NAMES, evaluation.floor, evaluation.ceiling}):
+    if odd := sorted(set(bounds) - {*task.does.bounds, evaluation.floor, evaluation.ceiling}):
         raise InputError(
             f"The statistics in {path} have the bound '{odd[0]}', which the task '{task.name}' lacks: {AGAIN}."
         )
@@ -165,7 +164,7 @@ def absent_evaluation(provenance: Provenance, task: Task) -> AbsentClips:
     """Return the held-out split, for a task that does not need its clips.
 
     Raises:
-        InputError: the task scores context frames, or needs labels that the file does not contain.
+        InputError: the task gives models frames of the clips, or needs labels that the file does not contain.
     """
     if task.clips.context_frames:
         raise InputError(
@@ -176,6 +175,11 @@ def absent_evaluation(provenance: Provenance, task: Task) -> AbsentClips:
         raise InputError(
             f"The task '{task.name}' gives each sample a caption of a held-out clip, and a statistics file contains none: name "
             "the data folder with --data DIR."
+        )
+    if task.given_frames:
+        raise InputError(
+            f"The task '{task.name}' gives models {task.does.given_words}, and a statistics file contains no frames: name the data "
+            "folder of the held-out clips with --data DIR."
         )
     if task.evaluation.labels == "evaluation" and provenance.evaluation_labels is None:
         raise InputError(

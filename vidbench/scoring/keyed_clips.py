@@ -1,6 +1,6 @@
 """The key of each measured clip, which draws its group in the intervals (`vidmetrics.statistics.clip_keys`).
 
-The key of a sample that continues a real clip is that of the real clip, so that all models have the same groups there and none can
+The key of a sample that continues or reconstructs a real clip is that of the real clip, so that all models have the same groups there and none can
 choose them.
 """
 
@@ -15,21 +15,22 @@ from vidbench.data.clip_dataset import ClipDataset
 from vidmetrics.statistics.clip_keys import Keys, clip_keys
 
 
-class ContextClips:
-    """The real clips that samples continue: their context frames, and their keys. A batch of clips is read once for both.
+class GivenClips:
+    """The real clips that models see a part of: this part, and their keys. A batch of clips is read once for both.
 
     Args:
         clips: the held-out clips, by sample.
-        context_frames: number of frames that models are given.
+        num_frames: number of frames that models are given, from the start of each clip.
     """
 
-    def __init__(self, clips: ClipDataset, context_frames: int) -> None:
-        self._clips, self._context_frames = clips, context_frames
+    def __init__(self, clips: ClipDataset, num_frames: int) -> None:
+        self._clips, self._num_frames = clips, num_frames
         self._last: tuple[bytes, np.ndarray] | None = None
 
-    def context(self, indices: np.ndarray) -> np.ndarray:
-        """Return the context frames of samples, uint8 ``[N, context_frames, H, W, 3]``, for int64 indices ``[N]``."""
-        return np.ascontiguousarray(self._read(indices)[:, : self._context_frames])
+    def frames(self, indices: np.ndarray) -> np.ndarray:
+        """Return the frames that a model is given, uint8 ``[N, num_frames, H, W, 3]``, for int64 indices ``[N]``."""
+        # A copy, because a model may change what it is given.
+        return self._read(indices)[:, : self._num_frames].copy()
 
     def keys(self, indices: np.ndarray) -> Keys:
         """Return the keys of the real clips, uint64 ``[N]``, for int64 indices ``[N]``."""
@@ -48,12 +49,12 @@ def keys_of(source: Any, clips_NTHWC: Any, indices: np.ndarray) -> Callable[[], 
     Clips in the memory of a GPU are on their way to the host while the GPU computes; they are hashed by the call that waits.
 
     Args:
-        source: the source; one whose samples continue real clips has ``context_keys``.
+        source: the source; one whose model sees a part of real clips has ``given_keys``.
         clips_NTHWC: uint8 clips, an array or a torch tensor on any device, that do not change.
         indices: their indices, int64 ``[N]``.
     """
-    of_contexts = getattr(source, "context_keys", None)
-    keys = None if of_contexts is None else of_contexts(indices)
+    of_given = getattr(source, "given_keys", None)
+    keys = None if of_given is None else of_given(indices)
     if keys is None and not isinstance(clips_NTHWC, np.ndarray) and clips_NTHWC.device.type == "cuda":
         return _keys_from_gpu(clips_NTHWC)
     if keys is None:

@@ -18,8 +18,8 @@ MOST_SAMPLES = 1024
 def nearest_records(run: Run, samples: Stores, reference: Stores, floor: Stores | None) -> dict[str, NearestRecord]:
     """Compare the samples with both sides, by network.
 
-    Predictions are left out: their context frames are held-out clips, or even reference clips, so a side is no label that could have
-    been dealt out at random. So are networks with a row for each frame.
+    Predictions and reconstructions are left out: what their models are given are held-out clips, or even reference clips, so a side is no
+    label that could have been dealt out at random. So are networks with a row for each frame.
 
     Args:
         run: the run.
@@ -27,7 +27,7 @@ def nearest_records(run: Run, samples: Stores, reference: Stores, floor: Stores 
         reference: features of the reference clips; empty if their statistics were imported.
         floor: features of the held-out clips of the floor; None without them.
     """
-    if run.task.clips.context_frames or floor is None:
+    if run.task.given_frames or floor is None:
         return {}
     records = {}
     for name, network in run.networks.items():

@@ -277,9 +277,9 @@ def _features_left(
 ) -> dict[Path, int]:
     """Return the bytes of features to write, by folder, less what is there; one entry for folders of one file system."""
     evaluation = task.evaluation
-    per_clip = feature_bytes(metrics, task.clips.num_frames)
+    per_clip = feature_bytes(metrics, task.clips.num_frames) * (1 + len(task.time_windows))
     count = evaluation.num_samples if num_samples is None else num_samples
-    sampled = count * evaluation.repeats * (1 + len(evaluation.truncation_sweep))
+    sampled = count * evaluation.repeats * (1 + len(evaluation.truncation_sweep) + task.data.actions)
     known = task.data.embedded or task.data.dataset in PUBLISHED
     real = (real_clips(task) if known and reference else 0) + 3 * count
     needed = {output: per_clip * sampled, home(): per_clip * real}

@@ -20,9 +20,10 @@ from vidbench.distributed.ranks import Ranks
 from vidbench.progress import Advance
 from vidbench.samples.arrays import DirectReading
 from vidbench.scoring.clip_probe import ClipProbe
-from vidbench.scoring.clip_sources import ClipSource, in_host_memory
+from vidbench.scoring.clip_sources import ClipSource
 from vidbench.scoring.frame_comparison import FrameComparison
 from vidbench.scoring.keyed_clips import keys_of
+from vidbench.scoring.rollouts import in_host_memory
 from vidmetrics.statistics.clip_keys import Keys
 
 if TYPE_CHECKING:

@@ -40,6 +40,7 @@ COMPARED = 1024
 LEAST = 32
 """Probed clips needed for a score under noise or on a second network."""
 NO_FLOOR = "There are no held-out clips to compare with."
+MADE_FROM_REFERENCE = "Each sample is made from a clip of the reference set, which it should equal."
 STATISTICS = "The reference is a file of statistics, which contains no clips."
 
 
@@ -189,9 +190,11 @@ def panel_records(found: Found) -> tuple[ValidityRecord, ...]:
 
 def _train_distance(found: Found) -> ValidityRecord:
     run, metric, floor = found.run, found.panel.metric, found.bound("real")
-    if run.task.clips.context_frames:
+    if run.task.does.given == "context":
         why = "Predictions share their context frames with held-out clips, so that which side is nearer says nothing."
         return not_done("train-distance", why)
+    if run.task.does.given == "clip":
+        return not_done("train-distance", MADE_FROM_REFERENCE)
     if metric is None:
         return not_done("train-distance", found.panel.no_second)
     if not found.real_stores:
@@ -238,11 +241,14 @@ def _copies(found: Found, samples: Probed) -> tuple[ValidityRecord, ValidityReco
     keys = samples.outputs["keys"].view(np.uint64)
     held_out = None if floor is None else _keys(floor)
     still = samples.outputs["still"].astype(bool) if context else None
+    given = found.run.task.does.given
     return (
-        copies(keys, _keys(found.real_stores), held_out, still),
+        not_done("copies", MADE_FROM_REFERENCE)
+        if given == "clip"
+        else copies(keys, _keys(found.real_stores), held_out, still),
         repeats(
             samples.outputs["prediction_keys"].view(np.uint64) if context else keys,
-            found.stores[PROBE].keys() if context else None,
+            None if given == "nothing" else found.stores[PROBE].keys(),
             held_out,
         ),
     )

@@ -89,8 +89,8 @@ def open_planned(plan: RunPlan) -> Run:
             f"The split '{task.data.reference_split}' has only {reference.num_clips} clips, and the reference set of the "
             f"task '{task.name}' has {wanted}: lower reference.num_clips or raise clips.clips_per_video."
         )
-    asked = "predictions" if task.clips.context_frames else "samples of the same classes"
-    needed = task.clips.context_frames or task.evaluation.labels == "evaluation"
+    asked = f"{task.does.noun}s" if task.given_frames else "samples of the same classes"
+    needed = task.given_frames or task.evaluation.labels == "evaluation"
     if needed and evaluation.num_clips < plan.total_samples:
         raise InputError(
             f"The split '{task.data.evaluation_split}' has only {evaluation.num_clips} clips for "

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vidbench.scoring.against_time import window_networks
 from vidbench.scoring.bounds import Bound, task_bounds
 from vidbench.scoring.clip_probe import ClipProbe
 from vidbench.scoring.clip_sources import ClipSource, DatasetSource
@@ -110,7 +111,11 @@ def sets_to_measure(run: Run, bounds: Sequence[Bound]) -> HeldOutSets | None:
 
 def set_features(run: Run, sets: HeldOutSets | None, cache: Path) -> Stores:
     """Measure the held-out sets into the cache folder; empty without any."""
-    return {} if sets is None else _fill(run, DatasetSource(sets.dataset), sets.num_clips, SETS_TITLE, cache)
+    return (
+        {}
+        if sets is None
+        else _fill(run, DatasetSource(sets.dataset), sets.num_clips, SETS_TITLE, cache, windows=False)
+    )
 
 
 def _fill(
@@ -121,10 +126,15 @@ def _fill(
     root: Path,
     frames: FrameComparison | None = None,
     probe: ClipProbe | None = None,
+    windows: bool = True,
 ) -> Stores:
     return fill_stores(
         coded(source, run.task.evaluation.codec),
-        [*run.networks.values(), *(each for each in (frames, probe) if each is not None)],
+        [
+            *run.networks.values(),
+            *(window_networks(run).values() if windows else ()),
+            *(each for each in (frames, probe) if each is not None),
+        ],
         num_clips,
         root=root,
         batch_size=run.options.batch_size,

@@ -220,4 +220,8 @@ def _load_networks(
     for network in networks.values():
         if problem := network.length_problem(task.clips.num_frames):
             raise InputError(f"{problem} as the task '{task.name}' has: choose other metrics or another clip length.")
+        if task.time_windows and (problem := network.length_problem(task.evaluation.window_frames)):
+            raise InputError(
+                f"{problem} as the windows of the task '{task.name}' have: choose other metrics or longer windows."
+            )
     return networks, {name: network for name, network in loaded.items() if name in comparing}

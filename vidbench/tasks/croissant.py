@@ -79,7 +79,7 @@ def croissant_document(task: Task) -> dict[str, Any]:
         "description": f"{task.title}. {task.description}".strip(),
         "version": f"{task.version}.0.0",
         "license": "https://spdx.org/licenses/Apache-2.0.html",
-        "keywords": ["video generation", "benchmark", task.kind],
+        "keywords": ["video generation", "benchmark", task.does.noun],
         "identifier": f"vidbench task {task.name} v{task.version}, fingerprint {task.fingerprint}",
         "isBasedOn": DATASETS[task.data.dataset].title,
         **responsible,

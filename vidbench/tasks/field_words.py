@@ -14,6 +14,12 @@ LABELS = {
 """What a model learns of the class of a sample."""
 
 
+_WITHOUT_CONTEXT = {
+    "nothing": "no context frames",
+    "clip": "the model is given the whole clip and returns it as well as it can; what it returns is scored",
+}
+
+
 def source_words(data: DataSpec) -> str:
     """Return the dataset, and whether it is read from a folder."""
     folder = "" if data.embedded else " (--data DIR)"
@@ -59,7 +65,7 @@ def context_words(task: Task) -> str:
     """Return how many frames of a clip are context."""
     context = counted(task.clips.context_frames, "context frame")
     if not task.clips.context_frames:
-        return "no context frames"
+        return _WITHOUT_CONTEXT[task.does.given]
     return f"{context}, {task.predicted_frames} predicted; the scored clip contains both"
 
 
@@ -106,6 +112,24 @@ def prompt_words(evaluation: EvaluationSpec) -> str:
     drawn = f"a caption, drawn with seed {evaluation.seed},"
     which = {"first": "the first caption", "drawn": drawn}.get(evaluation.prompts)
     return f"{which} of evaluation clip i is the text of sample i" if which else ""
+
+
+def action_words(data: DataSpec) -> str:
+    """Return what models learn of the actions between frames; ``""`` for nothing."""
+    size = counted(data.action_size, "number")
+    return (
+        f"what was done between all frames of the clip, {size} each: {DATASETS[data.dataset].action}"
+        if data.actions
+        else ""
+    )
+
+
+def window_words(task: Task) -> str:
+    """Return the windows against time; ``""`` for none."""
+    windows = task.time_windows
+    if not windows:
+        return ""
+    return f"every metric also in {len(windows)} windows of {len(windows[0])} predicted frames, as a curve against time"
 
 
 def sweep_words(sweep: tuple[float, ...]) -> str:

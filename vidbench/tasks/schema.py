@@ -6,14 +6,16 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from vidbench.errors import problem_text
+from vidbench.kinds import BOUND_NAMES, KINDS, Kind, Name, implied_kind
 from vidbench.tasks.clip_spec import ClipSpec, PixelConvention, PlanSpec
 from vidbench.tasks.datasets import DATASETS
 from vidbench.tasks.limits import (
     LONGEST_NAME,
     LONGEST_TEXT,
+    MOST_FRAMES,
     MOST_METRICS,
     MOST_NOTES,
     MOST_REPEATS,
@@ -57,12 +59,21 @@ class DataSpec(Spec):
         default=1.0, ge=0, le=1, description="Share of the official clips required for an official result."
     )
 
+    actions: bool = Field(
+        default=False,
+        description="Whether models get what was done between each frame and the next; only for datasets that record it.",
+    )
     frozen: str = Field(
         default="",
         pattern=r"^(20[0-9]{2})?$",
         description="Year of the frozen list that the splits are held to; `TASK@YEAR` sets it (docs/data.md).",
     )
     frozen_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$", description="Digest of that list.")
+
+    @property
+    def action_size(self) -> int:
+        """Numbers of one action; 0 if models get none."""
+        return DATASETS[self.dataset].action_size if self.actions else 0
 
     @property
     def embedded(self) -> bool:
@@ -144,6 +155,13 @@ class EvaluationSpec(Spec):
     )
     floor: _Name = Field(default="real", description="Registered model whose scores are those of real data.")
     ceiling: _Name = Field(default="noise", description="Registered model whose scores every method should beat.")
+    window_frames: int = Field(
+        default=0,
+        ge=0,
+        le=MOST_FRAMES,
+        description="Length of the windows of predicted frames in which every metric is also computed, as a curve against time; "
+        "it divides their number. 0 for no windows.",
+    )
     truncation_sweep: tuple[float, ...] = Field(
         default=(),
         max_length=MOST_METRICS,
@@ -194,6 +212,12 @@ class Task(Spec):
     clips: ClipSpec
     reference: ReferenceSpec
     evaluation: EvaluationSpec
+    kind: Name | None = Field(
+        default=None,
+        description="What a model does: 'generate' clips, 'predict' what follows context frames, 'rollout' for many frames that are scored "
+        "against time too, 'act' on actions given with the context frames, or 'reconstruct' the clip that it is given; by default "
+        "'predict' with context frames, else 'generate'.",
+    )
     notes: tuple[Note, ...] = Field(default=(), max_length=MOST_NOTES)
     status: Status = Field(
         default="active",
@@ -213,15 +237,37 @@ class Task(Spec):
         description="Why the leaderboard shows results of the task without ranks; empty if they are ranked.",
     )
 
+    @field_validator("kind")
+    @classmethod
+    def _declared(cls, kind: Name | None, info: ValidationInfo) -> Name | None:
+        # Two files that differ in a declaration of the default are one protocol, with one fingerprint.
+        clips = info.data.get("clips")
+        return None if clips is None or kind == implied_kind(clips.context_frames) else kind
+
     @property
-    def kind(self) -> Literal["generation", "prediction"]:
-        """Class-conditional or unconditional generation, or prediction from context frames."""
-        return "prediction" if self.clips.context_frames else "generation"
+    def does(self) -> Kind:
+        """The kind of the task."""
+        return KINDS[self.kind or implied_kind(self.clips.context_frames)]
+
+    @property
+    def given_frames(self) -> int:
+        """Number of frames of its held-out clip that a model is given for each sample."""
+        return self.does.given_frames(self.clips.num_frames, self.clips.context_frames)
 
     @property
     def predicted_frames(self) -> int:
-        """Number of frames that a model generates per sample."""
+        """Number of frames that a model returns per sample."""
         return self.clips.num_frames - self.clips.context_frames
+
+    @property
+    def time_windows(self) -> tuple[range, ...]:
+        """The windows of predicted frames, on which every metric is also computed, in the order of time; empty without windows.
+
+        They neither overlap nor leave a predicted frame out.
+        """
+        length, clips = self.evaluation.window_frames, self.clips
+        firsts = range(clips.context_frames, clips.num_frames, length) if length else ()
+        return tuple(range(first, first + length) for first in firsts)
 
     @property
     def reference_clips(self) -> ClipSpec:
@@ -241,20 +287,14 @@ class Task(Spec):
             raise ValueError("clips.context_frames must be smaller than clips.num_frames")
         if (self.status == "active") == bool(self.reason) or (self.status == "active" and self.successor):
             raise ValueError("a deprecated or broken task has a reason, and an active one neither reason nor successor")
-        if self.kind == "prediction" and self.evaluation.labels == "balanced":
-            raise ValueError(
-                "evaluation.labels of a prediction task is 'evaluation' or 'none': context frames determine the class"
-            )
         if self.evaluation.prompts != "none" and not DATASETS[self.data.dataset].captions:
             raise ValueError(f"evaluation.prompts are captions, and the data '{self.data.dataset}' has none")
         if self.evaluation.prompts != "none" and self.evaluation.labels == "balanced":
             raise ValueError(
                 "evaluation.labels of a task with prompts is 'evaluation' or 'none': sample i belongs to evaluation clip i"
             )
-        if self.evaluation.ceiling == "copy" and self.kind != "prediction":
-            raise ValueError("evaluation.ceiling 'copy' repeats a context frame, so it needs clips.context_frames > 0")
-        if self.evaluation.samples_per_context > 1 and self.kind != "prediction":
-            raise ValueError("evaluation.samples_per_context above 1 needs clips.context_frames > 0")
+        self._refuse_other_kind()
+        self._refuse_impossible_future()
         if self.evaluation.contexts == "averaged" and self.evaluation.samples_per_context == 1:
             raise ValueError("evaluation.contexts 'averaged' needs evaluation.samples_per_context above 1")
         if self.evaluation.codec != "none" and (self.clips.height % 2 or self.clips.width % 2):
@@ -296,6 +336,59 @@ class Task(Spec):
         if len(set(sweep)) < len(sweep) or not all(0 < sigma <= 1 for sigma in sweep):
             raise ValueError("evaluation.truncation_sweep must contain distinct numbers above 0 and up to 1")
         return self
+
+    def _refuse_other_kind(self) -> None:
+        """Refuse what does not go with the kind of the task."""
+        does, evaluation = self.does, self.evaluation
+        if self.kind is not None and bool(self.clips.context_frames) != (does.given == "context"):
+            needs = "clips.context_frames above 0" if does.given == "context" else "no clips.context_frames"
+            raise ValueError(f"kind '{does.name}' needs {needs}, and they are {self.clips.context_frames}")
+        if evaluation.labels not in does.labels:
+            allowed = " or ".join(f"'{each}'" for each in does.labels)
+            raise ValueError(
+                f"evaluation.labels of a {does.noun} task is {allowed}: {does.given_words} determine the class"
+            )
+        for key in ("floor", "ceiling"):
+            name = getattr(evaluation, key)
+            if name == "copy" and does.given == "nothing":
+                raise ValueError(
+                    f"evaluation.{key} 'copy' repeats a context frame, so it needs clips.context_frames > 0"
+                )
+            if name in BOUND_NAMES.difference(does.bounds):
+                raise ValueError(f"evaluation.{key} '{name}' bounds no {does.noun}; choose of {', '.join(does.bounds)}")
+        if evaluation.samples_per_context > 1 and not does.several:
+            raise ValueError("evaluation.samples_per_context above 1 needs clips.context_frames > 0")
+        if evaluation.truncation_sweep and not does.truncates:
+            raise ValueError(f"evaluation.truncation_sweep truncates latents, which a {does.noun} task does not draw")
+        if does.given == "clip":
+            same = self.data.reference_split == self.data.evaluation_split and self.reference.clips == PlanSpec()
+            if not same or self.reference.num_clips != evaluation.num_samples:
+                raise ValueError(
+                    f"the reference set of a {does.noun} task is the clips that are given: data.reference_split is "
+                    "data.evaluation_split, reference.num_clips is evaluation.num_samples, and reference.clips is empty"
+                )
+
+    def _refuse_impossible_future(self) -> None:
+        """Refuse windows that do not fill the predicted frames, actions that are not there, and kinds without what they are about."""
+        does, window, frames = self.does, self.evaluation.window_frames, self.predicted_frames
+        if does.in_windows and not window:
+            raise ValueError(f"a {does.noun} task is scored against time, so it needs evaluation.window_frames")
+        if does.by_actions and not self.data.actions:
+            raise ValueError(f"a {does.noun} task gives models actions, so it needs data.actions = true")
+        if window and (does.given != "context" or window >= frames or frames % window):
+            raise ValueError(
+                "evaluation.window_frames needs context frames, and divides the number of predicted frames into at least 2 windows"
+            )
+        if window and self.evaluation.contexts == "averaged":
+            raise ValueError(
+                "evaluation.window_frames is of all samples together, so evaluation.contexts is not 'averaged'"
+            )
+        if self.data.actions and not self.data.action_size:
+            raise ValueError(f"data.actions needs a dataset with actions, and '{self.data.dataset}' has none")
+        if self.data.actions and does.method == "sample":
+            raise ValueError("data.actions needs kind 'act' or 'rollout'")
+        if self.data.actions and (self.clips.stride, self.clips.short_stride) != (1, None):
+            raise ValueError("data.actions needs clips.stride 1, since an action leads to the next frame")
 
     @property
     def _is_paired(self) -> bool:

@@ -7,6 +7,7 @@ import textwrap
 from vidbench.tasks.clip_words import crop_words, plan_words, stride_words
 from vidbench.tasks.field_words import (
     LABELS,
+    action_words,
     codec_words,
     context_words,
     count_words,
@@ -20,6 +21,7 @@ from vidbench.tasks.field_words import (
     size_words,
     source_words,
     sweep_words,
+    window_words,
 )
 from vidbench.tasks.schema import ClipSpec, Task
 from vidmetrics.catalog.definitions import get_metric
@@ -80,6 +82,7 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
         *_pixels(clips),
         ("context", f"{context_words(task)}; {LABELS[evaluation.labels]}"),
         *([("prompts", prompt_words(evaluation))] if evaluation.prompts != "none" else []),
+        *([("actions", action_words(data))] if data.actions else []),
         ("reference", f"{reference_words(task.reference)} of split '{data.reference_split}'{_own_plan(task)}"),
         ("samples", f"{count_words(evaluation)}, each scored once, seed {evaluation.seed}"),
         *([("codec", codec_words(evaluation))] if evaluation.codec != "none" else []),
@@ -89,6 +92,7 @@ def _sentences(task: Task) -> list[tuple[str, str]]:
             f"floor '{evaluation.floor}' ({real_split}), ceiling '{evaluation.ceiling}', "
             "both with the same number of samples",
         ),
+        *([("windows", window_words(task))] if task.time_windows else []),
         *([("truncation", sweep_words(evaluation.truncation_sweep))] if evaluation.truncation_sweep else []),
     ]
 
@@ -106,8 +110,8 @@ def _own_plan(task: Task) -> str:
     if task.reference.paired:
         return ": the true clips, of the contexts or labels that the samples are made for"
     if reference == clips:
-        same = task.data.reference_split == task.data.evaluation_split and task.kind == "prediction"
-        return ": the same windows as the context frames" if same and clips.draw == "once" else ""
+        same = task.data.reference_split == task.data.evaluation_split and task.does.given != "nothing"
+        return f": the same windows as the {task.does.given_words}" if same and clips.draw == "once" else ""
     own = plan_words(reference)
     stride = f"; {stride_words(reference)}" if stride_words(reference) != stride_words(clips) else ""
     fitting = f"; {_fitting(reference)}" if (reference.crop, reference.via) != (clips.crop, clips.via) else ""

@@ -182,6 +182,19 @@ class Network:
             return f"The network '{self.name}' accepts clips of at most {self.max_frames} frames, not {num_frames}"
         return None
 
+    def of_frames(self, frames: range) -> Network:
+        """Return this network on some consecutive frames of each clip: what it says of a part of the time.
+
+        Args:
+            frames: the frames, in steps of 1; the result accepts clips that contain them, and has the name ``NAME[FIRST:STOP]``.
+
+        Raises:
+            InputError: the network does not accept clips of as many frames.
+        """
+        if problem := self.length_problem(len(frames)):
+            raise InputError(f"{problem}; choose other frames, or other metrics.")
+        return _OfFrames(self, self._body, frames)
+
     def rows_per_clip(self, num_frames: int) -> int:
         """Return the number of feature rows of a clip with this many frames."""
         return num_frames if self.per_frame else 1
@@ -197,3 +210,29 @@ class Network:
             )
         if problem := self.length_problem(clips.shape[1]):
             raise InputError(f"{problem}; give clips of another length, or choose other metrics.")
+
+
+class _OfFrames(Network):
+    """A network on some consecutive frames of each clip."""
+
+    def __init__(self, whole: Network, body: Body, frames: range) -> None:
+        super().__init__(
+            f"{whole.name}[{frames.start}:{frames.stop}]",
+            body,
+            device=str(whole.device),
+            precision=whole.precision,
+            weights_sha256=whole.weights_sha256,
+            proven=whole.proven,
+        )
+        self.preprocessing = f"{whole.preprocessing} of frames {frames.start} to {frames.stop - 1}"
+        self.min_frames, self.max_frames = frames.stop, None
+        self._whole, self._frames = whole, frames
+
+    def begin(self, clips_NTHWC: Clips) -> PendingFeatures:
+        """See `Network.begin`."""
+        self._check(clips_NTHWC)
+        return self._whole.begin(clips_NTHWC[:, self._frames.start : self._frames.stop])
+
+    def rows_per_clip(self, num_frames: int) -> int:
+        """See `Network.rows_per_clip`; the length of the whole clip does not matter."""
+        return self._whole.rows_per_clip(len(self._frames))

@@ -49,6 +49,6 @@ def test_a_coded_source_has_another_identity_and_the_decoded_clips():
     source = coded(Source(), "h264-crf25")
     assert source.identity == {"source": "test", "codec": "h264-crf25", "encoder": encoder_version()}
     np.testing.assert_array_equal(source.read(np.array([1])), through_codec(moving(2)[1:], "h264-crf25"))
-    assert (source.most_readers, source.context_keys(np.array([0])), source.doubt()) == (1, None, None)
+    assert (source.most_readers, source.given_keys(np.array([0])), source.doubt()) == (1, None, None)
     plain = Source()
     assert coded(plain, "none") is plain

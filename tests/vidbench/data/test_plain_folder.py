@@ -74,7 +74,7 @@ def test_training_and_scanning_need_no_task_file():
 def test_splits_are_taken_where_they_exist(tmp_path):
     task = folder_task(Path("My videos"), 16, 64).task
     assert (task.data.train_split, task.data.reference_split, task.data.evaluation_split) == ("all", "all", "all")
-    assert (task.clips.num_frames, task.clips.height, task.clips.width, task.kind) == (16, 64, 64, "generation")
+    assert (task.clips.num_frames, task.clips.height, task.clips.width, task.does.name) == (16, 64, 64, "generate")
     for name in ("train", "val"):
         Path("My videos", name).mkdir()
     task = folder_task(Path("My videos"), 16, 64).task

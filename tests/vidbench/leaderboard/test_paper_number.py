@@ -32,7 +32,7 @@ def of_k600_at_64(task):
     clips = task.clips
     shape = (clips.num_frames, clips.context_frames, clips.width, clips.height) == (16, 5, 64, 64)
     fvd = any(family(metric) == "FVD" for metric in task.evaluation.metrics)
-    return task.data.dataset == "kinetics-600" and task.kind == "prediction" and shape and fvd
+    return task.data.dataset == "kinetics-600" and task.does.noun == "prediction" and shape and fvd
 
 
 def test_there_are_eight_questions():
@@ -44,7 +44,7 @@ def test_a_task_is_found_by_its_own_answers_and_not_by_one_that_is_wrong():
         task = load_task(name).task
         true = {
             "dataset": task.data.dataset.replace("-image-aux1", ""),
-            "kind": task.kind,
+            "kind": "prediction" if task.does.given == "context" else task.does.noun,
             "frames": f"{task.clips.num_frames}",
             "context-frames": f"{task.clips.context_frames}",
             "resolution": f"{task.clips.width}x{task.clips.height}",
@@ -56,7 +56,7 @@ def test_a_task_is_found_by_its_own_answers_and_not_by_one_that_is_wrong():
             "dataset": "shapes" if true["dataset"] != "shapes" else "ucf101",
             "kind": "reconstruction",
             "frames": "7",
-            "context-frames": NOT_STATED if task.kind == "generation" else "3",
+            "context-frames": NOT_STATED if task.does.noun == "generation" else "3",
             "resolution": "7x9",
             "metric": "kvd",
             "samples": "7",
@@ -174,7 +174,7 @@ def test_on_a_terminal_it_asks_again_until_there_is_an_answer(tmp_path, monkeypa
     monkeypatch.setattr("sys.stdin", _Terminal("\n".join(answers) + "\n"))
     done = run("tasks", "which", "--json", cwd=tmp_path)
     document = json.loads(done.stdout)
-    of_bair = where(lambda task: task.data.dataset.startswith("bair") and task.kind == "prediction")
+    of_bair = where(lambda task: task.data.dataset.startswith("bair") and task.clips.context_frames > 0)
     assert [task["name"] for task in document["tasks"]] == of_bair
     assert document["missing"] == []
     assert "did you mean 'bair'" in done.stderr

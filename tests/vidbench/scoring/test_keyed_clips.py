@@ -13,7 +13,7 @@ from vidbench.errors import InputError
 from vidbench.models.trivial import CopyModel, NoiseModel
 from vidbench.scoring.clip_sources import DatasetSource, ModelSource, model_task
 from vidbench.scoring.features import FeatureStore, extract, missing_shards
-from vidbench.scoring.keyed_clips import ContextClips, keys_of
+from vidbench.scoring.keyed_clips import GivenClips, keys_of
 from vidbench.scoring.overlap import Overlap
 from vidbench.scoring.run_keys import run_keys
 from vidbench.tasks import load_task
@@ -83,9 +83,9 @@ def test_samples_have_the_keys_of_the_clips_that_they_continue():
 def test_a_held_out_clip_is_read_once_for_frames_and_key():
     reads = []
     dataset = SimpleNamespace(read=lambda indices: reads.append(indices.tolist()) or HELD_OUT.read(indices))
-    contexts = ContextClips(dataset, 5)
+    contexts = GivenClips(dataset, 5)
     for indices in (np.array([1, 2]), np.array([3])):
-        assert (contexts.context(indices) == HELD_OUT.read(indices)[:, :5]).all()
+        assert (contexts.frames(indices) == HELD_OUT.read(indices)[:, :5]).all()
         assert (contexts.keys(indices) == clip_keys(HELD_OUT.read(indices))).all()
     assert reads == [[1, 2], [3]]
     assert (contexts.keys(np.array([1])) == clip_keys(HELD_OUT.read(np.array([1])))).all()

@@ -133,6 +133,13 @@ FINGERPRINTS = {
     "taichi-gen-styleganv-128f": "f01fc596a2492bdc7ed2b42ec51a16a5f89a4e99a3e95cc1fc9f80b402f2760b",
     "msrvtt-t2v": "c878a51c298a01424234f9f163c40867e972d81de7be4db96588cbd75e91ce9d",
     "shapes-t2v": "835e3e4a3546e550a670906af4cb936acaf3d25eeda8b23acb2236125d87f588",
+    "bair-act-ivideogpt": "13fc3264845e898f7af71831a255db03040a2022646f027f88d69543f0fea720",
+    "dmlab-act-144to156-teco": "456f7aafe36bfa4da227c4cb62dc5cb9d8605d0f94a954469b5629a29fc65643",
+    "dmlab-rollout-36to264-teco": "0b80ffc090f7d2ed2f645527665c8bd301b84f0f9f9674468c7fc76f96f028ea",
+    "minecraft-act-144to156-teco": "281ca8886278b77f9445b4138f943697ac8344c30b70b52b2f6b03efdae08ef0",
+    "minecraft-rollout-36to264-teco": "d8e89bc9aa46257cb7fa4e4e10d95c9aa6a079ffb72993f8b99c6105a3a41532",
+    "shapes-act": "4814d0c349198d87870ce032fc7f9eafa5b4c45a32092fa2ef96bd8a267f1e08",
+    "shapes-rollout": "d3b12321f46cd295959b35c235facefc160ae989a531622f9482b1f5f229eaba",
     "ucf101-gen": "63a1cc9838e591790ce58d7b55b9519d662147d4870af448cefbdd0bc7db111e",
     "ucf101-gen-fvd": "399e7664ccc8fd9bf213f5d97b0a40b5da83a3afbecebd1193fe051d03e43ee7",
     "ucf101-gen-train-fvd": "7493690f9dea988895606656d2d7f44fcc0a57432a647ffe78c7ae6de5da686e",
@@ -256,6 +263,7 @@ def test_every_field_outside_the_words_enters_the_fingerprint():
         "clips",
         "reference",
         "evaluation",
+        "kind",
     }
 
 

@@ -35,6 +35,7 @@ from vidbench.results.real_clips import floor_sets as floors_of
 from vidbench.results.schema import MetricRecord, Result
 from vidbench.samples.clip_folder import ClipShape
 from vidbench.scoring import (
+    against_time,
     assemble,
     bounds,
     floor_sets,
@@ -173,7 +174,7 @@ def a_statistics_file_holds_the_moments(_):
 
 @follows("needs_reference", "psnr", "moments", "vidbench/scoring/frame_comparison.py", ("psnr",), None)
 def predicted_frames_are_compared(_):
-    task = SimpleNamespace(clips=SimpleNamespace(context_frames=2), evaluation=SimpleNamespace(codec="none"))
+    task = load_task("shapes-pred").task
     return getattr(frame_comparison.compare_frames(task, [METRICS["psnr"]], None), "scores", None)
 
 
@@ -198,9 +199,16 @@ def a_curve_over_samples_is_tried(_):
 def a_bound_is_measured(context):
     evaluation = SimpleNamespace(samples_per_context=1)
     run = SimpleNamespace(metrics=[METRICS["psnr"]], num_samples=4, task=SimpleNamespace(evaluation=evaluation))
-    context.patch.setattr(bounds, "_cached_value", lambda *_: 1.0)
+    context.patch.setattr(bounds, "bound_value", lambda *_: 1.0)
     context.patch.setattr(bounds, "estimate_frames", lambda *_: Estimate(2.0, None, 4, None))
     return bounds.bound_values(run, Anything(frames=None), Anything(), Path())
+
+
+@follows("needs_reference", "psnr", "moments", "vidbench/scoring/against_time.py", None, "statistics")
+def a_curve_against_time_needs_the_reference_clips(_):
+    run = SimpleNamespace(task=SimpleNamespace(time_windows=()))
+    absent = against_time._curve(run, METRICS["psnr"], {}, {}, {}, Path()).absent
+    return absent and absent.split()[1]
 
 
 @follows("needs_reference", "psnr", "moments", "vidbench/scoring/floor_sets.py", set(), {"psnr"})
@@ -216,7 +224,7 @@ def the_nearest_real_clips_are_sought(context):
     context.patch.setattr(nearest_sides, "count_sides", lambda *_: SideCounts(4, 4, 2, 1))
     context.patch.setattr(nearest_sides, "_drawn", lambda *_: ROWS)
     network = SimpleNamespace(outputs={"logits": 3}, rows_per_clip=lambda _: 1)
-    task = SimpleNamespace(clips=SimpleNamespace(context_frames=0, num_frames=12))
+    task = SimpleNamespace(given_frames=0, clips=SimpleNamespace(num_frames=12))
     run = SimpleNamespace(task=task, networks={"shapes": network}, metrics=[METRICS["fvd-shapes"]])
     stores = {"shapes": SimpleNamespace(read=lambda _: [ROWS])}
     return set(nearest_sides.nearest_records(run, stores, stores, stores))
@@ -502,7 +510,7 @@ def measure_compares_frames(_):
 
 @follows("frame_score", "psnr", "ssim", "vidbench/scoring/frame_comparison.py", ("psnr",), ("ssim",))
 def a_task_compares_frames(_):
-    task = SimpleNamespace(clips=SimpleNamespace(context_frames=2), evaluation=SimpleNamespace(codec="none"))
+    task = load_task("shapes-pred").task
     return frame_comparison.compare_frames(task, [METRICS["psnr"]], None).scores
 
 

@@ -18,6 +18,7 @@ from vidbench.data.layouts.listing import Listing
 from vidbench.data.layouts.msrvtt import find_msrvtt
 from vidbench.data.layouts.sky_timelapse import find_sky_timelapse
 from vidbench.data.layouts.taichi_hd import find_taichi_hd
+from vidbench.data.layouts.teco import find_dmlab, find_minecraft
 from vidbench.data.layouts.ucf101 import find_ucf101
 from vidbench.data.layouts.withdrawn import without_withdrawn
 
@@ -42,6 +43,8 @@ READERS: dict[str, Reader] = {
     "sky-timelapse": find_sky_timelapse,
     "taichi-hd": find_taichi_hd,
     "msrvtt": find_msrvtt,
+    "teco-dmlab": find_dmlab,
+    "teco-minecraft": find_minecraft,
     "ucf101": find_ucf101,
 }
 """The readers, by the names of `vidbench.tasks.datasets.DATASETS`."""

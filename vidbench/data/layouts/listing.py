@@ -22,6 +22,7 @@ from vidbench.data.folders.inventory import (
     take_inventory,
 )
 from vidbench.data.folders.suffixes import VIDEO_SUFFIXES
+from vidbench.data.layouts.actions import ActionSource
 from vidbench.data.probe import examine_video, refuse_truncated
 from vidbench.errors import InputError, MissingSplitError
 from vidbench.files import file_sha256
@@ -108,6 +109,7 @@ class Listing:
         unused: number of entries of the split's folder that are not in use, by reason.
         captions: official name to what the data says of the video, in its order; empty if it says nothing.
         withdrawn: official name to file, for videos on disk that are not read because they were withdrawn.
+        actions: official name to what was done between its frames, for videos that have actions.
     """
 
     dataset: str
@@ -122,6 +124,7 @@ class Listing:
     unused: Mapping[str, int] = field(default_factory=dict)
     withdrawn: Mapping[str, Path] = field(default_factory=dict)
     captions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    actions: Mapping[str, ActionSource] = field(default_factory=dict)
 
     @property
     def coverage(self) -> float:

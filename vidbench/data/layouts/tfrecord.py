@@ -4,7 +4,7 @@ A file is a sequence of records: the length (8 bytes, little-endian), the masked
 masked CRC-32C of the data (``tensorflow/core/lib/io/record_writer.h``). Every CRC is checked.
 
 The protobuf decoder (protobuf.dev/programming-guides/encoding) handles only what ``tf.train.Example`` uses: features are
-a map from names to lists of bytes, floats or integers, of which lists of bytes are read here. Every length is checked
+a map from names to lists of bytes, floats or integers, of which the first two are read here. Every length is checked
 against the data at hand before it is used, so a damaged file causes an error instead of a huge allocation.
 """
 
@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from vidbench.errors import InputError
 from vidmetrics.regular_files import open_regular
@@ -104,22 +107,53 @@ def bytes_features(example: bytes) -> dict[str, tuple[bytes, ...]]:
         DamagedError: the bytes are not such a message.
     """
     found: dict[str, tuple[bytes, ...]] = {}
+    for name, value in _features(example):
+        if lists := list(_children(value, 1)):
+            found[name] = tuple(item for part in lists for item in _children(part, 1))
+    return found
+
+
+def float_features(example: bytes) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the features of a serialized ``tf.train.Example`` that are lists of floats, float32 ``[n]``, by name.
+
+    Args:
+        example: the message.
+
+    Raises:
+        DamagedError: the bytes are not such a message.
+    """
+    found: dict[str, npt.NDArray[np.float32]] = {}
+    for name, value in _features(example):
+        if lists := list(_children(value, 2)):
+            # Packed, as TensorFlow writes them, or one field for each number: a parser of protobuf accepts both.
+            packed = b"".join(
+                item if isinstance(item, bytes) else item.to_bytes(4, "little")
+                for part in lists
+                for number, item in fields(part)
+                if number == 1
+            )
+            if len(packed) % 4:
+                raise DamagedError("a list of floats ends early")
+            found[name] = np.frombuffer(packed, "<f4").astype(np.float32)
+    return found
+
+
+def _features(example: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield name and ``Feature`` of every entry that has one, in their order: of two with one name, the later counts."""
     for features in _children(example, 1):
         for entry in _children(features, 1):
-            name = b""
-            values: tuple[bytes, ...] | None = None
+            name, feature = b"", None
             for number, value in fields(entry):
                 if number == 1:
                     name = as_bytes(value)
                 elif number == 2:
-                    lists = list(_children(as_bytes(value), 1))
-                    values = tuple(item for part in lists for item in _children(part, 1)) if lists else None
-            if values is not None:
+                    feature = as_bytes(value)
+            if feature is not None:
                 try:
-                    found[name.decode()] = values
+                    text = name.decode()
                 except UnicodeDecodeError:
                     raise DamagedError("the name of a feature is not text") from None
-    return found
+                yield text, feature
 
 
 def _children(message: bytes, wanted: int) -> Iterator[bytes]:

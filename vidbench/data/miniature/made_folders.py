@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vidbench.data.clips import clip_span
 from vidbench.data.layouts.bair import NUM_FRAMES, SIZE
 from vidbench.data.layouts.kinetics600 import class_names
 from vidbench.data.layouts.msrvtt import ALL_SPLITS
 from vidbench.data.layouts.ucf101 import NUM_CLASSES
 from vidbench.data.miniature.made_records import spoil_record, write_made_trajectories
 from vidbench.data.miniature.made_sets import SET_FORMS, write_made_set
+from vidbench.data.miniature.made_trajectories import write_made_archive, write_made_recording
 from vidbench.data.miniature.made_videos import VideoForm, cut_short, write_made_video
 from vidbench.errors import InputError
 from vidbench.tasks.schema import Task
@@ -26,6 +28,8 @@ FORMS = {
     "bair-image-aux1": VideoForm(SIZE, SIZE, NUM_FRAMES, codec="none", suffix=".tfrecords"),
     "bair-image-main": VideoForm(SIZE, SIZE, NUM_FRAMES, codec="none", suffix=".tfrecords"),
     **SET_FORMS,
+    "teco-dmlab": VideoForm(64, 64, 300, codec="none", suffix=".npz"),
+    "teco-minecraft": VideoForm(128, 128, 300),
 }
 """Usual size and length of the published videos."""
 
@@ -205,6 +209,25 @@ def _frames_and_avi(task: Task, root: Path, splits: Sequence[str], num_videos: i
     return MadeFolder(root, faults.broken, faults.missing, faults.remove)
 
 
+def _teco(task: Task, root: Path, splits: Sequence[str], num_videos: int, form: VideoForm) -> MadeFolder:
+    """Trajectories of the size and at least the length that the task takes, in two folders per split; there is no list."""
+    clips, inner = task.clips, task.data.dataset.removeprefix("teco-")
+    span = clip_span(clips.num_frames, clips.stride)
+    form = form._replace(width=clips.width, height=clips.height, num_frames=max(span, form.num_frames))
+    write, suffix = (write_made_archive, ".npz") if inner == "dmlab" else (write_made_recording, ".mp4")
+    broken = root
+    for split in splits:
+        # Trajectories of different splits are different scenes.
+        scenes = range(1000 * len(split), 1000 * len(split) + num_videos)
+        for number, scene in enumerate(scenes):
+            write(root / inner / split / str(number % 2) / f"{number:05d}{suffix}", scene, form)
+        if split == task.data.reference_split:
+            broken = root / inner / split / "1" / f"{num_videos:05d}{suffix}"
+            write(broken, scenes.stop, form)
+            cut_short(broken)
+    return MadeFolder(root, broken, f"1/{num_videos + 1:05d}")
+
+
 def _pool(root: Path, num_videos: int, form: VideoForm) -> list[Path]:
     """Render videos into a hidden folder of the data folder."""
     files = [root / ".made" / f"{number}{form.suffix}" for number in range(num_videos)]
@@ -234,4 +257,6 @@ _MAKERS: dict[str, _Maker] = {
     "bair-image-aux1": _bair,
     "bair-image-main": _bair,
     **dict.fromkeys(SET_FORMS, _frames_and_avi),
+    "teco-dmlab": _teco,
+    "teco-minecraft": _teco,
 }

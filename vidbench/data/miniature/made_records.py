@@ -1,6 +1,6 @@
 """TFRecord files of made-up trajectories, in the form of BAIR robot pushing.
 
-A ``tf.Example`` is a map from names to lists of bytes (``vidbench.data.layouts.tfrecord`` reads it); here are the few
+A ``tf.Example`` is a map from names to lists of bytes or floats (``vidbench.data.layouts.tfrecord`` reads it); here are the few
 fields of protobuf that this takes.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from vidbench.data.layouts.bair import NUM_FRAMES, SIZE
-from vidbench.data.shapes.dataset import render
+from vidbench.data.shapes.dataset import ShapesDataset, render
 from vidmetrics.weights.crc32c import masked_crc32c
 
 CAMERAS = ("image_main", "image_aux1")
@@ -30,11 +30,14 @@ def write_made_trajectories(path: Path, numbers: Sequence[int]) -> None:
     with path.open("wb") as file:
         for number in numbers:
             frames_NTHWC, _ = render("rehearsal", np.array([number, number + 1]), NUM_FRAMES, SIZE, SIZE)
-            features = {
+            features: dict[str, bytes | np.ndarray] = {
                 f"{frame}/{camera}/encoded": frames_THWC[frame].tobytes()
                 for camera, frames_THWC in zip(CAMERAS, frames_NTHWC, strict=True)
                 for frame in range(NUM_FRAMES)
             }
+            of_shape_KA = ShapesDataset("rehearsal", number + 1, 2, SIZE, SIZE).actions(np.array([number]))[0]
+            action_A = np.append(of_shape_KA[0], np.float32(0))  # the gripper stays as it is
+            features |= {f"{frame}/action": action_A for frame in range(NUM_FRAMES)}
             example = _example(features)
             header = struct.pack("<Q", len(example))
             file.write(header + struct.pack("<I", masked_crc32c(header)))
@@ -48,11 +51,12 @@ def spoil_record(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
-def _example(features: Mapping[str, bytes]) -> bytes:
+def _example(features: Mapping[str, bytes | np.ndarray]) -> bytes:
     entries = b""
     for name, value in features.items():
-        byte_list = _field(1, _field(1, value))  # Feature.bytes_list = BytesList.value
-        entries += _field(1, _field(1, name.encode()) + _field(2, byte_list))
+        # Feature.bytes_list = BytesList.value, or Feature.float_list = FloatList.value, packed.
+        number, content = (1, value) if isinstance(value, bytes) else (2, value.astype("<f4").tobytes())
+        entries += _field(1, _field(1, name.encode()) + _field(2, _field(number, _field(1, content))))
     return _field(1, entries)
 
 

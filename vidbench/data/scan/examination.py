@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from vidbench.data.layouts.actions import ActionSource
 from vidbench.data.layouts.frame_files import source_state, stored_files
 from vidbench.data.layouts.listing import FrameSource, Listing, VideoFile
 from vidbench.data.opening import UnusableVideoError
@@ -54,6 +55,7 @@ class Subject:
         plans: the clip plans that the task applies to it; empty to check the whole video only.
         file_bytes: size of its file.
         file_time: date of its file, in nanoseconds.
+        actions: what was done between its frames, or None.
     """
 
     split: str
@@ -64,6 +66,7 @@ class Subject:
     plans: tuple[ClipSpec, ...]
     file_bytes: int
     file_time: int
+    actions: ActionSource | None = None
 
     @property
     def key(self) -> FindingKey:
@@ -140,6 +143,23 @@ def examine_subject(subject: Subject) -> Finding:
     closed = [file for file in stored_files(subject.source) if not os.access(file, os.R_OK)]
     if finding.problem == "unreadable" and closed:
         return _transient(subject, f"The file '{closed[0]}' cannot be read; check its permissions.")
+    if finding.problem is None and subject.actions is not None:
+        return _with_actions(subject, subject.actions, finding)
+    return finding
+
+
+def _with_actions(subject: Subject, actions: ActionSource, finding: Finding) -> Finding:
+    """Read the actions of a sound video: a fault of theirs does not outlive the scan, since they may be in another file."""
+    try:
+        steps = len(actions.read())
+    except InputError as error:
+        return _transient(subject, str(error))
+    if finding.frames is not None and steps < finding.frames - 1:
+        return _transient(
+            subject,
+            f"The actions in '{actions.path}' end after frame {steps}, and its video has {finding.frames} frames; fetch "
+            "both again.",
+        )
     return finding
 
 

@@ -73,6 +73,7 @@ def subjects_of(split: str, listing: Listing, task: Task | None) -> list[Subject
             plans=plans,
             file_bytes=size,
             file_time=date,
+            actions=listing.actions.get(name),
         )
         subjects.append(subject)
     return subjects

@@ -175,6 +175,29 @@ class ShapesDataset:
             )
         return render(self.split, indices, self.num_frames, self.height, self.width, self.dataset)[0]
 
+    def actions(self, indices: np.ndarray) -> np.ndarray:
+        """Return what moves the shape of each clip, float32 ``[N, num_frames - 1, 3]``; see `ActionClips.actions`.
+
+        How far it moves to the right, in half heights of the frame (half widths, if it is narrower), how far it turns clockwise,
+        in turns, and by how much of its range of sizes it grows. A shape keeps its motion, so all rows of a clip are equal, and
+        two of the three numbers are 0. One frame shows none of them.
+
+        Raises:
+            InputError: the shapes of this dataset have no actions.
+        """
+        if self.dataset != "shapes":
+            raise InputError(
+                f"The clips of '{self.dataset}' have no actions: use the dataset 'shapes', or a task without."
+            )
+        script = write_script(self.split, np.asarray(indices, dtype=np.int64))
+        action_NA = np.stack([script.x_speed, script.angle_speed, script.size_speed], axis=1).astype(np.float32)
+        return np.repeat(action_NA[:, np.newaxis], self.num_frames - 1, axis=1)
+
+    @property
+    def actions_sha256(self) -> str:
+        """See `ActionClips.actions_sha256`: the generator makes the actions too."""
+        return hashlib.sha256(f"actions/{self.identity_sha256}".encode()).hexdigest()
+
     def origins(self, count: int) -> frozenset[str]:
         """See `vidbench.data.clip_dataset.ClipDataset.origins`; each clip is a scene of its own."""
         return frozenset(f"{self.split}/{index}" for index in range(min(count, self.num_clips)))

@@ -66,14 +66,14 @@ def _of_held_out(bearing: Bearing) -> _Decides:
     """Decides what a model is to sample, by context frames, labels or texts; else held-out clips are the floor alone."""
     return lambda task, needs: (
         bearing
-        if task.kind == "prediction" or task.evaluation.labels == "evaluation" or task.evaluation.prompts != "none"
+        if task.does.given != "nothing" or task.evaluation.labels == "evaluation" or task.evaluation.prompts != "none"
         else "beside"
     )
 
 
 def _sides_decide(task: Task, needs: Needs) -> Bearing:
     # In a prediction the context frames are in the scored clip, so shared windows are nearer than other real clips.
-    return "score" if task.kind == "prediction" and needs in ("moments", "features") else "beside"
+    return "score" if task.does.given != "nothing" and needs in ("moments", "features") else "beside"
 
 
 def _starts(clips: ClipSpec) -> str:
@@ -123,6 +123,13 @@ def _spares(task: Task) -> str:
 
 
 FIELDS: tuple[ComparedField, ...] = (
+    ComparedField(
+        "kind",
+        ("kind",),
+        lambda task: task.does.name,
+        lambda task: f"models {task.does.name}",
+        _always("score"),
+    ),
     ComparedField(
         "dataset",
         ("data.dataset",),
@@ -364,6 +371,20 @@ FIELDS: tuple[ComparedField, ...] = (
         lambda task: task.evaluation.prompts,
         lambda task: words.prompt_words(task.evaluation) or "no texts",
         _always("score"),
+    ),
+    ComparedField(
+        "actions",
+        ("data.actions",),
+        lambda task: task.data.actions,
+        lambda task: words.action_words(task.data) or "no actions",
+        _always("score"),
+    ),
+    ComparedField(
+        "windows",
+        ("evaluation.window_frames",),
+        lambda task: task.evaluation.window_frames,
+        lambda task: words.window_words(task) or "no windows",
+        _always("beside"),
     ),
     ComparedField(
         "precision",

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vidbench.data.layouts.bair import find_bair
-from vidbench.data.layouts.tfrecord import bytes_features, read_record, record_index
+from vidbench.data.layouts.tfrecord import bytes_features, float_features, read_record, record_index
 from vidbench.data.scan.scan import scan_folder
 from vidbench.data.videos import VideoDataset
 from vidbench.errors import InputError
@@ -98,6 +98,27 @@ def test_records_of_tensorflow_are_found_and_read(content, tmp_path):
         assert bytes(value) == frame(number, "image_aux1", 7).tobytes()
 
 
+def test_floats_of_tensorflow_are_the_actions(root, content, tmp_path):
+    dataset = VideoDataset(find_bair(root, "train", "image_aux1"), CLIPS)
+    actions = dataset.actions(np.arange(3))
+    assert (actions.dtype, actions.shape) == (np.float32, (3, 15, 4))
+    # tests/oracles/bair_tensorflow.py writes record + 0.5 into every action.
+    expected = dataset._video_of + np.float32(0.5)
+    np.testing.assert_array_equal(actions, np.broadcast_to(expected[:, None, None], actions.shape))
+    floats = float_features(read_record(root / "softmotion30_44k" / "test" / "traj_0_to_2.tfrecords", 2))
+    assert sorted(floats) == sorted(f"{frame}/{name}" for frame in range(30) for name in ("action", "endeffector_pos"))
+    # The same list with one field for each number, which a parser of protobuf must accept.
+    one_by_one = b"".join(b"\x0d" + struct.pack("<f", value) for value in (1.5, -2.0))
+    entry = b"\x0a\x01a" + b"\x12" + bytes([2 + len(one_by_one)]) + b"\x12" + bytes([len(one_by_one)]) + one_by_one
+    example = b"\x0a" + bytes([2 + len(entry)]) + b"\x0a" + bytes([len(entry)]) + entry
+    assert float_features(example)["a"].tolist() == [1.5, -2.0]
+    folder = root / "softmotion30_44k" / "train"
+    (folder / "traj_9_to_9.tfrecords").write_bytes(record(b""))
+    bare = VideoDataset(find_bair(root, "train", "image_aux1"), CLIPS)
+    with pytest.raises(InputError, match="'0/action' has 0 numbers, and an action has 4"):
+        bare.actions(np.arange(4))
+
+
 def test_our_own_framing_is_read_too(tmp_path):
     path = tmp_path / "b"
     path.write_bytes(record(b"") + record(b"abc"))
@@ -125,8 +146,9 @@ def test_map_entries_follow_protobuf_where_it_is_lenient():
 @given(st.binary(max_size=200))
 @settings(max_examples=300, deadline=None)
 def test_no_bytes_do_anything_but_parse_or_be_refused(data):
-    with suppress(DamagedError):
-        bytes_features(data)
+    for parse in (bytes_features, float_features):
+        with suppress(DamagedError):
+            parse(data)
 
 
 @given(data=st.data())
