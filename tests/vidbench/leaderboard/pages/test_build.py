@@ -326,11 +326,11 @@ def test_filtering(site, browser):
     shown = "document.getElementById('count').textContent"
 
     def expect(count):
-        assert browser.run(shown) == f"{count} of 168 rows"
+        assert browser.run(shown) == f"{count} of 174 rows"
         assert sum(map(len, browser.run(RANKS))) == count
         assert browser.run("[...document.querySelectorAll('article')].filter(a => !a.hidden).length") == count
 
-    expect(168)
+    expect(174)
     _set(browser, "by-metric", "IS(C3D)")
     expect(sum(row.metric == "IS(C3D)" for row in rows))
     _set(browser, "year-from", "2022")
@@ -343,7 +343,7 @@ def test_filtering(site, browser):
     expect(1)
     browser.run("document.querySelector('form button[type=reset]').click()")
     assert browser.run("new Promise(done => setTimeout(() => done(document.getElementById('count').textContent), 30))")
-    expect(168)
+    expect(174)
     groups = rank_groups(rows)
     _set(browser, "by-group", "g0")
     expect(len(groups[0].entries))
