@@ -151,6 +151,28 @@ SPECS = (
     _resize("up-7x5-to-11x13", "larger in both directions", (7, 5), (11, 13), 51),
     _resize("down-31x24-to-9x17", "smaller in both directions", (31, 24), (9, 17), 52),
     _resize("mixed-12x20-to-19x7", "larger in one direction, smaller in the other", (12, 20), (19, 7), 53),
+    *(
+        Spec(
+            f"transformers/{network}",
+            kind,
+            f"two clips of 48x64 through a small {title}",
+            {
+                "name": "clips",
+                "seed": seed,
+                "count": 2,
+                "frames": 16,
+                "height": 48,
+                "width": 64,
+                "weights_seed": 0,
+                "network": network,
+            },
+            1e-5,
+        )
+        for seed, network, kind, title in (
+            (64, "videomae-ssv2", "videomae-features", "VideoMAE"),
+            (65, "vjepa-ssv2", "vjepa-features", "V-JEPA"),
+        )
+    ),
     Spec(
         "i3d/logits-9x20x28",
         "i3d-logits",
@@ -232,6 +254,9 @@ BY_TENSORFLOW = ("resize", "i3d-logits", "fvd-from-clips", "fvd-convention-from-
 
 BY_TORCH_FIDELITY = ("fid-from-clips", "kid-from-clips", "is-from-clips")
 """Kinds whose network torch-fidelity runs."""
+
+BY_TRANSFORMERS = ("videomae-features", "vjepa-features")
+"""Kinds whose network the authors' classes are, in torch."""
 
 BY_CHAINER = ("c3d-fid-from-clips", "c3d-is-from-clips")
 """Kinds whose network Chainer runs; expected values of all other kinds come from 60-digit arithmetic alone."""

@@ -25,7 +25,7 @@ import mpmath
 import numpy as np
 import torch
 from conformance_oracles import ORACLES, frechet_from_rows, inception_score, kernel_mmd
-from conformance_specs import BY_CHAINER, BY_TENSORFLOW, BY_TORCH_FIDELITY, SPECS, Spec
+from conformance_specs import BY_CHAINER, BY_TENSORFLOW, BY_TORCH_FIDELITY, BY_TRANSFORMERS, SPECS, Spec
 
 from vidmetrics.conformance.kinds import Answer, as_answer
 from vidmetrics.conformance.mistakes import MISTAKES
@@ -38,10 +38,12 @@ ORACLE_OF_NETWORK = {
     **dict.fromkeys(BY_TENSORFLOW, "tensorflow"),
     **dict.fromkeys(BY_TORCH_FIDELITY, "torch_fidelity"),
     **dict.fromkeys(BY_CHAINER, "chainer"),
+    **dict.fromkeys(BY_TRANSFORMERS, "transformers"),
 }
 NETWORKS = {
     "tensorflow": "the graph of TF-Hub deepmind/i3d-kinetics-400 with seeded variables",
     "torch_fidelity": "FeatureExtractorInceptionV3 with seeded weights",
+    "transformers": "the authors' classes with seeded weights",
     "chainer": "the network of TGANv2 put together from its functions, with seeded weights",
 }
 DDOF_0 = ("fvd-styleganv", "fvd-cdfvd")
@@ -67,7 +69,7 @@ def _expected(spec: Spec, inputs: dict[str, np.ndarray], answers: Answers) -> tu
     if spec.kind == "resize":
         return of[f"{spec.name}:frames"], f"{versions}: tf.compat.v1.image.resize_bilinear"
     network = f"{versions}: {NETWORKS[name]}"
-    if spec.kind == "i3d-logits":
+    if spec.kind == "i3d-logits" or spec.kind in BY_TRANSFORMERS:
         return of[f"{spec.name}:clips"], network
     exact = f"{network}; mpmath {mpmath.__version__}: the exact features in 60 digits"
     if f"{spec.name}:clips" in of:

@@ -65,6 +65,18 @@ KINDS: Mapping[str, Kind] = {
         "none",
         ("logits",),
     ),
+    "videomae-features": Kind(
+        "clips uint8 [N, 16, H, W, 3]; weights/NAME: float32 tensors of a VideoMAE of 2 layers, width 44, 4 heads, hidden 192, frames of "
+        "28x28 and patches of 14, by their names in vit_g_hybrid_pt_1200e_ssv2_ft.pth",
+        "none; the feature is the normed mean of the tokens, of frames stretched to 28x28",
+        ("features",),
+    ),
+    "vjepa-features": Kind(
+        "clips uint8 [N, 16, H, W, 3]; weights/NAME: float32 tensors of a V-JEPA of 2 layers, width 48, 4 heads, frames of 32x32 and patches "
+        "of 16: encoder.NAME of the target encoder, and those of the probe",
+        "none; the feature is the pooler's output, of frames stretched to 32x32",
+        ("features",),
+    ),
     "fvd-from-clips": Kind(
         "real_clips, generated_clips uint8 [N, T, H, W, 3]; weights/NAME: float32 variables of I3D by their "
         "TensorFlow names",

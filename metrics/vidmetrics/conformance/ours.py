@@ -79,7 +79,7 @@ def _resize(inputs: Arrays, parameters: dict[str, Any]) -> Any:
     return resize_tf1_bilinear(frames, parameters["height"], parameters["width"]).numpy()
 
 
-def _network(inputs: Arrays, name: str = "i3d-kinetics-400") -> Network:
+def _network(inputs: Arrays, name: str = "i3d-kinetics-400", **settings: Any) -> Network:
     """Return a network by its name in `vidmetrics.load_network`, with the weights among the inputs."""
     import torch
 
@@ -88,7 +88,8 @@ def _network(inputs: Arrays, name: str = "i3d-kinetics-400") -> Network:
     from vidmetrics.networks.network import Network
 
     weights = {name.removeprefix(WEIGHTS): value for name, value in inputs.items() if name.startswith(WEIGHTS)}
-    settings = {"widths": _widths(weights)} if name == "c3d-ucf101" else {}
+    if name == "c3d-ucf101":
+        settings["widths"] = _widths(weights)
     body: Any = build_body(name, weights, **settings).eval().requires_grad_(False)
     body = accelerated(body, torch.device("cpu"), "exact")
     return Network(name, body, device="cpu", precision="exact", weights_sha256="seeded", proven=False)
@@ -101,6 +102,18 @@ def _widths(weights: Arrays) -> dict[str, int]:
 
 def _i3d_logits(inputs: Arrays, parameters: dict[str, Any]) -> npt.NDArray[np.float32]:
     return _network(inputs)(inputs["clips"])["logits"]
+
+
+def _videomae_features(inputs: Arrays, parameters: dict[str, Any]) -> npt.NDArray[np.float32]:
+    from vidmetrics.conformance.seeded_transformers import SMALL_VIDEOMAE
+
+    return _network(inputs, "videomae-ssv2", sizes=SMALL_VIDEOMAE)(inputs["clips"])["pool"]
+
+
+def _vjepa_features(inputs: Arrays, parameters: dict[str, Any]) -> npt.NDArray[np.float32]:
+    from vidmetrics.conformance.seeded_transformers import SMALL_VJEPA
+
+    return _network(inputs, "vjepa-ssv2", sizes=SMALL_VJEPA)(inputs["clips"])["pool"]
 
 
 def _measured(metric: str, inputs: Arrays) -> float:
@@ -160,6 +173,8 @@ _ANSWERS = {
     "jedi-from-features": _jedi_from_features,
     "resize": _resize,
     "i3d-logits": _i3d_logits,
+    "videomae-features": _videomae_features,
+    "vjepa-features": _vjepa_features,
     "fvd-from-clips": _fvd_from_clips,
     "fvd-convention-from-clips": _fvd_convention_from_clips,
     "fid-from-clips": _fid_from_clips,

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from vidmetrics.conformance.seeded_c3d import seeded_c3d_weights
 from vidmetrics.conformance.seeded_i3d import seeded_i3d_weights
 from vidmetrics.conformance.seeded_inception import seeded_inception_weights
+from vidmetrics.conformance.seeded_transformers import seeded_videomae_weights, seeded_vjepa_weights
 from vidmetrics.errors import InputError, unknown_name
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -184,6 +185,8 @@ _SEEDED: dict[str, Callable[[int], Mapping[str, npt.NDArray[np.float32]]]] = {
     "i3d-kinetics-400": seeded_i3d_weights,
     "inception-2015-12-05": seeded_inception_weights,
     "c3d-ucf101": seeded_c3d_weights,
+    "videomae-ssv2": seeded_videomae_weights,
+    "vjepa-ssv2": seeded_vjepa_weights,
 }
 
 

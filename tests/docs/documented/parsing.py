@@ -25,7 +25,7 @@ from vidbench.tasks import load_task
 from vidmetrics import METRICS
 
 # Scripts are parsed without the packages that are not installed.
-_FOREIGN = ("c3d_chainer", "cdfvd.third_party.i3d.utils", "chainer", "tensorflow", "tensorflow_hub", "torch_fidelity",
+_FOREIGN = ("c3d_chainer", "videomae_authors", "vjepa_authors", "cdfvd.third_party.i3d.utils", "chainer", "tensorflow", "tensorflow_hub", "torch_fidelity",
             "without_torchvision")  # fmt: skip
 
 

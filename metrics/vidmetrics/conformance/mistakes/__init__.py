@@ -16,6 +16,7 @@ from vidmetrics.conformance.mistakes.feature_extraction import FEATURE_MISTAKES
 from vidmetrics.conformance.mistakes.mistake import Arrays, Mistake
 from vidmetrics.conformance.mistakes.resizing import RESIZE_MISTAKES
 from vidmetrics.conformance.mistakes.scores import SCORE_MISTAKES
+from vidmetrics.conformance.mistakes.transformers import TRANSFORMER_MISTAKES
 from vidmetrics.conformance.mistakes.whole_metrics import WHOLE_METRIC_MISTAKES
 
 __all__ = ["MISTAKES", "Mistake", "with_mistake"]
@@ -23,7 +24,14 @@ __all__ = ["MISTAKES", "Mistake", "with_mistake"]
 
 def _joined() -> dict[str, Mistake]:
     joined: dict[str, Mistake] = {}
-    for group in (DISTANCE_MISTAKES, SCORE_MISTAKES, RESIZE_MISTAKES, FEATURE_MISTAKES, WHOLE_METRIC_MISTAKES):
+    for group in (
+        DISTANCE_MISTAKES,
+        SCORE_MISTAKES,
+        RESIZE_MISTAKES,
+        FEATURE_MISTAKES,
+        TRANSFORMER_MISTAKES,
+        WHOLE_METRIC_MISTAKES,
+    ):
         for name, mistake in group.items():
             # A mistake that affects several kinds, such as a wrong resize, is defined in several files.
             known = joined.get(name)
