@@ -1,10 +1,10 @@
 """A model without weights for the two kinds of task that go beyond a few predicted frames: `rollout` and `act`.
 
 It shifts the last context frame sideways: in a rollout by the motion between the last two context frames, which it estimates, and
-with actions by the motion that they state. From the folder of this file:
+with actions by the motion that they state. From the root of a checkout:
 
-    vidbench evaluate --model keep_moving.py:KeepMoving --task shapes-rollout
-    vidbench evaluate --model keep_moving.py:KeepMoving --task shapes-act
+    vidbench evaluate --model examples/rollout_and_act/keep_moving.py:KeepMoving --task shapes-rollout
+    vidbench evaluate --model examples/rollout_and_act/keep_moving.py:KeepMoving --task shapes-act
 """
 
 import numpy as np
