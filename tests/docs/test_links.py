@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
-    path for folder in ("*.md", "docs/*.md", "examples/**/*.md", "baselines/**/*.md") for path in ROOT.glob(folder)
+    path for folder in ("*.md", "docs/**/*.md", "examples/**/*.md", "baselines/**/*.md") for path in ROOT.glob(folder)
 )
 
 

@@ -55,6 +55,11 @@ def sheet_names() -> list[str]:
     return list(_sheets())
 
 
+def sheet_entry(name: str) -> Mapping[str, Any]:
+    """Return the statements of a data sheet, by key."""
+    return _sheets()[name]
+
+
 def sheet_name(dataset: str) -> str | None:
     """Return the name of a dataset's data sheet; None for a folder of the user's own, about which nothing is known.
 

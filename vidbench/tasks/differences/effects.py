@@ -1,7 +1,7 @@
 """What is known of the effect of a difference: one table of measured figures, each with the file that holds it.
 
 No figure is made here. tests/vidbench/tasks/differences/test_effects.py reads every one of them in its file: a table of docs/, a value of
-studies/protocols/results.json, or a row of leaderboards/.
+studies/protocols/results.json or of docs/unwritten.json, or a row of leaderboards/.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ _FOOTGUNS = "docs/footguns.md"
 _CONVENTIONS = "docs/conventions.md"
 _STUDY = "studies/protocols/results.json"
 _FLOORS = "docs/floors.md"
+_UNWRITTEN = "docs/unwritten.json"
 _CONTROL = "another-seed"
 
 SHAPES = "embedded moving shapes and their network"
 ORDER = "16 models on 72 videos, networks with seeded weights"
 SEEDED_I3D = "I3D with seeded weights, a few short clips"
+ACTIONS = "real videos of four actions, embedded network of shapes, five seeds"
+PREDICTIONS = "shifted context frames of moving shapes, embedded network, five seeds"
 PAPERS = "one model, as published"
 
 
@@ -92,6 +95,18 @@ def _convention(change: str, text: str, **about: Any) -> Effect:
     return Effect(f"{change} changed an FVD by {{}}", figures, SEEDED_I3D, **about)
 
 
+def _unwritten(
+    entry: str, words: str, paper: str, code: str, change: str, measured_on: str = ACTIONS, **about: Any
+) -> Effect:
+    """Return one entry of docs/what-the-code-does.md; ``change`` is its mean and standard deviation, divided by ``/``."""
+    mean, spread = change.split("/")
+    places = {"paper.mean": paper, "code.mean": code, "change.mean": mean, "change.sd": spread}
+    figures = tuple(MeasuredFigure(text, _UNWRITTEN, f"entries.{entry}.{place}") for place, text in places.items())
+    return Effect(
+        f"{words} changed {{}} to {{}}, by {{}} with a standard deviation of {{}}", figures, measured_on, **about
+    )
+
+
 _ANOTHER_SEED = (
     _reordered("20.0", "a new seed of windows and samples", _CONTROL),
     Effect(
@@ -127,6 +142,14 @@ _ONE_WINDOW = Effect(
     applies=(("first", "all"),),
     datasets=_BAIR,
 )
+
+_BY_NAME = _unwritten(
+    "first-by-name",
+    "the first 9 of 56 videos by name instead of 9 drawn ones as the reference set",
+    "5.17", "6.71", "1.54/2.09",
+    applies=(("seed", "name"), ("seed", "path"), ("seed", "list")),
+)  # fmt: skip
+_STRIDE_3 = (("1", "3"),)
 
 EFFECTS: Mapping[str, tuple[Effect, ...]] = {
     "training split": (
@@ -174,6 +197,38 @@ EFFECTS: Mapping[str, tuple[Effect, ...]] = {
             SHAPES,
         ),
         _reordered("16.3", "stride 2 in the reference set alone", "stride-one-side"),
+        _unwritten("stride-of-both-sides", "stride 3 on both sides", "3.63", "4.83", "1.20/0.09", applies=_STRIDE_3),
+    ),
+    "stride of the reference set": (
+        _reordered("16.3", "stride 2 in the reference set alone", "stride-one-side"),
+        _unwritten(
+            "stride-of-one-side",
+            "stride 3 in the reference set alone",
+            "3.63",
+            "13.72",
+            "10.09/0.10",
+            applies=_STRIDE_3,
+        ),
+    ),
+    "order of the reference set": (
+        _reordered(
+            "15.0", "the first windows by name instead of random ones", "first-by-name", applies=_BY_NAME.applies
+        ),
+        _BY_NAME,
+    ),
+    "crop": (_reordered("15.0", "the other order of crop and resize", "crop-order", applies=(("center", "center"),)),),
+    "samples per context": (
+        _unwritten(
+            "pooled-samples",
+            "one distance of 10 samples of each context, instead of the mean of 10 distances,",
+            "79.95",
+            "78.33",
+            "-1.62/0.13",
+            PREDICTIONS,
+        ),
+        _unwritten(
+            "best-of-10", "the best PSNR of 10 samples instead of 100", "20.09", "15.94", "-4.15/0.17", PREDICTIONS
+        ),
     ),
     "pixels": (
         Effect(
@@ -191,6 +246,22 @@ EFFECTS: Mapping[str, tuple[Effect, ...]] = {
             "all windows (every eighth start) instead of random ones",
             "all-windows",
             applies=(("all", "uniform"),),
+        ),
+        _unwritten(
+            "disjoint-windows",
+            "disjoint windows of whole videos instead of as many of each",
+            "3.53",
+            "3.47",
+            "-0.06/0.33",
+            applies=(("disjoint", "uniform"),),
+        ),
+        _unwritten(
+            "last-window-never",
+            "never the last window",
+            "3.63",
+            "3.61",
+            "-0.02/0.07",
+            applies=(("before-last", "uniform"),),
         ),
         _ONE_WINDOW,
     ),

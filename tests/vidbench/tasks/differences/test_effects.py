@@ -46,6 +46,17 @@ def test_a_figure_that_nobody_measured_is_found():
     assert found == []
 
 
+def test_the_page_of_unwritten_choices_has_the_figures_that_were_measured():
+    page = (ROOT / "docs" / "what-the-code-does.md").read_text(encoding="utf-8")
+    measured = json.loads((ROOT / "docs" / "unwritten.json").read_text(encoding="utf-8"))["entries"]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| `")]
+    assert [row[0].strip("`") for row in rows] == list(measured)
+    for name, _, *values in rows:
+        figures = measured[name.strip("`")].values()
+        assert values == [f"{each['mean']:.3f} ± {each['sd']:.3f}" for each in figures]
+        assert page.count(name) >= 2, f"{name} is measured and not explained"
+
+
 def test_every_entry_is_of_a_field_a_term_or_a_convention():
     terms = {term.title for one in CONVENTIONS for other in CONVENTIONS for term in metric_terms(one, other)}
     terms |= {term.title for term in metric_terms("is-i3d-k600", "fid-i3d-k600")} | {"network", "splits"}
@@ -68,6 +79,11 @@ def test_an_effect_is_told_of_its_own_change_and_dataset_only():
     assert "62" in texts("windows of the reference set", (("first", "once", 1), ("all", "once", 15)), "bair-image-aux1")
     assert texts("windows of the reference set", (("uniform", "once", 1), ("even", "once", 2)), "kinetics-600") == ""
     assert texts("crop", ("none", "center"), "kinetics-600") == ""
+    assert "15.0" in texts("crop", (("center", False), ("center", True)), "ucf101")
+    assert "13.72" in texts("stride of the reference set", ((1, None), (3, None)), "ucf101")
+    assert "13.72" not in texts("stride of the reference set", ((1, None), (2, None)), "ucf101")
+    assert "6.71" in texts("order of the reference set", (("seed", 1, False), ("name", 1, False)), "ucf101")
+    assert texts("order of the reference set", (("balanced", 1, False), ("name", 1, False)), "ucf101") == ""
     small, large = "tf1-bilinear to 224x224", "tf1-bilinear to 64x64, then tf1-bilinear to 224x224"
     assert "-1.11 %" in texts("resize to the network", (large, small), "ucf101")
     assert "+1.15 %" not in texts("resize to the network", (large, small), "ucf101")
