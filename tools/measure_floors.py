@@ -23,10 +23,9 @@ from vidbench.scoring.floor_sets import RecordedFloor, held_out_sets, measured_s
 from vidbench.scoring.run import Run, open_run
 from vidbench.scoring.run_features import reference_features, set_features
 from vidbench.scoring.run_options import RunOptions
-from vidbench.tasks import load_task
+from vidbench.tasks import load_task, task_names
 from vidmetrics.home import home
 
-TASKS = ("shapes-gen", "shapes-pred")
 FOLDER = Path(__file__).resolve().parents[1] / "vidbench" / "scoring"
 SETS = 16
 
@@ -39,11 +38,13 @@ def measure_floor(run: Run, num_sets: int) -> dict[str, FloorSets]:
 
 
 def main() -> None:
-    """Measure every embedded task."""
+    """Measure every embedded task, or those that are named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=FOLDER, metavar="DIR", help="Folder of the files.")
-    output = parser.parse_args().output
-    for name in TASKS:
+    parser.add_argument("--task", action="append", metavar="TASK", help="Only this one; repeatable.")
+    given = parser.parse_args()
+    output = given.output
+    for name in given.task or [name for name in task_names() if load_task(name).task.data.embedded]:
         options = RunOptions(device="cpu", floor_sets=SETS)
         run = open_run(load_task(name), options, ranks=Ranks(), progress=Progress(), default_name="floors")
         found = measure_floor(run, SETS)
