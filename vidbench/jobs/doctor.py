@@ -20,6 +20,7 @@ from vidmetrics.weights.sources import published_networks, source_of
 
 _PACKAGES = ("torch", "numpy", "scipy", "pandas", "av", "pillow", "safetensors", "pydantic", "click", "rich")
 _PROVEN = ", proven"
+_MOST_NAMED = 8
 ABSENT = "no: its weights are absent"
 """The answer for a network without weights."""
 
@@ -70,11 +71,16 @@ def _need(network: str) -> str:
     """Return the command that brings a network, and what lacks it."""
     metrics = [name for name, metric in METRICS.items() if base_network(metric.uses_network) == network]
     tasks = [name for name in task_names() if set(load_task(name).task.evaluation.metrics) & set(metrics)]
-    needed = f"for {', '.join(metrics)}" + (f"; tasks {', '.join(tasks)}" if tasks else "")
+    needed = f"for {', '.join(metrics)}" + (f"; {_of_tasks(tasks)}" if tasks else "")
     if network not in published_networks():
         return f"reinstall vidbench, {needed}"
     size = megabytes([file.bytes for file in source_of(network).files])
     return f"vidbench weights fetch {network}{f' ({size})' if size != '?' else ''}, {needed}"
+
+
+def _of_tasks(names: Sequence[str]) -> str:
+    """Name tasks, or say how many there are: a list of fifty is not read."""
+    return f"tasks {', '.join(names)}" if len(names) <= _MOST_NAMED else f"{len(names)} tasks, such as {names[0]}"
 
 
 def _versions() -> dict[str, str]:
