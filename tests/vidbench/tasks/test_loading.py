@@ -139,6 +139,7 @@ FINGERPRINTS = {
     "minecraft-act-144to156-teco": "281ca8886278b77f9445b4138f943697ac8344c30b70b52b2f6b03efdae08ef0",
     "minecraft-rollout-36to264-teco": "d8e89bc9aa46257cb7fa4e4e10d95c9aa6a079ffb72993f8b99c6105a3a41532",
     "shapes-act": "4814d0c349198d87870ce032fc7f9eafa5b4c45a32092fa2ef96bd8a267f1e08",
+    "shapes-rec": "141d99c4c7ed57ced1a442afce8d4f7f682716f675b7ad49556ed3f221e51bb1",
     "shapes-rollout": "d3b12321f46cd295959b35c235facefc160ae989a531622f9482b1f5f229eaba",
     "ucf101-gen": "63a1cc9838e591790ce58d7b55b9519d662147d4870af448cefbdd0bc7db111e",
     "ucf101-gen-fvd": "399e7664ccc8fd9bf213f5d97b0a40b5da83a3afbecebd1193fe051d03e43ee7",
