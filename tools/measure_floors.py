@@ -37,6 +37,11 @@ def measure_floor(run: Run, num_sets: int) -> dict[str, FloorSets]:
     return measured_sets(run, sets, stores, real_sides(run, reference_features(run, home()), home()))
 
 
+def _tasks_of_real_floors() -> list[str]:
+    tasks = [load_task(name).task for name in task_names()]
+    return [task.name for task in tasks if task.data.embedded and task.evaluation.floor == "real"]
+
+
 def main() -> None:
     """Measure every embedded task, or those that are named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -44,7 +49,7 @@ def main() -> None:
     parser.add_argument("--task", action="append", metavar="TASK", help="Only this one; repeatable.")
     given = parser.parse_args()
     output = given.output
-    for name in given.task or [name for name in task_names() if load_task(name).task.data.embedded]:
+    for name in given.task or _tasks_of_real_floors():
         options = RunOptions(device="cpu", floor_sets=SETS)
         run = open_run(load_task(name), options, ranks=Ranks(), progress=Progress(), default_name="floors")
         found = measure_floor(run, SETS)

@@ -78,7 +78,7 @@ def test_the_wheel_holds_the_leaderboards(sizes):
 def test_two_checkpoints_are_nearly_all_of_its_size(wheel, sizes):
     assert set(sizes) >= CHECKPOINTS
     rest = wheel.stat().st_size - sum(sizes[name] for name in CHECKPOINTS)
-    assert rest < 2 * MIB, f"{rest / MIB:.1f} MiB besides the checkpoints"
+    assert rest < 2.25 * MIB, f"{rest / MIB:.1f} MiB besides the checkpoints"
     assert wheel.stat().st_size < 22 * MIB
 
 

@@ -29,7 +29,11 @@ from vidmetrics.networks import default_weights, load_network
 from vidmetrics.statistics.exchangeability import count_sides
 
 ROOT = Path(__file__).resolve().parents[3]
-EMBEDDED = [name for name in task_names() if load_task(name).task.data.embedded]
+EMBEDDED = [
+    name
+    for name in task_names()
+    if load_task(name).task.data.embedded and load_task(name).task.evaluation.floor == "real"
+]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,8 @@ def network():
 def test_every_embedded_task_has_a_recorded_floor_of_sixteen_sets(name, network):
     task = load_task(name).task
     recorded = floors.recorded_floor(task, {"shapes": network.weights_sha256})
-    assert set(recorded.metrics) == set(task.evaluation.metrics)
+    # The PSNR of real clips, compared with themselves, is infinite.
+    assert set(recorded.metrics) == set(task.evaluation.metrics) - {"psnr"}
     assert all(len(set(values)) == 16 for values in recorded.metrics.values())
     assert recorded.command == "python tools/measure_floors.py"
     for result in (ROOT / "leaderboards" / "results").glob("*.json"):
