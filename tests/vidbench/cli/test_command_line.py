@@ -232,7 +232,7 @@ def test_tasks_and_models_for_people(tmp_path):
     assert "shapes-pred" in run("tasks", "list", cwd=tmp_path).stdout
     assert "fingerprint" in run("tasks", "show", "shapes-gen", cwd=tmp_path).stdout
     listed = run("models", "list", cwd=tmp_path).stdout.splitlines()
-    assert ["dvdgan", "trains"] in [line.split()[:2] for line in listed]
+    assert ["dvdgan", "generate,", "predict", "trains"] in [line.split()[:4] for line in listed]
 
 
 @pytest.mark.parametrize("kind", ["png", "gif", "mp4"])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from vidbench.errors import InputError
+from vidbench.kinds import KINDS, implied_kind
 from vidbench.samples.manifest import Answers, TaskStamp
 from vidbench.samples.pairing import (
     check_answers,
@@ -31,6 +32,7 @@ EVALUATION = SimpleNamespace(
 def a_task(context_frames=1, labels="none", prompts="none"):
     return SimpleNamespace(
         name="small-pred", version=2, fingerprint="f" * 64, clips=SimpleNamespace(context_frames=context_frames),
+        does=KINDS[implied_kind(context_frames)],
         evaluation=SimpleNamespace(labels=labels, seed=7, prompts=prompts), data=SimpleNamespace(evaluation_split="test"),
     )  # fmt: skip
 

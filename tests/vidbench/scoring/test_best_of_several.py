@@ -35,7 +35,7 @@ def test_the_best_or_the_mean_of_several_counts(best, value):
 def test_an_exact_frame_is_named():
     infinite = SCORES.copy()
     infinite[4, 1] = np.inf
-    definition = SimpleNamespace(id="psnr", facts=SimpleNamespace(frame_score="psnr"))
+    definition = SimpleNamespace(id="psnr", frame_score="psnr")
     refuse_infinite(definition, a_store(infinite), [25.0, 26.0])
     with pytest.raises(InputError, match="predicted frame 1 of sample 4 equals the"):
         refuse_infinite(definition, a_store(infinite), [25.0, np.inf])

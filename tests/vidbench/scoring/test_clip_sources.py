@@ -10,6 +10,7 @@ import torch
 
 from vidbench.distributed.ranks import Ranks
 from vidbench.errors import InputError
+from vidbench.kinds import KINDS, implied_kind
 from vidbench.scoring.clip_sources import ModelSource, sample_labels
 from vidbench.scoring.features import FeatureStore, extract
 from vidbench.scoring.seeds import sample_seeds
@@ -21,7 +22,8 @@ INDICES = np.array([4, 1])
 
 def a_task(context_frames, labels="none"):
     return SimpleNamespace(
-        name="small", predicted_frames=5 - context_frames, evaluation=SimpleNamespace(labels=labels, prompts="none"),
+        name="small", kind=None, does=KINDS[implied_kind(context_frames)], given_frames=context_frames,
+        data=SimpleNamespace(actions=False), predicted_frames=5 - context_frames, evaluation=SimpleNamespace(labels=labels, prompts="none"),
         clips=SimpleNamespace(context_frames=context_frames, height=4, width=3, num_frames=5),
     )  # fmt: skip
 
@@ -121,7 +123,8 @@ def test_features_of_a_models_tensors_are_those_of_its_arrays(tmp_path, device):
     for kind, there in (("arrays", samples), ("tensors", torch.from_numpy(samples).to(device))):
         model = SimpleNamespace(sample=lambda request, there=there: there[request.indices[0] : request.indices[-1] + 1])
         task = SimpleNamespace(
-            name="small", predicted_frames=12, evaluation=SimpleNamespace(labels="none", prompts="none"),
+            name="small", kind=None, does=KINDS["generate"], given_frames=0, data=SimpleNamespace(actions=False),
+            predicted_frames=12, evaluation=SimpleNamespace(labels="none", prompts="none"),
             clips=SimpleNamespace(context_frames=0, height=32, width=32, num_frames=12),
         )  # fmt: skip
         source = ModelSource(model, {"name": "mine"}, task, a_split(), seed=3)

@@ -35,7 +35,9 @@ def _run(context_frames=0, rows_per_clip=1):
         for output, id in (("small", "fvd"), ("large", "fid"))
     ]
     clips = SimpleNamespace(context_frames=context_frames, num_frames=12)
-    return SimpleNamespace(task=SimpleNamespace(clips=clips), networks={"network": network}, metrics=metrics)
+    return SimpleNamespace(
+        task=SimpleNamespace(given_frames=context_frames, clips=clips), networks={"network": network}, metrics=metrics
+    )
 
 
 def test_of_many_samples_those_of_the_least_keys_are_compared(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 from vidbench.errors import InputError
 from vidbench.files import arrays_sha256
+from vidbench.kinds import KINDS, implied_kind
 from vidbench.scoring.imported_reference import (
     AbsentClips,
     ImportedRealSide,
@@ -116,7 +117,10 @@ def a_task(context_frames=0, labels="balanced", prompts="none"):
     evaluation = SimpleNamespace(
         labels=labels, prompts=prompts, floor="floor", ceiling="ceiling", metrics=("fvd", "is")
     )
-    return SimpleNamespace(name="t", clips=SimpleNamespace(context_frames=context_frames), evaluation=evaluation)
+    return SimpleNamespace(
+        name="t", does=KINDS[implied_kind(context_frames)], given_frames=context_frames,
+        clips=SimpleNamespace(context_frames=context_frames), evaluation=evaluation,
+    )  # fmt: skip
 
 
 def test_names_and_labels_of_absent_clips():
@@ -146,7 +150,8 @@ def test_names_and_labels_of_absent_clips():
 def test_bounds_that_a_task_cannot_have():
     def refuse(**bounds):
         records = {name: SimpleNamespace(values=values) for name, values in bounds.items()}
-        _refuse_foreign_bounds(Path("s"), SimpleNamespace(bounds=SimpleNamespace(bounds=records)), a_task())
+        task = a_task(context_frames=1)
+        _refuse_foreign_bounds(Path("s"), SimpleNamespace(bounds=SimpleNamespace(bounds=records)), task)
 
     refuse()
     for name in ("real", "copy", "static", "noise", "floor", "ceiling"):

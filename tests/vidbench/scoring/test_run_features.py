@@ -14,7 +14,7 @@ def test_only_the_clips_of_the_model_are_expected_at_its_rate():
     progress = SimpleNamespace(expect=lambda stages, elsewhere, others: told.update(stages=stages, others=others))
     run = SimpleNamespace(
         total_samples=31, num_samples=20, output=Path(), statistics="imported", networks={}, device="cpu",
-        task=SimpleNamespace(clips=SimpleNamespace(num_frames=12)), ranks=Ranks(0, 3), progress=progress,
+        task=SimpleNamespace(clips=SimpleNamespace(num_frames=12), evaluation=SimpleNamespace(codec="none")), ranks=Ranks(0, 3), progress=progress,
     )  # fmt: skip
     bounds = [SimpleNamespace(name="noise", source=object()), SimpleNamespace(name="real", source=None)]
     expect_work(run, {"Samples of grey": object(), "Samples of grey, sigma 0.5": object()}, bounds, Path())

@@ -124,7 +124,7 @@ def test_bounds_have_the_scores_that_can_be_computed(monkeypatch):
     run = SimpleNamespace(
         metrics=metrics, num_samples=4, task=SimpleNamespace(evaluation=SimpleNamespace(samples_per_context=2))
     )
-    monkeypatch.setattr(bounds, "_cached_value", lambda metric, store, real, cache, run: 7.0)
+    monkeypatch.setattr(bounds, "bound_value", lambda metric, store, real, cache, run: 7.0)
     scores = {"value": 30.0}
     monkeypatch.setattr(
         bounds, "estimate_frames", lambda metric, store, clips, per: SimpleNamespace(value=scores["value"])
