@@ -54,7 +54,7 @@ def test_a_task_is_found_by_its_own_answers_and_not_by_one_that_is_wrong():
         }
         wrong = {
             "dataset": "shapes" if true["dataset"] != "shapes" else "ucf101",
-            "kind": "reconstruction",
+            "kind": "generation" if task.does.given == "clip" else "reconstruction",
             "frames": "7",
             "context-frames": NOT_STATED if task.does.noun == "generation" else "3",
             "resolution": "7x9",
