@@ -43,13 +43,16 @@ def command() -> None:
 @_folder
 def leaderboard_list(as_json: bool, leaderboards: Path | None) -> None:
     """Print one line per board: its name, the number of its rows, its title."""
-    from vidbench.leaderboard.boards import board_names, leaderboards_folder, read_board
+    from vidbench.leaderboard.boards import board_names, board_title, leaderboards_folder, read_board
     from vidbench.tasks import load_task, task_names
 
     folder = leaderboards_folder(leaderboards)
     boards = [read_board(folder, name) for name in board_names(folder)]
     titles = {task.name: _marked_title(task) for task in (load_task(name).task for name in task_names())}
-    rows = [{"name": each.name, "rows": len(each.rows), "title": titles.get(each.name, "")} for each in boards]
+    rows = [
+        {"name": each.name, "rows": len(each.rows), "title": titles.get(each.name) or board_title(each.name)}
+        for each in boards
+    ]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return

@@ -23,6 +23,17 @@ from vidmetrics.regular_files import is_there, read_regular
 RESULTS = "results"
 """Folder of stored result files inside a leaderboards folder."""
 
+# Boards that show more than one task.
+_TITLES = {
+    "k600-gen": "Kinetics-600: class-conditional generation",
+    "k600-pred": "Kinetics-600: prediction of 11 frames from 5 context frames",
+    "ucf101-gen": "UCF-101: generation",
+    "bair-pred": "BAIR robot pushing: prediction",
+    "sky-gen": "SkyTimelapse: generation",
+    "ffs-gen": "FaceForensics: generation",
+    "taichi-gen": "TaiChi-HD: generation",
+}
+
 
 @dataclass(frozen=True)
 class BoardFault:
@@ -246,3 +257,10 @@ def _line(cells: tuple[str, ...], ending: str) -> bytes:
     buffer = io.StringIO(newline="")
     csv.writer(buffer, lineterminator=ending).writerow(cells)
     return buffer.getvalue().encode()
+
+
+def board_title(name: str) -> str:
+    """Return what a board is of; its name if nothing says it."""
+    if name in _TITLES:
+        return _TITLES[name]
+    return load_task(name).task.title if name in task_names() else name

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from vidbench.errors import InputError
 from vidbench.files import failures_named, temporary_name
 from vidbench.leaderboard.bibtex import row_bibtex
-from vidbench.leaderboard.boards import RESULTS, Board, stored_metrics, why_unranked
+from vidbench.leaderboard.boards import RESULTS, Board, board_title, stored_metrics, why_unranked
 from vidbench.leaderboard.check import check_folder
 from vidbench.leaderboard.flags import FLAGS, reasons_of
 from vidbench.leaderboard.ranking import RankedGroup, RankedRow, rank_groups
@@ -36,15 +36,6 @@ _MARK = ".vidbench-site"
 _LETTER = re.compile(r"[a-z]\d*")
 # With fewer points or a single year there is no course to see.
 _CHARTED_ROWS, _CHARTED_YEARS = 3, 2
-_TITLES = {
-    "k600-gen": "Kinetics-600: class-conditional generation",
-    "k600-pred": "Kinetics-600: prediction of 11 frames from 5 context frames",
-    "ucf101-gen": "UCF-101: generation",
-    "bair-pred": "BAIR robot pushing: prediction",
-    "sky-gen": "SkyTimelapse: generation",
-    "ffs-gen": "FaceForensics: generation",
-    "taichi-gen": "TaiChi-HD: generation",
-}
 
 
 @dataclass(frozen=True)
@@ -148,7 +139,7 @@ def _write(folder: Path, boards: list[Board], site: Path) -> list[str]:
         statuses=STATUSES,
     )
     boards = [board for board in boards if board.rows]
-    titles = {board.name: _title(board.name) for board in boards}
+    titles = {board.name: board_title(board.name) for board in boards}
     for board in boards:
         page = environment.get_template("board.html.jinja").render(
             board=board,
@@ -197,12 +188,6 @@ def _seen(folder: Path, board: Board) -> dict[str, list[str]]:
 
 def _status(name: str) -> str:
     return status_sentence(load_task(name).task) if name in task_names() else ""
-
-
-def _title(name: str) -> str:
-    if name in _TITLES:
-        return _TITLES[name]
-    return load_task(name).task.title if name in task_names() else name
 
 
 def _card(folder: Path, board: Board, title: str) -> _Card:
