@@ -43,7 +43,14 @@ def test_it_is_listed_with_its_first_line(vidbench):
     done = vidbench("models", "list", "--json")
     assert done.returncode == 0, done.stderr
     ours = [row for row in json.loads(done.stdout) if row["name"] == "drifting-colours"]
-    assert ours == [{"name": "drifting-colours", "trains": False, "title": "Colour ramps that drift."}]
+    assert ours == [
+        {
+            "name": "drifting-colours",
+            "kinds": ["generate", "predict"],
+            "trains": False,
+            "title": "Colour ramps that drift.",
+        }
+    ]
 
 
 def test_it_is_evaluated_by_its_name(vidbench, tmp_path):
