@@ -51,8 +51,8 @@ def test_a_rollout_is_scored_in_windows_as_its_frames_alone_would_be(example, tm
     task = load_task("shapes-rollout").task
     sample_model(MOVING, task.name, SampleOptions(output=tmp_path / "samples", batch_size=7), QUIET)
     predicted = clips_of(tmp_path / "samples")
-    truth = open_evaluation(task, None).read(np.arange(12))
-    real = open_reference(task, None).read(np.arange(12))
+    truth = open_evaluation(task, None).read(np.arange(48))
+    real = open_reference(task, None).read(np.arange(96))
     network = vidmetrics.load_network("shapes")
     for number, (frames, psnr) in enumerate(
         zip(result.against_time["fvd-shapes"].windows, result.against_time["psnr"].windows, strict=True)
@@ -115,10 +115,10 @@ def test_actions_reach_the_model_and_those_of_other_clips_cost_it_its_score(exam
     export = open_export(tmp_path / "export")
     task = load_task("shapes-act").task
     whole = open_evaluation(task, None)
-    (request,) = export.batches(16)
-    np.testing.assert_array_equal(request.actions_NKA, whole.actions(np.arange(12)))
-    assert request.actions_NKA.shape == (12, 15, 3)
-    np.testing.assert_array_equal(request.context_NTHWC, whole.read(np.arange(12))[:, :1])
+    (request,) = export.batches(48)
+    np.testing.assert_array_equal(request.actions_NKA, whole.actions(np.arange(48)))
+    assert request.actions_NKA.shape == (48, 15, 3)
+    np.testing.assert_array_equal(request.context_NTHWC, whole.read(np.arange(48))[:, :1])
     (tmp_path / "export" / "actions.npy").write_bytes(
         (tmp_path / "export" / "actions.npy").read_bytes()[:-4] + b"\0\0\0\0"
     )
