@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.task_texts import task_text
 from tests.vidbench.cli.test_command_line import run
 from tests.vidbench.data.leaks.planted import encode, film
 from vidbench.data.leaks.overlap_notes import remember_overlap, stored_overlap
@@ -20,32 +21,16 @@ from vidbench.results.schema import OverlapRecord
 from vidbench.tasks import load_task
 from vidmetrics.home import home
 
-TASK = """
-name = "small-videos"
-version = 1
-title = "Six videos"
-
-[data]
-dataset = "kinetics"
-train_split = "train"
-reference_split = "train"
-evaluation_split = "test"
-
-[clips]
-num_frames = 12
-height = 32
-width = 32
-resize = "pil-bicubic"
-crop = "center"
-
-[reference]
-num_clips = "all"
-
-[evaluation]
-num_samples = 2
-labels = "none"
-metrics = ["fvd-shapes"]
-"""
+TASK = task_text(
+    "small-videos",
+    dataset="kinetics",
+    resize="pil-bicubic",
+    crop="center",
+    num_clips="all",
+    num_samples=2,
+    labels="none",
+    metrics=("fvd-shapes",),
+)
 
 
 @pytest.fixture

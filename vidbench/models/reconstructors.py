@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from abc import abstractmethod
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +40,9 @@ class FrameCopier(Reconstructor):
         frames = clips_NTHWC.reshape(-1, *clips_NTHWC.shape[2:])
         return np.stack([self._frame(frame_HWC) for frame_HWC in frames]).reshape(clips_NTHWC.shape)
 
+    @abstractmethod
     def _frame(self, frame_HWC: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """Return a changed frame, uint8 ``[H, W, 3]``."""
 
 
 class IdentityModel(FrameCopier):
